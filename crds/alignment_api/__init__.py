@@ -1,0 +1,1 @@
+"""The AlignmentJob contract: every program of this project imports it, and it imports none of them."""

@@ -1,0 +1,32 @@
+"""Where the local world lies: the folder that `alignment run` writes and the dashboard reads."""
+
+import os
+from pathlib import Path
+
+
+class Home:
+    """A folder with objects (jobs and their children), a workspace volume and a tracking database."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+        self.objects = self.root / "objects"
+        self.workspace = self.root / "workspace"
+        self.artifacts = self.root / "artifacts"
+
+    @classmethod
+    def from_environment(cls) -> "Home":
+        """Take ALIGNMENT_HOME, or .alignment in the current folder."""
+        return cls(Path(os.environ.get("ALIGNMENT_HOME") or ".alignment"))
+
+    @property
+    def tracking_uri(self) -> str:
+        """Give the MLflow database of this home."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    def job_folder(self, namespace: str, name: str) -> Path:
+        """Give the folder of a job and its children."""
+        return self.objects / namespace / name
+
+    def job_files(self) -> list[Path]:
+        """List the files of all jobs."""
+        return sorted(self.objects.glob("*/*/job.json"))

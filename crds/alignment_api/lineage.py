@@ -1,0 +1,37 @@
+"""Which stage builds on which, and a hash of all that a stage's result depends on."""
+
+import hashlib
+import json
+from typing import Any
+
+from alignment_api.job import AlignmentJobSpec
+from alignment_api.stages import TRAINING_KINDS, Stage
+
+
+def parent_of(spec: AlignmentJobSpec, stage: Stage) -> Stage | None:
+    """Find the stage whose weights this one starts from; None means the job's own model."""
+    stages = spec.stages or []
+    earlier = stages[: next(index for index, known in enumerate(stages) if known.name == stage.name)]
+    if stage.model and stage.model.base:
+        return None
+    if stage.model and stage.model.stage:
+        return next(known for known in earlier if known.name == stage.model.stage)
+    return next((known for known in reversed(earlier) if known.kind in TRAINING_KINDS), None)
+
+
+def digest(document: Any) -> str:
+    """Hash plain data, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+
+
+def input_hash(spec: AlignmentJobSpec, stage: Stage) -> str:
+    """Hash what a stage's result depends on: its settings, its model and all before it, but not where it runs."""
+    parent = parent_of(spec, stage)
+    return digest(
+        {
+            "model": spec.model.dump() if spec.model else None,
+            "parent": input_hash(spec, parent) if parent else None,
+            "kind": stage.kind,
+            "settings": stage.settings.dump(),
+        }
+    )

@@ -1,0 +1,41 @@
+"""Names that more than one program must spell alike: labels, annotations, children, paths on the workspace volume."""
+
+from pathlib import PurePosixPath
+
+GROUP = "alignment-operator.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "AlignmentJob"
+PLURAL = "alignmentjobs"
+
+JOB_NAME_MAXIMUM = 32
+"""With a stage's 16, an attempt and a replica's suffix, a pod's host name stays within 63 characters."""
+
+JOB_LABEL = f"{GROUP}/job"
+JOB_UID_LABEL = f"{GROUP}/job-uid"
+STAGE_LABEL = f"{GROUP}/stage"
+ATTEMPT_LABEL = f"{GROUP}/attempt"
+INPUT_HASH_ANNOTATION = f"{GROUP}/input-hash"
+FINGERPRINT_ANNOTATION = f"{GROUP}/fingerprint"
+
+RUN_CONFIG_FILE = "run.json"
+MANIFEST_FILE = "manifest.json"
+DONE_FILE = "DONE"
+METRICS_FILE = "metrics.jsonl"
+CHECKPOINTS_FOLDER = "checkpoints"
+MODEL_FOLDER = "model"
+
+
+def child_name(job: str, stage: str, attempt: int) -> str:
+    """Name the object that runs one attempt of a stage."""
+    return f"{job}-{stage}-{attempt}"
+
+
+def job_folder(namespace: str, job: str, uid: str) -> PurePosixPath:
+    """Give a job's folder on the workspace volume; a job created anew under an old name gets another one."""
+    return PurePosixPath(namespace) / f"{job}-{uid[:8]}"
+
+
+def stage_folder(namespace: str, job: str, uid: str, stage: str) -> PurePosixPath:
+    """Give a stage's folder on the workspace volume."""
+    return job_folder(namespace, job, uid) / stage

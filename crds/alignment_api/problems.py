@@ -1,0 +1,105 @@
+"""What is wrong with a job, one sentence each: which field, what is wrong, what to do."""
+
+import difflib
+import re
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong."""
+
+    path: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.sentence}"
+
+
+class InvalidJob(ValueError):
+    """The job cannot be run as it is written."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+def from_validation(error: ValidationError, model: type[BaseModel], document: Any) -> list[Problem]:
+    """Say in sentences what pydantic found."""
+    return [_problem(detail, model) for detail in error.errors(include_url=False)]
+
+
+def dotted(location: tuple[int | str, ...]) -> str:
+    """Write a location as people write it: spec.stages[0].sft."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.lstrip(".") or "the document"
+
+
+def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
+    location = detail["loc"]
+    path = dotted(location)
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            return Problem(path, _unknown_field(str(location[-1]), _fields_at(model, location[:-1])))
+        case "missing":
+            return Problem(path, "is missing; add it")
+        case "value_error":
+            broken = context["error"]
+            return Problem(f"{path}.{broken.field}".removesuffix("."), f"{broken}")
+        case "literal_error":
+            return Problem(path, f"{_shown(detail['input'])} is not possible; use {context['expected']}")
+        case "string_pattern_mismatch":
+            return Problem(
+                path, f"{_shown(detail['input'])} is not of the form {_form(str(location[-1]), str(context['pattern']))}"
+            )
+        case _:
+            return Problem(path, f"{_shown(detail['input'])} is not possible: {_lower(detail['msg'])}")
+
+
+def _form(field: str, pattern: str) -> str:
+    if field == "uri":
+        return "hf://owner/name, workspace://path or s3://bucket/key; write one of these"
+    if field == "name":
+        return "small letters, digits and '-', beginning with a letter; rename it"
+    return f"{pattern}; correct it"
+
+
+def _unknown_field(field: str, known: list[str]) -> str:
+    longer = [name for name in known if name.lower().startswith(field.lower())]
+    close = difflib.get_close_matches(field, known, n=1, cutoff=0.7) or longer or difflib.get_close_matches(field, known, n=1)
+    if close:
+        return f"is not a field; did you mean {close[0]}?"
+    return f"is not a field; there are {', '.join(known)}" if known else "is not a field; remove it"
+
+
+def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """List the fields of the model that a location leads to."""
+    current: type[BaseModel] | None = model
+    for part in location:
+        if isinstance(part, int) or current is None:
+            continue
+        field = next((field for field in current.model_fields.values() if field.alias == part), None)
+        current = _model_in(field.annotation) if field else None
+    return [field.alias or name for name, field in current.model_fields.items()] if current else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found:
+            return found
+    return None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _lower(message: str) -> str:
+    return re.sub(r"^Input should be", "it should be", message)

@@ -1,0 +1,148 @@
+"""Named recipes, and how spec, recipe and defaults become one resolved spec; pure but for reading the package's own files."""
+
+import copy
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from alignment_api.document import leaf_comments, parse_document
+from alignment_api.job import AlignmentJobSpec
+
+Tree = dict[str, Any]
+
+_FOLDER = files("alignment_api").joinpath("recipes")
+
+# Taken as one piece from whoever sets them: half of one and half of another would make no sense.
+_WHOLE = {"warmup", "holdout", "storage", "nodeSelector"}
+# Setting one of these says that the other is not wanted.
+_RIVALS = {"epochs": "maxSteps", "maxSteps": "epochs"}
+# Filled where the user asks for them, never added.
+_ON_REQUEST = {"adapter"}
+_KINDS = ("distill", "feedback", "sft", "dpo", "dpoDistillation", "evaluate", "export")
+
+
+class Origin(NamedTuple):
+    """Who gave a value, and why where a recipe or a default did."""
+
+    source: str
+    reason: str
+
+
+class Resolved(NamedTuple):
+    """A spec in which nothing is left open that a recipe or a default could give, and where each value came from."""
+
+    spec: AlignmentJobSpec
+    origins: Mapping[str, Origin]
+
+
+class UnknownRecipe(ValueError):
+    """No recipe has this name."""
+
+
+class _Layer(NamedTuple):
+    """One source of values, with the path that its own file gives them."""
+
+    source: str
+    comments: Mapping[str, str]
+
+    def origin(self, path: str) -> Origin:
+        return Origin(self.source, self.comments.get(path, ""))
+
+
+def recipe_names() -> list[str]:
+    """List the recipes of this version."""
+    names = (entry.name.removesuffix(".yaml") for entry in _FOLDER.iterdir() if entry.name.endswith(".yaml"))
+    return sorted(name for name in names if name != "defaults")
+
+
+def recipe_text(name: str) -> str:
+    """Give a recipe's file, comments and all."""
+    if name not in recipe_names():
+        raise UnknownRecipe(f"{name!r} is not a recipe; choose one of {', '.join(recipe_names())}")
+    return _text(name)
+
+
+@cache
+def _text(name: str) -> str:
+    return _FOLDER.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+
+
+@cache
+def _comments(name: str) -> dict[str, str]:
+    return leaf_comments(_text(name))
+
+
+def _tree(name: str) -> Tree:
+    tree = parse_document(_text(name), f"{name}.yaml")
+    assert isinstance(tree, dict)
+    return tree
+
+
+def resolve(spec: AlignmentJobSpec) -> Resolved:
+    """Fill what the spec leaves out from its recipe, then from the defaults; what the spec says always wins."""
+    resolving = _Resolving(spec.dump())
+    if spec.recipe:
+        recipe_text(spec.recipe)
+        resolving.add_recipe(_Layer(f"recipe {spec.recipe}", _comments(spec.recipe)), _tree(spec.recipe))
+    resolving.add_defaults(_Layer("default", _comments("defaults")), _tree("defaults"))
+    return Resolved(AlignmentJobSpec.parse(resolving.values), resolving.origins)
+
+
+class _Resolving:
+    """The values so far, and who gave each."""
+
+    def __init__(self, values: Tree) -> None:
+        self.values = values
+        self.origins: dict[str, Origin] = {}
+        self._note(values, "spec", "spec", _Layer("spec", {}))
+
+    def add_recipe(self, layer: _Layer, recipe: Tree) -> None:
+        stages = recipe.pop("stages", [])
+        self._fill(self.values, recipe, "spec", "", layer)
+        if "stages" not in self.values:
+            self.values["stages"] = [copy.deepcopy(stage) for stage in stages]
+            for index in range(len(stages)):
+                self._note(stages[index], f"spec.stages[{index}]", f"stages[{index}]", layer)
+            return
+        for index, stage in enumerate(self.values["stages"]):
+            found = _matching_stage(stage, stages)
+            if found is not None:
+                match = {key: value for key, value in stages[found].items() if key not in ("name", "model")}
+                self._fill(stage, match, f"spec.stages[{index}]", f"stages[{found}]", layer)
+
+    def add_defaults(self, layer: _Layer, defaults: Tree) -> None:
+        kinds = defaults.pop("kinds")
+        self._fill(self.values, defaults, "spec", "", layer)
+        for index, stage in enumerate(self.values.get("stages", [])):
+            kind = next(kind for kind in _KINDS if kind in stage)
+            self._fill(stage[kind], kinds[kind], f"spec.stages[{index}].{kind}", f"kinds.{kind}", layer)
+
+    def _fill(self, target: Tree, source: Tree, path: str, source_path: str, layer: _Layer) -> None:
+        for key, value in source.items():
+            here, there = f"{path}.{key}", f"{source_path}.{key}" if source_path else key
+            if key in target:
+                if isinstance(value, dict) and isinstance(target[key], dict) and key not in _WHOLE:
+                    self._fill(target[key], value, here, there, layer)
+            elif _RIVALS.get(key) not in target and not (layer.source == "default" and key in _ON_REQUEST):
+                # A copy: stages must not share what a later layer fills.
+                target[key] = copy.deepcopy(value)
+                self._note(value, here, there, layer)
+
+    def _note(self, value: Any, path: str, source_path: str, layer: _Layer) -> None:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                self._note(item, f"{path}.{key}", f"{source_path}.{key}", layer)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for index, item in enumerate(value):
+                self._note(item, f"{path}[{index}]", f"{source_path}[{index}]", layer)
+        else:
+            self.origins[path] = layer.origin(source_path)
+
+
+def _matching_stage(stage: Tree, candidates: list[Tree]) -> int | None:
+    """Find the recipe's stage that fills this one: of its name and kind, or the first of its kind."""
+    kind = next(kind for kind in _KINDS if kind in stage)
+    same_kind = [index for index, candidate in enumerate(candidates) if kind in candidate]
+    named = [index for index in same_kind if candidates[index]["name"] == stage["name"]]
+    return next(iter(named or same_kind), None)

@@ -1,0 +1,68 @@
+"""What one training pod reads: the operator writes it, the trainer refuses what it does not know."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from alignment_api.job import AlignmentJobSpec
+from alignment_api.schema import Schema
+from alignment_api.stages import Stage
+from alignment_api.training import Compute
+
+
+class JobIdentity(Schema):
+    """Which job this is."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class Paths(Schema):
+    """Where things lie in this pod."""
+
+    workspace: str = Field(description="Root of the workspace volume; workspace:// uris start here.")
+    stage: str = Field(description="This stage's own folder.")
+    parent_model: str | None = Field(
+        default=None, description="Folder of the weights an earlier stage made; the job's model where left out."
+    )
+    hub_token: str | None = Field(default=None, description="File with the Hub token.")
+
+
+class TrackingTarget(Schema):
+    """Where metrics go besides the journal."""
+
+    uri: str = Field(description="MLflow server, or sqlite:///path on one machine.")
+    experiment: str
+    artifacts: str | None = Field(
+        default=None, description="Artifact root for a new experiment, where the server does not set one."
+    )
+
+
+class RunConfig(Schema):
+    """One attempt of one stage of one job."""
+
+    version: Annotated[Literal["v1alpha1"], Field(description="Contract version; another one is refused by name.")] = "v1alpha1"
+    job: JobIdentity
+    attempt: int = Field(ge=1)
+    stage_name: str
+    input_hash: str
+    spec: AlignmentJobSpec = Field(
+        description="The resolved spec: all stages, so that the first one can check what the later ones need."
+    )
+    compute: Compute = Field(description="The compute of this stage, overrides applied.")
+    paths: Paths
+    tracking: TrackingTarget
+    world_size: int = Field(ge=1)
+    accumulation_steps: int = Field(ge=1)
+    grace_seconds: int = Field(ge=1, description="Time between the request to stop and the kill.")
+
+    @property
+    def stage_index(self) -> int:
+        """Find this stage's place in the spec, for messages that name a field."""
+        return next(index for index, stage in enumerate(self.spec.stages or []) if stage.name == self.stage_name)
+
+    @property
+    def stage(self) -> Stage:
+        """Give this stage's own settings."""
+        return (self.spec.stages or [])[self.stage_index]

@@ -1,0 +1,210 @@
+"""The seven kinds of stage, in the order in which a job usually runs them."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from alignment_api.schema import Rule, Schema, count_set, exactly_one
+from alignment_api.training import (
+    Adapter,
+    Budget,
+    Checkpoint,
+    Compute,
+    Dataset,
+    Datasets,
+    Endpoint,
+    Evaluation,
+    Fraction,
+    Holdout,
+    Optimization,
+    Sampling,
+    StageName,
+)
+
+STAGE_KINDS = ("distill", "feedback", "sft", "dpo", "dpo_distillation", "evaluate", "export")
+TRAINING_KINDS = ("sft", "dpo", "dpo_distillation")
+RUNNABLE_KINDS = ("sft", "dpo")
+"""The kinds that have a trainer page; the others are in the schema and refused with a sentence."""
+
+MaximumLength = Annotated[
+    int | None, Field(ge=8, le=1_048_576, description="Longest example in tokens, prompt and answer together.")
+]
+Precision = Annotated[
+    Literal["BFloat16", "Float32"] | None, Field(description="Number format of the forward and backward passes.")
+]
+
+
+class StageModel(Schema):
+    """Which weights a stage starts from."""
+
+    rules: ClassVar = (
+        Rule(
+            f"{count_set('stage', 'base')} == 1",
+            exactly_one("stage", "base"),
+            "set exactly one of stage (an earlier stage's name) and base: true",
+        ),
+    )
+
+    stage: Annotated[StageName | None, Field(description="An earlier training stage.")] = None
+    base: Annotated[Literal[True] | None, Field(description="The job's own model, skipping earlier stages.")] = None
+
+
+class Distill(Schema):
+    """Have teachers write the training dialogues."""
+
+    teachers: Annotated[list[Endpoint] | None, Field(min_length=1, max_length=16, description="Models that answer.")] = None
+    prompts: Annotated[Datasets | None, Field(description="Opening questions.")] = None
+    turns: Annotated[int | None, Field(ge=1, le=32, description="Questions and answers in each dialogue.")] = None
+    sampling: Annotated[Sampling | None, Field(description="How teachers answer.")] = None
+    budget: Annotated[Budget | None, Field(description="What may be spent.")] = None
+    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of all draws.")] = None
+
+
+class Feedback(Schema):
+    """Have an ensemble answer, a judge score the answers, and make preference pairs of them."""
+
+    responders: Annotated[list[Endpoint] | None, Field(min_length=1, max_length=32, description="Models that answer.")] = None
+    judge: Annotated[Endpoint | None, Field(description="Model that scores the answers.")] = None
+    prompts: Annotated[Datasets | None, Field(description="Questions to answer.")] = None
+    answers_per_prompt: Annotated[int | None, Field(ge=2, le=32, description="Answers drawn for each prompt.")] = None
+    aspects: Annotated[
+        list[Literal["InstructionFollowing", "Truthfulness", "Honesty", "Helpfulness"]] | None,
+        Field(min_length=1, max_length=4, description="What the judge scores from 1 to 5."),
+    ] = None
+    rejected: Annotated[
+        Literal["Random", "Worst", "Second"] | None, Field(description="Which of the other answers becomes the rejected one.")
+    ] = None
+    minimum_margin: Annotated[float | None, Field(ge=0, le=10, description="Pairs whose scores are closer are dropped.")] = None
+    sampling: Annotated[Sampling | None, Field(description="How the ensemble answers.")] = None
+    budget: Annotated[Budget | None, Field(description="What may be spent.")] = None
+    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of all draws.")] = None
+
+
+class TrainingSettings(Schema):
+    """What every stage that updates weights has."""
+
+    optimization: Annotated[Optimization | None, Field(description="How weights are updated.")] = None
+    max_length: MaximumLength = None
+    adapter: Annotated[Adapter | None, Field(description="Train an adapter instead of all weights.")] = None
+    precision: Precision = None
+    checkpoint: Annotated[Checkpoint | None, Field(description="How often training is saved.")] = None
+    evaluation: Annotated[Evaluation | None, Field(description="How often the holdout is evaluated.")] = None
+    holdout: Annotated[Holdout | None, Field(description="Rows kept out of training for evaluation.")] = None
+
+
+class Sft(TrainingSettings):
+    """Supervised fine-tuning on dialogues."""
+
+    datasets: Annotated[Datasets | None, Field(description="Rows with messages, or with prompt and completion.")] = None
+    packing: Annotated[bool | None, Field(description="Fill each row with several examples that do not see each other.")] = None
+    assistant_only_loss: Annotated[bool | None, Field(description="Learn the answers only, not the questions.")] = None
+
+
+class PreferenceSettings(TrainingSettings):
+    """What every stage that learns from pairs has."""
+
+    beta: Annotated[float | None, Field(gt=0, le=100, description="How strongly the policy is held to its reference.")] = None
+    loss: Annotated[
+        Literal["Sigmoid", "IPO", "Hinge", "Robust", "APOZero", "APODown"] | None,
+        Field(description="Loss on the reward margin."),
+    ] = None
+    label_smoothing: Annotated[float | None, Field(ge=0, lt=0.5, description="Probability that a label is wrong.")] = None
+
+
+class Dpo(PreferenceSettings):
+    """Direct preference optimization on pairs of answers."""
+
+    datasets: Annotated[Datasets | None, Field(description="Rows with prompt, chosen and rejected.")] = None
+
+
+class DpoDistillation(PreferenceSettings):
+    """DPO on the teacher's answers (chosen) against the student's own (rejected)."""
+
+    teacher: Annotated[Endpoint | None, Field(description="Model whose answers are preferred.")] = None
+    prompts: Annotated[Datasets | None, Field(description="Questions for both.")] = None
+    mode: Annotated[
+        Literal["Offline", "Online"] | None, Field(description="Sample the student once, or again in each round.")
+    ] = None
+    rounds: Annotated[int | None, Field(ge=1, le=100, description="Rounds of sampling and training, online.")] = None
+    reference: Annotated[
+        Literal["RoundStart", "StageStart"] | None, Field(description="Which weights hold the policy back, online.")
+    ] = None
+    teacher_sampling: Annotated[Sampling | None, Field(description="How the teacher answers.")] = None
+    student_sampling: Annotated[Sampling | None, Field(description="How the student answers.")] = None
+    budget: Annotated[Budget | None, Field(description="What may be spent on the teacher.")] = None
+
+
+class Judge(Schema):
+    """The model that grades answers."""
+
+    endpoint: Annotated[Endpoint, Field(description="Its server.")]
+
+
+class Task(Schema):
+    """One measurement of the model."""
+
+    name: Annotated[
+        str,
+        Field(max_length=63, pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="Such as arc_challenge, hellaswag, mt_bench, bleu."),
+    ]
+    few_shot: Annotated[int | None, Field(ge=0, le=64, description="Worked examples before each question.")] = None
+    limit: Annotated[int | None, Field(ge=1, le=10_000_000, description="At most this many questions.")] = None
+    dataset: Annotated[Dataset | None, Field(description="Questions, where the task does not bring its own.")] = None
+
+
+class Evaluate(Schema):
+    """Measure a model: benchmarks, a judge, texts against references."""
+
+    tasks: Annotated[list[Task] | None, Field(min_length=1, max_length=64, description="What is measured.")] = None
+    judge: Annotated[Judge | None, Field(description="Who grades open answers.")] = None
+    sampling: Annotated[Sampling | None, Field(description="How the model answers.")] = None
+    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of all draws.")] = None
+
+
+class Export(Schema):
+    """Write the model for serving, quantized if wished, and judge what quantization cost."""
+
+    quantization: Annotated[
+        Literal["None", "Int8", "Int4"] | None, Field(description="Number format of the written weights.")
+    ] = None
+    perplexity: Annotated[Dataset | None, Field(description="Text on which perplexity is compared before and after.")] = None
+    share: Annotated[Fraction | None, Field(description="Share of that text.")] = None
+
+
+class Stage(Schema):
+    """One step of the job: a name, exactly one kind, and what differs from the job's compute."""
+
+    rules: ClassVar = (
+        Rule(
+            f"{count_set(*STAGE_KINDS)} == 1",
+            exactly_one(*STAGE_KINDS),
+            "set exactly one of distill, feedback, sft, dpo, dpoDistillation, evaluate and export",
+        ),
+    )
+
+    name: Annotated[StageName, Field(description="Unique within the job; part of the names of its pods and folders.")]
+    model: Annotated[
+        StageModel | None, Field(description="Weights to start from; the latest training stage before where left out.")
+    ] = None
+    distill: Annotated[Distill | None, Field(description="Have teachers write the training dialogues.")] = None
+    feedback: Annotated[Feedback | None, Field(description="Make preference pairs from judged answers.")] = None
+    sft: Annotated[Sft | None, Field(description="Supervised fine-tuning.")] = None
+    dpo: Annotated[Dpo | None, Field(description="Direct preference optimization.")] = None
+    dpo_distillation: Annotated[
+        DpoDistillation | None, Field(description="DPO on a teacher's answers against the student's own.")
+    ] = None
+    evaluate: Annotated[Evaluate | None, Field(description="Measure a model.")] = None
+    export: Annotated[Export | None, Field(description="Write the model for serving.")] = None
+    compute: Annotated[Compute | None, Field(description="What differs from the job's compute.")] = None
+
+    @property
+    def kind(self) -> str:
+        """Name the one kind that is set, as Python spells it."""
+        return next(kind for kind in STAGE_KINDS if getattr(self, kind) is not None)
+
+    @property
+    def settings(self) -> Schema:
+        """Give the settings of that kind."""
+        settings = getattr(self, self.kind)
+        assert isinstance(settings, Schema)
+        return settings

@@ -1,0 +1,133 @@
+"""From a document to a job that can run, or to sentences about what is wrong with it."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
+
+from alignment_api.batch import ImpossibleBatch, accumulation_steps
+from alignment_api.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.problems import InvalidJob, Problem, from_validation
+from alignment_api.recipes import Resolved, UnknownRecipe, resolve
+from alignment_api.stages import RUNNABLE_KINDS, TRAINING_KINDS, Stage
+
+# What no default can give, by kind; a recipe or the user must.
+_NEEDED = {
+    "distill": ("teachers", "prompts"),
+    "feedback": ("responders", "judge", "prompts"),
+    "sft": ("datasets", "max_length", "optimization.learning_rate", "optimization.global_batch_size"),
+    "dpo": ("datasets", "max_length", "optimization.learning_rate", "optimization.global_batch_size"),
+    "dpo_distillation": ("teacher", "prompts", "max_length", "optimization.learning_rate", "optimization.global_batch_size"),
+    "evaluate": ("tasks",),
+    "export": (),
+}
+
+
+def read_job(document: Any) -> AlignmentJob:
+    """Read a job as its author wrote it; fields and the rules between them are checked, nothing is filled in."""
+    if not isinstance(document, dict):
+        raise InvalidJob([Problem("the document", "is not an AlignmentJob; begin with apiVersion, kind, metadata and spec")])
+    try:
+        return AlignmentJob.parse(document)
+    except ValidationError as error:
+        raise InvalidJob(from_validation(error, AlignmentJob, document)) from error
+
+
+def resolve_job(job: AlignmentJob) -> Resolved:
+    """Fill the job in from its recipe and the defaults, and refuse what cannot run."""
+    try:
+        resolved = resolve(job.spec)
+    except UnknownRecipe as error:
+        raise InvalidJob([Problem("spec.recipe", str(error))]) from error
+    except ValidationError as error:
+        raise InvalidJob(
+            [Problem(f"spec.{problem.path}", problem.sentence) for problem in from_validation(error, AlignmentJobSpec, {})]
+        ) from error
+    problems = _job_problems(resolved.spec)
+    if problems:
+        raise InvalidJob(problems)
+    return resolved
+
+
+def runnable_job(job: AlignmentJob) -> Resolved:
+    """Like resolve_job, and refuse stages that this version can describe but not run."""
+    resolved = resolve_job(job)
+    problems = [
+        Problem(
+            f"spec.stages[{index}].{to_camel(stage.kind)}",
+            f"this version cannot run such a stage yet; remove it, or wait for a version whose trainer has it "
+            f"(it runs {', '.join(to_camel(kind) for kind in RUNNABLE_KINDS)})",
+        )
+        for index, stage in enumerate(resolved.spec.stages or [])
+        if stage.kind not in RUNNABLE_KINDS
+    ]
+    if problems:
+        raise InvalidJob(problems)
+    return resolved
+
+
+def _job_problems(spec: AlignmentJobSpec) -> list[Problem]:
+    problems = []
+    if spec.model is None or spec.model.uri is None:
+        problems.append(Problem("spec.model.uri", "is not set, and the recipe leaves it to you; name the model to begin with"))
+    for index, stage in enumerate(spec.stages or []):
+        problems += _stage_problems(spec, stage, f"spec.stages[{index}]")
+    return problems
+
+
+def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:
+    kind = f"{path}.{to_camel(stage.kind)}"
+    problems = [
+        Problem(f"{kind}.{_camel_path(needed)}", "is not set, and neither recipe nor default gives it; set it")
+        for needed in _NEEDED[stage.kind]
+        if _value(stage.settings, needed) is None
+    ]
+    problems += _parent_problems(spec, stage, path)
+    if stage.kind in TRAINING_KINDS:
+        problems += _training_problems(spec, stage, path, kind)
+    return problems
+
+
+def _parent_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:
+    named = stage.model.stage if stage.model else None
+    parent = next((known for known in spec.stages or [] if known.name == named), None)
+    if parent is None or parent.kind in TRAINING_KINDS:
+        return []
+    return [
+        Problem(
+            f"{path}.model.stage",
+            f"{named!r} trains no model ({to_camel(parent.kind)}); name an sft, dpo or dpoDistillation stage",
+        )
+    ]
+
+
+def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: str) -> list[Problem]:
+    problems = []
+    compute = spec.compute_of(stage)
+    optimization = getattr(stage.settings, "optimization", None)
+    if optimization is None or (optimization.epochs is None and optimization.max_steps is None):
+        problems.append(Problem(f"{kind}.optimization.epochs", "is not set, nor is maxSteps; set one of them"))
+    if compute.gpus_per_node is None:
+        problems.append(Problem("spec.compute.gpusPerNode", "is not set; say how many GPUs each node gives, 0 to train on CPUs"))
+    elif optimization is not None and optimization.global_batch_size is not None:
+        try:
+            accumulation_steps(optimization.global_batch_size, compute)
+        except ImpossibleBatch as error:
+            problems.append(Problem(f"{kind}.optimization.globalBatchSize", str(error)))
+    if compute.offload not in (None, "None") and compute.sharding in (None, "None"):
+        problems.append(
+            Problem(
+                f"{path}.compute.offload", f"{compute.offload} needs sharding; set sharding to ZeRO2 or ZeRO3, or offload to None"
+            )
+        )
+    return problems
+
+
+def _value(settings: Any, path: str) -> Any:
+    for part in path.split("."):
+        settings = getattr(settings, part) if settings is not None else None
+    return settings
+
+
+def _camel_path(path: str) -> str:
+    return ".".join(to_camel(part) for part in path.split("."))

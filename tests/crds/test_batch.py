@@ -1,0 +1,30 @@
+"""The global batch is the user's number; how it is reached follows from the processes."""
+
+import pytest
+from alignment_api.batch import ImpossibleBatch, accumulation_steps, world_size
+from alignment_api.training import Compute
+
+
+@pytest.mark.parametrize(
+    ("compute", "processes"),
+    [
+        (Compute(), 1),
+        (Compute(nodes=2, gpus_per_node=8), 16),
+        (Compute(nodes=2, gpus_per_node=0), 2),
+        (Compute(nodes=2, gpus_per_node=0, processes_per_node=3), 6),
+        (Compute(gpus_per_node=4, processes_per_node=9), 4),
+    ],
+)
+def test_processes(compute: Compute, processes: int) -> None:
+    assert world_size(compute) == processes
+
+
+@pytest.mark.parametrize(("size", "micro", "steps"), [(512, 4, 8), (16, 1, 1), (32, 2, 1), (64, 1, 4)])
+def test_accumulation(size: int, micro: int, steps: int) -> None:
+    assert accumulation_steps(size, Compute(nodes=2, gpus_per_node=8, micro_batch_size=micro)) == steps
+
+
+@pytest.mark.parametrize(("size", "nearest"), [(100, "96 or 112"), (17, "16 or 32"), (15, "at least 16")])
+def test_an_impossible_batch_names_the_nearest_possible(size: int, nearest: str) -> None:
+    with pytest.raises(ImpossibleBatch, match=nearest):
+        accumulation_steps(size, Compute(nodes=2, gpus_per_node=8))

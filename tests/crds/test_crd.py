@@ -1,0 +1,113 @@
+"""The CustomResourceDefinition is generated, structural, and says what the models say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from alignment_api.crd import custom_resource_definition, custom_resource_definition_text
+from alignment_api.document import read_document
+from builders import a_document
+
+ROOT = Path(__file__).parents[2]
+CRD = custom_resource_definition()
+SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+# What the API server allows in a structural schema, of what we use.
+ALLOWED = {
+    "type",
+    "description",
+    "properties",
+    "required",
+    "items",
+    "additionalProperties",
+    "enum",
+    "format",
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "maxProperties",
+    "x-kubernetes-validations",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+}
+
+
+def nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    yield path, node
+    for name, child in node.get("properties", {}).items():
+        yield from nodes(child, f"{path}.{name}")
+    for inner in ("items", "additionalProperties"):
+        if inner in node:
+            yield from nodes(node[inner], f"{path}[]")
+
+
+ALL = list(nodes(SCHEMA))
+
+
+def test_the_committed_file_is_what_the_models_generate() -> None:
+    committed = (ROOT / "crds/alignmentjobs.yaml").read_text()
+    assert committed == custom_resource_definition_text(), "run `make generate`"
+
+
+@pytest.mark.parametrize(("path", "node"), ALL, ids=[path for path, _ in ALL])
+def test_every_node_is_structural(path: str, node: dict[str, Any]) -> None:
+    assert set(node) <= ALLOWED
+    assert node["type"] in ("object", "array", "string", "integer", "number", "boolean")
+    assert ("items" in node) == (node["type"] == "array")
+    for bound in ("exclusiveMinimum", "exclusiveMaximum"):
+        assert not isinstance(node.get(bound, True), float)
+
+
+@pytest.mark.parametrize(("path", "node"), [(path, node) for path, node in ALL if path.startswith(".spec")])
+def test_every_field_of_the_spec_is_described_and_bounded(path: str, node: dict[str, Any]) -> None:
+    if path != ".spec" and not path.endswith("[]"):
+        assert node.get("description")
+    bounds = {
+        "string": {"maxLength", "enum"},
+        "array": {"maxItems"},
+        "integer": {"minimum"},
+        "number": {"minimum"},
+    }.get(node["type"], set())
+    assert not bounds or bounds & set(node), f"{path} has no bound"
+
+
+def test_hyperparameters_have_no_defaults_in_the_schema() -> None:
+    assert not [path for path, node in ALL if "default" in node]
+
+
+def test_columns() -> None:
+    columns = CRD["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [column["name"] for column in columns if not column.get("priority")] == [
+        "Stage",
+        "Status",
+        "Progress",
+        "ETA",
+        "Model",
+        "GPUs",
+        "Age",
+    ]
+    assert [column["name"] for column in columns if column.get("priority")] == ["Queue", "Run", "Reason"]
+    for column in columns:
+        if not column["jsonPath"].startswith(".metadata"):
+            assert column["jsonPath"] in [path for path, _ in ALL]
+
+
+def test_the_schema_accepts_what_the_models_accept() -> None:
+    validator = jsonschema.Draft4Validator(SCHEMA)
+    for document in [a_document(), *(read_document(path) for path in sorted((ROOT / "examples").glob("*.yaml")))]:
+        assert list(validator.iter_errors(document)) == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"queueName": "Not A Name"}, {"compute": {"nodes": 0}}, {"restart": {"stallTimeoutSeconds": 1}}, {"stages": []}],
+)
+def test_the_schema_refuses_what_the_models_refuse(spec: dict[str, Any]) -> None:
+    assert list(jsonschema.Draft4Validator(SCHEMA).iter_errors(a_document(**spec)))

@@ -1,0 +1,22 @@
+"""What follows from how a trainer ended."""
+
+import pytest
+from alignment_api.exit_codes import consequence
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "reason", "expected"),
+    [
+        (65, "BadData", "Permanent"),
+        (78, "BadConfiguration", "Permanent"),
+        (70, "Diverged", "Permanent"),
+        (70, "Defect", "Application"),
+        (1, "", "Application"),
+        (139, "Killed", "Application"),
+        (75, "Stopped", "Infrastructure"),
+        (137, "Killed", "Infrastructure"),
+        (143, "Killed", "Infrastructure"),
+    ],
+)
+def test_consequence(exit_code: int, reason: str, expected: str) -> None:
+    assert consequence(exit_code, reason) == expected

@@ -1,0 +1,172 @@
+"""What is wrong with a job is said in one sentence that names the field."""
+
+from typing import Any
+
+import pytest
+from alignment_api.problems import InvalidJob
+from alignment_api.validation import read_job, resolve_job, runnable_job
+from builders import a_document, a_training
+
+SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "a misspelt field",
+        {"stages": [{"name": "sft", "sft": a_training(optimzation={})}]},
+        "spec.stages[0].sft.optimzation: is not a field; did you mean optimization?",
+    ),
+    (
+        "a field of nowhere",
+        {"storage": {"claimName": "a", "zzz": 1}},
+        "spec.storage.zzz: is not a field; there are claimName, size, storageClassName",
+    ),
+    (
+        "a reference to no stage",
+        {"stages": [{"name": "sft", "sft": a_training()}, {"name": "dpo", "model": {"stage": "stf"}, "dpo": a_training()}]},
+        "spec.stages[1].model.stage: 'stf' is not an earlier stage; name one of sft",
+    ),
+    (
+        "a reference forwards",
+        {"stages": [{"name": "dpo", "model": {"stage": "sft"}, "dpo": a_training()}, {"name": "sft", "sft": a_training()}]},
+        "spec.stages[0].model.stage: 'sft' is not an earlier stage; the first stage can only start from the base model",
+    ),
+    (
+        "a name twice",
+        {"stages": [{"name": "a", "sft": a_training()}, {"name": "a", "dpo": a_training()}]},
+        "spec.stages[1].name: 'a' is the name of an earlier stage already; rename one of them",
+    ),
+    (
+        "two kinds in one stage",
+        {"stages": [{"name": "a", "sft": a_training(), "dpo": a_training()}]},
+        "spec.stages[0]: set exactly one of distill, feedback, sft, dpo, dpoDistillation, evaluate and export",
+    ),
+    (
+        "a batch that does not divide",
+        {
+            "stages": [
+                {"name": "sft", "sft": a_training(optimization={"learningRate": 1, "globalBatchSize": 30, "epochs": 1})},
+            ],
+            "compute": {"nodes": 2, "gpusPerNode": 8},
+        },
+        "spec.stages[0].sft.optimization.globalBatchSize: 30 cannot be divided among 16 processes with micro-batches of 1: "
+        "it must be a multiple of 16; the nearest possible values are 16 or 32",
+    ),
+    (
+        "a batch that is too small",
+        {"compute": {"nodes": 2, "gpusPerNode": 8}},
+        "spec.stages[0].sft.optimization.globalBatchSize: 8 is too small for 16 processes with micro-batches of 1: "
+        "it must be a multiple of 16, at least 16",
+    ),
+    (
+        "nothing to train on",
+        {
+            "stages": [
+                {"name": "sft", "sft": {"maxLength": 8, "optimization": {"learningRate": 1, "globalBatchSize": 2, "epochs": 1}}}
+            ]
+        },
+        "spec.stages[0].sft.datasets: is not set, and neither recipe nor default gives it; set it",
+    ),
+    (
+        "no end",
+        {"stages": [{"name": "sft", "sft": a_training(optimization={"learningRate": 1, "globalBatchSize": 2})}]},
+        "spec.stages[0].sft.optimization.epochs: is not set, nor is maxSteps; set one of them",
+    ),
+    (
+        "two ends",
+        {
+            "stages": [
+                {
+                    "name": "a",
+                    "sft": a_training(optimization={"learningRate": 1, "globalBatchSize": 2, "epochs": 1, "maxSteps": 1}),
+                }
+            ]
+        },
+        "spec.stages[0].sft.optimization: set only one of epochs and maxSteps",
+    ),
+    (
+        "a rate as text",
+        {"stages": [{"name": "a", "sft": a_training(optimization={"learningRate": "fast"})}]},
+        "spec.stages[0].sft.optimization.learningRate: 'fast' is not possible: it should be a valid number",
+    ),
+    (
+        "a rate below zero",
+        {"stages": [{"name": "a", "sft": a_training(optimization={"learningRate": -1})}]},
+        "spec.stages[0].sft.optimization.learningRate: -1 is not possible: it should be greater than 0",
+    ),
+    (
+        "an address we do not know",
+        {"model": {"uri": "ftp://x"}},
+        "spec.model.uri: 'ftp://x' is not of the form hf://owner/name, workspace://path or s3://bucket/key; write one of these",
+    ),
+    (
+        "a way out of the workspace",
+        {"model": {"uri": "workspace://a/../../etc"}},
+        "spec.model.uri: 'workspace://a/../../etc' must not contain '..'; name the path from the workspace's root",
+    ),
+    (
+        "an unknown recipe",
+        {"recipe": "zephyr"},
+        "spec.recipe: 'zephyr' is not a recipe; choose one of dpo-kd-offline, dpo-kd-online, tutor-lora, zephyr-handbook, "
+        "zephyr-paper, zephyr-qlora",
+    ),
+    (
+        "quantized weights without an adapter",
+        {"stages": [{"name": "a", "sft": a_training(adapter={"quantization": "NF4"})}]},
+        "spec.stages[0].sft.adapter: quantization needs lora: quantized weights cannot be trained themselves",
+    ),
+    (
+        "no say about GPUs",
+        {"compute": {}},
+        "spec.compute.gpusPerNode: is not set; say how many GPUs each node gives, 0 to train on CPUs",
+    ),
+    (
+        "offload without sharding",
+        {"compute": {"nodes": 1, "gpusPerNode": 0, "offload": "Optimizer"}},
+        "spec.stages[0].compute.offload: Optimizer needs sharding; set sharding to ZeRO2 or ZeRO3, or offload to None",
+    ),
+    ("no stages", {"stages": None}, "spec: set stages, or a recipe that brings them"),
+    (
+        "an empty list of stages",
+        {"stages": []},
+        "spec.stages: [] is not possible: List should have at least 1 item after validation, not 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "sentence"), [row[1:] for row in SITUATIONS], ids=[row[0] for row in SITUATIONS])
+def test_a_broken_spec_is_refused_in_a_sentence(spec: dict[str, Any], sentence: str) -> None:
+    document = a_document()
+    document["spec"] = {key: value for key, value in {**document["spec"], **spec}.items() if value is not None}
+    with pytest.raises(InvalidJob) as refused:
+        resolve_job(read_job(document))
+    assert sentence in str(refused.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ([], "the document: is not an AlignmentJob; begin with apiVersion, kind, metadata and spec"),
+        ({**a_document(), "kind": "Pod"}, "kind: 'Pod' is not possible; use 'AlignmentJob'"),
+        ({**a_document(), "metadata": {}}, "metadata.name: is missing; add it"),
+        (
+            {**a_document(), "metadata": {"name": "Job_1"}},
+            "metadata.name: 'Job_1' is not of the form small letters, digits and '-', beginning with a letter; rename it",
+        ),
+    ],
+)
+def test_a_foreign_document_is_refused_in_a_sentence(document: Any, sentence: str) -> None:
+    with pytest.raises(InvalidJob) as refused:
+        read_job(document)
+    assert sentence in str(refused.value).splitlines()
+
+
+def test_every_problem_is_named_at_once() -> None:
+    stages = [{"name": "sft", "sft": {"packin": True, "maxLength": 1}}]
+    with pytest.raises(InvalidJob) as refused:
+        read_job(a_document(stages=stages))
+    assert [problem.path for problem in refused.value.problems] == ["spec.stages[0].sft.maxLength", "spec.stages[0].sft.packin"]
+
+
+def test_a_stage_without_a_trainer_page_resolves_but_does_not_run() -> None:
+    job = read_job(a_document(stages=[{"name": "out", "export": {}}]))
+    assert resolve_job(job).spec.stages is not None
+    with pytest.raises(InvalidJob, match=r"spec.stages\[0\].export: this version cannot run such a stage yet"):
+        runnable_job(job)
