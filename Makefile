@@ -1,0 +1,54 @@
+# The verbs of this project; CI calls the same ones. `make help` lists them.
+PYTHON ?= python3
+BIN = .venv/bin
+PACKAGES = crds operator trainer_image dashboard
+PROJECTS = $(PACKAGES:%=%/pyproject.toml)
+HOME_FOLDER = $(or $(ALIGNMENT_HOME),.alignment)
+PORT ?= 8501
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock generate format check test demo serve
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/installed ## install everything that development and the demo need into .venv
+
+.venv/installed: requirements.lock pyproject.toml $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(shell grep -o '^uv==[0-9.]*' requirements.lock)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=--editable ./%)
+	@touch $@
+
+lock: ## lock the newest versions that the pyproject files allow
+	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package alignment-api \
+		--custom-compile-command "make lock" --group dev $(PROJECTS) --output-file requirements.lock
+
+generate: setup ## write the generated files: the CRD and the reference
+	$(BIN)/python -m alignment_api.crd > crds/alignmentjobs.yaml
+	$(BIN)/python -m alignment_api.reference > docs/reference.md
+
+format: setup ## lay the code out
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+check: setup ## format, lint, types, import contracts, generated files
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m alignment_api.crd | diff - crds/alignmentjobs.yaml || { echo "crds/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
+	$(BIN)/python -m alignment_api.reference | diff - docs/reference.md || { echo "docs/reference.md is stale: run make generate" >&2; exit 1; }
+
+test: setup ## every test that needs no cluster
+	$(BIN)/python -m pytest
+
+demo: setup ## make a tiny model, align it, show what happened
+	$(BIN)/python examples/make_tiny.py --workspace $(HOME_FOLDER)/workspace
+	$(BIN)/alignment run examples/tiny.yaml
+	@if [ -t 0 ] && [ -t 1 ]; then $(MAKE) --no-print-directory serve; else echo "see it in a browser: make serve"; fi
+
+serve: setup ## the dashboard of this machine's jobs, on http://localhost:8501
+	$(BIN)/python -m alignment_dashboard --port $(PORT)

@@ -1,0 +1,1 @@
+"""Turns AlignmentJobs into training, on a cluster or on this machine."""

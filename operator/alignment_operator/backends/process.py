@@ -1,0 +1,47 @@
+"""Renders a stage as a process of this machine: all its pods' processes under one supervisor."""
+
+from alignment_api.names import (
+    ATTEMPT_LABEL,
+    FINGERPRINT_ANNOTATION,
+    INPUT_HASH_ANNOTATION,
+    JOB_LABEL,
+    RUN_CONFIG_FILE,
+    STAGE_LABEL,
+)
+
+from alignment_operator.backends import Manifest
+from alignment_operator.settings import Settings
+from alignment_operator.stage_run import StageRun
+
+
+def render(run: StageRun, settings: Settings) -> list[Manifest]:
+    """Give the RunConfig and the process that reads it."""
+    metadata = {
+        "name": run.name,
+        "namespace": run.namespace,
+        "labels": {JOB_LABEL: run.job.metadata.name, STAGE_LABEL: run.stage.name, ATTEMPT_LABEL: str(run.attempt)},
+        "annotations": {INPUT_HASH_ANNOTATION: run.input_hash, FINGERPRINT_ANNOTATION: run.fingerprint},
+    }
+    config = run.run_config(settings)
+    return [
+        {
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": {RUN_CONFIG_FILE: config.model_dump_json(by_alias=True, exclude_none=True)},
+        },
+        {
+            "kind": "Process",
+            "metadata": metadata,
+            "spec": {
+                "module": "alignment_trainer",
+                "graceSeconds": settings.grace_seconds,
+                "environment": {
+                    # One machine stands for all nodes: the same number of processes, and so the same result.
+                    "PET_NNODES": "1",
+                    "PET_NODE_RANK": "0",
+                    "PET_NPROC_PER_NODE": str(config.world_size),
+                    "PET_MASTER_ADDR": "127.0.0.1",
+                },
+            },
+        },
+    ]

@@ -1,0 +1,152 @@
+"""The `alignment` command: run, explain, validate and render jobs, and list recipes."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from alignment_api.document import UnreadableDocument, read_document, write_documents
+from alignment_api.home import Home
+from alignment_api.job import AlignmentJob
+from alignment_api.problems import InvalidJob
+from alignment_api.recipes import UnknownRecipe, recipe_names, recipe_text
+from alignment_api.validation import read_job, resolve_job, runnable_job
+from rich.console import Console
+
+from alignment_operator.backends import pytorchjob
+from alignment_operator.explanation import batch_lines, explanation
+from alignment_operator.job_status import is_finished
+from alignment_operator.local import LocalCluster
+from alignment_operator.local_run import run_until_ended
+from alignment_operator.reconcile import Key
+from alignment_operator.settings import Settings
+from alignment_operator.stage_run import StageRun
+from alignment_operator.terminal import TerminalView, summary_table
+
+SUCCEEDED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+# Stands for the uid that the API server would give: `render` knows none.
+_NO_UID = "00000000-0000-0000-0000-000000000000"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except (UnreadableDocument, InvalidJob, UnknownRecipe) as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return REFUSED
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a job on this machine, or go on with it where it was."""
+    job = read_job(read_document(options.file))
+    runnable_job(job)
+    cluster = LocalCluster(Home(options.home) if options.home else Home.from_environment())
+    key = Key(job.metadata.namespace or "default", job.metadata.name)
+    if not cluster.lock(key):
+        print(f"error: another `alignment run` is at work on {key.namespace}/{key.name}; wait for it, or end it", file=sys.stderr)
+        return REFUSED
+    before = cluster.apply(job)
+    if is_finished(before.status) and before.status and before.status.observed_generation == before.metadata.generation:
+        print("finished already; change the spec to run what it changes, or the name to run it anew", file=sys.stderr)
+    try:
+        with TerminalView(Console()) as view:
+            ended = asyncio.run(run_until_ended(cluster, key, view))
+    except KeyboardInterrupt:
+        print("left at once; training saves a checkpoint and stops by itself", file=sys.stderr)
+        return INTERRUPTED
+    return _conclude(cluster, ended, options.file)
+
+
+def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
+    assert job.status is not None
+    stages = job.status.stages or []
+    folders = {stage.name: cluster.stage_path(job, stage.name) for stage in stages}
+    console = Console()
+    console.print(summary_table(job, folders))
+    if job.status.phase == "Succeeded":
+        home = os.path.relpath(cluster.home.root)
+        console.print(f"model      {os.path.relpath(folders[stages[-1].name] / 'model')}", highlight=False)
+        console.print(f"metrics    mlflow ui --backend-store-uri sqlite:///{home}/mlflow.db", highlight=False)
+        console.print("dashboard  make serve", highlight=False)
+        return SUCCEEDED
+    if job.status.phase == "Suspended":
+        print(f"stopped; `alignment run {file}` goes on where it was", file=sys.stderr)
+        return INTERRUPTED if cluster.stop_requested else SUCCEEDED
+    print(f"error: {job.status.message}", file=sys.stderr)
+    failed = next((stage for stage in stages if stage.state == "Failed" and stage.child), None)
+    if failed and failed.child:
+        print(f"log: {os.path.relpath(cluster.log_file(job, failed.child))}", file=sys.stderr)
+    return FAILED
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Print the resolved job with where each value came from."""
+    resolved = resolve_job(read_job(read_document(options.file)))
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(explanation(resolved))
+    for line in batch_lines(resolved.spec):
+        console.print(line, highlight=False)
+    return SUCCEEDED
+
+
+def validate(options: argparse.Namespace) -> int:
+    """Check jobs without running anything."""
+    for file in options.file:
+        runnable_job(read_job(read_document(file)))
+        print(f"{file}: valid")
+    return SUCCEEDED
+
+
+def render(options: argparse.Namespace) -> int:
+    """Print the Kubernetes objects of a job."""
+    job = read_job(read_document(options.file))
+    resolved = resolve_job(job)
+    named = job.model_copy(
+        update={"metadata": job.metadata.model_copy(update={"uid": _NO_UID, "namespace": job.metadata.namespace or "default"})}
+    )
+    settings = Settings()
+    manifests: list[object] = []
+    for stage in resolved.spec.stages or []:
+        for manifest in pytorchjob.render(StageRun(named, resolved.spec, stage, attempt=1), settings):
+            if manifest not in manifests:
+                manifests.append(manifest)
+    print(write_documents(manifests), end="")
+    return SUCCEEDED
+
+
+def recipes(options: argparse.Namespace) -> int:
+    """List the recipes, or print one with the origin of every value."""
+    if options.name:
+        print(recipe_text(options.name), end="")
+        return SUCCEEDED
+    for name in recipe_names():
+        print(f"{name:18}{recipe_text(name).splitlines()[0].removeprefix('# ').split('. ')[0].removesuffix('.')}")
+    return SUCCEEDED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="alignment", description="Align a language model: one resource, from base weights to a measured result."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command, several in ((run, False), (explain, False), (validate, True), (render, False)):
+        known = commands.add_parser(command.__name__, help=command.__doc__, description=command.__doc__)
+        known.add_argument("file", type=Path, nargs="+" if several else None, metavar="FILE", help="an AlignmentJob in YAML")
+        known.set_defaults(command=command)
+        if command is run:
+            known.add_argument("--home", type=Path, help="where jobs and their results lie (ALIGNMENT_HOME, or .alignment)")
+    known = commands.add_parser("recipes", help=recipes.__doc__, description=recipes.__doc__)
+    known.add_argument("name", nargs="?", help="print this one")
+    known.set_defaults(command=recipes)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

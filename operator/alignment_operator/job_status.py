@@ -1,0 +1,128 @@
+"""Sums the stages up: conditions, phase, and what the columns of `kubectl get` show; pure."""
+
+from datetime import datetime
+
+from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, Condition, Phase, StageStatus
+
+_FINISHED = ("Succeeded", "Failed")
+
+
+def is_finished(status: AlignmentJobStatus | None) -> bool:
+    """Say whether nothing more will happen without a change of the spec."""
+    return status is not None and status.phase in _FINISHED
+
+
+def summarize(job: AlignmentJob, spec: AlignmentJobSpec, stages: list[StageStatus], now: datetime) -> AlignmentJobStatus:
+    """Derive the whole status from the stages'."""
+    old = job.status or AlignmentJobStatus()
+    current = next((stage for stage in stages if stage.state != "Succeeded"), stages[-1])
+    phase, reason, message = _phase(stages, current)
+    finished = phase in _FINISHED
+    generation = job.metadata.generation
+    gpus = next(
+        (compute.nodes or 1) * (compute.gpus_per_node or 0)
+        for compute in (spec.compute_of(stage) for stage in spec.stages or [] if stage.name == current.name)
+    )
+    left = current.progress.seconds_left if current.progress and current.state == "Running" else None
+    starts = [stage.start_time for stage in stages if stage.start_time]
+    return AlignmentJobStatus(
+        observed_generation=generation,
+        conditions=_conditions(old, phase, reason, message, generation, now),
+        phase=phase,
+        reason=reason,
+        message=message,
+        current_stage=current.name,
+        progress=f"{sum(_percent(stage) for stage in stages) // len(stages)}%",
+        eta=readable_duration(left) if left is not None else None,
+        estimated_completion_time=_estimated_end(current, left),
+        model=spec.model.uri if spec.model else None,
+        gpus=gpus,
+        gpu_seconds=sum(stage.gpu_seconds for stage in stages),
+        start_time=min(starts) if starts else None,
+        completion_time=(old.completion_time if is_finished(old) and old.phase == phase else now) if finished else None,
+        tracking=old.tracking,
+        stages=stages,
+    )
+
+
+def refused(job: AlignmentJob, message: str, now: datetime) -> AlignmentJobStatus:
+    """Say of a job that cannot run as it is written; what its stages had reached stays in the record."""
+    old = job.status or AlignmentJobStatus()
+    generation = job.metadata.generation
+    return old.model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": "Failed",
+            "reason": "InvalidSpec",
+            "message": message,
+            "eta": None,
+            "estimated_completion_time": None,
+            "completion_time": old.completion_time if old.reason == "InvalidSpec" else now,
+            "conditions": _conditions(old, "Failed", "InvalidSpec", message, generation, now),
+        }
+    )
+
+
+def readable_duration(seconds: float) -> str:
+    """Write a duration in its two largest units: 1h12m, 3m20s, 45s."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours}h"
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+def _percent(stage: StageStatus) -> int:
+    if stage.state == "Succeeded":
+        return 100
+    return stage.progress.percent if stage.progress else 0
+
+
+def _phase(stages: list[StageStatus], current: StageStatus) -> tuple[Phase, str, str]:
+    if all(stage.state == "Succeeded" for stage in stages):
+        return "Succeeded", "Completed", f"all {len(stages)} stages succeeded" if len(stages) > 1 else "the stage succeeded"
+    default = {"Running": "Training", "Pending": "Starting", "Queued": "Queued", "Waiting": "Starting"}
+    phase: Phase = "Pending" if current.state == "Waiting" else current.state
+    reason = current.reason or default.get(current.state, current.state)
+    return (
+        phase,
+        reason,
+        f"{current.name}: {current.message}" if current.message else f"{current.name} is {current.state.lower()}",
+    )
+
+
+def _estimated_end(current: StageStatus, left: int | None) -> datetime | None:
+    if left is None or current.progress is None:
+        return None
+    return datetime.fromtimestamp(round(current.progress.updated_time.timestamp() + left), current.progress.updated_time.tzinfo)
+
+
+def _conditions(
+    old: AlignmentJobStatus, phase: str, reason: str, message: str, generation: int | None, now: datetime
+) -> list[Condition]:
+    truths = {
+        "Suspended": phase == "Suspended",
+        "Progressing": phase in ("Pending", "Queued", "Running", "Restarting"),
+        "Complete": phase == "Succeeded",
+        "Failed": phase == "Failed",
+    }
+    return [_condition(old, kind, truth, reason, message, generation, now) for kind, truth in truths.items()]
+
+
+def _condition(
+    old: AlignmentJobStatus, kind: str, truth: bool, reason: str, message: str, generation: int | None, now: datetime
+) -> Condition:
+    status = "True" if truth else "False"
+    before = next((condition for condition in old.conditions or [] if condition.type == kind), None)
+    since = before.last_transition_time if before and before.status == status else now
+    return Condition(
+        type=kind,
+        status=status,
+        reason=reason,
+        message=message,
+        observed_generation=generation,
+        last_transition_time=since,
+    )

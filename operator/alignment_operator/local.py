@@ -1,0 +1,288 @@
+"""The Cluster of one machine: a folder for objects, processes for children; children outlive whoever started them."""
+
+import fcntl
+import json
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alignment_api import metrics
+from alignment_api.exit_codes import Termination
+from alignment_api.home import Home
+from alignment_api.job import AlignmentJob, AlignmentJobStatus, Progress
+from alignment_api.names import (
+    ATTEMPT_LABEL,
+    FINGERPRINT_ANNOTATION,
+    INPUT_HASH_ANNOTATION,
+    METRICS_FILE,
+    RUN_CONFIG_FILE,
+    STAGE_LABEL,
+    stage_folder,
+)
+from pydantic import ValidationError
+
+from alignment_operator.job_status import is_finished
+from alignment_operator.observation import Child
+from alignment_operator.reconcile import Key
+
+_JOURNAL_TAIL_BYTES = 65_536
+
+
+class LocalCluster:
+    """Implements the Cluster interface under a home folder."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.stop_requested = False
+        """Suspends every job for as long as this process runs, without a trace in the job itself."""
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def apply(self, job: AlignmentJob) -> AlignmentJob:
+        """Store a job as `kubectl apply` would; a failed one applied again is tried again."""
+        namespace = job.metadata.namespace or "default"
+        known = self._read_job(Key(namespace, job.metadata.name))
+        changed = known is None or known.spec != job.spec
+        again = known is not None and known.status is not None and known.status.phase == "Failed"
+        generation = (known.metadata.generation or 1) if known else 1
+        identity = {
+            "namespace": namespace,
+            "uid": known.metadata.uid if known else str(uuid.uuid4()),
+            "creation_timestamp": known.metadata.creation_timestamp if known else datetime.now(UTC).replace(microsecond=0),
+            "generation": generation + 1 if known and (changed or again) else generation,
+        }
+        stored = job.model_copy(
+            update={"metadata": job.metadata.model_copy(update=identity), "status": known.status if known else None}
+        )
+        self._write_job(stored)
+        return stored
+
+    def lock(self, key: Key) -> bool:
+        """Become the only one that reconciles a job; the lock ends with this process."""
+        folder = self.home.job_folder(*key)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        return _try_lock(self._lock)
+
+    async def job(self, key: Key) -> AlignmentJob | None:
+        """Read the job as it is now."""
+        job = self._read_job(key)
+        if job is None or not self.stop_requested or is_finished(job.status):
+            return job
+        return job.model_copy(update={"spec": job.spec.model_copy(update={"suspend": True})})
+
+    async def children(self, job: AlignmentJob) -> list[Child]:
+        """Observe all of the job's children."""
+        folders = self.home.job_folder(*_key(job)).glob("*/process.json")
+        children = (self._child(path.parent) for path in folders if not (path.parent / "deleted").exists())
+        return sorted((child for child in children if child is not None), key=lambda child: child.attempt)
+
+    async def progress(self, job: AlignmentJob, children: list[Child]) -> dict[str, Progress]:
+        """Read how far the stages are from their journals."""
+        found = {name: self._stage_progress(job, name) for name in {child.stage for child in children}}
+        return {name: progress for name, progress in found.items() if progress is not None}
+
+    async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
+        """Write the child's objects and start its process."""
+        *companions, process = manifests
+        folder = self.home.job_folder(*_key(job)) / process["metadata"]["name"]
+        folder.mkdir(parents=True, exist_ok=True)
+        for companion in companions:
+            for name, text in companion["data"].items():
+                _write(folder / name, text)
+        _write(folder / "process.json", json.dumps(process, indent=1))
+        self._start(folder, process)
+
+    async def delete(self, job: AlignmentJob, child: Child) -> None:
+        """Ask a running child to save and stop; a finished one is only marked, so that its log stays."""
+        folder = self.home.job_folder(*_key(job)) / child.name
+        if child.state not in ("Running", "Pending", "Queued"):
+            (folder / "deleted").touch()
+            return
+        process = json.loads((folder / "process.json").read_text())
+        _write(folder / "stopping", str(time.time() + process["spec"]["graceSeconds"]))
+        self._signal(folder, signal.SIGTERM)
+
+    async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
+        """Replace the job's status."""
+        stored = self._read_job(_key(job))
+        if stored is not None:
+            self._write_job(stored.model_copy(update={"status": status}))
+
+    async def delete_job(self, job: AlignmentJob) -> None:
+        """Remove the job's objects; its workspace stays."""
+        shutil.rmtree(self.home.job_folder(*_key(job)))
+
+    def log_file(self, job: AlignmentJob, child: str) -> Path:
+        """Say where a child's output goes."""
+        return self.home.job_folder(*_key(job)) / child / "output.log"
+
+    def stage_path(self, job: AlignmentJob, stage: str) -> Path:
+        """Give a stage's folder on the workspace."""
+        assert job.metadata.namespace and job.metadata.uid
+        return self.home.workspace / stage_folder(job.metadata.namespace, job.metadata.name, job.metadata.uid, stage)
+
+    def _read_job(self, key: Key) -> AlignmentJob | None:
+        path = self.home.job_folder(*key) / "job.json"
+        return AlignmentJob.model_validate_json(path.read_text()) if path.exists() else None
+
+    def _write_job(self, job: AlignmentJob) -> None:
+        folder = self.home.job_folder(*_key(job))
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "job.json", json.dumps(job.dump(), indent=1))
+
+    def _start(self, folder: Path, process: dict[str, Any]) -> None:
+        environment = {
+            "OMP_NUM_THREADS": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            **os.environ,
+            **process["spec"]["environment"],
+            "PET_MASTER_PORT": str(_free_port()),
+            "ALIGNMENT_RUN_CONFIG": str(folder / RUN_CONFIG_FILE),
+            "ALIGNMENT_TERMINATION_LOG": str(folder / "termination.json"),
+        }
+        lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
+        assert _try_lock(lock), f"{folder.name} runs already"
+        with (folder / "output.log").open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", process["spec"]["module"]],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in this terminal is for us; the child is stopped by a signal of its own.
+                start_new_session=True,
+                # The child holds the lock for as long as it lives: that is how anybody can tell that it does.
+                pass_fds=(lock,),
+            )
+        os.close(lock)
+        self._processes[str(folder)] = child
+        _write(folder / "started.json", json.dumps({"pid": child.pid, "time": datetime.now(UTC).isoformat()}))
+
+    def _child(self, folder: Path) -> Child | None:
+        process = json.loads((folder / "process.json").read_text())
+        metadata, started = process["metadata"], _started(folder)
+        alive = self._is_alive(folder)
+        stopping = folder / "stopping"
+        if stopping.exists():
+            if not alive:
+                (folder / "deleted").touch()
+                return None
+            if time.time() > float(stopping.read_text()):
+                self._signal(folder, signal.SIGKILL)
+        state, termination = _outcome(folder, alive, stopping.exists())
+        return Child(
+            name=folder.name,
+            uid=folder.name,
+            stage=metadata["labels"][STAGE_LABEL],
+            attempt=int(metadata["labels"][ATTEMPT_LABEL]),
+            input_hash=metadata["annotations"][INPUT_HASH_ANNOTATION],
+            fingerprint=metadata["annotations"][FINGERPRINT_ANNOTATION],
+            state=state,  # type: ignore[arg-type]
+            reason=termination.reason if termination else "",
+            message=termination.message if termination else "",
+            exit_code=termination.exit_code if termination else None,
+            last_checkpoint=termination.last_checkpoint if termination else None,
+            start_time=datetime.fromisoformat(started["time"]) if started else None,
+            end_time=None if alive else _modified(folder / "termination.json"),
+        )
+
+    def _is_alive(self, folder: Path) -> bool:
+        child = self._processes.get(str(folder))
+        if child is not None and child.poll() is not None:
+            del self._processes[str(folder)]
+        lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        try:
+            return not _try_lock(lock)
+        finally:
+            os.close(lock)
+
+    def _signal(self, folder: Path, number: signal.Signals) -> None:
+        started = _started(folder)
+        # Only a process that still holds its lock can be the one we started: its number may have been given away since.
+        if started and self._is_alive(folder):
+            os.kill(started["pid"], number)
+
+    def _stage_progress(self, job: AlignmentJob, stage: str) -> Progress | None:
+        journal = self.stage_path(job, stage) / METRICS_FILE
+        if not journal.exists():
+            return None
+        latest: dict[str, float] = {}
+        step, updated = 0, 0
+        for point in _tail(journal):
+            latest.update(point["metrics"])
+            step, updated = max(step, point["step"]), point["time"]
+        total = int(latest.get(metrics.TOTAL_STEPS, 0))
+        if not total:
+            return None
+        return Progress(
+            step=step,
+            total_steps=total,
+            percent=min(100, 100 * step // total),
+            seconds_left=round(latest[metrics.SECONDS_LEFT]) if metrics.SECONDS_LEFT in latest else None,
+            updated_time=datetime.fromtimestamp(updated // 1000, UTC),
+            metrics={name: latest[name] for name in metrics.HEADLINES if math.isfinite(latest.get(name, math.nan))},
+        )
+
+
+def _key(job: AlignmentJob) -> Key:
+    return Key(job.metadata.namespace or "default", job.metadata.name)
+
+
+def _outcome(folder: Path, alive: bool, stopping: bool) -> tuple[str, Termination | None]:
+    if alive:
+        return ("Stopping" if stopping else "Running"), None
+    try:
+        termination = Termination.model_validate_json((folder / "termination.json").read_text())
+    except (FileNotFoundError, ValidationError):
+        message = "the trainer was killed before it could say why; its log ends where it was"
+        termination = Termination(exit_code=128 + signal.SIGKILL, reason="Killed", message=message)
+    return ("Succeeded" if termination.exit_code == 0 else "Failed"), termination
+
+
+def _started(folder: Path) -> dict[str, Any] | None:
+    path = folder / "started.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _modified(path: Path) -> datetime | None:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(microsecond=0) if path.exists() else None
+
+
+def _tail(journal: Path) -> list[dict[str, Any]]:
+    """Read the last points of a journal that may be growing: a line without its end is not there yet."""
+    with journal.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _JOURNAL_TAIL_BYTES))
+        lines = file.read().split(b"\n")
+    whole = lines[1 if size > _JOURNAL_TAIL_BYTES else 0 : -1]
+    return [json.loads(line) for line in whole if line]
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file as a whole: a reader sees the old text or the new one."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text)
+    partial.replace(path)

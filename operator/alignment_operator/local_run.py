@@ -1,0 +1,53 @@
+"""Reconciles one job on this machine until it ends or is stopped."""
+
+import asyncio
+import signal
+from datetime import UTC, datetime
+
+from alignment_api.job import AlignmentJob
+
+from alignment_operator.backends import process
+from alignment_operator.job_status import is_finished
+from alignment_operator.local import LocalCluster
+from alignment_operator.reconcile import Key, reconcile
+from alignment_operator.settings import Settings
+from alignment_operator.terminal import TerminalView
+
+_POLL_SECONDS = 0.5
+
+
+def local_settings(cluster: LocalCluster) -> Settings:
+    """Point everything at the home folder."""
+    return Settings(
+        tracking_uri=cluster.home.tracking_uri,
+        tracking_artifacts=cluster.home.artifacts.as_uri(),
+        workspace_path=str(cluster.home.workspace),
+        grace_seconds=120,
+        first_retry_delay_seconds=1,
+        longest_retry_delay_seconds=30,
+    )
+
+
+async def run_until_ended(cluster: LocalCluster, key: Key, view: TerminalView) -> AlignmentJob:
+    """Reconcile until nothing more will happen; the first signal asks for a checkpoint, the second leaves at once."""
+    settings = local_settings(cluster)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, cluster)
+    while True:
+        await reconcile(cluster, process, settings, key, datetime.now(UTC).replace(microsecond=0))
+        job = await cluster.job(key)
+        assert job is not None, "a job that is being run is not deleted"
+        if job.status is not None:
+            view.show(job.status)
+            if is_finished(job.status) or (job.status.phase == "Suspended" and cluster.stop_requested):
+                return job
+            if job.status.phase == "Suspended":
+                return job
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _stop(cluster: LocalCluster) -> None:
+    if cluster.stop_requested:
+        raise KeyboardInterrupt
+    cluster.stop_requested = True

@@ -1,0 +1,85 @@
+"""The only sequence: observe, plan, apply, report; running it twice changes nothing."""
+
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from alignment_api.job import AlignmentJob, AlignmentJobStatus, Progress
+from alignment_api.problems import InvalidJob
+from alignment_api.validation import runnable_job
+
+from alignment_operator.backends import Backend
+from alignment_operator.job_status import refused
+from alignment_operator.observation import Child
+from alignment_operator.plan import Plan, plan
+from alignment_operator.settings import Settings
+
+
+class Key(NamedTuple):
+    """Which job."""
+
+    namespace: str
+    name: str
+
+
+class Cluster(Protocol):
+    """The world that children live in: Kubernetes, or a folder and processes."""
+
+    async def job(self, key: Key) -> AlignmentJob | None:
+        """Read the job as it is now."""
+
+    async def children(self, job: AlignmentJob) -> list[Child]:
+        """Observe all of the job's children."""
+
+    async def progress(self, job: AlignmentJob, children: list[Child]) -> dict[str, Progress]:
+        """Read how far the stages are."""
+
+    async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
+        """Create a child and what belongs to it; what is there already stays as it is."""
+
+    async def delete(self, job: AlignmentJob, child: Child) -> None:
+        """Stop a child, giving it time to save, and remove it."""
+
+    async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
+        """Replace the job's status."""
+
+    async def delete_job(self, job: AlignmentJob) -> None:
+        """Remove the job; its workspace stays."""
+
+
+async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key: Key, now: datetime) -> float | None:
+    """Bring one job closer to what is wanted; the answer says in how many seconds to look again without being called."""
+    job = await cluster.job(key)
+    if job is None or job.metadata.deletion_timestamp is not None:
+        return None
+    try:
+        spec = runnable_job(job).spec
+    except InvalidJob as error:
+        await _report(cluster, job, refused(job, str(error), now))
+        return None
+    observed = await cluster.children(job)
+    progress = await cluster.progress(job, observed)
+    decision = plan(job, spec, observed, progress, settings, now)
+    if decision.job_has_expired:
+        await cluster.delete_job(job)
+        return None
+    await _apply(cluster, backend, settings, job, decision, observed)
+    await _report(cluster, job, decision.status)
+    return decision.requeue_after_seconds
+
+
+async def _apply(
+    cluster: Cluster, backend: Backend, settings: Settings, job: AlignmentJob, decision: Plan, observed: list[Child]
+) -> None:
+    wanted = {run.name for run in decision.children}
+    there = {child.name for child in observed}
+    for child in observed:
+        if child.name not in wanted and child.state != "Stopping":
+            await cluster.delete(job, child)
+    for run in decision.children:
+        if run.name not in there:
+            await cluster.create(job, backend.render(run, settings))
+
+
+async def _report(cluster: Cluster, job: AlignmentJob, status: AlignmentJobStatus) -> None:
+    if status != job.status:
+        await cluster.write_status(job, status)

@@ -1,0 +1,23 @@
+"""What whoever installs the operator decides, from environment variables that begin with ALIGNMENT_."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Images, addresses and delays; no job can change them."""
+
+    model_config = SettingsConfigDict(env_prefix="ALIGNMENT_")
+
+    trainer_image: str = Field(default="alignment-trainer:0.1.0", description="Image of the training pods.")
+    image_pull_secrets: list[str] = Field(
+        default=[], description="Secrets in each job's namespace that the image is pulled with."
+    )
+    tracking_uri: str = Field(default="http://alignment-operator-mlflow:5000", description="MLflow server.")
+    tracking_artifacts: str | None = Field(default=None, description="Artifact root for experiments that are created.")
+    workspace_path: str = Field(default="/workspace", description="Where the workspace volume is mounted.")
+    grace_seconds: int = Field(default=300, ge=10, description="Time a pod has to save a checkpoint when it is stopped.")
+    first_retry_delay_seconds: float = Field(
+        default=10, ge=0, description="Wait before the first retry; it doubles with each failure."
+    )
+    longest_retry_delay_seconds: float = Field(default=600, ge=0, description="Longest wait before a retry.")

@@ -1,0 +1,93 @@
+"""One attempt of one stage: its name, what it depends on, and what its pods are told."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from alignment_api.batch import accumulation_steps, world_size
+from alignment_api.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.lineage import digest, input_hash, parent_of
+from alignment_api.names import MODEL_FOLDER, child_name, stage_folder
+from alignment_api.run_config import JobIdentity, Paths, RunConfig, TrackingTarget
+from alignment_api.stages import Stage
+from alignment_api.training import Compute
+
+from alignment_operator.settings import Settings
+
+HUB_TOKEN_PATH = "/etc/alignment-hub/token"
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """What a backend renders."""
+
+    job: AlignmentJob
+    spec: AlignmentJobSpec
+    stage: Stage
+    attempt: int
+
+    @property
+    def name(self) -> str:
+        """Name the child."""
+        return child_name(self.job.metadata.name, self.stage.name, self.attempt)
+
+    @property
+    def namespace(self) -> str:
+        """Name the job's namespace."""
+        return self.job.metadata.namespace or "default"
+
+    @property
+    def compute(self) -> Compute:
+        """Give the stage's compute, overrides applied."""
+        return self.spec.compute_of(self.stage)
+
+    @property
+    def input_hash(self) -> str:
+        """Hash what the result depends on."""
+        return input_hash(self.spec, self.stage)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash what the pods depend on; nothing of the operator's own settings, so that an upgrade restarts no job."""
+        return digest(
+            {
+                "input": self.input_hash,
+                "compute": self.compute.dump(),
+                "storage": self.spec.storage.dump() if self.spec.storage else None,
+                "queue": self.spec.queue_name,
+            }
+        )
+
+    def folder_of(self, stage: Stage, workspace: str) -> PurePosixPath:
+        """Give the folder of one of the job's stages."""
+        uid = self.job.metadata.uid
+        assert uid is not None, "a job that was never stored has no folder"
+        return PurePosixPath(workspace) / stage_folder(self.namespace, self.job.metadata.name, uid, stage.name)
+
+    def run_config(self, settings: Settings) -> RunConfig:
+        """Write down what one training pod reads."""
+        parent = parent_of(self.spec, self.stage)
+        optimization = getattr(self.stage.settings, "optimization", None)
+        workspace = settings.workspace_path
+        assert self.job.metadata.uid is not None
+        return RunConfig(
+            job=JobIdentity(namespace=self.namespace, name=self.job.metadata.name, uid=self.job.metadata.uid),
+            attempt=self.attempt,
+            stage_name=self.stage.name,
+            input_hash=self.input_hash,
+            spec=self.spec,
+            compute=self.compute,
+            paths=Paths(
+                workspace=workspace,
+                stage=str(self.folder_of(self.stage, workspace)),
+                parent_model=str(self.folder_of(parent, workspace) / MODEL_FOLDER) if parent else None,
+                hub_token=HUB_TOKEN_PATH if self.spec.hub_token_secret else None,
+            ),
+            tracking=TrackingTarget(
+                uri=settings.tracking_uri,
+                experiment=(self.spec.tracking.experiment if self.spec.tracking else None) or self.namespace,
+                artifacts=settings.tracking_artifacts,
+            ),
+            world_size=world_size(self.compute),
+            accumulation_steps=accumulation_steps(optimization.global_batch_size, self.compute) if optimization else 1,
+            grace_seconds=settings.grace_seconds,
+        )

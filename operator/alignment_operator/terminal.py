@@ -1,0 +1,109 @@
+"""Shows a local job on a terminal: live bars for a person, one line per change for a file."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from alignment_api import metrics
+from alignment_api.job import AlignmentJob, AlignmentJobStatus, StageStatus
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from alignment_operator.job_status import readable_duration
+from alignment_operator.outcome import changes
+
+_STYLES = {
+    "Running": "blue",
+    "Succeeded": "green",
+    "Failed": "red",
+    "Restarting": "yellow",
+    "Suspended": "yellow",
+}
+_SHORT = {metrics.LOSS: "loss", metrics.REWARD_MARGIN: "margin", metrics.REWARD_ACCURACY: "accuracy"}
+
+
+class TerminalView:
+    """Follows one job until it ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._last: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, refresh_per_second=4)
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, status: AlignmentJobStatus) -> None:
+        """Show what is known now."""
+        if self._live:
+            self._live.update(_bars(status))
+            return
+        for stage in status.stages or []:
+            line = _line(stage)
+            if self._last.get(stage.name) != line:
+                self._last[stage.name] = line
+                if stage.state != "Waiting":
+                    self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def summary_table(job: AlignmentJob, folders: dict[str, Path]) -> Table:
+    """Sum up a job that has ended, or stopped."""
+    table = Table(title=f"{job.metadata.name}: {job.status.phase if job.status else 'Pending'}", title_justify="left")
+    for column in ("stage", "state", "steps", "time"):
+        table.add_column(column, justify="left" if column in ("stage", "state") else "right")
+    table.add_column("what changed")
+    for stage in (job.status.stages if job.status else None) or []:
+        moved = "\n".join(f"{change.name} {change.first:.4g} → {change.last:.4g}" for change in changes(folders[stage.name]))
+        steps = f"{stage.progress.step}/{stage.progress.total_steps}" if stage.progress else ""
+        spent = (
+            readable_duration((stage.completion_time - stage.start_time).total_seconds())
+            if stage.start_time and stage.completion_time
+            else ""
+        )
+        table.add_row(stage.name, Text(stage.state, style=_STYLES.get(stage.state, "")), steps, spent, moved)
+    return table
+
+
+def _bars(status: AlignmentJobStatus) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    for stage in status.stages or []:
+        percent = 100 if stage.state == "Succeeded" else stage.progress.percent if stage.progress else 0
+        grid.add_row(
+            stage.name,
+            Text(stage.state, style=_STYLES.get(stage.state, "dim")),
+            ProgressBar(total=100, completed=percent, width=30),
+            f"{percent:3d}%",
+            _details(stage),
+        )
+    notes = [Text(f"{stage.name}: {stage.message}", style="dim") for stage in status.stages or [] if _has_news(stage)]
+    return Group(grid, *notes)
+
+
+def _has_news(stage: StageStatus) -> bool:
+    return stage.message is not None and stage.state in ("Pending", "Restarting", "Failed", "Suspended")
+
+
+def _details(stage: StageStatus) -> str:
+    progress = stage.progress
+    if progress is None:
+        return ""
+    parts = [f"{progress.step}/{progress.total_steps}"]
+    parts += [f"{_SHORT[name]} {value:.4g}" for name, value in (progress.metrics or {}).items() if name in _SHORT]
+    if stage.state == "Running" and progress.seconds_left is not None:
+        parts.append(f"{readable_duration(progress.seconds_left)} left")
+    return "  ".join(parts)
+
+
+def _line(stage: StageStatus) -> str:
+    news = stage.message if _has_news(stage) else None
+    return "  ".join(part for part in (f"{stage.name}: {stage.state.lower()}", _details(stage), news) if part)

@@ -1,0 +1,73 @@
+"""The command line, but for running jobs, which tests/e2e does."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from alignment_operator.cli import REFUSED, SUCCEEDED, main
+from builders import a_document
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(a_document()))
+    return path
+
+
+def test_validate_says_which_files_are_valid(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", str(file), str(EXAMPLES / "tiny.yaml")]) == SUCCEEDED
+    assert capsys.readouterr().out.splitlines() == [f"{file}: valid", f"{EXAMPLES / 'tiny.yaml'}: valid"]
+
+
+def test_validate_gives_one_line_for_each_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(a_document(compute={"nodes": 0, "gpus": 8})))
+    assert main(["validate", str(path)]) == REFUSED
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "error: spec.compute.nodes: 0 is not possible: it should be greater than or equal to 1",
+        "error: spec.compute.gpus: is not a field; did you mean gpusPerNode?",
+    ]
+
+
+def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(EXAMPLES / "zephyr-7b.yaml")]) == SUCCEEDED
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    (beta,) = [line for line in lines if line[0] == "spec.stages[1].dpo.beta"]
+    assert beta == ["spec.stages[1].dpo.beta", "0.1", "recipe", "zephyr-paper", "paper:", "0.1"]
+    batch = "sft: 512 examples per step = 16 processes x 4 per forward x 8 accumulated"
+    assert batch in [" ".join(line) for line in lines]
+
+
+def test_render_prints_the_objects_of_every_stage(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", str(file)]) == SUCCEEDED
+    text = capsys.readouterr().out
+    kinds = [(document["kind"], document["metadata"]["name"]) for document in yaml.safe_load_all(text)]
+    assert kinds == [
+        ("ConfigMap", "job-sft-1"),
+        ("PyTorchJob", "job-sft-1"),
+        ("ConfigMap", "job-dpo-1"),
+        ("PyTorchJob", "job-dpo-1"),
+    ]
+    assert "&id" not in text
+
+
+def test_recipes_are_listed_and_printed_with_their_origins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes"]) == SUCCEEDED
+    assert "zephyr-paper" in capsys.readouterr().out
+    assert main(["recipes", "zephyr-paper"]) == SUCCEEDED
+    assert "# paper: 0.1" in capsys.readouterr().out
+    assert main(["recipes", "nope"]) == REFUSED
+    assert "'nope' is not a recipe" in capsys.readouterr().err
+
+
+def test_run_refuses_before_anything_is_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, home = tmp_path / "job.yaml", tmp_path / "home"
+    path.write_text("kind: AlignmentJob\nkind: Pod\n")
+    assert main(["run", "--home", str(home), str(path)]) == REFUSED
+    assert capsys.readouterr().err == f"error: {path}:2: 'kind' is set twice; correct the line\n"
+    assert not home.exists()

@@ -1,0 +1,182 @@
+"""The local world with real processes: they are seen, stopped, and outlive whoever started them."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alignment_api.home import Home
+from alignment_api.job import AlignmentJobStatus
+from alignment_api.names import METRICS_FILE
+from alignment_operator.backends import process
+from alignment_operator.local import LocalCluster
+from alignment_operator.observation import Child
+from alignment_operator.reconcile import Key
+from alignment_operator.settings import Settings
+from builders import a_job, a_run
+
+WAITING = {"do": "wait"}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalCluster:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "children"))
+    return LocalCluster(Home(tmp_path))
+
+
+def start(cluster: LocalCluster, order: dict[str, Any], attempt: int = 1, grace_seconds: int = 30) -> None:
+    job = cluster.apply(a_job())
+    config, child = process.render(
+        a_run(job, "sft", attempt), Settings(grace_seconds=grace_seconds, workspace_path=str(cluster.home.workspace))
+    )
+    config["data"]["run.json"] = json.dumps(order)
+    child["spec"]["module"] = "obedient_child"
+    asyncio.run(cluster.create(job, [config, child]))
+
+
+def observe(cluster: LocalCluster) -> list[Child]:
+    job = asyncio.run(cluster.job(Key("team", "job")))
+    assert job is not None
+    return asyncio.run(cluster.children(job))
+
+
+def until(cluster: LocalCluster, holds: Callable[[list[Child]], bool]) -> list[Child]:
+    """Wait for something to become true; the generous limit only ends a test that has failed."""
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
+        children = observe(cluster)
+        if holds(children):
+            return children
+        time.sleep(0.05)
+    raise AssertionError(f"never came true; at last: {observe(cluster)}")
+
+
+def ended(children: list[Child]) -> bool:
+    return all(child.state in ("Succeeded", "Failed") for child in children)
+
+
+@pytest.mark.parametrize(
+    ("order", "state", "exit_code", "reason"),
+    [
+        ({"do": "end", "exitCode": 0, "reason": "Completed"}, "Succeeded", 0, "Completed"),
+        ({"do": "end", "exitCode": 65, "reason": "BadData"}, "Failed", 65, "BadData"),
+        ({"do": "die"}, "Failed", 137, "Killed"),
+    ],
+)
+def test_how_a_child_ended_is_seen(cluster: LocalCluster, order: dict[str, Any], state: str, exit_code: int, reason: str) -> None:
+    start(cluster, order)
+    (child,) = until(cluster, ended)
+    assert (child.name, child.stage, child.attempt) == ("job-sft-1", "sft", 1)
+    assert (child.state, child.exit_code, child.reason) == (state, exit_code, reason)
+
+
+def test_a_child_is_stopped_with_time_to_save(cluster: LocalCluster) -> None:
+    start(cluster, WAITING)
+    job = asyncio.run(cluster.job(Key("team", "job")))
+    (child,) = until(cluster, lambda children: "child at work" in cluster.log_file(job, "job-sft-1").read_text())  # type: ignore[arg-type]
+    assert child.state == "Running"
+    asyncio.run(cluster.delete(job, child))  # type: ignore[arg-type]
+    assert until(cluster, lambda children: children == []) == []
+    termination = json.loads((cluster.home.job_folder("team", "job") / "job-sft-1" / "termination.json").read_text())
+    assert termination["exitCode"] == 75
+
+
+def test_a_child_that_does_not_stop_is_killed_after_its_grace(cluster: LocalCluster) -> None:
+    start(cluster, {**WAITING, "deaf": True}, grace_seconds=10)
+    job = asyncio.run(cluster.job(Key("team", "job")))
+    assert job is not None
+    (child,) = until(cluster, lambda children: "child at work" in cluster.log_file(job, "job-sft-1").read_text())
+    asyncio.run(cluster.delete(job, child))
+    assert observe(cluster)[0].state == "Stopping"
+    (cluster.home.job_folder("team", "job") / "job-sft-1" / "stopping").write_text("0")
+    assert until(cluster, lambda children: children == []) == []
+
+
+def test_a_child_outlives_whoever_started_it_and_is_found_again(cluster: LocalCluster, tmp_path: Path) -> None:
+    starter = os.fork()
+    if starter == 0:
+        start(cluster, WAITING)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(starter, 0)
+    successor = LocalCluster(Home(tmp_path))
+    (child,) = observe(successor)
+    assert child.state == "Running"
+    job = asyncio.run(successor.job(Key("team", "job")))
+    assert job is not None
+    until(successor, lambda children: "child at work" in successor.log_file(job, "job-sft-1").read_text())
+    asyncio.run(successor.delete(job, child))
+    assert until(successor, lambda children: children == []) == []
+
+
+def test_creating_what_is_there_starts_nothing_twice(cluster: LocalCluster) -> None:
+    start(cluster, {"do": "end", "exitCode": 0, "reason": "Completed"})
+    until(cluster, ended)
+    assert len(observe(cluster)) == 1
+    asyncio.run(cluster.delete(a_job(), observe(cluster)[0]))
+    assert observe(cluster) == []
+
+
+def test_applying_gives_a_new_generation_only_for_a_new_spec_or_after_a_failure(cluster: LocalCluster) -> None:
+    first = cluster.apply(a_job())
+    assert cluster.apply(a_job()).metadata.generation == first.metadata.generation == 1
+    changed = cluster.apply(a_job(queueName="other"))
+    assert (changed.metadata.generation, changed.metadata.uid) == (2, first.metadata.uid)
+    asyncio.run(cluster.write_status(changed, AlignmentJobStatus(phase="Failed")))
+    assert cluster.apply(a_job(queueName="other")).metadata.generation == 3
+
+
+def test_asked_to_stop_every_job_reads_as_suspended_and_nothing_is_written(cluster: LocalCluster) -> None:
+    cluster.apply(a_job())
+    cluster.stop_requested = True
+    job = asyncio.run(cluster.job(Key("team", "job")))
+    assert job is not None
+    assert job.spec.suspend is True
+    assert "suspend" not in (cluster.home.job_folder("team", "job") / "job.json").read_text()
+
+
+def test_only_one_may_reconcile_a_job(cluster: LocalCluster) -> None:
+    assert cluster.lock(Key("team", "job"))
+    assert not LocalCluster(cluster.home).lock(Key("team", "job"))
+
+
+def test_progress_is_read_from_a_journal_that_is_being_written(cluster: LocalCluster) -> None:
+    job = cluster.apply(a_job())
+    folder = cluster.stage_path(job, "sft")
+    folder.mkdir(parents=True)
+    points = [
+        {
+            "time": 1000 * step,
+            "step": step,
+            "metrics": {"train/loss": 1 / step, "progress/total_steps": 50, "progress/seconds_left": 9.6},
+        }
+        for step in range(1, 11)
+    ]
+    text = "".join(json.dumps(point) + "\n" for point in points) + '{"time": 11000, "step": 11, "metr'
+    (folder / METRICS_FILE).write_text(text)
+    start(cluster, {"do": "end", "exitCode": 0, "reason": "Completed"})
+    found = asyncio.run(cluster.progress(job, until(cluster, ended)))["sft"]
+    assert (found.step, found.total_steps, found.percent, found.seconds_left) == (10, 50, 20, 10)
+    assert found.metrics == {"train/loss": 0.1}
+
+
+def test_a_journal_with_a_number_that_is_none_still_shows_progress(cluster: LocalCluster) -> None:
+    job = cluster.apply(a_job())
+    folder = cluster.stage_path(job, "sft")
+    folder.mkdir(parents=True)
+    point = {"time": 1, "step": 1, "metrics": {"train/loss": float("nan"), "progress/total_steps": 5}}
+    (folder / METRICS_FILE).write_text(json.dumps(point) + "\n")
+    start(cluster, {"do": "end", "exitCode": 0, "reason": "Completed"})
+    assert asyncio.run(cluster.progress(job, until(cluster, ended)))["sft"].metrics == {}
+
+
+def test_deleting_a_job_leaves_its_workspace(cluster: LocalCluster) -> None:
+    job = cluster.apply(a_job())
+    cluster.stage_path(job, "sft").mkdir(parents=True)
+    asyncio.run(cluster.delete_job(job))
+    assert asyncio.run(cluster.job(Key("team", "job"))) is None
+    assert cluster.stage_path(job, "sft").exists()

@@ -1,0 +1,277 @@
+"""What should be, told as situations: the job, what is observed, and what follows."""
+
+from typing import Any
+
+import pytest
+from alignment_api.job import AlignmentJob, Progress, StageStatus
+from alignment_api.validation import resolve_job
+from alignment_operator.observation import Child
+from alignment_operator.plan import Plan, plan
+from alignment_operator.settings import Settings
+from builders import NOW, a_child, a_job, a_training, later
+
+SETTINGS = Settings(first_retry_delay_seconds=10, longest_retry_delay_seconds=60)
+
+
+def planned(job: AlignmentJob, children: list[Child], seconds: float = 0, progress: dict[str, Progress] | None = None) -> Plan:
+    return plan(job, resolve_job(job).spec, children, progress or {}, SETTINGS, later(seconds))
+
+
+def then(job: AlignmentJob, decided: Plan, **changes: Any) -> AlignmentJob:
+    """The same job after its status has been written."""
+    return job.model_copy(update={"status": decided.status, **changes})
+
+
+def names(decided: Plan) -> list[str]:
+    return [run.name for run in decided.children]
+
+
+def stage(decided: Plan, name: str) -> StageStatus:
+    return next(stage for stage in decided.status.stages or [] if stage.name == name)
+
+
+def conditions(decided: Plan) -> dict[str, str]:
+    return {condition.type: condition.status for condition in decided.status.conditions or []}
+
+
+def progress(step: int, seconds: float = 0) -> Progress:
+    return Progress(step=step, total_steps=100, percent=step, seconds_left=100 - step, updated_time=later(seconds))
+
+
+def test_nothing_yet_starts_the_first_stage() -> None:
+    decided = planned(a_job(), [])
+    assert names(decided) == ["job-sft-1"]
+    assert decided.status.phase == "Pending"
+    assert (stage(decided, "sft").state, stage(decided, "dpo").state) == ("Pending", "Waiting")
+    assert conditions(decided) == {"Suspended": "False", "Progressing": "True", "Complete": "False", "Failed": "False"}
+
+
+def test_a_running_stage_stays_and_shows_its_progress() -> None:
+    job = a_job()
+    decided = planned(job, [a_child(job, "sft", "Running")], 60, {"sft": progress(40, 55)})
+    assert names(decided) == ["job-sft-1"]
+    assert (decided.status.phase, decided.status.current_stage) == ("Running", "sft")
+    assert (decided.status.progress, decided.status.eta) == ("20%", "1m00s")
+    assert decided.status.estimated_completion_time == later(115)
+
+
+def test_a_finished_stage_is_followed_by_the_next() -> None:
+    job = a_job()
+    decided = planned(job, [a_child(job, "sft", "Succeeded", end_time=later(50))], 60)
+    assert names(decided) == ["job-sft-1", "job-dpo-1"]
+    assert stage(decided, "sft").output == "workspace://team/job-abcdef12/sft/model"
+    assert stage(decided, "dpo").state == "Pending"
+
+
+def test_everything_finished_is_complete_and_stays_so_when_the_children_are_gone() -> None:
+    job = a_job()
+    children = [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Succeeded", end_time=later(90))]
+    decided = planned(job, children, 100)
+    assert (decided.status.phase, decided.status.progress, decided.requeue_after_seconds) == ("Succeeded", "100%", None)
+    assert conditions(decided)["Complete"] == "True"
+    again = planned(then(job, decided), [], 200)
+    assert names(again) == []
+    assert again.status == decided.status
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "reason", "counted"),
+    [(1, "Failed", "application_failures"), (70, "Defect", "application_failures"), (137, "Killed", "infrastructure_failures")],
+)
+def test_a_failure_with_budget_is_counted_once_and_then_tried_again(exit_code: int, reason: str, counted: str) -> None:
+    job = a_job()
+    failed = a_child(job, "sft", "Failed", exit_code=exit_code, reason=reason, message="it broke", last_checkpoint=20)
+    first = planned(job, [failed])
+    assert names(first) == ["job-sft-1"], "the failed child stays until its failure is written down"
+    assert getattr(stage(first, "sft"), counted) == 1
+    assert (first.status.phase, first.requeue_after_seconds) == ("Restarting", 10)
+    assert "it broke; going on from step 20 in 10 s" in (first.status.message or "")
+
+    waiting = planned(then(job, first), [failed], 4)
+    assert (names(waiting), waiting.requeue_after_seconds) == (["job-sft-1"], 6)
+    assert getattr(stage(waiting, "sft"), counted) == 1
+
+    retried = planned(then(job, waiting), [failed], 10)
+    assert names(retried) == ["job-sft-2"]
+    assert stage(retried, "sft").attempts == 2
+
+
+def test_delays_double_up_to_the_longest() -> None:
+    job, delays = a_job(restart={"applicationFailures": 9}), []
+    for attempt in range(1, 6):
+        failed = a_child(job, "sft", "Failed", attempt=attempt, exit_code=1)
+        decided = planned(job, [failed])
+        delays.append(decided.requeue_after_seconds)
+        job = then(job, decided)
+    assert delays == [10, 20, 40, 60, 60]
+
+
+def test_a_failure_without_budget_ends_the_job() -> None:
+    job = a_job(restart={"applicationFailures": 0})
+    decided = planned(job, [a_child(job, "sft", "Failed", exit_code=70, reason="Defect", message="it broke")])
+    assert (decided.status.phase, decided.status.reason, decided.requeue_after_seconds) == ("Failed", "Defect", None)
+    assert conditions(decided)["Failed"] == "True"
+    assert names(planned(then(job, decided), [], 1000)) == []
+
+
+@pytest.mark.parametrize(("exit_code", "reason"), [(65, "BadData"), (78, "BadConfiguration"), (70, "Diverged")])
+def test_what_would_only_fail_again_is_not_tried_again(exit_code: int, reason: str) -> None:
+    job = a_job()
+    decided = planned(
+        job, [a_child(job, "sft", "Failed", exit_code=exit_code, reason=reason, message="rows.jsonl:3: is not JSON")]
+    )
+    assert (decided.status.phase, decided.status.reason) == ("Failed", reason)
+    assert decided.status.message == "sft: rows.jsonl:3: is not JSON"
+
+
+def test_infrastructure_never_uses_up_the_budget() -> None:
+    job = a_job(restart={"applicationFailures": 0})
+    for attempt in range(1, 30):
+        decided = planned(job, [a_child(job, "sft", "Failed", attempt=attempt, exit_code=137, reason="Killed")])
+        assert decided.status.phase == "Restarting"
+        job = then(job, decided)
+
+
+def test_a_lost_child_is_replaced() -> None:
+    job = a_job()
+    running = planned(job, [a_child(job, "sft", "Running")])
+    lost = planned(then(job, running), [], 5)
+    assert names(lost) == ["job-sft-2"]
+    assert stage(lost, "sft").application_failures == 0
+
+
+def test_a_child_that_is_stopping_is_waited_for() -> None:
+    job = a_job()
+    decided = planned(job, [a_child(job, "sft", "Stopping")])
+    assert names(decided) == []
+    assert decided.status.phase == "Restarting"
+
+
+def test_suspended_stops_what_runs_and_resumed_goes_on() -> None:
+    job = a_job()
+    running = planned(job, [a_child(job, "sft", "Running")])
+    held = then(a_job(suspend=True), running)
+    stopping = planned(held, [a_child(job, "sft", "Running")], 5)
+    assert names(stopping) == []
+    assert (stopping.status.phase, stopping.status.reason) == ("Running", "Suspending")
+    suspended = planned(then(held, stopping), [], 10)
+    assert suspended.status.phase == "Suspended"
+    assert conditions(suspended)["Suspended"] == "True"
+    assert planned(then(held, suspended), [], 20).status == suspended.status
+    resumed = planned(then(a_job(generation=2), suspended), [], 30)
+    assert names(resumed) == ["job-sft-2"]
+
+
+def test_suspended_from_the_start_creates_nothing() -> None:
+    decided = planned(a_job(suspend=True), [])
+    assert (names(decided), decided.status.phase) == ([], "Suspended")
+
+
+def test_a_changed_stage_runs_again_and_what_was_before_it_stays() -> None:
+    job = a_job()
+    finished = planned(job, [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Succeeded")])
+    changed = a_job(generation=2, stages=[{"name": "sft", "sft": a_training()}, {"name": "dpo", "dpo": a_training(beta=0.9)}])
+    decided = planned(then(changed, finished), [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Succeeded")], 100)
+    assert names(decided) == ["job-sft-1", "job-dpo-2"]
+    assert (stage(decided, "sft").state, stage(decided, "dpo").state) == ("Succeeded", "Pending")
+
+
+def test_a_changed_first_stage_stops_the_second() -> None:
+    job = a_job()
+    children = [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Running")]
+    running = planned(job, children)
+    changed = a_job(generation=2, stages=[{"name": "sft", "sft": a_training(maxLength=32)}, {"name": "dpo", "dpo": a_training()}])
+    decided = planned(then(changed, running), children, 10)
+    assert names(decided) == ["job-sft-2"]
+    assert stage(decided, "dpo").state == "Waiting"
+
+
+def test_changed_compute_replaces_the_running_child_without_counting() -> None:
+    job = a_job()
+    running = planned(job, [a_child(job, "sft", "Running")])
+    moved = then(a_job(generation=2, compute={"nodes": 1, "gpusPerNode": 0}), running)
+    stopping = planned(moved, [a_child(job, "sft", "Running")], 5)
+    assert (names(stopping), stage(stopping, "sft").reason) == ([], "SpecChanged")
+    following = planned(then(moved, stopping), [], 10)
+    assert names(following) == ["job-sft-2"]
+    assert stage(following, "sft").application_failures == 0
+
+
+def test_a_failed_job_is_tried_again_when_its_spec_is_mended() -> None:
+    job = a_job(restart={"applicationFailures": 0})
+    failed = a_child(job, "sft", "Failed", exit_code=1)
+    dead = planned(job, [failed])
+    assert dead.status.phase == "Failed"
+    mended = then(a_job(generation=2, restart={"applicationFailures": 0}, compute={"nodes": 1, "gpusPerNode": 0}), dead)
+    decided = planned(mended, [failed], 10)
+    assert names(decided) == ["job-sft-2"]
+    assert stage(decided, "sft").application_failures == 0
+
+
+def test_a_stall_is_a_failure() -> None:
+    job = a_job(restart={"applicationFailures": 1, "stallTimeoutSeconds": 100})
+    child = a_child(job, "sft", "Running")
+    fine = planned(job, [child], 140, {"sft": progress(5, 60)})
+    assert (names(fine), fine.requeue_after_seconds) == (["job-sft-1"], 20)
+    stalled = planned(then(job, fine), [child], 160, {"sft": progress(5, 60)})
+    assert names(stalled) == []
+    assert (stalled.status.phase, stalled.status.reason) == ("Restarting", "Stalled")
+    following = planned(then(job, stalled), [], 170)
+    assert names(following) == ["job-sft-2"]
+
+
+def test_a_deadline_ends_the_job_and_is_waited_for() -> None:
+    job = a_job(activeDeadlineSeconds=100)
+    running = planned(job, [a_child(job, "sft", "Running")], 10)
+    assert planned(then(job, running), [a_child(job, "sft", "Running")], 60).requeue_after_seconds == 40
+    over = planned(then(job, running), [a_child(job, "sft", "Running")], 100)
+    assert (names(over), over.status.phase, over.status.reason) == ([], "Failed", "DeadlineExceeded")
+    assert planned(then(job, over), [], 200).status.phase == "Failed"
+
+
+def test_a_finished_job_expires() -> None:
+    job = a_job(ttlSecondsAfterFinished=60)
+    finished = planned(job, [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Succeeded")], 10)
+    assert (finished.job_has_expired, finished.requeue_after_seconds) == (False, 60)
+    assert planned(then(job, finished), [], 69).job_has_expired is False
+    assert planned(then(job, finished), [], 70).job_has_expired is True
+
+
+def test_gpu_time_is_added_up_over_attempts() -> None:
+    job = a_job(compute={"nodes": 2, "gpusPerNode": 4})
+    first = planned(job, [a_child(job, "sft", "Failed", exit_code=137, end_time=later(10))], 20)
+    assert first.status.gpu_seconds == 80
+    second = planned(then(job, first), [a_child(job, "sft", "Succeeded", attempt=2, end_time=later(5))], 30)
+    assert (second.status.gpu_seconds, second.status.gpus) == (120, 8)
+
+
+SITUATIONS: list[tuple[str, list[tuple[str, str, dict[str, Any]]]]] = [
+    ("nothing", []),
+    ("running", [("sft", "Running", {})]),
+    ("failed", [("sft", "Failed", {"exit_code": 1})]),
+    ("failed for good", [("sft", "Failed", {"exit_code": 65})]),
+    ("second running", [("sft", "Succeeded", {}), ("dpo", "Running", {})]),
+    ("finished", [("sft", "Succeeded", {}), ("dpo", "Succeeded", {})]),
+]
+
+
+@pytest.mark.parametrize("children", [row[1] for row in SITUATIONS], ids=[row[0] for row in SITUATIONS])
+def test_planning_twice_at_the_same_moment_changes_nothing(children: list[tuple[str, str, dict[str, Any]]]) -> None:
+    job = a_job()
+    observed = [a_child(job, name, state, **others) for name, state, others in children]
+    first = planned(job, observed)
+    created = [
+        a_child(job, run.stage.name, "Running", attempt=run.attempt)
+        for run in first.children
+        if run.name not in [child.name for child in observed]
+    ]
+    second = planned(then(job, first), observed + created)
+    third = planned(then(job, second), observed + created)
+    assert third.status == second.status
+    assert names(third) == names(second)
+
+
+def test_the_status_speaks_of_the_generation_it_has_seen() -> None:
+    assert planned(a_job(generation=7), []).status.observed_generation == 7
+    assert planned(a_job(), []).status.start_time is None
+    assert planned(a_job(), [a_child(a_job(), "sft", "Running")]).status.start_time == NOW

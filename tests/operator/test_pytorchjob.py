@@ -1,0 +1,139 @@
+"""A stage as a PyTorchJob: what the training-operator, the scheduler and an auditor look for."""
+
+import json
+from typing import Any
+
+import pytest
+from alignment_api.problems import InvalidJob
+from alignment_api.run_config import RunConfig
+from alignment_operator.backends import pytorchjob
+from alignment_operator.settings import Settings
+from builders import a_job, a_run
+
+
+def rendered(stage: str = "sft", settings: Settings | None = None, **spec: Any) -> list[dict[str, Any]]:
+    return pytorchjob.render(a_run(a_job(**spec), stage), settings or Settings())
+
+
+def pod_of(manifests: list[dict[str, Any]], role: str = "Master") -> dict[str, Any]:
+    pod: dict[str, Any] = manifests[-1]["spec"]["pytorchReplicaSpecs"][role]["template"]["spec"]
+    return pod
+
+
+@pytest.mark.parametrize(("nodes", "workers"), [(1, None), (2, 1), (4, 3)])
+def test_one_master_and_the_rest_workers(nodes: int, workers: int | None) -> None:
+    replicas = rendered(compute={"nodes": nodes, "gpusPerNode": 8, "microBatchSize": 1}, stages=[big()])[-1]["spec"][
+        "pytorchReplicaSpecs"
+    ]
+    assert replicas["Master"]["replicas"] == 1
+    assert replicas.get("Worker", {}).get("replicas") == workers
+
+
+def big() -> dict[str, Any]:
+    return {
+        "name": "sft",
+        "sft": {
+            "datasets": [{"uri": "hf://a/b"}],
+            "maxLength": 64,
+            "optimization": {"learningRate": 1, "globalBatchSize": 64, "epochs": 1},
+        },
+    }
+
+
+def test_the_pods_are_restricted_and_carry_no_token() -> None:
+    pod = pod_of(rendered())
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    assert container["name"] == "pytorch"
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_a_failed_pod_stays_and_nobody_restarts_it_but_us() -> None:
+    specification = rendered()[-1]["spec"]
+    assert specification["runPolicy"] == {"cleanPodPolicy": "Running"}
+    assert {replica["restartPolicy"] for replica in specification["pytorchReplicaSpecs"].values()} == {"Never"}
+
+
+def test_gpus_and_networks_are_asked_for_as_text() -> None:
+    compute = {
+        "nodes": 2,
+        "gpusPerNode": 8,
+        "acceleratorType": "NVIDIA-A100-SXM4-80GB",
+        "memory": "900Gi",
+        "cpu": "64",
+        "rdma": {"resourceName": "rdma/hca", "count": 4, "interfaces": "mlx5_0"},
+        "nodeSelector": {"pool": "train"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+    }
+    manifests = rendered(compute=compute, stages=[big()])
+    assert manifests[-1]["spec"]["nprocPerNode"] == "8"
+    pod = pod_of(manifests, "Worker")
+    assert pod["containers"][0]["resources"] == {
+        "limits": {"nvidia.com/gpu": "8", "rdma/hca": "4", "memory": "900Gi"},
+        "requests": {"nvidia.com/gpu": "8", "rdma/hca": "4", "memory": "900Gi", "cpu": "64"},
+    }
+    assert pod["nodeSelector"] == {"pool": "train", "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"}
+    assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists"}]
+    assert {"name": "NCCL_IB_HCA", "value": "mlx5_0"} in pod["containers"][0]["env"]
+
+
+def test_the_run_config_is_what_the_trainer_reads() -> None:
+    config_map, _ = rendered("dpo")
+    config = RunConfig.parse(json.loads(config_map["data"]["run.json"]))
+    assert (config.stage_name, config.stage_index, config.world_size, config.accumulation_steps) == ("dpo", 1, 2, 4)
+    assert config.paths.stage == "/workspace/team/job-abcdef12/dpo"
+    assert config.paths.parent_model == "/workspace/team/job-abcdef12/sft/model"
+
+
+def test_children_belong_to_their_job() -> None:
+    for manifest in rendered():
+        (owner,) = manifest["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["name"], owner["uid"], owner["controller"]) == ("AlignmentJob", "job", "abcdef12-3456", True)
+        assert manifest["metadata"]["name"] == "job-sft-1"
+
+
+def test_a_claim_is_made_only_when_a_size_is_given_and_then_belongs_to_nobody() -> None:
+    assert [manifest["kind"] for manifest in rendered()] == ["ConfigMap", "PyTorchJob"]
+    claim, *_ = made = rendered(storage={"size": "1Ti", "storageClassName": "fast"})
+    assert [manifest["kind"] for manifest in made] == ["PersistentVolumeClaim", "ConfigMap", "PyTorchJob"]
+    assert "ownerReferences" not in claim["metadata"]
+    assert claim["spec"] == {
+        "accessModes": ["ReadWriteMany"],
+        "resources": {"requests": {"storage": "1Ti"}},
+        "storageClassName": "fast",
+    }
+    assert {"name": "workspace", "persistentVolumeClaim": {"claimName": "job-workspace"}} in pod_of(made)["volumes"]
+
+
+def test_a_cluster_needs_storage() -> None:
+    job = a_job()
+    without = job.model_copy(update={"spec": job.spec.model_copy(update={"storage": None})})
+    with pytest.raises(InvalidJob, match=r"spec.storage: is not set; on a cluster set claimName"):
+        pytorchjob.render(a_run(without, "sft"), Settings())
+
+
+def test_the_hub_token_is_a_file_and_never_a_variable() -> None:
+    manifests = rendered(hubTokenSecret={"name": "hub", "key": "token"})
+    pod = pod_of(manifests)
+    volume = next(volume for volume in pod["volumes"] if volume["name"] == "hub-token")
+    assert volume["secret"]["secretName"] == "hub"
+    assert "hub" not in json.dumps(pod["containers"][0]["env"]).replace("huggingface", "")
+    assert RunConfig.parse(json.loads(manifests[0]["data"]["run.json"])).paths.hub_token == "/etc/alignment-hub/token"
+
+
+def test_the_queue_is_a_label_of_the_job_and_suspend_is_left_to_kueue() -> None:
+    *_, job = rendered(queueName="team-a")
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
+    assert "suspend" not in job["spec"]["runPolicy"]
+
+
+def test_an_upgrade_of_the_operator_changes_no_fingerprint() -> None:
+    old, new = rendered()[-1], rendered(settings=Settings(trainer_image="other:2", grace_seconds=60))[-1]
+    assert old["metadata"]["annotations"] == new["metadata"]["annotations"]
+    assert old != new

@@ -1,0 +1,109 @@
+"""Observe, plan, apply, report: in this order, and nothing twice."""
+
+import asyncio
+from typing import Any
+
+from alignment_api.job import AlignmentJob, AlignmentJobStatus, Progress
+from alignment_operator.backends import process
+from alignment_operator.observation import Child
+from alignment_operator.reconcile import Key, reconcile
+from alignment_operator.settings import Settings
+from builders import NOW, a_child, a_job, later
+
+KEY = Key("team", "job")
+
+
+class MemoryCluster:
+    """A world of one job in memory that writes down what is asked of it."""
+
+    def __init__(self, job: AlignmentJob | None) -> None:
+        self.stored = job
+        self.observed: dict[str, Child] = {}
+        self.acts: list[str] = []
+
+    async def job(self, key: Key) -> AlignmentJob | None:
+        return self.stored
+
+    async def children(self, job: AlignmentJob) -> list[Child]:
+        return list(self.observed.values())
+
+    async def progress(self, job: AlignmentJob, children: list[Child]) -> dict[str, Progress]:
+        return {}
+
+    async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
+        name = manifests[-1]["metadata"]["name"]
+        self.acts.append(f"create {name}")
+        _, stage, attempt = name.split("-")
+        self.observed[name] = a_child(job, stage, "Running", attempt=int(attempt))
+
+    async def delete(self, job: AlignmentJob, child: Child) -> None:
+        self.acts.append(f"delete {child.name}")
+        del self.observed[child.name]
+
+    async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
+        self.acts.append(f"status {status.phase}")
+        self.stored = job.model_copy(update={"status": status})
+
+    async def delete_job(self, job: AlignmentJob) -> None:
+        self.acts.append("delete job")
+        self.stored = None
+
+    def end(self, name: str, state: str, **others: Any) -> None:
+        child = self.observed[name]
+        assert self.stored is not None
+        self.observed[name] = a_child(self.stored, child.stage, state, attempt=child.attempt, end_time=NOW, **others)
+
+
+def go(cluster: MemoryCluster, seconds: float = 0) -> list[str]:
+    """Reconcile once and tell what was done."""
+    cluster.acts.clear()
+    asyncio.run(reconcile(cluster, process, Settings(), KEY, later(seconds)))
+    return list(cluster.acts)
+
+
+def test_a_job_from_beginning_to_end() -> None:
+    cluster = MemoryCluster(a_job())
+    assert go(cluster) == ["create job-sft-1", "status Pending"]
+    assert go(cluster) == ["status Running"]
+    assert go(cluster) == []
+    cluster.end("job-sft-1", "Succeeded")
+    assert go(cluster, 1) == ["create job-dpo-1", "status Pending"]
+    cluster.end("job-dpo-1", "Failed", exit_code=1)
+    assert go(cluster, 2) == ["status Restarting"]
+    assert go(cluster, 3) == []
+    assert go(cluster, 20) == ["delete job-dpo-1", "create job-dpo-2", "status Pending"]
+    cluster.end("job-dpo-2", "Succeeded")
+    assert go(cluster, 30) == ["status Succeeded"]
+    assert go(cluster, 1000) == []
+
+
+def test_a_status_that_was_never_written_costs_nothing_but_time() -> None:
+    cluster = MemoryCluster(a_job())
+    go(cluster)
+    assert cluster.stored is not None
+    cluster.stored = cluster.stored.model_copy(update={"status": None})
+    assert go(cluster) == ["status Running"]
+
+
+def test_a_job_that_cannot_run_says_so_once_and_touches_no_child() -> None:
+    cluster = MemoryCluster(a_job(stages=[{"name": "out", "export": {}}]))
+    assert go(cluster) == ["status Failed"]
+    assert cluster.stored is not None and cluster.stored.status is not None
+    assert cluster.stored.status.reason == "InvalidSpec"
+    assert "this version cannot run such a stage yet" in (cluster.stored.status.message or "")
+    assert go(cluster, 10) == []
+
+
+def test_a_job_that_is_gone_or_going_is_left_alone() -> None:
+    assert go(MemoryCluster(None)) == []
+    job = a_job()
+    going = job.model_copy(update={"metadata": job.metadata.model_copy(update={"deletion_timestamp": NOW})})
+    assert go(MemoryCluster(going)) == []
+
+
+def test_an_expired_job_is_deleted() -> None:
+    cluster = MemoryCluster(a_job(ttlSecondsAfterFinished=0))
+    for name in ("sft", "dpo"):
+        go(cluster)
+        cluster.end(f"job-{name}-1", "Succeeded")
+    assert go(cluster) == ["delete job"]
