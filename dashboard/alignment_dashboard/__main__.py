@@ -1,0 +1,51 @@
+"""Serves the dashboard: python -m alignment_dashboard --port 8501."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from streamlit.web import cli
+
+# Okabe and Ito's colours, which colour-blind people tell apart; blue and orange lead, lighter on dark ground.
+LIGHT = '["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]'
+DARK = '["#56B4E9", "#E69F00", "#2FC79C", "#E09CC3", "#F0E442", "#4FA3D9"]'
+SETTINGS = {
+    "server.headless": "true",
+    "server.fileWatcherType": "none",
+    "browser.gatherUsageStats": "false",
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "runner.magicEnabled": "false",
+    "theme.baseFontSize": "15",
+    "theme.headingFontSizes": '["1.75rem", "1.4rem", "1.15rem"]',
+    "theme.metricValueFontSize": "1.4rem",
+    "theme.paddingTop": "3.5rem",
+    "theme.light.primaryColor": "#0072B2",
+    "theme.dark.primaryColor": "#56B4E9",
+    "theme.light.chartCategoricalColors": LIGHT,
+    "theme.dark.chartCategoricalColors": DARK,
+}
+"""Streamlit's settings; it would take a config.toml only from the folder it is started in."""
+
+
+def main(arguments: list[str]) -> None:
+    """Read the command line, then hand over to Streamlit; what is not ours goes on to it."""
+    parser = argparse.ArgumentParser(prog="python -m alignment_dashboard", description="Serve the dashboard.")
+    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in; there is no login")
+    parser.add_argument("--home", type=Path, help="folder of `alignment run`; ALIGNMENT_HOME or .alignment where left out")
+    own, rest = parser.parse_known_args(arguments)
+    if own.home:
+        os.environ["ALIGNMENT_HOME"] = str(own.home.expanduser().absolute())
+    cli.main(["run", str(Path(__file__).with_name("app.py")), *flags(own.host, own.port), *rest])
+
+
+def flags(host: str, port: int) -> list[str]:
+    """Give all settings as flags of `streamlit run`."""
+    settings = {"server.address": host, "server.port": str(port), **SETTINGS}
+    return [part for name, value in settings.items() for part in (f"--{name}", value)]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,159 @@
+"""The page of one job: where it stands, stage by stage, and its curves while they grow."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+from alignment_api.job import AlignmentJob, StageStatus
+
+from alignment_dashboard import cache, figures
+from alignment_dashboard.notice import show_notice
+from alignment_dashboard.status import (
+    BADGES,
+    ENDED,
+    attention,
+    current_stage,
+    percent_of,
+    phase_of,
+    stages_of,
+    status_of,
+    time_left,
+)
+from alignment_dashboard.text import plain
+from alignment_dashboard.units import write_age, write_duration
+
+LIVE_SECONDS = 2
+# An ended job is still read now and then: it may be resumed.
+ENDED_SECONDS = 15
+
+
+def show() -> None:
+    """Draw the page of the job that the address names."""
+    st.page_link("app_pages/runs.py", label="All jobs", icon=":material/arrow_back:")
+    identity = st.query_params.get("job", "")
+    job = cache.listing().find(identity)
+    if job is None:
+        _show_missing(identity)
+        return
+    rest = ENDED_SECONDS if phase_of(job) in ENDED else LIVE_SECONDS
+    st.fragment(_show_head, run_every=LIVE_SECONDS)(identity, _stand(job))
+    st.fragment(_show_curves, run_every=rest)(identity)
+
+
+def _stand(job: AlignmentJob) -> tuple[str, str | None]:
+    stage = current_stage(job)
+    return phase_of(job), stage.name if stage else None
+
+
+def _show_missing(identity: str) -> None:
+    listing = cache.listing()
+    if not identity:
+        st.subheader("No job chosen", anchor=False)
+        st.text("Choose one from the list of all jobs.")
+        return
+    st.subheader("This job is not here", anchor=False)
+    st.text(f"No job file has the identity {identity}: it was deleted, or it lies in another folder (ALIGNMENT_HOME).")
+    for problem in listing.problems:
+        show_notice("Unreadable", "orange", problem)
+
+
+def _show_head(identity: str, drawn: tuple[str, str | None]) -> None:
+    job, now = cache.listing().find(identity), datetime.now(UTC)
+    if job is None:
+        _show_missing(identity)
+        return
+    if _stand(job) != drawn:
+        st.rerun()  # the curves follow the stage, and how often they are read depends on the phase
+    status, badge = status_of(job), BADGES[phase_of(job)]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(plain(job.metadata.name), anchor=False, width="content")
+        st.badge(badge.label, color=badge.colour)
+    st.text(_summary(job, now))
+    why = attention(job, now)
+    if why:
+        show_notice(why.reason, why.colour, why.message)
+    elif status.message:
+        st.text(_reasoned(status.reason, status.message))
+    _show_numbers(job, now)
+    _show_stages(job, now)
+
+
+def _summary(job: AlignmentJob, now: datetime) -> str:
+    status = status_of(job)
+    model = status.model or (job.spec.model.uri if job.spec.model else None) or f"model of recipe {job.spec.recipe}"
+    return f"{model}  ·  namespace {job.metadata.namespace or 'default'}  ·  started {write_age(status.start_time, now)}"
+
+
+def _reasoned(reason: str | None, message: str) -> str:
+    return f"{reason}: {message}" if reason else message
+
+
+def _show_numbers(job: AlignmentJob, now: datetime) -> None:
+    status, percent = status_of(job), percent_of(job)
+    took = ((status.completion_time or now) - status.start_time).total_seconds() if status.start_time else None
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Progress", "–" if percent is None else f"{percent}%", width="content")
+        st.metric("Time left in this stage", time_left(job, now) or "–", width="content")
+        st.metric(
+            "Took" if status.completion_time else "Running for", "–" if took is None else write_duration(took), width="content"
+        )
+        st.metric("GPUs", "–" if status.gpus is None else status.gpus, width="content")
+
+
+def _show_stages(job: AlignmentJob, now: datetime) -> None:
+    with st.grid(min_column_width=260, border=True) as grid:
+        for stage in stages_of(job):
+            with grid.cell():
+                _show_stage(stage, now)
+
+
+def _show_stage(stage: StageStatus, now: datetime) -> None:
+    badge, progress = BADGES[stage.state], stage.progress
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(stage.name)}**", width="content")
+        st.badge(badge.label, color=badge.colour)
+    if progress:
+        st.progress(progress.percent, text=f"{progress.step:,} of {progress.total_steps:,} steps")
+    took = (
+        write_duration(((stage.completion_time or now) - stage.start_time).total_seconds()) if stage.start_time else "not begun"
+    )
+    st.caption(f"{took}  ·  {stage.attempts} {'attempt' if stage.attempts == 1 else 'attempts'}" if stage.attempts else took)
+    if stage.message:
+        st.text(_reasoned(stage.reason, stage.message))
+
+
+def _show_curves(identity: str) -> None:
+    job = cache.listing().find(identity)
+    if job is None:
+        return
+    kinds = {stage.name: stage.kind for stage in job.spec.stages or []}
+    drawn = [stage.name for stage in stages_of(job) if kinds.get(stage.name) in figures.PANELS]
+    if not drawn:
+        st.text("None of this job's stages has curves.")
+        return
+    current = current_stage(job)
+    default = current.name if current and current.name in drawn else drawn[0]
+    # The key names the stage under way, so that the choice follows the job into its next stage.
+    stage = st.segmented_control("Curves of stage", drawn, default=default, required=True, key=f"stage-{default}")
+    state = next(known.state for known in stages_of(job) if known.name == stage)
+    _show_panels(identity, stage, kinds[stage], growing=state not in ENDED)
+
+
+def _show_panels(identity: str, stage: str, kind: str, growing: bool) -> None:
+    curves = cache.curves(identity, stage, kind)
+    if curves.problem:
+        show_notice("No curves", "gray", curves.problem)
+        return
+    if not any(curves.histories.values()):
+        show_notice("No curves", "gray", f"No points yet of stage {stage}. They appear here when it trains.")
+        return
+    with st.grid(2, min_column_width=340, border=True) as grid:
+        for panel in figures.PANELS[kind]:
+            with grid.cell():
+                said = figures.describe(panel, curves.histories)
+                st.markdown(f"**{panel.title}**")
+                option = figures.draw(panel, curves.histories, growing)
+                st.echarts_chart(option, height=260, key=f"{stage}-{panel.title}", alt=f"{panel.title}: {said}")
+                st.caption(plain(said))
+
+
+show()

@@ -1,0 +1,156 @@
+"""The first page: what runs, what needs attention, and every job in a table."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+from alignment_api.home import Home
+from alignment_api.job import AlignmentJob
+from alignment_api.metrics import LOSS, REWARD_ACCURACY, REWARD_MARGIN
+
+from alignment_dashboard import cache
+from alignment_dashboard.data.jobs import Listing, identify
+from alignment_dashboard.notice import show_notice
+from alignment_dashboard.status import (
+    BADGES,
+    ENDED,
+    attention,
+    headlines,
+    percent_of,
+    phase_of,
+    status_of,
+    time_left,
+    write_stages,
+)
+from alignment_dashboard.text import plain
+from alignment_dashboard.units import shorten, write_age, write_number
+
+COUNTED = (("Running", ("Running", "Restarting")), ("Waiting", ("Pending", "Queued", "Suspended")), ("Succeeded", ("Succeeded",)))
+ATTENTION_ROWS = 5
+MESSAGE_LENGTH = 300
+# Streamlit shows ten rows where it is not told; a list of jobs may take most of a screen, in pixels.
+ROWS_SHOWN, TALL = 10, 620
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Alignment jobs", anchor=False)
+    opened = st.session_state.pop("open_job", None)
+    if opened:
+        st.switch_page("app_pages/run.py", query_params={"job": opened})
+    _live()
+
+
+@st.fragment(run_every=2)
+def _live() -> None:
+    if st.session_state.get("open_job"):
+        st.rerun()
+    listing, now = cache.listing(), datetime.now(UTC)
+    for problem in listing.problems:
+        show_notice("Unreadable", "orange", problem)
+    if not listing.jobs:
+        _show_nothing(listing)
+        return
+    jobs = sorted(listing.jobs, key=_order)
+    _show_counts(jobs, now)
+    _show_attention(jobs, now)
+    _show_table(jobs, now)
+
+
+def _order(job: AlignmentJob) -> tuple[bool, float, str]:
+    began = status_of(job).start_time or job.metadata.creation_timestamp or LONG_AGO
+    return phase_of(job) in ENDED, -began.timestamp(), job.metadata.name
+
+
+def _show_nothing(listing: Listing) -> None:
+    home = Home.from_environment()
+    said = "No jobs yet" if listing.folder_exists else "Nothing has run here yet"
+    st.subheader(said, anchor=False)
+    st.text(f"This page reads {home.objects} and shows a job as soon as it starts. Start one with:")
+    st.code("alignment run examples/tiny.yaml", language="shell")
+    st.text("Jobs in another folder? Set ALIGNMENT_HOME, or serve this page with --home FOLDER.")
+
+
+def _show_counts(jobs: list[AlignmentJob], now: datetime) -> None:
+    phases: Counter[str] = Counter(phase_of(job) for job in jobs)
+    with st.container(horizontal=True, gap="medium"):
+        for label, counted in COUNTED:
+            st.metric(label, sum(phases[phase] for phase in counted), width="content")
+        st.metric("Needs attention", sum(attention(job, now) is not None for job in jobs), width="content")
+
+
+def _show_attention(jobs: list[AlignmentJob], now: datetime) -> None:
+    found = [(job, why) for job in jobs if (why := attention(job, now))]
+    if not found:
+        return
+    st.subheader("Needs attention", anchor=False)
+    for job, why in found[:ATTENTION_ROWS]:
+        with st.container(horizontal=True, vertical_alignment="center", border=True):
+            badge = BADGES[phase_of(job)]
+            st.badge(badge.label, color=badge.colour)
+            st.page_link("app_pages/run.py", label=f"**{plain(job.metadata.name)}**", query_params={"job": identify(job)})
+            st.text(shorten(f"{why.reason}: {why.message}", MESSAGE_LENGTH), width="stretch")
+    if len(found) > ATTENTION_ROWS:
+        st.caption(f"and {len(found) - ATTENTION_ROWS} more below")
+
+
+def _show_table(jobs: list[AlignmentJob], now: datetime) -> None:
+    st.subheader("All jobs", anchor=False)
+    # A click comes as a row number of the table that was drawn, and by now another job may have that row.
+    st.session_state["drawn_jobs"] = [identify(job) for job in jobs]
+    st.dataframe(
+        [_row(job, now) for job in jobs],
+        key="jobs",
+        on_select=_open_selected,
+        selection_mode=["single-row", "single-cell"],
+        height="auto" if len(jobs) <= ROWS_SHOWN else TALL,
+        hide_index=True,
+        placeholder="–",
+        column_config=_columns(),
+        alt="All jobs with status, stages, progress and latest metrics",
+    )
+    st.caption("Click a row to open the job.")
+
+
+def _open_selected() -> None:
+    selection = st.session_state["jobs"].selection
+    rows = [*selection.rows, *(row for row, _ in selection.cells)]
+    drawn = st.session_state.get("drawn_jobs", [])
+    if rows and rows[0] < len(drawn):
+        st.session_state["open_job"] = drawn[rows[0]]
+
+
+def _row(job: AlignmentJob, now: datetime) -> dict[str, object]:
+    status, metrics = status_of(job), headlines(job)
+    return {
+        "Job": job.metadata.name,
+        "Status": [BADGES[phase_of(job)].label],
+        "Stages": write_stages(job),
+        "Progress": percent_of(job),
+        "Time left": time_left(job, now),
+        "Loss": write_number(metrics.get(LOSS)),
+        "Margin": write_number(metrics.get(REWARD_MARGIN)),
+        "Accuracy": write_number(metrics.get(REWARD_ACCURACY)),
+        "Model": status.model or (job.spec.model.uri if job.spec.model else None),
+        "Started": write_age(status.start_time, now),
+        "Namespace": job.metadata.namespace or "default",
+    }
+
+
+def _columns() -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "Status": column.MultiselectColumn(
+            options=[badge.label for badge in BADGES.values()], color=[badge.colour for badge in BADGES.values()], width=120
+        ),
+        "Progress": column.ProgressColumn(min_value=0, max_value=100, format="%d%%", width=120),
+        "Loss": column.TextColumn(alignment="right", help="Latest training loss"),
+        "Margin": column.TextColumn(alignment="right", help="Latest reward margin in training"),
+        "Accuracy": column.TextColumn(alignment="right", help="Share of pairs in which the chosen answer has the higher reward"),
+        "Model": column.TextColumn(width="medium"),
+    }
+
+
+show()

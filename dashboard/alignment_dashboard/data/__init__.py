@@ -1,0 +1,1 @@
+"""What the pages show, read from where it lies; nothing here knows of pages."""

@@ -1,0 +1,132 @@
+"""Reads the runs of a job from MLflow, and never creates, migrates or writes what it reads."""
+
+import math
+import os
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import mlflow
+from alembic.script import ScriptDirectory
+from alignment_api.home import Home
+from alignment_api.metrics import JOB_UID_TAG, KIND_TAG, PARENT_TAG, STAGE_TAG
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from alignment_dashboard.data.history import Histories, Point
+
+SQLITE = "sqlite:///"
+REASON_LENGTH = 120
+
+
+class RunsUnavailable(Exception):
+    """MLflow cannot be read now; the message says why, in a sentence for the page."""
+
+
+class StageRun(NamedTuple):
+    """The MLflow run of one stage, continued by every attempt, as it was at one moment."""
+
+    run_id: str
+    stage: str
+    kind: str | None
+    latest: frozenset[tuple[str, float]]
+
+
+def tracking_uri(home: Home) -> str:
+    """Give MLFLOW_TRACKING_URI where it is set, the home's own database elsewhere."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or home.tracking_uri
+
+
+def read_stage_runs(uri: str, job_uid: str) -> dict[str, StageRun]:
+    """Find the runs of a job's stages by their tags; a stage that has not started has none."""
+    with _reading(uri) as client:
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        tagged = _search(client, experiments, JOB_UID_TAG, job_uid)
+        parents = [run for run in tagged if STAGE_TAG not in run.data.tags]
+        children = [run for parent in parents for run in _search(client, experiments, PARENT_TAG, parent.info.run_id)]
+    oldest_first = sorted(children, key=lambda run: run.info.start_time)
+    found = [_stage_run(run) for run in oldest_first if STAGE_TAG in run.data.tags]
+    return {run.stage: run for run in found}
+
+
+def read_histories(uri: str, run: StageRun, metrics: Iterable[str]) -> Histories:
+    """Read the named metrics of a run, as far as it has them."""
+    logged = {metric for metric, _ in run.latest}
+    return {metric: _read_history(uri, run, metric) for metric in metrics if metric in logged}
+
+
+def _search(client: MlflowClient, experiments: list[str], tag: str, value: str) -> list[Run]:
+    if "'" in value or not experiments:
+        return []
+    return list(client.search_runs(experiments, filter_string=f"tags.`{tag}` = '{value}'"))
+
+
+def _stage_run(run: Run) -> StageRun:
+    tags = run.data.tags
+    return StageRun(run.info.run_id, tags[STAGE_TAG], tags.get(KIND_TAG), frozenset(run.data.metrics.items()))
+
+
+# The run is part of the key with its latest values, so a run that logs nothing new is not read again.
+@lru_cache(maxsize=64)
+def _read_history(uri: str, run: StageRun, metric: str) -> tuple[Point, ...]:
+    with _reading(uri) as client:
+        logged = client.get_metric_history(run.run_id, metric)
+    # A resumed attempt repeats the steps since its checkpoint, and what was logged last is what the model learned.
+    latest = {entry.step: entry.value for entry in sorted(logged, key=lambda entry: entry.timestamp)}
+    return tuple(Point(step, _read_value(value)) for step, value in sorted(latest.items()))
+
+
+def _read_value(value: float) -> float:
+    # MLflow's databases write infinity as the largest number there is.
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
+
+
+@contextmanager
+def _reading(uri: str) -> Iterator[MlflowClient]:
+    try:
+        if uri.startswith(SQLITE):
+            _require_finished_database(Path(uri.removeprefix(SQLITE)))
+        yield _client(uri)
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunsUnavailable(
+            f"MLflow at {uri} cannot be read now; the page goes on trying. It said: {first_line[:REASON_LENGTH]}"
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _client(uri: str) -> MlflowClient:
+    # A page that waits for a server that is away should say so soon; the next refresh asks again.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    # A pooled connection would go on reading a database file that was removed and made anew.
+    os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+    return MlflowClient(uri)
+
+
+def _require_finished_database(path: Path) -> None:
+    """Refuse a database that is missing, or half made by a trainer that starts: MLflow's client would finish it itself."""
+    if not path.is_file():
+        raise RunsUnavailable(f"No metrics yet: {path} is made when the first stage starts to train.")
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not {"alembic_version", "experiments"} <= tables:
+            raise RunsUnavailable(f"No metrics yet: {path} is being prepared.")
+        versions = {version for (version,) in connection.execute("SELECT version_num FROM alembic_version")}
+        # MLflow's client adds the default experiment where it is missing, so that one counts as part of the making.
+        ready = connection.execute("SELECT 1 FROM experiments WHERE experiment_id = 0").fetchone()
+    if versions != {_schema_version()} or ready is None:
+        raise RunsUnavailable(
+            f"No metrics yet: {path} is being prepared. If this stays, another version than MLflow {mlflow.__version__} made it."
+        )
+
+
+@lru_cache(maxsize=1)
+def _schema_version() -> str | None:
+    return ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations")).get_current_head()

@@ -1,0 +1,35 @@
+"""Writes numbers and times as people read them, the same on every page."""
+
+from datetime import datetime
+
+UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+def write_duration(seconds: float) -> str:
+    """Write a duration in its two largest units, such as 1h12m."""
+    left, parts = max(0, int(seconds)), []
+    for unit, size in UNITS:
+        if left >= size:
+            parts.append(f"{left // size}{unit}")
+            left %= size
+        elif parts:
+            break
+    return "".join(parts[:2]) or "0s"
+
+
+def write_age(moment: datetime | None, now: datetime) -> str:
+    """Write how long ago something was; seconds matter only at first."""
+    if moment is None:
+        return "–"
+    seconds = (now - moment).total_seconds()
+    return f"{write_duration(seconds if seconds < 60 else seconds // 60 * 60)} ago"
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut a text that is too long for its place."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def write_number(value: float | None) -> str:
+    """Write a measured number with four significant digits."""
+    return "–" if value is None else f"{value:.4g}"

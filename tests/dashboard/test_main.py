@@ -1,0 +1,51 @@
+"""How the dashboard is served."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alignment_dashboard.__main__ import flags
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[int]:
+    """Serve an empty home on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "alignment_dashboard", "--port", str(port), "--home", str(tmp_path)]
+    with subprocess.Popen(command, cwd=tmp_path) as process:
+        yield port
+        process.terminate()
+
+
+def fetch(port: int, path: str) -> str:
+    """Fetch a page once the server is up."""
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as answer:
+                return str(answer.read().decode())
+        except ConnectionError as error:
+            failure: Exception = error
+        except urllib.error.URLError as error:
+            failure = error
+        time.sleep(0.2)
+    raise failure
+
+
+def test_it_serves_with_one_command(served: int) -> None:
+    assert fetch(served, "_stcore/health") == "ok"
+
+
+def test_nothing_is_sent_to_anyone_and_no_traceback_is_shown() -> None:
+    given = flags("127.0.0.1", 8501)
+    settings = dict(zip(given[::2], given[1::2], strict=True))
+    assert settings["--browser.gatherUsageStats"] == "false"
+    assert settings["--client.showErrorDetails"] == "none"
+    assert settings["--server.address"] == "127.0.0.1"

@@ -1,0 +1,179 @@
+"""The pages as a visitor gets them, run by Streamlit's own test harness."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from alignment_api.home import Home
+from alignment_api.job import AlignmentJob
+from alignment_api.metrics import LOSS, REWARD_MARGIN
+from streamlit.testing.v1 import AppTest
+
+JobWriter = Callable[..., AlignmentJob]
+RunLogger = Callable[..., str]
+APP = Path(str(files("alignment_dashboard") / "app.py"))
+NOW = datetime.now(UTC)
+RUNNING = {
+    "phase": "Running",
+    "message": "Stage dpo trains.",
+    "currentStage": "dpo",
+    "progress": "81%",
+    "startTime": (NOW - timedelta(hours=1)).isoformat(),
+    "stages": [
+        {"name": "sft", "state": "Succeeded", "attempts": 1},
+        {
+            "name": "dpo",
+            "state": "Running",
+            "attempts": 2,
+            "startTime": (NOW - timedelta(minutes=9)).isoformat(),
+            "progress": {
+                "step": 62,
+                "totalSteps": 100,
+                "percent": 62,
+                "updatedTime": NOW.isoformat(),
+                "metrics": {LOSS: 0.41, REWARD_MARGIN: 1.25},
+            },
+        },
+    ],
+}
+WORDS = "line 17: <b>chosen</b> is [missing](http://a), see http://b"
+FAILED = {
+    "phase": "Failed",
+    "reason": "BadData",
+    "message": WORDS,
+    "currentStage": "sft",
+}
+SUCCEEDED = {"phase": "Succeeded", "progress": "100%", "currentStage": "dpo"}
+
+
+def page(identity: str | None = None) -> AppTest:
+    """Open the list of jobs, or the page of one."""
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    if identity is not None:
+        app.switch_page("app_pages/run.py")
+        app.query_params["job"] = identity
+    app.run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    """Give all text of a page."""
+    kinds = ("title", "subheader", "text", "caption", "markdown", "code")
+    return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
+
+
+def charts(app: AppTest) -> int:
+    """Count the charts of a page."""
+    return len(app.get("echarts_chart"))
+
+
+@pytest.mark.parametrize("folder_exists", [False, True])
+def test_an_empty_home_says_what_to_do_next(home: Home, folder_exists: bool) -> None:
+    if folder_exists:
+        home.objects.mkdir(parents=True)
+    app = page()
+    assert [code.value for code in app.code] == ["alignment run examples/tiny.yaml"]
+    assert str(home.objects) in words(app)
+    assert home.root.exists() == folder_exists
+
+
+def test_the_list_shows_active_jobs_first_with_stage_status_and_progress(write_job: JobWriter) -> None:
+    write_job("a-done", SUCCEEDED)
+    write_job("b-failed", FAILED)
+    write_job("c-running", RUNNING)
+    app = page()
+    table = app.dataframe[0].value
+    assert list(table["Job"]) == ["c-running", "a-done", "b-failed"]
+    row = table.iloc[0]
+    assert list(row["Status"]) == ["▶ Running"]
+    assert (row["Stages"], row["Progress"], row["Loss"], row["Margin"]) == ("✓ sft  →  ▶ dpo 62%", 81, "0.41", "1.25")
+    assert [(metric.label, metric.value) for metric in app.metric] == [
+        ("Running", "1"),
+        ("Waiting", "0"),
+        ("Succeeded", "1"),
+        ("Needs attention", "1"),
+    ]
+
+
+def test_what_needs_attention_is_told_as_plain_text(write_job: JobWriter) -> None:
+    write_job("b-failed", FAILED)
+    app = page()
+    assert f"BadData: {WORDS}" in [text.value for text in app.text]
+
+
+def test_a_broken_file_is_one_message_beside_the_jobs(home: Home, write_job: JobWriter) -> None:
+    write_job("good", RUNNING)
+    (home.objects / "default" / "odd").mkdir()
+    (home.objects / "default" / "odd" / "job.json").write_text('{"kind": ')
+    app = page()
+    assert len(app.dataframe[0].value) == 1
+    assert len([text for text in app.text if "not complete JSON" in text.value]) == 1
+
+
+def test_a_click_opens_the_job_that_was_drawn_there(write_job: JobWriter) -> None:
+    write_job("first", SUCCEEDED)
+    app = page()
+    write_job("newer", RUNNING)
+    app.session_state["open_job"] = app.session_state["drawn_jobs"][0]
+    app.run()
+    assert not app.exception
+    assert app.title[0].value == "first"
+
+
+def test_a_running_job_without_mlflow_shows_all_but_its_curves(home: Home, write_job: JobWriter) -> None:
+    write_job("one", RUNNING)
+    app = page("uid-one")
+    assert app.title[0].value == "one"
+    assert {"Progress": "81%", "Running for": "1h"}.items() <= {metric.label: metric.value for metric in app.metric}.items()
+    assert "2 attempts" in words(app)
+    assert [bar.proto.text for bar in app.get("progress")] == ["62 of 100 steps"]
+    assert "No metrics yet" in words(app)
+    assert charts(app) == 0
+    assert not (home.root / "mlflow.db").exists()
+
+
+def test_a_running_job_draws_the_stage_under_way(write_job: JobWriter, log_run: RunLogger) -> None:
+    write_job("one", RUNNING)
+    log_run("uid-one", "dpo", {LOSS: [(1, 0.7), (2, 0.6)], REWARD_MARGIN: [(1, 0.0), (2, 0.3)]})
+    app = page("uid-one")
+    assert charts(app) == 4
+    assert "training 0.3 at step 2" in words(app).replace("\\", "")
+
+
+def test_another_stage_can_be_chosen(write_job: JobWriter, log_run: RunLogger) -> None:
+    write_job("one", RUNNING)
+    log_run("uid-one", "sft", {LOSS: [(1, 2.5)]})
+    app = page("uid-one")
+    assert charts(app) == 0
+    app.button_group[0].set_value("sft").run()
+    assert not app.exception
+    assert charts(app) == 1
+
+
+def test_a_failed_job_says_why_without_markup(write_job: JobWriter) -> None:
+    write_job("one", FAILED)
+    app = page("uid-one")
+    assert WORDS in [text.value for text in app.text]
+    assert "http" not in " ".join(str(element.value) for element in app.markdown)
+
+
+def test_a_job_that_has_no_status_yet(write_job: JobWriter) -> None:
+    write_job("one")
+    app = page("uid-one")
+    assert "not begun" in words(app)
+
+
+def test_a_job_from_a_recipe_alone(write_job: JobWriter) -> None:
+    write_job("one", {"phase": "Pending"}, stages=None, recipe="zephyr-paper")
+    assert page("uid-one").title[0].value == "one"
+
+
+@pytest.mark.parametrize("identity", ["", "uid-gone", "<script>"])
+def test_a_job_that_is_not_here(write_job: JobWriter, identity: str) -> None:
+    write_job("one")
+    app = page(identity)
+    assert app.subheader[0].value in ("No job chosen", "This job is not here")
+    assert not app.title

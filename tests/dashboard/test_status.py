@@ -1,0 +1,147 @@
+"""Status in words: a table of situations."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+import pytest
+from alignment_api.job import AlignmentJob, Phase, StageState
+from alignment_api.metrics import LOSS, REWARD_MARGIN
+from alignment_dashboard.status import BADGES, attention, current_stage, headlines, percent_of, phase_of, time_left, write_stages
+
+SPEC: dict[str, Any] = {"model": {"uri": "workspace://model"}, "stages": [{"name": "sft", "sft": {}}, {"name": "dpo", "dpo": {}}]}
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def ago(**time: float) -> str:
+    """Write a moment before now."""
+    return (NOW - timedelta(**time)).isoformat()
+
+
+def made(status: dict[str, Any] | None, **spec: Any) -> AlignmentJob:
+    """Make a job of two stages."""
+    document = {
+        "apiVersion": "alignment-operator.dev/v1alpha1",
+        "kind": "AlignmentJob",
+        "metadata": {"name": "one"},
+        "spec": {"model": {"uri": "workspace://model"}, "stages": [{"name": "sft", "sft": {}}, {"name": "dpo", "dpo": {}}]}
+        | spec,
+    }
+    return AlignmentJob.parse(document | ({"status": status} if status else {}))
+
+
+def progress(percent: int, updated: str, **metrics: float) -> dict[str, Any]:
+    """Give a stage's progress."""
+    return {"step": percent, "totalSteps": 100, "percent": percent, "updatedTime": updated} | (
+        {"metrics": metrics} if metrics else {}
+    )
+
+
+SFT_DONE = {"name": "sft", "state": "Succeeded", "progress": progress(100, ago(hours=1), **{LOSS: 1.5})}
+
+
+def dpo(state: str = "Running", updated: str = "", /, **metrics: float) -> dict[str, Any]:
+    """Give a dpo stage that is under way."""
+    return {
+        "name": "dpo",
+        "state": state,
+        "startTime": ago(hours=1),
+        "progress": progress(62, updated or ago(seconds=5), **metrics),
+    }
+
+
+def test_every_phase_and_state_has_a_sign_a_word_and_a_colour() -> None:
+    assert {*get_args(Phase), *get_args(StageState)} == set(BADGES)
+    assert len({badge.sign for badge in BADGES.values()}) == len(BADGES)
+
+
+@pytest.mark.parametrize(
+    ("status", "written"),
+    [
+        (None, "○ sft  →  ○ dpo"),
+        ({"stages": [SFT_DONE]}, "✓ sft  →  ○ dpo"),
+        ({"stages": [SFT_DONE, dpo()]}, "✓ sft  →  ▶ dpo 62%"),
+        ({"stages": [SFT_DONE, dpo("Failed")]}, "✓ sft  →  ✕ dpo"),
+    ],
+)
+def test_stages_in_one_line(status: dict[str, Any] | None, written: str) -> None:
+    assert write_stages(made(status)) == written
+
+
+@pytest.mark.parametrize(
+    ("status", "percent"),
+    [
+        (None, None),
+        ({"progress": "62%"}, 62),
+        ({"progress": "many"}, None),
+        ({"phase": "Succeeded"}, 100),
+        ({"progress": "250%"}, 100),
+    ],
+)
+def test_percent(status: dict[str, Any] | None, percent: int | None) -> None:
+    assert percent_of(made(status)) == percent
+
+
+@pytest.mark.parametrize(
+    ("status", "left"),
+    [
+        (None, None),
+        ({"phase": "Succeeded", "eta": "1h"}, None),
+        ({"phase": "Running"}, None),
+        ({"phase": "Running", "eta": "1h12m"}, "1h12m"),
+        ({"phase": "Running", "eta": "9h", "estimatedCompletionTime": ago(minutes=-72)}, "1h12m"),
+        ({"phase": "Running", "estimatedCompletionTime": ago(minutes=1)}, "any moment"),
+    ],
+)
+def test_time_left_is_counted_from_now(status: dict[str, Any] | None, left: str | None) -> None:
+    assert time_left(made(status), NOW) == left
+
+
+def test_headlines_are_those_of_the_last_stage_that_has_them() -> None:
+    assert headlines(made({"stages": [SFT_DONE, dpo()]})) == {LOSS: 1.5}
+    both = made({"stages": [SFT_DONE, dpo(**{LOSS: 0.4, REWARD_MARGIN: 1.0, "train/other": 3.0})]})
+    assert headlines(both) == {LOSS: 0.4, REWARD_MARGIN: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("situation", "status", "reason"),
+    [
+        ("nobody looked at it yet", None, None),
+        ("runs well", {"phase": "Running", "currentStage": "dpo", "stages": [SFT_DONE, dpo()]}, None),
+        ("done", {"phase": "Succeeded"}, None),
+        ("failed", {"phase": "Failed", "reason": "BadData", "message": "line 17"}, "BadData"),
+        ("failed without a word", {"phase": "Failed"}, "Failed"),
+        ("tries again", {"phase": "Restarting", "reason": "Defect", "message": "in 10s"}, "Defect"),
+        ("silent", {"phase": "Running", "currentStage": "dpo", "stages": [SFT_DONE, dpo("Running", ago(minutes=31))]}, "Silent"),
+        (
+            "silent, but ended",
+            {"phase": "Succeeded", "stages": [SFT_DONE, dpo("Succeeded", ago(days=3))]},
+            None,
+        ),
+    ],
+)
+def test_attention(situation: str, status: dict[str, Any] | None, reason: str | None) -> None:
+    found = attention(made(status), NOW)
+    assert (found.reason if found else None) == reason, situation
+
+
+def test_the_job_says_how_long_it_may_be_silent() -> None:
+    job = made({"phase": "Running", "stages": [dpo("Running", ago(minutes=31))]}, restart={"stallTimeoutSeconds": 7200})
+    assert attention(job, NOW) is None
+
+
+def test_a_job_without_status_is_pending() -> None:
+    assert phase_of(made(None)) == "Pending"
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (None, None),
+        ({"stages": [SFT_DONE]}, "sft"),
+        ({"stages": [SFT_DONE, dpo()]}, "dpo"),
+        ({"currentStage": "sft", "stages": [SFT_DONE, dpo()]}, "sft"),
+    ],
+)
+def test_current_stage(status: dict[str, Any] | None, name: str | None) -> None:
+    stage = current_stage(made(status))
+    assert (stage.name if stage else None) == name

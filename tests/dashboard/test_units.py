@@ -1,0 +1,39 @@
+"""Numbers, times and foreign text as pages write them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alignment_dashboard.text import plain
+from alignment_dashboard.units import shorten, write_age, write_duration, write_number
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(-3, "0s"), (0, "0s"), (59.9, "59s"), (60, "1m"), (61, "1m1s"), (4_320, "1h12m"), (3_601, "1h"), (200_000, "2d7h")],
+)
+def test_durations(seconds: float, written: str) -> None:
+    assert write_duration(seconds) == written
+
+
+@pytest.mark.parametrize(("seconds", "written"), [(5, "5s ago"), (119, "1m ago"), (4_359, "1h12m ago")])
+def test_ages(seconds: int, written: str) -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    assert write_age(now - timedelta(seconds=seconds), now) == written
+
+
+@pytest.mark.parametrize(("value", "written"), [(None, "–"), (0.412345, "0.4123"), (5e-7, "5e-07"), (float("nan"), "nan")])
+def test_numbers(value: float | None, written: str) -> None:
+    assert write_number(value) == written
+
+
+@pytest.mark.parametrize("text", ["**bold**", "<b>", "[a](http://b)", ":red[x]", ":smile:", "$x$", "`code`", "# title", "a_b_c"])
+def test_foreign_text_has_no_sign_left_that_means_something(text: str) -> None:
+    escaped = plain(text)
+    assert escaped.replace("\\", "") == text
+    signs = [index for index, letter in enumerate(escaped) if not (letter.isalnum() or letter in " \\_")]
+    assert all(escaped[index - 1] == "\\" for index in signs)
+
+
+@pytest.mark.parametrize(("text", "cut"), [("", ""), ("12345", "12345"), ("123456", "1234…")])
+def test_long_texts_are_cut(text: str, cut: str) -> None:
+    assert shorten(text, 5) == cut
