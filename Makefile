@@ -5,9 +5,18 @@ PACKAGES = crds operator trainer_image dashboard
 PROJECTS = $(PACKAGES:%=%/pyproject.toml)
 HOME_FOLDER = $(or $(ALIGNMENT_HOME),.alignment)
 PORT ?= 8501
+TAG ?= 0.1.0
+PYTHON_IMAGE ?= python:3.11-slim
+# false for a registry that speaks plain HTTP; docker has a setting of its own for that
+TLS_VERIFY ?= true
+BUILDER = $(if $(shell command -v buildah),buildah,docker)
+TLS = $(if $(filter buildah,$(BUILDER)),--tls-verify=$(TLS_VERIFY))
+CHART = charts/alignment-operator
+# the test cluster brings one
+HELM = $(or $(shell command -v helm),$(or $(ALIGNMENT_CLUSTER_STATE),$(HOME)/.cache/alignment-operator/cluster)/bin/helm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate format check test demo serve
+.PHONY: help setup lock generate format check test images chart demo serve
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +34,15 @@ setup: .venv/installed ## install everything that development and the demo need 
 lock: ## lock the newest versions that the pyproject files allow
 	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package alignment-api \
 		--custom-compile-command "make lock" --group dev $(PROJECTS) --output-file requirements.lock
+	for package in $(filter-out crds,$(PACKAGES)); do \
+		$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package alignment-api \
+			--custom-compile-command "make lock" --constraint requirements.lock $$package/pyproject.toml --output-file $$package/requirements.lock || exit 1; \
+	done
 
 generate: setup ## write the generated files: the CRD and the reference
 	$(BIN)/python -m alignment_api.crd > crds/alignmentjobs.yaml
 	$(BIN)/python -m alignment_api.reference > docs/reference.md
+	cp crds/alignmentjobs.yaml $(CHART)/files/
 
 format: setup ## lay the code out
 	$(BIN)/ruff format
@@ -41,9 +55,22 @@ check: setup ## format, lint, types, import contracts, generated files
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m alignment_api.crd | diff - crds/alignmentjobs.yaml || { echo "crds/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
 	$(BIN)/python -m alignment_api.reference | diff - docs/reference.md || { echo "docs/reference.md is stale: run make generate" >&2; exit 1; }
+	diff crds/alignmentjobs.yaml $(CHART)/files/ || { echo "$(CHART)/files/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
 
 test: setup ## every test that needs no cluster
 	$(BIN)/python -m pytest
+
+images: ## build the three images and push them: make images REGISTRY=host:port
+	@test -n "$(REGISTRY)" || { echo "Name the registry to push to: make images REGISTRY=host:port" >&2; exit 2; }
+	for target in operator dashboard trainer; do \
+		image=$(REGISTRY)/alignment-$$target:$(TAG); \
+		BUILDAH_LAYERS=true $(BUILDER) build $(TLS) --target $$target --tag $$image --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) \
+			--build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD) . && $(BUILDER) push $(TLS) $$image || exit 1; \
+	done
+
+chart: ## lint the chart and pack it into dist/
+	$(HELM) lint --strict $(CHART)
+	$(HELM) package --app-version $(TAG) --destination dist $(CHART)
 
 demo: setup ## make a tiny model, align it, show what happened
 	$(BIN)/python examples/make_tiny.py --workspace $(HOME_FOLDER)/workspace

@@ -6,8 +6,10 @@ from typing import Any
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.validation import read_job, resolve_job
 from alignment_operator.observation import Child
+from alignment_operator.settings import Settings
 from alignment_operator.stage_run import StageRun
 
+PLAN_SETTINGS = Settings(first_retry_delay_seconds=10, longest_retry_delay_seconds=60)
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -63,6 +65,7 @@ def a_child(job: AlignmentJob, stage: str, state: str, attempt: int = 1, **other
             "attempt": attempt,
             "input_hash": run.input_hash,
             "fingerprint": run.fingerprint,
+            "rendering": run.rendering(PLAN_SETTINGS),
             "state": state,
             "start_time": NOW,
             **others,

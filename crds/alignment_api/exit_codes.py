@@ -21,6 +21,9 @@ class ExitCode(IntEnum):
 DIVERGED = "Diverged"
 """The reason given with DEFECT when the numbers left the rails: trying again would only repeat it."""
 
+OUT_OF_MEMORY = "OOMKilled"
+"""The reason given when the pod's memory limit was reached: the same size would only be killed again."""
+
 Consequence = Literal["Permanent", "Application", "Infrastructure"]
 
 
@@ -36,7 +39,7 @@ class Termination(Schema):
 
 def consequence(exit_code: int, reason: str) -> Consequence:
     """Say whether a failure is final, uses up the budget of retries, or is nobody's fault."""
-    if exit_code in (ExitCode.BAD_DATA, ExitCode.BAD_CONFIGURATION) or reason == DIVERGED:
+    if exit_code in (ExitCode.BAD_DATA, ExitCode.BAD_CONFIGURATION) or reason in (DIVERGED, OUT_OF_MEMORY):
         return "Permanent"
     if exit_code in (ExitCode.STOPPED, 128 + 9, 128 + 15):
         return "Infrastructure"

@@ -17,6 +17,7 @@ STAGE_LABEL = f"{GROUP}/stage"
 ATTEMPT_LABEL = f"{GROUP}/attempt"
 INPUT_HASH_ANNOTATION = f"{GROUP}/input-hash"
 FINGERPRINT_ANNOTATION = f"{GROUP}/fingerprint"
+RENDERING_ANNOTATION = f"{GROUP}/rendering"
 
 RUN_CONFIG_FILE = "run.json"
 MANIFEST_FILE = "manifest.json"

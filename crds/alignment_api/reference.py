@@ -67,9 +67,9 @@ def _bounds(node: Node) -> str:
     low, high = node.get("minimum"), node.get("maximum")
     if low is None and high is None:
         return ""
-    return (
-        f", {'above' if node.get('exclusiveMinimum') else 'from'} {low:g}" if low is not None else ""
-    ) + (f", {'below' if node.get('exclusiveMaximum') else 'to'} {high:g}" if high is not None else "")
+    return (f", {'above' if node.get('exclusiveMinimum') else 'from'} {low:g}" if low is not None else "") + (
+        f", {'below' if node.get('exclusiveMaximum') else 'to'} {high:g}" if high is not None else ""
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, Condition, Phase, StageStatus
+from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, Condition, Phase, StageStatus, TrackingStatus
 
 _FINISHED = ("Succeeded", "Failed")
 
@@ -12,7 +12,9 @@ def is_finished(status: AlignmentJobStatus | None) -> bool:
     return status is not None and status.phase in _FINISHED
 
 
-def summarize(job: AlignmentJob, spec: AlignmentJobSpec, stages: list[StageStatus], now: datetime) -> AlignmentJobStatus:
+def summarize(
+    job: AlignmentJob, spec: AlignmentJobSpec, stages: list[StageStatus], tracking: TrackingStatus | None, now: datetime
+) -> AlignmentJobStatus:
     """Derive the whole status from the stages'."""
     old = job.status or AlignmentJobStatus()
     current = next((stage for stage in stages if stage.state != "Succeeded"), stages[-1])
@@ -40,7 +42,7 @@ def summarize(job: AlignmentJob, spec: AlignmentJobSpec, stages: list[StageStatu
         gpu_seconds=sum(stage.gpu_seconds for stage in stages),
         start_time=min(starts) if starts else None,
         completion_time=(old.completion_time if is_finished(old) and old.phase == phase else now) if finished else None,
-        tracking=old.tracking,
+        tracking=tracking,
         stages=stages,
     )
 
@@ -60,6 +62,30 @@ def refused(job: AlignmentJob, message: str, now: datetime) -> AlignmentJobStatu
             "completion_time": old.completion_time if old.reason == "InvalidSpec" else now,
             "conditions": _conditions(old, "Failed", "InvalidSpec", message, generation, now),
         }
+    )
+
+
+def held_back(job: AlignmentJob, wanted: AlignmentJobStatus, reason: str, message: str, now: datetime) -> AlignmentJobStatus:
+    """Say of a job whose next child was not taken; the attempt does not count, since it never was."""
+    recorded = {stage.name: stage.attempts for stage in (job.status.stages if job.status else None) or []}
+    stages = [
+        stage.model_copy(
+            update={
+                "attempts": recorded.get(stage.name, 0),
+                "child": None,
+                "state": "Pending",
+                "reason": reason,
+                "message": message,
+            }
+        )
+        if stage.name == wanted.current_stage
+        else stage
+        for stage in wanted.stages or []
+    ]
+    told = f"{wanted.current_stage}: {message}"
+    conditions = _conditions(job.status or AlignmentJobStatus(), "Pending", reason, told, wanted.observed_generation, now)
+    return wanted.model_copy(
+        update={"stages": stages, "phase": "Pending", "reason": reason, "message": told, "conditions": conditions}
     )
 
 

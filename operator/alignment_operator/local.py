@@ -24,6 +24,7 @@ from alignment_api.names import (
     FINGERPRINT_ANNOTATION,
     INPUT_HASH_ANNOTATION,
     METRICS_FILE,
+    RENDERING_ANNOTATION,
     RUN_CONFIG_FILE,
     STAGE_LABEL,
     stage_folder,
@@ -31,7 +32,7 @@ from alignment_api.names import (
 from pydantic import ValidationError
 
 from alignment_operator.job_status import is_finished
-from alignment_operator.observation import Child
+from alignment_operator.observation import Child, Report
 from alignment_operator.reconcile import Key
 
 _JOURNAL_TAIL_BYTES = 65_536
@@ -85,10 +86,10 @@ class LocalCluster:
         children = (self._child(path.parent) for path in folders if not (path.parent / "deleted").exists())
         return sorted((child for child in children if child is not None), key=lambda child: child.attempt)
 
-    async def progress(self, job: AlignmentJob, children: list[Child]) -> dict[str, Progress]:
-        """Read how far the stages are from their journals."""
+    async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
+        """Say how far the stages are, from their journals."""
         found = {name: self._stage_progress(job, name) for name in {child.stage for child in children}}
-        return {name: progress for name, progress in found.items() if progress is not None}
+        return Report({name: progress for name, progress in found.items() if progress is not None})
 
     async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
         """Write the child's objects and start its process."""
@@ -186,6 +187,7 @@ class LocalCluster:
             attempt=int(metadata["labels"][ATTEMPT_LABEL]),
             input_hash=metadata["annotations"][INPUT_HASH_ANNOTATION],
             fingerprint=metadata["annotations"][FINGERPRINT_ANNOTATION],
+            rendering=metadata["annotations"][RENDERING_ANNOTATION],
             state=state,  # type: ignore[arg-type]
             reason=termination.reason if termination else "",
             message=termination.message if termination else "",

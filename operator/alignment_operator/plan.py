@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, Progress
+from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus
 
 from alignment_operator.job_status import is_finished, summarize
-from alignment_operator.observation import Child
+from alignment_operator.observation import Child, Report
 from alignment_operator.settings import Settings
 from alignment_operator.stage_plan import Halt, Situation, decide
 from alignment_operator.stage_run import StageRun
@@ -25,7 +25,7 @@ def plan(
     job: AlignmentJob,
     spec: AlignmentJobSpec,
     observed: list[Child],
-    progress: dict[str, Progress],
+    report: Report,
     settings: Settings,
     now: datetime,
 ) -> Plan:
@@ -39,13 +39,24 @@ def plan(
         run = StageRun(job, spec, stage, attempt=1)
         mine = [child for child in observed if child.stage == stage.name]
         decision = decide(
-            Situation(run, records.get(stage.name), mine, progress.get(stage.name), may_run, halt, renewed, settings, now)
+            Situation(
+                run,
+                records.get(stage.name),
+                mine,
+                report.stages.get(stage.name),
+                report.silence,
+                may_run,
+                halt,
+                renewed,
+                settings,
+                now,
+            )
         )
         children += [StageRun(job, spec, stage, attempt) for attempt in decision.attempts]
-        statuses.append(decision.status)
+        statuses.append(decision.status.model_copy(update={"run_id": report.run_ids.get(stage.name, decision.status.run_id)}))
         waits.append(decision.requeue_after_seconds)
         may_run = may_run and decision.status.state == "Succeeded"
-    status = summarize(job, spec, statuses, now)
+    status = summarize(job, spec, statuses, report.tracking or old.tracking, now)
     expires_seconds = _expires_seconds(spec, status, now)
     waits.append(expires_seconds)
     known_waits = [wait for wait in waits if wait is not None]

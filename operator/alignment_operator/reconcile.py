@@ -3,15 +3,17 @@
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from alignment_api.job import AlignmentJob, AlignmentJobStatus, Progress
+from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.problems import InvalidJob
 from alignment_api.validation import runnable_job
 
 from alignment_operator.backends import Backend
-from alignment_operator.job_status import refused
-from alignment_operator.observation import Child
+from alignment_operator.job_status import held_back, refused
+from alignment_operator.observation import Child, Report
 from alignment_operator.plan import Plan, plan
 from alignment_operator.settings import Settings
+
+_REFUSED_AGAIN_SECONDS = 15
 
 
 class Key(NamedTuple):
@@ -19,6 +21,14 @@ class Key(NamedTuple):
 
     namespace: str
     name: str
+
+
+class Refused(Exception):
+    """The world does not take a child at present; the reason is one CamelCase word, the message a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Cluster(Protocol):
@@ -30,11 +40,11 @@ class Cluster(Protocol):
     async def children(self, job: AlignmentJob) -> list[Child]:
         """Observe all of the job's children."""
 
-    async def progress(self, job: AlignmentJob, children: list[Child]) -> dict[str, Progress]:
-        """Read how far the stages are."""
+    async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
+        """Say how far the stages are."""
 
     async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
-        """Create a child and what belongs to it; what is there already stays as it is."""
+        """Create a child and what belongs to it; what is there already stays as it is. Raises Refused."""
 
     async def delete(self, job: AlignmentJob, child: Child) -> None:
         """Stop a child, giving it time to save, and remove it."""
@@ -57,12 +67,16 @@ async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key:
         await _report(cluster, job, refused(job, str(error), now))
         return None
     observed = await cluster.children(job)
-    progress = await cluster.progress(job, observed)
-    decision = plan(job, spec, observed, progress, settings, now)
+    report = await cluster.progress(job, observed)
+    decision = plan(job, spec, observed, report, settings, now)
     if decision.job_has_expired:
         await cluster.delete_job(job)
         return None
-    await _apply(cluster, backend, settings, job, decision, observed)
+    try:
+        await _apply(cluster, backend, settings, job, decision, observed)
+    except Refused as refusal:
+        await _report(cluster, job, held_back(job, decision.status, refusal.reason, str(refusal), now))
+        return _REFUSED_AGAIN_SECONDS
     await _report(cluster, job, decision.status)
     return decision.requeue_after_seconds
 

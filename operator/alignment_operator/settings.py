@@ -16,6 +16,12 @@ class Settings(BaseSettings):
     tracking_uri: str = Field(default="http://alignment-operator-mlflow:5000", description="MLflow server.")
     tracking_artifacts: str | None = Field(default=None, description="Artifact root for experiments that are created.")
     workspace_path: str = Field(default="/workspace", description="Where the workspace volume is mounted.")
+    tracking_public_url: str | None = Field(default=None, description="The MLflow server as a browser reaches it, for links.")
+    progress_interval_seconds: float = Field(default=15, ge=1, description="How often progress is read from MLflow.")
+    watch_namespaces: list[str] = Field(default=[], description="Namespaces whose jobs are reconciled; all where empty.")
+    namespace: str | None = Field(default=None, description="The operator's own namespace; it holds the lease there.")
+    health_port: int = Field(default=8080, description="Port of /healthz and /readyz.")
+    metrics_port: int = Field(default=9090, description="Port of /metrics.")
     grace_seconds: int = Field(default=300, ge=10, description="Time a pod has to save a checkpoint when it is stopped.")
     first_retry_delay_seconds: float = Field(
         default=10, ge=0, description="Wait before the first retry; it doubles with each failure."

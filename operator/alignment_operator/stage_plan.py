@@ -24,6 +24,7 @@ class Situation:
     previous: StageStatus | None
     children: list[Child]
     progress: Progress | None
+    silence: str | None
     may_run: bool
     halt: Halt | None
     renewed: bool
@@ -124,7 +125,8 @@ def _succeeded(situation: Situation, record: StageStatus, child: Child) -> Stage
 
 
 def _finished_progress(progress: Progress | None) -> Progress | None:
-    return progress.model_copy(update={"seconds_left": 0}) if progress else None
+    # The last report may be some steps old; a stage that succeeded has done them all.
+    return progress.model_copy(update={"step": progress.total_steps, "percent": 100, "seconds_left": 0}) if progress else None
 
 
 def _failed(situation: Situation, record: StageStatus, child: Child) -> StageDecision:
@@ -186,12 +188,17 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
     if child.fingerprint != situation.run.fingerprint:
         message = "the spec has changed; the attempt under the old one is stopped, and the next one follows"
         return StageDecision(_with(record, "Restarting", "SpecChanged", message), [])
+    if child.state == "Pending" and child.rendering != situation.run.rendering(situation.settings):
+        message = "the operator's settings have changed before the attempt began; it is replaced"
+        return StageDecision(_with(record, "Restarting", "SettingsChanged", message), [])
     updates = {
         "child": child.name,
         "start_time": record.start_time or child.start_time,
         "progress": situation.progress or record.progress,
         "retry_time": None,
     }
+    if situation.silence and child.state == "Running":
+        return StageDecision(_with(record, "Running", "ProgressUnknown", situation.silence, **updates), [child.attempt])
     stall = situation.run.spec.restart.stall_timeout_seconds if situation.run.spec.restart else None
     if child.state == "Running" and stall is not None and child.start_time is not None:
         seen = [child.start_time] + ([situation.progress.updated_time] if situation.progress else [])

@@ -57,6 +57,11 @@ class StageRun:
             }
         )
 
+    def rendering(self, settings: Settings) -> str:
+        """Hash what the operator's settings add to the pods."""
+        image = [settings.trainer_image, *settings.image_pull_secrets]
+        return digest([self.fingerprint, image, settings.grace_seconds, settings.tracking_uri, settings.workspace_path])
+
     def folder_of(self, stage: Stage, workspace: str) -> PurePosixPath:
         """Give the folder of one of the job's stages."""
         uid = self.job.metadata.uid

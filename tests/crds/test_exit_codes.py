@@ -15,6 +15,7 @@ from alignment_api.exit_codes import consequence
         (139, "Killed", "Application"),
         (75, "Stopped", "Infrastructure"),
         (137, "Killed", "Infrastructure"),
+        (137, "OOMKilled", "Permanent"),
         (143, "Killed", "Infrastructure"),
     ],
 )

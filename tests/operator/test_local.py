@@ -159,7 +159,7 @@ def test_progress_is_read_from_a_journal_that_is_being_written(cluster: LocalClu
     text = "".join(json.dumps(point) + "\n" for point in points) + '{"time": 11000, "step": 11, "metr'
     (folder / METRICS_FILE).write_text(text)
     start(cluster, {"do": "end", "exitCode": 0, "reason": "Completed"})
-    found = asyncio.run(cluster.progress(job, until(cluster, ended)))["sft"]
+    found = asyncio.run(cluster.progress(job, until(cluster, ended))).stages["sft"]
     assert (found.step, found.total_steps, found.percent, found.seconds_left) == (10, 50, 20, 10)
     assert found.metrics == {"train/loss": 0.1}
 
@@ -171,7 +171,7 @@ def test_a_journal_with_a_number_that_is_none_still_shows_progress(cluster: Loca
     point = {"time": 1, "step": 1, "metrics": {"train/loss": float("nan"), "progress/total_steps": 5}}
     (folder / METRICS_FILE).write_text(json.dumps(point) + "\n")
     start(cluster, {"do": "end", "exitCode": 0, "reason": "Completed"})
-    assert asyncio.run(cluster.progress(job, until(cluster, ended)))["sft"].metrics == {}
+    assert asyncio.run(cluster.progress(job, until(cluster, ended))).stages["sft"].metrics == {}
 
 
 def test_deleting_a_job_leaves_its_workspace(cluster: LocalCluster) -> None:

@@ -5,16 +5,19 @@ from typing import Any
 import pytest
 from alignment_api.job import AlignmentJob, Progress, StageStatus
 from alignment_api.validation import resolve_job
-from alignment_operator.observation import Child
+from alignment_operator.observation import Child, Report
 from alignment_operator.plan import Plan, plan
-from alignment_operator.settings import Settings
-from builders import NOW, a_child, a_job, a_training, later
-
-SETTINGS = Settings(first_retry_delay_seconds=10, longest_retry_delay_seconds=60)
+from builders import NOW, PLAN_SETTINGS, a_child, a_job, a_training, later
 
 
-def planned(job: AlignmentJob, children: list[Child], seconds: float = 0, progress: dict[str, Progress] | None = None) -> Plan:
-    return plan(job, resolve_job(job).spec, children, progress or {}, SETTINGS, later(seconds))
+def planned(
+    job: AlignmentJob,
+    children: list[Child],
+    seconds: float = 0,
+    progress: dict[str, Progress] | None = None,
+    silence: str | None = None,
+) -> Plan:
+    return plan(job, resolve_job(job).spec, children, Report(progress or {}, silence=silence), PLAN_SETTINGS, later(seconds))
 
 
 def then(job: AlignmentJob, decided: Plan, **changes: Any) -> AlignmentJob:
@@ -218,6 +221,20 @@ def test_a_stall_is_a_failure() -> None:
     assert (stalled.status.phase, stalled.status.reason) == ("Restarting", "Stalled")
     following = planned(then(job, stalled), [], 170)
     assert names(following) == ["job-sft-2"]
+
+
+def test_silence_of_the_tracking_server_is_no_stall() -> None:
+    job = a_job(restart={"stallTimeoutSeconds": 100})
+    decided = planned(job, [a_child(job, "sft", "Running")], 1000, silence="MLflow cannot be reached")
+    assert names(decided) == ["job-sft-1"]
+    assert (decided.status.phase, decided.status.reason) == ("Running", "ProgressUnknown")
+    assert decided.status.message == "sft: MLflow cannot be reached"
+
+
+def test_changed_settings_replace_a_child_only_before_it_runs() -> None:
+    job = a_job()
+    assert names(planned(job, [a_child(job, "sft", "Pending", rendering="older")])) == []
+    assert names(planned(job, [a_child(job, "sft", "Running", rendering="older")])) == ["job-sft-1"]
 
 
 def test_a_deadline_ends_the_job_and_is_waited_for() -> None:

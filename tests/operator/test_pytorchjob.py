@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from alignment_api.names import FINGERPRINT_ANNOTATION, INPUT_HASH_ANNOTATION
 from alignment_api.problems import InvalidJob
 from alignment_api.run_config import RunConfig
 from alignment_operator.backends import pytorchjob
@@ -135,5 +136,6 @@ def test_the_queue_is_a_label_of_the_job_and_suspend_is_left_to_kueue() -> None:
 
 def test_an_upgrade_of_the_operator_changes_no_fingerprint() -> None:
     old, new = rendered()[-1], rendered(settings=Settings(trainer_image="other:2", grace_seconds=60))[-1]
-    assert old["metadata"]["annotations"] == new["metadata"]["annotations"]
+    for annotation in (INPUT_HASH_ANNOTATION, FINGERPRINT_ANNOTATION):
+        assert old["metadata"]["annotations"][annotation] == new["metadata"]["annotations"][annotation]
     assert old != new

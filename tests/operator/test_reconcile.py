@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-from alignment_api.job import AlignmentJob, AlignmentJobStatus, Progress
+from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_operator.backends import process
-from alignment_operator.observation import Child
-from alignment_operator.reconcile import Key, reconcile
+from alignment_operator.observation import Child, Report
+from alignment_operator.reconcile import Key, Refused, reconcile
 from alignment_operator.settings import Settings
 from builders import NOW, a_child, a_job, later
 
@@ -20,6 +20,7 @@ class MemoryCluster:
         self.stored = job
         self.observed: dict[str, Child] = {}
         self.acts: list[str] = []
+        self.refusal: Refused | None = None
 
     async def job(self, key: Key) -> AlignmentJob | None:
         return self.stored
@@ -27,10 +28,12 @@ class MemoryCluster:
     async def children(self, job: AlignmentJob) -> list[Child]:
         return list(self.observed.values())
 
-    async def progress(self, job: AlignmentJob, children: list[Child]) -> dict[str, Progress]:
-        return {}
+    async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
+        return Report()
 
     async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
+        if self.refusal:
+            raise self.refusal
         name = manifests[-1]["metadata"]["name"]
         self.acts.append(f"create {name}")
         _, stage, attempt = name.split("-")
@@ -99,6 +102,17 @@ def test_a_job_that_is_gone_or_going_is_left_alone() -> None:
     job = a_job()
     going = job.model_copy(update={"metadata": job.metadata.model_copy(update={"deletion_timestamp": NOW})})
     assert go(MemoryCluster(going)) == []
+
+
+def test_a_refused_child_is_told_and_tried_again_as_the_same_attempt() -> None:
+    cluster = MemoryCluster(a_job())
+    cluster.refusal = Refused("QuotaExceeded", "exceeded quota: team")
+    assert go(cluster) == ["status Pending"]
+    assert cluster.stored is not None and cluster.stored.status is not None
+    assert (cluster.stored.status.reason, cluster.stored.status.message) == ("QuotaExceeded", "sft: exceeded quota: team")
+    assert go(cluster, 15) == []
+    cluster.refusal = None
+    assert go(cluster, 30) == ["create job-sft-1", "status Pending"]
 
 
 def test_an_expired_job_is_deleted() -> None:

@@ -5,6 +5,7 @@ from alignment_api.names import (
     FINGERPRINT_ANNOTATION,
     INPUT_HASH_ANNOTATION,
     JOB_LABEL,
+    RENDERING_ANNOTATION,
     RUN_CONFIG_FILE,
     STAGE_LABEL,
 )
@@ -20,7 +21,11 @@ def render(run: StageRun, settings: Settings) -> list[Manifest]:
         "name": run.name,
         "namespace": run.namespace,
         "labels": {JOB_LABEL: run.job.metadata.name, STAGE_LABEL: run.stage.name, ATTEMPT_LABEL: str(run.attempt)},
-        "annotations": {INPUT_HASH_ANNOTATION: run.input_hash, FINGERPRINT_ANNOTATION: run.fingerprint},
+        "annotations": {
+            INPUT_HASH_ANNOTATION: run.input_hash,
+            FINGERPRINT_ANNOTATION: run.fingerprint,
+            RENDERING_ANNOTATION: run.rendering(settings),
+        },
     }
     config = run.run_config(settings)
     return [

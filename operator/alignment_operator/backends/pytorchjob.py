@@ -12,6 +12,7 @@ from alignment_api.names import (
     JOB_LABEL,
     JOB_UID_LABEL,
     KIND,
+    RENDERING_ANNOTATION,
     RUN_CONFIG_FILE,
     STAGE_LABEL,
 )
@@ -39,19 +40,23 @@ def render(run: StageRun, settings: Settings) -> list[Manifest]:
     config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(run),
+        "metadata": _metadata(run, settings),
         "data": {RUN_CONFIG_FILE: config.model_dump_json(by_alias=True, exclude_none=True, indent=1)},
     }
     return [*_created_claim(run, run.spec.storage), config_map, _pytorch_job(run, settings, run.spec.storage)]
 
 
-def _metadata(run: StageRun) -> Manifest:
+def _metadata(run: StageRun, settings: Settings) -> Manifest:
     """Name and own the object: it goes when the job goes."""
     return {
         "name": run.name,
         "namespace": run.namespace,
         "labels": _labels(run),
-        "annotations": {INPUT_HASH_ANNOTATION: run.input_hash, FINGERPRINT_ANNOTATION: run.fingerprint},
+        "annotations": {
+            INPUT_HASH_ANNOTATION: run.input_hash,
+            FINGERPRINT_ANNOTATION: run.fingerprint,
+            RENDERING_ANNOTATION: run.rendering(settings),
+        },
         "ownerReferences": [
             {
                 "apiVersion": API_VERSION,
@@ -96,7 +101,7 @@ def _claim_name(run: StageRun, storage: Storage) -> str:
 
 
 def _pytorch_job(run: StageRun, settings: Settings, storage: Storage) -> Manifest:
-    metadata = _metadata(run)
+    metadata = _metadata(run, settings)
     if run.spec.queue_name:
         metadata["labels"] = {**metadata["labels"], _QUEUE_LABEL: run.spec.queue_name}
     nodes = run.compute.nodes or 1

@@ -1,0 +1,231 @@
+"""`alignment run` as a person uses it: a whole job, Ctrl-C, kills, and broken input."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from alignment_api import metrics
+from alignment_api.document import read_document
+from alignment_api.home import Home
+from alignment_api.job import AlignmentJob
+from mlflow import MlflowClient
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "examples" / "tiny.yaml"
+ALIGNMENT = [sys.executable, "-m", "alignment_operator.cli"]
+
+
+def make_inputs(home: Home) -> None:
+    subprocess.run([sys.executable, ROOT / "examples" / "make_tiny.py", "--workspace", home.workspace], check=True)
+
+
+def run(home: Home, file: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*ALIGNMENT, "run", "--home", home.root, file], capture_output=True, text=True)
+
+
+def start(home: Home, file: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*ALIGNMENT, "run", "--home", home.root, file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def job_of(home: Home) -> AlignmentJob:
+    (path,) = home.job_files()
+    return AlignmentJob.model_validate_json(path.read_text())
+
+
+def stage_folder(home: Home, stage: str) -> Path:
+    (folder,) = home.workspace.glob(f"default/*/{stage}")
+    return folder
+
+
+def points(home: Home, stage: str) -> list[dict[str, Any]]:
+    found = list(home.workspace.glob(f"default/*/{stage}/metrics.jsonl"))
+    whole = [line for path in found for line in path.read_text().split("\n")[:-1]]
+    return [json.loads(line) for line in whole]
+
+
+def series(home: Home, stage: str, name: str) -> list[tuple[int, float]]:
+    return [(point["step"], point["metrics"][name]) for point in points(home, stage) if name in point["metrics"]]
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    """Wait for something to become true; the generous limit only ends a test that has failed."""
+    limit = time.monotonic() + 300
+    while not holds():
+        assert time.monotonic() < limit, "it never happened"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, subprocess.CompletedProcess[str]]:
+    """The example, run once to its end."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    make_inputs(home)
+    return home, run(home, TINY)
+
+
+def short_job(folder: Path, name: str = "short", **changes: Any) -> Path:
+    """The example with a few steps of SFT only, saved often."""
+    document = read_document(TINY)
+    document["metadata"]["name"] = name
+    stage = document["spec"]["stages"][0]
+    del stage["sft"]["optimization"]["epochs"]
+    stage["sft"]["optimization"]["maxSteps"] = 40
+    stage["sft"].update({"checkpoint": {"everySteps": 5}, "evaluation": {"everySteps": 20}, **changes})
+    document["spec"]["stages"] = [stage]
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_the_example_runs_to_its_end_and_says_what_changed(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
+    home, ended = finished
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "tiny: Succeeded" in ended.stdout
+    assert "reward accuracy" in ended.stdout
+    status = job_of(home).status
+    assert status is not None
+    assert (status.phase, status.progress) == ("Succeeded", "100%")
+    assert [stage.attempts for stage in status.stages or []] == [1, 1]
+
+
+def test_sft_lowers_the_loss(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
+    held_out = series(finished[0], "sft", metrics.EVALUATION_LOSS)
+    assert held_out[0][0] == 0
+    assert held_out[-1][1] < 0.5 * held_out[0][1]
+
+
+def test_dpo_begins_at_ln_2_and_learns_the_preference(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
+    home, _ = finished
+    first_step, first_loss = series(home, "dpo", metrics.LOSS)[0]
+    assert first_step == 1
+    assert first_loss == pytest.approx(math.log(2), abs=1e-6)
+    margins = series(home, "dpo", metrics.EVALUATION_REWARD_MARGIN)
+    assert margins[0] == (0, pytest.approx(0, abs=1e-6))
+    assert margins[-1][1] > 0.5
+    assert margins[-1][1] > margins[1][1] > margins[0][1]
+    assert series(home, "dpo", metrics.EVALUATION_REWARD_ACCURACY)[-1][1] > 0.9
+
+
+def test_dpo_starts_from_the_weights_that_sft_made(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
+    home, _ = finished
+    sft, dpo = (json.loads((stage_folder(home, stage) / "manifest.json").read_text()) for stage in ("sft", "dpo"))
+    assert dpo["startDigest"] == sft["modelDigest"]
+    assert sft["modelDigest"] != sft["startDigest"]
+    assert dpo["modelDigest"] != dpo["startDigest"]
+
+
+def test_both_stages_are_child_runs_of_one_run(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
+    home, _ = finished
+    client = MlflowClient(home.tracking_uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(experiments, f"tags.`{metrics.JOB_UID_TAG}` = '{job_of(home).metadata.uid}'")
+    (parent,) = [found for found in runs if metrics.PARENT_TAG not in found.data.tags]
+    children = [found for found in runs if found.data.tags.get(metrics.PARENT_TAG) == parent.info.run_id]
+    assert sorted(found.data.tags[metrics.STAGE_TAG] for found in children) == ["dpo", "sft"]
+    assert {found.info.status for found in runs} == {"FINISHED"}
+    for found in children:
+        stage = found.data.tags[metrics.STAGE_TAG]
+        logged = [(point.step, point.value) for point in client.get_metric_history(found.info.run_id, metrics.LOSS)]
+        assert logged == [pytest.approx(point) for point in series(home, stage, metrics.LOSS)]
+
+
+def test_run_again_a_finished_job_is_shown_and_left_alone(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
+    home, _ = finished
+    before = job_of(home)
+    again = run(home, TINY)
+    assert again.returncode == 0
+    assert "finished already" in again.stderr
+    assert job_of(home) == before
+
+
+def test_ctrl_c_saves_and_the_next_run_goes_on_at_the_step(tmp_path: Path) -> None:
+    home, file = Home(tmp_path / "home"), short_job(tmp_path)
+    make_inputs(home)
+    runner = start(home, file)
+    wait_for(lambda: any(step >= 8 for step, _ in series(home, "sft", metrics.LOSS)))
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait() == 130
+    assert job_of(home).status.phase == "Suspended"  # type: ignore[union-attr]
+    reached = max(step for step, _ in series(home, "sft", metrics.LOSS))
+    assert (stage_folder(home, "sft") / "checkpoints" / f"step-{reached}").is_dir()
+    ended = run(home, file)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert [step for step, _ in series(home, "sft", metrics.LOSS)] == list(range(1, 41))
+    (stage,) = job_of(home).status.stages or []  # type: ignore[union-attr]
+    assert (stage.attempts, stage.application_failures) == (2, 0)
+
+
+def test_a_killed_runner_finds_its_training_again(tmp_path: Path) -> None:
+    home, file = Home(tmp_path / "home"), short_job(tmp_path)
+    make_inputs(home)
+    runner = start(home, file)
+    wait_for(lambda: bool(series(home, "sft", metrics.LOSS)))
+    runner.kill()
+    runner.wait()
+    ended = run(home, file)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (stage,) = job_of(home).status.stages or []  # type: ignore[union-attr]
+    assert stage.attempts == 1
+
+
+def test_a_killed_trainer_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
+    home, file = Home(tmp_path / "home"), short_job(tmp_path)
+    make_inputs(home)
+    runner = start(home, file)
+    wait_for(lambda: bool(list(home.workspace.glob("default/*/sft/checkpoints/step-*"))))
+    started = json.loads((home.job_folder("default", "short") / "short-sft-1" / "started.json").read_text())
+    os.kill(started["pid"], signal.SIGKILL)
+    assert runner.wait() == 0
+    (stage,) = job_of(home).status.stages or []  # type: ignore[union-attr]
+    assert (stage.state, stage.attempts) == ("Succeeded", 2)
+    assert (stage.application_failures, stage.infrastructure_failures) == (0, 1)
+    assert [step for step, _ in series(home, "sft", metrics.LOSS)] == list(range(1, 41))
+
+
+BROKEN_DATA = [
+    ("missing", None, "does not exist"),
+    ("empty", "", "is empty"),
+    ("not-json", '{"messages": [\n', ":1: "),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "said"), BROKEN_DATA, ids=[row[0] for row in BROKEN_DATA])
+def test_broken_data_of_a_later_stage_ends_the_job_before_any_training(
+    tmp_path: Path, name: str, text: str | None, said: str
+) -> None:
+    home = Home(tmp_path / "home")
+    make_inputs(home)
+    document = read_document(TINY)
+    document["spec"]["stages"][1]["dpo"]["datasets"] = [{"uri": "workspace://broken.jsonl"}]
+    file = tmp_path / "job.yaml"
+    file.write_text(yaml.safe_dump(document))
+    if text is not None:
+        (home.workspace / "broken.jsonl").write_text(text)
+    ended = run(home, file)
+    assert ended.returncode == 1
+    (sentence,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert said in sentence
+    assert "broken.jsonl" in sentence
+    assert "Traceback" not in ended.stderr
+    assert points(home, "sft") == []
+
+
+def test_after_the_data_is_mended_the_same_command_goes_on(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    make_inputs(home)
+    source = home.workspace / "inputs/tiny/sft.jsonl"
+    hidden = source.rename(source.with_suffix(".hidden"))
+    file = short_job(tmp_path)
+    assert run(home, file).returncode == 1
+    hidden.rename(source)
+    ended = run(home, file)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
