@@ -1,0 +1,121 @@
+"""The operator's process: `python -m alignment_operator`."""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import kopf
+from alignment_api.problems import InvalidJob
+from kubernetes.aio.client import ApiClient, ApiException
+from kubernetes.aio.config import load_config
+
+from alignment_operator import handlers, lease, telemetry
+from alignment_operator.backends import pytorchjob
+from alignment_operator.cluster import KubernetesCluster
+from alignment_operator.health import Health
+from alignment_operator.progress import ProgressReader
+from alignment_operator.queue import Queue
+from alignment_operator.reconcile import Key, reconcile
+from alignment_operator.settings import Settings
+
+_RELIST_SECONDS = 300
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Read the settings and work until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    asyncio.run(serve(Settings()))
+
+
+async def serve(settings: Settings) -> None:
+    """Answer probes at once, and reconcile once this replica leads."""
+    health = Health()
+    await health.serve(settings.health_port)
+    telemetry.serve(settings.metrics_port)
+    await load_config()  # type: ignore[no-untyped-call]
+    async with ApiClient() as api:
+        work = functools.partial(operate, api, settings, health)
+        health.ready = True
+        if settings.namespace:
+            await lease.lead(api, settings.namespace, work)
+        else:
+            await work()
+
+
+async def operate(api: ApiClient, settings: Settings, health: Health) -> None:
+    """Reconcile all jobs."""
+    telemetry.LEADER.set(1)
+    reader = ProgressReader(settings.tracking_uri, settings.tracking_public_url)
+    cluster = KubernetesCluster(api, settings, reader)
+    queue = Queue(functools.partial(_reconcile, cluster, settings))
+    telemetry.QUEUE_LENGTH.set_function(lambda: len(queue))
+    # Before the first reconcile every child is known: a child that is not seen would be made again.
+    await cluster.relist()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(queue.run())
+        group.create_task(_every(_RELIST_SECONDS, lambda: _relist(cluster, queue, health)))
+        group.create_task(_every(settings.progress_interval_seconds, lambda: _refresh(reader, cluster, queue)))
+        group.create_task(_watch(settings, cluster, queue))
+
+
+async def _watch(settings: Settings, cluster: KubernetesCluster, queue: Queue) -> None:
+    memo = kopf.Memo(cluster=cluster, queue=queue)
+    assert handlers.configure is not None, "importing the handlers registers them"
+    if settings.watch_namespaces:
+        await kopf.operator(memo=memo, standalone=True, namespaces=settings.watch_namespaces)
+    else:
+        await kopf.operator(memo=memo, standalone=True, clusterwide=True)
+    raise SystemExit("the watches have ended")
+
+
+async def _reconcile(cluster: KubernetesCluster, settings: Settings, key: Key) -> float | None:
+    started = time.monotonic()
+    try:
+        delay = await reconcile(cluster, pytorchjob, settings, key, datetime.now(UTC).replace(microsecond=0))
+    except InvalidJob as error:
+        # Only a newer API than ours can hold what this one does not know: nothing here can mend that.
+        telemetry.RECONCILES.labels("unreadable").inc()
+        logger.error("%s/%s cannot be read by this version: %s", *key, error)
+        return None
+    except ApiException as error:
+        telemetry.RECONCILES.labels("conflict" if error.status == 409 else "error").inc()
+        if error.status == 409:
+            return 0.05
+        raise
+    finally:
+        telemetry.RECONCILE_SECONDS.observe(time.monotonic() - started)
+    telemetry.RECONCILES.labels("done").inc()
+    return delay
+
+
+async def _relist(cluster: KubernetesCluster, queue: Queue, health: Health) -> None:
+    for uid in await cluster.relist():
+        if uid in cluster.keys:
+            queue.add(cluster.keys[uid])
+    health.sign_of_life()
+
+
+async def _refresh(reader: ProgressReader, cluster: KubernetesCluster, queue: Queue) -> None:
+    for uid in await reader.refresh():
+        if uid in cluster.keys:
+            queue.add(cluster.keys[uid])
+    telemetry.TRACKING_REACHABLE.set(0 if reader.silent else 1)
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await act()
+        except Exception as error:
+            # The API server or MLflow may be away for a while; the next turn asks again.
+            logger.warning("%s", error)
+
+
+if __name__ == "__main__":
+    main()

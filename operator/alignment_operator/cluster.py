@@ -1,0 +1,192 @@
+"""Everything that is asked of the Kubernetes API: the Cluster that jobs are reconciled against."""
+
+import asyncio
+import hashlib
+import logging
+from datetime import UTC, datetime
+
+from alignment_api.job import AlignmentJob, AlignmentJobStatus
+from alignment_api.names import API_VERSION, JOB_LABEL, KIND, PLURAL
+from alignment_api.validation import read_job
+from kubernetes.aio.client import ApiClient, ApiException
+
+from alignment_operator.children import Children
+from alignment_operator.events import Happening, happenings
+from alignment_operator.kubernetes_api import FIELD_MANAGER, KubernetesApi, Object, said
+from alignment_operator.observation import Child, Report
+from alignment_operator.progress import ProgressReader
+from alignment_operator.reconcile import Key, Refused
+from alignment_operator.settings import Settings
+
+_JOBS = (f"/apis/{API_VERSION}", PLURAL)
+_TRAINING_JOBS = ("/apis/kubeflow.org/v1", "pytorchjobs")
+_PODS = ("/api/v1", "pods")
+_EVENTS = ("/api/v1", "events")
+_COLLECTIONS = {
+    "ConfigMap": ("/api/v1", "configmaps"),
+    "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims"),
+    "PyTorchJob": _TRAINING_JOBS,
+}
+_EVENT_MESSAGE_MAXIMUM = 1024
+
+logger = logging.getLogger(__name__)
+
+
+class KubernetesCluster:
+    """Implements the Cluster interface."""
+
+    def __init__(self, client: ApiClient, settings: Settings, reader: ProgressReader) -> None:
+        self._api = KubernetesApi(client)
+        self._namespaces = settings.watch_namespaces
+        self._reader = reader
+        self.children_seen = Children()
+        self.keys: dict[str, Key] = {}
+        """Where the job of a uid is, for those that only know the uid."""
+
+    async def relist(self) -> set[str]:
+        """List all children anew; the answer names the jobs of whose children the watches had not told."""
+        jobs, pods = await asyncio.gather(self._list(_TRAINING_JOBS, "PyTorchJob"), self._list(_PODS, "Pod"))
+        return self.children_seen.replace([*jobs, *pods])
+
+    async def job(self, key: Key) -> AlignmentJob | None:
+        """Read the job as it is now."""
+        try:
+            found = await self._api.get(_path(_JOBS, *key))
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+        job = read_job(found)
+        assert job.metadata.uid is not None, "the API server gives every object a uid"
+        self.keys[job.metadata.uid] = key
+        return job
+
+    async def children(self, job: AlignmentJob) -> list[Child]:
+        """Give the children as they were last told of."""
+        return self.children_seen.of(job.metadata.uid or "")
+
+    async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
+        """Say how far the stages are."""
+        return self._reader.report(job.metadata.uid or "")
+
+    async def create(self, job: AlignmentJob, manifests: list[Object]) -> None:
+        """Create a child and what belongs to it; what is there already stays as it is. Raises Refused."""
+        for manifest in manifests:
+            try:
+                created = await self._api.post(_path(_COLLECTIONS[manifest["kind"]], _namespace(job)), manifest)
+            except ApiException as error:
+                if error.status != 409:
+                    raise _refusal(manifest, error) from error
+                if manifest["kind"] != "PyTorchJob":
+                    continue
+                created = await self._mine(job, manifest["metadata"]["name"])
+            if created["kind"] == "PyTorchJob":
+                self.children_seen.observe("ADDED", created)
+
+    async def delete(self, job: AlignmentJob, child: Child) -> None:
+        """Delete a child after its pods: they get their grace period to save."""
+        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": child.uid}}
+        try:
+            left = await self._api.delete(_path(_TRAINING_JOBS, _namespace(job), child.name), body)
+        except ApiException as error:
+            # Gone already, or another one under the same name: either way it is not ours to delete any more.
+            if error.status not in (404, 409):
+                raise
+        else:
+            if left["kind"] == "PyTorchJob":
+                self.children_seen.observe("MODIFIED", left)
+
+    async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
+        """Replace the job's status, unless the job has changed since it was read."""
+        body = {**job.dump(), "status": status.dump()}
+        await self._api.put(_path(_JOBS, _namespace(job), job.metadata.name, "status"), body)
+        for happening in happenings(job.status, status):
+            await self._tell(job, happening)
+
+    async def delete_job(self, job: AlignmentJob) -> None:
+        """Remove the job; its workspace stays."""
+        try:
+            await self._api.delete(_path(_JOBS, _namespace(job), job.metadata.name), {"preconditions": {"uid": job.metadata.uid}})
+        except ApiException as error:
+            if error.status != 404:
+                raise
+
+    async def _mine(self, job: AlignmentJob, name: str) -> Object:
+        """Take up a child that is there already, if it is this job's."""
+        found = await self._api.get(_path(_TRAINING_JOBS, _namespace(job), name))
+        if job.metadata.uid not in [owner["uid"] for owner in found["metadata"].get("ownerReferences", [])]:
+            raise Refused("NameTaken", f"PyTorchJob {name} exists and belongs to somebody else; delete it, or rename this job")
+        return found
+
+    async def _tell(self, job: AlignmentJob, happening: Happening) -> None:
+        """Post an Event whose name follows from what it says, so that saying it twice is saying it once."""
+        try:
+            await self._api.post(_path(_EVENTS, _namespace(job)), _event(job, happening, datetime.now(UTC)))
+        except ApiException as error:
+            # An Event is a courtesy: without it the status still says everything.
+            if error.status != 409:
+                logger.info("the event %s of %s was not taken: %s", happening.reason, job.metadata.name, said(error))
+
+    async def _list(self, collection: tuple[str, str], kind: str) -> list[Object]:
+        paths = [_path(collection, namespace) for namespace in self._namespaces] or ["/".join(collection)]
+        try:
+            lists = [await self._api.get(path, labelSelector=JOB_LABEL) for path in paths]
+        except ApiException as error:
+            # Without the training-operator there are no PyTorchJobs, and creating one will say so.
+            if error.status == 404:
+                return []
+            raise
+        return [{**found, "kind": kind} for listed in lists for found in listed["items"]]
+
+
+def _path(collection: tuple[str, str], namespace: str, *rest: str) -> str:
+    root, plural = collection
+    return "/".join([root, "namespaces", namespace, plural, *rest])
+
+
+def _namespace(job: AlignmentJob) -> str:
+    assert job.metadata.namespace is not None, "the API server gives every job a namespace"
+    return job.metadata.namespace
+
+
+def _event(job: AlignmentJob, happening: Happening, now: datetime) -> Object:
+    message = happening.message[:_EVENT_MESSAGE_MAXIMUM]
+    identity = hashlib.sha256(f"{job.metadata.uid}{happening.reason}{message}".encode()).hexdigest()[:16]
+    time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    about = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": job.metadata.name,
+        "namespace": job.metadata.namespace,
+        "uid": job.metadata.uid,
+    }
+    return {
+        "metadata": {"name": f"{job.metadata.name}.{identity}", "namespace": job.metadata.namespace},
+        "involvedObject": about,
+        "type": happening.type,
+        "reason": happening.reason,
+        "message": message,
+        "source": {"component": FIELD_MANAGER},
+        "reportingComponent": FIELD_MANAGER,
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+    }
+
+
+def _refusal(manifest: Object, error: ApiException) -> Refused | ApiException:
+    """Say in words why the API server did not take an object, where a person can do something about it."""
+    kind, message = manifest["kind"], said(error)
+    if error.status == 404 and kind == "PyTorchJob":
+        return Refused(
+            "TrainingOperatorMissing", "the cluster knows no PyTorchJob: install Kubeflow's training-operator (1.9.4 or later)"
+        )
+    if error.status == 500 and "webhook" in message:
+        return Refused("WebhookUnavailable", f"a webhook did not answer, so no {kind} can be created: {message}")
+    if error.status == 403 and "exceeded quota" in message:
+        return Refused("QuotaExceeded", message)
+    if error.status == 403:
+        return Refused("Forbidden", f"the operator may not create a {kind} here: {message}")
+    if error.status in (400, 422):
+        return Refused("Rejected", f"the API server rejects the {kind}: {message}")
+    return error

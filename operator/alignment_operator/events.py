@@ -1,0 +1,41 @@
+"""Which Kubernetes Events a change of status deserves; pure."""
+
+from typing import NamedTuple
+
+from alignment_api.job import AlignmentJobStatus, StageStatus
+
+
+class Happening(NamedTuple):
+    """One Event to be posted."""
+
+    type: str
+    reason: str
+    message: str
+
+
+def happenings(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[Happening]:
+    """List what a person would want to have been told; the same status twice gives nothing."""
+    before = {stage.name: stage for stage in (old.stages if old else None) or []}
+    told = [told for stage in new.stages or [] for told in _of_stage(before.get(stage.name), stage)]
+    phase = old.phase if old else None
+    if new.phase != phase:
+        if new.phase == "Succeeded":
+            told.append(Happening("Normal", "Completed", new.message or "the job succeeded"))
+        if new.phase == "Failed":
+            told.append(Happening("Warning", new.reason or "Failed", f"the job failed: {new.message}"))
+        if new.phase == "Suspended":
+            told.append(Happening("Normal", "Suspended", new.message or "suspended"))
+    return told
+
+
+def _of_stage(old: StageStatus | None, new: StageStatus) -> list[Happening]:
+    told = []
+    if new.state == "Running" and (old is None or old.state != "Running" or old.child != new.child):
+        told.append(Happening("Normal", "StageStarted", f"{new.name}: attempt {new.attempts} is running"))
+    if new.state == "Succeeded" and (old is None or old.state != "Succeeded"):
+        told.append(Happening("Normal", "StageSucceeded", f"{new.name}: {new.output}"))
+    if new.state == "Restarting" and new.failed_attempt and (old is None or old.failed_attempt != new.failed_attempt):
+        told.append(Happening("Warning", new.reason or "Failed", f"{new.name}: {new.message}"))
+    if new.state == "Pending" and new.reason not in (None, "Starting") and (old is None or old.reason != new.reason):
+        told.append(Happening("Warning", new.reason or "Pending", f"{new.name}: {new.message}"))
+    return told

@@ -1,0 +1,69 @@
+"""What wakes the operator up: every event only puts its job's key into the queue."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import kopf
+from alignment_api.names import GROUP, JOB_LABEL, JOB_UID_LABEL, PLURAL, VERSION
+
+from alignment_operator.cluster import KubernetesCluster
+from alignment_operator.queue import Queue
+from alignment_operator.reconcile import Key
+from alignment_operator.telemetry import WATCH_EVENTS
+
+
+class _Patience:
+    """Endless pauses between attempts: kopf ends the process when a finite row of them is used up."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (1, 1, 2, 3, 5, 8, 13, 21)
+        while True:
+            yield 30
+
+
+@kopf.on.startup()
+async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+    """Set kopf to watch only: no finalizers, no annotations, no events of its own."""
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.networking.error_backoffs = _Patience()
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.label_selectors["pytorchjobs"] = JOB_LABEL
+    settings.watching.label_selectors["", "pods"] = JOB_LABEL
+    settings.process.ultimate_exiting_timeout = 20
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+
+
+@kopf.on.event(GROUP, VERSION, PLURAL)
+async def job_event(namespace: str | None, name: str, uid: str, memo: kopf.Memo, **_: Any) -> None:
+    """A job has changed."""
+    WATCH_EVENTS.labels("AlignmentJob").inc()
+    key = Key(namespace or "default", name)
+    memo.cluster.keys[uid] = key
+    memo.queue.add(key)
+
+
+@kopf.on.event("kubeflow.org", "v1", "pytorchjobs", labels={JOB_LABEL: kopf.PRESENT})
+async def training_job_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
+    """A child has changed."""
+    _child_event("PyTorchJob", event, memo.cluster, memo.queue)
+
+
+@kopf.on.event("", "v1", "pods", labels={JOB_LABEL: kopf.PRESENT})
+async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
+    """A pod of a child has changed."""
+    _child_event("Pod", event, memo.cluster, memo.queue)
+
+
+def _child_event(kind: str, event: kopf.RawEvent, cluster: KubernetesCluster, queue: Queue) -> None:
+    WATCH_EVENTS.labels(kind).inc()
+    found: dict[str, Any] = {**event["object"], "kind": kind}
+    cluster.children_seen.observe(event["type"], found)
+    labels = found["metadata"]["labels"]
+    known = cluster.keys.get(labels.get(JOB_UID_LABEL, ""))
+    queue.add(known or Key(found["metadata"]["namespace"], labels[JOB_LABEL]))

@@ -1,0 +1,58 @@
+"""Plain JSON in and out of the Kubernetes API, through the official client's connection and credentials."""
+
+import json
+from typing import Any
+
+from kubernetes.aio.client import ApiClient, ApiException
+
+Object = dict[str, Any]
+
+FIELD_MANAGER = "alignment-operator"
+_TIMEOUT_SECONDS = 30
+
+
+class KubernetesApi:
+    """Four verbs over paths; what is not a success raises ApiException."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def get(self, path: str, **query: str) -> Object:
+        """Read an object or a list."""
+        return await self._request("GET", path, query, None)
+
+    async def post(self, path: str, body: Object) -> Object:
+        """Create an object."""
+        return await self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body)
+
+    async def put(self, path: str, body: Object) -> Object:
+        """Replace an object as it was read."""
+        return await self._request("PUT", path, {"fieldManager": FIELD_MANAGER}, body)
+
+    async def delete(self, path: str, body: Object) -> Object:
+        """Delete an object; the body carries preconditions."""
+        return await self._request("DELETE", path, {}, body)
+
+    async def _request(self, method: str, path: str, query: dict[str, str], body: Object | None) -> Object:
+        parameters = await self._client.param_serialize(
+            method=method,
+            resource_path=path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        response = await self._client.call_api(*parameters, _request_timeout=_TIMEOUT_SECONDS)
+        text = (await response.read()).decode()  # type: ignore[no-untyped-call]
+        if not 200 <= response.status <= 299:
+            raise ApiException(status=response.status, reason=response.reason, body=text)
+        answer: Object = json.loads(text)
+        return answer
+
+
+def said(error: ApiException) -> str:
+    """Give the API server's own sentence about an error."""
+    try:
+        return str(json.loads(error.body or "{}").get("message", ""))
+    except ValueError:
+        return str(error.body)

@@ -1,0 +1,17 @@
+"""What Prometheus can ask of the operator."""
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+RECONCILES = Counter("alignment_reconciles_total", "Reconciles of AlignmentJobs.", ["outcome"])
+RECONCILE_SECONDS = Histogram(
+    "alignment_reconcile_seconds", "Time of one reconcile.", buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+)
+QUEUE_LENGTH = Gauge("alignment_queue_length", "Jobs that wait for their reconcile or are in it.")
+LEADER = Gauge("alignment_leader", "1 while this replica is the one that reconciles.")
+TRACKING_REACHABLE = Gauge("alignment_tracking_reachable", "1 while MLflow answers.")
+WATCH_EVENTS = Counter("alignment_watch_events_total", "Watch events by kind of object.", ["kind"])
+
+
+def serve(port: int) -> None:
+    """Serve /metrics."""
+    start_http_server(port)
