@@ -1,0 +1,43 @@
+"""Events tell transitions, once."""
+
+from alignment_api.job import AlignmentJobStatus, StageStatus
+from alignment_operator.events import happenings
+
+
+def status(phase: str, *stages: StageStatus, reason: str = "R", message: str = "m") -> AlignmentJobStatus:
+    return AlignmentJobStatus.model_validate({"phase": phase, "reason": reason, "message": message, "stages": list(stages)})
+
+
+def stage(state: str, **others: object) -> StageStatus:
+    return StageStatus.model_validate({"name": "sft", "state": state, "attempts": 1, "child": "job-sft-1", **others})
+
+
+def told(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[tuple[str, str]]:
+    return [(happening.type, happening.reason) for happening in happenings(old, new)]
+
+
+def test_a_life_in_events() -> None:
+    moments: list[tuple[AlignmentJobStatus, list[tuple[str, str]]]] = [
+        (status("Pending", stage("Pending", reason="Starting")), []),
+        (status("Pending", stage("Pending", reason="Unschedulable", message="no node")), [("Warning", "Unschedulable")]),
+        (status("Running", stage("Running")), [("Normal", "StageStarted")]),
+        (status("Restarting", stage("Restarting", reason="Killed", failed_attempt=1)), [("Warning", "Killed")]),
+        (status("Pending", stage("Pending", reason="Starting", failed_attempt=1, attempts=2)), []),
+        (status("Running", stage("Running", child="job-sft-2", attempts=2)), [("Normal", "StageStarted")]),
+        (status("Suspended", stage("Suspended")), [("Normal", "Suspended")]),
+        (
+            status("Succeeded", stage("Succeeded", output="workspace://x")),
+            [("Normal", "StageSucceeded"), ("Normal", "Completed")],
+        ),
+    ]
+    before = None
+    for moment, expected in moments:
+        assert told(before, moment) == expected
+        assert told(moment, moment) == []
+        before = moment
+
+
+def test_the_end_of_a_job_is_told_with_its_reason() -> None:
+    assert told(status("Running", stage("Running")), status("Failed", stage("Failed"), reason="BadData")) == [
+        ("Warning", "BadData")
+    ]
