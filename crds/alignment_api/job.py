@@ -68,9 +68,6 @@ class Restart(Schema):
     ] = None
 
 
-_POSITION = "self.stages.map(known, known.name).indexOf({})"
-
-
 def _forward_reference(spec: "AlignmentJobSpec") -> int | None:
     """Find the first stage that builds on one that is not before it."""
     earlier: set[str] = set()
@@ -116,9 +113,8 @@ class AlignmentJobSpec(Schema):
             "set model.uri, or a recipe that brings it",
         ),
         Rule(
-            "!has(self.stages) || self.stages.all(stage, !has(stage.model) || !has(stage.model.stage) || "
-            f"(stage.model.stage in self.stages.map(known, known.name) && "
-            f"{_POSITION.format('stage.model.stage')} < {_POSITION.format('stage.name')}))",
+            "!has(self.stages) || self.stages.all(index, stage, !has(stage.model) || !has(stage.model.stage) || "
+            "self.stages.exists(before, other, before < index && other.name == stage.model.stage))",
             lambda spec: _forward_reference(spec) is None,
             "a stage's model.stage must name an earlier stage",
             _blame_reference,
