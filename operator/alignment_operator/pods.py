@@ -196,7 +196,8 @@ def _termination(terminated: Object | None) -> Termination:
         killed = code > 128
         reason = "Killed" if killed else ((terminated or {}).get("reason") or "Failed")
         message = f"killed by signal {code - 128}" if killed else f"ended with exit code {code}"
-        return Termination(exit_code=code, reason=reason, message=f"{message}: {text}" if text else message)
+        last_line = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+        return Termination(exit_code=code, reason=reason, message=f"{message}: {last_line}" if last_line else message)
 
 
 def _condition_message(job: Object, kind: str) -> str:

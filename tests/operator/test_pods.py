@@ -128,6 +128,14 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "job-sft-2-master-0: ended with exit code 1",
     ),
     (
+        "the end of the log tells where nothing else does",
+        training_job("Failed"),
+        [pod(phase="Failed", **ended(1, "starting\nImportError: no such module\n"))],
+        "Failed",
+        "Error",
+        "job-sft-2-master-0: ended with exit code 1: ImportError: no such module",
+    ),
+    (
         "the first to fail tells",
         training_job("Failed"),
         [pod(phase="Failed", **ended(1, time="12:00:09")), pod("worker", "Failed", **ended(65, SAID, time="12:00:05"))],

@@ -176,7 +176,8 @@ def _container(run: StageRun, settings: Settings) -> Manifest:
         "env": [{"name": name, "value": value} for name, value in _environment(run.compute, settings).items()],
         "resources": _resources(run.compute),
         "securityContext": security,
-        "terminationMessagePolicy": "File",
+        # Where the trainer could not say why it ended, the end of its log does.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": mounts,
     }
 
