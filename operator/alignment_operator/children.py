@@ -56,6 +56,16 @@ class Children:
         left = [leftover_of(group) for attempt, group in pods.items() if attempt not in jobs]
         return sorted(children + left, key=lambda child: (child.stage, child.attempt))
 
+    def unstarted_pods(self, job_uid: str, child: Child) -> list[str]:
+        """Name the pods of a child whose trainer never started."""
+        return [
+            _name(found)
+            for found in self._objects.get(job_uid, {}).values()
+            if found["kind"] == "Pod"
+            and _attempt(found) == (child.stage, str(child.attempt))
+            and found["status"].get("phase") == "Pending"
+        ]
+
     def _versions(self) -> dict[str, set[tuple[str, int]]]:
         return {
             uid: {(found["metadata"]["name"], _version(found)) for found in objects.values()}

@@ -95,6 +95,8 @@ class KubernetesCluster:
         else:
             if left["kind"] == "PyTorchJob":
                 self.children_seen.observe("MODIFIED", left)
+        for pod in self.children_seen.unstarted_pods(job.metadata.uid or "", child):
+            await self._end_unstarted(job, pod)
 
     async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
         """Replace the job's status, unless the job has changed since it was read."""
@@ -111,10 +113,20 @@ class KubernetesCluster:
             if error.status != 404:
                 raise
 
+    async def _end_unstarted(self, job: AlignmentJob, pod: str) -> None:
+        """Spare a pod with nothing to save its grace period: init containers often ignore the request to stop."""
+        try:
+            await self._api.delete(_path(_PODS, _namespace(job), pod), {"gracePeriodSeconds": 1})
+        except ApiException as error:
+            if error.status != 404:
+                raise
+
     async def _mine(self, job: AlignmentJob, name: str) -> Object:
         """Take up a child that is there already, if it is this job's."""
         found = await self._api.get(_path(_TRAINING_JOBS, _namespace(job), name))
         if job.metadata.uid not in [owner["uid"] for owner in found["metadata"].get("ownerReferences", [])]:
+            if found["metadata"].get("deletionTimestamp"):
+                raise Refused("EarlierJobEnding", f"PyTorchJob {name} of an earlier job is still ending; this one follows it")
             raise Refused("NameTaken", f"PyTorchJob {name} exists and belongs to somebody else; delete it, or rename this job")
         return found
 

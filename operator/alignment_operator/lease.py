@@ -8,15 +8,29 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiohttp
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client import ApiClient, ApiException, V1Lease, V1ObjectMeta
 from kubernetes.aio.leaderelection.electionconfig import Config
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
+from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 _LEASE = "alignment-operator"
 _DURATION_SECONDS, _RENEW_WITHIN_SECONDS, _RETRY_SECONDS = 15, 10, 2
 
 logger = logging.getLogger(__name__)
+
+
+class _Lease(LeaseLock):
+    """The client's own lock, but for a parameter of its creation that the client's own validation refuses."""
+
+    async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
+        body = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
+        try:
+            await self.api_instance.create_namespaced_lease(namespace, body)
+        except ApiException as error:
+            logger.warning("the lease cannot be created: %s", error.reason)
+            return False
+        return True
 
 
 async def lead(api: ApiClient, namespace: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -39,7 +53,7 @@ async def lead(api: ApiClient, namespace: str, work: Callable[[], Coroutine[Any,
     async def stopped() -> None:
         logger.error("the lease was lost; another replica may be at work now")
 
-    lock = LeaseLock(_LEASE, namespace, identity, api)
+    lock = _Lease(_LEASE, namespace, identity, api)
     election = LeaderElection(Config(lock, _DURATION_SECONDS, _RENEW_WITHIN_SECONDS, _RETRY_SECONDS, started, stopped))
     electing = asyncio.create_task(_elect(election))
     done, _ = await asyncio.wait({electing, working}, return_when=asyncio.FIRST_COMPLETED)

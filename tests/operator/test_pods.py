@@ -248,3 +248,11 @@ def test_what_belongs_to_nobody_is_ignored() -> None:
     children = Children()
     children.observe("ADDED", {"kind": "Pod", "metadata": {"name": "other"}})
     assert children.of("") == []
+
+
+def test_pods_whose_trainer_never_started_have_nothing_to_save() -> None:
+    children = Children()
+    for found in (training_job("Created"), pod(), pod("worker", "Pending")):
+        children.observe("ADDED", found)
+    (child,) = children.of("u1")
+    assert children.unstarted_pods("u1", child) == ["job-sft-2-worker-0"]
