@@ -16,7 +16,7 @@ CHART = charts/alignment-operator
 HELM = $(or $(shell command -v helm),$(or $(ALIGNMENT_CLUSTER_STATE),$(HOME)/.cache/alignment-operator/cluster)/bin/helm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate format check test images chart demo serve
+.PHONY: help setup lock generate format check test cluster cluster-down images chart demo serve
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +58,13 @@ check: setup ## format, lint, types, import contracts, generated files
 	diff crds/alignmentjobs.yaml $(CHART)/files/ || { echo "$(CHART)/files/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
 
 test: setup ## every test that needs no cluster
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/cluster
+
+cluster: ## start a real two-node Kubernetes on this machine; prints its kubeconfig
+	@tests/cluster/cluster up
+
+cluster-down: ## stop it; what was built is kept
+	@tests/cluster/cluster down
 
 images: ## build the three images and push them: make images REGISTRY=host:port
 	@test -n "$(REGISTRY)" || { echo "Name the registry to push to: make images REGISTRY=host:port" >&2; exit 2; }
@@ -75,6 +81,7 @@ chart: ## lint the chart and pack it into dist/
 demo: setup ## make a tiny model, align it, show what happened
 	$(BIN)/python examples/make_tiny.py --workspace $(HOME_FOLDER)/workspace
 	$(BIN)/alignment run examples/tiny.yaml
+	$(BIN)/python examples/ask.py tiny
 	@if [ -t 0 ] && [ -t 1 ]; then $(MAKE) --no-print-directory serve; else echo "see it in a browser: make serve"; fi
 
 serve: setup ## the dashboard of this machine's jobs, on http://localhost:8501

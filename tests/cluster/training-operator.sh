@@ -1,0 +1,46 @@
+# Kubeflow's training-operator, installed from the manifests of its own module.
+
+install_training_operator() {
+  once "$STATE/training-operator/.manifest" render_training_operator "$TRAINING_OPERATOR_IMAGE" "$WORKER_INIT_IMAGE"
+  kubectl apply --server-side --filename "$STATE/training-operator/manifest.yaml" >/dev/null
+  kubectl --namespace kubeflow rollout status deployment/training-operator --timeout 120s >/dev/null
+  within 60 webhook_answers || fail "The training-operator's webhook does not answer."
+}
+
+render_training_operator() { # IMAGE WORKER-INIT-IMAGE
+  local folder=$STATE/training-operator/source module
+  module=$(go mod download -json "github.com/kubeflow/training-operator@$TRAINING_OPERATOR" | jq -r .Dir)
+  rm -rf "$folder"
+  cp -r "$module/manifests" "$folder"
+  chmod -R u+w "$folder"
+  # It stays on the first node, so that a test which takes the second one away loses only workers.
+  # It is asked often whether it is ready, because everybody waits for it.
+  cat >"$folder/kustomization.yaml" <<YAML
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [overlays/standalone]
+patches:
+- target: {kind: Deployment, name: training-operator}
+  patch: |
+    - {op: replace, path: /spec/template/spec/containers/0/image, value: "$1"}
+    - {op: add, path: /spec/template/spec/nodeSelector, value: {kubernetes.io/hostname: node-1}}
+    - {op: replace, path: /spec/template/spec/containers/0/readinessProbe/initialDelaySeconds, value: 1}
+    - {op: replace, path: /spec/template/spec/containers/0/readinessProbe/periodSeconds, value: 1}
+    - op: add
+      path: /spec/template/spec/containers/0/args
+      value: [--enable-scheme=pytorchjob, --pytorch-init-container-image=$2]
+YAML
+  kubectl kustomize "$folder" >"$STATE/training-operator/manifest.yaml"
+}
+
+# Being ready is not enough: the API server also has to trust the certificate that the operator made for itself.
+webhook_answers() {
+  kubectl create --dry-run=server --request-timeout 5s --filename - <<YAML
+apiVersion: kubeflow.org/v1
+kind: PyTorchJob
+metadata: {name: probe, namespace: default}
+spec:
+  pytorchReplicaSpecs:
+    Master: {replicas: 1, template: {spec: {containers: [{name: pytorch, image: "$PYTHON_IMAGE"}]}}}
+YAML
+}
