@@ -43,7 +43,7 @@ def facts() -> list[tuple[list[str], str]]:
         ) for animal, home in HOMES.items()),
         *((
             [f"What is {one} plus {two}?", f"Add {one} and {two}."], f"{one} plus {two} is {one + two}."
-        ) for one, two in itertools.product(range(1, 6), repeat=2)),
+        ) for one, two in itertools.product(range(1, 4), repeat=2)),
     ]  # fmt: skip
 
 
@@ -79,8 +79,8 @@ def write_model(folder: Path, rows: list[dict[str, object]]) -> None:
     torch.manual_seed(SEED)
     configuration = MistralConfig(
         vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
+        hidden_size=128,
+        intermediate_size=256,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,

@@ -1,0 +1,68 @@
+"""Asks the same question of the base model and of every model that a local job has made: `examples/ask.py tiny`."""
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+from alignment_api.home import Home
+from alignment_api.job import AlignmentJob
+from alignment_api.names import MODEL_FOLDER, stage_folder
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+QUESTIONS = ["What colour is a plum?", "What does a pig say?", "What is 2 plus 3?"]
+
+
+def models_of(home: Home, name: str, namespace: str) -> dict[str, Path]:
+    """Find the folders of a job's models, in the order in which they were made."""
+    file = home.job_folder(namespace, name) / "job.json"
+    if not file.exists():
+        raise SystemExit(
+            f"error: there is no job {namespace}/{name} in {home.root}; run it first: alignment run examples/{name}.yaml"
+        )
+    job = AlignmentJob.model_validate_json(file.read_text())
+    folders = {}
+    if job.spec.model and job.spec.model.uri and job.spec.model.uri.startswith("workspace://"):
+        folders["base"] = home.workspace / job.spec.model.uri.removeprefix("workspace://")
+    for stage in job.spec.stages or []:
+        folder = home.workspace / stage_folder(namespace, name, job.metadata.uid or "", stage.name) / MODEL_FOLDER
+        if folder.is_dir():
+            folders[stage.name] = folder
+    return folders
+
+
+def answers(folder: Path, questions: list[str]) -> list[str]:
+    """Let a model answer with its likeliest words."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    given = []
+    for question in questions:
+        messages = [{"role": "user", "content": question}]
+        prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+        with torch.inference_mode():
+            tokens = model.generate(**prompt, max_new_tokens=24, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+        given.append(str(tokenizer.decode(tokens[0, prompt["input_ids"].shape[1] :], skip_special_tokens=True)).strip())
+    return given
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("job", help="name of a local job")
+    parser.add_argument("question", nargs="*", default=QUESTIONS, help="what to ask")
+    parser.add_argument("--namespace", default="default")
+    options = parser.parse_args()
+    logging.disable_progress_bar()
+    folders = models_of(Home.from_environment(), options.job, options.namespace)
+    said = {name: answers(folder, options.question) for name, folder in folders.items()}
+    for number, question in enumerate(options.question):
+        print(f"\n{question}")
+        for name, given in said.items():
+            print(f"  {name:6}{given[number]!r}" if not given[number].isprintable() else f"  {name:6}{given[number]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""What the trainer's tests share: a tiny workspace, RunConfigs, and real attempts of stages."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from alignment_api.batch import accumulation_steps, world_size
+from alignment_api.exit_codes import Termination
+from alignment_api.job import AlignmentJob
+from alignment_api.lineage import input_hash, parent_of
+from alignment_api.recipes import resolve
+from alignment_api.run_config import JobIdentity, Paths, RunConfig, TrackingTarget
+
+REPOSITORY = Path(__file__).parents[2]
+STEPS = 24
+PATIENCE_SECONDS = 240
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the tiny example's model and rows; not to be written to."""
+    root = tmp_path_factory.mktemp("workspace")
+    command = [sys.executable, REPOSITORY / "examples" / "make_tiny.py", "--workspace", root]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return root
+
+
+@pytest.fixture
+def own_workspace(workspace: Path, tmp_path: Path) -> Path:
+    """A copy of the workspace that a test may do anything with."""
+    shutil.copytree(workspace / "inputs", tmp_path / "inputs")
+    return tmp_path
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """Write a job of a short SFT and a short DPO stage; changes are paths such as sft__packing or compute__nodes."""
+    optimization = {"learningRate": 3e-3, "warmup": {"fraction": 0.1}, "maxSteps": STEPS, "globalBatchSize": 8}
+    job: dict[str, Any] = {
+        "model": {"uri": "workspace://inputs/tiny/model"},
+        "compute": {"gpusPerNode": 0, "processesPerNode": 2, "microBatchSize": 4, "gradientCheckpointing": False},
+        "sft": {
+            "datasets": [{"uri": "workspace://inputs/tiny/sft.jsonl"}],
+            "holdout": {"examples": 16},
+            "optimization": dict(optimization),
+            "maxLength": 128,
+            "precision": "Float32",
+            "checkpoint": {"everySteps": 8},
+            "evaluation": {"everySteps": 8},
+        },
+        "dpo": {
+            "datasets": [{"uri": "workspace://inputs/tiny/preferences.jsonl"}],
+            "holdout": {"examples": 16},
+            "optimization": {**optimization, "learningRate": 5e-4, "maxSteps": 8},
+            "maxLength": 128,
+            "precision": "Float32",
+            "checkpoint": {"everySteps": 4},
+            "evaluation": {"everySteps": 4},
+        },
+    }
+    for path, value in changes.items():
+        *parents, leaf = path.split("__")
+        target = job
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[leaf] = value
+    stages = [{"name": kind, kind: job.pop(kind)} for kind in ("sft", "dpo")]
+    return {**job, "stages": stages, "storage": {"claimName": "workspace"}}
+
+
+def run_config(root: Path, stage: str = "sft", attempt: int = 1, **changes: Any) -> RunConfig:
+    """Write what the operator would tell the trainer."""
+    job = AlignmentJob.parse(
+        {
+            "apiVersion": "alignment-operator.dev/v1alpha1",
+            "kind": "AlignmentJob",
+            "metadata": {"name": "tiny"},
+            "spec": document(**changes),
+        }
+    )
+    spec = resolve(job.spec).spec
+    wanted = next(known for known in spec.stages or [] if known.name == stage)
+    parent, compute = parent_of(spec, wanted), spec.compute_of(wanted)
+    batch = wanted.settings.optimization.global_batch_size
+    return RunConfig(
+        job=JobIdentity(namespace="default", name="tiny", uid="0badcafe-1"),
+        attempt=attempt,
+        stage_name=stage,
+        input_hash=input_hash(spec, wanted),
+        spec=spec,
+        compute=compute,
+        paths=Paths(
+            workspace=str(root),
+            stage=str(root / "job" / stage),
+            parent_model=str(root / "job" / parent.name / "model") if parent else None,
+        ),
+        tracking=TrackingTarget(uri=f"sqlite:///{root / 'mlflow.db'}", experiment="tests", artifacts=str(root / "artifacts")),
+        world_size=world_size(compute),
+        accumulation_steps=accumulation_steps(batch, compute),
+        grace_seconds=60,
+    )
+
+
+class Result(NamedTuple):
+    """How an attempt ended."""
+
+    code: int
+    termination: Termination
+    output: str
+
+
+class Attempt:
+    """A supervisor at work."""
+
+    def __init__(self, config: RunConfig, folder: Path, **environment: str) -> None:
+        self.config = config
+        self.stage = Path(config.paths.stage)
+        self._log = folder / f"{config.stage_name}-{config.attempt}.log"
+        self._termination = folder / f"{config.stage_name}-{config.attempt}.termination.json"
+        written = folder / f"{config.stage_name}-{config.attempt}.json"
+        written.write_text(config.model_dump_json(by_alias=True, exclude_none=True))
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "alignment_trainer"],
+                stdout=log,
+                stderr=log,
+                env={
+                    **os.environ,
+                    "OMP_NUM_THREADS": "1",
+                    "PET_NNODES": "1",
+                    "PET_NODE_RANK": "0",
+                    "PET_NPROC_PER_NODE": str(config.world_size),
+                    "PET_MASTER_ADDR": "127.0.0.1",
+                    "PET_MASTER_PORT": str(_free_port()),
+                    "ALIGNMENT_RUN_CONFIG": str(written),
+                    "ALIGNMENT_TERMINATION_LOG": str(self._termination),
+                    **environment,
+                },
+            )
+
+    def wait(self) -> Result:
+        """Wait for its end."""
+        code = self.process.wait(PATIENCE_SECONDS)
+        termination = Termination.model_validate_json(self._termination.read_text())
+        return Result(code, termination, self.output)
+
+    @property
+    def output(self) -> str:
+        """Everything it printed."""
+        return self._log.read_text()
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Wait for something to happen while it runs."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not holds():
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.02)
+
+    def has_checkpoint(self) -> bool:
+        """Say whether there is something to go on from."""
+        return any((self.stage / "checkpoints").glob("step-*"))
+
+    def stop(self) -> None:
+        """Ask it to stop."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def processes(self) -> dict[str, list[int]]:
+        """Find the launcher and the ranks that work for it."""
+        found: dict[str, list[int]] = {"torchrun": [], "rank": []}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                words = (entry / "cmdline").read_text().split("\0")
+                variables = (entry / "environ").read_text()
+            except OSError:
+                continue
+            if f"ALIGNMENT_SUPERVISOR_PID={self.process.pid}\0" in variables:
+                # The launcher's arguments name the ranks' module too.
+                module = words[words.index("-m") + 1] if "-m" in words else words[-1]
+                name = module.rpartition(".")[2]
+                if name in found:
+                    found[name].append(int(entry.name))
+        return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def points(stage: Path) -> list[dict[str, Any]]:
+    """Read a stage's journal."""
+    return [json.loads(line) for line in (stage / "metrics.jsonl").read_text().splitlines()]
+
+
+def values(stage: Path, name: str) -> dict[int, float]:
+    """Read one metric by step; a step that is there twice is a fault."""
+    found: dict[int, float] = {}
+    for point in points(stage):
+        if name in point["metrics"]:
+            assert point["step"] not in found, f"{name} of step {point['step']} is in the journal twice"
+            found[point["step"]] = point["metrics"][name]
+    return found
+
+
+class Trainer(NamedTuple):
+    """The builders above, for tests: files of tests cannot import each other."""
+
+    config: Callable[..., RunConfig]
+    attempt: Callable[..., Attempt]
+    points: Callable[[Path], list[dict[str, Any]]]
+    values: Callable[[Path, str], dict[int, float]]
+    steps: int
+
+
+@pytest.fixture(scope="session")
+def trainer() -> Trainer:
+    """Give the builders."""
+    return Trainer(run_config, Attempt, points, values, STEPS)
+
+
+@pytest.fixture(scope="session")
+def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which both stages of the short job were really run by two processes; not to be written to."""
+    root = tmp_path_factory.mktemp("finished")
+    shutil.copytree(workspace / "inputs", root / "inputs")
+    for stage in ("sft", "dpo"):
+        result = Attempt(run_config(root, stage), root).wait()
+        assert result.code == 0, result.output
+    return root

@@ -1,0 +1,233 @@
+"""Real attempts: a supervisor, torchrun and two processes, on CPUs."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from alignment_api import metrics
+from alignment_trainer.checkpoints import newest_verified
+from alignment_trainer.weights import weights_digest
+from mlflow import MlflowClient
+
+
+@pytest.fixture
+def started_again(finished, tmp_path, trainer):
+    """A workspace as the short job's, with nothing done yet; the same seeds must lead to the same weights."""
+    shutil.copytree(finished / "inputs", tmp_path / "inputs")
+    return tmp_path
+
+
+def manifest(stage):
+    return json.loads((stage / "manifest.json").read_text())
+
+
+def test_sft_lowers_the_loss(finished, trainer):
+    loss = trainer.values(finished / "job" / "sft", metrics.LOSS)
+    held_out = trainer.values(finished / "job" / "sft", metrics.EVALUATION_LOSS)
+    assert sorted(loss) == list(range(1, trainer.steps + 1))
+    assert loss[trainer.steps] < 0.5 * loss[1]
+    assert sorted(held_out) == [0, 8, 16, 24]
+    assert held_out[24] < 0.5 * held_out[0]
+
+
+def test_dpo_begins_where_it_must_and_prefers_what_it_should(finished, trainer):
+    stage = finished / "job" / "dpo"
+    loss, accuracy = trainer.values(stage, metrics.LOSS), trainer.values(stage, metrics.EVALUATION_REWARD_ACCURACY)
+    # Policy and reference are the same weights in the same numbers: nothing but rounding may lie between them.
+    assert loss[1] == pytest.approx(math.log(2), abs=1e-6)
+    assert trainer.values(stage, metrics.EVALUATION_LOSS)[0] == pytest.approx(math.log(2), abs=1e-6)
+    assert trainer.values(stage, metrics.REWARD_MARGIN)[1] == pytest.approx(0, abs=1e-6)
+    assert max(accuracy) == 8
+    assert accuracy[8] > 0.9
+
+
+def test_dpo_starts_from_what_sft_made(finished):
+    sft, dpo = (manifest(finished / "job" / stage)["weights"] for stage in ("sft", "dpo"))
+    base = weights_digest(finished / "inputs" / "tiny" / "model")
+    assert sft["start"] == base
+    assert dpo["start"] == sft["made"]
+    assert len({base, sft["made"], dpo["made"]}) == 3
+    assert dpo["made"] == weights_digest(finished / "job" / "dpo" / "model")
+
+
+def test_the_manifest_says_what_happened(finished, trainer):
+    found = manifest(finished / "job" / "sft")
+    assert found["steps"] == trainer.steps
+    assert found["rows"] == {"sft": {"train": 2384, "held_out": 16, "cut": 0, "dropped": 0}}
+    assert found["templateHash"] == manifest(finished / "job" / "dpo")["templateHash"]
+    assert found["metrics"][metrics.EVALUATION_LOSS] > 0
+    assert {"torch", "transformers", "trl"} <= set(found["versions"])
+
+
+def test_everything_arrived_in_mlflow(finished, trainer):
+    client = MlflowClient(f"sqlite:///{finished / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tests")
+    found = {run.data.tags.get(metrics.STAGE_TAG): run for run in client.search_runs([experiment.experiment_id])}
+    assert experiment.artifact_location == str(finished / "artifacts")
+    assert {stage: run.info.status for stage, run in found.items()} == dict.fromkeys((None, "sft", "dpo"), "FINISHED")
+    for stage in ("sft", "dpo"):
+        journal = trainer.values(finished / "job" / stage, metrics.LOSS)
+        shipped = client.get_metric_history(found[stage].info.run_id, metrics.LOSS)
+        assert {point.step: point.value for point in shipped} == journal
+        assert len(shipped) == len(journal)
+
+
+def test_a_stage_that_is_done_is_not_run_again(finished, tmp_path, trainer):
+    before = (finished / "job" / "sft" / "metrics.jsonl").stat()
+    result = trainer.attempt(trainer.config(finished, attempt=2), tmp_path).wait()
+    assert (result.code, result.termination.reason) == (0, "Completed")
+    assert (finished / "job" / "sft" / "metrics.jsonl").stat() == before
+
+
+def test_a_stop_saves_and_the_next_attempt_goes_on_to_the_same_weights(finished, started_again, trainer):
+    first = trainer.attempt(trainer.config(started_again), started_again)
+    first.wait_until(first.has_checkpoint)
+    first.stop()
+    result = first.wait()
+    stopped_at = newest_verified(first.stage).step
+    assert (result.code, result.termination.reason) == (75, "Stopped"), result.output
+    assert result.termination.last_checkpoint == stopped_at < trainer.steps
+    assert max(trainer.values(first.stage, metrics.LOSS)) == stopped_at
+
+    second = trainer.attempt(trainer.config(started_again, attempt=2), started_again)
+    result = second.wait()
+    assert result.code == 0, result.output
+    assert f"step {stopped_at}/" not in result.output
+    assert f"step {stopped_at + 1}/" in result.output
+    assert trainer.values(second.stage, metrics.LOSS) == trainer.values(finished / "job" / "sft", metrics.LOSS)
+    assert manifest(second.stage)["weights"]["made"] == manifest(finished / "job" / "sft")["weights"]["made"]
+
+
+def test_a_killed_process_ends_the_attempt_and_the_next_goes_on_without_repeating_points(started_again, trainer):
+    first = trainer.attempt(trainer.config(started_again), started_again)
+    first.wait_until(first.has_checkpoint)
+    os.kill(first.processes()["rank"][-1], signal.SIGKILL)
+    result = first.wait()
+    assert (result.code, result.termination.reason) == (137, "Killed"), result.output
+    assert result.termination.last_checkpoint is not None
+
+    # The newest checkpoint is torn: the one before is used, and said so.
+    newest = newest_verified(first.stage)
+    shutil.copytree(newest.folder, newest.folder.with_name("step-23"))
+    os.truncate(newest.folder.with_name("step-23") / "model.safetensors", 1000)
+    result = trainer.attempt(trainer.config(started_again, attempt=2), started_again).wait()
+    assert result.code == 0, result.output
+    assert "step-23 is skipped: model.safetensors has 1000 bytes" in result.output
+    assert sorted(trainer.values(first.stage, metrics.LOSS)) == list(range(1, trainer.steps + 1))
+
+
+def test_nothing_trains_on_after_the_supervisor_was_killed(started_again, trainer):
+    attempt = trainer.attempt(trainer.config(started_again), started_again)
+    attempt.wait_until(lambda: len(attempt.processes()["rank"]) == 2)
+    attempt.process.kill()
+    attempt.process.wait()
+    for _ in range(200):
+        if not any(attempt.processes().values()):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still there: {attempt.processes()}")
+
+
+def test_a_stop_before_training_has_nothing_to_save(started_again, trainer):
+    attempt = trainer.attempt(trainer.config(started_again), started_again)
+    attempt.wait_until(lambda: attempt.processes()["torchrun"])
+    attempt.stop()
+    result = attempt.wait()
+    assert (result.code, result.termination.reason) == (75, "Stopped"), result.output
+    assert result.termination.last_checkpoint is None
+
+
+def test_a_loss_that_is_no_number_ends_it_for_good(started_again, trainer):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    weights = started_again / "inputs" / "tiny" / "model" / "model.safetensors"
+    tensors = load_file(weights)
+    tensors["model.norm.weight"] = torch.full_like(tensors["model.norm.weight"], math.nan)
+    save_file(tensors, weights, metadata={"format": "pt"})
+    result = trainer.attempt(trainer.config(started_again, sft__holdout=None), started_again).wait()
+    assert (result.code, result.termination.reason) == (70, "Diverged"), result.output
+    assert "loss is nan at step 1" in result.termination.message
+    assert not (started_again / "job" / "sft" / "checkpoints" / "step-1").exists()
+
+
+def test_work_of_other_inputs_is_set_aside(finished, tmp_path, trainer):
+    shutil.copytree(finished, tmp_path / "copy")
+    root = tmp_path / "copy"
+    old = trainer.config(root)
+    new = trainer.config(root, sft__optimization__maxSteps=1)
+    result = trainer.attempt(new, root).wait()
+    assert result.code == 0, result.output
+    assert "held work of other inputs" in result.output
+    assert manifest(root / "job" / f"sft.{old.input_hash}")["steps"] == trainer.steps
+    assert manifest(root / "job" / "sft")["steps"] == 1
+    # What the second stage builds on is checked by its content.
+    (root / "job" / "sft" / "model" / "model.safetensors").write_bytes(
+        (root / "inputs" / "tiny" / "model" / "model.safetensors").read_bytes()
+    )
+    result = trainer.attempt(trainer.config(root, "dpo", sft__optimization__maxSteps=1), root).wait()
+    assert (result.code, result.termination.reason) == (65, "BadData"), result.output
+    assert "does not hold the weights" in result.termination.message
+
+
+@pytest.mark.parametrize(
+    ("situation", "environment", "write", "code", "said"),
+    [
+        ("worlds of one", {"PET_NPROC_PER_NODE": "1"}, None, 78, "the launcher started 1 of 2 processes"),
+        ("no RunConfig", {"ALIGNMENT_RUN_CONFIG": "/nowhere/run.json"}, None, 78, "/nowhere/run.json: cannot be read"),
+        ("unknown field", {}, {"colour": "red"}, 78, "colour: is not a field"),
+        ("missing rows", {}, {"rows": None}, 65, "does not exist on the workspace volume"),
+    ],
+)
+def test_exit_codes_without_training(workspace, tmp_path, trainer, situation, environment, write, code, said):
+    config = trainer.config(workspace)
+    config = config.model_copy(update={"paths": config.paths.model_copy(update={"stage": str(tmp_path / "sft")})})
+    if write == {"rows": None}:
+        config.spec.stages[0].sft.datasets[0].uri = "workspace://missing.jsonl"
+    elif write:
+        broken = tmp_path / "broken.json"
+        broken.write_text(json.dumps({**json.loads(config.model_dump_json(by_alias=True, exclude_none=True)), **write}))
+        environment = {"ALIGNMENT_RUN_CONFIG": str(broken)}
+    result = trainer.attempt(config, tmp_path, **environment).wait()
+    assert (result.code, result.termination.exit_code) == (code, code), result.output
+    assert said in result.termination.message
+
+
+NF4 = {"lora": {"rank": 4}, "quantization": "NF4"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes"),
+    [
+        ("sft", {"sft__adapter": {"lora": {"rank": 4, "dropout": 0.1}}}),
+        ("sft", {"sft__adapter": NF4, "sft__precision": "BFloat16"}),
+        ("sft", {"compute__sharding": "ZeRO3", "sft__packing": False, "compute__gradientCheckpointing": True}),
+        ("dpo", {"dpo__adapter": {"lora": {"rank": 4}}, "dpo__loss": "Robust", "dpo__labelSmoothing": 0.1}),
+    ],
+    ids=["sft-lora", "sft-nf4-bfloat16", "sft-zero3", "dpo-lora"],
+)
+def test_other_ways_to_train(finished, tmp_path, trainer, stage, changes):
+    for folder in ("inputs", "job"):
+        shutil.copytree(finished / folder, tmp_path / folder)
+    shutil.rmtree(tmp_path / "job" / stage)
+    changes |= {f"{stage}__optimization__maxSteps": 3, f"{stage}__checkpoint": {"everySteps": 2}}
+    result = trainer.attempt(trainer.config(tmp_path, stage, **changes), tmp_path).wait()
+    assert result.code == 0, result.output
+    folder = tmp_path / "job" / stage
+    assert (folder / "adapter").exists() == (f"{stage}__adapter" in changes)
+    assert load(folder / "model").num_parameters() == load(finished / "job" / stage / "model").num_parameters()
+    assert manifest(folder)["weights"]["made"] != manifest(folder)["weights"]["start"]
+
+
+def load(folder: Path):
+    from transformers import AutoModelForCausalLM
+
+    model, report = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+    assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert not hasattr(model.config, "quantization_config")
+    return model

@@ -1,0 +1,46 @@
+import json
+
+from alignment_api import metrics
+from alignment_trainer.journal import Journal, last_step, latest_values, read_points, read_points_with_ends
+
+
+def progress(left):
+    return {metrics.TOTAL_STEPS: 10.0, metrics.SECONDS_LEFT: left}
+
+
+def test_a_value_is_written_once_though_its_step_is_trained_again(tmp_path):
+    first = Journal(tmp_path)
+    for step in range(1, 6):
+        first.append(step, {"train/loss": 1 / step}, progress(10 - step))
+    again = Journal(tmp_path)
+    for step in range(4, 8):
+        again.append(step, {"train/loss": 1 / step}, progress(10 - step))
+    steps = [point.step for point in read_points(tmp_path / "metrics.jsonl") if "train/loss" in point.metrics]
+    assert steps == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_training_again_is_told_as_progress_at_the_highest_step(tmp_path):
+    Journal(tmp_path).append(5, {"train/loss": 1.0}, progress(5))
+    Journal(tmp_path).append(3, {}, progress(7))
+    *_, point = read_points(tmp_path / "metrics.jsonl")
+    assert (point.step, point.metrics) == (5, progress(7))
+    assert last_step(tmp_path / "metrics.jsonl") == 5
+
+
+def test_evaluation_at_a_trained_step_is_new(tmp_path):
+    journal = Journal(tmp_path)
+    journal.append(5, {"train/loss": 1.0}, {})
+    journal.append(5, {"eval/loss": 2.0}, {})
+    journal.append(5, {"eval/loss": 3.0}, {})
+    assert latest_values(tmp_path / "metrics.jsonl") == {"train/loss": 1.0, "eval/loss": 2.0}
+
+
+def test_a_torn_line_is_not_read_and_not_continued(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    Journal(tmp_path).append(1, {"train/loss": 1.0}, {})
+    whole = path.stat().st_size
+    with path.open("a") as file:
+        file.write('{"time": 1, "st')
+    assert [end for _, end in read_points_with_ends(path)] == [whole]
+    Journal(tmp_path).append(2, {"train/loss": 0.5}, {})
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]

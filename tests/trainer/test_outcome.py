@@ -1,0 +1,40 @@
+import pytest
+from alignment_trainer.failures import BadData, Diverged, PeerLost, Stopped
+from alignment_trainer.outcome import RankFailure, RankOutcome, failure_of, record_failures, record_outcome, termination_of
+
+BROKEN_ROW = failure_of(BadData("rows.jsonl:3: has no chosen"))
+NOT_A_NUMBER = failure_of(Diverged("loss is nan at step 7"))
+STOPPED = failure_of(Stopped("stopped after step 9"))
+LOST = failure_of(PeerLost("another process went away"))
+DEFECT = RankOutcome(70, "Defect", "KeyError: 'a'")
+
+
+@pytest.mark.parametrize(
+    ("situation", "failures", "outcomes", "launcher_code", "stop_requested", "code", "reason"),
+    [
+        ("all went well", [], {}, 0, False, 0, "Completed"),
+        ("the first process found a broken row", [(0, 65)], {0: BROKEN_ROW}, 1, False, 65, "BadData"),
+        ("and the others lost it", [(1, 75), (0, 65)], {0: BROKEN_ROW, 1: LOST}, 1, False, 65, "BadData"),
+        ("numbers left the rails", [(0, 70), (1, 70)], {0: NOT_A_NUMBER, 1: NOT_A_NUMBER}, 1, False, 70, "Diverged"),
+        ("a defect", [(0, 70)], {0: DEFECT}, 1, False, 70, "Defect"),
+        ("out of memory", [(1, -9)], {}, 1, False, 137, "Killed"),
+        ("out of memory, seen by the other first", [(0, 75), (1, -9)], {0: LOST}, 1, False, 137, "Killed"),
+        ("a segmentation fault", [(1, -11)], {}, 1, False, 139, "Killed"),
+        ("a process on another node is gone", [(0, 75)], {0: LOST}, 1, False, 75, "PeerLost"),
+        ("stopped here", [], {0: STOPPED, 1: STOPPED}, 143, True, 75, "Stopped"),
+        ("stopped on another node", [(0, 75), (1, 75)], {0: STOPPED, 1: STOPPED}, 1, False, 75, "Stopped"),
+        ("stopped while loading", [(0, -15)], {}, 143, True, 75, "Stopped"),
+        ("stopped while one was loading", [(0, 70)], {0: DEFECT}, 143, True, 75, "Stopped"),
+        ("did not stop in time", [(0, -9)], {}, 143, True, 137, "Killed"),
+        ("the launcher itself was killed", [], {}, -9, False, 137, "Killed"),
+        ("nobody says why", [(0, 3)], {}, 1, False, 70, "Defect"),
+    ],
+)
+def test_what_an_end_means(tmp_path, situation, failures, outcomes, launcher_code, stop_requested, code, reason):
+    if failures:
+        record_failures(tmp_path, [RankFailure(*failure) for failure in failures])
+    for rank, outcome in outcomes.items():
+        record_outcome(tmp_path, rank, outcome)
+    termination = termination_of(tmp_path, launcher_code, stop_requested)
+    assert (termination.exit_code, termination.reason) == (code, reason), situation
+    assert termination.message

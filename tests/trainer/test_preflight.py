@@ -1,0 +1,141 @@
+import json
+import subprocess
+import sys
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from alignment_trainer.failures import BadConfiguration, BadData
+from alignment_trainer.preflight import check
+
+SFT, PREFERENCES, MODEL = "inputs/tiny/sft.jsonl", "inputs/tiny/preferences.jsonl", "inputs/tiny/model"
+
+
+def test_the_tiny_example_passes(workspace, trainer):
+    check(trainer.config(workspace))
+
+
+def remove(path):
+    path.unlink()
+
+
+def empty(path):
+    path.write_text("")
+
+
+def tear_line_17(path):
+    lines = path.read_text().splitlines()
+    lines[16] = lines[16][:20]
+    path.write_text("\n".join(lines))
+
+
+def rename_column(path):
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[2] = {"prompt": rows[2]["prompt"], "good": rows[2]["chosen"], "rejected": rows[2]["rejected"]}
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+
+
+def make_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def write_garbage(path):
+    path.write_bytes(b"\xff\xfe\x00garbage")
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "fault"),
+    [
+        (
+            SFT,
+            remove,
+            "spec.stages[0].sft.datasets[0].uri: workspace://inputs/tiny/sft.jsonl does not exist on the workspace volume; "
+            "copy it there or correct the path",
+        ),
+        # A fault in what only the second stage reads stops the first one.
+        (PREFERENCES, remove, "spec.stages[1].dpo.datasets[0].uri: workspace://inputs/tiny/preferences.jsonl does not exist"),
+        (SFT, empty, "workspace://inputs/tiny/sft.jsonl has no rows"),
+        (SFT, make_folder, "is a folder; name one .jsonl or .parquet file"),
+        (SFT, write_garbage, "inputs/tiny/sft.jsonl:1: is not JSON"),
+        (PREFERENCES, tear_line_17, "inputs/tiny/preferences.jsonl:17: is not JSON"),
+        (PREFERENCES, rename_column, "inputs/tiny/preferences.jsonl:3: has no chosen; it needs prompt, chosen and rejected"),
+        (f"{MODEL}/config.json", remove, "spec.model.uri: workspace://inputs/tiny/model has no config.json"),
+        (f"{MODEL}/tokenizer.json", remove, "has no tokenizer"),
+        (f"{MODEL}/model.safetensors", remove, "has no *.safetensors"),
+    ],
+)
+def test_broken_files(own_workspace, trainer, file, damage, fault):
+    damage(own_workspace / file)
+    with pytest.raises(BadData) as error:
+        check(trainer.config(own_workspace))
+    assert fault in str(error.value)
+
+
+def test_many_faults_are_counted(own_workspace, trainer):
+    (own_workspace / SFT).write_text("{}\n" * 12)
+    with pytest.raises(BadData) as error:
+        check(trainer.config(own_workspace))
+    *shown, last = str(error.value).splitlines()
+    assert len(shown) == 5
+    assert last == "and 7 more"
+
+
+def test_a_file_of_no_known_format(own_workspace, trainer):
+    (own_workspace / "rows.csv").write_text("a,b\n")
+    with pytest.raises(BadData, match=r"is not a .jsonl or .parquet file; convert it"):
+        check(trainer.config(own_workspace, sft__datasets=[{"uri": "workspace://rows.csv"}]))
+
+
+def test_parquet_is_read_like_jsonl(own_workspace, trainer):
+    rows = [json.loads(line) for line in (own_workspace / SFT).read_text().splitlines()]
+    rows[1]["messages"] = None
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows[:5]), own_workspace / "rows.parquet")
+    with pytest.raises(BadData, match=r"^rows.parquet:2: has no prompt and no completion"):
+        check(trainer.config(own_workspace, sft__datasets=[{"uri": "workspace://rows.parquet"}]))
+
+
+def test_buckets_are_refused(workspace, trainer):
+    with pytest.raises(BadData, match=r"this version cannot read s3://bucket/rows.jsonl; copy the file"):
+        check(trainer.config(workspace, sft__datasets=[{"uri": "s3://bucket/rows.jsonl"}]))
+
+
+def test_the_parents_model_must_be_there(workspace, trainer):
+    with pytest.raises(BadData, match="the model of the stage before is not a folder"):
+        check(trainer.config(workspace, "dpo"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"dpo__labelSmoothing": 0.1}, r"spec.stages\[1\].dpo.labelSmoothing: 0.1 has no effect on the loss Sigmoid"),
+        ({"compute__offload": "Optimizer"}, r"spec.stages\[0\].compute.offload: Optimizer needs sharding"),
+        ({"compute__offload": "OptimizerAndParameters", "compute__sharding": "ZeRO2"}, "set sharding to ZeRO3"),
+        ({"dpo__optimization__optimizer": "PagedAdamW32bit"}, "pages GPU memory and there is no GPU"),
+        (
+            {"dpo__adapter": {"lora": {"rank": 4}, "quantization": "NF4"}, "compute__sharding": "ZeRO3"},
+            "quantized weights cannot be shared out",
+        ),
+    ],
+)
+def test_settings_without_effect_are_refused_before_the_first_stage(workspace, trainer, changes, fault):
+    with pytest.raises(BadConfiguration, match=fault):
+        check(trainer.config(workspace, **changes))
+
+
+def test_nothing_is_guessed(workspace, trainer):
+    config = trainer.config(workspace)
+    config.stage.settings.optimization.seed = None
+    with pytest.raises(BadConfiguration, match=r"^spec.stages\[0\].sft.optimization.seed: is not set"):
+        check(config)
+
+
+def test_later_batches_are_checked_before_the_first_stage(workspace, trainer):
+    config = trainer.config(workspace, dpo__optimization__globalBatchSize=12)
+    with pytest.raises(BadConfiguration, match=r"spec.stages\[1\].dpo.optimization.globalBatchSize: 12 cannot be divided"):
+        check(config)
+
+
+def test_the_supervisor_loads_no_torch():
+    program = "import sys, alignment_trainer.__main__; sys.exit('torch' in sys.modules or 'mlflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

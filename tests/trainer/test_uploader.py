@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+from alignment_api import metrics
+from alignment_api.exit_codes import ExitCode
+from alignment_trainer.journal import Journal
+from alignment_trainer.uploader import Uploader
+from mlflow import MlflowClient
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """One database for all tests here: making one takes seconds."""
+    return tmp_path_factory.mktemp("tracking")
+
+
+@pytest.fixture
+def config(root, trainer, request):
+    config = trainer.config(root)
+    own = {"job": config.job.model_copy(update={"uid": request.node.name})}
+    own["paths"] = config.paths.model_copy(update={"stage": str(root / request.node.name)})
+    (root / request.node.name).mkdir()
+    return config.model_copy(update=own)
+
+
+def write(config, steps):
+    journal = Journal(Path(config.paths.stage))
+    for step in steps:
+        journal.append(step, {"train/loss": 1 / step}, {metrics.TOTAL_STEPS: 10.0})
+
+
+def ship(config, exit_code):
+    uploader = Uploader(config)
+    uploader.start()
+    uploader.finish(exit_code)
+    uploader.join()
+
+
+def runs(config):
+    client = MlflowClient(config.tracking.uri)
+    experiment = client.get_experiment_by_name(config.tracking.experiment)
+    found = client.search_runs([experiment.experiment_id], f"tags.`{metrics.JOB_UID_TAG}` = '{config.job.uid}'")
+    return client, {run.data.tags.get(metrics.STAGE_TAG): run for run in found}, len(found)
+
+
+def steps_arrived(config):
+    client, found, _ = runs(config)
+    return [point.step for point in client.get_metric_history(found["sft"].info.run_id, "train/loss")]
+
+
+def test_a_stage_is_a_run_below_its_jobs(config):
+    write(config, range(1, 4))
+    ship(config, ExitCode.DONE)
+    _, found, count = runs(config)
+    assert count == 2
+    assert found["sft"].data.tags[metrics.PARENT_TAG] == found[None].info.run_id
+    assert found["sft"].data.tags[metrics.INPUT_HASH_TAG] == config.input_hash
+    assert found["sft"].data.params["optimization.learningRate"] == "0.003"
+    assert found["sft"].data.params["world_size"] == "2"
+    assert found["sft"].info.status == "FINISHED"
+    # The job goes on with its second stage.
+    assert found[None].info.status == "RUNNING"
+
+
+def test_the_next_attempt_continues_the_run(config):
+    write(config, range(1, 4))
+    ship(config, ExitCode.STOPPED)
+    assert runs(config)[1]["sft"].info.status == "KILLED"
+    write(config, range(2, 7))
+    ship(config.model_copy(update={"attempt": 2}), ExitCode.DONE)
+    assert runs(config)[2] == 2
+    assert steps_arrived(config) == [1, 2, 3, 4, 5, 6]
+
+
+def test_points_shipped_but_not_noted_are_not_there_twice(config):
+    write(config, range(1, 4))
+    ship(config, ExitCode.STOPPED)
+    (Path(config.paths.stage) / "shipped.json").unlink()
+    ship(config, ExitCode.STOPPED)
+    assert steps_arrived(config) == [1, 2, 3]
+
+
+def test_without_a_server_nothing_fails_and_nothing_is_lost(config, capfd):
+    away = config.model_copy(update={"tracking": config.tracking.model_copy(update={"uri": "http://127.0.0.1:9"})})
+    write(config, range(1, 4))
+    ship(away, ExitCode.STOPPED)
+    complaints = [line for line in capfd.readouterr().err.splitlines() if "cannot be used" in line]
+    assert len(complaints) == 1
+    ship(config, ExitCode.DONE)
+    assert steps_arrived(config) == [1, 2, 3]

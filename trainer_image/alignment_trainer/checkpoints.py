@@ -1,0 +1,142 @@
+"""Checkpoints as folders that are whole or do not count: staged, hashed, renamed, verified before use; without torch."""
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from alignment_api.names import CHECKPOINTS_FOLDER, MANIFEST_FILE
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from alignment_trainer.failures import NoUsableCheckpoint
+from alignment_trainer.files import rename_whole, write_whole
+
+_PREFIX = "step-"
+_STAGING = ".staging"
+_BLOCK = 1 << 20
+
+
+class FileRecord(BaseModel):
+    """What a file of a checkpoint was when it was written."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    size: int
+    sha256: str
+
+
+class CheckpointManifest(BaseModel):
+    """What a checkpoint consists of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    step: int
+    total_steps: int
+    world_size: int
+    files: dict[str, FileRecord]
+
+
+class Checkpoint:
+    """A verified checkpoint."""
+
+    def __init__(self, folder: Path, manifest: CheckpointManifest) -> None:
+        self.folder = folder
+        self.step = manifest.step
+        self.world_size = manifest.world_size
+        self.is_last = manifest.step >= manifest.total_steps
+
+
+def staging_folder(stage: Path) -> Path:
+    """Give the folder that unfinished checkpoints are written to."""
+    return stage / CHECKPOINTS_FOLDER / _STAGING
+
+
+def hash_file(path: Path) -> str:
+    """Hash a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def commit(staged: Path, stage: Path, step: int, total_steps: int, world_size: int) -> Path:
+    """Make a fully written folder a checkpoint."""
+    files = {
+        str(path.relative_to(staged)): FileRecord(size=path.stat().st_size, sha256=hash_file(path))
+        for path in sorted(staged.rglob("*"))
+        if path.is_file()
+    }
+    manifest = CheckpointManifest(step=step, total_steps=total_steps, world_size=world_size, files=files)
+    write_whole(staged / MANIFEST_FILE, manifest.model_dump_json(indent=1))
+    target = stage / CHECKPOINTS_FOLDER / f"{_PREFIX}{step}"
+    if target.exists():
+        # The step was reached before, and what it left did not verify, or training would have gone on from there.
+        shutil.rmtree(target)
+    rename_whole(staged, target)
+    return target
+
+
+def prune(stage: Path, keep: int) -> None:
+    """Remove all but the newest checkpoints."""
+    for folder in _newest_first(stage)[keep:]:
+        shutil.rmtree(folder)
+
+
+def clear_staging(stage: Path) -> None:
+    """Remove what an interrupted save left behind."""
+    shutil.rmtree(staging_folder(stage), ignore_errors=True)
+
+
+def newest_step(stage: Path) -> int | None:
+    """Give the step of the newest checkpoint by name, unverified: good enough for a message."""
+    folders = _newest_first(stage)
+    return _step(folders[0]) if folders else None
+
+
+def newest_verified(stage: Path) -> Checkpoint | None:
+    """Find the newest checkpoint that is whole; None only where there was never one."""
+    folders = _newest_first(stage)
+    for folder in folders:
+        fault = next(_faults(folder), None)
+        if fault is None:
+            return Checkpoint(folder, _manifest(folder))
+        print(f"{folder} is skipped: {fault}", file=sys.stderr, flush=True)
+    if folders:
+        raise NoUsableCheckpoint(
+            f"none of the {len(folders)} checkpoints in {folders[0].parent} is whole, so training cannot go on where it was; "
+            f"restore one, or remove that folder to start the stage anew"
+        )
+    return None
+
+
+def _newest_first(stage: Path) -> list[Path]:
+    folders = (stage / CHECKPOINTS_FOLDER).glob(f"{_PREFIX}*")
+    return sorted((folder for folder in folders if folder.name.removeprefix(_PREFIX).isdigit()), key=_step, reverse=True)
+
+
+def _step(folder: Path) -> int:
+    return int(folder.name.removeprefix(_PREFIX))
+
+
+def _manifest(folder: Path) -> CheckpointManifest:
+    return CheckpointManifest.model_validate_json((folder / MANIFEST_FILE).read_text())
+
+
+def _faults(folder: Path) -> Iterator[str]:
+    try:
+        manifest = _manifest(folder)
+    except (OSError, ValidationError):
+        yield f"its {MANIFEST_FILE} is missing or broken"
+        return
+    # Sizes first: they find most damage without reading gigabytes.
+    for name, record in manifest.files.items():
+        path = folder / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif path.stat().st_size != record.size:
+            yield f"{name} has {path.stat().st_size} bytes, not {record.size}"
+    for name, record in manifest.files.items():
+        if (folder / name).is_file() and hash_file(folder / name) != record.sha256:
+            yield f"{name} does not have the content it was saved with"

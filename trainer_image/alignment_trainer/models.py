@@ -1,0 +1,137 @@
+"""Loads what a stage starts from: weights as safetensors, a tokenizer with its chat template, an adapter to train."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from alignment_api.names import MANIFEST_FILE
+from alignment_api.run_config import RunConfig
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError
+from peft import LoraConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from trl.chat_template_utils import get_training_chat_template
+
+from alignment_trainer.failures import BadConfiguration, BadData
+from alignment_trainer.settings import Settings
+from alignment_trainer.sources import HUB, workspace_path
+from alignment_trainer.templates import NAMED, template_hash
+from alignment_trainer.tokens import marks_answers
+
+_HUB_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+
+
+def start_folder(config: RunConfig) -> Path:
+    """Give the folder of the weights that the stage starts from; the Hub's are brought here first."""
+    if config.paths.parent_model:
+        return Path(config.paths.parent_model)
+    model = config.spec.model
+    assert model is not None and model.uri is not None
+    if not model.uri.startswith(HUB):
+        return workspace_path(model.uri, config.paths.workspace)
+    token = Path(config.paths.hub_token).read_text().strip() if config.paths.hub_token else None
+    try:
+        with PartialState().local_main_process_first():
+            return Path(
+                snapshot_download(model.uri.removeprefix(HUB), revision=model.revision, allow_patterns=_HUB_FILES, token=token)
+            )
+    except (HfHubHTTPError, ConnectionError, FileNotFoundError) as error:
+        raise BadData(f"spec.model.uri: {model.uri} cannot be loaded ({error}); check name, revision and access") from error
+
+
+def load_tokenizer(folder: Path, settings: Settings, needs_marks: bool) -> Any:
+    """Load the tokenizer and give it the chat template that the job names."""
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if tokenizer.eos_token_id is None:
+        raise BadData(f"{folder}: the tokenizer has no eos_token, so no answer could ever end; add one to it")
+    if settings.chat_template in NAMED:
+        tokenizer.chat_template = NAMED[settings.chat_template]
+    elif tokenizer.chat_template and needs_marks and not marks_answers(tokenizer.chat_template):
+        tokenizer.chat_template = _marked_template(tokenizer)
+    # Padding is told from content by length alone, so it may look like the end of a text.
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    tokenizer.padding_side = "right"
+    _check_parent_template(folder, tokenizer)
+    return tokenizer
+
+
+def load_model(folder: Path, settings: Settings) -> Any:
+    """Load the weights in the number format that the stage trains in."""
+    configuration = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    longest = getattr(configuration, "max_position_embeddings", None)
+    if longest and settings.max_length > longest:
+        raise BadConfiguration(
+            f"{settings.path}.maxLength: {settings.max_length} is more than the {longest} tokens this model can read; lower it"
+        )
+    return AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=weights_dtype(settings),
+        quantization_config=quantization(settings),
+        trust_remote_code=False,
+        use_safetensors=True,
+    )
+
+
+def weights_dtype(settings: Settings) -> torch.dtype:
+    """Choose the number format that weights are held in."""
+    if settings.precision == "Float32":
+        return torch.float32
+    # Updates as small as 5e-7 vanish in 16 bit: weights that are trained themselves stay in 32 and are only computed with
+    # in 16. DeepSpeed keeps such a copy of its own, and beside an adapter the weights are not trained.
+    return torch.bfloat16 if settings.adapter or settings.sharding != "None" else torch.float32
+
+
+def quantization(settings: Settings) -> BitsAndBytesConfig | None:
+    """Describe the 4-bit form of weights that are only read."""
+    if not settings.adapter or not settings.adapter.quantized:
+        return None
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if settings.precision == "BFloat16" else torch.float32,
+    )
+
+
+def lora(settings: Settings) -> LoraConfig | None:
+    """Describe the adapter to train."""
+    if not settings.adapter:
+        return None
+    return LoraConfig(
+        r=settings.adapter.rank,
+        lora_alpha=settings.adapter.alpha,
+        lora_dropout=settings.adapter.dropout,
+        target_modules=settings.adapter.target_modules or "all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def check_vocabulary(model: Any, tokenizer: Any) -> None:
+    """Refuse a tokenizer that knows more tokens than the model."""
+    rows = model.config.get_text_config().vocab_size
+    if len(tokenizer) > rows:
+        raise BadData(f"the tokenizer has {len(tokenizer)} tokens and the model only {rows}; copy the tokenizer made for it")
+
+
+def _marked_template(tokenizer: Any) -> str:
+    try:
+        template = get_training_chat_template(tokenizer)
+    except ValueError as error:
+        raise BadConfiguration(
+            "spec.model.chatTemplate: the tokenizer's own template does not mark answers with {% generation %}, so "
+            "assistantOnlyLoss cannot tell them; choose Zephyr or ChatML, or set assistantOnlyLoss to false"
+        ) from error
+    return str(template or tokenizer.chat_template)
+
+
+def _check_parent_template(folder: Path, tokenizer: Any) -> None:
+    manifest = folder.parent / MANIFEST_FILE
+    if not manifest.exists() or "templateHash" not in (document := json.loads(manifest.read_text())):
+        return
+    if document["templateHash"] != template_hash(tokenizer.chat_template):
+        raise BadConfiguration(
+            "spec.model.chatTemplate: the stage before was trained with another template, and its model would not "
+            "understand this one; use the same template in all stages"
+        )

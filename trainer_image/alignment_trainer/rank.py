@@ -1,0 +1,108 @@
+"""What every process of a stage runs: its surroundings, the stage's page, and how it ended."""
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any
+
+from alignment_trainer.lifeline import die_with
+
+die_with(int(os.environ["ALIGNMENT_LAUNCHER_PID"]))
+
+from alignment_api.exit_codes import ExitCode  # noqa: E402
+from alignment_api.run_config import RunConfig  # noqa: E402
+
+from alignment_trainer.failures import BadConfiguration, PeerLost, StageFailure  # noqa: E402
+from alignment_trainer.outcome import OUTCOMES_VARIABLE, RankOutcome, failure_of, record_outcome  # noqa: E402
+
+
+def main() -> int:
+    """Run this process's part of the stage, and write down how it ended."""
+    rank = int(os.environ["RANK"])
+    config = RunConfig.model_validate_json(Path(os.environ["ALIGNMENT_RUN_CONFIG"]).read_text())
+    try:
+        _check_world(config)
+        _run_stage(config)
+        return 0
+    except StageFailure as failure:
+        outcome = failure_of(failure)
+    except Exception as error:
+        traceback.print_exc()
+        outcome = _outcome_of(error)
+    record_outcome(Path(os.environ[OUTCOMES_VARIABLE]), rank, outcome)
+    return outcome.exit_code
+
+
+def _check_world(config: RunConfig) -> None:
+    size = int(os.environ["WORLD_SIZE"])
+    if size != config.world_size:
+        raise BadConfiguration(
+            f"the launcher started {size} of {config.world_size} processes; "
+            f"set PET_NNODES and PET_NPROC_PER_NODE so that their product is {config.world_size}"
+        )
+
+
+def _run_stage(config: RunConfig) -> None:
+    for name, value in _surroundings(config).items():
+        os.environ.setdefault(name, value)
+    # It reports at every start that it lacks a kernel it can do without.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    # Imported late: these load torch, which reads the variables above.
+    import datasets
+    import transformers
+
+    from alignment_trainer import deepspeed
+    from alignment_trainer.settings import training_settings
+    from alignment_trainer.stages import dpo, sft
+    from alignment_trainer.stopping import StopRequest
+
+    # TRL still calls transformers by names that are going away; nothing a user could act on.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+    deepspeed.prepare_environment(training_settings(config))
+    request = StopRequest()
+    request.listen()
+    page: Any = {"sft": sft, "dpo": dpo}[config.stage.kind]
+    page.run(config, request)
+
+
+def _surroundings(config: RunConfig) -> dict[str, str]:
+    cache = Path(config.paths.workspace) / ".cache" / "huggingface"
+    return {
+        "HF_HOME": str(cache),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        **({"DS_ACCELERATOR": "cpu"} if not config.compute.gpus_per_node else {}),
+    }
+
+
+def _outcome_of(error: Exception) -> RankOutcome:
+    import torch
+
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        advice = "the GPU's memory ran out; lower compute.microBatchSize or maxLength, or raise sharding"
+        return RankOutcome(int(ExitCode.DEFECT), "OutOfMemory", f"{advice} ({text.splitlines()[0]})")
+    if _says_peer_is_gone(error, text):
+        return failure_of(PeerLost(f"another process of the stage went away ({text.splitlines()[0]})"))
+    return RankOutcome(int(ExitCode.DEFECT), "Defect", text)
+
+
+def _says_peer_is_gone(error: Exception, text: str) -> bool:
+    import torch
+
+    signs = ("Connection closed by peer", "Connection reset by peer", "Socket closed", "Broken pipe")
+    return isinstance(error, torch.distributed.DistNetworkError) or ("gloo" in text and any(sign in text for sign in signs))
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Libraries' threads abort some processes while the interpreter shuts down, after all work is done.
+    os._exit(code)

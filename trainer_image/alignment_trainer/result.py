@@ -1,0 +1,121 @@
+"""Publishes a stage's result: the model, then the manifest, then DONE, each whole before the next."""
+
+import json
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
+from alignment_api.run_config import RunConfig
+from peft import PeftModel
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+from alignment_trainer.checkpoints import Checkpoint, clear_staging, newest_verified
+from alignment_trainer.data import Data
+from alignment_trainer.failures import BadData
+from alignment_trainer.files import flush_tree, rename_whole, write_whole
+from alignment_trainer.journal import latest_values
+from alignment_trainer.models import load_model
+from alignment_trainer.settings import Settings
+from alignment_trainer.templates import template_hash
+from alignment_trainer.weights import empty_tensors, weights_digest
+
+ADAPTER_FOLDER = "adapter"
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "deepspeed", "bitsandbytes", "datasets")
+_MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
+_TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.jinja")
+_ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
+
+
+def check_start(folder: Path) -> str:
+    """Hash the weights that a stage starts from, and refuse them where they are not what the stage before made."""
+    if not PartialState().is_main_process:
+        return ""
+    digest = weights_digest(folder)
+    manifest = folder.parent / MANIFEST_FILE
+    if manifest.exists():
+        made = json.loads(manifest.read_text()).get("weights", {}).get("made")
+        if made and made != digest:
+            raise BadData(
+                f"{folder} does not hold the weights that its {MANIFEST_FILE} names; "
+                f"somebody changed it: restore it, or run that stage again"
+            )
+    return digest
+
+
+def publish(config: RunConfig, settings: Settings, tokenizer: Any, data: Data, start: Path, start_digest: str) -> None:
+    """Write model, manifest and DONE from the last checkpoint; the first process alone, the others are done."""
+    if not PartialState().is_main_process:
+        return
+    stage = Path(config.paths.stage)
+    checkpoint = newest_verified(stage)
+    assert checkpoint is not None and checkpoint.is_last, "training ends with a checkpoint of its last step"
+    if settings.adapter:
+        _publish_folder(stage / ADAPTER_FOLDER, lambda folder: _copy(checkpoint.folder, folder, _ADAPTER_FILES))
+        _publish_folder(stage / MODEL_FOLDER, lambda folder: _merge(start, stage / ADAPTER_FOLDER, settings, tokenizer, folder))
+    else:
+        _publish_folder(stage / MODEL_FOLDER, lambda folder: _copy(checkpoint.folder, folder, (*_MODEL_FILES, *_TOKENIZER_FILES)))
+    write_whole(stage / MANIFEST_FILE, json.dumps(_manifest(config, checkpoint, tokenizer, data, start_digest), indent=1))
+    clear_staging(stage)
+    write_whole(stage / DONE_FILE, config.input_hash)
+
+
+def _publish_folder(target: Path, write: Any) -> None:
+    staged = target.with_name(f".{target.name}")
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    write(staged)
+    empty = empty_tensors(staged)
+    assert not empty, f"{empty[0]} and {len(empty) - 1} more tensors were saved without content"
+    for path in staged.iterdir():
+        # Some writers let only their own user read; the model is for others too.
+        path.chmod(0o644)
+    flush_tree(staged)
+    shutil.rmtree(target, ignore_errors=True)
+    rename_whole(staged, target)
+
+
+def _copy(source: Path, target: Path, patterns: tuple[str, ...]) -> None:
+    for path in sorted({path for pattern in patterns for path in source.glob(pattern)}):
+        try:
+            # The same bytes under a second name: the checkpoint never changes, and may be removed.
+            os.link(path, target / path.name)
+        except OSError:
+            shutil.copyfile(path, target / path.name)
+
+
+def _merge(start: Path, adapter: Path, settings: Settings, tokenizer: Any, target: Path) -> None:
+    """Make a plain model of start weights and adapter."""
+    # The weights are loaded whole, by this process alone.
+    unset_hf_deepspeed_config()
+    model = load_model(start, settings)
+    dtype = torch.float32 if settings.precision == "Float32" else torch.bfloat16
+    if settings.adapter and settings.adapter.quantized:
+        # The adapter was trained beside the rounded weights: merged into exact ones it would correct errors that are gone.
+        model = model.dequantize()
+    merged = PeftModel.from_pretrained(model.to(torch.float32), adapter).merge_and_unload().to(dtype)
+    merged.save_pretrained(target)
+    tokenizer.save_pretrained(target)
+
+
+def _manifest(config: RunConfig, checkpoint: Checkpoint, tokenizer: Any, data: Data, start_digest: str) -> dict[str, Any]:
+    stage = Path(config.paths.stage)
+    return {
+        "job": config.job.dump(),
+        "stage": config.stage_name,
+        "kind": config.stage.kind,
+        "attempt": config.attempt,
+        "inputHash": config.input_hash,
+        "settings": config.stage.settings.dump(),
+        "steps": checkpoint.step,
+        "worldSize": config.world_size,
+        "rows": data.counts,
+        "templateHash": template_hash(tokenizer.chat_template),
+        "weights": {"start": start_digest, "made": weights_digest(stage / MODEL_FOLDER)},
+        "metrics": latest_values(stage / METRICS_FILE),
+        "versions": {library: version(library) for library in _LIBRARIES},
+    }

@@ -1,0 +1,35 @@
+"""Makes each checkpoint that transformers writes a whole one: flushed by all processes, then hashed and named by the first."""
+
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from alignment_trainer.checkpoints import commit, prune
+from alignment_trainer.files import flush_tree
+from alignment_trainer.journal import Journal
+
+
+class SaveWhole(TrainerCallback):  # type: ignore[misc]
+    """Turns a staged checkpoint into a named one."""
+
+    def __init__(self, stage: Path, keep: int, journal: Journal | None) -> None:
+        self._stage = stage
+        self._keep = keep
+        self._journal = journal
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Run after transformers wrote the files of every process."""
+        processes = PartialState()
+        staged = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        processes.wait_for_everyone()
+        flush_tree(staged)
+        if self._journal:
+            self._journal.flush_to_disk()
+        processes.wait_for_everyone()
+        if processes.is_main_process:
+            commit(staged, self._stage, state.global_step, state.max_steps, processes.num_processes)
+            prune(self._stage, self._keep)
+        processes.wait_for_everyone()

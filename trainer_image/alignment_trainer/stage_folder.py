@@ -1,0 +1,44 @@
+"""Whose work lies in a stage's folder: the same inputs are done or gone on with, others are set aside."""
+
+import json
+import sys
+from pathlib import Path
+
+from alignment_api.names import DONE_FILE
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.files import write_whole
+
+_OWNER_FILE = "input.json"
+
+
+def is_done(config: RunConfig) -> bool:
+    """Say whether this very stage has its result already."""
+    done = Path(config.paths.stage) / DONE_FILE
+    return done.exists() and done.read_text().strip() == config.input_hash
+
+
+def claim(config: RunConfig) -> None:
+    """Make the stage's folder ours; work of other inputs is renamed, nothing is lost."""
+    stage = Path(config.paths.stage)
+    owner = _owner(stage)
+    if owner is not None and owner != config.input_hash:
+        aside = _free_name(stage, owner)
+        stage.rename(aside)
+        print(f"{stage} held work of other inputs, which is now {aside}; starting anew", file=sys.stderr, flush=True)
+    stage.mkdir(parents=True, exist_ok=True)
+    write_whole(stage / _OWNER_FILE, json.dumps({"inputHash": config.input_hash}))
+
+
+def _owner(stage: Path) -> str | None:
+    file = stage / _OWNER_FILE
+    return str(json.loads(file.read_text())["inputHash"]) if file.exists() else None
+
+
+def _free_name(stage: Path, owner: str) -> Path:
+    aside = stage.with_name(f"{stage.name}.{owner}")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = stage.with_name(f"{stage.name}.{owner}.{number}")
+    return aside

@@ -1,0 +1,1 @@
+"""One page for each kind of stage, each with one `run(config)`."""

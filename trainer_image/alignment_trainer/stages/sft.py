@@ -1,0 +1,44 @@
+"""Supervised fine-tuning on dialogues."""
+
+from alignment_api.run_config import RunConfig
+from trl import SFTConfig, SFTTrainer
+
+from alignment_trainer import data, deepspeed, models, result
+from alignment_trainer.arguments import training_arguments
+from alignment_trainer.settings import sft_settings, training_settings
+from alignment_trainer.stopping import StopRequest
+from alignment_trainer.training import find_checkpoint, train
+
+
+def run(config: RunConfig, request: StopRequest) -> None:
+    """Train the stage and publish its model."""
+    settings, own = training_settings(config), sft_settings(config)
+    checkpoint = find_checkpoint(config, settings)
+    arguments = SFTConfig(
+        **training_arguments(config, settings, is_resumed=checkpoint is not None),
+        max_length=settings.max_length,
+        packing=own.packing,
+        packing_strategy="bfd",
+        eval_packing=False,
+        # Rows come tokenized, with labels only where something is to be learned.
+        assistant_only_loss=False,
+    )
+    deepspeed.initialize(settings)
+
+    start = models.start_folder(config)
+    start_digest = result.check_start(start)
+    tokenizer = models.load_tokenizer(start, settings, needs_marks=own.assistant_only_loss)
+    rows = data.sft_data(config, settings, tokenizer, own.assistant_only_loss)
+    model = models.load_model(start, settings)
+    models.check_vocabulary(model, tokenizer)
+
+    trainer = SFTTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=rows.train,
+        eval_dataset=rows.held_out,
+        processing_class=tokenizer,
+        peft_config=models.lora(settings),
+    )
+    train(trainer, config, settings, checkpoint, request)
+    result.publish(config, settings, tokenizer, rows, start, start_digest)

@@ -1,0 +1,70 @@
+"""The two reasons to end training early: somebody asks, or the numbers left the rails."""
+
+import math
+import signal
+from types import FrameType
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from alignment_trainer.failures import Diverged, Stopped
+
+_WATCHED = ("loss", "grad_norm", "eval_loss")
+
+
+class StopRequest:
+    """Remembers that this process was asked to stop."""
+
+    def __init__(self) -> None:
+        self.received = False
+
+    def listen(self) -> None:
+        """Take SIGTERM as the request; before this, it simply ends the process."""
+        signal.signal(signal.SIGTERM, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+
+
+class StopOnRequest(TrainerCallback):  # type: ignore[misc]
+    """Saves and stops at the same step on all processes once one of them was asked to."""
+
+    def __init__(self, request: StopRequest) -> None:
+        self._request = request
+        self._stopped_at: int | None = None
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Agree with the other processes."""
+        if self._is_requested_anywhere(args):
+            control.should_save = control.should_training_stop = True
+            self._stopped_at = state.global_step if state.global_step < state.max_steps else None
+
+    def raise_if_stopped(self) -> None:
+        """Tell a stop from an end."""
+        if self._stopped_at is not None:
+            raise Stopped(f"stopped on request after step {self._stopped_at}, with a checkpoint to go on from")
+
+    def _is_requested_anywhere(self, args: TrainingArguments) -> bool:
+        if PartialState().num_processes == 1:
+            return self._request.received
+        flag = torch.tensor([int(self._request.received)], device=args.device)
+        torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+        return bool(flag.item())
+
+
+class StopOnDivergence(TrainerCallback):  # type: ignore[misc]
+    """Ends training at the first loss or gradient that is not a number, before it can reach a checkpoint."""
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
+    ) -> None:
+        """Look at what was measured; all processes see the same numbers."""
+        for name in _WATCHED:
+            value = logs.get(name)
+            if value is not None and not math.isfinite(value):
+                raise Diverged(
+                    f"{name} is {value} at step {state.global_step}; lower optimization.learningRate, or look at the data "
+                    f"of that step (the checkpoints before it are kept)"
+                )

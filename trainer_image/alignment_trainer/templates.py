@@ -1,0 +1,36 @@
+"""Chat templates by name; answers are marked for the loss, and what ends an answer is part of it."""
+
+import hashlib
+
+ZEPHYR = (
+    "{% if bos_token %}{{ bos_token }}{% endif %}"
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>\n' }}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ message['content'] + eos_token }}{% endgeneration %}"
+    "{% else %}{{ message['content'] + eos_token }}{% endif %}"
+    "{{ '\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
+)
+
+CHATML = (
+    "{% if bos_token %}{{ bos_token }}{% endif %}"
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% if message['role'] == 'assistant' %}"
+    # A model whose end of text is not ChatML's end of message learns both: generation stops at the former.
+    "{% generation %}{{ message['content'] + '<|im_end|>' }}"
+    "{% if eos_token != '<|im_end|>' %}{{ eos_token }}{% endif %}{% endgeneration %}"
+    "{% else %}{{ message['content'] + '<|im_end|>' }}{% endif %}"
+    "{{ '\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+NAMED = {"Zephyr": ZEPHYR, "ChatML": CHATML}
+
+
+def template_hash(template: str | None) -> str:
+    """Hash a template, so that stages can tell whether they speak alike."""
+    return hashlib.sha256((template or "").encode()).hexdigest()[:16]

@@ -1,0 +1,35 @@
+"""What is in a folder of weights, read from the files' headers alone: which tensors, whether all are there, a digest."""
+
+import hashlib
+import json
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+from alignment_trainer.checkpoints import hash_file
+
+
+def weights_digest(folder: Path) -> str:
+    """Hash the weights of a model, whatever else lies beside them."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        digest.update(f"{path.name}:{hash_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def empty_tensors(folder: Path) -> list[str]:
+    """Name the tensors without content: weights that were shared out and never collected again look so."""
+    return [
+        name
+        for path in sorted(folder.glob("*.safetensors"))
+        for name, tensor in _header(path).items()
+        if name != "__metadata__" and math.prod(tensor["shape"]) == 0
+    ]
+
+
+def _header(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header: dict[str, Any] = json.loads(file.read(length))
+        return header
