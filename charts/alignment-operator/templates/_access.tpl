@@ -1,0 +1,37 @@
+{{/* (list ROOT COMPONENT NAME RULES): gives RULES to the ServiceAccount NAME, in all namespaces or in those that are watched. */}}
+{{- define "alignment.access" -}}
+{{- $root := index . 0 -}}
+{{- $labels := include "alignment.labels" (list $root (index . 1)) -}}
+{{- $name := index . 2 -}}
+{{- $rules := index . 3 -}}
+{{- $scope := ternary "Role" "ClusterRole" (not (empty $root.Values.watchNamespaces)) -}}
+{{- range $root.Values.watchNamespaces | default (list "") }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $scope }}
+metadata:
+  name: {{ $name }}
+  {{- with . }}
+  namespace: {{ . }}
+  {{- end }}
+  labels: {{- $labels | nindent 4 }}
+rules: {{- $rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $scope }}Binding
+metadata:
+  name: {{ $name }}
+  {{- with . }}
+  namespace: {{ . }}
+  {{- end }}
+  labels: {{- $labels | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $scope }}
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ $name }}
+    namespace: {{ $root.Release.Namespace }}
+{{- end }}
+{{- end }}

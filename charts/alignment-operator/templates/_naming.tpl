@@ -1,0 +1,49 @@
+{{/* What all objects of a release are named, labelled and pulled by. */}}
+
+{{- define "alignment.name" -}}
+{{- /* 40 leaves room for "-dashboard" and the suffixes of pods in a name of 63. */ -}}
+{{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{/* (list ROOT COMPONENT): pods carry no more than these, so that a new chart of the same images restarts nothing. */}}
+{{- define "alignment.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* (list ROOT COMPONENT) */}}
+{{- define "alignment.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "alignment.selector" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: {{ $root.Chart.Name }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* (list ROOT IMAGE) */}}
+{{- define "alignment.image" -}}
+{{- $root := index . 0 -}}
+{{- $image := index . 1 -}}
+{{- with $root.Values.image.registry }}{{ . | trimSuffix "/" }}/{{ end -}}
+{{- $image.repository -}}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end -}}
+{{- end }}
+
+{{- define "alignment.mlflowHost" -}}
+{{ include "alignment.name" . }}-mlflow.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{/* Training pods of other namespaces use it too, so it names the namespace. */}}
+{{- define "alignment.trackingUri" -}}
+{{- if and .Values.mlflow.enabled .Values.tracking.uri }}
+{{- fail "tracking.uri names an MLflow server that exists, and mlflow.enabled starts another: set mlflow.enabled=false, or leave tracking.uri empty." }}
+{{- else if .Values.mlflow.enabled }}http://{{ include "alignment.mlflowHost" . }}:5000
+{{- else }}{{ required "There is no MLflow server: set tracking.uri to one that exists, or mlflow.enabled=true." .Values.tracking.uri }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,347 @@
+"""The chart makes what it promises from its values, and refuses values that cannot work."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from alignment_operator.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts/alignment-operator"
+CLUSTER = Path(os.environ.get("ALIGNMENT_CLUSTER_STATE") or Path.home() / ".cache/alignment-operator/cluster")
+EVERYTHING = (
+    "networkPolicy.enabled=true",
+    'networkPolicy.dashboardFrom=[{"namespaceSelector":{"matchLabels":{"name":"ingress"}}}]',
+    'networkPolicy.metricsFrom=[{"namespaceSelector":{}}]',
+    "serviceMonitor.enabled=true",
+    "dashboard.ingress.enabled=true",
+    'dashboard.ingress.host="alignment.example.com"',
+    'dashboard.ingress.tlsSecretName="alignment-tls"',
+    'tracking.publicUrl="https://mlflow.example.com/"',
+    'imagePullSecrets=[{"name":"registry"}]',
+    'trainer.imagePullSecrets=[{"name":"registry-of-the-jobs"}]',
+    'operator.nodeSelector={"kubernetes.io/os":"linux"}',
+    'operator.tolerations=[{"key":"control","operator":"Exists"}]',
+)
+SOME_NAMESPACES = 'watchNamespaces=["team-a","team-b"]'
+OWN_TRACKING = ("mlflow.enabled=false", 'tracking.uri="https://mlflow.example.com"')
+INSTALLATIONS = {"default": (), "everything": EVERYTHING, "namespaces": (SOME_NAMESPACES,), "own tracking": OWN_TRACKING}
+# A helm that was built without its release scripts takes a Kubernetes of years ago for the default.
+RENDERING = ("--namespace", "aligning", "--kube-version", "1.31.0")
+
+Helm = Callable[..., subprocess.CompletedProcess[str]]
+Render = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def helm() -> Helm:
+    """Run helm; a failure is the caller's to judge."""
+    program = shutil.which("helm") or shutil.which("helm", path=CLUSTER / "bin")
+    if program is None:
+        pytest.skip("helm is not on the PATH and not in the test cluster's folder: install it, or run tests/cluster/cluster up")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def attempt(helm: Helm) -> Helm:
+    """Render the chart with the given values, which may fail."""
+
+    @cache
+    def run(*values: str) -> subprocess.CompletedProcess[str]:
+        return helm("template", "release", str(CHART), *RENDERING, *flags(values))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def render(attempt: Helm) -> Render:
+    """Give the objects that the chart makes of the given values."""
+
+    def run(*values: str) -> list[dict[str, Any]]:
+        done = attempt(*values)
+        assert done.returncode == 0, done.stderr
+        return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+    return run
+
+
+def flags(values: tuple[str, ...]) -> list[str]:
+    return [part for value in values for part in ("--set-json", value)]
+
+
+def of_kind(kind: str, objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {found["metadata"]["name"]: found for found in objects if found["kind"] == kind}
+
+
+def pods(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for found in objects:
+        if found["kind"] == "Pod":
+            yield found["metadata"]["name"], found["spec"]
+        elif "template" in found.get("spec", {}):
+            yield found["metadata"]["name"], found["spec"]["template"]["spec"]
+
+
+def environment(objects: list[dict[str, Any]], deployment: str) -> dict[str, str]:
+    [container] = of_kind("Deployment", objects)[deployment]["spec"]["template"]["spec"]["containers"]
+    return {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+
+
+def violations_of_restricted(pod: dict[str, Any]) -> list[str]:
+    """What the Pod Security Standard `restricted` has against a pod, and two more of ours."""
+    found = [f"shares {field} with the node" for field in ("hostNetwork", "hostPID", "hostIPC") if pod.get(field)]
+    allowed = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+    for volume in pod.get("volumes", []):
+        found += [f"volume {volume['name']} is a {kind}" for kind in set(volume) - {"name"} - allowed]
+    security = pod.get("securityContext", {})
+    if security.get("runAsNonRoot") is not True or not security.get("runAsUser"):
+        found.append("may run as root")
+    if security.get("seccompProfile") != {"type": "RuntimeDefault"}:
+        found.append("has no seccomp profile")
+    for container in [*pod["containers"], *pod.get("initContainers", [])]:
+        own = container.get("securityContext", {})
+        if own.get("allowPrivilegeEscalation") is not False:
+            found.append("may escalate privileges")
+        if own.get("capabilities") != {"drop": ["ALL"]}:
+            found.append("keeps capabilities")
+        if own.get("readOnlyRootFilesystem") is not True:
+            found.append("writes to its root file system")
+        if not {"requests", "limits"} <= set(container.get("resources", {})):
+            found.append("has no resources")
+    return found
+
+
+def test_lint(helm: Helm) -> None:
+    done = helm("lint", "--strict", str(CHART))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("values", INSTALLATIONS.values(), ids=INSTALLATIONS)
+def test_every_installation_is_restricted_and_labelled(values: tuple[str, ...], render: Render) -> None:
+    objects = render(*values)
+    assert {name: violations_of_restricted(pod) for name, pod in pods(objects)} == {name: [] for name, _ in pods(objects)}
+    assert len({(found["kind"], found["metadata"].get("namespace"), found["metadata"]["name"]) for found in objects}) == len(
+        objects
+    )
+    for found in objects:
+        assert found["metadata"]["labels"]["app.kubernetes.io/name"] == "alignment-operator"
+        assert found["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+
+
+@pytest.mark.parametrize("values", INSTALLATIONS.values(), ids=INSTALLATIONS)
+def test_selectors_find_the_pods_they_are_meant_for(values: tuple[str, ...], render: Render) -> None:
+    objects = render(*values)
+    deployments = of_kind("Deployment", objects)
+    for name, service in of_kind("Service", objects).items():
+        template = deployments[name]["spec"]["template"]
+        assert service["spec"]["selector"] == template["metadata"]["labels"]
+        ports = {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+    for name, policy in of_kind("NetworkPolicy", objects).items():
+        assert policy["spec"]["podSelector"]["matchLabels"] == deployments[name]["spec"]["template"]["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("values", INSTALLATIONS.values(), ids=INSTALLATIONS)
+def test_rights_are_named_one_by_one(values: tuple[str, ...], render: Render) -> None:
+    roles = [found for found in render(*values) if found["kind"] in ("Role", "ClusterRole")]
+    assert roles
+    for rule in (rule for role in roles for rule in role["rules"]):
+        assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+        assert not {"secrets", "serviceaccounts", "roles", "rolebindings", "pods/exec"} & set(rule["resources"])
+        assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
+
+
+def test_the_dashboard_may_only_read(render: Render) -> None:
+    rules = of_kind("ClusterRole", render())["release-alignment-operator-dashboard"]["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
+    assert {resource for rule in rules for resource in rule["resources"]} == {"alignmentjobs", "pods", "events"}
+
+
+def test_an_installation_for_some_namespaces_has_no_right_in_others(render: Render) -> None:
+    objects = render(SOME_NAMESPACES)
+    assert not of_kind("ClusterRole", objects) and not of_kind("ClusterRoleBinding", objects)
+    roles = [(found["metadata"].get("namespace"), found["metadata"]["name"]) for found in objects if found["kind"] == "Role"]
+    assert sorted(roles, key=lambda role: (role[0] or "", role[1])) == [
+        (None, "release-alignment-operator-lease"),
+        ("team-a", "release-alignment-operator"),
+        ("team-a", "release-alignment-operator-dashboard"),
+        ("team-b", "release-alignment-operator"),
+        ("team-b", "release-alignment-operator-dashboard"),
+    ]
+    for binding in (found for found in objects if found["kind"] == "RoleBinding"):
+        assert [subject["namespace"] for subject in binding["subjects"]] == ["aligning"]
+    assert json.loads(environment(objects, "release-alignment-operator")["ALIGNMENT_WATCH_NAMESPACES"]) == ["team-a", "team-b"]
+    assert json.loads(environment(objects, "release-alignment-operator-dashboard")["ALIGNMENT_NAMESPACES"]) == [
+        "team-a",
+        "team-b",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("dashbord.enabled=false", "dashbord"),
+        ("dashboard.ingres.enabled=true", "ingres"),
+        ("trainer.graceSecond=10", "graceSecond"),
+        ("operator.image.pullPolicy=true", "operator/image/pullPolicy"),
+        ("operator.replicas=0", "operator/replicas"),
+        ('mlflow.storage.size="large"', "mlflow/storage/size"),
+        ('watchNamespaces="team-a"', "watchNamespaces"),
+        ('watchNamespaces=["Team A"]', "watchNamespaces/0"),
+        ('operator.image.digest="latest"', "operator/image/digest"),
+        ('tracking.uri="mlflow:5000"', "tracking/uri"),
+        ("mlflow.enabled=false", "There is no MLflow server: set tracking.uri to one that exists, or mlflow.enabled=true."),
+        ('tracking.uri="http://mlflow:5000"', "set mlflow.enabled=false, or leave tracking.uri empty."),
+        ("dashboard.ingress.enabled=true", "dashboard.ingress.host is empty: set the name that browsers will use."),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_by_name(value: str, sentence: str, attempt: Helm) -> None:
+    done = attempt(value)
+    assert done.returncode != 0
+    assert sentence in done.stderr.replace("'", "").replace(".", "/") or sentence in done.stderr
+
+
+def every_object(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if node.get("type") == "object":
+        yield path, node
+    for name, child in {**node.get("properties", {}), **node.get("definitions", {})}.items():
+        yield from every_object(child, f"{path}/{name}")
+    if isinstance(node.get("items"), dict):
+        yield from every_object(node["items"], f"{path}[]")
+
+
+def test_the_schema_knows_every_value_and_lets_nothing_else_through() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    # Helm's own, and expressions that the API server checks.
+    free = {"/global", "/selector/matchExpressions[]"}
+    assert [path for path, node in every_object(schema) if "additionalProperties" not in node and path not in free] == []
+    for name, value in yaml.safe_load((CHART / "values.yaml").read_text()).items():
+        if isinstance(value, dict):
+            assert set(schema["properties"][name]["properties"]) == set(value)
+
+
+def test_every_value_is_used() -> None:
+    templates = "".join(path.read_text() for path in (CHART / "templates").iterdir())
+
+    def leaves(values: dict[str, Any]) -> Iterator[str]:
+        for name, value in values.items():
+            yield from leaves(value) if isinstance(value, dict) and value and name != "resources" else [name]
+
+    missing = [
+        name for name in leaves(yaml.safe_load((CHART / "values.yaml").read_text())) if not re.search(rf"\.{name}\b", templates)
+    ]
+    assert missing == []
+
+
+def test_the_definition_is_the_generated_one(render: Render) -> None:
+    assert (CHART / "files/alignmentjobs.yaml").read_text() == (ROOT / "crds/alignmentjobs.yaml").read_text(), (
+        "run `make generate`"
+    )
+    [definition] = of_kind("CustomResourceDefinition", render()).values()
+    wanted = yaml.safe_load((ROOT / "crds/alignmentjobs.yaml").read_text())
+    assert definition["spec"] == wanted["spec"]
+    assert definition["metadata"]["name"] == wanted["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ((), [{"helm.sh/resource-policy": "keep"}]),
+        (("crds.keep=false",), [None]),
+        (("crds.enabled=false",), []),
+    ],
+)
+def test_the_definition_stays_where_it_is_to_stay(values: tuple[str, ...], wanted: list[Any], render: Render) -> None:
+    found = of_kind("CustomResourceDefinition", render(*values)).values()
+    assert [definition["metadata"].get("annotations") for definition in found] == wanted
+
+
+def test_metrics_go_to_the_chart_s_own_server(render: Render) -> None:
+    objects = render()
+    address = "http://release-alignment-operator-mlflow.aligning.svc:5000"
+    assert environment(objects, "release-alignment-operator")["ALIGNMENT_TRACKING_URI"] == address
+    assert environment(objects, "release-alignment-operator-dashboard")["MLFLOW_TRACKING_URI"] == address
+    [container] = of_kind("Deployment", objects)["release-alignment-operator-mlflow"]["spec"]["template"]["spec"]["containers"]
+    [hosts] = [part.split("=", 1)[1].split(",") for part in container["command"] if part.startswith("--allowed-hosts=")]
+    assert address.removeprefix("http://") in hosts and "*" not in hosts
+    [claim] = of_kind("PersistentVolumeClaim", objects).values()
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def test_metrics_go_to_a_server_that_exists(render: Render) -> None:
+    objects = render(*OWN_TRACKING)
+    assert environment(objects, "release-alignment-operator")["ALIGNMENT_TRACKING_URI"] == "https://mlflow.example.com"
+    assert environment(objects, "release-alignment-operator-dashboard")["MLFLOW_TRACKING_URI"] == "https://mlflow.example.com"
+    assert sorted(of_kind("Deployment", objects)) == ["release-alignment-operator", "release-alignment-operator-dashboard"]
+    assert not of_kind("PersistentVolumeClaim", objects)
+
+
+def test_the_operator_understands_what_the_chart_tells_it(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = environment(render(*EVERYTHING, SOME_NAMESPACES), "release-alignment-operator")
+    fields = {name.removeprefix("ALIGNMENT_").lower() for name in variables}
+    assert fields <= set(Settings.model_fields)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.image_pull_secrets == ["registry-of-the-jobs"]
+    assert settings.watch_namespaces == ["team-a", "team-b"]
+    assert settings.trainer_image == f"alignment-trainer:{yaml.safe_load((CHART / 'Chart.yaml').read_text())['appVersion']}"
+    assert settings.tracking_public_url == "https://mlflow.example.com/"
+
+
+def test_defaults_are_the_operator_s_own(render: Render) -> None:
+    variables = environment(render('fullnameOverride="alignment-operator"'), "alignment-operator")
+    for name in ("grace_seconds", "first_retry_delay_seconds", "longest_retry_delay_seconds", "progress_interval_seconds"):
+        assert float(variables[f"ALIGNMENT_{name.upper()}"]) == Settings.model_fields[name].default
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        (('operator.image.tag="1.2"',), "alignment-operator:1.2"),
+        (('image.registry="registry.example.com/team/"',), "registry.example.com/team/alignment-operator:0.1.0"),
+        ((f'operator.image.digest="sha256:{"0" * 64}"', 'operator.image.tag="1"'), f"alignment-operator@sha256:{'0' * 64}"),
+    ],
+)
+def test_images(values: tuple[str, ...], image: str, render: Render) -> None:
+    objects = render(*values)
+    [container] = of_kind("Deployment", objects)["release-alignment-operator"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == image
+    assert of_kind("Pod", objects)["release-alignment-operator-test"]["spec"]["containers"][0]["image"] == image
+
+
+@pytest.mark.parametrize(
+    ("values", "said", "unsaid"),
+    [
+        ((), ["kubectl apply --namespace default", "service/release-alignment-operator-dashboard 8501:80"], ["NOTE"]),
+        ((SOME_NAMESPACES,), ["kubectl apply --namespace team-a", "of team-a, team-b."], []),
+        (EVERYTHING, ["https://alignment.example.com", "no login"], ["MLflow has no login", "plain HTTP", "port-forward"]),
+        (("crds.keep=false",), ["will delete all AlignmentJobs"], []),
+        (("crds.enabled=false",), ["crds.enabled is false"], []),
+        (("dashboard.enabled=false",), [], ["dashboard"]),
+    ],
+)
+def test_notes(values: tuple[str, ...], said: list[str], unsaid: list[str], helm: Helm, tmp_path: Path) -> None:
+    # Only an installation prints the notes, and it needs a cluster; as a template they are rendered without one.
+    chart = shutil.copytree(CHART, tmp_path / "chart")
+    text = (chart / "templates/NOTES.txt").read_text()
+    made = 'kind: Notes\nmetadata: {name: notes}\ntext: {{ include "notes" . | toJson }}\n'
+    (chart / "templates/notes.yaml").write_text('{{ define "notes" }}' + text + "{{ end }}" + made)
+    done = helm("template", "release", str(chart), *RENDERING, "--show-only", "templates/notes.yaml", *flags(values))
+    assert done.returncode == 0, done.stderr
+    notes = yaml.safe_load(done.stdout)["text"]
+    for part in said:
+        assert part in notes
+    for part in unsaid:
+        assert part not in notes
