@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from alignment_api.document import UnreadableDocument, read_document, write_documents
 from alignment_api.home import Home
 from alignment_api.job import AlignmentJob
+from alignment_api.names import MODEL_FOLDER
 from alignment_api.problems import InvalidJob
 from alignment_api.recipes import UnknownRecipe, recipe_names, recipe_text
 from alignment_api.validation import read_job, resolve_job, runnable_job
@@ -71,9 +71,11 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
     console = Console()
     console.print(summary_table(job, folders))
     if job.status.phase == "Succeeded":
-        home = os.path.relpath(cluster.home.root)
-        console.print(f"model      {os.path.relpath(folders[stages[-1].name] / 'model')}", highlight=False)
-        console.print(f"metrics    mlflow ui --backend-store-uri sqlite:///{home}/mlflow.db", highlight=False)
+        for line in (
+            f"model      {_near(folders[stages[-1].name] / MODEL_FOLDER)}",
+            f"metrics    mlflow ui --backend-store-uri {cluster.home.tracking_uri}",
+        ):
+            console.print(line, highlight=False, soft_wrap=True)
         console.print("dashboard  make serve", highlight=False)
         return SUCCEEDED
     if job.status.phase == "Suspended":
@@ -82,8 +84,14 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
     print(f"error: {job.status.message}", file=sys.stderr)
     failed = next((stage for stage in stages if stage.state == "Failed" and stage.child), None)
     if failed and failed.child:
-        print(f"log: {os.path.relpath(cluster.log_file(job, failed.child))}", file=sys.stderr)
+        print(f"log: {_near(cluster.log_file(job, failed.child))}", file=sys.stderr)
     return FAILED
+
+
+def _near(path: Path) -> Path:
+    """Name a path from here where it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def explain(options: argparse.Namespace) -> int:

@@ -1,6 +1,5 @@
 """What a PyTorchJob and its pods say about an attempt, in words a person can act on; pure."""
 
-import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -191,8 +190,8 @@ def _termination(terminated: Object | None) -> Termination:
     code = (terminated or {}).get("exitCode", _SIGKILL)
     text = (terminated or {}).get("message", "")
     try:
-        return Termination.parse(json.loads(text))
-    except (ValueError, ValidationError):
+        return Termination.model_validate_json(text)
+    except ValidationError:
         killed = code > 128
         reason = "Killed" if killed else ((terminated or {}).get("reason") or "Failed")
         message = f"killed by signal {code - 128}" if killed else f"ended with exit code {code}"

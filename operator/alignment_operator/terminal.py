@@ -1,4 +1,4 @@
-"""Shows a local job on a terminal: live bars for a person, one line per change for a file."""
+"""Shows a local job on a terminal: live bars for a person, a line per change and per tenth of a stage for a file."""
 
 from pathlib import Path
 from types import TracebackType
@@ -49,11 +49,11 @@ class TerminalView:
             self._live.update(_bars(status))
             return
         for stage in status.stages or []:
-            line = _line(stage)
-            if self._last.get(stage.name) != line:
-                self._last[stage.name] = line
-                if stage.state != "Waiting":
-                    self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            tenths = stage.progress.percent // 10 if stage.progress else 0
+            milestone = f"{stage.state} {stage.attempts} {tenths} {stage.message if _has_news(stage) else ''}"
+            if stage.state != "Waiting" and self._last.get(stage.name) != milestone:
+                self._last[stage.name] = milestone
+                self._console.print(_line(stage), markup=False, highlight=False, soft_wrap=True)
 
 
 def summary_table(job: AlignmentJob, folders: dict[str, Path]) -> Table:

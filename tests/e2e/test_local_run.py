@@ -118,9 +118,9 @@ def test_dpo_begins_at_ln_2_and_learns_the_preference(finished: tuple[Home, subp
 def test_dpo_starts_from_the_weights_that_sft_made(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
     home, _ = finished
     sft, dpo = (json.loads((stage_folder(home, stage) / "manifest.json").read_text()) for stage in ("sft", "dpo"))
-    assert dpo["startDigest"] == sft["modelDigest"]
-    assert sft["modelDigest"] != sft["startDigest"]
-    assert dpo["modelDigest"] != dpo["startDigest"]
+    assert dpo["weights"]["start"] == sft["weights"]["made"]
+    assert sft["weights"]["made"] != sft["weights"]["start"]
+    assert dpo["weights"]["made"] != dpo["weights"]["start"]
 
 
 def test_both_stages_are_child_runs_of_one_run(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
