@@ -85,6 +85,9 @@ def _pending(job: Object, pods: list[Object]) -> tuple[ChildState, str, str] | N
         said = _why_pending(pod)
         if said:
             return "Pending", *said
+    if not pods:
+        # Nothing that was not said when the attempt was made: it is not worth a write.
+        return "Pending", "Starting", ""
     running = sum(_is_running(pod) for pod in pods)
     if running >= wanted:
         return None

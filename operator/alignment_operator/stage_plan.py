@@ -206,7 +206,8 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
         if left <= 0:
             return _stalled(situation, record.model_copy(update=updates), child, stall)
         return StageDecision(_with(record, "Running", None, None, **updates), [child.attempt], left)
-    return StageDecision(_with(record, child.state, child.reason or None, child.message or None, **updates), [child.attempt])
+    message = child.message or (_starting(child.attempt) if child.reason == "Starting" else None)
+    return StageDecision(_with(record, child.state, child.reason or None, message, **updates), [child.attempt])
 
 
 def _stalled(situation: Situation, record: StageStatus, child: Child, stall_seconds: int) -> StageDecision:
@@ -222,7 +223,9 @@ def _next_attempt(situation: Situation, record: StageStatus, newest: Child | Non
         return StageDecision(record, [newest.attempt] if newest else [], left)
     attempt = record.attempts + 1
     run = StageRun(situation.run.job, situation.run.spec, situation.run.stage, attempt)
-    status = _with(
-        record, "Pending", "Starting", f"attempt {attempt} is being started", attempts=attempt, child=run.name, retry_time=None
-    )
+    status = _with(record, "Pending", "Starting", _starting(attempt), attempts=attempt, child=run.name, retry_time=None)
     return StageDecision(status, [attempt])
+
+
+def _starting(attempt: int) -> str:
+    return f"attempt {attempt} is being started"

@@ -49,6 +49,13 @@ def test_nothing_yet_starts_the_first_stage() -> None:
     assert conditions(decided) == {"Suspended": "False", "Progressing": "True", "Complete": "False", "Failed": "False"}
 
 
+def test_a_child_that_was_just_made_is_nothing_new() -> None:
+    job = a_job()
+    made = planned(job, [])
+    seen = planned(then(job, made), [a_child(job, "sft", "Pending", reason="Starting", start_time=None)])
+    assert seen.status == made.status
+
+
 def test_a_running_stage_stays_and_shows_its_progress() -> None:
     job = a_job()
     decided = planned(job, [a_child(job, "sft", "Running")], 60, {"sft": progress(40, 55)})

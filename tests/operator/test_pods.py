@@ -67,7 +67,8 @@ DISRUPTED = {
 }
 
 SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]] = [
-    ("no pods yet", training_job("Created"), [], "Pending", "Starting", "0 of 2 pods run"),
+    ("no pods yet", training_job("Created"), [], "Pending", "Starting", ""),
+    ("none runs yet", training_job("Created"), [pod(phase="Pending")], "Pending", "Starting", "0 of 2 pods run"),
     ("one runs", training_job("Running"), [pod(), pod("worker", "Pending")], "Pending", "Starting", "1 of 2 pods run"),
     ("both run", training_job("Running"), [pod(), pod("worker")], "Running", "", ""),
     ("queued by Kueue", training_job("Created", suspended=True), [], "Queued", "Queued", "waiting for its queue to admit it"),
