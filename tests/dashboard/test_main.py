@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alignment_dashboard.__main__ import flags
+from alignment_dashboard.__main__ import flags, main
 
 
 @pytest.fixture
@@ -43,9 +43,21 @@ def test_it_serves_with_one_command(served: int) -> None:
     assert fetch(served, "_stcore/health") == "ok"
 
 
+@pytest.mark.parametrize(("name", "value"), [("ALIGNMENT_SOURCE", "etcd"), ("ALIGNMENT_NAMESPACES", "team")])
+def test_a_setting_that_cannot_be_is_said_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as left:
+        main([])
+    assert left.value.code == 2
+    assert f"{name} is" in capsys.readouterr().err
+
+
 def test_nothing_is_sent_to_anyone_and_no_traceback_is_shown() -> None:
     given = flags("127.0.0.1", 8501)
     settings = dict(zip(given[::2], given[1::2], strict=True))
     assert settings["--browser.gatherUsageStats"] == "false"
+    assert settings["--logger.hideWelcomeMessage"] == "true"
     assert settings["--client.showErrorDetails"] == "none"
     assert settings["--server.address"] == "127.0.0.1"

@@ -136,9 +136,9 @@ def test_a_server_that_is_away_is_said_in_one_line() -> None:
 
 
 def test_the_environment_names_another_server(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tracking_uri(home) == home.tracking_uri
+    assert tracking_uri() == home.tracking_uri
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
-    assert tracking_uri(home) == "http://mlflow:5000"
+    assert tracking_uri() == "http://mlflow:5000"
 
 
 def test_reading_runs_never_brings_torch_nor_the_other_programs() -> None:
@@ -154,3 +154,9 @@ def test_reading_runs_never_brings_torch_nor_the_other_programs() -> None:
         check=True,
     )
     assert said.stdout.strip() == ""
+
+
+def test_jobs_of_a_cluster_need_a_server_that_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIGNMENT_SOURCE", "kubernetes")
+    with pytest.raises(RunsUnavailable, match="Set MLFLOW_TRACKING_URI"):
+        tracking_uri()

@@ -6,10 +6,24 @@ from typing import Any, get_args
 import pytest
 from alignment_api.job import AlignmentJob, Phase, StageState
 from alignment_api.metrics import LOSS, REWARD_MARGIN
-from alignment_dashboard.status import BADGES, attention, current_stage, headlines, percent_of, phase_of, time_left, write_stages
+from alignment_dashboard.data.listing import Guidance
+from alignment_dashboard.status import (
+    BADGES,
+    attention,
+    current_stage,
+    headlines,
+    percent_of,
+    phase_of,
+    time_left,
+    write_reason,
+    write_stages,
+)
 
 SPEC: dict[str, Any] = {"model": {"uri": "workspace://model"}, "stages": [{"name": "sft", "sft": {}}, {"name": "dpo", "dpo": {}}]}
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+GUIDANCE = Guidance("", "", "", "", "", "Is the operator there?", lambda job, stage: f"Ask {job.metadata.name}-{stage}.")
 
 
 def ago(**time: float) -> str:
@@ -120,13 +134,46 @@ def test_headlines_are_those_of_the_last_stage_that_has_them() -> None:
     ],
 )
 def test_attention(situation: str, status: dict[str, Any] | None, reason: str | None) -> None:
-    found = attention(made(status), NOW)
+    found = attention(made(status), NOW, GUIDANCE)
     assert (found.reason if found else None) == reason, situation
+
+
+def test_silence_is_told_with_what_to_do_about_it() -> None:
+    job = made({"phase": "Running", "stages": [dpo("Running", ago(minutes=31))]})
+    found = attention(job, NOW, GUIDANCE)
+    assert found is not None
+    assert found.message == "Stage dpo has told nothing for 31m. Ask one-dpo."
+
+
+@pytest.mark.parametrize(
+    ("situation", "status", "age", "unseen", "reason"),
+    [
+        ("created just now", None, 59, "Look.", None),
+        ("created a while ago", None, 61, "Look.", "Unseen"),
+        ("where nobody has to look", None, 61, None, None),
+        ("seen", {"phase": "Pending"}, 61, "Look.", None),
+    ],
+)
+def test_a_job_that_nobody_looks_at(
+    situation: str, status: dict[str, Any] | None, age: int, unseen: str | None, reason: str | None
+) -> None:
+    job = made(status)
+    job.metadata.creation_timestamp = NOW - timedelta(seconds=age)
+    found = attention(job, NOW, GUIDANCE._replace(unseen=unseen))
+    assert (found.reason if found else None) == reason, situation
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "written"),
+    [(None, None, ""), ("Queued", None, "Queued"), (None, "waits", "waits"), ("Queued", "waits", "Queued: waits")],
+)
+def test_reasons(reason: str | None, message: str | None, written: str) -> None:
+    assert write_reason(reason, message) == written
 
 
 def test_the_job_says_how_long_it_may_be_silent() -> None:
     job = made({"phase": "Running", "stages": [dpo("Running", ago(minutes=31))]}, restart={"stallTimeoutSeconds": 7200})
-    assert attention(job, NOW) is None
+    assert attention(job, NOW, GUIDANCE) is None
 
 
 def test_a_job_without_status_is_pending() -> None:

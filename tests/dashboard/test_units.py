@@ -1,6 +1,7 @@
 """Numbers, times and foreign text as pages write them."""
 
 from datetime import UTC, datetime, timedelta
+from string import punctuation
 
 import pytest
 from alignment_dashboard.text import plain
@@ -26,12 +27,15 @@ def test_numbers(value: float | None, written: str) -> None:
     assert write_number(value) == written
 
 
-@pytest.mark.parametrize("text", ["**bold**", "<b>", "[a](http://b)", ":red[x]", ":smile:", "$x$", "`code`", "# title", "a_b_c"])
+@pytest.mark.parametrize(
+    "text", ["**bold**", "<b>", "[a](http://b)", ":red[x]", ":smile:", "$x$", "`code`", "# title", "a_b_c", "é · →"]
+)
 def test_foreign_text_has_no_sign_left_that_means_something(text: str) -> None:
     escaped = plain(text)
     assert escaped.replace("\\", "") == text
-    signs = [index for index, letter in enumerate(escaped) if not (letter.isalnum() or letter in " \\_")]
+    signs = [index for index, letter in enumerate(escaped) if letter in punctuation.replace("\\", "")]
     assert all(escaped[index - 1] == "\\" for index in signs)
+    assert escaped.count("\\") == len(signs)
 
 
 @pytest.mark.parametrize(("text", "cut"), [("", ""), ("12345", "12345"), ("123456", "1234…")])

@@ -193,7 +193,7 @@ def test_a_killed_trainer_goes_on_from_its_last_checkpoint(tmp_path: Path) -> No
 
 BROKEN_DATA = [
     ("missing", None, "does not exist"),
-    ("empty", "", "is empty"),
+    ("empty", "", "has no rows"),
     ("not-json", '{"messages": [\n', ":1: "),
 ]
 

@@ -84,6 +84,18 @@ def test_a_stage_that_is_done_is_not_run_again(finished, tmp_path, trainer):
     assert (finished / "job" / "sft" / "metrics.jsonl").stat() == before
 
 
+def test_an_attempt_that_died_while_publishing_is_finished_without_training(finished, tmp_path, trainer):
+    for folder in ("inputs", "job"):
+        shutil.copytree(finished / folder, tmp_path / folder)
+    stage = tmp_path / "job" / "sft"
+    (stage / "DONE").unlink()
+    shutil.rmtree(stage / "model")
+    result = trainer.attempt(trainer.config(tmp_path, attempt=2), tmp_path).wait()
+    assert result.code == 0, result.output
+    assert manifest(stage)["weights"]["made"] == manifest(finished / "job" / "sft")["weights"]["made"]
+    assert (stage / "metrics.jsonl").read_bytes() == (finished / "job" / "sft" / "metrics.jsonl").read_bytes()
+
+
 def test_a_stop_saves_and_the_next_attempt_goes_on_to_the_same_weights(finished, started_again, trainer):
     first = trainer.attempt(trainer.config(started_again), started_again)
     first.wait_until(first.has_checkpoint)

@@ -1,5 +1,5 @@
 import pytest
-from alignment_trainer.rows import Dialogue, Pair
+from alignment_trainer.rows import BadRow, Dialogue, Pair
 from alignment_trainer.templates import NAMED
 from alignment_trainer.tokens import IGNORED, dialogue_tokens, pair_tokens
 from transformers import AutoTokenizer
@@ -79,3 +79,11 @@ def test_what_does_not_fit_is_cut_or_dropped_and_said(tokenizer):
     assert dialogue_tokens(dialogue, tokenizer, True, 3) == (None, True)
     assert pair_tokens(pair, tokenizer, prompt) == (None, True)
     assert pair_tokens(pair, tokenizer, prompt + 1)[1]
+
+
+def test_a_dialogue_needs_a_template(tokenizer):
+    bare = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
+    bare.chat_template = None
+    with pytest.raises(BadRow, match="set spec.model.chatTemplate to Zephyr or ChatML"):
+        pair_tokens(Pair([ASK], [GOOD], [BAD]), bare, max_length=256)
+    assert pair_tokens(Pair("Why?", " A banana.", " Go."), bare, max_length=256)[0]

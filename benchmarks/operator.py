@@ -1,0 +1,333 @@
+"""Measures the operator on a cluster without a training-operator at work: latency, load, idleness, restart, the next stage.
+
+Run it on the test cluster: `python benchmarks/operator.py > figures.json`. It starts the operator as a process of its own, puts
+the training-operator to sleep for the time being, and wakes it up afterwards. With Kubeflow Trainer in the cluster (a
+ClusterTrainingRuntime named by --trainer-runtime) its TrainJob -> JobSet is measured between our own measurements.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alignment_api.names import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from kubernetes import client, config, watch
+from kubernetes.client import ApiException
+
+NAMESPACE = "alignment-benchmark"
+TRAINING = ("kubeflow.org", "v1", "pytorchjobs")
+JOBSETS = ("jobset.x-k8s.io", "v1alpha2", "jobsets")
+TRAIN_JOBS = ("trainer.kubeflow.org", "v1alpha1", "trainjobs")
+METRICS_PORT, HEALTH_PORT = 19090, 18080
+# Who reads the answers: Events are counted apart, since no state depends on them.
+WRITES = ("POST", "PUT", "PATCH", "DELETE", "APPLY")
+RESOURCES = ("alignmentjobs", "pytorchjobs", "configmaps", "persistentvolumeclaims", "events")
+PATIENCE_SECONDS = 300
+
+Figures = dict[str, Any]
+
+
+class Arrivals:
+    """When each object of a kind was first seen, by a watch of our own."""
+
+    def __init__(self, group: str, version: str, plural: str) -> None:
+        self.times: dict[str, float] = {}
+        self._arguments = (group, version, NAMESPACE, plural)
+        self._started = threading.Event()
+        threading.Thread(target=self._follow, daemon=True).start()
+        self._started.wait()
+
+    def _follow(self) -> None:
+        api = client.CustomObjectsApi()
+        listed = api.list_namespaced_custom_object(*self._arguments)
+        self._started.set()
+        version = listed["metadata"]["resourceVersion"]
+        while True:
+            for event in watch.Watch().stream(api.list_namespaced_custom_object, *self._arguments, resource_version=version):
+                now = time.monotonic()
+                version = event["object"]["metadata"]["resourceVersion"]
+                if event["type"] == "ADDED":
+                    self.times.setdefault(event["object"]["metadata"]["name"], now)
+
+    def wait(self, names: list[str]) -> None:
+        """Wait until all are there."""
+        until(lambda: all(name in self.times for name in names))
+
+
+class Operator:
+    """The operator as a process, and what it uses."""
+
+    def __init__(self, log: Path) -> None:
+        environment = {
+            **os.environ,
+            "ALIGNMENT_METRICS_PORT": str(METRICS_PORT),
+            "ALIGNMENT_HEALTH_PORT": str(HEALTH_PORT),
+            "ALIGNMENT_WATCH_NAMESPACES": json.dumps([NAMESPACE]),
+            "ALIGNMENT_TRACKING_URI": "http://127.0.0.1:9",
+        }
+        with log.open("ab") as output:
+            self._process = subprocess.Popen([sys.executable, "-m", "alignment_operator"], env=environment, stderr=output)
+
+    def cpu_seconds(self) -> float:
+        """Give the processor time used so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_megabytes(self) -> float:
+        """Give the most memory used so far."""
+        peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self._process.pid}/status").read_text())
+        assert peak is not None
+        return int(peak[1]) / 1024
+
+    def reconciles(self) -> int:
+        """Count the reconciles so far; 0 while it is starting."""
+        return int(self._metric(r'alignment_reconciles_total\{outcome="done"\} (\S+)'))
+
+    def is_idle(self) -> bool:
+        """Say whether nothing waits to be reconciled."""
+        return self._metric(r"alignment_queue_length (\S+)") == 0
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+    def _metric(self, pattern: str) -> float:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=5) as answer:
+                found = re.search(pattern, answer.read().decode())
+        except OSError:
+            return 0.0
+        return float(found[1]) if found else 0.0
+
+
+def until(holds: Callable[[], bool], pause: float = 0.002) -> None:
+    """Wait until something is true."""
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        if time.monotonic() > limit:
+            raise SystemExit("error: it took too long; look at the operator's log")
+        time.sleep(pause)
+
+
+def api_writes() -> dict[str, int]:
+    """Count the writes that the API server has answered, by resource."""
+    text = client.ApiClient().call_api("GET", client.Configuration.get_default_copy().host + "/metrics")
+    text.read()
+    counts = dict.fromkeys(RESOURCES, 0)
+    pattern = re.compile(r'apiserver_request_total\{[^}]*resource="(\w+)"[^}]*verb="(\w+)"[^}]*\} (\S+)')
+    for resource, verb, value in pattern.findall(text.data.decode()):
+        if resource in counts and verb in WRITES:
+            counts[resource] += int(float(value))
+    return counts
+
+
+def since(before: dict[str, int]) -> dict[str, int]:
+    """Count the writes since an earlier count."""
+    return {resource: count - before[resource] for resource, count in api_writes().items()}
+
+
+def a_job(name: str) -> dict[str, Any]:
+    """Build a job of two stages on two nodes of eight GPUs."""
+    training = {"datasets": [{"uri": "workspace://rows.jsonl"}], "maxLength": 1024}
+    training["optimization"] = {"learningRate": 1e-6, "globalBatchSize": 32, "epochs": 1}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "model": {"uri": "workspace://model"},
+            "stages": [{"name": "sft", "sft": training}, {"name": "dpo", "dpo": training}],
+            "compute": {"nodes": 2, "gpusPerNode": 8},
+            "storage": {"claimName": "workspace"},
+        },
+    }
+
+
+def create(name: str) -> float:
+    """Create a job; the answer is when that was begun."""
+    began = time.monotonic()
+    client.CustomObjectsApi().create_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, a_job(name))
+    return began
+
+
+def spread(seconds: list[float]) -> Figures:
+    """Sum measurements up, in milliseconds."""
+    ordered = sorted(seconds)
+    at = lambda share: round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)  # noqa: E731
+    return {"n": len(ordered), "p50_ms": round(1000 * statistics.median(ordered), 1), "p95_ms": at(0.95), "max_ms": at(1.0)}
+
+
+def measure_single(children: Arrivals, runtime: str | None, count: int) -> Figures:
+    """Measure apply -> PyTorchJob one at a time, and TrainJob -> JobSet in between."""
+    ours, theirs = [], []
+    jobsets = Arrivals(*JOBSETS) if runtime else None
+    for number in range(count):
+        began = create(f"single-{number}")
+        children.wait([f"single-{number}-sft-1"])
+        ours.append(children.times[f"single-{number}-sft-1"] - began)
+        time.sleep(0.3)
+        if jobsets and runtime:
+            began = create_train_job(f"train-{number}", runtime)
+            jobsets.wait([f"train-{number}"])
+            theirs.append(jobsets.times[f"train-{number}"] - began)
+            time.sleep(0.3)
+    figures: Figures = {"alignmentjob_to_pytorchjob": spread(ours)}
+    if theirs:
+        figures["trainjob_to_jobset"] = spread(theirs)
+        figures["ratio_of_medians"] = round(statistics.median(ours) / statistics.median(theirs), 2)
+    return figures
+
+
+def create_train_job(name: str, runtime: str) -> float:
+    """Create a TrainJob of the same size; the answer is when that was begun."""
+    body = {
+        "apiVersion": f"{TRAIN_JOBS[0]}/{TRAIN_JOBS[1]}",
+        "kind": "TrainJob",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"runtimeRef": {"name": runtime}, "trainer": {"numNodes": 2}},
+    }
+    began = time.monotonic()
+    client.CustomObjectsApi().create_namespaced_custom_object(TRAIN_JOBS[0], TRAIN_JOBS[1], NAMESPACE, TRAIN_JOBS[2], body)
+    return began
+
+
+def measure_burst(operator: Operator, children: Arrivals, count: int) -> Figures:
+    """Apply many at once and wait until each has its child and its status."""
+    before, cpu = api_writes(), operator.cpu_seconds()
+    names = [f"many-{number}" for number in range(count)]
+    with ThreadPoolExecutor(16) as pool:
+        began = min(pool.map(create, names))
+    children.wait([f"{name}-sft-1" for name in names])
+    there = time.monotonic()
+    until(lambda: since(before)["alignmentjobs"] >= 2 * count and operator.is_idle(), pause=0.2)
+    settled = time.monotonic()
+    time.sleep(3)
+    writes = since(before)
+    # What we wrote ourselves, the jobs, does not count.
+    counted = sum(writes.values()) - writes["events"] - count
+    return {
+        "jobs": count,
+        "all_children_seconds": round(there - began, 1),
+        "converged_seconds": round(settled - began, 1),
+        "writes_per_job": round(counted / count, 2),
+        "events_per_job": round(writes["events"] / count, 2),
+        "operator_cpu_seconds": round(operator.cpu_seconds() - cpu, 1),
+        "operator_memory_megabytes": round(operator.memory_megabytes()),
+    }
+
+
+def measure_idle(operator: Operator, seconds: int) -> Figures:
+    """Let it be."""
+    before, cpu = api_writes(), operator.cpu_seconds()
+    time.sleep(seconds)
+    used = operator.cpu_seconds() - cpu
+    return {"seconds": seconds, "writes": sum(since(before).values()), "cpu_percent": round(100 * used / seconds, 2)}
+
+
+def measure_restart(log: Path, jobs: int) -> tuple[Operator, Figures]:
+    """Start it anew among all the jobs."""
+    before = api_writes()
+    operator = Operator(log)
+    until(lambda: operator.reconciles() >= jobs and operator.is_idle(), pause=0.2)
+    cpu = operator.cpu_seconds()
+    time.sleep(3)
+    figures = {"jobs": jobs, "writes": sum(since(before).values()), "cpu_seconds": round(cpu, 2)}
+    return operator, figures
+
+
+def measure_next_stage(children: Arrivals, count: int) -> Figures:
+    """Say that SFT has ended, as the training-operator would, and wait for the object of DPO."""
+    taken = []
+    api = client.CustomObjectsApi()
+    done = {"status": {"conditions": [{"type": "Succeeded", "status": "True", "reason": "Done", "message": "done"}]}}
+    for number in range(count):
+        began = time.monotonic()
+        api.patch_namespaced_custom_object_status(
+            TRAINING[0], TRAINING[1], NAMESPACE, TRAINING[2], f"single-{number}-sft-1", done
+        )
+        children.wait([f"single-{number}-dpo-1"])
+        taken.append(children.times[f"single-{number}-dpo-1"] - began)
+        time.sleep(0.2)
+    return spread(taken)
+
+
+@contextmanager
+def quiet_training_operator() -> Iterator[None]:
+    """Keep the training-operator and its webhook away, so that only the operator under test writes."""
+    hooks, apps = client.AdmissionregistrationV1Api(), client.AppsV1Api()
+    scale = lambda replicas: apps.patch_namespaced_deployment_scale(  # noqa: E731
+        "training-operator", "kubeflow", {"spec": {"replicas": replicas}}
+    )
+    kept = [
+        hook
+        for hook in hooks.list_validating_webhook_configuration().items
+        if any("pytorchjob" in known.name for known in hook.webhooks or [])
+    ]
+    scale(0)
+    for hook in kept:
+        hooks.delete_validating_webhook_configuration(hook.metadata.name)
+    try:
+        yield
+    finally:
+        for hook in kept:
+            hook.metadata.resource_version = hook.metadata.uid = None
+            hooks.create_validating_webhook_configuration(hook)
+        scale(1)
+
+
+@contextmanager
+def own_namespace() -> Iterator[None]:
+    """Work in a namespace of our own and leave nothing behind."""
+    core, custom = client.CoreV1Api(), client.CustomObjectsApi()
+    core.create_namespace({"metadata": {"name": NAMESPACE}})
+    try:
+        yield
+    finally:
+        # Children first: the garbage collector would otherwise follow each of them by itself.
+        for group, version, plural in (TRAINING, (GROUP, VERSION, PLURAL), TRAIN_JOBS):
+            try:
+                custom.delete_collection_namespaced_custom_object(group, version, NAMESPACE, plural)
+            except ApiException as error:
+                if error.status != 404:
+                    raise
+        core.delete_namespace(NAMESPACE)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=1000, help="how many are applied at once")
+    parser.add_argument("--single", type=int, default=40, help="how many are applied one at a time")
+    parser.add_argument("--idle-seconds", type=int, default=600, help="how long nothing happens")
+    parser.add_argument("--trainer-runtime", help="a ClusterTrainingRuntime of Kubeflow Trainer, to be measured beside")
+    parser.add_argument("--log", type=Path, default=Path("operator.log"), help="where the operator's log goes")
+    options = parser.parse_args()
+    config.load_kube_config()
+    figures: Figures = {}
+    with own_namespace(), quiet_training_operator():
+        children = Arrivals(*TRAINING)
+        operator = Operator(options.log)
+        time.sleep(8)
+        figures["single"] = measure_single(children, options.trainer_runtime, options.single)
+        figures["next_stage"] = measure_next_stage(children, options.single)
+        figures["burst"] = measure_burst(operator, children, options.jobs)
+        figures["idle"] = measure_idle(operator, options.idle_seconds)
+        operator.stop()
+        operator, figures["restart"] = measure_restart(options.log, options.jobs + options.single)
+        operator.stop()
+    print(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

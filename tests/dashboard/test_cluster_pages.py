@@ -1,0 +1,195 @@
+"""The pages of a cluster's jobs, as a visitor gets them while an API server does what it does."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alignment_dashboard import cache
+from alignment_dashboard.data.jobs import read_jobs
+from alignment_dashboard.data.listing import Listing
+from streamlit.testing.v1 import AppTest
+
+Server = Any
+APP = Path(str(files("alignment_dashboard") / "app.py"))
+NOW = datetime.now(UTC)
+LONG_AGO = (NOW - timedelta(hours=2)).isoformat()
+SILENT = {
+    "phase": "Running",
+    "reason": "Training",
+    "message": "sft is running",
+    "currentStage": "sft",
+    "observedGeneration": 1,
+    "startTime": LONG_AGO,
+    "conditions": [
+        {
+            "type": "Progressing",
+            "status": "True",
+            "reason": "Training",
+            "message": "sft is running",
+            "lastTransitionTime": LONG_AGO,
+        }
+    ],
+    "stages": [{"name": "sft", "state": "Running", "attempts": 3, "child": "one-sft-3", "startTime": LONG_AGO}],
+}
+WAITING = {
+    "phase": "Pending",
+    "reason": "Unschedulable",
+    "message": "sft: 0/3 nodes have nvidia.com/gpu free",
+    "observedGeneration": 0,
+    "stages": [
+        {
+            "name": "sft",
+            "state": "Restarting",
+            "reason": "Evicted",
+            "message": "its node is gone",
+            "retryTime": (NOW + timedelta(hours=1, minutes=1)).isoformat(),
+        }
+    ],
+}
+
+
+def page(identity: str | None = None) -> AppTest:
+    """Open the list of jobs, or the page of one."""
+    cache.listing.clear()
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    if identity is not None:
+        app.switch_page("app_pages/run.py")
+        app.query_params["job"] = identity
+    app.run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    """Give all text of a page."""
+    kinds = ("title", "subheader", "text", "caption", "markdown", "code")
+    return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind)).replace("\\", "")
+
+
+def until(holds: Callable[[Listing], object]) -> Listing:
+    """Wait until the listing fits."""
+    for _ in range(600):
+        listing = read_jobs()
+        if holds(listing):
+            return listing
+        time.sleep(0.05)
+    raise AssertionError(f"it never came to be; the listing is {listing}")
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "where", "command"),
+    [
+        ("", "all namespaces", "kubectl apply --namespace default --filename examples/tiny.yaml"),
+        ('["team"]', "namespace team", "kubectl apply --namespace team --filename examples/tiny.yaml"),
+        ('["team", "lab"]', "namespaces team, lab", "kubectl apply --namespace team --filename examples/tiny.yaml"),
+    ],
+)
+def test_an_empty_cluster_says_what_to_do_next(
+    api_server: Server, monkeypatch: pytest.MonkeyPatch, namespaces: str, where: str, command: str
+) -> None:
+    monkeypatch.setenv("ALIGNMENT_NAMESPACES", namespaces)
+    app = page()
+    assert app.subheader[0].value == f"No AlignmentJobs in {where}"
+    assert [code.value for code in app.code] == [command]
+    assert "alignment run" not in words(app)
+
+
+def test_the_list_shows_the_jobs_of_the_named_namespaces(api_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIGNMENT_NAMESPACES", '["team", "lab"]')
+    for name, namespace in (("one", "team"), ("two", "lab"), ("three", "other")):
+        api_server.put(name, namespace, status=WAITING)
+    table = page().dataframe[0].value
+    assert sorted(zip(table["Namespace"], table["Job"], strict=True)) == [("lab", "two"), ("team", "one")]
+    assert set(table["Message"]) == {"Unschedulable: sft: 0/3 nodes have nvidia.com/gpu free"}
+
+
+def test_a_silent_job_and_an_unseen_one(api_server: Server) -> None:
+    api_server.put("one", status=SILENT)
+    api_server.put("two")
+    said = words(page())
+    logs = "kubectl logs --namespace team --selector alignment-operator.dev/job=one,alignment-operator.dev/stage=sft --tail 50"
+    assert logs in said
+    assert "Unseen: The operator has not looked at this job yet." in said
+    assert "alignment run" not in said
+
+
+def test_a_job_shows_what_kubernetes_says_of_it(api_server: Server) -> None:
+    api_server.put("one", status=SILENT)
+    app = page("uid-one")
+    assert "Training: sft is running" in [text.value for text in app.text]
+    assert "2h  ·  3 attempts  ·  one-sft-3" in words(app)
+    assert list(app.dataframe[0].value["Reason"]) == ["Training"]
+    assert "Set MLFLOW_TRACKING_URI" in words(app)
+
+
+def test_a_job_that_waits_says_why_and_until_when(api_server: Server) -> None:
+    api_server.put("one", status=WAITING)
+    said = words(page("uid-one"))
+    assert "Unschedulable: sft: 0/3 nodes have nvidia.com/gpu free" in said
+    assert "Evicted: its node is gone" in said
+    assert "next attempt in 1h" in said
+    assert "has not been acted on" in said
+
+
+def test_an_api_server_out_of_reach_is_one_sentence_over_the_last_good_data(
+    api_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIGNMENT_NAMESPACES", '["team", "lab"]')
+    api_server.put("one", status=SILENT)
+    assert len(page().dataframe[0].value) == 1
+    api_server.stop()
+    until(lambda listing: listing.failures)
+    for app in (page(), page("uid-one")):
+        told = [text.value for text in app.text if "does not answer" in text.value]
+        assert len(told) == 1
+        assert f"Shown is what was known at {NOW.year}-" in told[0]
+    assert page().dataframe[0].value["Job"][0] == "one"
+    gone = page("uid-other")
+    assert "as soon as the jobs can be read" in words(gone)
+    assert not gone.subheader
+    api_server.start()
+    until(lambda listing: not listing.failures)
+    assert "does not answer" not in words(page())
+
+
+def test_an_api_server_that_never_answered(api_server: Server) -> None:
+    api_server.stop()
+    app = page()
+    assert "Nothing has been read from it so far." in words(app)
+    assert not app.code
+    api_server.start()
+
+
+def test_a_cluster_without_alignment_jobs_gets_the_helm_command(api_server: Server) -> None:
+    api_server.refuse("list", 404, b"404 page not found")
+    app = page()
+    assert [code.value.split()[:2] for code in app.code] == [["helm", "install"]]
+
+
+def test_a_namespace_that_is_forbidden_hides_no_other(api_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    api_server.put("one", status=SILENT)
+    api_server.forbidden = "lab"
+    monkeypatch.setenv("ALIGNMENT_NAMESPACES", '["team", "lab"]')
+    app = page()
+    assert "lacks the verb list on alignmentjobs.alignment-operator.dev in namespace lab" in words(app)
+    assert list(app.dataframe[0].value["Job"]) == ["one"]
+
+
+def test_unreadable_jobs_are_one_message(api_server: Server) -> None:
+    for number in range(5):
+        api_server.put(f"odd-{number}", model={"uri": number})
+    app = page()
+    told = [text.value for text in app.text if "team/odd-0 is not an AlignmentJob" in text.value]
+    assert len(told) == 1
+    assert "and 2 more" in told[0]
+
+
+@pytest.mark.parametrize("identity", ["", "uid-gone"])
+def test_a_job_that_is_not_here(api_server: Server, identity: str) -> None:
+    app = page(identity)
+    assert app.subheader[0].value in ("No job chosen", "This job is not here")
+    assert "ALIGNMENT_HOME" not in words(app)
