@@ -7,6 +7,8 @@ from pathlib import Path
 
 from streamlit.web import cli
 
+from alignment_dashboard.data.source import namespaces, source
+
 # Okabe and Ito's colours, which colour-blind people tell apart; blue and orange lead, lighter on dark ground.
 LIGHT = '["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]'
 DARK = '["#56B4E9", "#E69F00", "#2FC79C", "#E09CC3", "#F0E442", "#4FA3D9"]'
@@ -14,6 +16,8 @@ SETTINGS = {
     "server.headless": "true",
     "server.fileWatcherType": "none",
     "browser.gatherUsageStats": "false",
+    # The welcome asks a server on the internet for this machine's address.
+    "logger.hideWelcomeMessage": "true",
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
     "runner.magicEnabled": "false",
@@ -28,16 +32,27 @@ SETTINGS = {
 }
 """Streamlit's settings; it would take a config.toml only from the folder it is started in."""
 
+ENVIRONMENT = (
+    "ALIGNMENT_SOURCE=kubernetes shows the jobs of a cluster instead of a folder's: those of the namespaces in "
+    'ALIGNMENT_NAMESPACES (["team-a"]; all where empty), by KUBECONFIG or as the pod it runs in. '
+    "MLFLOW_TRACKING_URI names the MLflow server."
+)
+
 
 def main(arguments: list[str]) -> None:
     """Read the command line, then hand over to Streamlit; what is not ours goes on to it."""
-    parser = argparse.ArgumentParser(prog="python -m alignment_dashboard", description="Serve the dashboard.")
+    parser = argparse.ArgumentParser(prog="python -m alignment_dashboard", description="Serve the dashboard.", epilog=ENVIRONMENT)
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in; there is no login")
     parser.add_argument("--home", type=Path, help="folder of `alignment run`; ALIGNMENT_HOME or .alignment where left out")
     own, rest = parser.parse_known_args(arguments)
+    try:
+        source(), namespaces()
+    except ValueError as error:
+        parser.error(str(error))
     if own.home:
         os.environ["ALIGNMENT_HOME"] = str(own.home.expanduser().absolute())
+    print(f"The dashboard is on http://{'localhost' if own.host == '0.0.0.0' else own.host}:{own.port}", flush=True)
     cli.main(["run", str(Path(__file__).with_name("app.py")), *flags(own.host, own.port), *rest])
 
 

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import streamlit as st
-from alignment_api.home import Home
 
 from alignment_dashboard.data.history import Histories
-from alignment_dashboard.data.jobs import Listing, read_jobs
+from alignment_dashboard.data.jobs import read_jobs
+from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.figures import PANELS
 
 
@@ -19,8 +19,8 @@ class Curves(NamedTuple):
 
 @st.cache_resource(ttl=1, show_spinner=False)
 def listing() -> Listing:
-    """Read all jobs of the home."""
-    return read_jobs(Home.from_environment())
+    """Read all jobs."""
+    return read_jobs()
 
 
 @st.cache_resource(ttl=1.5, max_entries=100, show_spinner=False)
@@ -29,9 +29,9 @@ def curves(job_uid: str, stage: str, kind: str) -> Curves:
     # MLflow takes seconds to import, and the list of jobs does without it.
     from alignment_dashboard.data.runs import RunsUnavailable, read_histories, read_stage_runs, tracking_uri
 
-    uri = tracking_uri(Home.from_environment())
     wanted = dict.fromkeys(metric for panel in PANELS.get(kind, ()) for metric in panel.metrics)
     try:
+        uri = tracking_uri()
         run = read_stage_runs(uri, job_uid).get(stage)
         return Curves(read_histories(uri, run, wanted) if run else {})
     except RunsUnavailable as error:

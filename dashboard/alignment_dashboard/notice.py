@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from alignment_dashboard.data.listing import Failure
 from alignment_dashboard.status import Colour
 from alignment_dashboard.text import plain
 
@@ -11,3 +12,11 @@ def show_notice(label: str, colour: Colour, message: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         st.badge(plain(label), color=colour)
         st.text(message, width="stretch")
+
+
+def show_failures(failures: tuple[Failure, ...]) -> None:
+    """Say why the jobs may be old or not all, and what mends it."""
+    for failure in failures:
+        show_notice(failure.label, "orange", failure.message)
+        if failure.command:
+            st.code(failure.command, language="shell")

@@ -6,11 +6,16 @@ from typing import Literal, NamedTuple
 from alignment_api.job import AlignmentJob, AlignmentJobStatus, Phase, Progress, StageStatus
 from alignment_api.metrics import HEADLINES
 
+from alignment_dashboard.data.listing import Guidance
 from alignment_dashboard.units import write_duration
 
 Colour = Literal["blue", "green", "red", "orange", "gray"]
 QUIET_SECONDS = 1_800
 """A running stage that is silent for longer needs a look, where the job does not set stallTimeoutSeconds."""
+
+
+UNSEEN_SECONDS = 60
+"""A job that nobody has looked at for longer needs a look."""
 
 
 class Badge(NamedTuple):
@@ -109,9 +114,16 @@ def _write_stage(stage: StageStatus) -> str:
     return f"{BADGES[stage.state].sign} {stage.name}{share}"
 
 
-def attention(job: AlignmentJob, now: datetime) -> Attention | None:
+def write_reason(reason: str | None, message: str | None) -> str:
+    """Write why something is as it is: the word and the sentence, as far as they are known."""
+    return ": ".join(part for part in (reason, message) if part)
+
+
+def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention | None:
     """Say why somebody should look at a job, or None."""
     status, phase = status_of(job), phase_of(job)
+    if _is_unseen(job, now) and guidance.unseen:
+        return Attention("orange", "Unseen", guidance.unseen)
     if phase in ("Failed", "Restarting"):
         said = status.message or f"The job says no more; see the output of {status.current_stage}."
         return Attention(BADGES[phase].colour, status.reason or phase, said)
@@ -126,8 +138,13 @@ def attention(job: AlignmentJob, now: datetime) -> Attention | None:
         "orange",
         "Silent",
         f"Stage {stage.name} has told nothing for {write_duration((now - heard).total_seconds())}. "
-        "If `alignment run` was ended, start it again: it resumes from the newest checkpoint.",
+        f"{guidance.silence(job, stage.name)}",
     )
+
+
+def _is_unseen(job: AlignmentJob, now: datetime) -> bool:
+    created = job.metadata.creation_timestamp
+    return job.status is None and created is not None and now - created > timedelta(seconds=UNSEEN_SECONDS)
 
 
 def _last_heard(progress: Progress | None, start: datetime | None) -> datetime | None:

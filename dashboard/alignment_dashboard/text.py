@@ -4,5 +4,5 @@ import re
 
 
 def plain(text: str) -> str:
-    """Escape all that Streamlit's markdown gives a meaning to."""
-    return re.sub(r"([^\w\s])", r"\\\1", text, flags=re.ASCII)
+    """Escape all that Streamlit's markdown gives a meaning to; a backslash before any other sign would be shown."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)

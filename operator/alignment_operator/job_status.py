@@ -113,11 +113,14 @@ def _phase(stages: list[StageStatus], current: StageStatus) -> tuple[Phase, str,
     default = {"Running": "Training", "Pending": "Starting", "Queued": "Queued", "Waiting": "Starting"}
     phase: Phase = "Pending" if current.state == "Waiting" else current.state
     reason = current.reason or default.get(current.state, current.state)
-    return (
-        phase,
-        reason,
-        f"{current.name}: {current.message}" if current.message else f"{current.name} is {current.state.lower()}",
-    )
+    return phase, reason, _told(current)
+
+
+def _told(stage: StageStatus) -> str:
+    if stage.message is None:
+        return f"{stage.name} is {stage.state.lower()}"
+    # A message that names a field of the spec says where by itself.
+    return stage.message if stage.message.startswith("spec.") else f"{stage.name}: {stage.message}"
 
 
 def _estimated_end(current: StageStatus, left: int | None) -> datetime | None:

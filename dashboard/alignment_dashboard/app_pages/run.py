@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 
 import streamlit as st
-from alignment_api.job import AlignmentJob, StageStatus
+from alignment_api.job import AlignmentJob, Condition, StageStatus
 
 from alignment_dashboard import cache, figures
-from alignment_dashboard.notice import show_notice
+from alignment_dashboard.data.listing import Listing
+from alignment_dashboard.notice import show_failures, show_notice
 from alignment_dashboard.status import (
     BADGES,
     ENDED,
@@ -17,6 +18,7 @@ from alignment_dashboard.status import (
     stages_of,
     status_of,
     time_left,
+    write_reason,
 )
 from alignment_dashboard.text import plain
 from alignment_dashboard.units import write_age, write_duration
@@ -32,7 +34,7 @@ def show() -> None:
     identity = st.query_params.get("job", "")
     job = cache.listing().find(identity)
     if job is None:
-        _show_missing(identity)
+        st.fragment(_await, run_every=LIVE_SECONDS)(identity)
         return
     rest = ENDED_SECONDS if phase_of(job) in ENDED else LIVE_SECONDS
     st.fragment(_show_head, run_every=LIVE_SECONDS)(identity, _stand(job))
@@ -44,47 +46,59 @@ def _stand(job: AlignmentJob) -> tuple[str, str | None]:
     return phase_of(job), stage.name if stage else None
 
 
-def _show_missing(identity: str) -> None:
+def _await(identity: str) -> None:
     listing = cache.listing()
+    if listing.find(identity):
+        st.rerun()
+    _show_missing(identity, listing)
+
+
+def _show_missing(identity: str, listing: Listing) -> None:
     if not identity:
         st.subheader("No job chosen", anchor=False)
         st.text("Choose one from the list of all jobs.")
         return
+    show_failures(listing.failures)
+    if not listing.complete:
+        st.text("This job is shown as soon as the jobs can be read.")
+        return
     st.subheader("This job is not here", anchor=False)
-    st.text(f"No job file has the identity {identity}: it was deleted, or it lies in another folder (ALIGNMENT_HOME).")
+    st.text(f"No job has the identity {identity}: {listing.guidance.missing}")
     for problem in listing.problems:
         show_notice("Unreadable", "orange", problem)
 
 
 def _show_head(identity: str, drawn: tuple[str, str | None]) -> None:
-    job, now = cache.listing().find(identity), datetime.now(UTC)
+    listing, now = cache.listing(), datetime.now(UTC)
+    job = listing.find(identity)
     if job is None:
-        _show_missing(identity)
+        _show_missing(identity, listing)
         return
     if _stand(job) != drawn:
         st.rerun()  # the curves follow the stage, and how often they are read depends on the phase
+    show_failures(listing.failures)
     status, badge = status_of(job), BADGES[phase_of(job)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(plain(job.metadata.name), anchor=False, width="content")
         st.badge(badge.label, color=badge.colour)
     st.text(_summary(job, now))
-    why = attention(job, now)
+    why, said = attention(job, now, listing.guidance), write_reason(status.reason, status.message)
     if why:
         show_notice(why.reason, why.colour, why.message)
-    elif status.message:
-        st.text(_reasoned(status.reason, status.message))
+    if said and not (why and why.message == status.message):
+        st.text(said)
+    if status.observed_generation is not None and status.observed_generation < (job.metadata.generation or 0):
+        st.caption("The last change of the spec has not been acted on yet.")
     _show_numbers(job, now)
     _show_stages(job, now)
+    if status.conditions:
+        _show_conditions(status.conditions, now)
 
 
 def _summary(job: AlignmentJob, now: datetime) -> str:
     status = status_of(job)
     model = status.model or (job.spec.model.uri if job.spec.model else None) or f"model of recipe {job.spec.recipe}"
     return f"{model}  ·  namespace {job.metadata.namespace or 'default'}  ·  started {write_age(status.start_time, now)}"
-
-
-def _reasoned(reason: str | None, message: str) -> str:
-    return f"{reason}: {message}" if reason else message
 
 
 def _show_numbers(job: AlignmentJob, now: datetime) -> None:
@@ -116,9 +130,42 @@ def _show_stage(stage: StageStatus, now: datetime) -> None:
     took = (
         write_duration(((stage.completion_time or now) - stage.start_time).total_seconds()) if stage.start_time else "not begun"
     )
-    st.caption(f"{took}  ·  {stage.attempts} {'attempt' if stage.attempts == 1 else 'attempts'}" if stage.attempts else took)
-    if stage.message:
-        st.text(_reasoned(stage.reason, stage.message))
+    st.caption(
+        plain("  ·  ".join(part for part in (took, _write_attempts(stage), stage.child, _write_retry(stage, now)) if part))
+    )
+    said = write_reason(stage.reason, stage.message)
+    if said:
+        st.text(said)
+
+
+def _write_attempts(stage: StageStatus) -> str:
+    count = "1 attempt" if stage.attempts == 1 else f"{stage.attempts} attempts"
+    return count if stage.attempts else ""
+
+
+def _write_retry(stage: StageStatus, now: datetime) -> str:
+    if stage.retry_time is None or stage.state in ENDED:
+        return ""
+    left = (stage.retry_time - now).total_seconds()
+    return f"next attempt in {write_duration(left)}" if left > 0 else "next attempt any moment"
+
+
+def _show_conditions(conditions: list[Condition], now: datetime) -> None:
+    with st.expander("Conditions"):
+        st.dataframe(
+            [
+                {
+                    "Condition": condition.type,
+                    "Status": condition.status,
+                    "Reason": condition.reason,
+                    "Message": condition.message,
+                    "Since": write_age(condition.last_transition_time, now),
+                }
+                for condition in conditions
+            ],
+            hide_index=True,
+            alt="What the operator says of this job, in the usual shape of Kubernetes",
+        )
 
 
 def _show_curves(identity: str) -> None:

@@ -5,22 +5,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
-from alignment_api.home import Home
 from alignment_api.job import AlignmentJob
 from alignment_api.metrics import LOSS, REWARD_ACCURACY, REWARD_MARGIN
 
 from alignment_dashboard import cache
-from alignment_dashboard.data.jobs import Listing, identify
-from alignment_dashboard.notice import show_notice
+from alignment_dashboard.data.listing import Guidance, Listing, identify
+from alignment_dashboard.notice import show_failures, show_notice
 from alignment_dashboard.status import (
     BADGES,
     ENDED,
+    Attention,
     attention,
     headlines,
     percent_of,
     phase_of,
     status_of,
     time_left,
+    write_reason,
     write_stages,
 )
 from alignment_dashboard.text import plain
@@ -48,14 +49,16 @@ def _live() -> None:
     if st.session_state.get("open_job"):
         st.rerun()
     listing, now = cache.listing(), datetime.now(UTC)
+    show_failures(listing.failures)
     for problem in listing.problems:
         show_notice("Unreadable", "orange", problem)
     if not listing.jobs:
         _show_nothing(listing)
         return
     jobs = sorted(listing.jobs, key=_order)
-    _show_counts(jobs, now)
-    _show_attention(jobs, now)
+    found = [(job, why) for job in jobs if (why := attention(job, now, listing.guidance))]
+    _show_counts(jobs, len(found))
+    _show_attention(found)
     _show_table(jobs, now)
 
 
@@ -65,24 +68,28 @@ def _order(job: AlignmentJob) -> tuple[bool, float, str]:
 
 
 def _show_nothing(listing: Listing) -> None:
-    home = Home.from_environment()
-    said = "No jobs yet" if listing.folder_exists else "Nothing has run here yet"
-    st.subheader(said, anchor=False)
-    st.text(f"This page reads {home.objects} and shows a job as soon as it starts. Start one with:")
-    st.code("alignment run examples/tiny.yaml", language="shell")
-    st.text("Jobs in another folder? Set ALIGNMENT_HOME, or serve this page with --home FOLDER.")
+    if listing.complete:
+        _show_first_steps(listing.guidance)
+    elif not listing.failures:
+        st.text("Reading the jobs …")
 
 
-def _show_counts(jobs: list[AlignmentJob], now: datetime) -> None:
+def _show_first_steps(guidance: Guidance) -> None:
+    st.subheader(guidance.empty, anchor=False)
+    st.text(guidance.explanation)
+    st.code(guidance.command, language="shell")
+    st.text(guidance.elsewhere)
+
+
+def _show_counts(jobs: list[AlignmentJob], needing_attention: int) -> None:
     phases: Counter[str] = Counter(phase_of(job) for job in jobs)
     with st.container(horizontal=True, gap="medium"):
         for label, counted in COUNTED:
             st.metric(label, sum(phases[phase] for phase in counted), width="content")
-        st.metric("Needs attention", sum(attention(job, now) is not None for job in jobs), width="content")
+        st.metric("Needs attention", needing_attention, width="content")
 
 
-def _show_attention(jobs: list[AlignmentJob], now: datetime) -> None:
-    found = [(job, why) for job in jobs if (why := attention(job, now))]
+def _show_attention(found: list[tuple[AlignmentJob, Attention]]) -> None:
     if not found:
         return
     st.subheader("Needs attention", anchor=False)
@@ -136,6 +143,7 @@ def _row(job: AlignmentJob, now: datetime) -> dict[str, object]:
         "Model": status.model or (job.spec.model.uri if job.spec.model else None),
         "Started": write_age(status.start_time, now),
         "Namespace": job.metadata.namespace or "default",
+        "Message": shorten(write_reason(status.reason, status.message), MESSAGE_LENGTH),
     }
 
 
@@ -150,6 +158,7 @@ def _columns() -> dict[str, Any]:
         "Margin": column.TextColumn(alignment="right", help="Latest reward margin in training"),
         "Accuracy": column.TextColumn(alignment="right", help="Share of pairs in which the chosen answer has the higher reward"),
         "Model": column.TextColumn(width="medium"),
+        "Message": column.TextColumn(width="large"),
     }
 
 

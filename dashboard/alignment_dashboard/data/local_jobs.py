@@ -1,40 +1,18 @@
 """Reads the jobs of the local folder; a file that cannot be read becomes a sentence, and never hides the other jobs."""
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from alignment_api.home import Home
 from alignment_api.job import AlignmentJob
-from alignment_api.recipes import UnknownRecipe, resolve
-from pydantic import ValidationError
+
+from alignment_dashboard.data.listing import Guidance, Listing, UnreadableJob, parse_job
 
 
-@dataclass(frozen=True)
-class Listing:
-    """All that the folder told at one moment."""
-
-    jobs: tuple[AlignmentJob, ...]
-    problems: tuple[str, ...]
-    folder_exists: bool = True
-
-    def find(self, identity: str) -> AlignmentJob | None:
-        """Find a job by its identity."""
-        return next((job for job in self.jobs if identify(job) == identity), None)
-
-
-class UnreadableJob(ValueError):
-    """A file that is no job, or not yet."""
-
-
-def identify(job: AlignmentJob) -> str:
-    """Give what tells this job from all others, also from a later one of its name."""
-    return job.metadata.uid or f"{job.metadata.namespace or 'default'}/{job.metadata.name}"
-
-
-def read_jobs(home: Home) -> Listing:
-    """Read every job of a home."""
+def read_jobs() -> Listing:
+    """Read every job of the home."""
+    home = Home.from_environment()
     jobs, problems = [], []
     for path in home.job_files():
         try:
@@ -43,7 +21,7 @@ def read_jobs(home: Home) -> Listing:
             continue  # deleted since it was listed
         except UnreadableJob as error:
             problems.append(f"{path.relative_to(home.root)} {error}")
-    return Listing(tuple(jobs), tuple(problems), home.objects.is_dir())
+    return Listing(tuple(jobs), tuple(problems), _guidance(home))
 
 
 def _read(path: Path) -> AlignmentJob:
@@ -60,19 +38,23 @@ def _read(path: Path) -> AlignmentJob:
 @lru_cache(maxsize=2048)
 def _parse(path: Path, _modified: int, _size: int, _inode: int) -> AlignmentJob:
     try:
-        return _with_stages(AlignmentJob.parse(json.loads(path.read_text(encoding="utf-8"))))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise UnreadableJob(f"is not an AlignmentJob that this version knows ({where}: {first['msg']})") from error
+        document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UnreadableJob("is not complete JSON; if it stays so, start the job again or remove the file") from error
+    return parse_job(document)
 
 
-def _with_stages(job: AlignmentJob) -> AlignmentJob:
-    if job.spec.stages:
-        return job
-    try:
-        return job.model_copy(update={"spec": resolve(job.spec).spec})
-    except UnknownRecipe:
-        return job  # a newer version's recipe: its status says enough
+def _guidance(home: Home) -> Guidance:
+    return Guidance(
+        empty="No jobs yet" if home.objects.is_dir() else "Nothing has run here yet",
+        explanation=f"This page reads {home.objects} and shows a job as soon as it starts. Start one with:",
+        command="alignment run examples/tiny.yaml",
+        elsewhere="Jobs in another folder? Set ALIGNMENT_HOME, or serve this page with --home FOLDER.",
+        missing="it was deleted, or it lies in another folder (ALIGNMENT_HOME).",
+        unseen=None,
+        silence=_silence,
+    )
+
+
+def _silence(_job: AlignmentJob, _stage: str) -> str:
+    return "If `alignment run` was ended, start it again: it resumes from the newest checkpoint."

@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from alignment_dashboard.data.history import Histories, Point
+from alignment_dashboard.data.source import source
 
 SQLITE = "sqlite:///"
 REASON_LENGTH = 120
@@ -38,9 +39,12 @@ class StageRun(NamedTuple):
     latest: frozenset[tuple[str, float]]
 
 
-def tracking_uri(home: Home) -> str:
-    """Give MLFLOW_TRACKING_URI where it is set, the home's own database elsewhere."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or home.tracking_uri
+def tracking_uri() -> str:
+    """Give MLFLOW_TRACKING_URI where it is set, the home's own database for jobs of the local folder."""
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    if not named and source() == "kubernetes":
+        raise RunsUnavailable("No metrics: the dashboard was not told of an MLflow server. Set MLFLOW_TRACKING_URI for it.")
+    return named or Home.from_environment().tracking_uri
 
 
 def read_stage_runs(uri: str, job_uid: str) -> dict[str, StageRun]:

@@ -1,0 +1,168 @@
+"""Asks the Kubernetes API for AlignmentJobs, and says in a sentence why it gave no answer."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from alignment_api.names import API_VERSION, GROUP, PLURAL
+from kubernetes.client import ApiClient, ApiException, Configuration
+from kubernetes.client.rest import RESTResponse
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from urllib3.exceptions import HTTPError
+from yaml import YAMLError
+
+from alignment_dashboard.data.listing import Failure
+
+Object = dict[str, Any]
+Verb = Literal["list", "watch"]
+
+INSTALL = "helm install alignment-operator charts/alignment-operator --namespace alignment-operator --create-namespace"
+CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
+REASON_LENGTH = 200
+UNREACHABLE = "Out of reach"
+
+
+class ApiFailure(Exception):
+    """The API server gave nothing to go on with."""
+
+    def __init__(self, failure: Failure, status: int = 0, verb: Verb = "list") -> None:
+        super().__init__(failure.message)
+        self.failure, self.status, self.verb = failure, status, verb
+
+
+class BrokenOff(Exception):
+    """A watch ended in the middle."""
+
+
+class ClusterApi:
+    """The jobs of one namespace, or of all, over one connection."""
+
+    def __init__(self, namespace: str | None) -> None:
+        self._namespace = namespace
+        scope = ["namespaces", namespace] if namespace else []
+        self._path = "/".join(["/apis", API_VERSION, *scope, PLURAL])
+        configuration = _configuration()
+        self.host = configuration.host
+        self._client = ApiClient(configuration)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()  # type: ignore[no-untyped-call]
+
+    def list(self) -> Object:
+        """List all jobs. Raises ApiFailure."""
+        with self._asking("list"):
+            answer = self._get("list", {}, ANSWER_SECONDS)
+            found = json.loads(answer.response.data)
+            if not isinstance(found, dict) or not isinstance(found.get("items"), list):
+                raise ValueError("no list")
+            return found
+
+    def watch(self, version: str, seconds: int) -> Iterator[Object]:
+        """Open a watch that tells what happens after a version. Raises ApiFailure, and BrokenOff while it is read."""
+        query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version, "timeoutSeconds": str(seconds)}
+        with self._asking("watch"):
+            # Without an end in sight a connection that died without a word would be waited on for ever.
+            return self._events(self._get("watch", query, seconds + ANSWER_SECONDS))
+
+    def _events(self, answer: RESTResponse) -> Iterator[Object]:
+        try:
+            for line in _lines(answer):
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    status = event["object"]
+                    raise self._refusal(status.get("code", 0), status.get("message", ""), "watch")
+                yield event
+        except (HTTPError, OSError, json.JSONDecodeError) as error:
+            raise BrokenOff(_brief(error)) from error
+        finally:
+            answer.response.close()
+
+    def _get(self, verb: Verb, query: dict[str, str], seconds: int) -> RESTResponse:
+        parameters = self._client.param_serialize(
+            method="GET",
+            resource_path=self._path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json"},
+            auth_settings=["BearerToken"],
+        )
+        answer = self._client.call_api(*parameters, _request_timeout=(CONNECT_SECONDS, seconds))
+        if not 200 <= answer.status <= 299:
+            raise self._refusal(answer.status, _said(answer.response.data) or answer.reason, verb)
+        return answer
+
+    @contextmanager
+    def _asking(self, verb: Verb) -> Iterator[None]:
+        try:
+            yield
+        except (HTTPError, OSError, ApiException) as error:
+            raise ApiFailure(self._unreachable(f"does not answer ({_brief(error)})"), verb=verb) from error
+        except ValueError as error:
+            raise ApiFailure(self._unreachable("answers, but not as the Kubernetes API does"), verb=verb) from error
+
+    def _unreachable(self, what: str) -> Failure:
+        return Failure(UNREACHABLE, f"The API server at {self.host} {what}; the page goes on trying.")
+
+    def _refusal(self, status: int, message: str, verb: Verb) -> ApiFailure:
+        return ApiFailure(self._explain(status, message, verb), status, verb)
+
+    def _explain(self, status: int, message: str, verb: Verb) -> Failure:
+        if status == 401:
+            said = "does not accept the dashboard's credentials (401): check KUBECONFIG, or the pod's service account"
+            return Failure("Not allowed", f"The API server at {self.host} {said}.")
+        if status == 403:
+            who = re.search(r'User "([^"]+)"', message)
+            where = f"namespace {self._namespace}" if self._namespace else "all namespaces"
+            missing = f"the verb {verb} on {PLURAL}.{GROUP} in {where}"
+            return Failure(
+                "Not allowed", f"{who[1] if who else 'The dashboard'} lacks {missing}. A role of the Helm chart gives it."
+            )
+        if status == 404:
+            said = "knows no AlignmentJobs: the operator is not installed there. Install it with:"
+            return Failure("Not installed", f"The cluster at {self.host} {said}", INSTALL)
+        return self._unreachable(f"cannot answer now ({status}: {message[:REASON_LENGTH]})")
+
+
+def _configuration() -> Configuration:
+    # The loop that asks has its own pauses; the client's retries would only make it wait twice.
+    configuration = Configuration(retries=False)
+    path = os.environ.get("KUBECONFIG")
+    try:
+        if not path and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            load_kube_config(path, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+    except (ConfigException, YAMLError, OSError, ValueError) as error:
+        advice = "set KUBECONFIG to a file that kubectl works with, or run the dashboard in the cluster"
+        raise ApiFailure(Failure("No credentials", f"No way to a cluster is known ({_brief(error)}): {advice}.")) from error
+    return configuration
+
+
+def _lines(answer: RESTResponse) -> Iterator[bytes]:
+    buffer = b""
+    for chunk in answer.response.stream(amt=None, decode_content=False):
+        *lines, buffer = (buffer + chunk).split(b"\n")
+        yield from (line for line in lines if line)
+
+
+def _said(body: bytes) -> str:
+    """Give the API server's own sentence about an error; a proxy's page is none."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _brief(error: Exception) -> str:
+    """Give what went wrong in a line, without the names of Python's objects."""
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__
+    text = error.reason if isinstance(error, ApiException) else str(error)
+    lines = (text or "").splitlines() or [type(error).__name__]
+    return lines[-1].rpartition(": ")[2][:REASON_LENGTH]
