@@ -206,8 +206,8 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
         if left <= 0:
             return _stalled(situation, record.model_copy(update=updates), child, stall)
         return StageDecision(_with(record, "Running", None, None, **updates), [child.attempt], left)
-    message = child.message or (_starting(child.attempt) if child.reason == "Starting" else None)
-    return StageDecision(_with(record, child.state, child.reason or None, message, **updates), [child.attempt])
+    told = child.message or (_starting(child.attempt) if child.reason == "Starting" else None)
+    return StageDecision(_with(record, child.state, child.reason or None, told, **updates), [child.attempt])
 
 
 def _stalled(situation: Situation, record: StageStatus, child: Child, stall_seconds: int) -> StageDecision:

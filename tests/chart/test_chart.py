@@ -165,7 +165,7 @@ def test_rights_are_named_one_by_one(values: tuple[str, ...], render: Render) ->
 def test_the_dashboard_may_only_read(render: Render) -> None:
     rules = of_kind("ClusterRole", render())["release-alignment-operator-dashboard"]["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
-    assert {resource for rule in rules for resource in rule["resources"]} == {"alignmentjobs", "pods", "events"}
+    assert {resource for rule in rules for resource in rule["resources"]} == {"alignmentjobs"}
 
 
 def test_an_installation_for_some_namespaces_has_no_right_in_others(render: Render) -> None:
