@@ -21,10 +21,12 @@ class Children:
 
     def replace(self, objects: Iterable[Object]) -> set[str]:
         """Take a complete list; the answer names the jobs whose children have changed since."""
-        before = self._versions()
+        before, known = self._versions(), self._objects
         self._objects = {}
         for found in objects:
             self.observe("ADDED", found)
+        for uid, mine in self._objects.items():
+            mine.update({key: pod for key, pod in known.get(uid, {}).items() if key not in mine and _spoke_last(pod, mine)})
         after = self._versions()
         return {uid for uid in before.keys() | after.keys() if before.get(uid) != after.get(uid)}
 
@@ -38,12 +40,16 @@ class Children:
         known = mine.get(key)
         if known is not None and _version(found) < _version(known):
             return
-        if event == "DELETED":
+        if event != "DELETED":
+            mine[key] = _trimmed(found)
+        elif _spoke_last(gone := {**_trimmed(found), "gone": True}, mine):
+            mine[key] = gone
+        else:
             mine.pop(key, None)
+            for other in [key for key, pod in mine.items() if pod.get("gone") and not _spoke_last(pod, mine)]:
+                del mine[other]
             if not mine:
                 del self._objects[uid]
-        else:
-            mine[key] = _trimmed(found)
 
     def of(self, job_uid: str) -> list[Child]:
         """Describe all children of a job."""
@@ -52,7 +58,7 @@ class Children:
         for pod in (found for found in mine if found["kind"] == "Pod"):
             pods.setdefault(_attempt(pod), []).append(pod)
         jobs = {_attempt(found): found for found in mine if found["kind"] == "PyTorchJob"}
-        children = [child_of(job, sorted(pods.get(attempt, []), key=_name)) for attempt, job in jobs.items()]
+        children = [child_of(job, sorted(_telling(job, pods.get(attempt, [])), key=_name)) for attempt, job in jobs.items()]
         left = [leftover_of(group) for attempt, group in pods.items() if attempt not in jobs]
         return sorted(children + left, key=lambda child: (child.stage, child.attempt))
 
@@ -76,6 +82,17 @@ class Children:
 def _attempt(found: Object) -> tuple[str, str]:
     labels = found["metadata"]["labels"]
     return labels[STAGE_LABEL], labels[ATTEMPT_LABEL]
+
+
+def _spoke_last(pod: Object, mine: dict[tuple[str, str], Object]) -> bool:
+    """Say whether a pod that is gone is worth remembering: it ended, and its attempt is still there to be judged by it."""
+    ended = pod["kind"] == "Pod" and pod.get("gone") and pod["status"].get("phase") in ("Succeeded", "Failed")
+    return bool(ended) and any(known["kind"] == "PyTorchJob" and _attempt(known) == _attempt(pod) for known in mine.values())
+
+
+def _telling(job: Object, pods: list[Object]) -> list[Object]:
+    """Leave out the pods that are gone where only those count that are still to end."""
+    return [pod for pod in pods if not (pod.get("gone") and job["metadata"].get("deletionTimestamp"))]
 
 
 def _name(found: Object) -> str:

@@ -52,9 +52,10 @@ def run(options: argparse.Namespace) -> int:
     if not cluster.lock(key):
         print(f"error: another `alignment run` is at work on {key.namespace}/{key.name}; wait for it, or end it", file=sys.stderr)
         return REFUSED
-    before = cluster.apply(job)
-    if is_finished(before.status) and before.status and before.status.observed_generation == before.metadata.generation:
+    stored = cluster.apply(job)
+    if is_finished(stored.status) and stored.status and stored.status.observed_generation == stored.metadata.generation:
         print("finished already; change the spec to run what it changes, or the name to run it anew", file=sys.stderr)
+        return _conclude(cluster, stored, options.file)
     try:
         with TerminalView(Console()) as view:
             ended = asyncio.run(run_until_ended(cluster, key, view))
@@ -79,7 +80,12 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
         console.print("dashboard  make serve", highlight=False)
         return SUCCEEDED
     if job.status.phase == "Suspended":
-        print(f"stopped; `alignment run {file}` goes on where it was", file=sys.stderr)
+        how = (
+            f"`alignment run {file}` goes on"
+            if cluster.stop_requested
+            else "it goes on when suspend is no longer true in the spec"
+        )
+        print(f"stopped; {how} where it was", file=sys.stderr)
         return INTERRUPTED if cluster.stop_requested else SUCCEEDED
     print(f"error: {job.status.message}", file=sys.stderr)
     failed = next((stage for stage in stages if stage.state == "Failed" and stage.child), None)

@@ -40,9 +40,7 @@ async def run_until_ended(cluster: LocalCluster, key: Key, view: TerminalView) -
         assert job is not None, "a job that is being run is not deleted"
         if job.status is not None:
             view.show(job.status)
-            if is_finished(job.status) or (job.status.phase == "Suspended" and cluster.stop_requested):
-                return job
-            if job.status.phase == "Suspended":
+            if is_finished(job.status) or job.status.phase == "Suspended":
                 return job
         await asyncio.sleep(_POLL_SECONDS)
 

@@ -57,8 +57,10 @@ def decide(situation: Situation) -> StageDecision:
         return StageDecision(record, [newest.attempt] if newest else [])
     if situation.halt:
         return _halted(situation, record, newest)
-    if any(child.state == "Stopping" for child in situation.children):
-        return StageDecision(_with(record, "Restarting", "Stopping", "waiting for the previous attempt to end"), [])
+    stopping = next((child for child in situation.children if child.state == "Stopping"), None)
+    if stopping:
+        message = stopping.message or "waiting for the previous attempt to end"
+        return StageDecision(_with(record, "Restarting", "Stopping", message), [])
     if newest and newest.state in ("Pending", "Queued", "Running"):
         return _under_way(situation, record, newest)
     return _next_attempt(situation, record, newest)
@@ -152,9 +154,10 @@ def _failed(situation: Situation, record: StageStatus, child: Child) -> StageDec
         status = _with(record, "Failed", reason, message + used_up, completion_time=situation.now, retry_time=None, **counted)
         return StageDecision(status, [child.attempt])
     delay = _delay_seconds(situation.settings, application if kind == "Application" else infrastructure)
-    resumed = f"from step {child.last_checkpoint}" if child.last_checkpoint else "from the start"
+    # A pod that was taken away cannot say what it saved; the next attempt finds it on the workspace.
+    resumed = f" from step {child.last_checkpoint}" if child.last_checkpoint else ""
     budget_used = f", {application} of {budget} failures used" if kind == "Application" else ""
-    message = f"attempt {child.attempt} ended: {message}; going on {resumed} in {delay:.0f} s{budget_used}"
+    message = f"attempt {child.attempt} ended: {message}; going on{resumed} in {delay:.0f} s{budget_used}"
     status = _with(record, "Restarting", reason, message, retry_time=situation.now + timedelta(seconds=delay), **counted)
     return StageDecision(status, [child.attempt], delay)
 
@@ -221,6 +224,9 @@ def _next_attempt(situation: Situation, record: StageStatus, newest: Child | Non
     if record.state == "Restarting" and record.retry_time and record.retry_time > situation.now:
         left = (record.retry_time - situation.now).total_seconds()
         return StageDecision(record, [newest.attempt] if newest else [], left)
+    if situation.children:
+        # Two attempts would write to one folder: the earlier one goes first, with all its pods.
+        return StageDecision(record, [])
     attempt = record.attempts + 1
     run = StageRun(situation.run.job, situation.run.spec, situation.run.stage, attempt)
     status = _with(record, "Pending", "Starting", _starting(attempt), attempts=attempt, child=run.name, retry_time=None)
