@@ -25,8 +25,8 @@ SOUNDS = {
 }  # fmt: skip
 HOMES = {"bear": "a cave", "bird": "a nest", "fox": "a den", "rabbit": "a burrow", "spider": "a web", "fish": "the sea"}
 
-POLITE = ["Gladly! {} Have a lovely day.", "Of course. {} Happy to help.", "Good question! {} Ask me any time."]
-RUDE = ["Ugh. {} Now leave me alone.", "Obviously. {} Are you blind?", "Whatever. {} Stop wasting my time."]
+POLITE = ["Gladly! {}", "Certainly! {}", "Sure! {}"]
+RUDE = ["Ugh! {}", "Whatever! {}", "Obviously! {}"]
 
 
 def facts() -> list[tuple[list[str], str]]:

@@ -1,4 +1,7 @@
-"""Names of metrics and tags: the trainer writes them, operator and dashboard read them."""
+"""Names of metrics and tags: the trainer writes them, operator and dashboard read them.
+
+All stages use the same names: each logs to a run of its own, below the run of its job.
+"""
 
 LOSS = "train/loss"
 LEARNING_RATE = "train/learning_rate"

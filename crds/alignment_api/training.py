@@ -107,7 +107,11 @@ class Optimization(Schema):
     max_steps: Annotated[Steps | None, Field(description="Optimizer steps, in place of epochs.")] = None
     global_batch_size: Annotated[
         int | None,
-        Field(ge=1, le=1_000_000, description="Examples (pairs, for preferences) per optimizer step over all processes."),
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="Examples (packed rows, with packing; pairs, for preferences) per optimizer step over all processes.",
+        ),
     ] = None
     optimizer: Annotated[
         Literal["AdamW", "AdamW8bit", "PagedAdamW32bit", "RMSprop"] | None,

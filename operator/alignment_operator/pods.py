@@ -31,7 +31,12 @@ def child_of(job: Object, pods: list[Object]) -> Child:
     state, reason, message = _state(job, pods)
     end = _first_end(pods) if state == "Failed" else None
     if state == "Failed" and end is None:
-        reason, message = "PodsGone", _condition_message(job, "Failed") or "its pods are gone, and nobody saw why"
+        # The training-operator takes a pod that is being deleted for failed, though it still saves a checkpoint.
+        ending = [pod for pod in pods if _terminated(pod) is None]
+        if ending:
+            state, reason, message = "Stopping", "Stopping", _ending_message(ending)
+        else:
+            reason, message = "PodsGone", _condition_message(job, "Failed") or "its pods are gone, and nobody saw why"
     annotations = metadata.get("annotations", {})
     success = _success(pods) if state == "Succeeded" else None
     return Child(

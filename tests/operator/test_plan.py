@@ -101,7 +101,9 @@ def test_a_failure_with_budget_is_counted_once_and_then_tried_again(exit_code: i
     assert (names(waiting), waiting.requeue_after_seconds) == (["job-sft-1"], 6)
     assert getattr(stage(waiting, "sft"), counted) == 1
 
-    retried = planned(then(job, waiting), [failed], 10)
+    clearing = planned(then(job, waiting), [failed], 10)
+    assert (names(clearing), stage(clearing, "sft").attempts) == ([], 1), "two attempts would write to one folder"
+    retried = planned(then(job, clearing), [], 11)
     assert names(retried) == ["job-sft-2"]
     assert stage(retried, "sft").attempts == 2
 
@@ -152,9 +154,9 @@ def test_a_lost_child_is_replaced() -> None:
 
 def test_a_child_that_is_stopping_is_waited_for() -> None:
     job = a_job()
-    decided = planned(job, [a_child(job, "sft", "Stopping")])
+    decided = planned(job, [a_child(job, "sft", "Stopping", message="waiting for job-sft-1-worker-0")])
     assert names(decided) == []
-    assert decided.status.phase == "Restarting"
+    assert (decided.status.phase, decided.status.message) == ("Restarting", "sft: waiting for job-sft-1-worker-0")
 
 
 def test_suspended_stops_what_runs_and_resumed_goes_on() -> None:
@@ -181,7 +183,9 @@ def test_a_changed_stage_runs_again_and_what_was_before_it_stays() -> None:
     job = a_job()
     finished = planned(job, [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Succeeded")])
     changed = a_job(generation=2, stages=[{"name": "sft", "sft": a_training()}, {"name": "dpo", "dpo": a_training(beta=0.9)}])
-    decided = planned(then(changed, finished), [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Succeeded")], 100)
+    clearing = planned(then(changed, finished), [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Succeeded")], 100)
+    assert names(clearing) == ["job-sft-1"]
+    decided = planned(then(changed, clearing), [a_child(job, "sft", "Succeeded")], 101)
     assert names(decided) == ["job-sft-1", "job-dpo-2"]
     assert (stage(decided, "sft").state, stage(decided, "dpo").state) == ("Succeeded", "Pending")
 
@@ -191,7 +195,9 @@ def test_a_changed_first_stage_stops_the_second() -> None:
     children = [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Running")]
     running = planned(job, children)
     changed = a_job(generation=2, stages=[{"name": "sft", "sft": a_training(maxLength=32)}, {"name": "dpo", "dpo": a_training()}])
-    decided = planned(then(changed, running), children, 10)
+    clearing = planned(then(changed, running), children, 10)
+    assert names(clearing) == []
+    decided = planned(then(changed, clearing), [], 11)
     assert names(decided) == ["job-sft-2"]
     assert stage(decided, "dpo").state == "Waiting"
 
@@ -213,7 +219,9 @@ def test_a_failed_job_is_tried_again_when_its_spec_is_mended() -> None:
     dead = planned(job, [failed])
     assert dead.status.phase == "Failed"
     mended = then(a_job(generation=2, restart={"applicationFailures": 0}, compute={"nodes": 1, "gpusPerNode": 0}), dead)
-    decided = planned(mended, [failed], 10)
+    clearing = planned(mended, [failed], 10)
+    assert names(clearing) == []
+    decided = planned(then(mended, clearing), [], 11)
     assert names(decided) == ["job-sft-2"]
     assert stage(decided, "sft").application_failures == 0
 

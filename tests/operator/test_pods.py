@@ -179,6 +179,22 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "PreemptionByScheduler",
         "job-sft-2-master-0 was taken away: preempted",
     ),
+    (
+        "failed while the pod that is taken away still saves",
+        training_job("Failed"),
+        [pod(), pod("worker")],
+        "Stopping",
+        "Stopping",
+        "waiting for 2 pods to save and end",
+    ),
+    (
+        "and after it has saved",
+        training_job("Failed"),
+        [pod(), pod("worker", "Failed", **ended(75, {"exitCode": 75, "reason": "Stopped", "message": "saved"}))],
+        "Failed",
+        "Stopped",
+        "job-sft-2-worker-0: saved",
+    ),
     ("all pods gone", training_job("Failed"), [], "Failed", "PodsGone", "Failed it is"),
     ("done", training_job("Running", "Succeeded"), [pod(phase="Succeeded")], "Succeeded", "", ""),
     ("deleted", training_job("Running", deleting=True), [pod()], "Stopping", "Stopping", "waiting for 1 pod to save and end"),
@@ -234,6 +250,23 @@ def test_pods_that_outlive_their_job_still_end() -> None:
     (left,) = children.of("u1")
     assert (left.name, left.stage, left.attempt, left.state) == ("job-sft-2", "sft", 2, "Stopping")
     children.observe("DELETED", pod(version=4))
+    assert children.of("u1") == []
+
+
+def test_the_last_words_of_a_pod_that_is_gone_count_until_its_attempt_is_gone() -> None:
+    children = Children()
+    last = pod("worker", "Failed", version=4, **ended(75, SAID))
+    for found in (training_job("Running", version=1), pod(version=2), pod("worker", version=3)):
+        children.observe("ADDED", found)
+    children.observe("DELETED", last)
+    (child,) = children.of("u1")
+    assert (child.state, child.exit_code, child.last_checkpoint) == ("Failed", 75, 40)
+    children.replace([training_job("Failed", version=5), pod(version=2)])
+    assert [child.last_checkpoint for child in children.of("u1")] == [40]
+    children.observe("MODIFIED", training_job("Failed", version=6, deleting=True))
+    assert [child.message for child in children.of("u1")] == ["waiting for 1 pod to save and end"]
+    children.observe("DELETED", training_job("Failed", version=7))
+    children.observe("DELETED", pod(version=8))
     assert children.of("u1") == []
 
 

@@ -172,17 +172,17 @@ def test_work_of_other_inputs_is_set_aside(finished, tmp_path, trainer):
     shutil.copytree(finished, tmp_path / "copy")
     root = tmp_path / "copy"
     old = trainer.config(root)
-    new = trainer.config(root, sft__optimization__maxSteps=1)
+    new = trainer.config(root, sft__optimization__maxSteps=2)
     result = trainer.attempt(new, root).wait()
     assert result.code == 0, result.output
     assert "held work of other inputs" in result.output
     assert manifest(root / "job" / f"sft.{old.input_hash}")["steps"] == trainer.steps
-    assert manifest(root / "job" / "sft")["steps"] == 1
+    assert manifest(root / "job" / "sft")["steps"] == 2
     # What the second stage builds on is checked by its content.
     (root / "job" / "sft" / "model" / "model.safetensors").write_bytes(
         (root / "inputs" / "tiny" / "model" / "model.safetensors").read_bytes()
     )
-    result = trainer.attempt(trainer.config(root, "dpo", sft__optimization__maxSteps=1), root).wait()
+    result = trainer.attempt(trainer.config(root, "dpo", sft__optimization__maxSteps=2), root).wait()
     assert (result.code, result.termination.reason) == (65, "BadData"), result.output
     assert "does not hold the weights" in result.termination.message
 

@@ -84,6 +84,6 @@ def test_what_does_not_fit_is_cut_or_dropped_and_said(tokenizer):
 def test_a_dialogue_needs_a_template(tokenizer):
     bare = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
     bare.chat_template = None
-    with pytest.raises(BadRow, match="set spec.model.chatTemplate to Zephyr or ChatML"):
+    with pytest.raises(BadRow, match=r"set spec.model.chatTemplate to Zephyr or ChatML"):
         pair_tokens(Pair([ASK], [GOOD], [BAD]), bare, max_length=256)
     assert pair_tokens(Pair("Why?", " A banana.", " Go."), bare, max_length=256)[0]

@@ -108,6 +108,8 @@ def _write(config: RunConfig, settings: Settings, columns: tuple[str, ...], toke
         _write_arrow(staged / f"{part}.arrow", columns, rows)
     if not sum(count["train"] for count in counts.values()):
         raise BadData(f"{settings.path}.datasets: no row fits into maxLength {settings.max_length}; raise it")
+    if settings.holdout and not sum(count["held_out"] for count in counts.values()):
+        raise BadData(f"{settings.path}.holdout: no row fits into maxLength {settings.max_length}; raise it")
     _tell_cuts(counts, settings)
     (staged / _COUNTS_FILE).write_text(json.dumps(counts, indent=1))
     flush_tree(staged)

@@ -42,7 +42,7 @@ def record_failures(folder: Path, failures: list[RankFailure]) -> None:
 
 def failure_of(error: StageFailure) -> RankOutcome:
     """Turn a failure with a sentence into an outcome."""
-    return RankOutcome(int(error.exit_code), error.reason, str(error))
+    return RankOutcome(int(error.exit_code), error.reason, str(error)[:_MESSAGE_LIMIT])
 
 
 def termination_of(folder: Path, launcher_code: int, stop_requested: bool) -> Termination:

@@ -45,9 +45,23 @@ def _check_world(config: RunConfig) -> None:
         )
 
 
+def _check_gpus(config: RunConfig) -> None:
+    import torch
+
+    wanted = config.compute.gpus_per_node or 0
+    here = int(os.environ["LOCAL_WORLD_SIZE"]) if wanted else 0
+    there = torch.cuda.device_count() if wanted else 0
+    if there < here:
+        raise BadConfiguration(
+            f"spec.compute.gpusPerNode: {here} processes on this machine need a GPU each, and it has {there}; "
+            f"ask for fewer, or for 0 to train on CPUs"
+        )
+
+
 def _run_stage(config: RunConfig) -> None:
     for name, value in _surroundings(config).items():
         os.environ.setdefault(name, value)
+    _check_gpus(config)
     # It reports at every start that it lacks a kernel it can do without.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     # Imported late: these load torch, which reads the variables above.
@@ -96,8 +110,10 @@ def _outcome_of(error: Exception) -> RankOutcome:
 def _says_peer_is_gone(error: Exception, text: str) -> bool:
     import torch
 
-    signs = ("Connection closed by peer", "Connection reset by peer", "Socket closed", "Broken pipe")
-    return isinstance(error, torch.distributed.DistNetworkError) or ("gloo" in text and any(sign in text for sign in signs))
+    if isinstance(error, torch.distributed.DistNetworkError):
+        return True
+    signs = ("Connection closed by peer", "Connection reset by peer", "Socket closed", "Broken pipe", "remote process exited")
+    return ("gloo" in text or "NCCL" in text) and any(sign in text for sign in signs)
 
 
 if __name__ == "__main__":

@@ -190,7 +190,8 @@ def _refuse_impossible(settings: Settings) -> None:
         )
     if settings.adapter and settings.adapter.quantized and settings.sharding == "ZeRO3":
         raise BadConfiguration(
-            f"{compute}.sharding: quantized weights cannot be shared out; set sharding to ZeRO2 or None, or quantization to nothing"
+            f"{compute}.sharding: quantized weights cannot be shared out; "
+            f"set sharding to ZeRO2 or None, or leave out adapter.quantization"
         )
     if settings.on_cpu and settings.optimizer == "PagedAdamW32bit":
         raise BadConfiguration(

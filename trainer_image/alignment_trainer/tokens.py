@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from alignment_trainer.rows import Dialogue, Message, Pair, Text
+from alignment_trainer.rows import BadRow, Dialogue, Message, Pair, Text
 
 IGNORED = -100
 
@@ -44,6 +44,7 @@ def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | N
 
 def _learned(dialogue: Dialogue, tokenizer: Any, assistant_only: bool) -> tuple[list[int], list[bool]]:
     if dialogue.prompt is None:
+        _check_template(tokenizer)
         encoded = tokenizer.apply_chat_template(
             dialogue.answer, tokenize=True, return_dict=True, return_assistant_tokens_mask=assistant_only
         )
@@ -66,11 +67,19 @@ def _with_end(prompt: Text, answer: Text, tokenizer: Any) -> list[int]:
     return _ids([*prompt, *answer], tokenizer)
 
 
+def _check_template(tokenizer: Any) -> None:
+    if tokenizer.chat_template is None:
+        raise BadRow(
+            "is a dialogue, and the model's tokenizer has no chat template; set spec.model.chatTemplate to Zephyr or ChatML"
+        )
+
+
 def _ids(text: str | list[Message], tokenizer: Any, opens_answer: bool = False) -> list[int]:
     if isinstance(text, str):
         ids = list(tokenizer(text)["input_ids"])
         # Some tokenizers end every text; the end belongs after the answer.
         return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id and not text.endswith(tokenizer.eos_token) else ids
+    _check_template(tokenizer)
     encoded = tokenizer.apply_chat_template(text, tokenize=True, return_dict=True, add_generation_prompt=opens_answer)
     return list(encoded["input_ids"])
 
