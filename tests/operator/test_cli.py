@@ -1,11 +1,12 @@
 """The command line, but for running jobs, which tests/e2e does."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from alignment_operator.cli import REFUSED, SUCCEEDED, main
-from builders import a_document
+from builders import a_document, a_training
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -70,4 +71,30 @@ def test_run_refuses_before_anything_is_stored(tmp_path: Path, capsys: pytest.Ca
     path.write_text("kind: AlignmentJob\nkind: Pod\n")
     assert main(["run", "--home", str(home), str(path)]) == REFUSED
     assert capsys.readouterr().err == f"error: {path}:2: 'kind' is set twice; correct the line\n"
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"compute": {"nodes": 2, "gpus": 0}}, "spec.compute.gpus: is not a field; did you mean gpusPerNode?"),
+        (
+            {"stages": [{"name": "sft", "sft": a_training()}, {"name": "dpo", "model": {"stage": "sfd"}, "dpo": a_training()}]},
+            "spec.stages[1].model.stage: 'sfd' is not an earlier stage; name one of sft",
+        ),
+        (
+            {"compute": {"nodes": 3, "gpusPerNode": 0}, "stages": [{"name": "sft", "sft": a_training()}]},
+            "spec.stages[0].sft.optimization.globalBatchSize: 8 cannot be divided among 3 processes with micro-batches of 1: "
+            "it must be a multiple of 3; the nearest possible values are 6 or 9",
+        ),
+    ],
+    ids=["unknown field", "typo in a reference", "batch that does not divide"],
+)
+def test_run_ends_before_any_training_with_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spec: dict[str, Any], sentence: str
+) -> None:
+    path, home = tmp_path / "job.yaml", tmp_path / "home"
+    path.write_text(yaml.safe_dump(a_document(**spec)))
+    assert main(["run", "--home", str(home), str(path)]) == REFUSED
+    assert capsys.readouterr().err == f"error: {sentence}\n"
     assert not home.exists()
