@@ -127,7 +127,9 @@ def test_a_running_job_without_mlflow_shows_all_but_its_curves(home: Home, write
     write_job("one", RUNNING)
     app = page("uid-one")
     assert app.title[0].value == "one"
-    assert {"Progress": "81%", "Running for": "1h"}.items() <= {metric.label: metric.value for metric in app.metric}.items()
+    shown = {metric.label: metric.value for metric in app.metric}
+    # The suite may have run for a while since the times were made.
+    assert shown["Progress"] == "81%" and shown["Running for"].startswith("1h")
     assert "2 attempts" in words(app)
     assert [bar.proto.text for bar in app.get("progress")] == ["62 of 100 steps"]
     assert "No metrics yet" in words(app)
