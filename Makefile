@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PACKAGES = crds operator trainer_image dashboard
 PROJECTS = $(PACKAGES:%=%/pyproject.toml)
-HOME_FOLDER = $(or $(ALIGNMENT_HOME),.alignment)
+HOME_FOLDER = $(if $(ALIGNMENT_HOME),$(ALIGNMENT_HOME),.alignment)
 PORT ?= 8501
 TAG ?= 0.1.0
 PYTHON_IMAGE ?= python:3.11-slim
@@ -16,10 +16,10 @@ CHART = charts/alignment-operator
 HELM = $(or $(shell command -v helm),$(or $(ALIGNMENT_CLUSTER_STATE),$(HOME)/.cache/alignment-operator/cluster)/bin/helm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate format check test cluster cluster-down images chart demo serve
+.PHONY: help setup lock generate format check test test-cluster cluster cluster-down images chart demo serve
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/installed ## install everything that development and the demo need into .venv
 
@@ -60,6 +60,10 @@ check: setup ## format, lint, types, import contracts, generated files
 test: setup ## every test that needs no cluster
 	$(BIN)/python -m pytest --ignore=tests/cluster
 
+test-cluster: setup ## every test on a real Kubernetes: tests/cluster/cluster, or the one of KUBECONFIG and IMAGE_REGISTRY
+	@test -n "$$KUBECONFIG" -a -n "$$IMAGE_REGISTRY" || tests/cluster/cluster up >/dev/null
+	$(BIN)/python -m pytest tests/cluster
+
 cluster: ## start a real two-node Kubernetes on this machine; prints its kubeconfig
 	@tests/cluster/cluster up
 
@@ -79,7 +83,7 @@ chart: ## lint the chart and pack it into dist/
 	$(HELM) package --app-version $(TAG) --destination dist $(CHART)
 
 demo: setup ## make a tiny model, align it, show what happened
-	$(BIN)/python examples/make_tiny.py --workspace $(HOME_FOLDER)/workspace
+	$(BIN)/python examples/make_tiny.py --workspace "$(HOME_FOLDER)/workspace"
 	$(BIN)/alignment run examples/tiny.yaml
 	$(BIN)/python examples/ask.py tiny
 	@if [ -t 0 ] && [ -t 1 ]; then $(MAKE) --no-print-directory serve; else echo "see it in a browser: make serve"; fi

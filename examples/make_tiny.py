@@ -3,13 +3,17 @@
 import argparse
 import itertools
 import json
+import os
 import random
 from pathlib import Path
+
+os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 import torch
 from alignment_trainer.templates import ZEPHYR
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
+from transformers.utils import logging
 
 DIALOGUES = 2400
 PAIRS = 1040
@@ -123,6 +127,7 @@ def _write_rows(path: Path, rows: list[dict[str, object]]) -> None:
 
 
 def main() -> None:
+    logging.disable_progress_bar()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace", type=Path, required=True, help="root of the workspace volume")
     folder = parser.parse_args().workspace / "inputs" / "tiny"

@@ -5,10 +5,12 @@ import sys
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 
 from alignment_api.document import write_documents
 from alignment_api.job import AlignmentJobSpec, AlignmentJobStatus
 from alignment_api.names import GROUP, JOB_NAME_MAXIMUM, KIND, PLURAL, VERSION
+from alignment_api.stages import STAGE_KINDS
 
 Node = dict[str, Any]
 
@@ -26,7 +28,7 @@ _BEGUN_RULE = {
     "oldSelf.spec.stages.exists(old, old.name == seen.name && "
     + " && ".join(
         f"has(old.{kind}) == has(new.{kind}) && (!has(old.{kind}) || old.{kind} == new.{kind})"
-        for kind in ("model", "distill", "feedback", "sft", "dpo", "dpoDistillation", "evaluate", "export")
+        for kind in ("model", *map(to_camel, STAGE_KINDS))
     )
     + "))))",
     "message": "a stage that is running or has succeeded keeps its settings; suspend the job first, or apply it as another job",

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+_MOST_REFERENCES = 100
+
 
 class UnreadableDocument(ValueError):
     """The file cannot be read as one YAML document."""
@@ -19,6 +21,8 @@ class _Loader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.MarkedYAMLError(problem=f"{key!r} is not a name; names are text", problem_mark=key_node.start_mark)
             if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"{key!r} is set twice", problem_mark=key_node.start_mark)
             seen.add(key)
@@ -36,15 +40,27 @@ _Loader.add_implicit_resolver(
 def parse_document(text: str, name: str) -> Any:
     """Read one YAML document; the name is for messages."""
     try:
+        _refuse_bombs(text)
         documents = [document for document in yaml.load_all(text, _Loader) if document is not None]
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UnreadableDocument(f"{name}{line}: {error.problem or 'is not YAML'}; correct the line") from error
-    except yaml.YAMLError as error:
-        raise UnreadableDocument(f"{name}: is not YAML ({error}); correct the file") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise UnreadableDocument(f"{name}: is not YAML that can be read ({_first_line(error)}); correct the file") from error
     if len(documents) != 1:
         raise UnreadableDocument(f"{name}: holds {len(documents)} documents; give a file with exactly one AlignmentJob")
     return documents[0]
+
+
+def _refuse_bombs(text: str) -> None:
+    """Refuse a text that would grow without bound: its references, each written once, multiply."""
+    references = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
+    if references > _MOST_REFERENCES:
+        raise ValueError(f"{references} references to anchors")
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def read_document(path: Path) -> Any:

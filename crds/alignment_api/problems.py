@@ -1,6 +1,7 @@
 """What is wrong with a job, one sentence each: which field, what is wrong, what to do."""
 
 import difflib
+import json
 import re
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ class InvalidJob(ValueError):
         self.problems = problems
 
 
-def from_validation(error: ValidationError, model: type[BaseModel], document: Any) -> list[Problem]:
+def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Say in sentences what pydantic found."""
     return [_problem(detail, model) for detail in error.errors(include_url=False)]
 
@@ -56,14 +57,18 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
                 path, f"{_shown(detail['input'])} is not of the form {_form(str(location[-1]), str(context['pattern']))}"
             )
         case _:
-            return Problem(path, f"{_shown(detail['input'])} is not possible: {_lower(detail['msg'])}")
+            return Problem(path, f"{_shown(detail['input'])} is not possible: {_lower(detail['msg'])}; correct it")
 
 
 def _form(field: str, pattern: str) -> str:
     if field == "uri":
-        return "hf://owner/name, workspace://path or s3://bucket/key; write one of these"
+        return "hf://owner/name, workspace://path or s3://bucket/key (letters, digits and . _ - / @ + =); write one of these"
     if field == "name":
         return "small letters, digits and '-', beginning with a letter; rename it"
+    if field in ("cpu", "memory", "sharedMemory", "size"):
+        return "a quantity such as 500m, 4 or 16Gi; write it so"
+    if pattern.startswith("^[a-z0-9]"):
+        return "small letters, digits, '-' and '.', as Kubernetes names things; correct it"
     return f"{pattern}; correct it"
 
 
@@ -97,7 +102,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
+    """Write a value as its author did."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

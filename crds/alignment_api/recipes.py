@@ -6,8 +6,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from pydantic.alias_generators import to_camel
+
 from alignment_api.document import leaf_comments, parse_document
 from alignment_api.job import AlignmentJobSpec
+from alignment_api.stages import STAGE_KINDS
 
 Tree = dict[str, Any]
 
@@ -19,7 +22,7 @@ _WHOLE = {"warmup", "holdout", "storage", "nodeSelector"}
 _RIVALS = {"epochs": "maxSteps", "maxSteps": "epochs"}
 # Filled where the user asks for them, never added.
 _ON_REQUEST = {"adapter"}
-_KINDS = ("distill", "feedback", "sft", "dpo", "dpoDistillation", "evaluate", "export")
+_KINDS = tuple(map(to_camel, STAGE_KINDS))
 
 
 class Origin(NamedTuple):

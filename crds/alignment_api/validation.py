@@ -10,6 +10,9 @@ from alignment_api.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.problems import InvalidJob, Problem, from_validation
 from alignment_api.recipes import Resolved, UnknownRecipe, resolve
 from alignment_api.stages import RUNNABLE_KINDS, TRAINING_KINDS, Stage
+from alignment_api.training import Compute
+
+_COPY = "copy it to the workspace volume and use workspace://"
 
 # What no default can give, by kind; a recipe or the user must.
 _NEEDED = {
@@ -30,7 +33,7 @@ def read_job(document: Any) -> AlignmentJob:
     try:
         return AlignmentJob.parse(document)
     except ValidationError as error:
-        raise InvalidJob(from_validation(error, AlignmentJob, document)) from error
+        raise InvalidJob(from_validation(error, AlignmentJob)) from error
 
 
 def resolve_job(job: AlignmentJob) -> Resolved:
@@ -41,7 +44,7 @@ def resolve_job(job: AlignmentJob) -> Resolved:
         raise InvalidJob([Problem("spec.recipe", str(error))]) from error
     except ValidationError as error:
         raise InvalidJob(
-            [Problem(f"spec.{problem.path}", problem.sentence) for problem in from_validation(error, AlignmentJobSpec, {})]
+            [Problem(f"spec.{problem.path}", problem.sentence) for problem in from_validation(error, AlignmentJobSpec)]
         ) from error
     problems = _job_problems(resolved.spec)
     if problems:
@@ -70,9 +73,12 @@ def _job_problems(spec: AlignmentJobSpec) -> list[Problem]:
     problems = []
     if spec.model is None or spec.model.uri is None:
         problems.append(Problem("spec.model.uri", "is not set, and the recipe leaves it to you; name the model to begin with"))
+    elif spec.model.uri.startswith("s3://"):
+        problems.append(Problem("spec.model.uri", f"this version cannot read {spec.model.uri}; {_COPY}"))
     for index, stage in enumerate(spec.stages or []):
         problems += _stage_problems(spec, stage, f"spec.stages[{index}]")
-    return problems
+    # What concerns the whole job is found at every stage.
+    return list(dict.fromkeys(problems))
 
 
 def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:
@@ -114,12 +120,32 @@ def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: st
             accumulation_steps(optimization.global_batch_size, compute)
         except ImpossibleBatch as error:
             problems.append(Problem(f"{kind}.optimization.globalBatchSize", str(error)))
+    problems += _combination_problems(stage, compute, path, kind)
     if compute.offload not in (None, "None") and compute.sharding in (None, "None"):
         problems.append(
             Problem(
                 f"{path}.compute.offload", f"{compute.offload} needs sharding; set sharding to ZeRO2 or ZeRO3, or offload to None"
             )
         )
+    return problems
+
+
+def _combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -> list[Problem]:
+    problems = []
+    adapter = getattr(stage.settings, "adapter", None)
+    if adapter is not None and adapter.quantization is not None and compute.sharding == "ZeRO3":
+        advice = "set sharding to ZeRO2 or None, or leave out adapter.quantization"
+        problems.append(Problem(f"{path}.compute.sharding", f"ZeRO3 cannot share out quantized weights; {advice}"))
+    smoothing = getattr(stage.settings, "label_smoothing", None)
+    loss = getattr(stage.settings, "loss", None)
+    if smoothing and loss != "Robust":
+        problems.append(
+            Problem(f"{kind}.labelSmoothing", f"has no effect on the loss {loss}; set loss to Robust, or labelSmoothing to 0")
+        )
+    for field in ("datasets", "prompts"):
+        for index, dataset in enumerate(getattr(stage.settings, field, None) or []):
+            if dataset.uri.startswith("s3://"):
+                problems.append(Problem(f"{kind}.{field}[{index}].uri", f"this version cannot read {dataset.uri}; {_COPY}"))
     return problems
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,16 @@ def run(options: argparse.Namespace) -> int:
     """Run a job on this machine, or go on with it where it was."""
     job = read_job(read_document(options.file))
     runnable_job(job)
-    cluster = LocalCluster(Home(options.home) if options.home else Home.from_environment())
+    home = Home(options.home) if options.home else Home.from_environment()
+    try:
+        home.objects.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(
+            f"error: {home.root}: cannot hold jobs ({error.strerror}); name a folder that can be written with --home",
+            file=sys.stderr,
+        )
+        return REFUSED
+    cluster = LocalCluster(home)
     key = Key(job.metadata.namespace or "default", job.metadata.name)
     if not cluster.lock(key):
         print(f"error: another `alignment run` is at work on {key.namespace}/{key.name}; wait for it, or end it", file=sys.stderr)
@@ -72,12 +82,13 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
     console = Console()
     console.print(summary_table(job, folders))
     if job.status.phase == "Succeeded":
+        programs, database = f"{_near(Path(sys.prefix))}/bin", shlex.quote(cluster.home.tracking_uri)
         for line in (
             f"model      {_near(folders[stages[-1].name] / MODEL_FOLDER)}",
-            f"metrics    mlflow ui --backend-store-uri {cluster.home.tracking_uri}",
+            f"metrics    {programs}/mlflow ui --backend-store-uri {database}",
+            f"dashboard  {programs}/python -m alignment_dashboard --home {shlex.quote(str(_near(cluster.home.root)))}",
         ):
-            console.print(line, highlight=False, soft_wrap=True)
-        console.print("dashboard  make serve", highlight=False)
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         return SUCCEEDED
     if job.status.phase == "Suspended":
         how = (
@@ -112,10 +123,22 @@ def explain(options: argparse.Namespace) -> int:
 
 def validate(options: argparse.Namespace) -> int:
     """Check jobs without running anything."""
-    for file in options.file:
+    answers = [_validate_one(file) for file in options.file]
+    return SUCCEEDED if all(answers) else REFUSED
+
+
+def _validate_one(file: Path) -> bool:
+    try:
         runnable_job(read_job(read_document(file)))
-        print(f"{file}: valid")
-    return SUCCEEDED
+    except InvalidJob as error:
+        for line in str(error).splitlines():
+            print(f"error: {file}: {line}", file=sys.stderr)
+        return False
+    except UnreadableDocument as error:
+        print(f"error: {error}", file=sys.stderr)
+        return False
+    print(f"{file}: valid")
+    return True
 
 
 def render(options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """The Cluster of one machine: a folder for objects, processes for children; children outlive whoever started them."""
 
 import fcntl
+import itertools
 import json
 import math
 import os
@@ -95,7 +96,10 @@ class LocalCluster:
         """Write the child's objects and start its process."""
         *companions, process = manifests
         folder = self.home.job_folder(*_key(job)) / process["metadata"]["name"]
-        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "process.json").exists() and not (folder / "deleted").exists():
+            return
+        _set_aside(folder)
+        folder.mkdir(parents=True)
         for companion in companions:
             for name, text in companion["data"].items():
                 _write(folder / name, text)
@@ -233,6 +237,13 @@ class LocalCluster:
             updated_time=datetime.fromtimestamp(updated // 1000, UTC),
             metrics={name: latest[name] for name in metrics.HEADLINES if math.isfinite(latest.get(name, math.nan))},
         )
+
+
+def _set_aside(folder: Path) -> None:
+    """Make room for a child under the name of one that is gone, whose log stays."""
+    if folder.exists():
+        number = next(number for number in itertools.count(1) if not folder.with_name(f"{folder.name}.{number}").exists())
+        folder.rename(folder.with_name(f"{folder.name}.{number}"))
 
 
 def _key(job: AlignmentJob) -> Key:

@@ -29,7 +29,8 @@ def changes(stage_folder: Path) -> list[Change]:
     journal = stage_folder / METRICS_FILE
     values: dict[str, list[float]] = {}
     if journal.exists():
-        for line in journal.read_text().splitlines():
+        # A line without its end is not there yet.
+        for line in journal.read_text().split("\n")[:-1]:
             for name, value in json.loads(line)["metrics"].items():
                 if math.isfinite(value):
                     values.setdefault(name, []).append(value)

@@ -60,7 +60,8 @@ def plan(
     expires_seconds = _expires_seconds(spec, status, now)
     waits.append(expires_seconds)
     known_waits = [wait for wait in waits if wait is not None]
-    expired = expires_seconds is not None and expires_seconds <= 0
+    # Only what has been written down as finished is deleted: its end was to be seen.
+    expired = is_finished(old) and expires_seconds is not None and expires_seconds <= 0
     return Plan(children, status, min(known_waits) if known_waits else None, expired)
 
 

@@ -137,12 +137,17 @@ def _ending_message(pods: list[Object]) -> str:
 
 def _node_is_silent(pod: Object) -> bool:
     conditions = pod.get("status", {}).get("conditions", [])
-    return any(
-        condition["type"] == "Ready" and condition.get("reason") == "NodeStatusUnknown" for condition in conditions
-    ) or any(
+    return any(map(_was_marked_unready, conditions)) or any(
         condition["type"] == "DisruptionTarget" and condition.get("reason") == "DeletionByTaintManager"
         for condition in conditions
     )
+
+
+def _was_marked_unready(condition: Object) -> bool:
+    """Say whether the node's controller wrote this in place of a silent kubelet, which would have given a reason."""
+    if condition["type"] != "Ready":
+        return False
+    return condition.get("reason") == "NodeStatusUnknown" or (condition["status"] == "False" and not condition.get("reason"))
 
 
 def _first_end(pods: list[Object]) -> _End | None:

@@ -180,7 +180,8 @@ def _halted(situation: Situation, record: StageStatus, newest: Child | None) -> 
     stopping = next((child for child in situation.children if child.state in ("Pending", "Queued", "Running", "Stopping")), None)
     if stopping is None:
         begun = "from its last checkpoint" if record.attempts else "from the start"
-        return StageDecision(_with(record, "Suspended", "Suspended", f"suspended; it goes on {begun} when suspend is false"), [])
+        update = {"progress": situation.progress or record.progress}
+        return StageDecision(_with(record, "Suspended", "Suspended", f"suspended; it will go on {begun}", **update), [])
     status = _with(record, "Running", "Suspending", "saving a checkpoint and stopping", child=stopping.name)
     if stopping.state != "Stopping":
         status = status.model_copy(update={"gpu_seconds": record.gpu_seconds + _gpu_seconds(situation, stopping)})

@@ -84,17 +84,18 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "a rate as text",
         {"stages": [{"name": "a", "sft": a_training(optimization={"learningRate": "fast"})}]},
-        "spec.stages[0].sft.optimization.learningRate: 'fast' is not possible: it should be a valid number",
+        "spec.stages[0].sft.optimization.learningRate: 'fast' is not possible: it should be a valid number; correct it",
     ),
     (
         "a rate below zero",
         {"stages": [{"name": "a", "sft": a_training(optimization={"learningRate": -1})}]},
-        "spec.stages[0].sft.optimization.learningRate: -1 is not possible: it should be greater than 0",
+        "spec.stages[0].sft.optimization.learningRate: -1 is not possible: it should be greater than 0; correct it",
     ),
     (
         "an address we do not know",
         {"model": {"uri": "ftp://x"}},
-        "spec.model.uri: 'ftp://x' is not of the form hf://owner/name, workspace://path or s3://bucket/key; write one of these",
+        "spec.model.uri: 'ftp://x' is not of the form hf://owner/name, workspace://path or s3://bucket/key "
+        "(letters, digits and . _ - / @ + =); write one of these",
     ),
     (
         "a way out of the workspace",
@@ -122,11 +123,35 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         {"compute": {"nodes": 1, "gpusPerNode": 0, "offload": "Optimizer"}},
         "spec.stages[0].compute.offload: Optimizer needs sharding; set sharding to ZeRO2 or ZeRO3, or offload to None",
     ),
+    (
+        "quantized weights that are shared out",
+        {
+            "stages": [{"name": "a", "sft": a_training(adapter={"lora": {}, "quantization": "NF4"})}],
+            "compute": {"nodes": 1, "gpusPerNode": 0, "sharding": "ZeRO3"},
+        },
+        "spec.stages[0].compute.sharding: ZeRO3 cannot share out quantized weights; "
+        "set sharding to ZeRO2 or None, or leave out adapter.quantization",
+    ),
+    (
+        "smoothing that nothing would do",
+        {"stages": [{"name": "a", "dpo": a_training(labelSmoothing=0.1)}]},
+        "spec.stages[0].dpo.labelSmoothing: has no effect on the loss Sigmoid; set loss to Robust, or labelSmoothing to 0",
+    ),
+    (
+        "a bucket",
+        {"model": {"uri": "s3://models/one"}},
+        "spec.model.uri: this version cannot read s3://models/one; copy it to the workspace volume and use workspace://",
+    ),
+    (
+        "a size in words",
+        {"storage": {"size": "large"}},
+        "spec.storage.size: 'large' is not of the form a quantity such as 500m, 4 or 16Gi; write it so",
+    ),
     ("no stages", {"stages": None}, "spec: set stages, or a recipe that brings them"),
     (
         "an empty list of stages",
         {"stages": []},
-        "spec.stages: [] is not possible: List should have at least 1 item after validation, not 0",
+        "spec.stages: [] is not possible: List should have at least 1 item after validation, not 0; correct it",
     ),
 ]
 

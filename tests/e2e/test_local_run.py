@@ -123,6 +123,14 @@ def test_dpo_starts_from_the_weights_that_sft_made(finished: tuple[Home, subproc
     assert dpo["weights"]["made"] != dpo["weights"]["start"]
 
 
+@pytest.mark.parametrize(("stage", "names"), [("sft", metrics.SFT_METRICS), ("dpo", metrics.DPO_METRICS)])
+def test_a_run_measures_all_that_others_read(
+    finished: tuple[Home, subprocess.CompletedProcess[str]], stage: str, names: tuple[str, ...]
+) -> None:
+    measured = {name for point in points(finished[0], stage) for name in point["metrics"]}
+    assert {*names, metrics.TOTAL_STEPS, metrics.SECONDS_LEFT} <= measured
+
+
 def test_both_stages_are_child_runs_of_one_run(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
     home, _ = finished
     client = MlflowClient(home.tracking_uri)

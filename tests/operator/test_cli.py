@@ -30,9 +30,21 @@ def test_validate_gives_one_line_for_each_problem(tmp_path: Path, capsys: pytest
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "error: spec.compute.nodes: 0 is not possible: it should be greater than or equal to 1",
-        "error: spec.compute.gpus: is not a field; did you mean gpusPerNode?",
+        f"error: {path}: spec.compute.nodes: 0 is not possible: it should be greater than or equal to 1; correct it",
+        f"error: {path}: spec.compute.gpus: is not a field; did you mean gpusPerNode?",
     ]
+
+
+def test_validate_checks_every_file_though_one_is_broken(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "missing.yaml"
+    assert main(["validate", str(missing), str(file)]) == REFUSED
+    out, err = capsys.readouterr()
+    assert (out, err) == (f"{file}: valid\n", f"error: {missing}: there is no such file; check the path\n")
+
+
+def test_a_home_that_cannot_be_is_refused(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--home", str(file), str(file)]) == REFUSED
+    assert capsys.readouterr().err.startswith(f"error: {file}: cannot hold jobs")
 
 
 def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[str]) -> None:

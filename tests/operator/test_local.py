@@ -114,11 +114,26 @@ def test_a_child_outlives_whoever_started_it_and_is_found_again(cluster: LocalCl
 
 
 def test_creating_what_is_there_starts_nothing_twice(cluster: LocalCluster) -> None:
-    start(cluster, {"do": "end", "exitCode": 0, "reason": "Completed"})
-    until(cluster, ended)
-    assert len(observe(cluster)) == 1
-    asyncio.run(cluster.delete(a_job(), observe(cluster)[0]))
+    start(cluster, WAITING)
+    folder = cluster.home.job_folder("team", "job") / "job-sft-1"
+    until(cluster, lambda children: "child at work" in (folder / "output.log").read_text())
+    first = (folder / "started.json").read_text()
+    start(cluster, WAITING)
+    assert (folder / "started.json").read_text() == first
+    (child,) = observe(cluster)
+    asyncio.run(cluster.delete(a_job(), child))
+    until(cluster, lambda children: children == [])
+
+
+def test_a_name_is_used_again_only_after_its_old_child_is_gone_and_the_old_log_stays(cluster: LocalCluster) -> None:
+    start(cluster, {"do": "end", "exitCode": 65, "reason": "BadData"})
+    (child,) = until(cluster, ended)
+    asyncio.run(cluster.delete(a_job(), child))
     assert observe(cluster) == []
+    start(cluster, {"do": "end", "exitCode": 0, "reason": "Completed"})
+    (child,) = until(cluster, ended)
+    assert (child.name, child.state) == ("job-sft-1", "Succeeded")
+    assert "child at work" in (cluster.home.job_folder("team", "job") / "job-sft-1.1" / "output.log").read_text()
 
 
 def test_applying_gives_a_new_generation_only_for_a_new_spec_or_after_a_failure(cluster: LocalCluster) -> None:

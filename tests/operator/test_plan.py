@@ -269,6 +269,23 @@ def test_a_finished_job_expires() -> None:
     assert planned(then(job, finished), [], 70).job_has_expired is True
 
 
+def test_a_job_that_expires_at_once_is_still_seen_to_have_finished() -> None:
+    job = a_job(ttlSecondsAfterFinished=0)
+    finished = planned(job, [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Succeeded")], 10)
+    assert (finished.status.phase, finished.job_has_expired) == ("Succeeded", False)
+    assert planned(then(job, finished), [], 10).job_has_expired is True
+
+
+def test_a_stage_that_is_taken_out_and_put_back_runs_anew() -> None:
+    job, shorter = a_job(), a_job(generation=2, stages=[{"name": "sft", "sft": a_training()}])
+    both = [a_child(job, "sft", "Succeeded"), a_child(job, "dpo", "Succeeded")]
+    finished = planned(job, both)
+    without = planned(then(shorter, finished), both, 10)
+    assert names(without) == ["job-sft-1"]
+    again = planned(then(a_job(generation=3), without), both[:1], 20)
+    assert names(again) == ["job-sft-1", "job-dpo-1"]
+
+
 def test_gpu_time_is_added_up_over_attempts() -> None:
     job = a_job(compute={"nodes": 2, "gpusPerNode": 4})
     first = planned(job, [a_child(job, "sft", "Failed", exit_code=137, end_time=later(10))], 20)

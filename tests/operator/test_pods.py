@@ -197,6 +197,22 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
     ),
     ("all pods gone", training_job("Failed"), [], "Failed", "PodsGone", "Failed it is"),
     ("done", training_job("Running", "Succeeded"), [pod(phase="Succeeded")], "Succeeded", "", ""),
+    (
+        "deleted on a node without power",
+        training_job("Failed", deleting=True),
+        [pod(conditions=[{"type": "Ready", "status": "False"}]), pod("worker", conditions=[{"type": "Ready", "status": "True"}])],
+        "Stopping",
+        "Stopping",
+        "waiting for job-sft-2-master-0 on a node that does not answer; delete the node object if it will not come back",
+    ),
+    (
+        "deleted and no longer ready",
+        training_job("Failed", deleting=True),
+        [pod(conditions=[{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}])],
+        "Stopping",
+        "Stopping",
+        "waiting for 1 pod to save and end",
+    ),
     ("deleted", training_job("Running", deleting=True), [pod()], "Stopping", "Stopping", "waiting for 1 pod to save and end"),
 ]
 

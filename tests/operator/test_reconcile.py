@@ -121,4 +121,5 @@ def test_an_expired_job_is_deleted() -> None:
     for name in ("sft", "dpo"):
         go(cluster)
         cluster.end(f"job-{name}-1", "Succeeded")
+    assert go(cluster) == ["status Succeeded"]
     assert go(cluster) == ["delete job"]

@@ -139,3 +139,11 @@ def test_later_batches_are_checked_before_the_first_stage(workspace, trainer):
 def test_the_supervisor_loads_no_torch():
     program = "import sys, alignment_trainer.__main__; sys.exit('torch' in sys.modules or 'mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_a_holdout_that_leaves_nothing_is_found_though_a_later_stage_has_it(own_workspace, trainer):
+    rows = (own_workspace / PREFERENCES).read_text().splitlines(keepends=True)
+    (own_workspace / PREFERENCES).write_text(rows[0])
+    with pytest.raises(BadData) as error:
+        check(trainer.config(own_workspace))
+    assert "spec.stages[1].dpo.holdout: would keep 1 of 1 rows out of training" in str(error.value)

@@ -136,7 +136,7 @@ def _read_config(path: Path) -> RunConfig:
             f"{path}: cannot be read ({error.strerror}); give the RunConfig with --config or {CONFIG_VARIABLE}"
         ) from error
     except ValidationError as error:
-        problems = "\n".join(f"{path}: {problem}" for problem in from_validation(error, RunConfig, {}))
+        problems = "\n".join(f"{path}: {problem}" for problem in from_validation(error, RunConfig))
         raise BadConfiguration(problems) from error
 
 

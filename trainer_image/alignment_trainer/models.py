@@ -95,15 +95,23 @@ def quantization(settings: Settings) -> BitsAndBytesConfig | None:
     )
 
 
-def lora(settings: Settings) -> LoraConfig | None:
+def lora(settings: Settings, model: Any) -> LoraConfig | None:
     """Describe the adapter to train."""
     if not settings.adapter:
         return None
+    targets = settings.adapter.target_modules
+    layers = {name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    unknown = [target for target in targets or [] if target.rpartition(".")[2] not in layers]
+    if unknown:
+        raise BadConfiguration(
+            f"{settings.path}.adapter.lora.targetModules: the model has no layer {unknown[0]}; "
+            f"name some of {', '.join(sorted(layers))}, or leave targetModules out"
+        )
     return LoraConfig(
         r=settings.adapter.rank,
         lora_alpha=settings.adapter.alpha,
         lora_dropout=settings.adapter.dropout,
-        target_modules=settings.adapter.target_modules or "all-linear",
+        target_modules=targets or "all-linear",
         task_type="CAUSAL_LM",
     )
 

@@ -26,11 +26,6 @@ class Pair(NamedTuple):
     chosen: Text
     rejected: Text
 
-    @property
-    def is_dialogue(self) -> bool:
-        """Say whether it consists of messages that a chat template turns into text."""
-        return not isinstance(self.prompt, str)
-
 
 def dialogue_of(row: Mapping[str, Any]) -> Dialogue:
     """Read a row of messages, or of prompt and completion."""

@@ -44,8 +44,8 @@ def _json_rows(path: Path) -> Iterator[Row]:
                 continue
             try:
                 values = json.loads(line)
-            except ValueError as error:
-                yield Row(number, {}, BadRow(f"is not JSON ({error}); correct the line"))
+            except (ValueError, RecursionError) as error:
+                yield Row(number, {}, BadRow(f"is not JSON that can be read ({error}); correct the line"))
                 continue
             if isinstance(values, dict):
                 yield Row(number, values)

@@ -38,7 +38,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
         train_dataset=rows.train,
         eval_dataset=rows.held_out,
         processing_class=tokenizer,
-        peft_config=models.lora(settings),
+        peft_config=models.lora(settings, model),
     )
     train(trainer, config, settings, checkpoint, request)
     result.publish(config, settings, tokenizer, rows, start, start_digest)
