@@ -146,4 +146,4 @@ def test_a_holdout_that_leaves_nothing_is_found_though_a_later_stage_has_it(own_
     (own_workspace / PREFERENCES).write_text(rows[0])
     with pytest.raises(BadData) as error:
         check(trainer.config(own_workspace))
-    assert "spec.stages[1].dpo.holdout: would keep 1 of 1 rows out of training" in str(error.value)
+    assert "spec.stages[1].dpo.holdout: would keep 16 of 1 rows out of training" in str(error.value)
