@@ -35,17 +35,21 @@ def models_of(home: Home, name: str, namespace: str) -> dict[str, Path]:
     return folders
 
 
-def answers(folder: Path, questions: list[str]) -> list[str]:
-    """Let a model answer with its likeliest words."""
+def answers(folder: Path, questions: list[str], count: int) -> list[list[str]]:
+    """Draw a model's answers to each question, the same ones whenever it is asked."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    torch.manual_seed(1)
     given = []
     for question in questions:
         messages = [{"role": "user", "content": question}]
         prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
         with torch.inference_mode():
-            tokens = model.generate(**prompt, max_new_tokens=24, do_sample=False, pad_token_id=tokenizer.pad_token_id)
-        given.append(str(tokenizer.decode(tokens[0, prompt["input_ids"].shape[1] :], skip_special_tokens=True)).strip())
+            drawn = model.generate(
+                **prompt, max_new_tokens=24, do_sample=True, num_return_sequences=count, pad_token_id=tokenizer.pad_token_id
+            )
+        texts = tokenizer.batch_decode(drawn[:, prompt["input_ids"].shape[1] :], skip_special_tokens=True)
+        given.append([" ".join(text.split()) for text in texts])
     return given
 
 
@@ -53,15 +57,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("job", help="name of a local job")
     parser.add_argument("question", nargs="*", default=QUESTIONS, help="what to ask")
+    parser.add_argument("--answers", type=int, default=3, help="how many are drawn")
     parser.add_argument("--namespace", default="default")
     options = parser.parse_args()
     logging.disable_progress_bar()
     folders = models_of(Home.from_environment(), options.job, options.namespace)
-    said = {name: answers(folder, options.question) for name, folder in folders.items()}
+    said = {name: answers(folder, options.question, options.answers) for name, folder in folders.items()}
     for number, question in enumerate(options.question):
         print(f"\n{question}")
         for name, given in said.items():
-            print(f"  {name:6}{given[number]!r}" if not given[number].isprintable() else f"  {name:6}{given[number]}")
+            for text in given[number]:
+                print(f"  {name:6}{text if text.isprintable() else ascii(text)}")
 
 
 if __name__ == "__main__":
