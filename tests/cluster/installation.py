@@ -1,0 +1,86 @@
+"""An installation of the chart: what the tests do to it, and what it says."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.kubectl import Kubectl, Object, Refused, wait_for
+
+CHART = Path(__file__).parents[2] / "charts/alignment-operator"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One release of the chart."""
+
+    kubectl: Kubectl
+    release: str
+    values: Object
+    """What each installation and upgrade sets; a test adds to it."""
+
+    @property
+    def name(self) -> str:
+        """Name the chart's objects."""
+        return f"{self.release}-alignment-operator"
+
+    def apply(self, values: Object | None = None) -> None:
+        """Install the chart, or upgrade it, and wait until it is ready."""
+        given = json.dumps(merged(self.values, values or {}))
+        helm(
+            *("upgrade", "--install", self.release, str(CHART), "--namespace", self.kubectl.namespace),
+            *("--values", "-", "--take-ownership", "--wait", "--timeout", "10m"),
+            given=given,
+        )
+
+    def test(self) -> str:
+        """Have the installation ask its own parts whether they work."""
+        return helm("test", self.release, "--namespace", self.kubectl.namespace, "--logs")
+
+    def remove(self) -> None:
+        """Uninstall the chart."""
+        helm("uninstall", self.release, "--namespace", self.kubectl.namespace, "--ignore-not-found", "--wait")
+
+    def operator_pods(self) -> list[Object]:
+        """Give the operator's pods."""
+        selector = f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component=operator"
+        return self.kubectl.list("pods", selector)
+
+    def kill_operator(self) -> None:
+        """End the operator without warning."""
+        for pod in self.operator_pods():
+            self.kubectl.delete("pod", pod["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
+
+    def await_operator(self) -> None:
+        """Wait until the operator is ready."""
+        wait_for("the operator is ready", lambda: self.is_ready(), self.operator_log)
+
+    def is_ready(self) -> bool:
+        """Say whether one operator is ready."""
+        conditions = [known for pod in self.operator_pods() for known in pod["status"].get("conditions", [])]
+        return any(known["type"] == "Ready" and known["status"] == "True" for known in conditions)
+
+    def operator_log(self) -> str:
+        """Give the end of the operator's log."""
+        try:
+            return self.kubectl("logs", f"deployment/{self.name}", "--tail=60")
+        except Refused as refusal:
+            return str(refusal)
+
+
+def helm(*arguments: str, given: str | None = None) -> str:
+    """Run helm; a failure raises Refused."""
+    done = subprocess.run(["helm", *arguments], input=given, capture_output=True, text=True, check=False, timeout=900)
+    if done.returncode != 0:
+        raise Refused(done.stderr.strip() + done.stdout)
+    return done.stdout
+
+
+def merged(values: Object, others: Object) -> Object:
+    """Lay nested values over others."""
+    result: dict[str, Any] = dict(values)
+    for name, value in others.items():
+        known = result.get(name)
+        result[name] = merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return result

@@ -1,0 +1,113 @@
+"""AlignmentJobs for tests, and what can be seen of one."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from alignment_api.document import read_document
+from alignment_api.names import JOB_LABEL, PLURAL, stage_folder
+from cluster.installation import Installation
+from cluster.kubectl import Kubectl, Object, Refused, wait_for
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TINY: Object = read_document(EXAMPLES / "tiny.yaml")
+
+
+def short_job(name: str, **spec: Any) -> Object:
+    """The example with a few long steps of SFT only, saved often."""
+    job = copy.deepcopy(TINY)
+    job["metadata"]["name"] = name
+    stage = job["spec"]["stages"][0]
+    stage["sft"]["optimization"] = {"learningRate": 1e-3, "maxSteps": 40, "globalBatchSize": 32}
+    stage["sft"].update(holdout=None, checkpoint={"everySteps": 5}, evaluation=None)
+    stage["sft"] = {key: value for key, value in stage["sft"].items() if value is not None}
+    job["spec"] = {**job["spec"], "stages": [stage], **copy.deepcopy(spec)}
+    return job
+
+
+@dataclass(frozen=True)
+class Job:
+    """An AlignmentJob in the cluster."""
+
+    kubectl: Kubectl
+    installation: Installation
+    name: str
+
+    def read(self) -> Object:
+        """Give the whole object."""
+        found = self.kubectl.get(PLURAL, self.name)
+        assert found is not None, f"there is no AlignmentJob {self.name}"
+        return found
+
+    @property
+    def status(self) -> Object:
+        """Give its status."""
+        status: Object = self.read().get("status", {})
+        return status
+
+    def stage(self, name: str) -> Object:
+        """Give what the status says of a stage."""
+        return next((known for known in self.status.get("stages", []) if known["name"] == name), {"name": name})
+
+    def folder(self, stage: str) -> str:
+        """Name a stage's folder on the workspace."""
+        return str(stage_folder(self.kubectl.namespace, self.name, self.read()["metadata"]["uid"], stage))
+
+    def pods(self) -> list[Object]:
+        """Give its pods."""
+        return self.kubectl.list("pods", f"{JOB_LABEL}={self.name}")
+
+    def children(self) -> list[Object]:
+        """Give its PyTorchJobs."""
+        return self.kubectl.list("pytorchjobs", f"{JOB_LABEL}={self.name}")
+
+    def events(self) -> list[tuple[str, str]]:
+        """Give reason and message of its Events, in the order in which they were told."""
+        uid = self.read()["metadata"]["uid"]
+        said = [event for event in self.kubectl.list("events") if event["involvedObject"].get("uid") == uid]
+        said.sort(key=lambda event: event["metadata"]["creationTimestamp"])
+        return [(event["reason"], event["message"]) for event in said]
+
+    def change(self, **spec: Any) -> None:
+        """Change fields of its spec."""
+        self.kubectl.patch(PLURAL, self.name, {"spec": spec})
+
+    def wait(self, what: str, holds: Callable[[Object], object], patience_seconds: float = 300) -> Object:
+        """Wait for a status; gives it."""
+
+        def look() -> Object | None:
+            status = self.status
+            return status if holds(status) else None
+
+        return wait_for(what, look, self.describe, patience_seconds)
+
+    def wait_for_end(self, phase: str = "Succeeded") -> Object:
+        """Wait until it has ended, and expect the phase."""
+        status = self.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600)
+        assert status["phase"] == phase, self.describe()
+        return status
+
+    def delete(self) -> None:
+        """Delete it with all its children."""
+        self.kubectl.delete(PLURAL, self.name, "--cascade=foreground")
+
+    def describe(self) -> str:
+        """Write down all that helps to understand it."""
+        parts = {
+            "job": lambda: yaml.safe_dump(self.read().get("status")),
+            "pods": lambda: self.kubectl("get", "pods", "--selector", f"{JOB_LABEL}={self.name}", "--output", "wide"),
+            "events": lambda: "\n".join(": ".join(event) for event in self.events()),
+            "logs": lambda: self.kubectl("logs", "--selector", f"{JOB_LABEL}={self.name}", "--tail", "20", "--prefix"),
+            "operator": self.installation.operator_log,
+        }
+        return "\n".join(f"--- {title}\n{_attempt(part)}" for title, part in parts.items())
+
+
+def _attempt(part: Callable[[], str]) -> str:
+    try:
+        return part()
+    except (Refused, AssertionError) as error:
+        return str(error)

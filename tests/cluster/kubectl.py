@@ -1,0 +1,92 @@
+"""kubectl for tests: documents go in, objects come out, and a wait in vain tells what there was."""
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Object = dict[str, Any]
+Seen = TypeVar("Seen")
+
+_PATIENCE_SECONDS = 300
+
+
+class Refused(Exception):
+    """The API server or kubectl said no; the text is what it said."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl in one namespace."""
+
+    namespace: str
+
+    def __call__(self, *arguments: str, given: str | None = None) -> str:
+        """Run it; a failure raises Refused."""
+        done = subprocess.run(
+            ["kubectl", "--namespace", self.namespace, *arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        if done.returncode != 0:
+            raise Refused(done.stderr.strip())
+        return done.stdout
+
+    def apply(self, *documents: Object, dry_run: bool = False) -> str:
+        """Hand objects to the API server."""
+        flags = ["--dry-run=server"] if dry_run else []
+        listed = {"apiVersion": "v1", "kind": "List", "items": documents}
+        return self("apply", *flags, "--filename", "-", given=json.dumps(listed))
+
+    def get(self, kind: str, name: str) -> Object | None:
+        """Read one object."""
+        text = self("get", kind, name, "--ignore-not-found", "--output", "json")
+        found: Object | None = json.loads(text) if text else None
+        return found
+
+    def list(self, kind: str, selector: str = "") -> list[Object]:
+        """Read the objects of a kind."""
+        found: list[Object] = json.loads(self("get", kind, "--selector", selector, "--output", "json"))["items"]
+        return found
+
+    def patch(self, kind: str, name: str, change: Object) -> None:
+        """Change fields of an object; null removes one."""
+        self("patch", kind, name, "--type", "merge", "--patch", json.dumps(change))
+
+    def delete(self, kind: str, name: str, *flags: str) -> None:
+        """Delete an object, if there is one, and wait until it is gone unless told otherwise."""
+        self("delete", kind, name, "--ignore-not-found", *flags)
+
+    @contextlib.contextmanager
+    def forwarded(self, service: str, port: int) -> Iterator[str]:
+        """Reach a service from this machine; gives its address."""
+        command = ["kubectl", "--namespace", self.namespace, "port-forward", f"service/{service}", f":{port}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forwarding:
+            assert forwarding.stdout is not None
+            try:
+                line = forwarding.stdout.readline()
+                assert line.startswith("Forwarding from 127.0.0.1:"), line
+                yield f"http://127.0.0.1:{line.split(':')[1].split(' ')[0]}"
+            finally:
+                forwarding.kill()
+
+
+def wait_for(
+    what: str,
+    look: Callable[[], Seen | None],
+    describe: Callable[[], str] = str,
+    patience_seconds: float = _PATIENCE_SECONDS,
+) -> Seen:
+    """Look until there is something; the generous limit only ends a test that has failed."""
+    end = time.monotonic() + patience_seconds
+    while True:
+        if seen := look():
+            return seen
+        assert time.monotonic() < end, f"in {patience_seconds:.0f} s it never came to this: {what}\n{describe()}"
+        time.sleep(0.3)

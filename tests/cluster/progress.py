@@ -1,0 +1,36 @@
+"""How far a job's training is, from the journal on the workspace and the logs of its pods."""
+
+import re
+
+from alignment_api import metrics
+from cluster.jobs import Job
+from cluster.kubectl import wait_for
+from cluster.workspace import Workspace
+
+
+def steps(job: Job, workspace: Workspace) -> list[int]:
+    """Give the steps of the first stage that were measured, in the order in which they were written."""
+    return [point["step"] for point in workspace.points(job.folder("sft")) if metrics.LOSS in point["metrics"]]
+
+
+def reached(job: Job, workspace: Workspace) -> int:
+    """Give the highest step."""
+    return max(steps(job, workspace), default=0)
+
+
+def train_until(step: int, job: Job, workspace: Workspace) -> None:
+    """Wait until a step is done."""
+    wait_for(f"{job.name} trains step {step}", lambda: reached(job, workspace) >= step, job.describe)
+
+
+def first_step(job: Job, attempt: int) -> int:
+    """Give the first step that an attempt trained."""
+    said = re.search(r"^step (\d+)/", job.kubectl("logs", f"{job.name}-sft-{attempt}-master-0"), re.MULTILINE)
+    assert said, job.describe()
+    return int(said[1])
+
+
+def expect_every_step_once(job: Job, workspace: Workspace) -> None:
+    """Expect that every step was measured, once and in order, whatever happened meanwhile."""
+    done = steps(job, workspace)
+    assert done == list(range(1, job.stage("sft")["progress"]["totalSteps"] + 1))

@@ -1,0 +1,101 @@
+"""The life of an installation: it minds its own namespaces, upgrades under a running job, and leaves jobs and data behind."""
+
+from collections.abc import Iterator
+
+import pytest
+from alignment_api.names import PLURAL
+from builders import a_document
+from cluster.conftest import StartJob
+from cluster.environment import Environment
+from cluster.installation import CHART, Installation, helm, merged
+from cluster.jobs import TINY, Job, short_job
+from cluster.kubectl import Kubectl, Object, wait_for
+from cluster.names import OTHERS, RELEASES
+from cluster.workspace import CLAIM, make_workspace
+
+OPTIONS = (
+    "crds.enabled=false",
+    "networkPolicy.enabled=true",
+    "dashboard.ingress.enabled=true",
+    "dashboard.ingress.host=alignment.example.com",
+    "dashboard.ingress.tlsSecretName=tls",
+)
+
+
+@pytest.fixture(scope="module")
+def second(installation: Installation, values: Object) -> Iterator[Installation]:
+    """A second release, for another namespace, which is not installed yet; it uses the MLflow server of the first."""
+    own: Object = {
+        "watchNamespaces": [OTHERS],
+        "dashboard": {"enabled": False},
+        "mlflow": {"enabled": False},
+        "tracking": {"uri": f"http://{installation.name}-mlflow.{RELEASES}.svc:5000"},
+    }
+    release = Installation(Kubectl(OTHERS), "second", merged(values, own))
+    yield release
+    release.remove()
+
+
+@pytest.fixture(scope="module")
+def elsewhere(second: Installation, environment: Environment, images: str) -> Iterator[Job]:
+    """A job in a namespace that the first release was not installed for."""
+    image, folder = f"{environment.registry}/alignment-trainer:{images}", environment.folder("others")
+    make_workspace(second.kubectl, image, environment.steady, folder, environment.storage_class).fill()
+    document = short_job("elsewhere", compute={**TINY["spec"]["compute"], "nodes": 1})
+    second.kubectl.apply(document)
+    job = Job(second.kubectl, second, "elsewhere")
+    yield job
+    job.delete()
+
+
+@pytest.fixture(scope="module")
+def running(elsewhere: Job, second: Installation) -> Job:
+    """The same job, once a release was installed for its namespace and its pod runs."""
+    second.apply()
+    elsewhere.wait("it runs", lambda status: status.get("phase") == "Running")
+    return elsewhere
+
+
+def uids(objects: list[Object]) -> set[str]:
+    return {found["metadata"]["uid"] for found in objects}
+
+
+def test_a_job_of_another_namespace_is_left_alone(elsewhere: Job, start: StartJob) -> None:
+    # The operator has seen what came later, so it has had its time to see this one.
+    later = start({**a_document("later", recipe="nothing-like-this")})
+    later.wait("it is seen", lambda status: status.get("phase") == "Failed")
+    assert "status" not in elsewhere.read()
+    assert elsewhere.children() == []
+
+
+def test_an_upgrade_leaves_running_pods_alone(running: Job, second: Installation) -> None:
+    pods, operators = uids(running.pods()), uids(second.operator_pods())
+    second.apply({"trainer": {"graceSeconds": 90}})
+    wait_for("the operator is another one", lambda: uids(second.operator_pods()).isdisjoint(operators), second.operator_log)
+    assert uids(running.pods()) == pods
+
+
+def test_uninstalled_it_leaves_jobs_and_data_and_installed_again_it_takes_them_up(running: Job, second: Installation) -> None:
+    job, children, pods = running.read(), uids(running.children()), uids(running.pods())
+    second.remove()
+    assert second.kubectl.list("deployments") == []
+    assert second.kubectl.get("crd", f"{PLURAL}.alignment-operator.dev") is not None
+    assert second.kubectl.get("persistentvolumeclaim", CLAIM) is not None
+    assert running.read()["metadata"]["uid"] == job["metadata"]["uid"]
+    second.apply()
+    running.wait_for_end()
+    assert (uids(running.children()), uids(running.pods())) == (children, pods)
+    assert running.stage("sft")["attempts"] == 1
+
+
+def test_its_parts_say_that_they_work(installation: Installation) -> None:
+    said = installation.test()
+    for part in ("AlignmentJobs", "operator", "dashboard", "MLflow"):
+        assert f"{part}: works" in said
+
+
+def test_the_api_server_takes_every_object_strictly(installation: Installation) -> None:
+    # A helm that was built without its release scripts takes a Kubernetes of years ago for the default.
+    rendering = ("--namespace", RELEASES, "--kube-version", "1.31.0", *(f"--set={option}" for option in OPTIONS))
+    everything = helm("template", "all", str(CHART), *rendering)
+    installation.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", "-", given=everything)

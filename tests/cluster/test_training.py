@@ -1,0 +1,126 @@
+"""The example on a real cluster: SFT, then DPO, as two pods each, with all that a person sees of it."""
+
+import re
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from alignment_api import metrics
+from alignment_api.names import JOB_LABEL, PLURAL, STAGE_LABEL
+from cluster.conftest import StartJob
+from cluster.installation import Installation
+from cluster.jobs import TINY, Job
+from cluster.kubectl import Refused
+from cluster.watch import Watch
+from cluster.workspace import Workspace
+from mlflow import MlflowClient
+
+
+@pytest.fixture(scope="module")
+def pods(workspace: Workspace) -> Iterator[Watch]:
+    with Watch(workspace.kubectl, "pods", JOB_LABEL) as watch:
+        yield watch
+
+
+@pytest.fixture(scope="module")
+def tiny(start: StartJob, pods: Watch) -> Job:
+    """The example, at its end."""
+    job = start(TINY)
+    job.wait_for_end()
+    return job
+
+
+@pytest.fixture(scope="module")
+def tracking(tiny: Job, installation: Installation) -> Iterator[MlflowClient]:
+    with installation.kubectl.forwarded(f"{installation.name}-mlflow", 5000) as address:
+        yield MlflowClient(address)
+
+
+def test_both_stages_succeed_at_the_first_attempt(tiny: Job) -> None:
+    stages = [(stage["name"], stage["state"], stage["attempts"]) for stage in tiny.status["stages"]]
+    assert stages == [("sft", "Succeeded", 1), ("dpo", "Succeeded", 1)]
+    assert {known["type"]: known["status"] for known in tiny.status["conditions"]} == {
+        "Suspended": "False",
+        "Progressing": "False",
+        "Complete": "True",
+        "Failed": "False",
+    }
+
+
+def test_each_stage_was_two_pods_on_two_nodes(tiny: Job, pods: Watch) -> None:
+    for stage in ("sft", "dpo"):
+        seen = [pod for pod in pods.objects() if pod["metadata"]["labels"][STAGE_LABEL] == stage]
+        placed = {(pod["metadata"]["name"], pod["spec"]["nodeName"]) for pod in seen if "nodeName" in pod["spec"]}
+        assert {name for name, _ in placed} == {f"tiny-{stage}-1-master-0", f"tiny-{stage}-1-worker-0"}
+        assert len({node for _, node in placed}) == 2
+
+
+def test_kubectl_shows_it_in_columns(tiny: Job) -> None:
+    header, row = tiny.kubectl("get", "aj", "tiny").splitlines()
+    assert header.split() == ["NAME", "STAGE", "STATUS", "PROGRESS", "ETA", "MODEL", "GPUS", "AGE"]
+    assert re.fullmatch(r"tiny +dpo +Succeeded +100% +workspace://inputs/tiny/model +0 +\w+", row)
+
+
+def test_events_tell_the_story_once(tiny: Job) -> None:
+    folder = f"workspace://{tiny.folder('')}"
+    assert sorted(tiny.events()) == sorted(
+        [
+            ("StageStarted", "sft: attempt 1 is running"),
+            ("StageSucceeded", f"sft: {folder}/sft/model"),
+            ("StageStarted", "dpo: attempt 1 is running"),
+            ("StageSucceeded", f"dpo: {folder}/dpo/model"),
+            ("Completed", "all 2 stages succeeded"),
+        ]
+    )
+
+
+def test_the_result_is_on_the_workspace(tiny: Job, workspace: Workspace) -> None:
+    for stage in tiny.status["stages"]:
+        output = stage["output"].removeprefix("workspace://")
+        assert {"model.safetensors", "tokenizer.json"} <= set(workspace.names(output))
+
+
+def test_metrics_are_in_mlflow(tiny: Job, tracking: MlflowClient, workspace: Workspace) -> None:
+    uid = tiny.read()["metadata"]["uid"]
+    experiments = [experiment.experiment_id for experiment in tracking.search_experiments()]
+    runs = tracking.search_runs(experiments, f"tags.`{metrics.JOB_UID_TAG}` = '{uid}'")
+    children = {run.data.tags[metrics.STAGE_TAG]: run for run in runs if metrics.PARENT_TAG in run.data.tags}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert {run.data.tags[metrics.PARENT_TAG] for run in children.values()} == {tiny.status["tracking"]["runId"]}
+    assert {name: run.info.run_id for name, run in children.items()} == {
+        stage["name"]: stage["runId"] for stage in tiny.status["stages"]
+    }
+    for name, run in children.items():
+        logged = [(point.step, point.value) for point in tracking.get_metric_history(run.info.run_id, metrics.LOSS)]
+        journal = [
+            (point["step"], pytest.approx(point["metrics"][metrics.LOSS]))
+            for point in workspace.points(tiny.folder(name))
+            if metrics.LOSS in point["metrics"]
+        ]
+        assert logged == journal
+
+
+def test_it_learned_what_is_preferred(tiny: Job) -> None:
+    reached = tiny.stage("dpo")["progress"]["metrics"]
+    assert reached[metrics.REWARD_ACCURACY] > 0.9
+    assert reached[metrics.REWARD_MARGIN] > 0.5
+
+
+def test_the_dashboard_answers_through_its_service(tiny: Job, installation: Installation) -> None:
+    with installation.kubectl.forwarded(f"{installation.name}-dashboard", 80) as address:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=30) as answer:
+            assert answer.read() == b"ok"
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            assert b"<title>" in answer.read()
+
+
+def test_applied_again_it_changes_nothing(tiny: Job) -> None:
+    before = tiny.read()["metadata"]["resourceVersion"]
+    assert tiny.kubectl.apply(TINY).strip() == f"{PLURAL[:-1]}.alignment-operator.dev/tiny unchanged"
+    assert tiny.read()["metadata"]["resourceVersion"] == before
+
+
+def test_what_was_done_keeps_its_settings(tiny: Job) -> None:
+    sft, dpo = TINY["spec"]["stages"]
+    with pytest.raises(Refused, match="a stage that is running or has succeeded keeps its settings"):
+        tiny.change(stages=[sft, {**dpo, "dpo": {**dpo["dpo"], "beta": 0.5}}])

@@ -1,0 +1,116 @@
+"""The workspace volume: made, filled with the inputs of examples/tiny.yaml, and looked into."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.kubectl import Kubectl, Object, Refused, wait_for
+
+CLAIM = "alignment-workspace"
+_PATH = "/workspace"
+_KEEPER = "workspace"
+_USER = 10001
+_MAKE_INPUTS = Path(__file__).parents[2] / "examples/make_tiny.py"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A volume that all nodes can write to, seen through a pod that has it mounted."""
+
+    kubectl: Kubectl
+
+    def fill(self) -> None:
+        """Write the tiny model and its data."""
+        self._run("python", "-", "--workspace", _PATH, given=_MAKE_INPUTS.read_text())
+
+    def read(self, path: str) -> str | None:
+        """Read a file, if it is there."""
+        try:
+            return self._run("cat", f"{_PATH}/{path}")
+        except Refused as refusal:
+            if "No such file" in str(refusal):
+                return None
+            raise
+
+    def names(self, path: str) -> list[str]:
+        """List a folder; none where there is no such folder."""
+        return self._run("sh", "-c", f"ls {_PATH}/{path} 2>/dev/null || true").split()
+
+    def move(self, path: str, to: str) -> None:
+        """Rename a file."""
+        self._run("mv", f"{_PATH}/{path}", f"{_PATH}/{to}")
+
+    def points(self, stage: str) -> list[dict[str, Any]]:
+        """Read the journal of a stage's folder; a line that is being written does not count."""
+        text = self.read(f"{stage}/metrics.jsonl") or ""
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+    def checkpoints(self, stage: str) -> list[int]:
+        """Give the steps of a stage's checkpoints, the newest last."""
+        names = self.names(f"{stage}/checkpoints")
+        return sorted(int(name.removeprefix("step-")) for name in names if name.startswith("step-"))
+
+    def _run(self, *command: str, given: str | None = None) -> str:
+        return self.kubectl("exec", "--stdin", _KEEPER, "--", *command, given=given)
+
+
+def make_workspace(
+    kubectl: Kubectl, image: str, node_selector: dict[str, str], folder: Path | None, storage_class: str | None
+) -> Workspace:
+    """Make the claim and the pod that keeps it mounted: over a folder of this machine, or of a storage class."""
+    kubectl.apply(*claim(kubectl.namespace, CLAIM, "ReadWriteMany", folder, storage_class), _keeper(image, node_selector))
+    wait_for("the workspace is mounted", lambda: _is_running(kubectl), lambda: kubectl("describe", "pod", _KEEPER))
+    return Workspace(kubectl)
+
+
+def claim(namespace: str, name: str, mode: str, folder: Path | None, storage_class: str | None) -> list[Object]:
+    """Describe a claim, and its volume where that is a folder of this machine, which all nodes of the test cluster share."""
+    size = {"storage": "10Gi"}
+    wanted: Object = {"accessModes": [mode], "resources": {"requests": size}}
+    claimed: Object = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": wanted}
+    if folder is None:
+        return [{**claimed, "spec": {**wanted, **({"storageClassName": storage_class} if storage_class else {})}}]
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chown(folder, _USER, _USER)
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"{namespace}-{name}"},
+        "spec": {
+            "capacity": size,
+            "accessModes": [mode],
+            "hostPath": {"path": str(folder)},
+            "claimRef": {"namespace": namespace, "name": name},
+        },
+    }
+    return [volume, {**claimed, "spec": {**wanted, "storageClassName": "", "volumeName": f"{namespace}-{name}"}}]
+
+
+def _keeper(image: str, node_selector: dict[str, str]) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": _KEEPER},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "nodeSelector": node_selector,
+            "securityContext": {"runAsUser": _USER, "runAsGroup": _USER, "fsGroup": _USER, "runAsNonRoot": True},
+            "containers": [
+                {
+                    "name": "keeper",
+                    "image": image,
+                    "command": ["sleep", "infinity"],
+                    "volumeMounts": [{"name": "workspace", "mountPath": _PATH}],
+                }
+            ],
+            "volumes": [{"name": "workspace", "persistentVolumeClaim": {"claimName": CLAIM}}],
+        },
+    }
+
+
+def _is_running(kubectl: Kubectl) -> bool:
+    pod = kubectl.get("pod", _KEEPER)
+    return pod is not None and pod["status"].get("phase") == "Running"
