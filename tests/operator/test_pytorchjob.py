@@ -84,6 +84,14 @@ def test_gpus_and_networks_are_asked_for_as_text() -> None:
     assert {"name": "NCCL_IB_HCA", "value": "mlx5_0"} in pod["containers"][0]["env"]
 
 
+def test_pods_of_several_nodes_prefer_nodes_of_their_own() -> None:
+    (term,) = pod_of(rendered())["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    labels = term["podAffinityTerm"]["labelSelector"]["matchLabels"]
+    template = rendered()[-1]["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]["metadata"]["labels"]
+    assert labels.items() <= template.items()
+    assert "affinity" not in pod_of(rendered(compute={"nodes": 1, "gpusPerNode": 0}))
+
+
 def test_the_run_config_is_what_the_trainer_reads() -> None:
     config_map, _ = rendered("dpo")
     config = RunConfig.parse(json.loads(config_map["data"]["run.json"]))

@@ -103,7 +103,8 @@ def _outcome_of(error: Exception) -> RankOutcome:
         advice = "the GPU's memory ran out; lower compute.microBatchSize or maxLength, or raise sharding"
         return RankOutcome(int(ExitCode.DEFECT), "OutOfMemory", f"{advice} ({text.splitlines()[0]})")
     if _says_peer_is_gone(error, text):
-        return failure_of(PeerLost(f"another process of the stage went away ({text.splitlines()[0]})"))
+        # What the network library says of it is on the log already, and tells no more.
+        return failure_of(PeerLost("another process of the stage went away; its own log says why"))
     return RankOutcome(int(ExitCode.DEFECT), "Defect", text)
 
 

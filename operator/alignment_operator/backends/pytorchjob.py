@@ -142,6 +142,8 @@ def _pod(run: StageRun, settings: Settings, storage: Storage) -> Manifest:
         "containers": [_container(run, settings)],
         "volumes": _volumes(run, storage),
     }
+    if (compute.nodes or 1) > 1:
+        pod["affinity"] = _apart(run)
     selector = dict(compute.node_selector or {})
     if compute.accelerator_type:
         selector["nvidia.com/gpu.product"] = compute.accelerator_type
@@ -152,6 +154,17 @@ def _pod(run: StageRun, settings: Settings, storage: Storage) -> Manifest:
     if settings.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
     return pod
+
+
+def _apart(run: StageRun) -> Manifest:
+    """Prefer a node for each pod: that is what `nodes` says, and where there are no GPUs nothing else would see to it."""
+    same_attempt = {
+        JOB_UID_LABEL: run.job.metadata.uid or "",
+        STAGE_LABEL: run.stage.name,
+        ATTEMPT_LABEL: str(run.attempt),
+    }
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": same_attempt}}
+    return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}}
 
 
 def _container(run: StageRun, settings: Settings) -> Manifest:
