@@ -1,8 +1,9 @@
 """Measures the operator on a cluster without a training-operator at work: latency, load, idleness, restart, the next stage.
 
-Run it on the test cluster: `python benchmarks/operator.py > figures.json`. It starts the operator as a process of its own, puts
-the training-operator to sleep for the time being, and wakes it up afterwards. With Kubeflow Trainer in the cluster (a
-ClusterTrainingRuntime named by --trainer-runtime) its TrainJob -> JobSet is measured between our own measurements.
+Run it on the test cluster: `python -P benchmarks/operator.py > figures.json` (-P keeps this file from standing in for the
+standard library's `operator`). It starts the operator as a process of its own, puts the training-operator to sleep for the time being, and
+wakes it up afterwards. With Kubeflow Trainer in the cluster (kubeflow-trainer.sh up; --trainer-runtime benchmark) its TrainJob ->
+JobSet is measured between our own measurements.
 """
 
 import argparse
@@ -92,11 +93,11 @@ class Operator:
 
     def reconciles(self) -> int:
         """Count the reconciles so far; 0 while it is starting."""
-        return int(self._metric(r'alignment_reconciles_total\{outcome="done"\} (\S+)'))
+        return int(self._metric(r'^alignment_reconciles_total\{outcome="done"\} (\S+)'))
 
     def is_idle(self) -> bool:
         """Say whether nothing waits to be reconciled."""
-        return self._metric(r"alignment_queue_length (\S+)") == 0
+        return self._metric(r"^alignment_queue_length (\S+)") == 0
 
     def stop(self) -> None:
         """End it."""
@@ -106,7 +107,7 @@ class Operator:
     def _metric(self, pattern: str) -> float:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=5) as answer:
-                found = re.search(pattern, answer.read().decode())
+                found = re.search(pattern, answer.read().decode(), re.MULTILINE)
         except OSError:
             return 0.0
         return float(found[1]) if found else 0.0
@@ -126,7 +127,7 @@ def api_writes() -> dict[str, int]:
     text = client.ApiClient().call_api("GET", client.Configuration.get_default_copy().host + "/metrics")
     text.read()
     counts = dict.fromkeys(RESOURCES, 0)
-    pattern = re.compile(r'apiserver_request_total\{[^}]*resource="(\w+)"[^}]*verb="(\w+)"[^}]*\} (\S+)')
+    pattern = re.compile(r'apiserver_request_total\{[^}]*,resource="(\w+)"[^}]*verb="(\w+)"[^}]*\} (\S+)')
     for resource, verb, value in pattern.findall(text.data.decode()):
         if resource in counts and verb in WRITES:
             counts[resource] += int(float(value))

@@ -26,10 +26,17 @@ _RELIST_SECONDS = 300
 logger = logging.getLogger(__name__)
 
 
+class _Ended(Exception):
+    """The watches have ended: kopf was told to stop."""
+
+
 def main() -> None:
     """Read the settings and work until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
-    asyncio.run(serve(Settings()))
+    try:
+        asyncio.run(serve(Settings()))
+    except* _Ended:
+        logger.info("stopped")
 
 
 async def serve(settings: Settings) -> None:
@@ -70,7 +77,7 @@ async def _watch(settings: Settings, cluster: KubernetesCluster, queue: Queue) -
         await kopf.operator(memo=memo, standalone=True, namespaces=settings.watch_namespaces)
     else:
         await kopf.operator(memo=memo, standalone=True, clusterwide=True)
-    raise SystemExit("the watches have ended")
+    raise _Ended
 
 
 async def _reconcile(cluster: KubernetesCluster, settings: Settings, key: Key) -> float | None:

@@ -101,7 +101,13 @@ class KubernetesCluster:
     async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
         """Replace the job's status, unless the job has changed since it was read."""
         body = {**job.dump(), "status": status.dump()}
-        await self._api.put(_path(_JOBS, _namespace(job), job.metadata.name, "status"), body)
+        try:
+            await self._api.put(_path(_JOBS, _namespace(job), job.metadata.name, "status"), body)
+        except ApiException as error:
+            # A job that was deleted meanwhile has no status to write.
+            if error.status == 404:
+                return
+            raise
         for happening in happenings(job.status, status):
             await self._tell(job, happening)
 
