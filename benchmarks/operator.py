@@ -1,9 +1,9 @@
 """Measures the operator on a cluster without a training-operator at work: latency, load, idleness, restart, the next stage.
 
 Run it on the test cluster: `python -P benchmarks/operator.py > figures.json` (-P keeps this file from standing in for the
-standard library's `operator`). It starts the operator as a process of its own, puts the training-operator to sleep for the time being, and
-wakes it up afterwards. With Kubeflow Trainer in the cluster (kubeflow-trainer.sh up; --trainer-runtime benchmark) its TrainJob ->
-JobSet is measured between our own measurements.
+standard library's `operator`). It starts the operator as a process of its own, puts the training-operator to sleep for the
+time being, and wakes it up afterwards. With Kubeflow Trainer in the cluster (kubeflow-trainer.sh up; --trainer-runtime
+benchmark) its TrainJob -> JobSet is measured between our own measurements.
 """
 
 import argparse
