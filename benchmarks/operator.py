@@ -86,10 +86,10 @@ class Operator:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_megabytes(self) -> float:
-        """Give the most memory used so far."""
-        peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self._process.pid}/status").read_text())
-        assert peak is not None
-        return int(peak[1]) / 1024
+        """Give the memory used now."""
+        used = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self._process.pid}/status").read_text())
+        assert used is not None, "the operator has ended; look at its log"
+        return int(used[1]) / 1024
 
     def reconciles(self) -> int:
         """Count the reconciles so far; 0 while it is starting."""
@@ -237,15 +237,12 @@ def measure_idle(operator: Operator, seconds: int) -> Figures:
     return {"seconds": seconds, "writes": sum(since(before).values()), "cpu_percent": round(100 * used / seconds, 2)}
 
 
-def measure_restart(log: Path, jobs: int) -> tuple[Operator, Figures]:
-    """Start it anew among all the jobs."""
-    before = api_writes()
-    operator = Operator(log)
+def measure_restart(operator: Operator, before: dict[str, int], jobs: int) -> Figures:
+    """See what it does when it was started anew among all the jobs."""
     until(lambda: operator.reconciles() >= jobs and operator.is_idle(), pause=0.2)
     cpu = operator.cpu_seconds()
     time.sleep(3)
-    figures = {"jobs": jobs, "writes": sum(since(before).values()), "cpu_seconds": round(cpu, 2)}
-    return operator, figures
+    return {"jobs": jobs, "writes": sum(since(before).values()), "cpu_seconds": round(cpu, 2)}
 
 
 def measure_next_stage(children: Arrivals, count: int) -> Figures:
@@ -262,6 +259,16 @@ def measure_next_stage(children: Arrivals, count: int) -> Figures:
         taken.append(children.times[f"single-{number}-dpo-1"] - began)
         time.sleep(0.2)
     return spread(taken)
+
+
+@contextmanager
+def running_operator(log: Path) -> Iterator[Operator]:
+    """Start the operator, and end it whatever happens."""
+    operator = Operator(log)
+    try:
+        yield operator
+    finally:
+        operator.stop()
 
 
 @contextmanager
@@ -318,15 +325,15 @@ def main() -> None:
     figures: Figures = {}
     with own_namespace(), quiet_training_operator():
         children = Arrivals(*TRAINING)
-        operator = Operator(options.log)
-        time.sleep(8)
-        figures["single"] = measure_single(children, options.trainer_runtime, options.single)
-        figures["next_stage"] = measure_next_stage(children, options.single)
-        figures["burst"] = measure_burst(operator, children, options.jobs)
-        figures["idle"] = measure_idle(operator, options.idle_seconds)
-        operator.stop()
-        operator, figures["restart"] = measure_restart(options.log, options.jobs + options.single)
-        operator.stop()
+        with running_operator(options.log) as operator:
+            time.sleep(8)
+            figures["single"] = measure_single(children, options.trainer_runtime, options.single)
+            figures["next_stage"] = measure_next_stage(children, options.single)
+            figures["burst"] = measure_burst(operator, children, options.jobs)
+            figures["idle"] = measure_idle(operator, options.idle_seconds)
+        before = api_writes()
+        with running_operator(options.log) as operator:
+            figures["restart"] = measure_restart(operator, before, options.jobs + options.single)
     print(json.dumps(figures, indent=1))
 
 
