@@ -63,6 +63,7 @@ async def operate(api: ApiClient, settings: Settings, health: Health) -> None:
     telemetry.QUEUE_LENGTH.set_function(lambda: len(queue))
     # Before the first reconcile every child is known: a child that is not seen would be made again.
     await cluster.relist()
+    health.sign_of_life()
     async with asyncio.TaskGroup() as group:
         group.create_task(queue.run())
         group.create_task(_every(_RELIST_SECONDS, lambda: _relist(cluster, queue, health)))
@@ -101,17 +102,18 @@ async def _reconcile(cluster: KubernetesCluster, settings: Settings, key: Key) -
 
 
 async def _relist(cluster: KubernetesCluster, queue: Queue, health: Health) -> None:
-    for uid in await cluster.relist():
-        if uid in cluster.keys:
-            queue.add(cluster.keys[uid])
+    _wake(await cluster.relist(), cluster, queue)
     health.sign_of_life()
 
 
 async def _refresh(reader: ProgressReader, cluster: KubernetesCluster, queue: Queue) -> None:
-    for uid in await reader.refresh():
-        if uid in cluster.keys:
-            queue.add(cluster.keys[uid])
+    _wake(await reader.refresh(), cluster, queue)
     telemetry.TRACKING_REACHABLE.set(0 if reader.silent else 1)
+
+
+def _wake(uids: set[str], cluster: KubernetesCluster, queue: Queue) -> None:
+    for uid in uids & cluster.keys.keys():
+        queue.add(cluster.keys[uid])
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:

@@ -1,10 +1,10 @@
-"""Answers the kubelet: alive while the loop turns and, when leading, while the watches tell something."""
+"""Answers the kubelet: alive while the loop turns and, once this replica leads, while the API server is heard."""
 
 import time
 
 from aiohttp import web
 
-# The API server ends and renews every watch within this time, and bookmarks come each minute.
+# Two of the lists that a leading operator asks for in between may fail.
 _LONGEST_SILENCE_SECONDS = 600
 
 
@@ -13,7 +13,8 @@ class Health:
 
     def __init__(self) -> None:
         self.ready = False
-        self._last_sign = time.monotonic()
+        # A replica that waits for the lease has nothing to hear.
+        self._last_sign: float | None = None
 
     def sign_of_life(self) -> None:
         """Note that the API server was heard."""
@@ -21,8 +22,8 @@ class Health:
 
     @property
     def alive(self) -> bool:
-        """Say whether the API server was heard lately."""
-        return time.monotonic() - self._last_sign < _LONGEST_SILENCE_SECONDS
+        """Say whether the API server was heard lately, where it should have been."""
+        return self._last_sign is None or time.monotonic() - self._last_sign < _LONGEST_SILENCE_SECONDS
 
     async def serve(self, port: int) -> None:
         """Serve /healthz and /readyz."""

@@ -56,7 +56,7 @@ def decide(situation: Situation) -> StageDecision:
     if record.state == "Failed":
         return StageDecision(record, [newest.attempt] if newest else [])
     if situation.halt:
-        return _halted(situation, record, newest)
+        return _halted(situation, record)
     stopping = next((child for child in situation.children if child.state == "Stopping"), None)
     if stopping:
         message = stopping.message or "waiting for the previous attempt to end"
@@ -171,7 +171,7 @@ def _delay_seconds(settings: Settings, failures: int) -> float:
     return min(settings.first_retry_delay_seconds * 2.0 ** max(failures - 1, 0), settings.longest_retry_delay_seconds)
 
 
-def _halted(situation: Situation, record: StageStatus, newest: Child | None) -> StageDecision:
+def _halted(situation: Situation, record: StageStatus) -> StageDecision:
     if situation.halt == "DeadlineExceeded":
         message = (
             f"the job took longer than activeDeadlineSeconds ({situation.run.spec.active_deadline_seconds}); raise it to go on"
