@@ -62,8 +62,7 @@ async def operate(api: ApiClient, settings: Settings, health: Health) -> None:
     queue = Queue(functools.partial(_reconcile, cluster, settings))
     telemetry.QUEUE_LENGTH.set_function(lambda: len(queue))
     # Before the first reconcile every child is known: a child that is not seen would be made again.
-    await cluster.relist()
-    health.sign_of_life()
+    await _relist(cluster, queue, health)
     async with asyncio.TaskGroup() as group:
         group.create_task(queue.run())
         group.create_task(_every(_RELIST_SECONDS, lambda: _relist(cluster, queue, health)))
@@ -102,18 +101,15 @@ async def _reconcile(cluster: KubernetesCluster, settings: Settings, key: Key) -
 
 
 async def _relist(cluster: KubernetesCluster, queue: Queue, health: Health) -> None:
-    _wake(await cluster.relist(), cluster, queue)
+    for key in await cluster.relist():
+        queue.add(key)
     health.sign_of_life()
 
 
 async def _refresh(reader: ProgressReader, cluster: KubernetesCluster, queue: Queue) -> None:
-    _wake(await reader.refresh(), cluster, queue)
+    for key in cluster.jobs_seen.keys_of(await reader.refresh()):
+        queue.add(key)
     telemetry.TRACKING_REACHABLE.set(0 if reader.silent else 1)
-
-
-def _wake(uids: set[str], cluster: KubernetesCluster, queue: Queue) -> None:
-    for uid in uids & cluster.keys.keys():
-        queue.add(cluster.keys[uid])
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:

@@ -1,14 +1,10 @@
 """The children as the API server last told of them: listed at the start, kept by watch events."""
 
-from collections.abc import Iterable
-from typing import Any
-
 from alignment_api.names import ATTEMPT_LABEL, JOB_UID_LABEL, STAGE_LABEL
 
 from alignment_operator.observation import Child
 from alignment_operator.pods import child_of, leftover_of
-
-Object = dict[str, Any]
+from alignment_operator.versions import Object, Versions, identify
 
 _POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses")
 
@@ -17,35 +13,36 @@ class Children:
     """PyTorchJobs and pods by the uid of the AlignmentJob they belong to."""
 
     def __init__(self) -> None:
+        self._versions = Versions()
         self._objects: dict[str, dict[tuple[str, str], Object]] = {}
 
-    def replace(self, objects: Iterable[Object]) -> set[str]:
-        """Take a complete list; the answer names the jobs whose children have changed since."""
-        before, known = self._versions(), self._objects
-        self._objects = {}
-        for found in objects:
-            self.observe("ADDED", found)
-        for uid, mine in self._objects.items():
-            mine.update({key: pod for key, pod in known.get(uid, {}).items() if key not in mine and _spoke_last(pod, mine)})
-        after = self._versions()
-        return {uid for uid in before.keys() | after.keys() if before.get(uid) != after.get(uid)}
+    def replace(self, kind: str, listed: list[Object], version: int) -> set[str]:
+        """Take a complete list of this version; the answer names the jobs of whose children it tells news."""
+        news = {_job_uid(found) for found in listed if self.observe("ADDED", found)}
+        known = {identify(found): found for mine in self._objects.values() for found in mine.values() if not found.get("gone")}
+        for missing in self._versions.forget_missing(kind, listed, version):
+            if missing in known:
+                self._remove(_job_uid(known[missing]), known[missing])
+                news.add(_job_uid(known[missing]))
+        return news
 
-    def observe(self, event: str | None, found: Object) -> None:
-        """Take one object as a watch or an answer gives it; an older version than the known one is ignored."""
-        uid = found["metadata"].get("labels", {}).get(JOB_UID_LABEL)
-        if uid is None:
-            return
-        mine = self._objects.setdefault(uid, {})
-        key = (found["kind"], found["metadata"]["name"])
-        known = mine.get(key)
-        if known is not None and _version(found) < _version(known):
-            return
-        if event != "DELETED":
-            mine[key] = _trimmed(found)
-        elif _spoke_last(gone := {**_trimmed(found), "gone": True}, mine):
-            mine[key] = gone
+    def observe(self, event: str | None, found: Object) -> bool:
+        """Take one object as a watch or an answer gives it; the answer says whether it was news."""
+        uid = _job_uid(found)
+        if not uid or not self._versions.take(found):
+            return False
+        if event == "DELETED":
+            self._remove(uid, _trimmed(found))
         else:
-            mine.pop(key, None)
+            self._objects.setdefault(uid, {})[_key(found)] = _trimmed(found)
+        return True
+
+    def _remove(self, uid: str, last: Object) -> None:
+        mine = self._objects.setdefault(uid, {})
+        if _spoke_last(gone := {**last, "gone": True}, mine):
+            mine[_key(last)] = gone
+        else:
+            mine.pop(_key(last), None)
             for other in [key for key, pod in mine.items() if pod.get("gone") and not _spoke_last(pod, mine)]:
                 del mine[other]
             if not mine:
@@ -72,11 +69,13 @@ class Children:
             and found["status"].get("phase") == "Pending"
         ]
 
-    def _versions(self) -> dict[str, set[tuple[str, int]]]:
-        return {
-            uid: {(found["metadata"]["name"], _version(found)) for found in objects.values()}
-            for uid, objects in self._objects.items()
-        }
+
+def _job_uid(found: Object) -> str:
+    return str(found["metadata"].get("labels", {}).get(JOB_UID_LABEL, ""))
+
+
+def _key(found: Object) -> tuple[str, str]:
+    return found["kind"], found["metadata"]["name"]
 
 
 def _attempt(found: Object) -> tuple[str, str]:
@@ -97,10 +96,6 @@ def _telling(job: Object, pods: list[Object]) -> list[Object]:
 
 def _name(found: Object) -> str:
     return str(found["metadata"]["name"])
-
-
-def _version(found: Object) -> int:
-    return int(found["metadata"].get("resourceVersion") or 0)
 
 
 def _trimmed(found: Object) -> Object:

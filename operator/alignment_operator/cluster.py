@@ -12,11 +12,13 @@ from kubernetes.aio.client import ApiClient, ApiException
 
 from alignment_operator.children import Children
 from alignment_operator.events import Happening, happenings
-from alignment_operator.kubernetes_api import FIELD_MANAGER, KubernetesApi, Object, said
+from alignment_operator.jobs import Jobs
+from alignment_operator.kubernetes_api import FIELD_MANAGER, KubernetesApi, said
 from alignment_operator.observation import Child, Report
 from alignment_operator.progress import ProgressReader
 from alignment_operator.reconcile import Key, Refused
 from alignment_operator.settings import Settings
+from alignment_operator.versions import Object, version_of
 
 _JOBS = (f"/apis/{API_VERSION}", PLURAL)
 _TRAINING_JOBS = ("/apis/kubeflow.org/v1", "pytorchjobs")
@@ -39,27 +41,22 @@ class KubernetesCluster:
         self._api = KubernetesApi(client)
         self._namespaces = settings.watch_namespaces
         self._reader = reader
+        self.jobs_seen = Jobs()
         self.children_seen = Children()
-        self.keys: dict[str, Key] = {}
-        """Where the job of a uid is, for those that only know the uid."""
 
-    async def relist(self) -> set[str]:
-        """List all children anew; the answer names the jobs of whose children the watches had not told."""
-        jobs, pods = await asyncio.gather(self._list(_TRAINING_JOBS, "PyTorchJob"), self._list(_PODS, "Pod"))
-        return self.children_seen.replace([*jobs, *pods])
+    async def relist(self) -> set[Key]:
+        """List jobs and children anew; the answer names the jobs of which the watches had not told."""
+        jobs, training_jobs, pods = await asyncio.gather(
+            self._list(_JOBS, KIND), self._list(_TRAINING_JOBS, "PyTorchJob", JOB_LABEL), self._list(_PODS, "Pod", JOB_LABEL)
+        )
+        news = self.jobs_seen.replace(*jobs)
+        told = self.children_seen.replace("PyTorchJob", *training_jobs) | self.children_seen.replace("Pod", *pods)
+        return news | self.jobs_seen.keys_of(told)
 
     async def job(self, key: Key) -> AlignmentJob | None:
-        """Read the job as it is now."""
-        try:
-            found = await self._api.get(_path(_JOBS, *key))
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
-        job = read_job(found)
-        assert job.metadata.uid is not None, "the API server gives every object a uid"
-        self.keys[job.metadata.uid] = key
-        return job
+        """Give the job as it was last told of: a request per look would cost the API server more than all the rest."""
+        found = self.jobs_seen.get(key)
+        return read_job(found) if found else None
 
     async def children(self, job: AlignmentJob) -> list[Child]:
         """Give the children as they were last told of."""
@@ -101,13 +98,17 @@ class KubernetesCluster:
     async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
         """Replace the job's status, unless the job has changed since it was read."""
         body = {**job.dump(), "status": status.dump()}
+        path = _path(_JOBS, _namespace(job), job.metadata.name)
         try:
-            await self._api.put(_path(_JOBS, _namespace(job), job.metadata.name, "status"), body)
+            written = await self._api.put(f"{path}/status", body)
         except ApiException as error:
             # A job that was deleted meanwhile has no status to write.
             if error.status == 404:
                 return
+            if error.status == 409:
+                self.jobs_seen.observe("MODIFIED", await self._api.get(path))
             raise
+        self.jobs_seen.observe("MODIFIED", written)
         for happening in happenings(job.status, status):
             await self._tell(job, happening)
 
@@ -145,16 +146,17 @@ class KubernetesCluster:
             if error.status != 409:
                 logger.info("the event %s of %s was not taken: %s", happening.reason, job.metadata.name, said(error))
 
-    async def _list(self, collection: tuple[str, str], kind: str) -> list[Object]:
+    async def _list(self, collection: tuple[str, str], kind: str, label: str = "") -> tuple[list[Object], int]:
+        """List a kind in all namespaces that are watched; the answer carries the version that all of it has at least."""
         paths = [_path(collection, namespace) for namespace in self._namespaces] or ["/".join(collection)]
         try:
-            lists = [await self._api.get(path, labelSelector=JOB_LABEL) for path in paths]
+            lists = [await self._api.get(path, labelSelector=label) for path in paths]
         except ApiException as error:
-            # Without the training-operator there are no PyTorchJobs, and creating one will say so.
+            # Without its CRD a kind has no objects; without the training-operator, creating a PyTorchJob will say so.
             if error.status == 404:
-                return []
+                return [], 0
             raise
-        return [{**found, "kind": kind} for listed in lists for found in listed["items"]]
+        return [{**found, "kind": kind} for listed in lists for found in listed["items"]], min(map(version_of, lists))
 
 
 def _path(collection: tuple[str, str], namespace: str, *rest: str) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import kopf
-from alignment_api.names import GROUP, JOB_LABEL, JOB_UID_LABEL, PLURAL, VERSION
+from alignment_api.names import GROUP, JOB_LABEL, JOB_UID_LABEL, KIND, PLURAL, VERSION
 
 from alignment_operator.cluster import KubernetesCluster
+from alignment_operator.jobs import key_of
 from alignment_operator.queue import Queue
-from alignment_operator.reconcile import Key
 from alignment_operator.telemetry import WATCH_EVENTS
 
 
@@ -40,12 +40,12 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
 
 
 @kopf.on.event(GROUP, VERSION, PLURAL)
-async def job_event(namespace: str | None, name: str, uid: str, memo: kopf.Memo, **_: Any) -> None:
+async def job_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A job has changed."""
-    WATCH_EVENTS.labels("AlignmentJob").inc()
-    key = Key(namespace or "default", name)
-    memo.cluster.keys[uid] = key
-    memo.queue.add(key)
+    WATCH_EVENTS.labels(KIND).inc()
+    found: dict[str, Any] = {**event["object"], "kind": KIND}
+    if memo.cluster.jobs_seen.observe(event["type"], found):
+        memo.queue.add(key_of(found))
 
 
 @kopf.on.event("kubeflow.org", "v1", "pytorchjobs", labels={JOB_LABEL: kopf.PRESENT})
@@ -63,7 +63,7 @@ async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
 def _child_event(kind: str, event: kopf.RawEvent, cluster: KubernetesCluster, queue: Queue) -> None:
     WATCH_EVENTS.labels(kind).inc()
     found: dict[str, Any] = {**event["object"], "kind": kind}
-    cluster.children_seen.observe(event["type"], found)
-    labels = found["metadata"]["labels"]
-    known = cluster.keys.get(labels.get(JOB_UID_LABEL, ""))
-    queue.add(known or Key(found["metadata"]["namespace"], labels[JOB_LABEL]))
+    # Most events tell of what our own request was answered with, or a list held.
+    if cluster.children_seen.observe(event["type"], found):
+        for key in cluster.jobs_seen.keys_of([found["metadata"]["labels"][JOB_UID_LABEL]]):
+            queue.add(key)

@@ -1,11 +1,10 @@
 """Plain JSON in and out of the Kubernetes API, through the official client's connection and credentials."""
 
 import json
-from typing import Any
 
 from kubernetes.aio.client import ApiClient, ApiException
 
-Object = dict[str, Any]
+from alignment_operator.versions import Object
 
 FIELD_MANAGER = "alignment-operator"
 _TIMEOUT_SECONDS = 30

@@ -35,7 +35,7 @@ SOME_NAMESPACES = 'watchNamespaces=["team-a","team-b"]'
 OWN_TRACKING = ("mlflow.enabled=false", 'tracking.uri="https://mlflow.example.com"')
 INSTALLATIONS = {"default": (), "everything": EVERYTHING, "namespaces": (SOME_NAMESPACES,), "own tracking": OWN_TRACKING}
 # A helm that was built without its release scripts takes a Kubernetes of years ago for the default.
-RENDERING = ("--namespace", "aligning", "--kube-version", "1.31.0")
+RENDERING = ("--namespace", "aligning", "--kube-version", "1.33.0")
 
 Helm = Callable[..., subprocess.CompletedProcess[str]]
 Render = Callable[..., list[dict[str, Any]]]

@@ -1,6 +1,9 @@
 """The life of an installation: it minds its own namespaces, upgrades under a running job, and leaves jobs and data behind."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alignment_api.names import PLURAL
@@ -11,6 +14,7 @@ from cluster.installation import CHART, Installation, helm, merged
 from cluster.jobs import TINY, Job, short_job
 from cluster.kubectl import Kubectl, Object, wait_for
 from cluster.names import OTHERS, RELEASES
+from cluster.schemas import write_schemas
 from cluster.workspace import CLAIM, make_workspace
 
 OPTIONS = (
@@ -94,8 +98,24 @@ def test_its_parts_say_that_they_work(installation: Installation) -> None:
         assert f"{part}: works" in said
 
 
-def test_the_api_server_takes_every_object_strictly(installation: Installation) -> None:
+@pytest.fixture(scope="module")
+def everything() -> str:
+    """The chart with all that the cluster has kinds for."""
     # A helm that was built without its release scripts takes a Kubernetes of years ago for the default.
-    rendering = ("--namespace", RELEASES, "--kube-version", "1.31.0", *(f"--set={option}" for option in OPTIONS))
-    everything = helm("template", "all", str(CHART), *rendering)
+    rendering = ("--namespace", RELEASES, "--kube-version", "1.33.0", *(f"--set={option}" for option in OPTIONS))
+    return helm("template", "all", str(CHART), *rendering)
+
+
+def test_the_api_server_takes_every_object_strictly(installation: Installation, everything: str) -> None:
     installation.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", "-", given=everything)
+
+
+def test_every_object_conforms_strictly(installation: Installation, everything: str, tmp_path: Path) -> None:
+    if shutil.which("kubeconform") is None:
+        pytest.skip("kubeconform is not there; the cluster of this folder brings it")
+    schemas = write_schemas(installation.kubectl, tmp_path)
+    check = ("kubeconform", "-strict", "-summary", "-schema-location", schemas)
+    done = subprocess.run([*check, "-"], input=everything, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    spoilt = everything.replace("replicas:", "replica:")
+    assert subprocess.run([*check, "-"], input=spoilt, capture_output=True, text=True, check=False).returncode == 1

@@ -1,67 +1,11 @@
 """What a PyTorchJob and its pods say, as situations a person meets."""
 
-import json
 from typing import Any
 
 import pytest
-from alignment_operator.children import Children
 from alignment_operator.pods import child_of
+from observed_pods import SAID, ended, pod, training_job, unscheduled, waiting
 
-LABELS = {
-    "alignment-operator.dev/stage": "sft",
-    "alignment-operator.dev/attempt": "2",
-    "alignment-operator.dev/job-uid": "u1",
-    "alignment-operator.dev/job": "job",
-}
-
-
-def training_job(*conditions: str, deleting: bool = False, suspended: bool = False, version: int = 1) -> dict[str, Any]:
-    metadata: dict[str, Any] = {
-        "name": "job-sft-2",
-        "uid": "p1",
-        "labels": LABELS,
-        "annotations": {"alignment-operator.dev/input-hash": "in", "alignment-operator.dev/fingerprint": "fp"},
-        "resourceVersion": str(version),
-    }
-    if deleting:
-        metadata["deletionTimestamp"] = "2026-01-01T12:00:00Z"
-    return {
-        "kind": "PyTorchJob",
-        "metadata": metadata,
-        "spec": {
-            "runPolicy": {"suspend": suspended},
-            "pytorchReplicaSpecs": {"Master": {"replicas": 1}, "Worker": {"replicas": 1}},
-        },
-        "status": {
-            "startTime": "2026-01-01T12:00:00Z",
-            "conditions": [{"type": kind, "status": "True", "message": f"{kind} it is"} for kind in conditions],
-        },
-    }
-
-
-def pod(role: str = "master", phase: str = "Running", version: int = 1, **status: Any) -> dict[str, Any]:
-    return {
-        "kind": "Pod",
-        "metadata": {"name": f"job-sft-2-{role}-0", "labels": LABELS, "resourceVersion": str(version)},
-        "status": {"phase": phase, **status},
-    }
-
-
-def ended(exit_code: int, said: dict[str, Any] | str = "", time: str = "12:00:05", reason: str = "Error") -> dict[str, Any]:
-    message = json.dumps(said) if isinstance(said, dict) else said
-    terminated = {"exitCode": exit_code, "reason": reason, "message": message, "finishedAt": f"2026-01-01T{time}Z"}
-    return {"containerStatuses": [{"name": "pytorch", "state": {"terminated": terminated}}]}
-
-
-def waiting(reason: str, message: str, which: str = "containerStatuses") -> dict[str, Any]:
-    return {which: [{"name": "pytorch", "image": "trainer:1", "state": {"waiting": {"reason": reason, "message": message}}}]}
-
-
-def unscheduled(message: str) -> dict[str, Any]:
-    return {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}]}
-
-
-SAID = {"exitCode": 65, "reason": "BadData", "message": "rows.jsonl:3: is not JSON", "lastCheckpoint": 40}
 DISRUPTED = {
     "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "preempted"}]
 }
@@ -243,66 +187,3 @@ def test_what_follows_from_the_exit_code(pods: list[dict[str, Any]], exit_code: 
 def test_an_attempt_counts_as_begun_only_when_a_pod_runs() -> None:
     assert child_of(training_job("Created"), [pod(phase="Pending")]).start_time is None
     assert child_of(training_job("Running"), [pod()]).start_time is not None
-
-
-def test_children_are_kept_by_job_and_older_news_is_ignored() -> None:
-    children = Children()
-    children.observe("ADDED", training_job("Running", version=5))
-    children.observe("ADDED", pod(version=6))
-    children.observe("ADDED", pod("worker", version=7))
-    assert [child.state for child in children.of("u1")] == ["Running"]
-    children.observe("MODIFIED", pod("worker", "Pending", version=4))
-    assert [child.state for child in children.of("u1")] == ["Running"]
-    children.observe("MODIFIED", training_job("Running", deleting=True, version=8))
-    assert [child.state for child in children.of("u1")] == ["Stopping"]
-    assert children.of("another") == []
-
-
-def test_pods_that_outlive_their_job_still_end() -> None:
-    children = Children()
-    for found in (training_job("Running", version=1), pod(version=2)):
-        children.observe("ADDED", found)
-    children.observe("DELETED", training_job(version=3))
-    (left,) = children.of("u1")
-    assert (left.name, left.stage, left.attempt, left.state) == ("job-sft-2", "sft", 2, "Stopping")
-    children.observe("DELETED", pod(version=4))
-    assert children.of("u1") == []
-
-
-def test_the_last_words_of_a_pod_that_is_gone_count_until_its_attempt_is_gone() -> None:
-    children = Children()
-    last = pod("worker", "Failed", version=4, **ended(75, SAID))
-    for found in (training_job("Running", version=1), pod(version=2), pod("worker", version=3)):
-        children.observe("ADDED", found)
-    children.observe("DELETED", last)
-    (child,) = children.of("u1")
-    assert (child.state, child.exit_code, child.last_checkpoint) == ("Failed", 75, 40)
-    children.replace([training_job("Failed", version=5), pod(version=2)])
-    assert [child.last_checkpoint for child in children.of("u1")] == [40]
-    children.observe("MODIFIED", training_job("Failed", version=6, deleting=True))
-    assert [child.message for child in children.of("u1")] == ["waiting for 1 pod to save and end"]
-    children.observe("DELETED", training_job("Failed", version=7))
-    children.observe("DELETED", pod(version=8))
-    assert children.of("u1") == []
-
-
-def test_a_new_list_names_the_jobs_whose_children_had_changed_unseen() -> None:
-    children = Children()
-    children.observe("ADDED", training_job("Running", version=1))
-    assert children.replace([training_job("Running", version=1)]) == set()
-    assert children.replace([training_job("Failed", version=2)]) == {"u1"}
-    assert children.replace([]) == {"u1"}
-
-
-def test_what_belongs_to_nobody_is_ignored() -> None:
-    children = Children()
-    children.observe("ADDED", {"kind": "Pod", "metadata": {"name": "other"}})
-    assert children.of("") == []
-
-
-def test_pods_whose_trainer_never_started_have_nothing_to_save() -> None:
-    children = Children()
-    for found in (training_job("Created"), pod(), pod("worker", "Pending")):
-        children.observe("ADDED", found)
-    (child,) = children.of("u1")
-    assert children.unstarted_pods("u1", child) == ["job-sft-2-worker-0"]

@@ -81,6 +81,14 @@ def test_a_job_from_beginning_to_end() -> None:
     assert go(cluster, 1000) == []
 
 
+def test_what_was_done_is_looked_at_again_at_once_until_nothing_is_left_to_do() -> None:
+    cluster = MemoryCluster(a_job())
+    waits = [asyncio.run(reconcile(cluster, process, Settings(), KEY, NOW)) for _ in range(3)]
+    assert waits[:2] == [0, 0]
+    assert waits[2] is not None and waits[2] > 0, "the stall timeout"
+    assert cluster.acts == ["create job-sft-1", "status Pending", "status Running"]
+
+
 def test_a_status_that_was_never_written_costs_nothing_but_time() -> None:
     cluster = MemoryCluster(a_job())
     go(cluster)

@@ -1,0 +1,55 @@
+"""The AlignmentJobs as the API server last told of them: listed at the start, kept by watch events and our own writes."""
+
+from collections.abc import Iterable
+
+from alignment_api.names import KIND
+
+from alignment_operator.reconcile import Key
+from alignment_operator.versions import Object, Versions
+
+
+class Jobs:
+    """Jobs by their keys, and keys by uid for those that only know the uid."""
+
+    def __init__(self) -> None:
+        self._versions = Versions()
+        self._objects: dict[Key, Object] = {}
+        self._keys: dict[str, Key] = {}
+
+    def replace(self, listed: list[Object], version: int) -> set[Key]:
+        """Take a complete list of this version; the answer names the jobs of which it tells news."""
+        news = {key_of(found) for found in listed if self.observe("ADDED", found)}
+        gone = {Key(missing.namespace, missing.name) for missing in self._versions.forget_missing(KIND, listed, version)}
+        for key in gone:
+            self._drop(key)
+        return news
+
+    def observe(self, event: str | None, found: Object) -> bool:
+        """Take one job as a watch or an answer gives it; the answer says whether it was news."""
+        if not self._versions.take(found):
+            return False
+        key = key_of(found)
+        self._drop(key)
+        if event != "DELETED":
+            metadata = {name: value for name, value in found["metadata"].items() if name != "managedFields"}
+            self._objects[key] = {**found, "metadata": metadata}
+            self._keys[metadata["uid"]] = key
+        return True
+
+    def get(self, key: Key) -> Object | None:
+        """Give a job as it was last told of."""
+        return self._objects.get(key)
+
+    def keys_of(self, uids: Iterable[str]) -> set[Key]:
+        """Name the jobs of these uids, as far as they are there."""
+        return {self._keys[uid] for uid in uids if uid in self._keys}
+
+    def _drop(self, key: Key) -> None:
+        known = self._objects.pop(key, None)
+        if known is not None:
+            self._keys.pop(known["metadata"]["uid"], None)
+
+
+def key_of(found: Object) -> Key:
+    """Name the job that an object is."""
+    return Key(found["metadata"]["namespace"], found["metadata"]["name"])

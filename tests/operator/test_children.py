@@ -1,0 +1,83 @@
+"""The children as lists, watch events and answers tell of them."""
+
+from alignment_operator.children import Children
+from observed_pods import SAID, ended, pod, training_job
+
+
+def test_children_are_kept_by_job_and_older_news_is_ignored() -> None:
+    children = Children()
+    children.observe("ADDED", training_job("Running", version=5))
+    children.observe("ADDED", pod(version=6))
+    children.observe("ADDED", pod("worker", version=7))
+    assert [child.state for child in children.of("u1")] == ["Running"]
+    children.observe("MODIFIED", pod("worker", "Pending", version=4))
+    assert [child.state for child in children.of("u1")] == ["Running"]
+    children.observe("MODIFIED", training_job("Running", deleting=True, version=8))
+    assert [child.state for child in children.of("u1")] == ["Stopping"]
+    assert children.of("another") == []
+
+
+def test_pods_that_outlive_their_job_still_end() -> None:
+    children = Children()
+    for found in (training_job("Running", version=1), pod(version=2)):
+        children.observe("ADDED", found)
+    children.observe("DELETED", training_job(version=3))
+    (left,) = children.of("u1")
+    assert (left.name, left.stage, left.attempt, left.state) == ("job-sft-2", "sft", 2, "Stopping")
+    children.observe("DELETED", pod(version=4))
+    assert children.of("u1") == []
+
+
+def test_the_last_words_of_a_pod_that_is_gone_count_until_its_attempt_is_gone() -> None:
+    children = Children()
+    last = pod("worker", "Failed", version=4, **ended(75, SAID))
+    for found in (training_job("Running", version=1), pod(version=2), pod("worker", version=3)):
+        children.observe("ADDED", found)
+    children.observe("DELETED", last)
+    (child,) = children.of("u1")
+    assert (child.state, child.exit_code, child.last_checkpoint) == ("Failed", 75, 40)
+    children.replace("PyTorchJob", [training_job("Failed", version=5)], 5)
+    children.replace("Pod", [pod(version=2)], 5)
+    assert [child.last_checkpoint for child in children.of("u1")] == [40]
+    children.observe("MODIFIED", training_job("Failed", version=6, deleting=True))
+    assert [child.message for child in children.of("u1")] == ["waiting for 1 pod to save and end"]
+    children.observe("DELETED", training_job("Failed", version=7))
+    children.observe("DELETED", pod(version=8))
+    assert children.of("u1") == []
+
+
+def test_a_list_names_the_jobs_of_whose_children_it_tells_news() -> None:
+    children = Children()
+    assert children.observe("ADDED", training_job("Running", version=1))
+    assert children.replace("PyTorchJob", [training_job("Running", version=1)], 1) == set()
+    assert children.replace("PyTorchJob", [training_job("Failed", version=2)], 2) == {"u1"}
+    assert children.replace("Pod", [], 3) == set()
+    assert children.replace("PyTorchJob", [], 3) == {"u1"}
+    assert children.of("u1") == []
+    assert children.replace("PyTorchJob", [], 4) == set()
+
+
+def test_what_was_told_while_a_list_was_under_way_outlives_it() -> None:
+    children = Children()
+    children.observe("ADDED", training_job("Failed", version=7))
+    children.observe("ADDED", pod(phase="Failed", version=8, **ended(1)))
+    children.observe("DELETED", pod("worker", version=9))
+    assert children.replace("PyTorchJob", [training_job("Running", version=5)], 6) == set()
+    assert children.replace("Pod", [pod("worker", version=4)], 6) == set()
+    (child,) = children.of("u1")
+    assert child.state == "Failed"
+    assert children.unstarted_pods("u1", child) == []
+
+
+def test_what_belongs_to_nobody_is_ignored() -> None:
+    children = Children()
+    assert not children.observe("ADDED", {"kind": "Pod", "metadata": {"name": "other"}})
+    assert children.of("") == []
+
+
+def test_pods_whose_trainer_never_started_have_nothing_to_save() -> None:
+    children = Children()
+    for found in (training_job("Created"), pod(), pod("worker", "Pending")):
+        children.observe("ADDED", found)
+    (child,) = children.of("u1")
+    assert children.unstarted_pods("u1", child) == ["job-sft-2-worker-0"]

@@ -1,0 +1,48 @@
+"""The jobs as lists, watch events and answers tell of them."""
+
+from typing import Any
+
+from alignment_operator.jobs import Jobs
+from alignment_operator.reconcile import Key
+
+KEY = Key("team", "job")
+
+
+def a_job(version: int, uid: str = "u1", name: str = "job") -> dict[str, Any]:
+    metadata = {"namespace": "team", "name": name, "uid": uid, "resourceVersion": str(version), "managedFields": ["large"]}
+    return {"kind": "AlignmentJob", "metadata": metadata, "spec": {"version": version}}
+
+
+def test_the_newest_version_is_kept_whatever_comes_last() -> None:
+    jobs = Jobs()
+    assert jobs.get(KEY) is None
+    assert jobs.observe("ADDED", a_job(3))
+    assert not jobs.observe("ADDED", a_job(3))
+    assert jobs.observe("MODIFIED", a_job(5))
+    assert not jobs.observe("MODIFIED", a_job(4))
+    found = jobs.get(KEY)
+    assert found is not None and found["spec"]["version"] == 5
+    assert "managedFields" not in found["metadata"]
+
+
+def test_a_job_is_found_by_its_uid_as_long_as_it_is_there() -> None:
+    jobs = Jobs()
+    jobs.observe("ADDED", a_job(1))
+    assert jobs.keys_of(["u1", "another"]) == {KEY}
+    assert jobs.observe("DELETED", a_job(2))
+    assert (jobs.get(KEY), jobs.keys_of(["u1"])) == (None, set())
+    # The answer to a write of ours may arrive after the news that the job is gone.
+    assert not jobs.observe("MODIFIED", a_job(1))
+    assert jobs.get(KEY) is None
+    assert jobs.observe("ADDED", a_job(4, uid="u2"))
+    assert jobs.keys_of(["u1", "u2"]) == {KEY}
+
+
+def test_a_list_tells_what_the_watch_had_missed() -> None:
+    jobs = Jobs()
+    jobs.observe("ADDED", a_job(1, uid="u1", name="old"))
+    jobs.observe("ADDED", a_job(9, uid="u2", name="new"))
+    assert jobs.replace([a_job(4, uid="u3"), a_job(5, uid="u4", name="other")], 6) == {KEY, Key("team", "other")}
+    # One that is newer than the list is not missing from it.
+    assert jobs.keys_of(["u1", "u2"]) == {Key("team", "new")}
+    assert jobs.replace([a_job(4, uid="u3"), a_job(5, uid="u4", name="other"), a_job(9, uid="u2", name="new")], 10) == set()
