@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 import kopf
 from alignment_api.problems import InvalidJob
 from kubernetes.aio.client import ApiClient, ApiException
-from kubernetes.aio.config import load_config
+from kubernetes.aio.config import load_incluster_config, load_kube_config
 
 from alignment_operator import handlers, lease, telemetry
 from alignment_operator.backends import pytorchjob
@@ -44,7 +45,10 @@ async def serve(settings: Settings) -> None:
     health = Health()
     await health.serve(settings.health_port)
     telemetry.serve(settings.metrics_port)
-    await load_config()  # type: ignore[no-untyped-call]
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        load_incluster_config()  # type: ignore[no-untyped-call]
+    else:
+        await load_kube_config()  # type: ignore[no-untyped-call]
     async with ApiClient() as api:
         work = functools.partial(operate, api, settings, health)
         health.ready = True
