@@ -2,13 +2,18 @@
 
 from typing import Any
 
+import torch
+from accelerate.utils import send_to_device
 from alignment_api.run_config import RunConfig
 from trl import DPOConfig, DPOTrainer
+from trl.models import prepare_deepspeed
 
 from alignment_trainer import data, deepspeed, models, result
 from alignment_trainer.arguments import training_arguments
+from alignment_trainer.reference import Reference, reference_of
 from alignment_trainer.settings import dpo_settings, training_settings
 from alignment_trainer.stopping import StopRequest
+from alignment_trainer.templates import template_hash
 from alignment_trainer.training import find_checkpoint, train
 
 _LOSSES = {
@@ -22,10 +27,27 @@ _LOSSES = {
 
 
 class _PreparedDPOTrainer(DPOTrainer):  # type: ignore[misc]
-    """Takes rows as tokens, as our data come; TRL's own trainer would tokenize them on every process."""
+    """Takes rows as tokens, as our data come, and reference values as they are kept; TRL would make both on its own terms."""
+
+    _precompute_engine: Any
+
+    def __init__(self, reference: Reference, **arguments: Any) -> None:
+        self._reference = reference
+        super().__init__(**arguments)
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset
+
+    def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
+        return self._reference.of(dataset, batch_size, self._reference_values)
+
+    def _reference_values(self, rows: list[dict[str, Any]]) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.is_deepspeed_enabled and self._precompute_engine is None:
+            # Before training, DeepSpeed's weights are shared out or still on the host; this engine can compute with them.
+            self._precompute_engine = prepare_deepspeed(self.model, self.accelerator)
+        batch = send_to_device(self.data_collator(rows), self.accelerator.device)
+        chosen, rejected = self.compute_ref_log_probs(self._precompute_engine or self.model, batch)
+        return chosen, rejected
 
 
 def run(config: RunConfig, request: StopRequest) -> None:
@@ -39,6 +61,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
         loss_type=[_LOSSES[own.loss]],
         label_smoothing=own.label_smoothing,
         disable_dropout=True,
+        precompute_ref_log_probs=True,
     )
     deepspeed.initialize(settings)
 
@@ -48,12 +71,11 @@ def run(config: RunConfig, request: StopRequest) -> None:
     rows = data.dpo_data(config, settings, tokenizer)
     model = models.load_model(start, settings)
     models.check_vocabulary(model, tokenizer)
-    # What holds the policy back is the model it starts from; beside an adapter that is the model without it.
-    reference = None if settings.adapter else models.load_model(start, settings)
 
     trainer = _PreparedDPOTrainer(
+        # What holds the policy back is the model it starts from; beside an adapter that is the model without it.
+        reference=reference_of(config.paths.workspace, settings, start_digest, template_hash(tokenizer.chat_template)),
         model=model,
-        ref_model=reference,
         args=arguments,
         train_dataset=rows.train,
         eval_dataset=rows.held_out,

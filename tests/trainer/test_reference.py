@@ -1,0 +1,69 @@
+"""The reference's values: dealt out evenly, computed once, found again, and never taken for those of other weights."""
+
+import json
+import math
+import shutil
+
+import pytest
+import torch
+from alignment_api import metrics
+from alignment_api.names import MANIFEST_FILE
+from alignment_trainer.reference import batches_of
+from alignment_trainer.weights import weights_digest
+from safetensors.torch import load_file, save_file
+
+
+@pytest.mark.parametrize(
+    ("lengths", "batch_size", "processes", "dealt"),
+    [
+        ([5, 9, 7, 1], 2, 1, [[[1, 2], [0, 3]]]),
+        ([5, 9, 7, 1], 2, 2, [[[1, 2]], [[0, 3]]]),
+        ([4, 4, 4], 1, 2, [[[0], [2]], [[1], [2]]]),
+        ([3], 8, 4, [[[0]], [[0]], [[0]], [[0]]]),
+    ],
+)
+def test_rows_of_like_lengths_go_together_and_all_processes_have_as_many_batches(lengths, batch_size, processes, dealt):
+    assert batches_of(lengths, batch_size, processes) == dealt
+
+
+@pytest.fixture
+def after_dpo(finished, tmp_path):
+    """A workspace in which SFT and DPO are done, and DPO is to be done again."""
+    for folder in ("inputs", "job", ".cache/reference"):
+        shutil.copytree(finished / folder, tmp_path / folder)
+    shutil.rmtree(tmp_path / "job" / "dpo")
+    return tmp_path
+
+
+def kept(root):
+    """Give the folders of values, and when each was made."""
+    return {path.name: path.stat().st_mtime_ns for path in (root / ".cache" / "reference").iterdir()}
+
+
+def test_another_beta_finds_the_values_that_are_there(after_dpo, tmp_path, trainer):
+    before = kept(after_dpo)
+    assert len(before) == 2, "one for the rows that are trained on, one for those held out"
+    attempt = trainer.attempt(trainer.config(after_dpo, "dpo", dpo__beta=0.5), tmp_path)
+    result = attempt.wait()
+    assert result.code == 0, result.output
+    assert kept(after_dpo) == before
+    assert trainer.values(attempt.stage, metrics.LOSS)[1] == pytest.approx(math.log(2), abs=5e-6)
+
+
+def test_weights_that_changed_under_the_same_path_have_values_of_their_own(after_dpo, tmp_path, trainer):
+    before = kept(after_dpo)
+    model = after_dpo / "job" / "sft" / "model"
+    weights = load_file(model / "model.safetensors")
+    weights["model.norm.weight"] += torch.full_like(weights["model.norm.weight"], 0.5)
+    (model / "model.safetensors").unlink()
+    save_file(weights, model / "model.safetensors", {"format": "pt"})
+    manifest = model.parent / MANIFEST_FILE
+    document = json.loads(manifest.read_text())
+    document["weights"]["made"] = weights_digest(model)
+    manifest.write_text(json.dumps(document))
+
+    attempt = trainer.attempt(trainer.config(after_dpo, "dpo"), tmp_path)
+    result = attempt.wait()
+    assert result.code == 0, result.output
+    assert len(kept(after_dpo).keys() - before.keys()) == 2
+    assert trainer.values(attempt.stage, metrics.LOSS)[1] == pytest.approx(math.log(2), abs=5e-6)

@@ -1,0 +1,136 @@
+"""Log-probabilities of all pairs under the reference model: computed once by the trainer's forward, kept on the workspace."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, gather_object
+
+from alignment_trainer.files import flush_tree, rename_whole
+from alignment_trainer.models import weights_dtype
+from alignment_trainer.settings import Settings
+
+_COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
+_READ_AT_ONCE = 10_000
+
+Forward = Callable[[list[dict[str, Any]]], tuple[torch.Tensor, torch.Tensor]]
+
+
+class Reference(NamedTuple):
+    """What the values depend on besides the rows, and where they are kept."""
+
+    folder: Path
+    identity: dict[str, Any]
+
+    def of(self, rows: Any, batch_size: int, forward: Forward) -> "RowsWithReference":
+        """Give the rows with their values, computing those that are not kept yet."""
+        kept = self.folder / self._key(rows)
+        if not _everybody_sees(kept):
+            _keep(kept, _computed(rows, batch_size, forward), self.identity)
+        values = numpy.load(kept / "values.npy", allow_pickle=False)
+        assert len(values) == len(rows), f"{kept} holds {len(values)} pairs for {len(rows)} rows"
+        return RowsWithReference(rows, values)
+
+    def _key(self, rows: Any) -> str:
+        """Hash everything; the first process alone knows the weights' digest."""
+        digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode())
+        for part in _parts(rows):
+            for tokens in part:
+                digest.update(numpy.asarray(tokens.value_lengths()).tobytes())
+                digest.update(numpy.asarray(tokens.flatten()).tobytes())
+        key = [digest.hexdigest()[:32]]
+        broadcast_object_list(key)
+        return key[0]
+
+
+class RowsWithReference(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    """Rows that stay mapped into memory, each with its two values."""
+
+    def __init__(self, rows: Any, values: Any) -> None:
+        self._rows = rows
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        chosen, rejected = self._values[index].tolist()
+        return {**self._rows[index], "ref_chosen_logps": chosen, "ref_rejected_logps": rejected}
+
+
+def reference_of(workspace: str, settings: Settings, weights: str, template: str) -> Reference:
+    """Say what the values depend on: another beta, loss or learning rate finds them there."""
+    identity = {
+        "weights": weights,
+        "template": template,
+        "maxLength": settings.max_length,
+        "weightsFormat": str(weights_dtype(settings)),
+        "quantized": bool(settings.adapter and settings.adapter.quantized),
+        "precision": settings.precision,
+        # Another forward rounds otherwise.
+        "forward": f"padded, trl {version('trl')}, torch {version('torch')}",
+    }
+    return Reference(Path(workspace) / ".cache" / "reference", identity)
+
+
+def batches_of(lengths: Sequence[int], batch_size: int, processes: int) -> list[list[list[int]]]:
+    """Deal rows of like lengths out to the processes, to each as many batches: sharded weights need them all at every forward."""
+    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    while len(batches) % processes:
+        batches.append(batches[-1])
+    return [batches[rank::processes] for rank in range(processes)]
+
+
+def _computed(rows: Any, batch_size: int, forward: Forward) -> Any:
+    state = PartialState()
+    lengths = [length for part in _parts(rows) for length in _lengths(*part)]
+    mine: list[tuple[int, float, float]] = []
+    for batch in batches_of(lengths, batch_size, state.num_processes)[state.process_index]:
+        chosen, rejected = forward([rows[row] for row in batch])
+        mine += zip(batch, chosen.double().tolist(), rejected.double().tolist(), strict=True)
+    values = numpy.full((len(rows), 2), numpy.nan, dtype=numpy.float32)
+    for row, chosen_value, rejected_value in gather_object(mine):
+        values[row] = chosen_value, rejected_value
+    assert not numpy.isnan(values).any(), "every row has its values"
+    return values
+
+
+def _parts(rows: Any) -> Iterator[list[Any]]:
+    """Give the columns of tokens piece by piece, without making Python objects of them."""
+    for part in rows.with_format("arrow").iter(_READ_AT_ONCE):
+        yield [part[column].combine_chunks() for column in _COLUMNS]
+
+
+def _lengths(prompts: Any, chosen: Any, rejected: Any) -> list[int]:
+    answers = numpy.maximum(chosen.value_lengths(), rejected.value_lengths())
+    lengths: list[int] = (numpy.asarray(prompts.value_lengths()) + answers).tolist()
+    return lengths
+
+
+def _everybody_sees(kept: Path) -> bool:
+    """Take the first process's word: on a shared volume the others may see a new folder later."""
+    there = [kept.exists()]
+    broadcast_object_list(there)
+    return there[0]
+
+
+def _keep(kept: Path, values: Any, identity: dict[str, Any]) -> None:
+    state = PartialState()
+    if state.is_main_process:
+        staged = kept.with_name(f".{kept.name}.{os.getpid()}")
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir(parents=True)
+        numpy.save(staged / "values.npy", values, allow_pickle=False)
+        (staged / "identity.json").write_text(json.dumps(identity, indent=1))
+        flush_tree(staged)
+        rename_whole(staged, kept)
+    state.wait_for_everyone()
