@@ -299,6 +299,8 @@ def quiet_training_operator() -> Iterator[None]:
 def own_namespace() -> Iterator[None]:
     """Work in a namespace of our own and leave nothing behind."""
     core, custom = client.CoreV1Api(), client.CustomObjectsApi()
+    # An earlier run's may still be on its way out.
+    until(lambda: all(known.metadata.name != NAMESPACE for known in core.list_namespace().items), pause=1)
     core.create_namespace({"metadata": {"name": NAMESPACE}})
     try:
         yield

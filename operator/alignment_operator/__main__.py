@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import kopf
 from alignment_api.problems import InvalidJob
-from kubernetes.aio.client import ApiClient, ApiException
+from kubernetes.aio.client import ApiClient, ApiException, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 
 from alignment_operator import handlers, lease, telemetry
@@ -45,17 +45,25 @@ async def serve(settings: Settings) -> None:
     health = Health()
     await health.serve(settings.health_port)
     telemetry.serve(settings.metrics_port)
-    if "KUBERNETES_SERVICE_HOST" in os.environ:
-        load_incluster_config()  # type: ignore[no-untyped-call]
-    else:
-        await load_kube_config()  # type: ignore[no-untyped-call]
-    async with ApiClient() as api:
+    async with ApiClient(await _configuration()) as api:
         work = functools.partial(operate, api, settings, health)
         health.ready = True
         if settings.namespace:
             await lease.lead(api, settings.namespace, work)
         else:
             await work()
+
+
+async def _configuration() -> Configuration:
+    """Find the API server: the pod's own, or the one of a kubeconfig."""
+    configuration = Configuration()
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    # Otherwise a thread looks for a ~/.netrc at each request.
+    configuration.client_session_kwargs = {"trust_env": False}
+    return configuration
 
 
 async def operate(api: ApiClient, settings: Settings, health: Health) -> None:

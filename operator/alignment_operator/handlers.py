@@ -22,6 +22,19 @@ class _Patience:
             yield 30
 
 
+class _NoComparison(kopf.DiffBaseStorage):
+    """Compares nothing: no handler asks what has changed, and copying all objects to find out is not cheap."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
 @kopf.on.startup()
 async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     """Set kopf to watch only: no finalizers, no annotations, no events of its own."""
@@ -35,6 +48,7 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.watching.client_timeout = 330
     settings.watching.label_selectors["pytorchjobs"] = JOB_LABEL
     settings.watching.label_selectors["", "pods"] = JOB_LABEL
+    settings.persistence.diffbase_storage = _NoComparison()
     settings.process.ultimate_exiting_timeout = 20
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
 
