@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import logging
 import os
 import time
@@ -22,7 +23,8 @@ from alignment_operator.queue import Queue
 from alignment_operator.reconcile import Key, reconcile
 from alignment_operator.settings import Settings
 
-_RELIST_SECONDS = 300
+# The first time soon: what is deleted between our list and the first of the watches is in neither.
+_FIRST_RELIST_SECONDS, _RELIST_SECONDS = 60, 900
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,10 @@ class _Ended(Exception):
 
 def main() -> None:
     """Read the settings and work until told to stop."""
+    # What the API server tells is a great many objects that live long: looking through them for dead circles at Python's
+    # usual rate would take most of the time that is spent on reading them.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
     try:
         asyncio.run(serve(Settings()))
@@ -77,8 +83,9 @@ async def operate(api: ApiClient, settings: Settings, health: Health) -> None:
     await _relist(cluster, queue, health)
     async with asyncio.TaskGroup() as group:
         group.create_task(queue.run())
-        group.create_task(_every(_RELIST_SECONDS, lambda: _relist(cluster, queue, health)))
-        group.create_task(_every(settings.progress_interval_seconds, lambda: _refresh(reader, cluster, queue)))
+        group.create_task(_every(_RELIST_SECONDS, lambda: _relist(cluster, queue, health), _FIRST_RELIST_SECONDS))
+        interval = settings.progress_interval_seconds
+        group.create_task(_every(interval, lambda: _refresh(reader, cluster, queue), interval))
         group.create_task(_watch(settings, cluster, queue))
 
 
@@ -124,14 +131,15 @@ async def _refresh(reader: ProgressReader, cluster: KubernetesCluster, queue: Qu
     telemetry.TRACKING_REACHABLE.set(0 if reader.silent else 1)
 
 
-async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+async def _every(seconds: float, act: Callable[[], Awaitable[None]], first_seconds: float) -> None:
+    await asyncio.sleep(first_seconds)
     while True:
-        await asyncio.sleep(seconds)
         try:
             await act()
         except Exception as error:
             # The API server or MLflow may be away for a while; the next turn asks again.
             logger.warning("%s", error)
+        await asyncio.sleep(seconds)
 
 
 if __name__ == "__main__":
