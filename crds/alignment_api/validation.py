@@ -6,11 +6,11 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from alignment_api.batch import ImpossibleBatch, accumulation_steps
+from alignment_api.combinations import combination_problems
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.problems import InvalidJob, Problem, from_validation
 from alignment_api.recipes import Resolved, UnknownRecipe, resolve
 from alignment_api.stages import RUNNABLE_KINDS, TRAINING_KINDS, Stage
-from alignment_api.training import Compute
 
 _COPY = "copy it to the workspace volume and use workspace://"
 
@@ -120,28 +120,11 @@ def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: st
             accumulation_steps(optimization.global_batch_size, compute)
         except ImpossibleBatch as error:
             problems.append(Problem(f"{kind}.optimization.globalBatchSize", str(error)))
-    problems += _combination_problems(stage, compute, path, kind)
-    if compute.offload not in (None, "None") and compute.sharding in (None, "None"):
-        problems.append(
-            Problem(
-                f"{path}.compute.offload", f"{compute.offload} needs sharding; set sharding to ZeRO2 or ZeRO3, or offload to None"
-            )
-        )
-    return problems
+    return problems + combination_problems(stage, compute, path, kind) + _bucket_problems(stage, kind)
 
 
-def _combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -> list[Problem]:
+def _bucket_problems(stage: Stage, kind: str) -> list[Problem]:
     problems = []
-    adapter = getattr(stage.settings, "adapter", None)
-    if adapter is not None and adapter.quantization is not None and compute.sharding == "ZeRO3":
-        advice = "set sharding to ZeRO2 or None, or leave out adapter.quantization"
-        problems.append(Problem(f"{path}.compute.sharding", f"ZeRO3 cannot share out quantized weights; {advice}"))
-    smoothing = getattr(stage.settings, "label_smoothing", None)
-    loss = getattr(stage.settings, "loss", None)
-    if smoothing and loss != "Robust":
-        problems.append(
-            Problem(f"{kind}.labelSmoothing", f"has no effect on the loss {loss}; set loss to Robust, or labelSmoothing to 0")
-        )
     for field in ("datasets", "prompts"):
         for index, dataset in enumerate(getattr(stage.settings, field, None) or []):
             if dataset.uri.startswith("s3://"):
