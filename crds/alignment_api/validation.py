@@ -10,6 +10,7 @@ from alignment_api.combinations import combination_problems
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.problems import InvalidJob, Problem, from_validation
 from alignment_api.recipes import Resolved, UnknownRecipe, resolve
+from alignment_api.stage_memory import memory_problems
 from alignment_api.stages import RUNNABLE_KINDS, TRAINING_KINDS, Stage
 
 _COPY = "copy it to the workspace volume and use workspace://"
@@ -53,7 +54,7 @@ def resolve_job(job: AlignmentJob) -> Resolved:
 
 
 def runnable_job(job: AlignmentJob) -> Resolved:
-    """Like resolve_job, and refuse stages that this version can describe but not run."""
+    """Like resolve_job, and refuse stages that this version can describe but not run, or that cannot fit into their GPUs."""
     resolved = resolve_job(job)
     problems = [
         Problem(
@@ -63,7 +64,7 @@ def runnable_job(job: AlignmentJob) -> Resolved:
         )
         for index, stage in enumerate(resolved.spec.stages or [])
         if stage.kind not in RUNNABLE_KINDS
-    ]
+    ] or memory_problems(job, resolved.spec)
     if problems:
         raise InvalidJob(problems)
     return resolved

@@ -1,0 +1,112 @@
+"""Bytes per weight, as the ways to train need them, and against what PyTorch, PEFT and bitsandbytes really hold."""
+
+from typing import Any
+
+import bitsandbytes.functional
+import pytest
+import torch
+from alignment_api.known_sizes import known_shape
+from alignment_api.memory import estimate, trained_parameters
+from alignment_api.shape import shape_of
+from peft import LoraConfig, get_peft_model
+from transformers import AutoConfig, AutoModelForCausalLM
+from workloads import LORA, QLORA, a_workload
+
+MISTRAL = known_shape("hf://mistralai/Mistral-7B-v0.1")
+assert MISTRAL is not None
+PAIRS = {"compares_pairs": True}
+
+
+@pytest.mark.parametrize(
+    ("settings", "weights", "gradients", "optimizer", "reference"),
+    [
+        ({}, 4, 4, 8, 0),
+        ({"is_16_bit": False}, 4, 4, 8, 0),
+        (PAIRS, 4, 4, 8, 4),
+        ({"processes": 8}, 4, 8, 8, 0),
+        ({**PAIRS, "processes": 8, "sharding": "ZeRO1"}, 2, 2, 12 / 8, 2),
+        ({**PAIRS, "processes": 8, "sharding": "ZeRO2"}, 2, 2 / 8, 12 / 8, 2),
+        ({**PAIRS, "processes": 8, "sharding": "ZeRO3"}, 2 / 8, 2 / 8, 12 / 8, 2 / 8),
+        ({"is_16_bit": False, "processes": 8, "sharding": "ZeRO3"}, 4 / 8, 4 / 8, 12 / 8, 0),
+        ({**PAIRS, "processes": 8, "sharding": "ZeRO2", "offload": "Optimizer"}, 2, 0, 0, 2),
+        ({"processes": 8, "sharding": "ZeRO1", "offload": "Optimizer"}, 2, 2, 0, 0),
+        ({**PAIRS, "processes": 8, "sharding": "ZeRO3", "offload": "OptimizerAndParameters"}, 0, 0, 0, 0),
+        ({"optimizer": "RMSprop"}, 4, 4, 4, 0),
+        ({"optimizer": "AdamW8bit"}, 4, 4, 2, 0),
+        ({"optimizer": "PagedAdamW32bit"}, 4, 4, 0, 0),
+        ({"optimizer": "AdamW8bit", "processes": 2, "sharding": "ZeRO2"}, 2, 2 / 2, 6 / 2, 0),
+    ],
+)
+def test_bytes_per_weight(settings: dict[str, Any], weights: float, gradients: float, optimizer: float, reference: float) -> None:
+    needed = estimate(MISTRAL, a_workload(**settings))
+    found = (needed.weights, needed.gradients, needed.optimizer, needed.reference)
+    assert [part / MISTRAL.parameters for part in found] == pytest.approx([weights, gradients, optimizer, reference], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "beside", "trained"),
+    [
+        ({"adapter": LORA}, 2, 4 + 4 + 8),
+        ({"adapter": LORA, **PAIRS}, 2, 4 + 4 + 8),
+        ({"adapter": LORA, "is_16_bit": False}, 4, 4 + 4 + 8),
+        ({"adapter": LORA, "processes": 8, "sharding": "ZeRO2"}, 2, 2 + 2 / 8 + 12 / 8),
+        ({"adapter": LORA, "processes": 8, "sharding": "ZeRO3"}, 2 / 8, (2 + 2 + 12) / 8),
+        ({"adapter": QLORA, "optimizer": "AdamW8bit"}, None, 2 + 2 + 2),
+    ],
+)
+def test_beside_an_adapter_the_weights_are_only_held(settings: dict[str, Any], beside: float | None, trained: float) -> None:
+    work = a_workload(**settings)
+    others = MISTRAL.parameters - MISTRAL.linear_parameters
+    weights = others * 2 + MISTRAL.linear_parameters * 0.515869140625 if beside is None else MISTRAL.parameters * beside
+    assert estimate(MISTRAL, work).held == pytest.approx(weights + trained_parameters(MISTRAL, work) * trained, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "smaller"),
+    [
+        ({"gradient_checkpointing": True}, "activations"),
+        ({"micro_batch_size": 1}, "activations"),
+        ({"micro_batch_size": 1}, "logits"),
+        ({"max_length": 512}, "logits"),
+        ({"adapter": LORA}, "logits"),
+        ({"packs": False}, "buffers"),
+        ({"sharding": "ZeRO3"}, "update"),
+    ],
+)
+def test_what_makes_a_part_smaller(change: dict[str, Any], smaller: str) -> None:
+    large = a_workload(gradient_checkpointing=False, micro_batch_size=4, packs=True, processes=8)
+    assert getattr(estimate(MISTRAL, large._replace(**change)), smaller) < getattr(estimate(MISTRAL, large), smaller)
+
+
+@pytest.mark.parametrize("family", ["mistral", "qwen2", "qwen3", "gemma", "phi", "bloom"])
+def test_the_adapters_that_peft_makes_are_counted(family: str) -> None:
+    configuration = AutoConfig.for_model(family, vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4)
+    model = get_peft_model(AutoModelForCausalLM.from_config(configuration), LoraConfig(r=4, target_modules="all-linear"))
+    counted = trained_parameters(shape_of(configuration.to_dict()), a_workload(adapter=LORA._replace(rank=4)))
+    assert counted == sum(part.numel() for part in model.parameters() if part.requires_grad)
+
+
+def test_named_layers_alone_are_counted() -> None:
+    work = a_workload(adapter=LORA._replace(layers=("q_proj", "self_attn.v_proj")))
+    assert trained_parameters(MISTRAL, work) == 32 * 16 * ((4096 + 4096) + (4096 + 1024))
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer"), [("AdamW", torch.optim.AdamW), ("RMSprop", torch.optim.RMSprop)], ids=["AdamW", "RMSprop"]
+)
+def test_the_optimizers_hold_what_is_counted(name: str, optimizer: Any) -> None:
+    weight = torch.nn.Parameter(torch.ones(1000))
+    weight.grad = torch.ones(1000)
+    real = optimizer([weight])
+    real.step()
+    held = sum(part.nbytes for part in real.state[weight].values() if part.numel() > 1)
+    assert held / 1000 == estimate(MISTRAL, a_workload(optimizer=name)).optimizer / MISTRAL.parameters
+
+
+def test_a_quantized_matrix_is_as_large_as_bitsandbytes_makes_it() -> None:
+    count = 1024 * 1024
+    packed, state = bitsandbytes.functional.quantize_4bit(torch.randn(1024, 1024), compress_statistics=True, quant_type="nf4")
+    held = packed.nbytes + state.absmax.nbytes + state.state2.absmax.nbytes
+    plain, quantized = (estimate(MISTRAL, a_workload(adapter=adapter)).weights for adapter in (LORA, QLORA))
+    adapters = trained_parameters(MISTRAL, a_workload(adapter=LORA)) * (4 - 2)
+    assert (plain - quantized - adapters) / MISTRAL.linear_parameters == pytest.approx(2 - held / count, abs=1e-6)
