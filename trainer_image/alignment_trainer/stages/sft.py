@@ -32,6 +32,8 @@ def run(config: RunConfig, request: StopRequest) -> None:
     rows = data.sft_data(config, settings, tokenizer, own.assistant_only_loss)
     model = models.load_model(start, settings)
     models.check_vocabulary(model, tokenizer)
+    if own.packing:
+        models.check_packing(model, settings)
 
     trainer = SFTTrainer(
         model=model,
