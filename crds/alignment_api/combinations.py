@@ -37,3 +37,9 @@ def combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -
         sentence = f"{settings.label_smoothing:g} has no effect on the loss {settings.loss}"
         problems.append(Problem(f"{kind}.labelSmoothing", f"{sentence}; set loss to Robust, or labelSmoothing to 0"))
     return problems
+
+
+def packing_problem(kind: str, family: str) -> Problem:
+    """Say that a family of models would let the examples of a packed row see each other."""
+    # Where one example ends is told to attention by positions that begin anew, and these models take none.
+    return Problem(f"{kind}.packing", f"{family} models cannot keep packed examples apart; set packing to false")

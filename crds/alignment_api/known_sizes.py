@@ -13,7 +13,8 @@ _HUB = "hf://"
 _MEBIBYTE = 2**20
 # The device plugin and feature discovery add these where a pod gets a part of a GPU; how large a part, they do not say alike.
 _SLICED = re.compile(r"-(MIG|SHARED)(-|$)")
-_MEMORY_IN_NAME = re.compile(r"-(\d+)GB(-|$)")
+# Not of every GPU: GH200-480GB is named after the memory of its CPU.
+_MEMORY_IN_NAME = re.compile(r"(^|-)(A100|A800|H100|H800|V100|P100)(-[A-Z]+\d*)?-(\d+)GB(-|$)")
 
 
 def known_shape(uri: str) -> ModelShape | None:
@@ -32,7 +33,7 @@ def accelerator_bytes(product: str) -> int | None:
     if _SLICED.search(product):
         return None
     in_name = _MEMORY_IN_NAME.search(product)
-    mebibytes = int(in_name[1]) * 1024 if in_name else _read("accelerators").get(product)
+    mebibytes = int(in_name[4]) * 1024 if in_name else _read("accelerators").get(product)
     return mebibytes * _MEBIBYTE if mebibytes else None
 
 

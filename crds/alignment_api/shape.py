@@ -33,6 +33,8 @@ class Family(NamedTuple):
     """Whether the head is the embedding itself where config.json is silent."""
     head_size: int | None = None
     """Size of a head where config.json is silent and it does not follow from the others."""
+    takes_positions: bool = True
+    """Whether positions can be given, which keep packed examples apart."""
     keeps_scores: bool = False
     """Whether attention is computed by writing all scores down; no kernel spares them."""
     reads_biases: bool = False
@@ -68,6 +70,7 @@ _FAMILIES = {
         norm_vectors=2,
         extra_norms=2,
         ties_embeddings=True,
+        takes_positions=False,
         keeps_scores=True,
         kept_by_activation=1,
     ),

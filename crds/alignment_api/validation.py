@@ -6,8 +6,9 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from alignment_api.batch import ImpossibleBatch, accumulation_steps
-from alignment_api.combinations import combination_problems
+from alignment_api.combinations import combination_problems, packing_problem
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.known_sizes import known_shape
 from alignment_api.problems import InvalidJob, Problem, from_validation
 from alignment_api.recipes import Resolved, UnknownRecipe, resolve
 from alignment_api.stage_memory import memory_problems
@@ -121,7 +122,11 @@ def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: st
             accumulation_steps(optimization.global_batch_size, compute)
         except ImpossibleBatch as error:
             problems.append(Problem(f"{kind}.optimization.globalBatchSize", str(error)))
-    return problems + combination_problems(stage, compute, path, kind) + _bucket_problems(stage, kind)
+    problems += combination_problems(stage, compute, path, kind)
+    shape = known_shape(spec.model.uri) if spec.model and spec.model.uri else None
+    if shape and not shape.traits.takes_positions and getattr(stage.settings, "packing", None):
+        problems.append(packing_problem(kind, shape.family))
+    return problems + _bucket_problems(stage, kind)
 
 
 def _bucket_problems(stage: Stage, kind: str) -> list[Problem]:

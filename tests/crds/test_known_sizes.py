@@ -39,6 +39,7 @@ def test_of_other_models_nothing_is_known(uri: str) -> None:
     [
         ("NVIDIA-A100-SXM4-80GB", 80),
         ("NVIDIA-A100-PCIE-40GB", 40),
+        ("A100-SXM4-40GB", 40),
         ("NVIDIA-H100-80GB-HBM3", 80),
         ("Tesla-V100-SXM2-32GB", 32),
         ("Tesla-T4", 15),
@@ -51,7 +52,15 @@ def test_memory_by_node_label(product: str, gibibytes: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "product", ["NVIDIA-A100-SXM4-80GB-MIG-1g.10gb", "NVIDIA-A100-SXM4-80GB-SHARED", "Tesla-T4-SHARED", "NVIDIA-Next", "H100"]
+    "product",
+    [
+        "NVIDIA-A100-SXM4-80GB-MIG-1g.10gb",
+        "NVIDIA-A100-SXM4-80GB-SHARED",
+        "Tesla-T4-SHARED",
+        "NVIDIA-Next",
+        "H100",
+        "NVIDIA-GH200-480GB",
+    ],
 )
 def test_what_cannot_be_told_is_not_guessed(product: str) -> None:
     assert accelerator_bytes(product) is None

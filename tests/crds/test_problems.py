@@ -144,6 +144,11 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "set sharding to ZeRO3, or offload to Optimizer",
     ),
     (
+        "packing for a model that takes no positions",
+        {"model": {"uri": "hf://bigscience/bloom-560m"}},
+        "spec.stages[0].sft.packing: bloom models cannot keep packed examples apart; set packing to false",
+    ),
+    (
         "an optimizer for GPUs on CPUs",
         {
             "stages": [

@@ -118,5 +118,5 @@ def test_packed_examples_do_not_see_each_other(family, workspace, trainer):
 
 
 def test_a_family_that_would_let_them_is_not_packed(workspace, trainer):
-    with pytest.raises(BadConfiguration, match=r"^spec.stages\[0\].sft.packing: a bloom model cannot keep packed examples apart"):
+    with pytest.raises(BadConfiguration, match=r"^spec.stages\[0\].sft.packing: bloom models cannot keep packed examples apart"):
         check_packing(tiny("bloom"), training_settings(trainer.config(workspace)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from alignment_api.combinations import packing_problem
 from alignment_api.names import MANIFEST_FILE
 from alignment_api.run_config import RunConfig
 from huggingface_hub import snapshot_download
@@ -130,12 +131,8 @@ def linear_layers(model: Any) -> list[str]:
 
 def check_packing(model: Any, settings: Settings) -> None:
     """Refuse to pack for a model that would let the examples of a row see each other."""
-    # Where one example ends is told to attention by positions that begin anew.
     if "position_ids" not in inspect.signature(model.base_model.forward).parameters:
-        raise BadConfiguration(
-            f"{settings.path}.packing: a {model.config.model_type} model cannot keep packed examples apart, "
-            f"since it takes no positions; set packing to false"
-        )
+        raise BadConfiguration(str(packing_problem(settings.path, model.config.model_type)))
 
 
 def check_vocabulary(model: Any, tokenizer: Any) -> None:
