@@ -8,6 +8,8 @@ from alignment_api.workload import Workload
 
 # NF4 with double quantization (QLoRA, arXiv 2305.14314, section 3): 4 bit, 8 more for each 64 weights, 32 more for each 64 * 256.
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
+# AdamW in 8 bit (arXiv 2110.02861): two means, and a scale of 32 bit for each 256 of either.
+_ADAM8_BYTES = 2 * (1 + 4 / 256)
 # DeepSpeed's defaults (runtime/zero/config.py), in numbers: what may be gathered at once, and each of two buffers of gradients.
 _MOST_GATHERED = 10**9
 _REDUCE_BUCKET = 5 * 10**8
@@ -100,10 +102,14 @@ def _optimizer(shape: ModelShape, work: Workload) -> int:
         return 0
     number = 4 if work.is_sharded else _trained_bytes(work)
     # Two running means, or one (RMSprop); in 8 bit; or in memory that moves to the host where the GPU's is short (paged).
-    states = {"AdamW": 2 * number, "RMSprop": number, "AdamW8bit": 2, "PagedAdamW32bit": 0}[work.optimizer]
+    states = {"AdamW": 2 * number, "RMSprop": number, "AdamW8bit": _ADAM8_BYTES, "PagedAdamW32bit": 0}[work.optimizer]
     # DeepSpeed updates a copy of 32 bit (ZeRO, arXiv 1910.02054, section 3.1).
     master = 4 if work.is_sharded else 0
-    return trained_parameters(shape, work) * (states + master) // _sharers(work, "ZeRO1", "ZeRO2", "ZeRO3")
+    held = int(trained_parameters(shape, work) * (states + master))
+    if work.optimizer == "AdamW8bit" and not work.adapter and not work.is_sharded:
+        # transformers keeps the means of embeddings in 32 bit.
+        held += int(shape.vocabulary * shape.hidden * (8 - _ADAM8_BYTES))
+    return held // _sharers(work, "ZeRO1", "ZeRO2", "ZeRO3")
 
 
 def _reference(shape: ModelShape, work: Workload) -> int:

@@ -1,9 +1,6 @@
 """How large a model is and what it is built of, read from its config.json: all that an estimate of memory needs."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-_Config = Mapping[str, Any]
 
 
 class UnknownShape(ValueError):
@@ -82,7 +79,10 @@ _NAMES = {
     "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
     "intermediate": ("intermediate_size", "n_inner", "ffn_dim", "d_ff"),
     "vocabulary": ("vocab_size",),
+    "key_value_heads": ("num_key_value_heads",),
+    "head_size": ("head_dim",),
 }
+_OPTIONAL = ("intermediate", "key_value_heads", "head_size")
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 
@@ -168,10 +168,12 @@ class ModelShape(NamedTuple):
         return self.linear_parameters + self.embedding_parameters + self.vector_parameters
 
 
-def shape_of(config: _Config) -> ModelShape:
+def shape_of(config: Any) -> ModelShape:
     """Read a shape from the content of a config.json."""
+    if not isinstance(config, dict):
+        raise UnknownShape("its config.json is not a JSON object")
     found = {field: _first(config, names) for field, names in _NAMES.items()}
-    missing = [field for field, value in found.items() if value is None and field != "intermediate"]
+    missing = [field for field, value in found.items() if value is None and field not in _OPTIONAL]
     if missing:
         raise UnknownShape(f"its config.json has no {_NAMES[missing[0]][0]}")
     if any(config.get(name) for name in _EXPERTS):
@@ -180,6 +182,7 @@ def shape_of(config: _Config) -> ModelShape:
     traits = _FAMILIES.get(family, Family())
     hidden, heads = found["hidden"] or 0, found["heads"] or 1
     ties = config.get("tie_word_embeddings")
+    attention_bias = traits.reads_biases and bool(config.get("attention_bias"))
     return ModelShape(
         family=family,
         hidden=hidden,
@@ -187,16 +190,17 @@ def shape_of(config: _Config) -> ModelShape:
         # BLOOM and its like have no name for it: four times the hidden size.
         intermediate=found["intermediate"] or 4 * hidden,
         heads=heads,
-        key_value_heads=config.get("num_key_value_heads") or heads,
-        head_size=config.get("head_dim") or traits.head_size or hidden // heads,
+        key_value_heads=found["key_value_heads"] or heads,
+        head_size=found["head_size"] or traits.head_size or hidden // heads,
         vocabulary=found["vocabulary"] or 0,
         ties_embeddings=traits.ties_embeddings if ties is None else bool(ties),
-        query_bias=traits.query_bias or (traits.reads_biases and bool(config.get("attention_bias"))),
-        output_bias=traits.output_bias or (traits.reads_biases and bool(config.get("attention_bias"))),
+        query_bias=traits.query_bias or attention_bias,
+        output_bias=traits.output_bias or attention_bias,
         feed_forward_bias=traits.feed_forward_bias or (family == "llama" and bool(config.get("mlp_bias"))),
         head_norms=traits.head_norms or (family == "phi" and bool(config.get("qk_layernorm"))),
     )
 
 
-def _first(config: _Config, names: tuple[str, ...]) -> int | None:
-    return next((int(config[name]) for name in names if config.get(name)), None)
+def _first(config: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    # Some families give a list, one size for each layer; those nobody has counted.
+    return next((config[name] for name in names if type(config.get(name)) is int and config[name] > 0), None)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import bitsandbytes.functional
+import bitsandbytes.optim
 import pytest
 import torch
 from alignment_api.known_sizes import known_shape
@@ -15,6 +16,7 @@ from workloads import LORA, QLORA, a_workload
 MISTRAL = known_shape("hf://mistralai/Mistral-7B-v0.1")
 assert MISTRAL is not None
 PAIRS = {"compares_pairs": True}
+EIGHT_BIT = {"optim_bits": 8}
 
 
 @pytest.mark.parametrize(
@@ -32,9 +34,9 @@ PAIRS = {"compares_pairs": True}
         ({"processes": 8, "sharding": "ZeRO1", "offload": "Optimizer"}, 2, 2, 0, 0),
         ({**PAIRS, "processes": 8, "sharding": "ZeRO3", "offload": "OptimizerAndParameters"}, 0, 0, 0, 0),
         ({"optimizer": "RMSprop"}, 4, 4, 4, 0),
-        ({"optimizer": "AdamW8bit"}, 4, 4, 2, 0),
+        ({"optimizer": "AdamW8bit"}, 4, 4, 2.03125 + 5.96875 * 32000 * 4096 / MISTRAL.parameters, 0),
         ({"optimizer": "PagedAdamW32bit"}, 4, 4, 0, 0),
-        ({"optimizer": "AdamW8bit", "processes": 2, "sharding": "ZeRO2"}, 2, 2 / 2, 6 / 2, 0),
+        ({"optimizer": "AdamW8bit", "processes": 2, "sharding": "ZeRO2"}, 2, 2 / 2, 6.03125 / 2, 0),
     ],
 )
 def test_bytes_per_weight(settings: dict[str, Any], weights: float, gradients: float, optimizer: float, reference: float) -> None:
@@ -51,7 +53,7 @@ def test_bytes_per_weight(settings: dict[str, Any], weights: float, gradients: f
         ({"adapter": LORA, "is_16_bit": False}, 4, 4 + 4 + 8),
         ({"adapter": LORA, "processes": 8, "sharding": "ZeRO2"}, 2, 2 + 2 / 8 + 12 / 8),
         ({"adapter": LORA, "processes": 8, "sharding": "ZeRO3"}, 2 / 8, (2 + 2 + 12) / 8),
-        ({"adapter": QLORA, "optimizer": "AdamW8bit"}, None, 2 + 2 + 2),
+        ({"adapter": QLORA, "optimizer": "AdamW8bit"}, None, 2 + 2 + 2.03125),
     ],
 )
 def test_beside_an_adapter_the_weights_are_only_held(settings: dict[str, Any], beside: float | None, trained: float) -> None:
@@ -92,15 +94,20 @@ def test_named_layers_alone_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "optimizer"), [("AdamW", torch.optim.AdamW), ("RMSprop", torch.optim.RMSprop)], ids=["AdamW", "RMSprop"]
+    ("name", "optimizer", "settings"),
+    [("AdamW", torch.optim.AdamW, {}), ("RMSprop", torch.optim.RMSprop, {}), ("AdamW8bit", bitsandbytes.optim.AdamW, EIGHT_BIT)],
+    ids=["AdamW", "RMSprop", "AdamW8bit"],
 )
-def test_the_optimizers_hold_what_is_counted(name: str, optimizer: Any) -> None:
-    weight = torch.nn.Parameter(torch.ones(1000))
-    weight.grad = torch.ones(1000)
-    real = optimizer([weight])
+def test_the_optimizers_hold_what_is_counted(name: str, optimizer: Any, settings: dict[str, Any]) -> None:
+    weight = torch.nn.Parameter(torch.ones(2**20))
+    weight.grad = torch.ones(2**20)
+    real = optimizer([weight], **settings)
     real.step()
-    held = sum(part.nbytes for part in real.state[weight].values() if part.numel() > 1)
-    assert held / 1000 == estimate(MISTRAL, a_workload(optimizer=name)).optimizer / MISTRAL.parameters
+    # Counters and tables that all weights share are not counted.
+    states = {key: part for key, part in real.state[weight].items() if torch.is_tensor(part) and part.numel() > 256}
+    work = a_workload(optimizer=name, adapter=LORA)
+    held = sum(part.nbytes for part in states.values()) / 2**20
+    assert held == pytest.approx(estimate(MISTRAL, work).optimizer / trained_parameters(MISTRAL, work), rel=1e-6)
 
 
 def test_a_quantized_matrix_is_as_large_as_bitsandbytes_makes_it() -> None:

@@ -61,10 +61,13 @@ def test_a_family_nobody_counted_is_guessed_by_the_usual_names() -> None:
     ("config", "reason"),
     [
         ({"model_type": "llama"}, "its config.json has no hidden_size"),
+        ({**SIZES, "num_attention_heads": [4, 8]}, "its config.json has no num_attention_heads"),
+        ({**SIZES, "hidden_size": "32"}, "its config.json has no hidden_size"),
+        ([], "its config.json is not a JSON object"),
         ({"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}, "its config.json has no vocab_size"),
         ({**SIZES, "num_local_experts": 8}, "it is a mixture of experts, whose parts this version cannot count"),
     ],
 )
-def test_what_cannot_be_counted_is_said(config: dict[str, Any], reason: str) -> None:
+def test_what_cannot_be_counted_is_said(config: Any, reason: str) -> None:
     with pytest.raises(UnknownShape, match=reason):
         shape_of(config)
