@@ -9,8 +9,11 @@ from alignment_api.fitting import GIBIBYTE
 from alignment_api.job import AlignmentJobSpec
 from alignment_api.known_sizes import known_shape
 from alignment_api.memory import Estimate, estimate
+from alignment_api.problems import InvalidJob
 from alignment_api.recipes import resolve
+from alignment_api.validation import runnable_job
 from alignment_api.workload import workload_of
+from builders import a_job
 
 PAGE = (Path(__file__).parents[1] / "docs" / "memory.md").read_text()
 EXAMPLE = PAGE.split("## Worked example")[1]
@@ -42,3 +45,11 @@ def test_the_text() -> None:
     assert [words.format(value) for words, value in told.items() if words.format(value) not in text] == []
     alone = estimate(SHAPE, works[0]._replace(processes=1)).held / GIBIBYTE
     assert f"{alone:.1f} GiB, and is refused" in text
+
+
+def test_the_refusal() -> None:
+    job = a_job(recipe="zephyr-paper", model=None, stages=None, compute={"nodes": 1, "gpusPerNode": 8, "sharding": "None"})
+    with pytest.raises(InvalidJob) as refused:
+        runnable_job(job)
+    (shown,) = re.findall(r"^```\nerror: job.yaml: (.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert " ".join(shown.split()) == str(refused.value.problems[0])
