@@ -14,7 +14,7 @@ GIBIBYTE = 2**30
 _CONTEXT_BYTES = GIBIBYTE
 # torch's allocator loses some memory between tensors of unlike sizes.
 _USABLE_SHARE = 0.95
-# What passes is counted as if all of it came together and every sequence were of the greatest length: a fifth may be missing.
+# What passes is counted as if all of it came together; a fifth of it may be missing.
 _CERTAIN_SHARE = 0.8
 
 _SHARDINGS = ("None", "ZeRO1", "ZeRO2", "ZeRO3")
@@ -28,9 +28,14 @@ def fits(needed: Estimate, memory_bytes: int) -> bool:
     return needed.total + _CONTEXT_BYTES <= memory_bytes * _USABLE_SHARE
 
 
-def cannot_fit(needed: Estimate, memory_bytes: int) -> bool:
+def cannot_fit(least: Estimate, memory_bytes: int) -> bool:
     """Say whether it is out of the question: not even what is certain has room."""
-    return needed.held + needed.passing * _CERTAIN_SHARE > memory_bytes
+    return least.held + least.passing * _CERTAIN_SHARE > memory_bytes
+
+
+def least_estimate(shape: ModelShape, work: Workload) -> Estimate:
+    """Estimate what is needed whatever the data: packed rows are full, but others may all be short."""
+    return estimate(shape, work if work.packs else work._replace(max_length=1))
 
 
 def advice(shape: ModelShape, work: Workload, global_batch_size: int, memory_bytes: int) -> str:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from alignment_api.fitting import advice, cannot_fit, gibibytes
+from alignment_api.fitting import advice, cannot_fit, gibibytes, least_estimate
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.known_sizes import accelerator_bytes, known_shape
 from alignment_api.lineage import input_hash
@@ -30,14 +30,19 @@ class StageMemory(NamedTuple):
 
     def refusal(self, gpu: str, gpu_bytes: int) -> str | None:
         """Say why the stage cannot run on such a GPU and what to change; None where it may."""
+        least = least_estimate(self.shape, workload_of(self.stage, self.compute))
         # Of families that nobody counted only the order of magnitude is known.
-        if not self.shape.is_known or not cannot_fit(self.needed, gpu_bytes):
+        if not self.shape.is_known or not cannot_fit(least, gpu_bytes):
             return None
+        needs = f"needs about {gibibytes(self.needed.total)} GiB of each GPU, and {gpu} has {gibibytes(gpu_bytes)}"
+        return f"{needs}; {self.advice(gpu_bytes)}"
+
+    def advice(self, gpu_bytes: int) -> str:
+        """Say what to change so that the stage fits."""
         settings = self.stage.settings
         assert isinstance(settings, TrainingSettings) and settings.optimization is not None
         batch = settings.optimization.global_batch_size or 1
-        needs = f"needs about {gibibytes(self.needed.total)} GiB of each GPU, and {gpu} has {gibibytes(gpu_bytes)}"
-        return f"{needs}; {advice(self.shape, workload_of(self.stage, self.compute), batch, gpu_bytes)}"
+        return advice(self.shape, workload_of(self.stage, self.compute), batch, gpu_bytes)
 
 
 def stage_memory(stage: Stage, compute: Compute, shape: ModelShape) -> StageMemory:

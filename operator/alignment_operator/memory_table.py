@@ -48,7 +48,8 @@ def memory_line(memory: StageMemory) -> str:
     has = f"{total} of the {gibibytes(memory.gpu_bytes)} GiB of {product}"
     if fits(memory.needed, memory.gpu_bytes):
         return f"{name}: needs about {has}"
-    return f"{name}: needs about {has}, which is near the limit; lower compute.microBatchSize if the memory runs out"
+    limit = "near" if memory.needed.total <= memory.gpu_bytes else "above"
+    return f"{name}: may need {has}, which is {limit} the limit; if the memory runs out, {memory.advice(memory.gpu_bytes)}"
 
 
 def _model_shape(spec: AlignmentJobSpec, workspace: Path) -> ModelShape:

@@ -42,6 +42,18 @@ def test_refused_with_a_sentence_for_each_stage() -> None:
     assert "GiB of each GPU, and NVIDIA-A100-SXM4-80GB has 80.0; set compute.sharding to ZeRO1, with which" in sft.sentence
 
 
+@pytest.mark.parametrize(("packing", "is_refused"), [(True, True), (False, False)])
+def test_rows_that_may_be_short_are_no_reason(packing: bool, is_refused: bool) -> None:
+    compute = {"gradientCheckpointing": False}
+    sft = {"maxLength": 8192, "packing": packing}
+    job = a_job(recipe="zephyr-paper", model=None, stages=[{"name": "sft", "sft": sft}], compute=compute)
+    if is_refused:
+        with pytest.raises(InvalidJob, match=r"set compute\.microBatchSize to 1, with which"):
+            runnable_job(job)
+    else:
+        runnable_job(job)
+
+
 @pytest.mark.parametrize(
     ("situation", "state", "progress", "generation", "is_refused"),
     [

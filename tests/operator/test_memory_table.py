@@ -33,8 +33,8 @@ def explained(workspace: Path, uri: str = MISTRAL, **compute: Any) -> list[str]:
         (
             {"acceleratorType": "Tesla-T4"},
             [
-                "sft: needs about 13.5 of the 15.0 GiB of Tesla-T4, which is near the limit; "
-                "lower compute.microBatchSize if the memory runs out",
+                "sft: may need 13.5 of the 15.0 GiB of Tesla-T4, which is near the limit; "
+                "if the memory runs out, set compute.microBatchSize to 2, with which it needs about 11.5 GiB",
                 "dpo: needs about 12.3 of the 15.0 GiB of Tesla-T4",
             ],
         ),
@@ -57,6 +57,13 @@ def test_what_cannot_fit_is_said_with_what_would(tmp_path: Path) -> None:
     sft, _ = explained(tmp_path, acceleratorType="NVIDIA-L4", sharding="ZeRO2")
     assert sft.startswith("sft: needs about ")
     assert "NVIDIA-L4 has 22.5; set compute.sharding to ZeRO3, with which it needs about 13.5 GiB" in sft
+
+
+def test_pairs_that_may_be_short_are_only_warned_of(tmp_path: Path) -> None:
+    sft, dpo = explained(tmp_path, acceleratorType="NVIDIA-L4", gradientCheckpointing=False)
+    assert "NVIDIA-L4 has 22.5; set " in sft
+    assert dpo.startswith("dpo: may need 3")
+    assert "of the 22.5 GiB of NVIDIA-L4, which is above the limit; if the memory runs out, set compute." in dpo
 
 
 def test_a_model_of_this_machine_is_read(tmp_path: Path) -> None:
