@@ -80,6 +80,51 @@ def test_what_makes_a_part_smaller(change: dict[str, Any], smaller: str) -> None
     assert getattr(estimate(MISTRAL, large._replace(**change)), smaller) < getattr(estimate(MISTRAL, large), smaller)
 
 
+MASK = 3 * 2048**2
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({"is_16_bit": False}, 5 * 2048**2),
+        ({}, MASK + 2 * MISTRAL.linear_parameters),
+        ({"adapter": LORA}, MASK),
+        ({"adapter": LORA, "compares_pairs": True}, 2 * MASK),
+        ({"adapter": LORA, "micro_batch_size": 4}, 4 * MASK),
+        ({"adapter": LORA, "micro_batch_size": 4, "packs": True}, 16 * MASK),
+        ({"adapter": QLORA}, MASK + 4096 * 14336 * 2),
+        ({"sharding": "ZeRO2", "processes": 8}, MASK + 2 * 5 * 10**8 * 2),
+        ({"sharding": "ZeRO3", "processes": 8}, MASK + (10**9 + 4096**2) * 2),
+    ],
+)
+def test_buffers(settings: dict[str, Any], size: int) -> None:
+    assert estimate(MISTRAL, a_workload(**settings)).buffers == size
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({}, 4 * MISTRAL.parameters),
+        ({"optimizer": "RMSprop"}, 4 * MISTRAL.parameters),
+        ({"optimizer": "AdamW8bit"}, 0),
+        ({"sharding": "ZeRO2", "processes": 2}, 8 * MISTRAL.parameters // 2),
+        ({"sharding": "ZeRO3", "processes": 2}, 8 * 10**9),
+        ({"sharding": "ZeRO3", "processes": 16}, 8 * (MISTRAL.parameters // 16)),
+        ({"sharding": "ZeRO2", "processes": 2, "offload": "Optimizer"}, 0),
+    ],
+)
+def test_the_update(settings: dict[str, Any], size: int) -> None:
+    assert estimate(MISTRAL, a_workload(**settings)).update == size
+
+
+def test_dropout_keeps_a_byte_for_each_input_of_an_adapter() -> None:
+    without, with_dropout = (
+        estimate(MISTRAL, a_workload(adapter=LORA._replace(drops=drops), gradient_checkpointing=False)) for drops in (False, True)
+    )
+    # Six matrices read the hidden size, one the inner width of the feed-forward part.
+    assert with_dropout.activations - without.activations == 32 * 2048 * (6 * 4096 + 14336)
+
+
 @pytest.mark.parametrize("family", ["mistral", "qwen2", "qwen3", "gemma", "phi", "bloom"])
 def test_the_adapters_that_peft_makes_are_counted(family: str) -> None:
     configuration = AutoConfig.for_model(family, vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4)

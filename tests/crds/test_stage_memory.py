@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from alignment_api.fitting import GIBIBYTE
 from alignment_api.job import AlignmentJob, AlignmentJobStatus, Progress, StageStatus
+from alignment_api.known_sizes import known_shape
 from alignment_api.lineage import input_hash
 from alignment_api.problems import InvalidJob
+from alignment_api.stage_memory import stage_memory
 from alignment_api.validation import resolve_job, runnable_job
 from builders import NOW, a_job
 
@@ -40,6 +43,16 @@ def test_refused_with_a_sentence_for_each_stage() -> None:
     assert (sft.path, dpo.path) == ("spec.stages[0].compute", "spec.stages[1].compute")
     assert sft.sentence.startswith("sft needs about 1")
     assert "GiB of each GPU, and NVIDIA-A100-SXM4-80GB has 80.0; set compute.sharding to ZeRO1, with which" in sft.sentence
+
+
+def test_a_family_that_nobody_counted_is_not_refused() -> None:
+    spec = resolve_job(a_large_job(UNSHARED)).spec
+    (stage, _) = spec.stages or []
+    shape = known_shape("hf://mistralai/Mistral-7B-v0.1")
+    assert shape is not None
+    counted, novel = (stage_memory(stage, spec.compute_of(stage), each) for each in (shape, shape._replace(family="novel")))
+    assert counted.refusal("Tesla-T4", 15 * GIBIBYTE) is not None
+    assert novel.refusal("Tesla-T4", 15 * GIBIBYTE) is None
 
 
 @pytest.mark.parametrize(("packing", "is_refused"), [(True, True), (False, False)])
