@@ -6,11 +6,13 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from alignment_api.batch import ImpossibleBatch, accumulation_steps
+from alignment_api.combinations import combination_problems, packing_problem
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.known_sizes import known_shape
 from alignment_api.problems import InvalidJob, Problem, from_validation
 from alignment_api.recipes import Resolved, UnknownRecipe, resolve
+from alignment_api.stage_memory import memory_problems
 from alignment_api.stages import RUNNABLE_KINDS, TRAINING_KINDS, Stage
-from alignment_api.training import Compute
 
 _COPY = "copy it to the workspace volume and use workspace://"
 
@@ -53,7 +55,7 @@ def resolve_job(job: AlignmentJob) -> Resolved:
 
 
 def runnable_job(job: AlignmentJob) -> Resolved:
-    """Like resolve_job, and refuse stages that this version can describe but not run."""
+    """Like resolve_job, and refuse stages that this version can describe but not run, or that cannot fit into their GPUs."""
     resolved = resolve_job(job)
     problems = [
         Problem(
@@ -63,7 +65,7 @@ def runnable_job(job: AlignmentJob) -> Resolved:
         )
         for index, stage in enumerate(resolved.spec.stages or [])
         if stage.kind not in RUNNABLE_KINDS
-    ]
+    ] or memory_problems(job, resolved.spec)
     if problems:
         raise InvalidJob(problems)
     return resolved
@@ -120,28 +122,15 @@ def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: st
             accumulation_steps(optimization.global_batch_size, compute)
         except ImpossibleBatch as error:
             problems.append(Problem(f"{kind}.optimization.globalBatchSize", str(error)))
-    problems += _combination_problems(stage, compute, path, kind)
-    if compute.offload not in (None, "None") and compute.sharding in (None, "None"):
-        problems.append(
-            Problem(
-                f"{path}.compute.offload", f"{compute.offload} needs sharding; set sharding to ZeRO2 or ZeRO3, or offload to None"
-            )
-        )
-    return problems
+    problems += combination_problems(stage, compute, path, kind)
+    shape = known_shape(spec.model.uri) if spec.model and spec.model.uri else None
+    if shape and not shape.traits.takes_positions and getattr(stage.settings, "packing", None):
+        problems.append(packing_problem(kind, shape.family))
+    return problems + _bucket_problems(stage, kind)
 
 
-def _combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -> list[Problem]:
+def _bucket_problems(stage: Stage, kind: str) -> list[Problem]:
     problems = []
-    adapter = getattr(stage.settings, "adapter", None)
-    if adapter is not None and adapter.quantization is not None and compute.sharding == "ZeRO3":
-        advice = "set sharding to ZeRO2 or None, or leave out adapter.quantization"
-        problems.append(Problem(f"{path}.compute.sharding", f"ZeRO3 cannot share out quantized weights; {advice}"))
-    smoothing = getattr(stage.settings, "label_smoothing", None)
-    loss = getattr(stage.settings, "loss", None)
-    if smoothing and loss != "Robust":
-        problems.append(
-            Problem(f"{kind}.labelSmoothing", f"has no effect on the loss {loss}; set loss to Robust, or labelSmoothing to 0")
-        )
     for field in ("datasets", "prompts"):
         for index, dataset in enumerate(getattr(stage.settings, field, None) or []):
             if dataset.uri.startswith("s3://"):

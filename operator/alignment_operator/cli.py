@@ -9,10 +9,11 @@ from pathlib import Path
 
 from alignment_api.document import UnreadableDocument, read_document, write_documents
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob
+from alignment_api.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.names import MODEL_FOLDER
 from alignment_api.problems import InvalidJob
 from alignment_api.recipes import UnknownRecipe, recipe_names, recipe_text
+from alignment_api.shape import UnknownShape
 from alignment_api.validation import read_job, resolve_job, runnable_job
 from rich.console import Console
 
@@ -21,6 +22,7 @@ from alignment_operator.explanation import batch_lines, explanation
 from alignment_operator.job_status import is_finished
 from alignment_operator.local import LocalCluster
 from alignment_operator.local_run import run_until_ended
+from alignment_operator.memory_table import gpu_memory, memory_line, memory_table
 from alignment_operator.reconcile import Key
 from alignment_operator.settings import Settings
 from alignment_operator.stage_run import StageRun
@@ -118,7 +120,20 @@ def explain(options: argparse.Namespace) -> int:
     console.print(explanation(resolved))
     for line in batch_lines(resolved.spec):
         console.print(line, highlight=False)
+    _explain_memory(resolved.spec, console)
     return SUCCEEDED
+
+
+def _explain_memory(spec: AlignmentJobSpec, console: Console) -> None:
+    try:
+        memories = gpu_memory(spec, Home.from_environment().workspace)
+    except UnknownShape as error:
+        console.print(f"memory: how large the model is cannot be known: {error}", highlight=False, markup=False)
+        return
+    if memories:
+        console.print(memory_table(memories))
+    for memory in memories:
+        console.print(memory_line(memory), highlight=False, markup=False)
 
 
 def validate(options: argparse.Namespace) -> int:

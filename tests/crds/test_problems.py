@@ -135,7 +135,32 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "smoothing that nothing would do",
         {"stages": [{"name": "a", "dpo": a_training(labelSmoothing=0.1)}]},
-        "spec.stages[0].dpo.labelSmoothing: has no effect on the loss Sigmoid; set loss to Robust, or labelSmoothing to 0",
+        "spec.stages[0].dpo.labelSmoothing: 0.1 has no effect on the loss Sigmoid; set loss to Robust, or labelSmoothing to 0",
+    ),
+    (
+        "parameters that are offloaded and not shared out",
+        {"compute": {"nodes": 1, "gpusPerNode": 0, "sharding": "ZeRO2", "offload": "OptimizerAndParameters"}},
+        "spec.stages[0].compute.offload: parameters can only be offloaded where they are shared out, which ZeRO2 does not; "
+        "set sharding to ZeRO3, or offload to Optimizer",
+    ),
+    (
+        "packing for a model that takes no positions",
+        {"model": {"uri": "hf://bigscience/bloom-560m"}},
+        "spec.stages[0].sft.packing: bloom models cannot keep packed examples apart; set packing to false",
+    ),
+    (
+        "an optimizer for GPUs on CPUs",
+        {
+            "stages": [
+                {
+                    "name": "a",
+                    "sft": a_training(
+                        optimization={"learningRate": 1, "globalBatchSize": 2, "epochs": 1, "optimizer": "PagedAdamW32bit"}
+                    ),
+                }
+            ]
+        },
+        "spec.stages[0].sft.optimization.optimizer: PagedAdamW32bit pages GPU memory and there is no GPU; set it to AdamW",
     ),
     (
         "a bucket",

@@ -56,6 +56,37 @@ def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[
     assert batch in [" ".join(line) for line in lines]
 
 
+@pytest.mark.parametrize(
+    ("example", "told"),
+    [
+        ("zephyr-7b", ["sft: needs about 13.5 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB"]),
+        ("tiny", []),
+    ],
+    ids=["on GPUs", "on CPUs"],
+)
+def test_explain_says_what_is_needed_of_each_gpu(example: str, told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(EXAMPLES / f"{example}.yaml")]) == SUCCEEDED
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "GiB of NVIDIA" in line or line.startswith("memory")][:1] == told
+
+
+def test_explain_says_of_an_unknown_model_that_nothing_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(a_document(model={"uri": "hf://team/large"}, compute={"nodes": 1, "gpusPerNode": 8})))
+    assert main(["explain", str(path)]) == SUCCEEDED
+    assert "memory: how large the model is cannot be known: hf://team/large is none of the models" in capsys.readouterr().out
+
+
+def test_validate_refuses_what_cannot_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "job.yaml"
+    spec = {"recipe": "zephyr-handbook", "compute": {"sharding": "None"}, "storage": {"claimName": "workspace"}}
+    path.write_text(yaml.safe_dump({**a_document(), "spec": spec}))
+    assert main(["validate", str(path)]) == REFUSED
+    sft, dpo = capsys.readouterr().err.splitlines()
+    assert sft.startswith(f"error: {path}: spec.stages[0].compute: sft needs about ")
+    assert dpo.startswith(f"error: {path}: spec.stages[1].compute: dpo needs about ")
+
+
 def test_render_prints_the_objects_of_every_stage(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["render", str(file)]) == SUCCEEDED
     text = capsys.readouterr().out

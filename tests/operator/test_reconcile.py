@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_operator.backends import process
 from alignment_operator.observation import Child, Report
@@ -97,12 +98,23 @@ def test_a_status_that_was_never_written_costs_nothing_but_time() -> None:
     assert go(cluster) == ["status Running"]
 
 
-def test_a_job_that_cannot_run_says_so_once_and_touches_no_child() -> None:
-    cluster = MemoryCluster(a_job(stages=[{"name": "out", "export": {}}]))
+TOO_LARGE = {"recipe": "zephyr-paper", "model": None, "stages": None, "compute": {"nodes": 1, "sharding": "None"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"stages": [{"name": "out", "export": {}}]}, "this version cannot run such a stage yet"),
+        (TOO_LARGE, "GiB of each GPU, and NVIDIA-A100-SXM4-80GB has 80.0; set compute.sharding to ZeRO1, with which"),
+    ],
+    ids=["a stage without a trainer", "a stage that no such GPU can hold"],
+)
+def test_a_job_that_cannot_run_says_so_once_and_touches_no_child(spec: dict[str, Any], said: str) -> None:
+    cluster = MemoryCluster(a_job(**spec))
     assert go(cluster) == ["status Failed"]
     assert cluster.stored is not None and cluster.stored.status is not None
     assert cluster.stored.status.reason == "InvalidSpec"
-    assert "this version cannot run such a stage yet" in (cluster.stored.status.message or "")
+    assert said in (cluster.stored.status.message or "")
     assert go(cluster, 10) == []
 
 

@@ -114,7 +114,7 @@ def test_the_parents_model_must_be_there(workspace, trainer):
         ({"dpo__optimization__optimizer": "PagedAdamW32bit"}, "pages GPU memory and there is no GPU"),
         (
             {"dpo__adapter": {"lora": {"rank": 4}, "quantization": "NF4"}, "compute__sharding": "ZeRO3"},
-            "quantized weights cannot be shared out",
+            "ZeRO3 cannot share out quantized weights",
         ),
     ],
 )

@@ -1,11 +1,13 @@
 """Loads what a stage starts from: weights as safetensors, a tokenizer with its chat template, an adapter to train."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import PartialState
+from alignment_api.combinations import packing_problem
 from alignment_api.names import MANIFEST_FILE
 from alignment_api.run_config import RunConfig
 from huggingface_hub import snapshot_download
@@ -99,21 +101,38 @@ def lora(settings: Settings, model: Any) -> LoraConfig | None:
     """Describe the adapter to train."""
     if not settings.adapter:
         return None
-    targets = settings.adapter.target_modules
-    layers = {name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    targets, layers = settings.adapter.target_modules, linear_layers(model)
     unknown = [target for target in targets or [] if target.rpartition(".")[2] not in layers]
     if unknown:
         raise BadConfiguration(
-            f"{settings.path}.adapter.lora.targetModules: the model has no layer {unknown[0]}; "
-            f"name some of {', '.join(sorted(layers))}, or leave targetModules out"
+            f"{settings.path}.adapter.lora.targetModules: the model has no layer {unknown[0]} that could be adapted; "
+            f"name some of {', '.join(layers)}, or leave targetModules out"
         )
     return LoraConfig(
         r=settings.adapter.rank,
         lora_alpha=settings.adapter.alpha,
         lora_dropout=settings.adapter.dropout,
-        target_modules=targets or "all-linear",
+        target_modules=targets or layers,
         task_type="CAUSAL_LM",
     )
+
+
+def linear_layers(model: Any) -> list[str]:
+    """Find what the model's linear layers are called; the head is none of them."""
+    head = model.get_output_embeddings()
+    return sorted(
+        {
+            name.rpartition(".")[2]
+            for name, layer in model.named_modules()
+            if isinstance(layer, torch.nn.Linear) and layer is not head
+        }
+    )
+
+
+def check_packing(model: Any, settings: Settings) -> None:
+    """Refuse to pack for a model that would let the examples of a row see each other."""
+    if "position_ids" not in inspect.signature(model.base_model.forward).parameters:
+        raise BadConfiguration(str(packing_problem(settings.path, model.config.model_type)))
 
 
 def check_vocabulary(model: Any, tokenizer: Any) -> None:

@@ -25,7 +25,7 @@ _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 def check(config: RunConfig) -> None:
     """Refuse to start a stage whose job cannot be carried through."""
-    for remaining in _remaining(config):
+    for remaining in stages_to_come(config):
         training_settings(remaining)
         kind_settings(remaining)
         _check_batch(remaining)
@@ -37,7 +37,7 @@ def check(config: RunConfig) -> None:
         raise BadData(shown + more)
 
 
-def _remaining(config: RunConfig) -> Iterator[RunConfig]:
+def stages_to_come(config: RunConfig) -> Iterator[RunConfig]:
     """Give this stage and the later ones, each as it will be told; only the first one's processes are known already."""
     yield config
     for stage in islice(config.spec.stages or [], config.stage_index + 1, None):
@@ -56,12 +56,12 @@ def _faults(config: RunConfig, counts: Counts) -> Iterator[str]:
     if config.paths.parent_model:
         yield from _model_faults(Path(config.paths.parent_model), "the model of the stage before")
     uri = config.spec.model.uri if config.spec.model else None
-    starts_from_base = any(parent_of(config.spec, stage.stage) is None for stage in _remaining(config))
+    starts_from_base = any(parent_of(config.spec, stage.stage) is None for stage in stages_to_come(config))
     if uri and uri.startswith(WORKSPACE) and starts_from_base:
         yield from _model_faults(workspace_path(uri, config.paths.workspace), f"spec.model.uri: {uri}")
     elif uri and uri.startswith("s3://"):
         yield f"spec.model.uri: this version cannot read {uri}; copy the model to the workspace volume and use workspace://"
-    for remaining in _remaining(config):
+    for remaining in stages_to_come(config):
         settings = training_settings(remaining)
         yield from _dataset_faults(remaining, settings.datasets, f"{settings.path}.datasets", counts)
         apart = settings.holdout.datasets if settings.holdout else None
@@ -70,7 +70,7 @@ def _faults(config: RunConfig, counts: Counts) -> Iterator[str]:
 
 def _holdout_faults(config: RunConfig, counts: Counts) -> Iterator[str]:
     """Draw as each stage will, where all rows were counted: what cannot be held out is said before anything is trained."""
-    for remaining in _remaining(config):
+    for remaining in stages_to_come(config):
         settings = training_settings(remaining)
         available = [counts.get((remaining.stage.kind, dataset.uri), 0) for dataset in settings.datasets]
         try:

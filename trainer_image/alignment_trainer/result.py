@@ -115,7 +115,13 @@ def _manifest(config: RunConfig, checkpoint: Checkpoint, tokenizer: Any, data: D
         "worldSize": config.world_size,
         "rows": data.counts,
         "templateHash": template_hash(tokenizer.chat_template),
+        "adaptedLayers": _adapted_layers(stage / ADAPTER_FOLDER),
         "weights": {"start": start_digest, "made": weights_digest(stage / MODEL_FOLDER)},
         "metrics": latest_values(stage / METRICS_FILE),
         "versions": {library: version(library) for library in _LIBRARIES},
     }
+
+
+def _adapted_layers(adapter: Path) -> list[str] | None:
+    file = adapter / "adapter_config.json"
+    return sorted(json.loads(file.read_text())["target_modules"]) if file.exists() else None

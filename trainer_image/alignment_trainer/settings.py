@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from alignment_api.combinations import combination_problems
 from alignment_api.run_config import RunConfig
 from alignment_api.stages import RUNNABLE_KINDS, Dpo, PreferenceSettings, Sft, TrainingSettings
 from alignment_api.training import Adapter, Compute, Dataset, Holdout, Optimization, Warmup
@@ -103,7 +104,7 @@ def training_settings(config: RunConfig) -> Settings:
         **_optimization(optimization, f"{path}.optimization"),
         **_compute(config.compute, path),
     )
-    _refuse_impossible(result)
+    _refuse_impossible(config, path)
     return result
 
 
@@ -121,17 +122,11 @@ def dpo_settings(config: RunConfig) -> DpoSettings:
     """Give what preference optimization adds."""
     path, settings = stage_path(config), config.stage.settings
     assert isinstance(settings, PreferenceSettings)
-    result = DpoSettings(
+    return DpoSettings(
         beta=_given(settings.beta, f"{path}.beta"),
         loss=_given(settings.loss, f"{path}.loss"),
         label_smoothing=_given(settings.label_smoothing, f"{path}.labelSmoothing"),
     )
-    if result.label_smoothing and result.loss != "Robust":
-        raise BadConfiguration(
-            f"{path}.labelSmoothing: {result.label_smoothing:g} has no effect on the loss {result.loss}; "
-            f"set loss to Robust, or labelSmoothing to 0"
-        )
-    return result
 
 
 def kind_settings(config: RunConfig) -> SftSettings | DpoSettings:
@@ -179,24 +174,10 @@ def _adapter(adapter: Adapter | None, path: str) -> LoraSettings | None:
     )
 
 
-def _refuse_impossible(settings: Settings) -> None:
-    compute = settings.path.rpartition(".")[0] + ".compute"
-    if settings.offload != "None" and settings.sharding == "None":
-        raise BadConfiguration(f"{compute}.offload: {settings.offload} needs sharding; set sharding to ZeRO2 or ZeRO3")
-    if settings.offload == "OptimizerAndParameters" and settings.sharding != "ZeRO3":
-        raise BadConfiguration(
-            f"{compute}.offload: parameters can only be offloaded where they are shared out; "
-            f"set sharding to ZeRO3, or offload to Optimizer"
-        )
-    if settings.adapter and settings.adapter.quantized and settings.sharding == "ZeRO3":
-        raise BadConfiguration(
-            f"{compute}.sharding: quantized weights cannot be shared out; "
-            f"set sharding to ZeRO2 or None, or leave out adapter.quantization"
-        )
-    if settings.on_cpu and settings.optimizer == "PagedAdamW32bit":
-        raise BadConfiguration(
-            f"{settings.path}.optimization.optimizer: PagedAdamW32bit pages GPU memory and there is no GPU; use AdamW"
-        )
+def _refuse_impossible(config: RunConfig, path: str) -> None:
+    problems = combination_problems(config.stage, config.compute, path.rpartition(".")[0], path)
+    if problems:
+        raise BadConfiguration("\n".join(map(str, problems)))
 
 
 def _given(value: Value | None, field: str) -> Value:

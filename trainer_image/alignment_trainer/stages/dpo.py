@@ -8,7 +8,7 @@ from alignment_api.run_config import RunConfig
 from trl import DPOConfig, DPOTrainer
 from trl.models import prepare_deepspeed
 
-from alignment_trainer import data, deepspeed, models, result
+from alignment_trainer import data, deepspeed, memory, models, result
 from alignment_trainer.arguments import training_arguments
 from alignment_trainer.reference import Reference, reference_of
 from alignment_trainer.settings import dpo_settings, training_settings
@@ -66,6 +66,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
     deepspeed.initialize(settings)
 
     start = models.start_folder(config)
+    memory.check(config, start)
     start_digest = result.check_start(start)
     tokenizer = models.load_tokenizer(start, settings, needs_marks=False)
     rows = data.dpo_data(config, settings, tokenizer)

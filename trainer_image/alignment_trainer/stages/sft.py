@@ -3,7 +3,7 @@
 from alignment_api.run_config import RunConfig
 from trl import SFTConfig, SFTTrainer
 
-from alignment_trainer import data, deepspeed, models, result
+from alignment_trainer import data, deepspeed, memory, models, result
 from alignment_trainer.arguments import training_arguments
 from alignment_trainer.settings import sft_settings, training_settings
 from alignment_trainer.stopping import StopRequest
@@ -26,11 +26,14 @@ def run(config: RunConfig, request: StopRequest) -> None:
     deepspeed.initialize(settings)
 
     start = models.start_folder(config)
+    memory.check(config, start)
     start_digest = result.check_start(start)
     tokenizer = models.load_tokenizer(start, settings, needs_marks=own.assistant_only_loss)
     rows = data.sft_data(config, settings, tokenizer, own.assistant_only_loss)
     model = models.load_model(start, settings)
     models.check_vocabulary(model, tokenizer)
+    if own.packing:
+        models.check_packing(model, settings)
 
     trainer = SFTTrainer(
         model=model,

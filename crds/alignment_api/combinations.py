@@ -1,0 +1,45 @@
+"""Which settings cannot go together; asked before a job is taken and again before a stage is trained."""
+
+from alignment_api.problems import Problem
+from alignment_api.stages import PreferenceSettings, Stage, TrainingSettings
+from alignment_api.training import Compute
+
+
+def impossible_combination(sharding: str, offload: str, *, is_quantized: bool) -> Problem | None:
+    """Say which setting of the compute is wrong beside the others."""
+    if offload != "None" and sharding == "None":
+        return Problem("offload", f"{offload} needs sharding; set sharding to ZeRO2 or ZeRO3, or offload to None")
+    if offload == "OptimizerAndParameters" and sharding != "ZeRO3":
+        return Problem(
+            "offload",
+            f"parameters can only be offloaded where they are shared out, which {sharding} does not; "
+            f"set sharding to ZeRO3, or offload to Optimizer",
+        )
+    if is_quantized and sharding == "ZeRO3":
+        advice = "set sharding to ZeRO2 or None, or leave out adapter.quantization"
+        return Problem("sharding", f"ZeRO3 cannot share out quantized weights; {advice}")
+    return None
+
+
+def combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -> list[Problem]:
+    """Say what cannot go together in a training stage; `path` leads to the stage, `kind` to its settings."""
+    settings = stage.settings
+    assert isinstance(settings, TrainingSettings)
+    adapter, optimization = settings.adapter, settings.optimization
+    is_quantized = adapter is not None and adapter.quantization is not None
+    found = impossible_combination(compute.sharding or "None", compute.offload or "None", is_quantized=is_quantized)
+    problems = [Problem(f"{path}.compute.{found.path}", found.sentence)] if found else []
+    if compute.gpus_per_node == 0 and optimization and optimization.optimizer == "PagedAdamW32bit":
+        problems.append(
+            Problem(f"{kind}.optimization.optimizer", "PagedAdamW32bit pages GPU memory and there is no GPU; set it to AdamW")
+        )
+    if isinstance(settings, PreferenceSettings) and settings.label_smoothing and settings.loss != "Robust":
+        sentence = f"{settings.label_smoothing:g} has no effect on the loss {settings.loss}"
+        problems.append(Problem(f"{kind}.labelSmoothing", f"{sentence}; set loss to Robust, or labelSmoothing to 0"))
+    return problems
+
+
+def packing_problem(kind: str, family: str) -> Problem:
+    """Say that a family of models would let the examples of a packed row see each other."""
+    # Where one example ends is told to attention by positions that begin anew, and these models take none.
+    return Problem(f"{kind}.packing", f"{family} models cannot keep packed examples apart; set packing to false")

@@ -1,0 +1,159 @@
+"""How much memory of each GPU a training stage needs, part by part; pure."""
+
+from typing import NamedTuple
+
+from alignment_api.activations import activation_bytes
+from alignment_api.shape import ModelShape
+from alignment_api.workload import Workload
+
+# NF4 with double quantization (QLoRA, arXiv 2305.14314, section 3): 4 bit, 8 more for each 64 weights, 32 more for each 64 * 256.
+_NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
+# AdamW in 8 bit (arXiv 2110.02861): two means, and a scale of 32 bit for each 256 of either.
+_ADAM8_BYTES = 2 * (1 + 4 / 256)
+# DeepSpeed's defaults (runtime/zero/config.py), in numbers: what may be gathered at once, and each of two buffers of gradients.
+_MOST_GATHERED = 10**9
+_REDUCE_BUCKET = 5 * 10**8
+_SUB_GROUP = 10**9
+# TRL's head (kernels/chunked_logprob.py) computes so many tokens and so much of the vocabulary at a time.
+_HEAD_TOKENS = 4096
+_HEAD_VOCABULARY = 32768
+
+
+class Estimate(NamedTuple):
+    """Bytes of one GPU."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    reference: int
+    activations: int
+    logits: int
+    buffers: int
+    update: int
+    """What the optimizer needs for a moment, when activations, logits and buffers are gone."""
+
+    @property
+    def held(self) -> int:
+        """Sum what is there from the first step to the last; it follows from the settings exactly."""
+        return self.weights + self.gradients + self.optimizer + self.reference
+
+    @property
+    def passing(self) -> int:
+        """Give the most that is needed beside it for a while."""
+        return max(self.activations + self.logits + self.buffers, self.update)
+
+    @property
+    def total(self) -> int:
+        """Give the most that is needed at once."""
+        return self.held + self.passing
+
+
+def estimate(shape: ModelShape, work: Workload) -> Estimate:
+    """Estimate a stage as our trainer runs it."""
+    return Estimate(
+        weights=_weights(shape, work),
+        gradients=_gradients(shape, work),
+        optimizer=_optimizer(shape, work),
+        reference=_reference(shape, work),
+        activations=activation_bytes(shape, work),
+        logits=_logits(shape, work),
+        buffers=_buffers(shape, work),
+        update=_update(shape, work),
+    )
+
+
+def trained_parameters(shape: ModelShape, work: Workload) -> int:
+    """Count the weights that are trained: all, or two thin matrices beside each adapted layer (LoRA, arXiv 2106.09685)."""
+    if work.adapter is None:
+        return shape.parameters
+    return shape.layers * work.adapter.rank * sum(inputs + outputs for inputs, outputs in work.adapter.adapted(shape))
+
+
+def _trained_bytes(work: Workload) -> int:
+    # PEFT holds adapters in 32 bit; DeepSpeed turns them into 16, and TRL those beside quantized weights.
+    if work.adapter and not work.is_sharded and not work.adapter.is_quantized:
+        return 4
+    return 2 if work.adapter and work.adapter.is_quantized else work.weight_bytes
+
+
+def _weights(shape: ModelShape, work: Workload) -> int:
+    if work.offload == "OptimizerAndParameters":
+        return 0
+    held = shape.parameters * work.weight_bytes
+    if work.adapter and work.adapter.is_quantized:
+        held -= int(shape.linear_parameters * (work.weight_bytes - _NF4_BYTES))
+    if work.adapter:
+        held += trained_parameters(shape, work) * _trained_bytes(work)
+    return held // _sharers(work, "ZeRO3")
+
+
+def _gradients(shape: ModelShape, work: Workload) -> int:
+    made = trained_parameters(shape, work) * _trained_bytes(work)
+    if not work.is_sharded:
+        # DistributedDataParallel sends gradients from buckets of its own (torch: gradient_as_bucket_view is false).
+        return made * (2 if work.processes > 1 else 1)
+    if work.sharding == "ZeRO1":
+        return made
+    return 0 if work.offload != "None" else made // _sharers(work, "ZeRO2", "ZeRO3")
+
+
+def _optimizer(shape: ModelShape, work: Workload) -> int:
+    if work.offload != "None":
+        return 0
+    number = 4 if work.is_sharded else _trained_bytes(work)
+    # Two running means, or one (RMSprop); in 8 bit; or in memory that moves to the host where the GPU's is short (paged).
+    states = {"AdamW": 2 * number, "RMSprop": number, "AdamW8bit": _ADAM8_BYTES, "PagedAdamW32bit": 0}[work.optimizer]
+    # DeepSpeed updates a copy of 32 bit (ZeRO, arXiv 1910.02054, section 3.1).
+    master = 4 if work.is_sharded else 0
+    held = int(trained_parameters(shape, work) * (states + master))
+    if work.optimizer == "AdamW8bit" and not work.adapter and not work.is_sharded:
+        # transformers keeps the means of embeddings in 32 bit.
+        held += int(shape.vocabulary * shape.hidden * (8 - _ADAM8_BYTES))
+    return held // _sharers(work, "ZeRO1", "ZeRO2", "ZeRO3")
+
+
+def _reference(shape: ModelShape, work: Workload) -> int:
+    # Beside an adapter the reference is the model without it. TRL shares the second model out with ZeRO3 alone.
+    if not work.compares_pairs or work.adapter or work.offload == "OptimizerAndParameters":
+        return 0
+    return shape.parameters * work.weight_bytes // _sharers(work, "ZeRO3")
+
+
+def _logits(shape: ModelShape, work: Workload) -> int:
+    """Sum up TRL's head: one tile of logits, the head's gradient in 32 bit, and hidden states with their gradient."""
+    tile = min(work.tokens, _HEAD_TOKENS) * _HEAD_VOCABULARY * work.number_bytes
+    head = 0 if work.adapter else shape.vocabulary * shape.hidden * (4 + (2 if work.weight_bytes == 2 else 0))
+    return tile + head + work.tokens * shape.hidden * (4 + work.weight_bytes)
+
+
+def _buffers(shape: ModelShape, work: Workload) -> int:
+    together = work.max_length * work.micro_batch_size if work.packs else work.max_length
+    # One row of packed examples, or one for each sequence: which token sees which, as bits in bytes and as numbers.
+    mask = (1 if work.packs else work.sequences) * together**2 * (1 + work.number_bytes)
+    casts = shape.linear_parameters * 2 if work.casts else 0
+    whole = 0
+    if work.adapter and work.adapter.is_quantized:
+        # A layer is made whole while it is computed with.
+        whole = max(inputs * outputs for inputs, outputs in shape.linear_sizes.values()) * work.number_bytes
+    return mask + casts + whole + _shared_buffers(shape, work)
+
+
+def _shared_buffers(shape: ModelShape, work: Workload) -> int:
+    if work.sharding == "ZeRO3":
+        # transformers sets the bucket to the size of one square matrix.
+        return (min(shape.parameters, _MOST_GATHERED) + shape.hidden**2) * work.weight_bytes
+    return 2 * _REDUCE_BUCKET * _trained_bytes(work) if work.is_sharded else 0
+
+
+def _update(shape: ModelShape, work: Workload) -> int:
+    if work.offload != "None":
+        return 0
+    mine = trained_parameters(shape, work) // _sharers(work, "ZeRO1", "ZeRO2", "ZeRO3")
+    at_once = min(mine, _SUB_GROUP) if work.sharding == "ZeRO3" else mine
+    # torch takes the roots of all means in one go; DeepSpeed turns the gradients into 32 bit.
+    roots = 4 if work.is_sharded else _trained_bytes(work)
+    return at_once * ((roots if work.optimizer in ("AdamW", "RMSprop") else 0) + (4 if work.is_sharded else 0))
+
+
+def _sharers(work: Workload, *shardings: str) -> int:
+    return work.processes if work.sharding in shardings else 1

@@ -1,0 +1,77 @@
+"""What each training stage of a resolved job needs of its GPUs, and which of them cannot run there."""
+
+from typing import NamedTuple
+
+from alignment_api.fitting import advice, cannot_fit, gibibytes, least_estimate
+from alignment_api.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.known_sizes import accelerator_bytes, known_shape
+from alignment_api.lineage import input_hash
+from alignment_api.memory import Estimate, estimate
+from alignment_api.problems import Problem
+from alignment_api.shape import ModelShape
+from alignment_api.stages import TRAINING_KINDS, Stage, TrainingSettings
+from alignment_api.training import Compute
+from alignment_api.workload import workload_of
+
+
+class StageMemory(NamedTuple):
+    """One stage on one kind of GPU."""
+
+    stage: Stage
+    compute: Compute
+    shape: ModelShape
+    needed: Estimate
+
+    @property
+    def gpu_bytes(self) -> int | None:
+        """Give the memory of the GPU that the job asks for, where its name tells it."""
+        product = self.compute.accelerator_type
+        return accelerator_bytes(product) if product else None
+
+    def refusal(self, gpu: str, gpu_bytes: int) -> str | None:
+        """Say why the stage cannot run on such a GPU and what to change; None where it may."""
+        least = least_estimate(self.shape, workload_of(self.stage, self.compute))
+        # Of families that nobody counted only the order of magnitude is known.
+        if not self.shape.is_known or not cannot_fit(least, gpu_bytes):
+            return None
+        needs = f"needs about {gibibytes(self.needed.total)} GiB of each GPU, and {gpu} has {gibibytes(gpu_bytes)}"
+        return f"{needs}; {self.advice(gpu_bytes)}"
+
+    def advice(self, gpu_bytes: int) -> str:
+        """Say what to change so that the stage fits."""
+        settings = self.stage.settings
+        assert isinstance(settings, TrainingSettings) and settings.optimization is not None
+        batch = settings.optimization.global_batch_size or 1
+        return advice(self.shape, workload_of(self.stage, self.compute), batch, gpu_bytes)
+
+
+def stage_memory(stage: Stage, compute: Compute, shape: ModelShape) -> StageMemory:
+    """Estimate one training stage; `compute` is the stage's own."""
+    return StageMemory(stage, compute, shape, estimate(shape, workload_of(stage, compute)))
+
+
+def memory_problems(job: AlignmentJob, spec: AlignmentJobSpec) -> list[Problem]:
+    """Say which stages cannot fit into the GPUs that the job names; of models nobody knows the pods will."""
+    shape = known_shape(spec.model.uri) if spec.model and spec.model.uri else None
+    if shape is None:
+        return []
+    problems = []
+    for index, stage in enumerate(spec.stages or []):
+        compute = spec.compute_of(stage)
+        if stage.kind not in TRAINING_KINDS or not compute.gpus_per_node or _has_run(job, spec, stage):
+            continue
+        memory = stage_memory(stage, compute, shape)
+        refusal = memory.gpu_bytes and memory.refusal(compute.accelerator_type or "", memory.gpu_bytes)
+        if refusal:
+            problems.append(Problem(f"spec.stages[{index}].compute", f"{stage.name} {refusal}"))
+    return problems
+
+
+def _has_run(job: AlignmentJob, spec: AlignmentJobSpec, stage: Stage) -> bool:
+    """Say whether the stage is known to fit: no estimate is better than having trained."""
+    status = job.status
+    record = next((known for known in (status.stages if status else None) or [] if known.name == stage.name), None)
+    if status is None or record is None or record.input_hash != input_hash(spec, stage):
+        return False
+    unchanged = status.observed_generation == job.metadata.generation
+    return record.state == "Succeeded" or (unchanged and record.progress is not None)

@@ -1,0 +1,66 @@
+from typing import Any
+
+import pytest
+from alignment_api.job import AlignmentJobSpec
+from alignment_api.known_sizes import accelerator_bytes, known_models, known_shape
+from alignment_api.recipes import recipe_names, resolve
+from alignment_api.shape import shape_of
+from alignment_api.training import Compute
+
+GIBIBYTE = 2**30
+
+
+@pytest.mark.parametrize("model", known_models(), ids=lambda model: model["names"][0])
+def test_the_count_that_follows_from_the_sizes_is_the_published_one(model: dict[str, Any]) -> None:
+    assert shape_of(model["config"]).parameters == model["parameters"]
+
+
+def test_no_model_is_there_twice() -> None:
+    names = [name for model in known_models() for name in model["names"]]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("recipe", [name for name in recipe_names() if name != "tutor-lora"])
+def test_the_models_of_the_recipes_are_known(recipe: str) -> None:
+    spec = resolve(AlignmentJobSpec(recipe=recipe)).spec
+    assert spec.model is not None and spec.model.uri is not None
+    assert known_shape(spec.model.uri) is not None
+    product = (spec.compute or Compute()).accelerator_type
+    assert product is None or accelerator_bytes(product) is not None
+
+
+@pytest.mark.parametrize("uri", ["hf://nobody/nothing", "workspace://mistralai/Mistral-7B-v0.1", "s3://a/b"])
+def test_of_other_models_nothing_is_known(uri: str) -> None:
+    assert known_shape(uri) is None
+
+
+@pytest.mark.parametrize(
+    ("product", "gibibytes"),
+    [
+        ("NVIDIA-A100-SXM4-80GB", 80),
+        ("NVIDIA-A100-PCIE-40GB", 40),
+        ("A100-SXM4-40GB", 40),
+        ("NVIDIA-H100-80GB-HBM3", 80),
+        ("Tesla-V100-SXM2-32GB", 32),
+        ("Tesla-T4", 15),
+        ("NVIDIA-H200", 143771 / 1024),
+        ("NVIDIA-L4", 23034 / 1024),
+    ],
+)
+def test_memory_by_node_label(product: str, gibibytes: float) -> None:
+    assert accelerator_bytes(product) == gibibytes * GIBIBYTE
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        "NVIDIA-A100-SXM4-80GB-MIG-1g.10gb",
+        "NVIDIA-A100-SXM4-80GB-SHARED",
+        "Tesla-T4-SHARED",
+        "NVIDIA-Next",
+        "H100",
+        "NVIDIA-GH200-480GB",
+    ],
+)
+def test_what_cannot_be_told_is_not_guessed(product: str) -> None:
+    assert accelerator_bytes(product) is None

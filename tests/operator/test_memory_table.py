@@ -1,0 +1,97 @@
+"""What `alignment explain` says of GPU memory."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alignment_api.known_sizes import known_models
+from alignment_api.shape import UnknownShape
+from alignment_api.validation import resolve_job
+from alignment_operator.memory_table import gpu_memory, memory_line, memory_table
+from builders import a_job
+
+MISTRAL = "hf://mistralai/Mistral-7B-v0.1"
+CONFIG = next(model["config"] for model in known_models() if MISTRAL.removeprefix("hf://") in model["names"])
+
+
+def explained(workspace: Path, uri: str = MISTRAL, **compute: Any) -> list[str]:
+    job = a_job(recipe="zephyr-paper", model={"uri": uri}, stages=None, compute=compute)
+    return [memory_line(memory) for memory in gpu_memory(resolve_job(job).spec, workspace)]
+
+
+@pytest.mark.parametrize(
+    ("compute", "lines"),
+    [
+        (
+            {},
+            [
+                "sft: needs about 13.5 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB",
+                "dpo: needs about 12.3 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB",
+            ],
+        ),
+        (
+            {"acceleratorType": "Tesla-T4"},
+            [
+                "sft: may need 13.5 of the 15.0 GiB of Tesla-T4, which is near the limit; "
+                "if the memory runs out, set compute.microBatchSize to 2, with which it needs about 11.5 GiB",
+                "dpo: needs about 12.3 of the 15.0 GiB of Tesla-T4",
+            ],
+        ),
+        (
+            {"acceleratorType": "NVIDIA-Next"},
+            [
+                "sft: needs about 13.5 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
+                "dpo: needs about 12.3 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
+            ],
+        ),
+        ({"gpusPerNode": 0}, []),
+    ],
+    ids=["it fits", "it is near the limit", "nobody knows the GPU", "no GPU"],
+)
+def test_a_line_for_each_stage(tmp_path: Path, compute: dict[str, Any], lines: list[str]) -> None:
+    assert explained(tmp_path, **compute) == lines
+
+
+def test_what_cannot_fit_is_said_with_what_would(tmp_path: Path) -> None:
+    sft, _ = explained(tmp_path, acceleratorType="NVIDIA-L4", sharding="ZeRO2")
+    assert sft.startswith("sft: needs about ")
+    assert "NVIDIA-L4 has 22.5; set compute.sharding to ZeRO3, with which it needs about 13.5 GiB" in sft
+
+
+def test_pairs_that_may_be_short_are_only_warned_of(tmp_path: Path) -> None:
+    sft, dpo = explained(tmp_path, acceleratorType="NVIDIA-L4", gradientCheckpointing=False)
+    assert "NVIDIA-L4 has 22.5; set " in sft
+    assert dpo.startswith("dpo: may need 3")
+    assert "of the 22.5 GiB of NVIDIA-L4, which is above the limit; if the memory runs out, set compute." in dpo
+
+
+def test_a_model_of_this_machine_is_read(tmp_path: Path) -> None:
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large" / "config.json").write_text(json.dumps(CONFIG))
+    assert explained(tmp_path, "workspace://large") == explained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("uri", "config", "reason"),
+    [
+        ("hf://team/large", None, "hf://team/large is none of the models whose sizes are known here; its pods will read them"),
+        ("workspace://large", None, "large/config.json is not on this machine; the pods will read it and say"),
+        ("workspace://large", "{", "large/config.json does not say it: Expecting property name"),
+        ("workspace://large", "{}", "large/config.json does not say it: its config.json has no hidden_size"),
+    ],
+)
+def test_why_it_cannot_be_known(tmp_path: Path, uri: str, config: str | None, reason: str) -> None:
+    if config:
+        (tmp_path / "large").mkdir()
+        (tmp_path / "large" / "config.json").write_text(config)
+    with pytest.raises(UnknownShape, match=reason):
+        explained(tmp_path, uri)
+
+
+def test_every_part_is_in_the_table(tmp_path: Path) -> None:
+    job = a_job(recipe="zephyr-paper", model=None, stages=None, compute={})
+    table = memory_table(gpu_memory(resolve_job(job).spec, tmp_path))
+    parts = ["weights", "gradients", "optimizer", "reference", "activations", "logits", "buffers", "update"]
+    assert [column.header for column in table.columns] == ["GiB of each GPU", *parts, "at most"]
+    assert list(table.columns[0].cells) == ["sft", "dpo"]

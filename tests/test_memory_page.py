@@ -1,0 +1,55 @@
+"""The numbers of docs/memory.md are those that the estimate gives."""
+
+import re
+from pathlib import Path
+
+import pytest
+from alignment_api.activations import layer_bytes_per_token
+from alignment_api.fitting import GIBIBYTE
+from alignment_api.job import AlignmentJobSpec
+from alignment_api.known_sizes import known_shape
+from alignment_api.memory import Estimate, estimate
+from alignment_api.problems import InvalidJob
+from alignment_api.recipes import resolve
+from alignment_api.validation import runnable_job
+from alignment_api.workload import workload_of
+from builders import a_job
+
+PAGE = (Path(__file__).parents[1] / "docs" / "memory.md").read_text()
+EXAMPLE = PAGE.split("## Worked example")[1]
+SPEC = resolve(AlignmentJobSpec(recipe="zephyr-paper")).spec
+STAGES = SPEC.stages or []
+SHAPE = known_shape((SPEC.model.uri if SPEC.model else None) or "")
+assert SHAPE is not None
+
+
+@pytest.mark.parametrize("part", [*Estimate._fields, "total"])
+def test_the_table(part: str) -> None:
+    (row,) = re.findall(rf"^\| {part} \| (.*) \|$", EXAMPLE, re.MULTILINE)
+    needed = [estimate(SHAPE, workload_of(stage, SPEC.compute_of(stage))) for stage in STAGES]
+    assert row.split(" | ") == [f"{getattr(one, part) / GIBIBYTE:.2f}" for one in needed]
+
+
+def test_the_text() -> None:
+    works = [workload_of(stage, SPEC.compute_of(stage)) for stage in STAGES]
+    told = {
+        "P = {:,} weights": SHAPE.parameters,
+        "{:,} in linear layers": SHAPE.linear_parameters,
+        "{:,} in embedding and head": SHAPE.embedding_parameters,
+        "{:,} in normalizations": SHAPE.vector_parameters,
+        "= {:,} tokens in SFT": works[0].tokens,
+        "= {:,} in DPO": works[1].tokens,
+        "keeps {:,} bytes of each": layer_bytes_per_token(SHAPE, works[0]),
+    }
+    text = " ".join(EXAMPLE.split())
+    assert [words.format(value) for words, value in told.items() if words.format(value) not in text] == []
+    alone = estimate(SHAPE, works[0]._replace(processes=1)).held / GIBIBYTE
+    assert f"{alone:.1f} GiB, and is refused" in text
+
+
+def test_the_refusal() -> None:
+    job = a_job(recipe="zephyr-paper", model=None, stages=None, compute={"nodes": 1, "gpusPerNode": 8, "sharding": "None"})
+    with pytest.raises(InvalidJob) as refused:
+        runnable_job(job)
+    (shown,) = re.findall(r"^```\nerror: job.yaml: (.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert " ".join(shown.split()) == str(refused.value.problems[0])

@@ -1,0 +1,122 @@
+"""Every family that the recipes and methods name trains: SFT and then DPO, all weights or adapters, through the stages' pages."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from alignment_api import metrics
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.models import check_packing, linear_layers, lora
+from alignment_trainer.settings import training_settings
+from alignment_trainer.stages import dpo, sft
+from alignment_trainer.stopping import StopRequest
+from transformers import AutoConfig, AutoModelForCausalLM
+
+PAGES = {"sft": sft, "dpo": dpo}
+ADAPTER = {"lora": {"rank": 4, "dropout": 0.1}}
+# Real Qwen2 has more rows than its tokenizer has tokens too.
+ROWS = 832
+SIZES = {"vocab_size": ROWS, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+GATED = {"intermediate_size": 64, "num_key_value_heads": 2}
+GATED_LAYERS = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+
+FAMILIES = {
+    "mistral": ({**GATED, "sliding_window": None}, GATED_LAYERS),
+    "llama": (GATED, GATED_LAYERS),
+    "qwen2": ({**GATED, "tie_word_embeddings": True}, GATED_LAYERS),
+    "phi": ({"intermediate_size": 64}, ["dense", "fc1", "fc2", "k_proj", "q_proj", "v_proj"]),
+    "bloom": ({}, ["dense", "dense_4h_to_h", "dense_h_to_4h", "query_key_value"]),
+}
+PACKING = ["mistral", "llama", "qwen2", "phi"]
+
+
+def tiny(family):
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **SIZES, **FAMILIES[family][0]))
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request, workspace, tmp_path_factory):
+    """The family's name, and a workspace with a tiny model of it."""
+    root = tmp_path_factory.mktemp(request.param)
+    shutil.copytree(workspace / "inputs", root / "inputs")
+    tiny(request.param).save_pretrained(root / "inputs" / "tiny" / "model")
+    return request.param, root
+
+
+def short(trainer, root, stage, family, adapter):
+    changes = {
+        "compute__processesPerNode": 1,
+        "compute__microBatchSize": 2,
+        "sft__packing": family in PACKING,
+        **{f"{kind}__adapter": adapter for kind in PAGES if adapter},
+    }
+    for kind, file in (("sft", "sft"), ("dpo", "preferences")):
+        changes |= {
+            f"{kind}__datasets": [{"uri": f"workspace://inputs/tiny/{file}.jsonl", "maxExamples": 8}],
+            f"{kind}__holdout": None,
+            f"{kind}__optimization": {"learningRate": 1e-2, "warmup": {"steps": 0}, "maxSteps": 2, "globalBatchSize": 2},
+        }
+    return trainer.config(root, stage, **changes)
+
+
+@pytest.mark.parametrize("adapter", [None, ADAPTER], ids=["full", "lora"])
+def test_sft_and_dpo_train(family, adapter, tmp_path, trainer):
+    name, source = family
+    shutil.copytree(source / "inputs", tmp_path / "inputs")
+    first_loss = {"sft": pytest.approx(math.log(ROWS), rel=0.1), "dpo": pytest.approx(math.log(2), rel=1e-5)}
+    for kind, page in PAGES.items():
+        config = short(trainer, tmp_path, kind, name, adapter)
+        stage = Path(config.paths.stage)
+        stage.mkdir(parents=True)
+        page.run(config, StopRequest())
+        manifest = json.loads((stage / "manifest.json").read_text())
+        assert manifest["steps"] == 2
+        assert manifest["weights"]["made"] != manifest["weights"]["start"]
+        assert manifest["adaptedLayers"] == (FAMILIES[name][1] if adapter else None)
+        assert trainer.values(stage, metrics.LOSS)[1] == first_loss[kind]
+    assert_whole(tmp_path / "job" / "dpo" / "model", tmp_path / "inputs" / "tiny" / "model")
+
+
+def assert_whole(made: Path, base: Path) -> None:
+    model, report = AutoModelForCausalLM.from_pretrained(made, output_loading_info=True)
+    assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert model.num_parameters() == AutoModelForCausalLM.from_pretrained(base).num_parameters()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_linear_layers_are_found_without_the_head(family):
+    assert linear_layers(tiny(family)) == FAMILIES[family][1]
+
+
+@pytest.mark.parametrize("target", ["lm_head", "embed_tokens", "c_attn"])
+def test_what_cannot_be_adapted_is_refused(workspace, trainer, target):
+    settings = training_settings(
+        trainer.config(workspace, sft__adapter={"lora": {"rank": 4, "targetModules": ["q_proj", target]}})
+    )
+    with pytest.raises(BadConfiguration) as refused:
+        lora(settings, tiny("mistral"))
+    assert str(refused.value) == (
+        f"spec.stages[0].sft.adapter.lora.targetModules: the model has no layer {target} that could be adapted; "
+        "name some of down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj, or leave targetModules out"
+    )
+
+
+@pytest.mark.parametrize("family", PACKING)
+def test_packed_examples_do_not_see_each_other(family, workspace, trainer):
+    model = tiny(family).eval()
+    check_packing(model, training_settings(trainer.config(workspace)))
+    examples = [torch.arange(5, 25), torch.arange(100, 130)]
+    positions = torch.cat([torch.arange(len(example)) for example in examples])[None]
+    with torch.no_grad():
+        packed = model(input_ids=torch.cat(examples)[None], position_ids=positions, use_cache=False).logits[0]
+        apart = torch.cat([model(input_ids=example[None]).logits[0] for example in examples])
+    torch.testing.assert_close(packed, apart, atol=1e-5, rtol=0)
+
+
+def test_a_family_that_would_let_them_is_not_packed(workspace, trainer):
+    with pytest.raises(BadConfiguration, match=r"^spec.stages\[0\].sft.packing: bloom models cannot keep packed examples apart"):
+        check_packing(tiny("bloom"), training_settings(trainer.config(workspace)))

@@ -1,0 +1,51 @@
+"""Says what a stage needs of its GPUs before the weights are loaded, and refuses what they cannot hold."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from alignment_api.fitting import gibibytes
+from alignment_api.run_config import RunConfig
+from alignment_api.shape import ModelShape, UnknownShape, shape_of
+from alignment_api.stage_memory import stage_memory
+from alignment_api.training import Compute
+
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.preflight import stages_to_come
+
+
+def check(config: RunConfig, start: Path) -> None:
+    """Compare the estimates for the weights in `start` with the GPU of this process."""
+    if not config.compute.gpus_per_node:
+        return
+    state = PartialState()
+    gpu = torch.cuda.get_device_properties(state.device)
+    told = verdicts(config, start, gpu.name, gpu.total_memory)
+    if state.is_main_process:
+        print("\n".join(told), file=sys.stderr, flush=True)
+
+
+def verdicts(config: RunConfig, start: Path, gpu: str, gpu_bytes: int) -> list[str]:
+    """Say what this stage and the later ones need of such a GPU, or why nobody can tell; what it cannot hold is refused."""
+    try:
+        shape = shape_of(json.loads((start / "config.json").read_text()))
+    except UnknownShape as error:
+        return [f"memory: nothing can be said of this model: {error}"]
+    same_gpu = [each for each in stages_to_come(config) if _place(each.compute) == _place(config.compute)]
+    return [_verdict(each, shape, gpu, gpu_bytes) for each in same_gpu]
+
+
+def _place(compute: Compute) -> tuple[bool, str | None, dict[str, str] | None]:
+    return bool(compute.gpus_per_node), compute.accelerator_type, compute.node_selector
+
+
+def _verdict(config: RunConfig, shape: ModelShape, gpu: str, gpu_bytes: int) -> str:
+    memory = stage_memory(config.stage, config.compute, shape)
+    refusal = memory.refusal(gpu, gpu_bytes)
+    if refusal:
+        raise BadConfiguration(f"spec.stages[{config.stage_index}].compute: {config.stage_name} {refusal}")
+    parts = ", ".join(f"{name} {gibibytes(size)}" for name, size in memory.needed._asdict().items() if size)
+    total = f"{gibibytes(memory.needed.total)} of {gibibytes(gpu_bytes)} GiB"
+    return f"memory: {config.stage_name} needs about {total} of each {gpu} ({parts})"
