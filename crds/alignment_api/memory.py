@@ -25,7 +25,6 @@ class Estimate(NamedTuple):
     weights: int
     gradients: int
     optimizer: int
-    reference: int
     activations: int
     logits: int
     buffers: int
@@ -35,7 +34,7 @@ class Estimate(NamedTuple):
     @property
     def held(self) -> int:
         """Sum what is there from the first step to the last; it follows from the settings exactly."""
-        return self.weights + self.gradients + self.optimizer + self.reference
+        return self.weights + self.gradients + self.optimizer
 
     @property
     def passing(self) -> int:
@@ -54,7 +53,6 @@ def estimate(shape: ModelShape, work: Workload) -> Estimate:
         weights=_weights(shape, work),
         gradients=_gradients(shape, work),
         optimizer=_optimizer(shape, work),
-        reference=_reference(shape, work),
         activations=activation_bytes(shape, work),
         logits=_logits(shape, work),
         buffers=_buffers(shape, work),
@@ -110,13 +108,6 @@ def _optimizer(shape: ModelShape, work: Workload) -> int:
         # transformers keeps the means of embeddings in 32 bit.
         held += int(shape.vocabulary * shape.hidden * (8 - _ADAM8_BYTES))
     return held // _sharers(work, "ZeRO1", "ZeRO2", "ZeRO3")
-
-
-def _reference(shape: ModelShape, work: Workload) -> int:
-    # Beside an adapter the reference is the model without it. TRL shares the second model out with ZeRO3 alone.
-    if not work.compares_pairs or work.adapter or work.offload == "OptimizerAndParameters":
-        return 0
-    return shape.parameters * work.weight_bytes // _sharers(work, "ZeRO3")
 
 
 def _logits(shape: ModelShape, work: Workload) -> int:

@@ -27,7 +27,7 @@ def explained(workspace: Path, uri: str = MISTRAL, **compute: Any) -> list[str]:
             {},
             [
                 "sft: needs about 13.5 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB",
-                "dpo: needs about 12.3 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB",
+                "dpo: needs about 11.5 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB",
             ],
         ),
         (
@@ -35,14 +35,14 @@ def explained(workspace: Path, uri: str = MISTRAL, **compute: Any) -> list[str]:
             [
                 "sft: may need 13.5 of the 15.0 GiB of Tesla-T4, which is near the limit; "
                 "if the memory runs out, set compute.microBatchSize to 2, with which it needs about 11.5 GiB",
-                "dpo: needs about 12.3 of the 15.0 GiB of Tesla-T4",
+                "dpo: needs about 11.5 of the 15.0 GiB of Tesla-T4",
             ],
         ),
         (
             {"acceleratorType": "NVIDIA-Next"},
             [
                 "sft: needs about 13.5 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
-                "dpo: needs about 12.3 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
+                "dpo: needs about 11.5 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
             ],
         ),
         ({"gpusPerNode": 0}, []),
@@ -92,6 +92,6 @@ def test_why_it_cannot_be_known(tmp_path: Path, uri: str, config: str | None, re
 def test_every_part_is_in_the_table(tmp_path: Path) -> None:
     job = a_job(recipe="zephyr-paper", model=None, stages=None, compute={})
     table = memory_table(gpu_memory(resolve_job(job).spec, tmp_path))
-    parts = ["weights", "gradients", "optimizer", "reference", "activations", "logits", "buffers", "update"]
+    parts = ["weights", "gradients", "optimizer", "activations", "logits", "buffers", "update"]
     assert [column.header for column in table.columns] == ["GiB of each GPU", *parts, "at most"]
     assert list(table.columns[0].cells) == ["sft", "dpo"]
