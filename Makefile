@@ -16,7 +16,7 @@ CHART = charts/alignment-operator
 HELM = $(or $(shell command -v helm),$(or $(ALIGNMENT_CLUSTER_STATE),$(HOME)/.cache/alignment-operator/cluster)/bin/helm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate format check test test-cluster cluster cluster-down images chart demo serve
+.PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo serve
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +57,11 @@ check: setup ## format, lint, types, import contracts, generated files
 	$(BIN)/python -m alignment_api.reference | diff - docs/reference.md || { echo "docs/reference.md is stale: run make generate" >&2; exit 1; }
 	diff crds/alignmentjobs.yaml $(CHART)/files/ || { echo "$(CHART)/files/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
 
-test: setup ## every test that needs no cluster
-	$(BIN)/python -m pytest --ignore=tests/cluster
+test: setup ## every test that needs no cluster, but for the long ones
+	$(BIN)/python -m pytest --ignore=tests/cluster -m "not long"
+
+test-long: setup ## training that is killed and stopped again and again; takes minutes
+	$(BIN)/python -m pytest tests/trainer -m long
 
 test-cluster: setup ## every test on a real Kubernetes: tests/cluster/cluster, or the one of KUBECONFIG and IMAGE_REGISTRY
 	@test -n "$$KUBECONFIG" -a -n "$$IMAGE_REGISTRY" || tests/cluster/cluster up >/dev/null

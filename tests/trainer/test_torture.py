@@ -1,0 +1,121 @@
+"""Faults at random moments, again and again: every time the next attempt goes on, and the end is as if nothing had been."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+
+import pytest
+from alignment_api import metrics
+from alignment_trainer.checkpoints import newest_step
+from alignment_trainer.weights import weights_digest
+
+pytestmark = pytest.mark.long
+
+KILLS, STOPS = 20, 10
+SAVE_STEPS = 4
+VICTIMS = ("first process", "second process", "supervisor", "while saving")
+
+
+@pytest.fixture(scope="module")
+def long_config(trainer):
+    """Settings of a stage that is long enough for all the faults."""
+
+    def config(root, attempt):
+        steps = {"sft__optimization__maxSteps": 400, "sft__checkpoint": {"everySteps": SAVE_STEPS}}
+        return trainer.config(root, attempt=attempt, **steps, sft__evaluation={"everySteps": 40})
+
+    return config
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workspace, tmp_path_factory, trainer, long_config):
+    """The stage, run without a fault."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    shutil.copytree(workspace / "inputs", root / "inputs")
+    result = trainer.attempt(long_config(root, 1), root).wait()
+    assert result.code == 0, result.output
+    return root / "job" / "sft"
+
+
+@pytest.fixture
+def fresh(workspace, tmp_path):
+    """A workspace of its own."""
+    shutil.copytree(workspace / "inputs", tmp_path / "inputs")
+    return tmp_path
+
+
+def step_reached(stage):
+    """Give the highest step of the journal so far; a line that is being written does not count."""
+    path = stage / "metrics.jsonl"
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return max((json.loads(line)["step"] for line in lines), default=0)
+
+
+def is_saving(stage):
+    """Say whether files of an unfinished checkpoint are there."""
+    staging = stage / "checkpoints" / ".staging"
+    return staging.exists() and any(staging.rglob("*.safetensors"))
+
+
+def strike(attempt, victim):
+    """Kill one process without warning."""
+    if victim == "supervisor":
+        attempt.process.kill()
+    else:
+        ranks = sorted(attempt.processes()["rank"])
+        os.kill(ranks[1 if victim == "second process" else 0], signal.SIGKILL)
+
+
+def gone(attempt):
+    """Wait until nothing of an attempt is left."""
+    attempt.process.wait(120)
+    deadline = time.monotonic() + 60
+    while any(attempt.processes().values()):
+        assert time.monotonic() < deadline, attempt.processes()
+        time.sleep(0.05)
+
+
+def expect_as_if_nothing_had_been(stage, undisturbed, trainer):
+    assert trainer.values(stage, metrics.LOSS) == trainer.values(undisturbed, metrics.LOSS)
+    assert weights_digest(stage / "model") == weights_digest(undisturbed / "model")
+
+
+def test_killed_at_random_moments(fresh, undisturbed, long_config, trainer):
+    draw = random.Random(11)
+    for number in range(1, KILLS + 1):
+        victim = VICTIMS[number % len(VICTIMS)]
+        attempt = trainer.attempt(long_config(fresh, number), fresh)
+        before = newest_step(attempt.stage) or 0
+        # At least one more checkpoint each time, or the job would never end.
+        attempt.wait_until(lambda stage=attempt.stage, least=before: (newest_step(stage) or 0) > least)
+        time.sleep(draw.uniform(0, 0.4))
+        if victim == "while saving":
+            attempt.wait_until(lambda stage=attempt.stage: is_saving(stage))
+        strike(attempt, victim)
+        gone(attempt)
+        lost = step_reached(attempt.stage) - (newest_step(attempt.stage) or 0)
+        assert 0 <= lost <= SAVE_STEPS, (victim, lost)
+    result = trainer.attempt(long_config(fresh, KILLS + 1), fresh).wait()
+    assert result.code == 0, result.output
+    expect_as_if_nothing_had_been(fresh / "job" / "sft", undisturbed, trainer)
+
+
+def test_stopped_again_and_again(fresh, undisturbed, long_config, trainer):
+    draw = random.Random(12)
+    for number in range(1, STOPS + 1):
+        attempt = trainer.attempt(long_config(fresh, number), fresh)
+        before = newest_step(attempt.stage) or 0
+        attempt.wait_until(lambda stage=attempt.stage, least=before: step_reached(stage) > least + 2)
+        time.sleep(draw.uniform(0, 0.5))
+        attempt.stop()
+        result = attempt.wait()
+        assert (result.code, result.termination.reason) == (75, "Stopped"), result.output
+        saved = newest_step(attempt.stage)
+        assert result.termination.last_checkpoint == saved == step_reached(attempt.stage), "not a step is lost"
+        assert number == 1 or f"step {before + 1}/" in result.output, "it goes on at the very step"
+    result = trainer.attempt(long_config(fresh, STOPS + 1), fresh).wait()
+    assert result.code == 0, result.output
+    expect_as_if_nothing_had_been(fresh / "job" / "sft", undisturbed, trainer)
