@@ -142,10 +142,6 @@ def _combination_problems(stage: Stage, compute: Compute, path: str, kind: str) 
         problems.append(
             Problem(f"{kind}.labelSmoothing", f"has no effect on the loss {loss}; set loss to Robust, or labelSmoothing to 0")
         )
-    for field in ("datasets", "prompts"):
-        for index, dataset in enumerate(getattr(stage.settings, field, None) or []):
-            if dataset.uri.startswith("s3://"):
-                problems.append(Problem(f"{kind}.{field}[{index}].uri", f"this version cannot read {dataset.uri}; {_COPY}"))
     return problems
 
 

@@ -52,3 +52,10 @@ class PeerLost(StageFailure):
 
     exit_code = ExitCode.STOPPED
     reason = "PeerLost"
+
+
+class Unreachable(StageFailure):
+    """What a stage reads lies elsewhere, and nobody answers there; trying again may help."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "Unreachable"

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from alignment_trainer.rows import BadRow, Dialogue, Message, Pair, Text
+from alignment_trainer.messages import BadRow, Message, Text
+from alignment_trainer.rows import Dialogue, Pair
 
 IGNORED = -100
 
