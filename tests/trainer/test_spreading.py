@@ -29,7 +29,7 @@ def test_a_failure_is_told_as_it_is(processes):
             raise BadData("rows.jsonl:77: is broken")
         return item
 
-    with pytest.raises(BadData, match="rows.jsonl:77: is broken"):
+    with pytest.raises(BadData, match=r"^rows.jsonl:77: is broken$"):
         list(spread(work, range(1000), processes))
 
 

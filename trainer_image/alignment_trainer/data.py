@@ -19,7 +19,7 @@ from alignment_trainer.selection import TRAIN, Selected, Selection, evaluation_i
 from alignment_trainer.settings import Settings
 from alignment_trainer.signs_of_life import watched
 from alignment_trainer.spreading import processors, spread
-from alignment_trainer.tokens import Tokens, dialogue_tokens, pair_tokens
+from alignment_trainer.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
 
 DATA_FOLDER = "data"
 _REPORT_FILE = "report.json"
@@ -39,7 +39,7 @@ class _Form(NamedTuple):
 
     columns: tuple[str, ...]
     read: Callable[[dict[str, Any]], Example]
-    tokenize: Callable[[Any], tuple[Tokens | None, bool]]
+    tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
 
 
 def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_only: bool) -> Data:
@@ -114,9 +114,8 @@ def _write_arrow(path: Path, columns: Sequence[str], rows: Iterator[Tokens | Non
 
 
 def _refuse_nothing(selection: Selection, settings: Settings) -> None:
-    advice = f"raise maxLength above {settings.max_length}, or look at what became of the rows"
     told = "\n".join(selection.told(f"{settings.path}.datasets", settings.max_length))
     if not selection.total("train"):
-        raise BadData(f"{settings.path}.datasets: no row is left to train on; {advice}\n{told}")
+        raise BadData(f"{settings.path}.datasets: no row is left to train on; see what became of them:\n{told}")
     if settings.holdout and not selection.total("held_out"):
-        raise BadData(f"{settings.path}.holdout: no row is left to evaluate on; {advice}\n{told}")
+        raise BadData(f"{settings.path}.holdout: no row is left to evaluate on; see what became of them:\n{told}")

@@ -14,7 +14,7 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.messages import BadRow, Text
 from alignment_trainer.rows import Dialogue, Pair
 from alignment_trainer.sources import PlacedRow
-from alignment_trainer.tokens import Tokens
+from alignment_trainer.tokens import Cut, Tokens
 
 Example = Dialogue | Pair
 
@@ -24,7 +24,7 @@ class Prepared(NamedTuple):
 
     tokens: Tokens | None
     content: bytes
-    is_cut: bool = False
+    cut: Cut | None = None
     is_truecased: bool = False
     is_refusal: bool = False
     contaminated_by: str | None = None
@@ -35,7 +35,7 @@ class Preparation:
     """What is done to the rows of one dataset; the same row always becomes the same."""
 
     read: Callable[[dict[str, Any]], Example]
-    tokenize: Callable[[Any], tuple[Tokens | None, bool]]
+    tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
     cleaning: tuple[str, ...]
     evaluations: EvaluationIndex | None
 
@@ -62,8 +62,8 @@ class Preparation:
         known = self.evaluations.found_in(_texts(example)) if self.evaluations else None
         if known is not None:
             return Prepared(None, content, is_truecased=is_truecased, contaminated_by=known)
-        tokens, is_cut = self.tokenize(example)
-        return Prepared(tokens, content, is_cut, is_truecased)
+        tokens, cut = self.tokenize(example)
+        return Prepared(tokens, content, cut, is_truecased)
 
 
 def content_of(example: Example) -> bytes:

@@ -21,10 +21,14 @@ _FATES = {
     "duplicates": "left out of training because the same row is held out",
     "refusals": "cleaned away for speaking of being an AI",
     "contaminated": "left out because the evaluation sets hold them",
-    "dropped": "too long to leave anything to learn",
+    "dropped": "with nothing left to learn",
 }
 """What may become of a used row, in words; each row has one fate, so that these counts add up to it."""
-_REMARKS = {"cut": "cut to maxLength", "truecased": "corrected in their case"}
+_REMARKS = {
+    "cut": "shortened to maxLength",
+    "unended": "of these without the end of an answer",
+    "truecased": "corrected in their case",
+}
 
 
 class Selected(NamedTuple):
@@ -50,7 +54,8 @@ class Selection:
         fate = self._fate(part, row)
         count = self.counts[name]
         count[fate] += 1
-        count["cut"] += row.is_cut and fate in (part, "dropped")
+        count["cut"] += row.cut is not None and fate == part
+        count["unended"] += row.cut == "unended" and fate == part
         count["truecased"] += row.is_truecased
         if row.contaminated_by is not None:
             self.contamination[row.contaminated_by] += 1
