@@ -63,7 +63,6 @@ class Dataset(Schema):
             max_length=2,
             description="Truecase corrects sentences written in small or in capital letters alone; DropRefusals drops rows whose "
             "assistant speaks of itself as an AI or as without feelings and opinions.",
-            json_schema_extra={"x-kubernetes-list-type": "set"},
         ),
     ] = None
 
@@ -91,6 +90,14 @@ class Holdout(Schema):
 
 class Decontamination(Schema):
     """Training rows that hold what the model will be measured on are dropped."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.datasets.all(dataset, !has(dataset.cleaning))",
+            lambda decontamination: all(dataset.cleaning is None for dataset in decontamination.datasets),
+            "datasets that a model is measured on are not cleaned; remove cleaning",
+        ),
+    )
 
     datasets: Annotated[
         list[Dataset],

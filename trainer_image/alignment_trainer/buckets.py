@@ -53,6 +53,8 @@ def _brought(system: Any, about: dict[str, Any], cache: Path, format_of: Callabl
         staged = cache / f".{version}.{socket.gethostname()}.{os.getpid()}"
         try:
             system.get_file(about["name"], str(staged))
+            if system.info(about["name"])["ETag"] != about["ETag"]:
+                raise Unreachable(f"s3://{about['name']} changed while it was fetched; have it written whole, and try again")
             flush(staged)
             staged.replace(target)
             flush(cache)
