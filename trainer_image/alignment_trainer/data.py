@@ -95,7 +95,7 @@ def _write(config: RunConfig, settings: Settings, form: _Form, folder: Path) -> 
     rename_whole(staged, folder)
 
 
-def _rows(selection: Selection, part: str, prepared: list[tuple[Selected, Preparation]]) -> Iterator[Tokens | None]:
+def _rows(selection: Selection, part: str, prepared: list[tuple[Selected, Preparation]]) -> Iterator[dict[str, Any] | None]:
     """Prepare all rows of a part; where one is not trained on, None is given, so that the time it took is seen."""
     for one, preparation in prepared:
         processes = processors() if len(one.wanted) >= _FEWEST_ROWS_TO_SPREAD else 1
@@ -104,7 +104,7 @@ def _rows(selection: Selection, part: str, prepared: list[tuple[Selected, Prepar
             yield row.tokens if selection.keeps(part, one.source.name, row) else None
 
 
-def _write_arrow(path: Path, columns: Sequence[str], rows: Iterator[Tokens | None]) -> None:
+def _write_arrow(path: Path, columns: Sequence[str], rows: Iterator[dict[str, Any] | None]) -> None:
     features = datasets.Features({column: datasets.List(datasets.Value("int32")) for column in columns})
     with datasets.arrow_writer.ArrowWriter(path=str(path), features=features) as writer:
         for row in rows:

@@ -7,7 +7,7 @@ from typing import Any
 from alignment_api.run_config import Paths
 from alignment_api.training import Dataset
 
-from alignment_trainer.failures import BadData
+from alignment_trainer.failures import BadData, Unreachable
 
 
 def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
@@ -15,6 +15,7 @@ def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
     # Read by the libraries once, when they are imported.
     os.environ.setdefault("HF_HOME", str(Path(paths.workspace) / ".cache" / "huggingface"))
     import datasets
+    import httpx2
     from huggingface_hub.errors import HfHubHTTPError
 
     name = dataset.uri.removeprefix("hf://")
@@ -23,9 +24,10 @@ def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
         revision = newest_commit(name, dataset.revision, token)
         split = dataset.split or "train"
         return datasets.load_dataset(name, dataset.configuration, split=split, revision=revision, token=token), revision
-    except (ValueError, FileNotFoundError, ConnectionError, HfHubHTTPError) as error:
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BadData(f"{dataset.uri} cannot be loaded ({told}); check name, revision, split and access") from error
+    except (ConnectionError, httpx2.TransportError) as error:
+        raise Unreachable(f"{dataset.uri} cannot be fetched now ({_told(error)}); check the network") from error
+    except (ValueError, FileNotFoundError, HfHubHTTPError) as error:
+        raise BadData(f"{dataset.uri} cannot be loaded ({_told(error)}); check name, revision, split and access") from error
 
 
 def newest_commit(name: str, revision: str | None, token: str | None, endpoint: str | None = None) -> str:
@@ -35,3 +37,7 @@ def newest_commit(name: str, revision: str | None, token: str | None, endpoint: 
     from huggingface_hub import HfApi
 
     return str(HfApi(endpoint=endpoint, token=token).dataset_info(name, revision=revision).sha)
+
+
+def _told(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy
 from jinja2 import TemplateError
 
 from alignment_trainer.cleaning import speaks_of_itself, truecased_row
@@ -22,7 +23,7 @@ Example = Dialogue | Pair
 class Prepared(NamedTuple):
     """A row as it will be trained on, or why it will not."""
 
-    tokens: Tokens | None
+    tokens: dict[str, Any] | None
     content: bytes
     cut: Cut | None = None
     is_truecased: bool = False
@@ -63,7 +64,9 @@ class Preparation:
         if known is not None:
             return Prepared(None, content, is_truecased=is_truecased, contaminated_by=known)
         tokens, cut = self.tokenize(example)
-        return Prepared(tokens, content, cut, is_truecased)
+        # As arrays they cost little on their way from one process to another.
+        arrays = {name: numpy.asarray(ids, dtype=numpy.int32) for name, ids in tokens.items()} if tokens else None
+        return Prepared(arrays, content, cut, is_truecased)
 
 
 def content_of(example: Example) -> bytes:
