@@ -30,6 +30,8 @@ _REMARKS = {
     "truecased": "corrected in their case",
 }
 
+COUNTS = ("available", "used", *_FATES, *_REMARKS)
+
 
 class Selected(NamedTuple):
     """The rows of one source that belong to one part."""
@@ -118,7 +120,7 @@ def select(config: RunConfig, settings: Settings) -> Selection:
 def _find(config: RunConfig, datasets: list[Dataset], selection: Selection) -> list[Source]:
     sources = [find_source(dataset, config.paths) for dataset in datasets]
     for source in sources:
-        count = selection.counts.setdefault(source.name, dict.fromkeys(("available", "used", *_FATES, *_REMARKS), 0))
+        count = selection.counts.setdefault(source.name, dict.fromkeys(COUNTS, 0))
         count["available"] += sum(source.counts)
         if source.revision:
             selection.revisions[source.name] = source.revision
