@@ -3,11 +3,10 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
-from alignment_trainer.failures import BadData
+from alignment_trainer.failures import BadData, WorkerLost
 from alignment_trainer.spreading import spread
 
 
@@ -53,7 +52,7 @@ def test_a_killed_process_is_a_failure_and_no_hang():
             os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    with pytest.raises(BrokenProcessPool):
+    with pytest.raises(WorkerLost, match="a process that prepares rows was killed"):
         list(spread(work, range(1000), 2))
 
 

@@ -3,6 +3,7 @@ from alignment_trainer.messages import BadRow
 from alignment_trainer.rows import Dialogue, Pair
 from alignment_trainer.templates import NAMED
 from alignment_trainer.tokens import IGNORED, dialogue_tokens, pair_tokens
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
 ASK = {"role": "user", "content": "What colour is a banana?"}
@@ -18,10 +19,28 @@ DIALOGUES = {
 }
 
 
-@pytest.fixture(scope="module", params=["Model", *NAMED])
+# The ways in which other families write dialogues, with what they learn marked.
+FAMILIES = {
+    "headers": "{{ bos_token }}{% for message in messages %}{{ '[' + message.role + ']\n\n' }}"
+    "{% if message.role == 'assistant' %}{% generation %}{{ message.content | trim + eos_token }}{% endgeneration %}"
+    "{% else %}{{ message.content | trim + eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '[assistant]\n\n' }}{% endif %}",
+    "instructions": "{{ bos_token }}{% for message in messages %}{% if message.role == 'assistant' %}"
+    "{% generation %}{{ ' ' + message.content + eos_token }}{% endgeneration %}"
+    "{% else %}{{ '[INST] ' + message.content + ' [/INST]' }}{% endif %}{% endfor %}",
+    "a line break after each end": "{% for message in messages %}{{ message.role + ':' }}{% if message.role == 'assistant' %}"
+    "{% generation %}{{ message.content + eos_token }}{% endgeneration %}{{ '\n' }}{% else %}{{ message.content + '\n' }}"
+    "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}",
+}
+
+
+@pytest.fixture(scope="module", params=["Model", *NAMED, *FAMILIES, "Model, and a tokenizer that opens every text"])
 def tokenizer(workspace, request):
     loaded = AutoTokenizer.from_pretrained(workspace / "inputs" / "tiny" / "model")
-    loaded.chat_template = NAMED.get(request.param, loaded.chat_template)
+    loaded.chat_template = {**NAMED, **FAMILIES}.get(request.param, loaded.chat_template)
+    if request.param.endswith("opens every text"):
+        opening = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", loaded.bos_token_id)])
+        loaded.backend_tokenizer.post_processor = opening
     return loaded
 
 

@@ -54,6 +54,13 @@ class PeerLost(StageFailure):
     reason = "PeerLost"
 
 
+class WorkerLost(StageFailure):
+    """One of the processes that prepare rows was killed."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "WorkerLost"
+
+
 class Unreachable(StageFailure):
     """What a stage reads lies elsewhere, and nobody answers there; trying again may help."""
 

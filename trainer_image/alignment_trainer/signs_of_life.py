@@ -18,13 +18,15 @@ Item = TypeVar("Item")
 _SECONDS = 15
 
 
-def watched(items: Iterable[Item], total: int, what: str, config: RunConfig, settings: Settings) -> Iterator[Item]:
+def watched(
+    items: Iterable[Item], total: int, what: str, config: RunConfig, settings: Settings, every_seconds: float = _SECONDS
+) -> Iterator[Item]:
     """Give the items on, and say from time to time how far they are."""
     journal: Journal | None = None
     told = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
-        if time.monotonic() - told >= _SECONDS:
+        if time.monotonic() - told >= every_seconds:
             told = time.monotonic()
             journal = journal or Journal(Path(config.paths.stage))
             journal.append(0, {}, {metrics.TOTAL_STEPS: float(most_steps(settings, total))})

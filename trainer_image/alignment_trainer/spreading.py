@@ -7,9 +7,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any, TypeVar
 
+from alignment_trainer.failures import WorkerLost
 from alignment_trainer.lifeline import die_with
 
 Item = TypeVar("Item")
@@ -48,6 +50,9 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], processes: int
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+    except BrokenProcessPool as error:
+        advice = "often memory ran out: raise compute.memory"
+        raise WorkerLost(f"a process that prepares rows was killed; {advice}") from error
     finally:
         executor.shutdown(cancel_futures=True)
 
