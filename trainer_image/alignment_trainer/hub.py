@@ -18,6 +18,7 @@ def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError
 
+    datasets.disable_progress_bars()
     name = dataset.uri.removeprefix("hf://")
     token = Path(paths.hub_token).read_text().strip() if paths.hub_token else None
     try:

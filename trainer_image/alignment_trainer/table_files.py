@@ -94,6 +94,8 @@ def _rows_of(batch: Any, first: int, is_wanted: Wanted) -> Iterator[Numbered]:
     if not wanted:
         return
     try:
+        # What a damaged file says of its own layout is not to be followed blindly.
+        batch.validate(full=True)
         rows = batch.to_pylist() if len(wanted) == batch.num_rows else batch.take(wanted).to_pylist()
     except ValueError:
         # One row that cannot be decoded must not take the blame from, or put it on, its neighbours.
@@ -104,7 +106,9 @@ def _rows_of(batch: Any, first: int, is_wanted: Wanted) -> Iterator[Numbered]:
 
 def _row_alone(batch: Any, index: int) -> dict[str, Any] | BadRow:
     try:
-        row: dict[str, Any] = batch.slice(index, 1).to_pylist()[0]
+        alone = batch.slice(index, 1)
+        alone.validate(full=True)
+        row: dict[str, Any] = alone.to_pylist()[0]
     except ValueError as error:
         return BadRow(f"cannot be read ({str(error).splitlines()[0]}); correct or remove the row")
     return row
