@@ -13,6 +13,7 @@ from alignment_trainer.rows import Dialogue, Pair
         ("I DO NOT KNOW WHAT I WANT! Please help.", "I do not know what I want! Please help."),
         ("First line.\n\nwhat comes after it?", "First line.\n\nWhat comes after it?"),
         ("well, i think so. it is what i said.", "Well, I think so. It is what I said."),
+        ("to jest kot i pies.", "To jest kot i pies."),
         ("was it él? über den wolken ist es schön.", "Was it él? Über den wolken ist es schön."),
     ],
 )

@@ -7,7 +7,11 @@ from alignment_trainer.rows import Dialogue, Pair
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\.\.)\s+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_ALONE_I = re.compile(r"\bi\b(?=$|[\s,;:!?]|['’](?:m|ve|d|ll)\b|\.(?:\s|$))")
+# Elsewhere a single i is a word such as "and": only before these is it surely English.
+_ENGLISH_I = re.compile(
+    r"\bi\b(?=['’](?:m|ve|d|ll)\b| (?:am|was|have|had|will|would|can|could|should|do|did|don|think|want|need|know|like|love|"
+    r"hope|feel|see|saw|said|say|mean|use|used|tried|got|get|just|also|really|never|always|still|cannot)\b)"
+)
 _CODE_SIGNS = re.compile(r"[{}<>=_\\|`#@/]|::|->|\w\(|;\s*$")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|fig|mr|mrs|ms|dr|st|a\.m|p\.m)|\b\w)\.$", re.IGNORECASE)
 _FEWEST_WORDS = 3
@@ -85,4 +89,4 @@ def _sentence(sentence: str) -> str:
 
 def _begun(sentence: str) -> str:
     first = next(index for index, sign in enumerate(sentence) if sign.isalpha())
-    return sentence[:first] + sentence[first].upper() + _ALONE_I.sub("I", sentence[first + 1 :])
+    return sentence[:first] + sentence[first].upper() + _ENGLISH_I.sub("I", sentence[first + 1 :])
