@@ -144,6 +144,10 @@ class AlignmentJobSpec(Schema):
     storage: Annotated[Storage | None, Field(description="The workspace volume.")] = None
     tracking: Annotated[Tracking | None, Field(description="Where runs are logged.")] = None
     hub_token_secret: Annotated[SecretKey | None, Field(description="Token for gated models and datasets of the Hub.")] = None
+    s3_credentials_secret: Annotated[
+        SecretKey | None,
+        Field(description="AWS credentials file for s3:// uris; its profile default may also hold region and endpoint_url."),
+    ] = None
     queue_name: Annotated[Name | None, Field(description="Kueue queue that every stage waits in.")] = None
     suspend: Annotated[bool | None, Field(description="Stop with a checkpoint and free all GPUs until this is false again.")] = (
         None

@@ -22,7 +22,7 @@ _WHOLE = {"warmup", "holdout", "storage", "nodeSelector"}
 # Setting one of these says that the other is not wanted.
 _RIVALS = {"epochs": "maxSteps", "maxSteps": "epochs"}
 # Filled where the user asks for them, never added.
-_ON_REQUEST = {"adapter"}
+_ON_REQUEST = {"adapter", "decontamination"}
 _KINDS = tuple(map(to_camel, STAGE_KINDS))
 
 

@@ -27,6 +27,7 @@ class Paths(Schema):
         default=None, description="Folder of the weights an earlier stage made; the job's model where left out."
     )
     hub_token: str | None = Field(default=None, description="File with the Hub token.")
+    s3_credentials: str | None = Field(default=None, description="AWS credentials file; the environment's own where left out.")
 
 
 class TrackingTarget(Schema):

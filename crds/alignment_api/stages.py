@@ -12,6 +12,7 @@ from alignment_api.training import (
     Compute,
     Dataset,
     Datasets,
+    Decontamination,
     Endpoint,
     Evaluation,
     Fraction,
@@ -31,6 +32,10 @@ MaximumLength = Annotated[
 ]
 Precision = Annotated[
     Literal["BFloat16", "Float32"] | None, Field(description="Number format of the forward and backward passes.")
+]
+
+MeasuredOn = Annotated[
+    Decontamination | None, Field(description="Drop training rows that hold what the model will be measured on.")
 ]
 
 
@@ -95,7 +100,8 @@ class TrainingSettings(Schema):
 class Sft(TrainingSettings):
     """Supervised fine-tuning on dialogues."""
 
-    datasets: Annotated[Datasets | None, Field(description="Rows with messages, or with prompt and completion.")] = None
+    datasets: Annotated[Datasets | None, Field(description="Dialogues, or prompts with their completions.")] = None
+    decontamination: MeasuredOn = None
     packing: Annotated[bool | None, Field(description="Fill each row with several examples that do not see each other.")] = None
     assistant_only_loss: Annotated[bool | None, Field(description="Learn the answers only, not the questions.")] = None
 
@@ -115,6 +121,7 @@ class Dpo(PreferenceSettings):
     """Direct preference optimization on pairs of answers."""
 
     datasets: Annotated[Datasets | None, Field(description="Rows with prompt, chosen and rejected.")] = None
+    decontamination: MeasuredOn = None
 
 
 class DpoDistillation(PreferenceSettings):

@@ -34,12 +34,13 @@ class SecretKey(Schema):
 
 
 class Dataset(Schema):
-    """One named source of rows, recognised by their columns: messages, prompt and completion, or chosen and rejected."""
+    """One named source of rows, whose form is recognised by their columns (docs/data.md)."""
 
     rules: ClassVar = (NO_WAY_UP,)
 
     uri: Annotated[
-        Uri, Field(description="hf://owner/name, workspace://path (a file on the workspace volume) or s3://bucket/key.")
+        Uri,
+        Field(description="hf://owner/name, workspace://path or s3://bucket/key: a file, or a folder of files on the last two."),
     ]
     name: Annotated[Name | None, Field(description="Name in manifests and counts; the last part of the uri where left out.")] = (
         None
@@ -54,6 +55,15 @@ class Dataset(Schema):
     fraction: Annotated[Fraction | None, Field(description="Share of the rows that is used, drawn with the stage's seed.")] = None
     max_examples: Annotated[
         int | None, Field(ge=1, le=1_000_000_000, description="At most this many rows: min(maxExamples, rows available).")
+    ] = None
+    cleaning: Annotated[
+        list[Literal["Truecase", "DropRefusals"]] | None,
+        Field(
+            min_length=1,
+            max_length=2,
+            description="Truecase corrects sentences written in small or in capital letters alone; DropRefusals drops rows whose "
+            "assistant speaks of itself as an AI or as without feelings and opinions.",
+        ),
     ] = None
 
 
@@ -76,6 +86,27 @@ class Holdout(Schema):
         int | None, Field(ge=1, le=10_000_000, description="Number of rows, shared among the datasets by size.")
     ] = None
     datasets: Annotated[Datasets | None, Field(description="Separate datasets that are only evaluated on.")] = None
+
+
+class Decontamination(Schema):
+    """Training rows that hold what the model will be measured on are dropped."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.datasets.all(dataset, !has(dataset.cleaning))",
+            lambda decontamination: all(dataset.cleaning is None for dataset in decontamination.datasets),
+            "datasets that a model is measured on are not cleaned; remove cleaning",
+        ),
+    )
+
+    datasets: Annotated[
+        list[Dataset],
+        Field(min_length=1, max_length=32, description="What the model will be measured on; all texts of their rows count."),
+    ]
+    ngram_words: Annotated[
+        int | None, Field(ge=2, le=64, description="Words in a row that must agree to be counted as the same.")
+    ] = None
+    overlap: Annotated[Fraction | None, Field(description="Share of a text's words at which it counts as known.")] = None
 
 
 class Warmup(Schema):

@@ -126,15 +126,6 @@ def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: st
     shape = known_shape(spec.model.uri) if spec.model and spec.model.uri else None
     if shape and not shape.traits.takes_positions and getattr(stage.settings, "packing", None):
         problems.append(packing_problem(kind, shape.family))
-    return problems + _bucket_problems(stage, kind)
-
-
-def _bucket_problems(stage: Stage, kind: str) -> list[Problem]:
-    problems = []
-    for field in ("datasets", "prompts"):
-        for index, dataset in enumerate(getattr(stage.settings, field, None) or []):
-            if dataset.uri.startswith("s3://"):
-                problems.append(Problem(f"{kind}.{field}[{index}].uri", f"this version cannot read {dataset.uri}; {_COPY}"))
     return problems
 
 

@@ -14,6 +14,7 @@ from alignment_api.training import Compute
 from alignment_operator.settings import Settings
 
 HUB_TOKEN_PATH = "/etc/alignment-hub/token"
+S3_CREDENTIALS_PATH = "/etc/alignment-s3/credentials"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class StageRun:
                 stage=str(self.folder_of(self.stage, workspace)),
                 parent_model=str(self.folder_of(parent, workspace) / MODEL_FOLDER) if parent else None,
                 hub_token=HUB_TOKEN_PATH if self.spec.hub_token_secret else None,
+                s3_credentials=S3_CREDENTIALS_PATH if self.spec.s3_credentials_secret else None,
             ),
             tracking=TrackingTarget(
                 uri=settings.tracking_uri,

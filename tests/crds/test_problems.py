@@ -163,7 +163,24 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[0].sft.optimization.optimizer: PagedAdamW32bit pages GPU memory and there is no GPU; set it to AdamW",
     ),
     (
-        "a bucket",
+        "an unknown cleaning",
+        {"stages": [{"name": "a", "sft": a_training(datasets=[{"uri": "hf://a/b", "cleaning": ["Lowercase"]}])}]},
+        "spec.stages[0].sft.datasets[0].cleaning[0]: 'Lowercase' is not possible; use 'Truecase' or 'DropRefusals'",
+    ),
+    (
+        "cleaning of what is only measured on",
+        {
+            "stages": [
+                {
+                    "name": "a",
+                    "sft": a_training(decontamination={"datasets": [{"uri": "hf://a/b", "cleaning": ["Truecase"]}]}),
+                }
+            ]
+        },
+        "spec.stages[0].sft.decontamination: datasets that a model is measured on are not cleaned; remove cleaning",
+    ),
+    (
+        "a model in a bucket",
         {"model": {"uri": "s3://models/one"}},
         "spec.model.uri: this version cannot read s3://models/one; copy it to the workspace volume and use workspace://",
     ),
@@ -206,6 +223,11 @@ def test_a_foreign_document_is_refused_in_a_sentence(document: Any, sentence: st
     with pytest.raises(InvalidJob) as refused:
         read_job(document)
     assert sentence in str(refused.value).splitlines()
+
+
+def test_datasets_may_lie_in_a_bucket() -> None:
+    job = read_job(a_document(stages=[{"name": "a", "sft": a_training(datasets=[{"uri": "s3://rows/sft.jsonl"}])}]))
+    assert runnable_job(job).spec.stages
 
 
 def test_every_problem_is_named_at_once() -> None:

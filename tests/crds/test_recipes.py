@@ -107,6 +107,17 @@ def test_an_adapter_is_never_added_but_completed() -> None:
     assert (adapted[0].sft.adapter.lora.rank, adapted[0].sft.adapter.lora.alpha) == (4, 16)
 
 
+def test_decontamination_is_never_added_but_completed() -> None:
+    measured_on = {"datasets": [{"uri": "hf://a/quiz"}]}
+    plain, asked = (
+        resolve(spec(model={"uri": "hf://a/b"}, stages=[{"name": "dpo", "dpo": settings}])).spec.stages
+        for settings in ({}, {"decontamination": measured_on})
+    )
+    assert plain and plain[0].dpo and plain[0].dpo.decontamination is None
+    assert asked and asked[0].dpo and asked[0].dpo.decontamination
+    assert (asked[0].dpo.decontamination.ngram_words, asked[0].dpo.decontamination.overlap) == (8, 0.5)
+
+
 def test_a_reason_stands_beside_what_a_recipe_gives() -> None:
     origin = resolve(spec(recipe="zephyr-handbook")).origins["spec.stages[1].dpo.beta"]
     assert origin == ("recipe zephyr-handbook", "handbook: 0.01")

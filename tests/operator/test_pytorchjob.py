@@ -7,7 +7,7 @@ import pytest
 from alignment_api.names import FINGERPRINT_ANNOTATION, INPUT_HASH_ANNOTATION
 from alignment_api.problems import InvalidJob
 from alignment_api.run_config import RunConfig
-from alignment_operator.backends import pytorchjob
+from alignment_operator.backends import process, pytorchjob
 from alignment_operator.settings import Settings
 from builders import a_job, a_run
 
@@ -134,6 +134,24 @@ def test_the_hub_token_is_a_file_and_never_a_variable() -> None:
     assert volume["secret"]["secretName"] == "hub"
     assert "hub" not in json.dumps(pod["containers"][0]["env"]).replace("huggingface", "")
     assert RunConfig.parse(json.loads(manifests[0]["data"]["run.json"])).paths.hub_token == "/etc/alignment-hub/token"
+
+
+def test_the_s3_credentials_are_a_file_and_never_a_variable() -> None:
+    manifests = rendered(s3CredentialsSecret={"name": "bucket", "key": "aws"})
+    pod = pod_of(manifests)
+    volume = next(volume for volume in pod["volumes"] if volume["name"] == "s3-credentials")
+    mount = next(mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "s3-credentials")
+    assert volume["secret"] == {"secretName": "bucket", "items": [{"key": "aws", "path": "credentials"}], "defaultMode": 0o440}
+    assert mount == {"name": "s3-credentials", "mountPath": "/etc/alignment-s3", "readOnly": True}
+    assert "AWS" not in json.dumps(pod["containers"][0]["env"])
+    assert RunConfig.parse(json.loads(manifests[0]["data"]["run.json"])).paths.s3_credentials == "/etc/alignment-s3/credentials"
+
+
+def test_one_machine_has_no_secrets() -> None:
+    secret = {"name": "bucket", "key": "aws"}
+    config_map, _ = process.render(a_run(a_job(s3CredentialsSecret=secret, hubTokenSecret=secret), "sft"), Settings())
+    paths = RunConfig.parse(json.loads(config_map["data"]["run.json"])).paths
+    assert (paths.s3_credentials, paths.hub_token) == (None, None)
 
 
 def test_the_queue_is_a_label_of_the_job_and_suspend_is_left_to_kueue() -> None:

@@ -58,7 +58,10 @@ def test_dpo_starts_from_what_sft_made(finished):
 def test_the_manifest_says_what_happened(finished, trainer):
     found = manifest(finished / "job" / "sft")
     assert found["steps"] == trainer.steps
-    assert found["rows"] == {"sft": {"train": 2384, "held_out": 16, "cut": 0, "dropped": 0}}
+    rows = found["rows"]["sft"]
+    assert (rows["available"], rows["used"], rows["held_out"]) == (2400, 2400, 16)
+    assert rows["duplicates"] > 0
+    assert rows["train"] + rows["held_out"] + rows["duplicates"] == rows["used"]
     assert found["templateHash"] == manifest(finished / "job" / "dpo")["templateHash"]
     assert found["metrics"][metrics.EVALUATION_LOSS] > 0
     assert {"torch", "transformers", "trl"} <= set(found["versions"])

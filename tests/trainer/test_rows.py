@@ -1,5 +1,6 @@
 import pytest
-from alignment_trainer.rows import BadRow, Dialogue, Pair, dialogue_of, pair_of
+from alignment_trainer.messages import BadRow
+from alignment_trainer.rows import Dialogue, Pair, dialogue_of, pair_of
 
 ASK = {"role": "user", "content": "Why?"}
 GOOD = {"role": "assistant", "content": "Because."}
@@ -12,6 +13,21 @@ BAD = {"role": "assistant", "content": "Go away."}
         ({"messages": [ASK, GOOD]}, Dialogue(None, [ASK, GOOD])),
         ({"prompt": "Why?", "completion": " Because."}, Dialogue("Why?", " Because.")),
         ({"prompt": [ASK], "completion": [GOOD], "extra": 1}, Dialogue([ASK], [GOOD])),
+        ({"prompt": "Why?", "messages": [ASK, GOOD]}, Dialogue(None, [ASK, GOOD])),
+        ({"instruction": "Why?", "input": "", "output": "Because."}, Dialogue(None, [ASK, GOOD])),
+        ({"instruction": "Why?", "input": None, "output": "Because.", "system": None}, Dialogue(None, [ASK, GOOD])),
+        (
+            {"instruction": "Add.", "input": "1, 2", "output": "Because.", "system": "Be kind."},
+            Dialogue(None, [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Add.\n\n1, 2"}, GOOD]),
+        ),
+        (
+            {"conversations": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]},
+            Dialogue(None, [ASK, GOOD]),
+        ),
+        (
+            {"conversations": [{"from": "user", "value": "Why?"}, {"from": "assistant", "value": "Because."}], "id": 1},
+            Dialogue(None, [ASK, GOOD]),
+        ),
     ],
 )
 def test_dialogues(row, dialogue):
@@ -37,13 +53,25 @@ def test_pairs(row, pair):
         (
             dialogue_of,
             {"text": "a"},
-            "no prompt and no completion; it needs messages, or prompt and completion, and has text",
+            "no prompt and no completion; it needs messages, conversations, prompt and completion, .*, and has text",
         ),
         (dialogue_of, {"messages": []}, "messages must be a list of messages"),
         (dialogue_of, {"messages": [ASK]}, "no answer of the role assistant"),
         (dialogue_of, {"messages": [{"role": "human", "content": "a"}]}, r"messages\[0\].role is 'human'; use one of"),
         (dialogue_of, {"messages": [{"role": "user"}]}, r"messages\[0\].content is no text"),
         (dialogue_of, {"prompt": "a", "completion": ""}, "completion is empty"),
+        (dialogue_of, {"prompt": "a\ud800", "completion": "b"}, "prompt holds half of a character"),
+        (dialogue_of, {"instruction": "a", "output": None}, "has instruction and no output"),
+        (dialogue_of, {"instruction": "", "output": "a"}, "instruction is empty"),
+        (dialogue_of, {"instruction": "a", "input": 3, "output": "a"}, "input is no text"),
+        (dialogue_of, {"conversations": []}, "conversations must be a list of turns"),
+        (
+            dialogue_of,
+            {"conversations": [{"from": "tool", "value": "a"}]},
+            r"conversations\[0\].from is 'tool'; use one of human",
+        ),
+        (dialogue_of, {"conversations": [{"from": "gpt", "value": None}]}, r"conversations\[0\].value is no text"),
+        (dialogue_of, {"conversations": [{"from": "human", "value": "a"}]}, "conversations has no answer"),
         (
             pair_of,
             {"prompt": "a", "chosen": "b"},
@@ -57,3 +85,46 @@ def test_pairs(row, pair):
 def test_faults(read, row, fault):
     with pytest.raises(BadRow, match=fault):
         read(row)
+
+
+OPTIONS = ["the moon", "the sun"]
+ASKED = {"role": "user", "content": "What is hot?\n\nA. the moon\nB. the sun"}
+ANSWERED = {"role": "assistant", "content": "B. the sun"}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"choices": OPTIONS, "answer": 1},
+        {"choices": OPTIONS, "answer": "B"},
+        {"choices": OPTIONS, "answer": "b"},
+        {"choices": OPTIONS, "answer": "the sun"},
+        {"choices": OPTIONS, "answer": 1, "subject": "astronomy"},
+        {"choices": {"text": OPTIONS, "label": ["A", "B"]}, "answerKey": "B"},
+        {"choices": {"text": OPTIONS, "label": ["1", "2"]}, "answerKey": "2"},
+        {"choices": {"text": OPTIONS, "label": [1, 2]}, "answerKey": "2", "id": "x"},
+    ],
+)
+def test_options_get_letters_and_the_answer_is_one_of_them(columns):
+    assert dialogue_of({"question": "What is hot?", **columns}) == Dialogue(None, [ASKED, ANSWERED])
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ({"choices": OPTIONS}, "has no answer"),
+        ({"choices": OPTIONS, "answer": 2}, "answer is 2, and the options are 0 to 1"),
+        ({"choices": OPTIONS, "answer": True}, "answer names no one option"),
+        ({"choices": OPTIONS, "answer": "C"}, "answer names no one option; give its index from 0, one of A, B, or its text"),
+        ({"choices": ["a hat", "a hat"], "answer": "a hat"}, "answer names no one option"),
+        ({"choices": ["one"], "answer": 0}, "choices must be 2 to 26 texts"),
+        ({"choices": "one, two", "answer": 0}, "choices must be 2 to 26 texts"),
+        ({"choices": ["one", 2], "answer": 0}, r"choices\[1\] is no text"),
+        ({"choices": {"text": OPTIONS, "label": ["A"]}, "answerKey": "A"}, "choices.label must name each"),
+        ({"choices": {"text": OPTIONS, "label": ["A", "A"]}, "answerKey": "A"}, "choices.label must name each"),
+        ({"choices": OPTIONS, "answer": 0, "question": ""}, "question is empty"),
+    ],
+)
+def test_faults_of_multiple_choice(columns, fault):
+    with pytest.raises(BadRow, match=fault):
+        dialogue_of({"question": "What is hot?", **columns})

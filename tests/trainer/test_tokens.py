@@ -1,7 +1,9 @@
 import pytest
-from alignment_trainer.rows import BadRow, Dialogue, Pair
+from alignment_trainer.messages import BadRow
+from alignment_trainer.rows import Dialogue, Pair
 from alignment_trainer.templates import NAMED
 from alignment_trainer.tokens import IGNORED, dialogue_tokens, pair_tokens
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
 ASK = {"role": "user", "content": "What colour is a banana?"}
@@ -17,10 +19,28 @@ DIALOGUES = {
 }
 
 
-@pytest.fixture(scope="module", params=["Model", *NAMED])
+# The ways in which other families write dialogues, with what they learn marked.
+FAMILIES = {
+    "headers": "{{ bos_token }}{% for message in messages %}{{ '[' + message.role + ']\n\n' }}"
+    "{% if message.role == 'assistant' %}{% generation %}{{ message.content | trim + eos_token }}{% endgeneration %}"
+    "{% else %}{{ message.content | trim + eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '[assistant]\n\n' }}{% endif %}",
+    "instructions": "{{ bos_token }}{% for message in messages %}{% if message.role == 'assistant' %}"
+    "{% generation %}{{ ' ' + message.content + eos_token }}{% endgeneration %}"
+    "{% else %}{{ '[INST] ' + message.content + ' [/INST]' }}{% endif %}{% endfor %}",
+    "a line break after each end": "{% for message in messages %}{{ message.role + ':' }}{% if message.role == 'assistant' %}"
+    "{% generation %}{{ message.content + eos_token }}{% endgeneration %}{{ '\n' }}{% else %}{{ message.content + '\n' }}"
+    "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}",
+}
+
+
+@pytest.fixture(scope="module", params=["Model", *NAMED, *FAMILIES, "Model, and a tokenizer that opens every text"])
 def tokenizer(workspace, request):
     loaded = AutoTokenizer.from_pretrained(workspace / "inputs" / "tiny" / "model")
-    loaded.chat_template = NAMED.get(request.param, loaded.chat_template)
+    loaded.chat_template = {**NAMED, **FAMILIES}.get(request.param, loaded.chat_template)
+    if request.param.endswith("opens every text"):
+        opening = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", loaded.bos_token_id)])
+        loaded.backend_tokenizer.post_processor = opening
     return loaded
 
 
@@ -38,9 +58,9 @@ def runs(labels):
 
 @pytest.mark.parametrize("dialogue", DIALOGUES.values(), ids=DIALOGUES)
 def test_each_answer_is_learned_up_to_its_end(tokenizer, dialogue):
-    tokens, is_cut = dialogue_tokens(dialogue, tokenizer, assistant_only=True, max_length=256)
+    tokens, cut = dialogue_tokens(dialogue, tokenizer, assistant_only=True, max_length=256)
     answers = runs(tokens["labels"])
-    assert not is_cut
+    assert cut is None
     assert len(answers) == (2 if len(dialogue.answer) == 5 else 1)
     for answer in answers:
         assert answer[-1] == tokenizer.eos_token_id
@@ -61,24 +81,84 @@ def test_a_text_begins_once(tokenizer, dialogue):
     ids=["dialogue", "later turn", "texts"],
 )
 def test_pairs_share_their_prompt_and_end(tokenizer, pair):
-    tokens, is_cut = pair_tokens(pair, tokenizer, max_length=256)
-    assert not is_cut
+    tokens, cut = pair_tokens(pair, tokenizer, max_length=256)
+    assert cut is None
     for answer in ("chosen_ids", "rejected_ids"):
         assert tokenizer.eos_token_id in tokens[answer]
         assert tokenizer.bos_token_id not in tokens[answer]
     assert tokens["chosen_ids"] != tokens["rejected_ids"]
 
 
-def test_what_does_not_fit_is_cut_or_dropped_and_said(tokenizer):
-    dialogue, pair = DIALOGUES["messages"], Pair([ASK], [GOOD], [BAD])
+def test_turns_that_do_not_fit_are_left_out_after_a_whole_answer(tokenizer):
+    whole, _ = dialogue_tokens(DIALOGUES["several turns"], tokenizer, True, 256)
+    first, _ = dialogue_tokens(Dialogue(None, [SYSTEM, ASK, GOOD]), tokenizer, True, 256)
+    shorter, cut = dialogue_tokens(DIALOGUES["several turns"], tokenizer, True, len(whole["input_ids"]) - 4)
+    assert cut == "cut"
+    assert runs(shorter["labels"]) == runs(first["labels"])
+    assert shorter["input_ids"] == whole["input_ids"][: len(shorter["input_ids"])]
+    assert shorter["labels"][-1] == tokenizer.eos_token_id
+
+
+LONG_ASK = {"role": "user", "content": "What colour is a banana, a plum or a lime? " * 3}
+
+
+@pytest.mark.parametrize(
+    "dialogue",
+    [
+        Dialogue(None, [LONG_ASK, GOOD]),
+        Dialogue(None, [LONG_ASK, GOOD, ASK, GOOD]),
+        Dialogue([LONG_ASK], [GOOD]),
+        Dialogue(LONG_ASK["content"], " A banana is yellow."),
+    ],
+    ids=["messages", "several turns", "messages after a prompt", "texts"],
+)
+def test_a_prompt_loses_its_head_before_an_answer_loses_its_end(tokenizer, dialogue):
     whole, _ = dialogue_tokens(dialogue, tokenizer, True, 256)
-    prompt = len(pair_tokens(pair, tokenizer, 256)[0]["prompt_ids"])
-    shorter, is_cut = dialogue_tokens(dialogue, tokenizer, True, len(whole["input_ids"]) - 3)
-    assert is_cut
-    assert shorter["input_ids"] == whole["input_ids"][:-3]
-    assert dialogue_tokens(dialogue, tokenizer, True, 3) == (None, True)
-    assert pair_tokens(pair, tokenizer, prompt) == (None, True)
-    assert pair_tokens(pair, tokenizer, prompt + 1)[1]
+    answer, *_ = runs(whole["labels"])
+    start = whole["labels"].index(answer[0])
+    room = len(answer) + start // 2
+    tokens, cut = dialogue_tokens(dialogue, tokenizer, True, room)
+    opening = whole["input_ids"][:1] if whole["input_ids"][0] == tokenizer.bos_token_id else []
+    assert cut == "cut"
+    assert runs(tokens["labels"]) == [answer]
+    assert len(tokens["input_ids"]) == len(tokens["labels"]) == room
+    assert tokens["input_ids"] == opening + whole["input_ids"][start + len(answer) - room + len(opening) : start + len(answer)]
+
+
+def test_an_answer_that_is_too_long_itself_loses_its_end_and_that_is_said(tokenizer):
+    long = {"role": "assistant", "content": "A banana is yellow. " * 40}
+    tokens, cut = dialogue_tokens(Dialogue(None, [ASK, long]), tokenizer, True, 32)
+    assert cut == "unended"
+    assert len(tokens["input_ids"]) == 32
+    (answer,) = runs(tokens["labels"])
+    assert len(answer) >= 16
+    assert tokenizer.decode(answer).lstrip().startswith("A banana is yellow.")
+
+
+def test_pairs_lose_the_head_of_their_prompt_first(tokenizer):
+    pair = Pair([SYSTEM, ASK], [GOOD], [BAD])
+    whole, _ = pair_tokens(pair, tokenizer, 256)
+    prompt, longest = whole["prompt_ids"], max(len(whole["chosen_ids"]), len(whole["rejected_ids"]))
+    tokens, cut = pair_tokens(pair, tokenizer, len(prompt) + longest - 3)
+    assert cut == "cut"
+    assert (tokens["chosen_ids"], tokens["rejected_ids"]) == (whole["chosen_ids"], whole["rejected_ids"])
+    assert len(tokens["prompt_ids"]) == len(prompt) - 3
+    assert tokens["prompt_ids"][-5:] == prompt[-5:]
+    assert (tokens["prompt_ids"][0] == tokenizer.bos_token_id) == (prompt[0] == tokenizer.bos_token_id)
+
+
+def test_half_of_the_room_is_left_to_a_prompt(tokenizer):
+    long = [{"role": "assistant", "content": "A banana is yellow. " * 40}]
+    tokens, cut = pair_tokens(Pair([ASK] * 9, long, [BAD]), tokenizer, 64)
+    assert cut == "unended"
+    assert (len(tokens["prompt_ids"]), len(tokens["chosen_ids"])) == (32, 32)
+    assert tokens["rejected_ids"] == pair_tokens(Pair([ASK] * 9, long, [BAD]), tokenizer, 4096)[0]["rejected_ids"][:32]
+
+
+def test_what_holds_nothing_to_learn_is_dropped(tokenizer):
+    unmarked = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
+    unmarked.chat_template = "{% for message in messages %}{{ message.content }}{% generation %}{% endgeneration %}{% endfor %}"
+    assert dialogue_tokens(DIALOGUES["messages"], unmarked, True, 256) == (None, None)
 
 
 def test_a_dialogue_needs_a_template(tokenizer):

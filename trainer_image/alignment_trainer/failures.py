@@ -52,3 +52,17 @@ class PeerLost(StageFailure):
 
     exit_code = ExitCode.STOPPED
     reason = "PeerLost"
+
+
+class WorkerLost(StageFailure):
+    """One of the processes that prepare rows was killed."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "WorkerLost"
+
+
+class Unreachable(StageFailure):
+    """What a stage reads lies elsewhere, and nobody answers there; trying again may help."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "Unreachable"

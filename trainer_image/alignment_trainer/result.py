@@ -113,7 +113,7 @@ def _manifest(config: RunConfig, checkpoint: Checkpoint, tokenizer: Any, data: D
         "settings": config.stage.settings.dump(),
         "steps": checkpoint.step,
         "worldSize": config.world_size,
-        "rows": data.counts,
+        **data.report,
         "templateHash": template_hash(tokenizer.chat_template),
         "adaptedLayers": _adapted_layers(stage / ADAPTER_FOLDER),
         "weights": {"start": start_digest, "made": weights_digest(stage / MODEL_FOLDER)},

@@ -1,15 +1,15 @@
-"""What a row of training data must look like, and how it is read: dialogues and pairs, in each of their usual forms."""
+"""What a row of training data is, recognised by its columns: dialogues and pairs, in each of their usual forms."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-Message = dict[str, str]
-Text = str | list[Message]
-ROLES = ("system", "user", "assistant")
+from alignment_trainer.messages import BadRow, Message, Text, conversation_of, messages_of, text_of, whole_text
+from alignment_trainer.multiple_choice import multiple_choice_of
 
-
-class BadRow(ValueError):
-    """A row cannot be used; the text completes a sentence that begins with the row's place."""
+_DIALOGUES = (
+    "messages, conversations, prompt and completion, instruction and output, or question, choices and answer (docs/data.md)"
+)
+_PAIRS = "prompt, chosen and rejected"
 
 
 class Dialogue(NamedTuple):
@@ -28,13 +28,16 @@ class Pair(NamedTuple):
 
 
 def dialogue_of(row: Mapping[str, Any]) -> Dialogue:
-    """Read a row of messages, or of prompt and completion."""
+    """Read a dialogue; where a row's columns would do for several forms, the first of these is meant."""
     if row.get("messages") is not None:
-        messages = _messages(row["messages"], "messages")
-        if all(message["role"] != "assistant" for message in messages):
-            raise BadRow("messages has no answer of the role assistant; there is nothing to learn from it")
-        return Dialogue(None, messages)
-    prompt, completion = _texts(row, ("prompt", "completion"), "messages, or prompt and completion")
+        return _answered(messages_of(row["messages"], "messages"), "messages")
+    if row.get("conversations") is not None:
+        return _answered(conversation_of(row["conversations"], "conversations"), "conversations")
+    if row.get("question") is not None and row.get("choices") is not None:
+        return Dialogue(None, multiple_choice_of(row))
+    if row.get("instruction") is not None:
+        return Dialogue(None, _instruction(row))
+    prompt, completion = _texts(row, ("prompt", "completion"), _DIALOGUES)
     return Dialogue(prompt, completion)
 
 
@@ -43,9 +46,29 @@ def pair_of(row: Mapping[str, Any]) -> Pair:
     if isinstance(row.get("chosen"), list) and isinstance(row.get("rejected"), list):
         prompt = row.get("prompt")
         if not isinstance(prompt, list):
-            return _taken_apart(_messages(row["chosen"], "chosen"), _messages(row["rejected"], "rejected"))
-    prompt, chosen, rejected = _texts(row, ("prompt", "chosen", "rejected"), "prompt, chosen and rejected")
+            return _taken_apart(messages_of(row["chosen"], "chosen"), messages_of(row["rejected"], "rejected"))
+    prompt, chosen, rejected = _texts(row, ("prompt", "chosen", "rejected"), _PAIRS)
     return _differing(Pair(prompt, chosen, rejected))
+
+
+def _answered(messages: list[Message], column: str) -> Dialogue:
+    if all(message["role"] != "assistant" for message in messages):
+        raise BadRow(f"{column} has no answer of the role assistant; there is nothing to learn from it")
+    return Dialogue(None, messages)
+
+
+def _instruction(row: Mapping[str, Any]) -> list[Message]:
+    """Read Alpaca's columns: what is to be done, what with, and what came of it."""
+    if row.get("output") is None:
+        raise BadRow("has instruction and no output; fill it or remove the row")
+    question = text_of(row, "instruction")
+    given = whole_text(row.get("input") or "", "input")
+    system = whole_text(row.get("system") or "", "system")
+    return [
+        *([{"role": "system", "content": system}] if system else []),
+        {"role": "user", "content": f"{question}\n\n{given}" if given else question},
+        {"role": "assistant", "content": text_of(row, "output")},
+    ]
 
 
 def _taken_apart(chosen: list[Message], rejected: list[Message]) -> Pair:
@@ -66,31 +89,17 @@ def _differing(pair: Pair) -> Pair:
 def _texts(row: Mapping[str, Any], columns: tuple[str, ...], wanted: str) -> list[Any]:
     missing = [column for column in columns if row.get(column) is None]
     if missing:
-        there = ", ".join(sorted(column for column, value in row.items() if value is not None)) or "nothing"
+        there = _shown_columns(row)
         raise BadRow(f"has no {' and no '.join(missing)}; it needs {wanted}, and has {there}")
     values = [row[column] for column in columns]
     if all(isinstance(value, str) for value in values):
-        for column, value in zip(columns[1:], values[1:], strict=True):
-            if not value:
-                raise BadRow(f"{column} is empty; fill it or remove the row")
-        return values
+        return [whole_text(values[0], columns[0]), *(text_of(row, column) for column in columns[1:])]
     if all(isinstance(value, list) for value in values):
-        return [_messages(value, column) for column, value in zip(columns, values, strict=True)]
+        return [messages_of(value, column) for column, value in zip(columns, values, strict=True)]
     raise BadRow(f"{', '.join(columns)} must all be texts, or all lists of messages; make them alike")
 
 
-def _messages(value: Any, column: str) -> list[Message]:
-    if not isinstance(value, list) or not value:
-        raise BadRow(f"{column} must be a list of messages with role and content, and not empty; correct it")
-    return [_message(message, f"{column}[{index}]") for index, message in enumerate(value)]
-
-
-def _message(message: Any, place: str) -> Message:
-    if not isinstance(message, dict):
-        raise BadRow(f"{place} must be a message with role and content; correct it")
-    role, content = message.get("role"), message.get("content")
-    if role not in ROLES:
-        raise BadRow(f"{place}.role is {role!r}; use one of {', '.join(ROLES)}")
-    if not isinstance(content, str):
-        raise BadRow(f"{place}.content is no text; correct it")
-    return {"role": role, "content": content}
+def _shown_columns(row: Mapping[str, Any]) -> str:
+    there = sorted(str(column) for column, value in row.items() if value is not None)
+    shown = ", ".join(column if len(column) <= 40 else f"{column[:37]}..." for column in there[:10])
+    return (shown + (f" and {len(there) - 10} more" if len(there) > 10 else "")) or "nothing"

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from alignment_api.combinations import combination_problems
 from alignment_api.run_config import RunConfig
 from alignment_api.stages import RUNNABLE_KINDS, Dpo, PreferenceSettings, Sft, TrainingSettings
-from alignment_api.training import Adapter, Compute, Dataset, Holdout, Optimization, Warmup
+from alignment_api.training import Adapter, Compute, Dataset, Decontamination, Holdout, Optimization, Warmup
 from pydantic.alias_generators import to_camel
 
 from alignment_trainer.failures import BadConfiguration
@@ -26,6 +26,15 @@ class LoraSettings:
 
 
 @dataclass(frozen=True)
+class DecontaminationSettings:
+    """What the model will be measured on, and when a row counts as holding it."""
+
+    datasets: list[Dataset]
+    ngram_words: int
+    overlap: float
+
+
+@dataclass(frozen=True)
 class Settings:
     """What every stage that updates weights is told."""
 
@@ -34,6 +43,7 @@ class Settings:
     chat_template: str
     datasets: list[Dataset]
     holdout: Holdout | None
+    decontamination: DecontaminationSettings | None
     max_length: int
     learning_rate: float
     schedule: str
@@ -95,6 +105,7 @@ def training_settings(config: RunConfig) -> Settings:
         chat_template=_given(model.chat_template, "spec.model.chatTemplate"),
         datasets=_given(getattr(settings, "datasets", None), f"{path}.datasets"),
         holdout=settings.holdout,
+        decontamination=_decontamination(getattr(settings, "decontamination", None), f"{path}.decontamination"),
         max_length=_given(settings.max_length, f"{path}.maxLength"),
         precision=_given(settings.precision, f"{path}.precision"),
         adapter=_adapter(settings.adapter, f"{path}.adapter"),
@@ -178,6 +189,16 @@ def _refuse_impossible(config: RunConfig, path: str) -> None:
     problems = combination_problems(config.stage, config.compute, path.rpartition(".")[0], path)
     if problems:
         raise BadConfiguration("\n".join(map(str, problems)))
+
+
+def _decontamination(decontamination: Decontamination | None, path: str) -> DecontaminationSettings | None:
+    if decontamination is None:
+        return None
+    return DecontaminationSettings(
+        datasets=decontamination.datasets,
+        ngram_words=_given(decontamination.ngram_words, f"{path}.ngramWords"),
+        overlap=_given(decontamination.overlap, f"{path}.overlap"),
+    )
 
 
 def _given(value: Value | None, field: str) -> Value:

@@ -1,25 +1,63 @@
-"""Reads datasets on the workspace volume row by row, each row with its place, without torch."""
+"""Where a dataset's rows are, on the workspace volume, in a bucket or on the Hub, and how they are read with their places."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from alignment_api.run_config import Paths
 from alignment_api.training import Dataset
 
-from alignment_trainer.rows import BadRow
+from alignment_trainer import buckets, hub
+from alignment_trainer.failures import BadData
+from alignment_trainer.json_files import Wanted
+from alignment_trainer.messages import BadRow
+from alignment_trainer.row_files import FORMATS, Row, count_rows, files_in, format_of, read_rows
 
 WORKSPACE = "workspace://"
 HUB = "hf://"
-FORMATS = (".jsonl", ".parquet")
+BUCKET = "s3://"
 
 
-class Row(NamedTuple):
-    """One row and its place in the file, counted from one; a fault where it cannot be read."""
+class PlacedRow(NamedTuple):
+    """One row, with its place as messages write it; a fault where it cannot be read."""
 
-    number: int
+    place: str
     values: dict[str, Any]
     fault: BadRow | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a source, or all of a Hub dataset."""
+
+    shown: str
+    count: Callable[[], int]
+    read: Callable[[Wanted], Iterator[Row]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One dataset, wherever it lies."""
+
+    name: str
+    parts: list[Part]
+    revision: str | None = None
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """Count the rows of each part."""
+        return [part.count() for part in self.parts]
+
+    def rows(self, wanted: Collection[int] | None = None) -> Iterator[PlacedRow]:
+        """Give the wanted rows by their positions, or all."""
+        first = 0
+        for index, part in enumerate(self.parts):
+            is_wanted = _everything if wanted is None else partial(_is_among, wanted, first)
+            for number, values, fault in part.read(is_wanted):
+                yield PlacedRow(f"{part.shown}:{number}", values, fault)
+            first += self.counts[index] if wanted is not None else 0
 
 
 def source_name(dataset: Dataset) -> str:
@@ -32,32 +70,42 @@ def workspace_path(uri: str, workspace: str) -> Path:
     return Path(workspace) / uri.removeprefix(WORKSPACE)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Read a file of rows; the caller has checked that its format is one of FORMATS."""
-    return _parquet_rows(path) if path.suffix == ".parquet" else _json_rows(path)
+def find_source(dataset: Dataset, paths: Paths) -> Source:
+    """Find a dataset's rows, bringing them here first where they lie elsewhere; what is wrong with it is BadData."""
+    name = source_name(dataset)
+    if dataset.uri.startswith(HUB):
+        loaded, revision = hub.load(dataset, paths)
+        return Source(name, [Part(dataset.uri, partial(len, loaded), partial(_hub_rows, loaded))], revision)
+    if dataset.uri.startswith(BUCKET):
+        files = buckets.fetch(dataset.uri, paths, format_of)
+    else:
+        files = _workspace_files(dataset.uri, workspace_path(dataset.uri, paths.workspace))
+    if not files:
+        raise BadData(f"{dataset.uri} is a folder without a {' or '.join(FORMATS)} file; name another, or fill it")
+    for shown, path in files:
+        if format_of(path.name) is None:
+            raise BadData(f"{shown} is not a {' or '.join(FORMATS)} file; convert it to one of these")
+    return Source(name, [Part(shown, partial(count_rows, path), partial(read_rows, path)) for shown, path in files])
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                values = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                yield Row(number, {}, BadRow(f"is not JSON that can be read ({error}); correct the line"))
-                continue
-            if isinstance(values, dict):
-                yield Row(number, values)
-            else:
-                yield Row(number, {}, BadRow("is not a JSON object; write one row as one object"))
+def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:
+    shown = uri.removeprefix(WORKSPACE)
+    if not path.exists():
+        raise BadData(f"{uri} does not exist on the workspace volume; copy it there or correct the path")
+    if path.is_dir():
+        return [(f"{shown.rstrip('/')}/{file.name}", file) for file in files_in(path)]
+    return [(shown, path)]
 
 
-def _parquet_rows(path: Path) -> Iterator[Row]:
-    import pyarrow.parquet
+def _hub_rows(loaded: Any, is_wanted: Wanted) -> Iterator[Row]:
+    for position in range(len(loaded)):
+        if is_wanted(position):
+            yield Row(position + 1, loaded[position])
 
-    number = 0
-    for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=1000):
-        for values in batch.to_pylist():
-            number += 1
-            yield Row(number, values)
+
+def _everything(_: int) -> bool:
+    return True
+
+
+def _is_among(wanted: Collection[int], first: int, position: int) -> bool:
+    return first + position in wanted

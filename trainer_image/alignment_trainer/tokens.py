@@ -1,13 +1,16 @@
 """Turns rows into token ids: what is learned of each, where answers end, and what does not fit."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
-from alignment_trainer.rows import BadRow, Dialogue, Message, Pair, Text
+from alignment_trainer.messages import BadRow, Message, Text
+from alignment_trainer.rows import Dialogue, Pair
 
 IGNORED = -100
 
 Tokens = dict[str, list[int]]
+Cut = Literal["cut", "unended"]
+"""What a row that is too long has lost: later turns or the head of its prompt, or also the end of an answer."""
 
 
 def marks_answers(template: str | None) -> bool:
@@ -15,31 +18,61 @@ def marks_answers(template: str | None) -> bool:
     return re.search(r"\{%-?\s*generation\s*-?%\}", template or "") is not None
 
 
-def dialogue_tokens(dialogue: Dialogue, tokenizer: Any, assistant_only: bool, max_length: int) -> tuple[Tokens | None, bool]:
-    """Give ids and labels, None where nothing is left to learn, and whether something had to be cut off."""
+def dialogue_tokens(
+    dialogue: Dialogue, tokenizer: Any, assistant_only: bool, max_length: int
+) -> tuple[Tokens | None, Cut | None]:
+    """Give ids and labels, None where nothing is left to learn, and what had to be cut off."""
     ids, learned = _learned(dialogue, tokenizer, assistant_only)
-    labels = [token if is_learned else IGNORED for token, is_learned in zip(ids, learned, strict=True)][:max_length]
-    is_cut = len(ids) > max_length
+    labels = [token if is_learned else IGNORED for token, is_learned in zip(ids, learned, strict=True)]
+    cut: Cut | None = None
+    if len(ids) > max_length:
+        ids, labels, cut = _fitted(ids, labels, max_length, tokenizer)
     if all(label == IGNORED for label in labels):
-        return None, is_cut
-    return {"input_ids": ids[:max_length], "labels": labels}, is_cut
+        return None, cut
+    return {"input_ids": ids, "labels": labels}, cut
 
 
-def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | None, bool]:
-    """Give the ids of prompt and both answers, None where the prompt fills it all, and whether an answer had to be cut."""
+def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | None, Cut | None]:
+    """Give the ids of prompt and both answers, and what had to be cut off."""
     prompt = _ids(pair.prompt, tokenizer, opens_answer=True)
     chosen = _with_end(pair.prompt, pair.chosen, tokenizer)
     rejected = _with_end(pair.prompt, pair.rejected, tokenizer)
     # Where the prompt ends within a token, the answers begin at the token that they do not share with it.
     shared = min(_common_prefix(prompt, chosen), _common_prefix(prompt, rejected))
-    is_cut = max(len(chosen), len(rejected)) > max_length
-    if shared >= max_length:
-        return None, is_cut
+    longest = max(len(chosen), len(rejected)) - shared
+    kept = _without_head(chosen[:shared], longest, max_length, tokenizer)
+    room = max_length - len(kept)
+    cut: Cut | None = "unended" if longest > room else "cut" if len(kept) < shared else None
     return {
-        "prompt_ids": chosen[:shared],
-        "chosen_ids": chosen[shared:max_length],
-        "rejected_ids": rejected[shared:max_length],
-    }, is_cut
+        "prompt_ids": kept,
+        "chosen_ids": chosen[shared : shared + room],
+        "rejected_ids": rejected[shared : shared + room],
+    }, cut
+
+
+def _fitted(ids: list[int], labels: list[int], max_length: int, tokenizer: Any) -> tuple[list[int], list[int], Cut]:
+    """Leave out the turns after the last answer that fits; where none does, shorten the first one's prompt, then it."""
+    learned = [label != IGNORED for label in labels] + [False]
+    ends = [end for end in range(1, len(learned)) if learned[end - 1] and not learned[end]]
+    fitting = [end for end in ends if end <= max_length]
+    if fitting:
+        return ids[: fitting[-1]], labels[: fitting[-1]], "cut"
+    if not ends:
+        return ids[:max_length], labels[:max_length], "cut"
+    start = learned.index(True)
+    prompt = _without_head(ids[:start], ends[0] - start, max_length, tokenizer)
+    end = min(ends[0], start + max_length - len(prompt))
+    return prompt + ids[start:end], [IGNORED] * len(prompt) + labels[start:end], "cut" if end == ends[0] else "unended"
+
+
+def _without_head(prompt: list[int], answer_length: int, max_length: int, tokenizer: Any) -> list[int]:
+    """Take away as much of a prompt's head as its answer needs, but no more than leaves it half of all room."""
+    room = max(max_length - answer_length, max_length // 2)
+    if len(prompt) <= room:
+        return prompt
+    # The token that opens every text is no part of what was asked.
+    opening = prompt[:1] if prompt[0] == tokenizer.bos_token_id else []
+    return opening + prompt[len(prompt) - room + len(opening) :]
 
 
 def _learned(dialogue: Dialogue, tokenizer: Any, assistant_only: bool) -> tuple[list[int], list[bool]]:

@@ -28,6 +28,9 @@ def render(run: StageRun, settings: Settings) -> list[Manifest]:
         },
     }
     config = run.run_config(settings)
+    # There are no Secrets on one machine: what the person who runs the job may read, the job may.
+    own = config.paths.model_copy(update={"hub_token": None, "s3_credentials": None})
+    config = config.model_copy(update={"paths": own})
     return [
         {
             "kind": "ConfigMap",

@@ -17,11 +17,11 @@ from alignment_api.names import (
     STAGE_LABEL,
 )
 from alignment_api.problems import InvalidJob, Problem
-from alignment_api.training import Compute
+from alignment_api.training import Compute, SecretKey
 
 from alignment_operator.backends import Manifest
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import HUB_TOKEN_PATH, StageRun
+from alignment_operator.stage_run import HUB_TOKEN_PATH, S3_CREDENTIALS_PATH, StageRun
 
 # Kueue reads it from the PyTorchJob and holds the job back until there is quota.
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
@@ -179,8 +179,8 @@ def _container(run: StageRun, settings: Settings) -> Manifest:
         {"name": "shared-memory", "mountPath": "/dev/shm"},
         {"name": "scratch", "mountPath": "/tmp"},
     ]
-    if run.spec.hub_token_secret:
-        mounts.append({"name": "hub-token", "mountPath": HUB_TOKEN_PATH.rsplit("/", 1)[0], "readOnly": True})
+    for name, _, path in _secrets(run):
+        mounts.append({"name": name, "mountPath": path.rsplit("/", 1)[0], "readOnly": True})
     return {
         # The training-operator looks for a container of this name.
         "name": "pytorch",
@@ -236,8 +236,16 @@ def _volumes(run: StageRun, storage: Storage) -> list[Manifest]:
         {"name": "shared-memory", "emptyDir": memory},
         {"name": "scratch", "emptyDir": {}},
     ]
-    token = run.spec.hub_token_secret
-    if token:
-        items = [{"key": token.key, "path": HUB_TOKEN_PATH.rsplit("/", 1)[1]}]
-        volumes.append({"name": "hub-token", "secret": {"secretName": token.name, "items": items, "defaultMode": 0o440}})
+    for name, secret, path in _secrets(run):
+        items = [{"key": secret.key, "path": path.rsplit("/", 1)[1]}]
+        volumes.append({"name": name, "secret": {"secretName": secret.name, "items": items, "defaultMode": 0o440}})
     return volumes
+
+
+def _secrets(run: StageRun) -> list[tuple[str, SecretKey, str]]:
+    """List the secrets that the job names, each with its volume and the file that it becomes."""
+    wanted = (
+        ("hub-token", run.spec.hub_token_secret, HUB_TOKEN_PATH),
+        ("s3-credentials", run.spec.s3_credentials_secret, S3_CREDENTIALS_PATH),
+    )
+    return [(name, secret, path) for name, secret, path in wanted if secret]

@@ -1,0 +1,136 @@
+"""Datasets in buckets, read from a real S3 server that the tests start."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import boto3
+import pytest
+from alignment_trainer.failures import BadData, Unreachable
+from alignment_trainer.preflight import check
+from alignment_trainer.sources import find_source
+from moto.server import ThreadedMotoServer
+
+ROWS = [{"prompt": f"Say {number}.", "completion": f" It is {number}."} for number in range(40)]
+BODY = "\n".join(map(json.dumps, ROWS)).encode()
+
+
+@pytest.fixture(scope="module")
+def server():
+    started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    started.start()
+    host, port = started.get_host_and_port()
+    yield f"http://{host}:{port}"
+    started.stop()
+
+
+@pytest.fixture
+def bucket(server, request):
+    """A bucket of the test's own, with a few objects."""
+    client = boto3.client(
+        "s3", endpoint_url=server, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="secret"
+    )
+    name = "b-" + re.sub("[^a-z0-9]", "-", request.node.name.lower())[:40].strip("-")
+    client.create_bucket(Bucket=name)
+    for key in ("rows.jsonl", "many/a.jsonl", "many/b.jsonl", "many/deeper/c.jsonl", "many/about.txt"):
+        client.put_object(Bucket=name, Key=key, Body=BODY)
+    client.put_object(Bucket=name, Key="broken.jsonl", Body=BODY + b"\n{")
+    client.put_object(Bucket=name, Key="none/readme.txt", Body=b"nothing")
+    return client, name
+
+
+@pytest.fixture
+def configured(own_workspace, trainer, server, tmp_path_factory, monkeypatch):
+    """A RunConfig whose credentials are a mounted file, as on a cluster."""
+    for variable in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    # The trainer sets it from its RunConfig; the test takes it away again.
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "")
+    credentials = tmp_path_factory.mktemp("secret") / "credentials"
+    credentials.write_text(
+        f"[default]\naws_access_key_id = key\naws_secret_access_key = secret\nregion = us-east-1\nendpoint_url = {server}\n"
+    )
+
+    def configure(uri):
+        config = trainer.config(own_workspace, sft__datasets=[{"uri": uri}])
+        return config.model_copy(update={"paths": config.paths.model_copy(update={"s3_credentials": str(credentials)})})
+
+    configure.credentials = credentials
+    return configure
+
+
+def source(config):
+    return find_source(config.stage.settings.datasets[0], config.paths)
+
+
+def cached(config):
+    return sorted(path.name for path in (Path(config.paths.workspace) / ".cache" / "s3").iterdir())
+
+
+def test_an_object_is_read_like_a_file(bucket, configured):
+    config = configured(f"s3://{bucket[1]}/rows.jsonl")
+    check(config)
+    rows = list(source(config).rows())
+    assert [row.values for row in rows] == ROWS
+    assert rows[7].place == f"s3://{bucket[1]}/rows.jsonl:8"
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_a_prefix_is_a_folder(bucket, configured, ending):
+    found = source(configured(f"s3://{bucket[1]}/many{ending}"))
+    assert [part.shown for part in found.parts] == [f"s3://{bucket[1]}/many/{name}.jsonl" for name in "ab"]
+    assert sum(found.counts) == 80
+
+
+def test_each_version_is_brought_once_and_what_changed_is_brought_again(bucket, configured):
+    client, name = bucket
+    config = configured(f"s3://{name}/rows.jsonl")
+    source(config)
+    (first,) = cached(config)
+    file = Path(config.paths.workspace) / ".cache" / "s3" / first
+    written = file.stat().st_mtime_ns
+    source(config)
+    assert file.stat().st_mtime_ns == written
+    client.put_object(Bucket=name, Key="rows.jsonl", Body=BODY[:200].rpartition(b"\n")[0])
+    assert sum(source(config).counts) < 40
+    assert len(cached(config)) == 2
+    assert not any(entry.startswith(".") for entry in cached(config))
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        (
+            "absent.jsonl",
+            r"spec.stages\[0\].sft.datasets\[0\].uri: s3://.*/absent.jsonl cannot be read \(.*\); check bucket, key",
+        ),
+        ("broken.jsonl", r"^s3://.*/broken.jsonl:41: is not JSON"),
+        ("none/readme.txt", r"none/readme.txt is not a .jsonl or .* file; convert it"),
+        ("none/", r"s3://.*/none/ is a folder without a .jsonl"),
+    ],
+)
+def test_what_cannot_be_used_is_said(bucket, configured, key, fault):
+    with pytest.raises(BadData, match=fault):
+        check(configured(f"s3://{bucket[1]}/{key}"))
+
+
+def test_no_such_bucket(server, configured):
+    with pytest.raises(BadData, match=r"s3://no-such-bucket/rows.jsonl cannot be read"):
+        check(configured("s3://no-such-bucket/rows.jsonl"))
+
+
+def test_without_credentials_the_secret_is_named(bucket, configured, monkeypatch):
+    config = configured(f"s3://{bucket[1]}/rows.jsonl")
+    configured.credentials.write_text(f"[default]\nendpoint_url = {bucket[0].meta.endpoint_url}\n")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(BadData, match=r"check bucket, key and spec.s3CredentialsSecret"):
+        check(config)
+
+
+def test_a_server_that_does_not_answer_is_worth_another_try(configured):
+    config = configured("s3://bucket/rows.jsonl")
+    text = configured.credentials.read_text()
+    configured.credentials.write_text(re.sub(r"endpoint_url = .*", "endpoint_url = http://127.0.0.1:9", text))
+    with pytest.raises(Unreachable, match=r"s3://bucket/rows.jsonl cannot be fetched now \(.*127.0.0.1:9"):
+        check(config)

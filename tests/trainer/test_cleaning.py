@@ -1,0 +1,87 @@
+import pytest
+from alignment_trainer.cleaning import speaks_of_itself, truecased, truecased_row
+from alignment_trainer.rows import Dialogue, Pair
+
+
+@pytest.mark.parametrize(
+    ("text", "corrected"),
+    [
+        ("how are you today?", "How are you today?"),
+        ("how are you? i hope i'm not late.", "How are you? I hope I'm not late."),
+        ("I am fine. and you, my friend?", "I am fine. And you, my friend?"),
+        ("CAN YOU TELL ME A STORY?", "Can you tell me a story?"),
+        ("I DO NOT KNOW WHAT I WANT! Please help.", "I do not know what I want! Please help."),
+        ("First line.\n\nwhat comes after it?", "First line.\n\nWhat comes after it?"),
+        ("well, i think so. it is what i said.", "Well, I think so. It is what I said."),
+        ("to jest kot i pies.", "To jest kot i pies."),
+        ("was it él? über den wolken ist es schön.", "Was it él? Über den wolken ist es schön."),
+    ],
+)
+def test_sentences_in_the_wrong_case_are_corrected(text, corrected):
+    assert truecased(text) == corrected
+    assert truecased(corrected) == corrected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How are you? I am fine.",
+        "the capital of France is Paris.",
+        "iPhone and iPad are names.",
+        "NASA, ESA and JAXA",
+        "DO NOT PANIC",
+        "so it goes",
+        "yes.",
+        "- milk and bread and butter\n- eggs and more of it.",
+        "See the list, e.g. the first item. It is short.",
+        "We met at 5 p.m. and went home. Then we slept.",
+        "Well... i would not say so, John.",
+        "x = compute(y); return x.",
+        "```\nfor each item in the list.\n```",
+        "    indented words are often code.",
+        "visit example.com/page for more of it.",
+        "use snake_case in all names.",
+        "Roses are red,\nviolets are blue and so on.",
+        "",
+    ],
+)
+def test_what_may_be_right_is_left_alone(text):
+    assert truecased(text) == text
+
+
+def test_only_messages_of_people_and_assistants_are_corrected():
+    small = "this is a small sentence."
+    dialogue = Dialogue(None, [{"role": role, "content": small} for role in ("system", "user", "assistant")])
+    assert [message["content"][0] for message in truecased_row(dialogue).answer] == ["t", "T", "T"]
+    assert truecased_row(Dialogue(small, small)) == Dialogue(small, small)
+    pair = Pair(*([{"role": "user", "content": small}] for _ in range(3)))
+    assert {part[0]["content"] for part in truecased_row(pair)} == {"This is a small sentence."}
+
+
+@pytest.mark.parametrize(
+    ("answer", "speaks"),
+    [
+        ("As an AI language model, I cannot eat.", True),
+        ("I'm just a language model.", True),
+        ("I am an artificial intelligence.", True),
+        ("Well, I don't have personal opinions, but here are some.", True),
+        ("I do not have feelings or emotions.", True),
+        ("I cannot feel emotions.", True),
+        ("I don’t have any preferences.", True),
+        ("As an airline pilot, I fly.", False),
+        ("I do not have the time.", False),
+        ("People have opinions and feelings.", False),
+        ("A language model predicts words.", False),
+        ("I have no idea, but my opinion is this.", False),
+    ],
+)
+def test_answers_that_speak_of_being_an_ai(answer, speaks):
+    ask, said = {"role": "user", "content": "Why?"}, {"role": "assistant", "content": answer}
+    fine = [{"role": "assistant", "content": "Because."}]
+    assert speaks_of_itself(Dialogue(None, [ask, said])) == speaks
+    assert speaks_of_itself(Dialogue("Why?", answer)) == speaks
+    assert speaks_of_itself(Pair([ask], [said], fine)) == speaks
+    # What is to be avoided may say so, and so may the person who asks.
+    assert not speaks_of_itself(Pair([ask], fine, [said]))
+    assert not speaks_of_itself(Dialogue(answer, "Because."))
+    assert not speaks_of_itself(Dialogue(None, [{**said, "role": "user"}, *fine]))

@@ -1,0 +1,183 @@
+"""What becomes of rows on their way from files to tokens."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from alignment_trainer.data import dpo_data, sft_data
+from alignment_trainer.failures import BadData
+from alignment_trainer.settings import training_settings
+from transformers import AutoTokenizer
+
+FATES = ("train", "held_out", "duplicates", "refusals", "contaminated", "dropped")
+QUESTION = "Which of the seven planets that are named here has the largest number of moons?"
+
+
+@pytest.fixture(scope="module")
+def tokenizer(workspace):
+    return AutoTokenizer.from_pretrained(workspace / "inputs" / "tiny" / "model")
+
+
+@pytest.fixture
+def prepare(tmp_path, trainer, tokenizer):
+    """Prepare the rows of an SFT stage with these settings, in a workspace of its own."""
+
+    def prepared(kind="sft", **settings):
+        config = trainer.config(tmp_path, kind, **{f"{kind}__{name}": value for name, value in settings.items()})
+        stage = training_settings(config)
+        return dpo_data(config, stage, tokenizer) if kind == "dpo" else sft_data(config, stage, tokenizer, True)
+
+    return prepared
+
+
+def said(question, answer):
+    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+
+
+def write(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def texts(tokenizer, rows):
+    return {tokenizer.decode(ids) for ids in rows["input_ids"]}
+
+
+def numbered(count, first=0):
+    return [said(f"Say {number}.", f"It is {number}.") for number in range(first, first + count)]
+
+
+def test_no_row_is_trained_on_and_held_out(tmp_path, prepare, tokenizer):
+    # Each row is there three times, once in a file and form of its own.
+    write(tmp_path / "one.jsonl", numbered(40) * 2)
+    write(tmp_path / "two.jsonl", [{"instruction": f"Say {n}.", "output": f"It is {n}."} for n in range(40)])
+    datasets = [{"uri": "workspace://one.jsonl"}, {"uri": "workspace://two.jsonl"}]
+    data = prepare(datasets=datasets, holdout={"examples": 12})
+    assert not texts(tokenizer, data.train) & texts(tokenizer, data.held_out)
+    one, two = data.report["rows"]["one"], data.report["rows"]["two"]
+    assert (one["available"], one["used"], one["held_out"]) == (80, 80, 8)
+    assert (two["available"], two["used"], two["held_out"]) == (40, 40, 4)
+    assert one["duplicates"] >= 8
+    assert len(data.train) == one["train"] + two["train"]
+    for count in (one, two):
+        assert sum(count[fate] for fate in FATES) == count["used"]
+
+
+def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, capfd):
+    rows = [
+        *numbered(20),
+        said("do you like it here?", "As an AI, I do not like things."),
+        said(QUESTION, "Saturn."),
+        said(" ".join(["Say it again."] * 60), "It."),
+        said("which number comes after that?", "It is 21."),
+        said("Long.", "It is so. " * 60),
+    ]
+    write(tmp_path / "rows.jsonl", rows)
+    write(tmp_path / "quiz.jsonl", [{"question": QUESTION, "answer": 3}, {"question": "Too short."}])
+    data = prepare(
+        datasets=[{"uri": "workspace://rows.jsonl", "cleaning": ["Truecase", "DropRefusals"]}],
+        holdout=None,
+        decontamination={"datasets": [{"uri": "workspace://quiz.jsonl"}]},
+        maxLength=96,
+    )
+    count = data.report["rows"]["rows"]
+    assert {fate: count[fate] for fate in FATES if count[fate]} == {"train": 23, "refusals": 1, "contaminated": 1}
+    assert (count["available"], count["used"], count["truecased"]) == (25, 25, 2)
+    assert (count["cut"], count["unended"]) == (2, 1)
+    assert data.report["contamination"] == {"quiz": 1}
+    assert any("Which number comes after that?" in text for text in texts(tokenizer, data.train))
+    told = capfd.readouterr().err
+    assert "rows has 25 rows, 25 are used: 23 to train on, 1 cleaned away for speaking of being an AI, 1 left out" in told
+    assert "1 of 2 rows of quiz have no text of 8 words" in told
+    assert "1 rows were left out for what quiz is measured on" in told
+
+
+def test_a_cap_and_a_share_are_drawn_from_all_files_of_a_folder(tmp_path, prepare, tokenizer):
+    for index in range(3):
+        write(tmp_path / "many" / f"{index}.jsonl", numbered(30, 30 * index))
+    data = prepare(datasets=[{"uri": "workspace://many", "fraction": 0.5, "maxExamples": 40}], holdout={"fraction": 0.1})
+    count = data.report["rows"]["many"]
+    assert (count["available"], count["used"], count["train"], count["held_out"]) == (90, 40, 36, 4)
+    drawn = {int(text.split("Say ")[1].split(".")[0]) // 30 for text in texts(tokenizer, data.train)}
+    assert drawn == {0, 1, 2}
+
+
+def test_one_processor_or_several_give_the_same_bytes(tmp_path, prepare):
+    write(tmp_path / "rows.jsonl", numbered(1500))
+    processors = os.sched_getaffinity(0)
+    if len(processors) < 2:
+        pytest.skip("this machine has one processor")
+    written = []
+    for allowed in (processors, {min(processors)}):
+        os.sched_setaffinity(0, allowed)
+        try:
+            prepare(datasets=[{"uri": "workspace://rows.jsonl"}])
+        finally:
+            os.sched_setaffinity(0, processors)
+        folder = tmp_path / "job" / "sft" / "data"
+        written.append({path.name: path.read_bytes() for path in folder.iterdir()})
+        folder.rename(tmp_path / f"data-{len(allowed)}")
+    assert written[0].keys() == {"train.arrow", "held_out.arrow", "report.json"}
+    assert written[0] == written[1]
+
+
+def test_a_row_that_the_template_refuses_is_named(tmp_path, prepare, tokenizer, monkeypatch):
+    strict = (
+        "{% if messages[0].role != 'user' %}{{ raise_exception('begin with the user') }}{% endif %}" + tokenizer.chat_template
+    )
+    monkeypatch.setattr(tokenizer, "chat_template", strict)
+    rows = numbered(1200)
+    rows[700]["messages"].insert(0, {"role": "system", "content": "Be kind."})
+    write(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(BadData, match=r"^rows.jsonl:701: the chat template refuses the row \(begin with the user\)"):
+        prepare(datasets=[{"uri": "workspace://rows.jsonl"}], holdout=None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (
+            {"decontamination": {"datasets": [{"uri": "workspace://rows.jsonl"}], "ngramWords": 2}},
+            r"^spec.stages\[0\].sft.datasets: no row is left to train on",
+        ),
+        (
+            {"holdout": {"datasets": [{"uri": "workspace://rows.jsonl"}]}},
+            r"no row is left to train on.*\n.*100 left out of training because the same row is held out",
+        ),
+        (
+            {"decontamination": {"datasets": [{"uri": "workspace://rows.jsonl"}], "ngramWords": 20}},
+            r"sft.decontamination: no row of rows has a text of 20 words",
+        ),
+    ],
+)
+def test_a_stage_without_rows_is_refused(tmp_path, prepare, settings, fault):
+    write(tmp_path / "rows.jsonl", numbered(100))
+    with pytest.raises(BadData, match=fault):
+        prepare(datasets=[{"uri": "workspace://rows.jsonl"}], **settings)
+
+
+def test_pairs_are_cleaned_and_counted_alike(tmp_path, prepare):
+    rows = [{"prompt": f"Say {n}.", "chosen": f" It is {n}.", "rejected": " No."} for n in range(30)]
+    rows[3]["chosen"] = " I don't have feelings."
+    rows[4]["prompt"] = QUESTION
+    write(tmp_path / "rows.jsonl", rows)
+    write(tmp_path / "quiz.jsonl", [{"question": QUESTION}])
+    data = prepare(
+        "dpo",
+        datasets=[{"uri": "workspace://rows.jsonl", "cleaning": ["DropRefusals"]}],
+        decontamination={"datasets": [{"uri": "workspace://quiz.jsonl"}]},
+        holdout=None,
+    )
+    count = data.report["rows"]["rows"]
+    assert (count["train"], count["refusals"], count["contaminated"]) == (28, 1, 1)
+    assert len(data.train) == 28
+
+
+def test_what_was_prepared_once_is_not_prepared_again(tmp_path, prepare):
+    write(tmp_path / "rows.jsonl", numbered(100))
+    first = prepare(datasets=[{"uri": "workspace://rows.jsonl"}])
+    Path(tmp_path / "rows.jsonl").write_text("changed since")
+    again = prepare(datasets=[{"uri": "workspace://rows.jsonl"}])
+    assert again.report == first.report
+    assert again.train["input_ids"] == first.train["input_ids"]

@@ -1,0 +1,67 @@
+"""What docs/data.md shows is what the trainer does."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from alignment_api.stages import Sft
+from alignment_api.training import Dataset
+from alignment_trainer.messages import BadRow
+from alignment_trainer.mixture import used_rows
+from alignment_trainer.row_files import FORMATS
+from alignment_trainer.rows import dialogue_of, pair_of
+from alignment_trainer.selection import COUNTS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+
+
+def block(language: str) -> str:
+    return re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL).group(1)
+
+
+def section(title: str) -> str:
+    return PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize(("language", "read", "rows"), [("json sft", dialogue_of, 6), ("json dpo", pair_of, 3)])
+def test_every_row_of_the_page_can_be_read(language, read, rows):
+    shown = block(language).splitlines()
+    assert len(shown) == rows
+    for line in shown:
+        assert read(json.loads(line))
+
+
+def test_the_first_five_forms_say_the_same_or_name_their_columns():
+    first, *others = [dialogue_of(json.loads(line)) for line in block("json sft").splitlines()]
+    assert others[0] == first
+    assert others[1] == others[2]
+    assert others[1].answer[-1]["content"] == "B. Oink."
+
+
+def test_the_settings_of_the_page_are_a_stage():
+    assert Sft.parse(yaml.safe_load(block("yaml"))).decontamination
+
+
+def test_the_arithmetic_of_the_page():
+    rows = re.findall(r"^\| (\d+) \| (\S+) \| (\S+) \| (\d+) \|$", section("How many rows are used"), re.MULTILINE)
+    assert len(rows) == 4
+    for available, fraction, cap, used in rows:
+        settings = {"fraction": fraction, "max_examples": cap}
+        dataset = Dataset(uri="hf://a/b", **{name: value for name, value in settings.items() if value != "–"})
+        assert used_rows(dataset, int(available)) == int(used)
+
+
+def test_all_formats_and_counts_are_on_the_page():
+    assert set(re.findall(r"`(\.[a-z.]+)`", section("Files and where they lie"))) - {".cache"} == set(FORMATS)
+    named = {name for line in re.findall(r"^\| (`.*?) \|", section("How many rows are used"), re.MULTILINE)
+             for name in re.findall(r"`(\w+)`", line)}  # fmt: skip
+    assert named == set(COUNTS)
+
+
+def test_the_refusal_of_the_page_is_real():
+    said = re.search(r"1729: (.*) \(spec", section("What is refused")).group(1)
+    messages = [{"role": role, "content": "a"} for role in ("user", "assistant", "tool")]
+    with pytest.raises(BadRow, match=re.escape(said)):
+        dialogue_of({"messages": messages})

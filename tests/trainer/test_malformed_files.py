@@ -1,0 +1,205 @@
+"""Files that are broken in every way we know are refused with their place, in a sentence, before training."""
+
+import gzip
+import io
+import json
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from alignment_api.exit_codes import ExitCode
+from alignment_trainer.failures import BadData
+from alignment_trainer.preflight import check
+
+GOOD = {"prompt": "Why?", "completion": " Because."}
+LINE = json.dumps(GOOD)
+PAIR = {"prompt": "Why?", "chosen": "Because.", "rejected": "No."}
+ANSWER = {"role": "assistant", "content": "a"}
+
+
+def lines(*rows):
+    return "\n".join([LINE, *(row if isinstance(row, str) else json.dumps(row) for row in rows)]).encode()
+
+
+def said(content, text='{"role": "assistant", "content": "a"}'):
+    return f'{{"messages": [{text}, {content}]}}'
+
+
+def parquet(rows, cut=0):
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), sink)
+    content = sink.getvalue()
+    return content[: len(content) - cut] if cut else content
+
+
+def parquet_without_rows():
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([GOOD]).slice(0, 0), sink)
+    return sink.getvalue()
+
+
+def arrow(table, is_file=True, cut=0):
+    sink = io.BytesIO()
+    with (pyarrow.ipc.new_file if is_file else pyarrow.ipc.new_stream)(sink, table.schema) as writer:
+        for batch in table.to_batches(max_chunksize=2):
+            writer.write_batch(batch)
+    content = sink.getvalue()
+    return content[: len(content) - cut] if cut else content
+
+
+def table(rows):
+    return pyarrow.Table.from_pylist(rows)
+
+
+def undecodable():
+    texts = pyarrow.array([b"good", b"\xff\xfe", b"good"]).cast(pyarrow.binary()).view(pyarrow.string())
+    return pyarrow.table({"prompt": texts, "completion": pyarrow.array(["a", "b", "c"])})
+
+
+def repeated_names():
+    column = pyarrow.array(["a"])
+    return pyarrow.Table.from_arrays([column, column, column], names=["prompt", "completion", "prompt"])
+
+
+JSON = [
+    ("empty", b"", "has no rows"),
+    ("blank lines alone", b"\n \r\n\t\n", "has no rows"),
+    ("a byte order mark alone", b"\xef\xbb\xbf", "has no rows"),
+    ("UTF-16, small end first", LINE.encode("utf-16-le"), ":1: holds NUL bytes or a mark of UTF-16"),
+    ("UTF-16 with its mark", LINE.encode("utf-16"), ":1: holds NUL bytes or a mark of UTF-16"),
+    ("UTF-16, big end first", b"\xfe\xff" + LINE.encode("utf-16-be"), ":1: holds NUL bytes or a mark of UTF-16"),
+    ("UTF-32", LINE.encode("utf-32"), ":1: holds NUL bytes or a mark of UTF-16"),
+    ("a NUL in a line", lines(LINE[:12] + "\0" + LINE[12:]), ":2: holds NUL bytes"),
+    ("zeros at the end, as after a power cut", lines() + b"\n" + b"\0" * 64, ":2: holds NUL bytes"),
+    ("Latin-1", lines() + b'\n{"prompt": "caf\xe9", "completion": "a"}', ":2: is not UTF-8 (byte 16 of the line)"),
+    ("a character that is cut off", lines() + b'\n{"prompt": "\xe2\x82', ":2: is not UTF-8"),
+    ("a line that is cut off", lines(LINE[:20]), ":2: is not JSON that can be read (Unterminated string"),
+    ("two rows on one line", lines(LINE + LINE), ":2: is not JSON that can be read (Extra data"),
+    ("single quotes", lines(str(GOOD)), ":2: is not JSON"),
+    ("a comma too many", lines(LINE[:-1] + ",}"), ":2: is not JSON"),
+    ("Python's None", lines('{"prompt": None}'), ":2: is not JSON"),
+    ("a line break within a text", lines('{"prompt": "a\nb", "completion": "c"}'), ":2: is not JSON"),
+    ("old Macintosh line ends", LINE.encode() + b"\r" + LINE.encode(), ":1: is not JSON"),
+    ("a heap of brackets", lines("[" * 100_000), ":2: is nested too deeply"),
+    ("a deep object", lines('{"a":' * 100_000), ":2: is nested too deeply"),
+    ("a number of 5,000 digits", lines('{"prompt": ' + "9" * 5000 + "}"), ":2: is not JSON that can be read (Exceeds the limit"),
+    ("a key twice", lines('{"prompt": "a", "prompt": "b", "completion": "c"}'), ":2: has the key 'prompt' twice"),
+    ("a key twice within", lines(said('{"role": "user", "role": "assistant", "content": "a"}')), ":2: has the key 'role' twice"),
+    ("a list", lines("[1, 2]"), ":2: is not a JSON object"),
+    ("a text", lines('"hello"'), ":2: is not a JSON object"),
+    ("a number", lines("3"), ":2: is not a JSON object"),
+    ("null", lines("null"), ":2: is not a JSON object"),
+    ("NaN", lines("NaN"), ":2: is not a JSON object"),
+    ("an empty object", lines("{}"), ":2: has no prompt and no completion"),
+    ("a column renamed", lines({"prompt": "a", "response": "b"}), ":2: has no completion"),
+    ("null for a text", lines({"prompt": "a", "completion": None}), ":2: has no completion"),
+    ("a number for a text", lines({"prompt": "a", "completion": 3}), ":2: prompt, completion must all be texts"),
+    ("NaN for a text", lines('{"prompt": "a", "completion": NaN}'), ":2: prompt, completion must all be texts"),
+    ("an empty answer", lines({"prompt": "a", "completion": ""}), ":2: completion is empty"),
+    ("half of a character", lines('{"prompt": "\\ud800", "completion": "b"}'), ":2: prompt holds half of a character"),
+    ("half of a character in a message", lines(said('{"role": "user", "content": "\\udfff"}')), ":2: messages[1].content holds"),
+    ("messages as text", lines({"messages": "[]"}), ":2: messages must be a list of messages"),
+    ("messages as an object", lines({"messages": {"role": "user"}}), ":2: messages must be a list"),
+    ("no messages", lines({"messages": []}), ":2: messages must be a list"),
+    ("a message that is a text", lines(said('"hello"')), ":2: messages[1] must be a message with role and content"),
+    ("a message without content", lines(said('{"role": "user"}')), ":2: messages[1].content is no text"),
+    ("content in pieces", lines(said('{"role": "user", "content": [{"type": "text"}]}')), ":2: messages[1].content is no text"),
+    ("an unknown role", lines(said('{"role": "tool", "content": "a"}')), ":2: messages[1].role is 'tool'; use one of"),
+    ("a role that is a list", lines(said('{"role": ["user"], "content": "a"}')), ":2: messages[1].role is ['user']"),
+    ("a very long role", lines(said(json.dumps({"role": "x" * 9999, "content": "a"}))), ":2: messages[1].role is 'xxx"),
+    ("nobody answers", lines({"messages": [{"role": "user", "content": "a"}]}), ":2: messages has no answer"),
+    ("a turn of nobody", lines({"conversations": [{"value": "a"}]}), ":2: conversations[0].from is None"),
+    ("an instruction alone", lines({"instruction": "a"}), ":2: has instruction and no output"),
+    ("an answer that is no option", lines({"question": "a", "choices": ["b", "c"], "answer": 7}), ":2: answer is 7"),
+    ("a question without an answer", lines({"question": "a", "choices": ["b", "c"]}), ":2: has no answer"),
+]
+OTHERS = [
+    ("an array that is cut off", "json", b'[{"prompt": "a"},\n {"prom', ":2: is not JSON that can be read"),
+    ("an array of texts", "json", b'["a", "b"]', ":1: is not a JSON object"),
+    ("a row of an array", "json", json.dumps([GOOD, {"prompt": 1}]).encode(), ":2: has no completion"),
+    ("an array with a key twice", "json", b'[{"a": 1, "a": 2}]', ":1: has the key 'a' twice"),
+    ("an array in UTF-16", "json", b"[\0]\0", ":1: holds NUL bytes"),
+    ("an empty array", "json", b"[]", "has no rows"),
+    ("JSON of several lines", "json", json.dumps(GOOD, indent=1).encode(), ":1: is not JSON"),
+    ("gzip that is none", "jsonl.gz", LINE.encode(), ":1: cannot be read (Not a gzipped file"),
+    ("gzip cut off", "jsonl.gz", gzip.compress(lines(GOOD))[:-12], "cannot be read"),
+    ("gzip with a wrong sum", "jsonl.gz", gzip.compress(lines())[:-8] + b"\0" * 8, ":1: cannot be read (CRC check failed"),
+    ("Parquet that is none", "parquet", LINE.encode(), ":1: cannot be read"),
+    ("Parquet without its end", "parquet", parquet([GOOD] * 50, cut=40), ":1: cannot be read"),
+    ("Parquet of no bytes", "parquet", b"", ":1: cannot be read"),
+    ("Parquet without rows", "parquet", parquet_without_rows(), "has no rows"),
+    ("Parquet with a null", "parquet", parquet([GOOD, {**GOOD, "completion": None}]), ":2: has no completion"),
+    ("Parquet of numbers", "parquet", parquet([{"prompt": 1, "completion": 2}]), ":1: prompt, completion must all be texts"),
+    ("Arrow that is none", "arrow", LINE.encode(), ":1: cannot be read"),
+    ("an Arrow file cut off", "arrow", arrow(table([GOOD] * 9), cut=100), ":1: cannot be read"),
+    ("an Arrow stream cut off", "arrow", arrow(table([GOOD] * 9), is_file=False, cut=100), ":9: cannot be read"),
+    ("Arrow with text that is not UTF-8", "arrow", arrow(undecodable()), ":2: cannot be read"),
+    ("Arrow with a column twice", "arrow", arrow(repeated_names()), ":1: names the column 'prompt' twice"),
+    ("Arrow without rows", "arrow", arrow(table([GOOD]).slice(0, 0)), "has no rows"),
+    ("CSV without rows", "csv", b"prompt,completion\n", "has no rows"),
+    ("CSV of no bytes", "csv", b"", "has no rows"),
+    ("CSV with a cell too few", "csv", b"prompt,completion\na,b\nc\n", ":3: has 1 cells, and the first line names 2 columns"),
+    ("CSV with a cell too many", "csv", b"prompt,completion\na,b,c\n", ":2: has 3 cells"),
+    ("CSV with an open quote", "csv", b'prompt,completion\na,b\n"c,d\n', ":3: is not CSV that can be read"),
+    ("CSV with a stray quote", "csv", b'prompt,completion\na,"b"c\n', ":2: is not CSV that can be read"),
+    ("CSV with semicolons", "csv", b"prompt;completion\na;b\n", ":2: has no prompt and no completion"),
+    ("CSV with a column twice", "csv", b"prompt,prompt\na,b\n", ":1: names the column 'prompt' twice"),
+    ("CSV with an empty answer", "csv", b"prompt,completion\na,\n", ":2: completion is empty"),
+    ("CSV in Latin-1", "csv", b"prompt,completion\na,b\ncaf\xe9,b\n", ":3: is not UTF-8"),
+    ("CSV in UTF-16", "csv", "prompt,completion\na,b\n".encode("utf-16"), ":1: holds NUL bytes or a mark of UTF-16"),
+    ("CSV with a row on several lines before", "csv", b'prompt,completion\n"a\nb",c\nd\n', ":4: has 1 cells"),
+]
+PAIRS = [
+    ("two answers that are the same", {**PAIR, "rejected": "Because."}, ":1: chosen and rejected are the same"),
+    ("no rejected answer", {"prompt": "a", "chosen": "b"}, ":1: has no rejected"),
+    ("an empty chosen answer", {**PAIR, "chosen": ""}, ":1: chosen is empty"),
+    ("a text and messages", {**PAIR, "chosen": [ANSWER]}, ":1: prompt, chosen, rejected must all"),
+    ("a dialogue for pairs", GOOD, ":1: has no chosen and no rejected"),
+    ("answers to nothing", {"chosen": [ANSWER], "rejected": [{**ANSWER, "content": "b"}]}, ":1: chosen and rejected share no"),
+]
+FILES = [
+    *((name, "sft", "rows.jsonl", content, fault) for name, content, fault in JSON),
+    *((name, "sft", f"rows.{ending}", content, fault) for name, ending, content, fault in OTHERS),
+    *((name, "dpo", "rows.jsonl", json.dumps(row).encode(), fault) for name, row, fault in PAIRS),
+]
+
+
+@pytest.mark.parametrize(("kind", "file", "content", "fault"), [row[1:] for row in FILES], ids=[row[0] for row in FILES])
+def test_a_malformed_file_is_refused_with_its_place(own_workspace, trainer, kind, file, content, fault):
+    (own_workspace / file).write_bytes(content)
+    datasets = [{"uri": f"workspace://{file}"}]
+    with pytest.raises(BadData) as error:
+        check(trainer.config(own_workspace, **{f"{kind}__datasets": datasets}))
+    first = str(error.value).splitlines()[0]
+    assert f"{file}{fault}" in first if fault.startswith(":") else fault in first
+    assert len(first) < 400
+    assert f"{kind}.datasets[0].uri" in first
+    assert error.value.exit_code == ExitCode.BAD_DATA
+
+
+def test_there_are_as_many_as_was_promised():
+    assert len(FILES) >= 60
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "rows"),
+    [
+        ("rows.jsonl", b"\xef\xbb\xbf" + lines(GOOD), 2),
+        ("rows.jsonl", lines(GOOD).replace(b"\n", b"\r\n") + b"\r\n", 2),
+        ("rows.jsonl", b"\n\n" + lines(GOOD) + b"\n\n", 2),
+        ("rows.jsonl", lines({**GOOD, "score": float("nan"), "extra": {"a": [1]}}), 2),
+        ("rows.json", lines(GOOD), 2),
+        ("rows.json", b"\xef\xbb\xbf" + json.dumps([GOOD] * 3, indent=1).encode(), 3),
+        ("rows.jsonl.gz", gzip.compress(lines(GOOD)), 2),
+        ("rows.parquet", parquet([GOOD] * 3), 3),
+        ("rows.arrow", arrow(table([GOOD] * 5)), 5),
+        ("rows.arrow", arrow(table([GOOD] * 5), is_file=False), 5),
+        ("rows.csv", b'\xef\xbb\xbfprompt,completion\r\nWhy?,"a, ""b""\r\nc"\r\n\r\nWhy?,d\r\n', 2),
+    ],
+)
+def test_what_only_looks_odd_is_read(own_workspace, trainer, file, content, rows):
+    (own_workspace / file).write_bytes(content)
+    config = trainer.config(own_workspace, sft__datasets=[{"uri": f"workspace://{file}"}], sft__holdout={"examples": rows})
+    # As many rows as are held out: the count that preflight made is in its sentence.
+    with pytest.raises(BadData, match=f"would keep {rows} of {rows} rows out of training"):
+        check(config)

@@ -1,0 +1,43 @@
+import pytest
+from alignment_api import metrics
+from alignment_trainer.journal import Journal, read_points
+from alignment_trainer.settings import training_settings
+from alignment_trainer.signs_of_life import most_steps, watched
+
+
+@pytest.fixture
+def config(tmp_path, trainer):
+    (tmp_path / "job" / "sft").mkdir(parents=True)
+    return trainer.config(tmp_path)
+
+
+def test_items_pass_and_leave_a_trace(config, tmp_path, capsys):
+    assert list(watched("abc", 3, "prepared", config, training_settings(config), every_seconds=0)) == ["a", "b", "c"]
+    assert capsys.readouterr().err.splitlines() == [
+        f"spec.stages[0].sft.datasets: {done} of 3 rows prepared" for done in (1, 2, 3)
+    ]
+    journal = tmp_path / "job" / "sft" / "metrics.jsonl"
+    assert [(point.step, point.metrics) for point in read_points(journal)] == [(0, {metrics.TOTAL_STEPS: 24.0})] * 3
+    # Training begins with what it knows better.
+    Journal(journal.parent).append(0, {}, {metrics.TOTAL_STEPS: 20.0})
+    assert [point.metrics for point in read_points(journal)][-1] == {metrics.TOTAL_STEPS: 20.0}
+
+
+def test_what_is_soon_done_leaves_none(config, tmp_path, capsys):
+    assert list(watched(range(1000), 1000, "prepared", config, training_settings(config))) == list(range(1000))
+    assert not (tmp_path / "job" / "sft" / "metrics.jsonl").exists()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("optimization", "rows", "steps"),
+    [
+        ({"maxSteps": 7, "globalBatchSize": 8}, 1000, 7),
+        ({"epochs": 1, "globalBatchSize": 8}, 80, 10),
+        ({"epochs": 2, "globalBatchSize": 8}, 81, 21),
+        ({"epochs": 1, "globalBatchSize": 8}, 0, 1),
+    ],
+)
+def test_steps_are_told_at_most(tmp_path, trainer, optimization, rows, steps):
+    settings = training_settings(trainer.config(tmp_path, sft__optimization={"learningRate": 1e-3, **optimization}))
+    assert most_steps(settings, rows) == steps

@@ -1,0 +1,67 @@
+"""Brings objects of S3 to the workspace volume, each version of each object once."""
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alignment_api.run_config import Paths
+
+from alignment_trainer.failures import BadData, Unreachable
+from alignment_trainer.files import flush
+
+_CACHE = Path(".cache") / "s3"
+
+
+def fetch(uri: str, paths: Paths, format_of: Callable[[str], str | None]) -> list[tuple[str, Path]]:
+    """Bring an object, or all objects of a known format right below a prefix; give each one's name and its file here."""
+    # Imported late: most jobs read no bucket.
+    from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+    if paths.s3_credentials:
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = paths.s3_credentials
+    try:
+        return _fetched(uri, Path(paths.workspace) / _CACHE, format_of)
+    except (FileNotFoundError, PermissionError, NoCredentialsError) as error:
+        raise BadData(f"{uri} cannot be read ({_told(error)}); check bucket, key and spec.s3CredentialsSecret") from error
+    except (OSError, BotoCoreError) as error:
+        raise Unreachable(f"{uri} cannot be fetched now ({_told(error)}); check the network and the endpoint") from error
+
+
+def _fetched(uri: str, cache: Path, format_of: Callable[[str], str | None]) -> list[tuple[str, Path]]:
+    import s3fs
+
+    # Every answer is asked for anew: an object may have changed since another stage read it.
+    system = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+    about = system.info(uri)
+    if about["type"] == "directory":
+        entries = sorted(system.ls(uri, detail=True), key=lambda entry: str(entry["name"]))
+        objects = [entry for entry in entries if entry["type"] == "file" and format_of(entry["name"])]
+    else:
+        objects = [about]
+    return [(f"s3://{entry['name']}", _brought(system, entry, cache, format_of)) for entry in objects]
+
+
+def _brought(system: Any, about: dict[str, Any], cache: Path, format_of: Callable[[str], str | None]) -> Path:
+    """Download an object unless this version of it is here already."""
+    version = hashlib.sha256(f"{about['name']}\n{about['ETag']}".encode()).hexdigest()[:32]
+    target = cache / f"{version}{format_of(about['name']) or ''}"
+    if not target.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        staged = cache / f".{version}.{socket.gethostname()}.{os.getpid()}"
+        try:
+            system.get_file(about["name"], str(staged))
+            if system.info(about["name"])["ETag"] != about["ETag"]:
+                raise Unreachable(f"s3://{about['name']} changed while it was fetched; have it written whole, and try again")
+            flush(staged)
+            staged.replace(target)
+            flush(cache)
+        finally:
+            staged.unlink(missing_ok=True)
+    return target
+
+
+def _told(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,117 @@
+"""Reads rows of JSON files, one a line or in one array, and says of each line why it cannot be read."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from alignment_trainer.messages import BadRow
+
+Wanted = Callable[[int], bool]
+"""Says of a row's position, counted from 0, whether it is to be read."""
+Numbered = tuple[int, dict[str, Any] | BadRow]
+"""A row's line, or its number where it has no line, and what is in it."""
+
+LONGEST_LINE_BYTES = 64 * 1024 * 1024
+_MARK = b"\xef\xbb\xbf"
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+    """Read one object a line; blank lines are no rows."""
+    position = -1
+    with _opened(path) as file:
+        for number, line in lines_of(file):
+            if not line.strip():
+                continue
+            position += 1
+            if is_wanted(position):
+                yield number, _row_of(line)
+
+
+def json_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+    """Read one array of objects, or one object a line."""
+    content = path.read_bytes().removeprefix(_MARK)
+    if not content.lstrip().startswith(b"["):
+        yield from json_line_rows(path, is_wanted)
+        return
+    try:
+        rows = _parsed(content)
+    except json.JSONDecodeError as error:
+        yield error.lineno, BadRow(f"is not JSON that can be read ({error.msg}); correct the file")
+        return
+    except BadRow as fault:
+        yield 1, fault
+        return
+    for position, row in enumerate(rows):
+        if is_wanted(position):
+            yield position + 1, _object(row)
+
+
+def count_json_lines(path: Path) -> int:
+    """Count the rows of a file of lines without reading what is in them."""
+    with _opened(path) as file:
+        return sum(bool(line.strip()) for _, line in lines_of(file))
+
+
+def lines_of(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Give each line with its number, without the mark that some programs put before UTF-8."""
+    number = 0
+    while line := file.readline(LONGEST_LINE_BYTES + 1):
+        number += 1
+        # Nobody reads on in a line of this length; the rest of it is only skipped.
+        rest = line
+        while len(rest) > LONGEST_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = file.readline(LONGEST_LINE_BYTES + 1)
+        yield number, line.removeprefix(_MARK) if number == 1 else line
+
+
+def text_line(line: bytes) -> str:
+    """Decode a line, and say what is wrong with it where it is not UTF-8."""
+    if line.startswith(_WIDE_MARKS) or b"\0" in line:
+        raise BadRow("holds NUL bytes or a mark of UTF-16; it is damaged, or not UTF-8: write the file anew as UTF-8")
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise BadRow(f"is not UTF-8 (byte {error.start + 1} of the line); write the file anew as UTF-8") from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _row_of(line: bytes) -> dict[str, Any] | BadRow:
+    if len(line) > LONGEST_LINE_BYTES:
+        return BadRow(f"is longer than {LONGEST_LINE_BYTES >> 20} MiB, which no row is; are line breaks missing?")
+    try:
+        return _object(_parsed(line))
+    except json.JSONDecodeError as error:
+        return BadRow(f"is not JSON that can be read ({error.msg}, at character {error.pos + 1}); correct the line")
+    except BadRow as fault:
+        return fault
+
+
+def _parsed(content: bytes) -> Any:
+    text = text_line(content)
+    try:
+        return json.loads(text, object_pairs_hook=_without_repeats)
+    except RecursionError as error:
+        raise BadRow("is nested too deeply to be a row; correct it") from error
+    except (BadRow, json.JSONDecodeError):
+        raise
+    except ValueError as error:
+        raise BadRow(f"is not JSON that can be read ({error}); correct it") from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadRow(f"has the key {twice[:40]!r} twice, and nobody can tell which one counts; remove one")
+    return values
+
+
+def _object(values: Any) -> dict[str, Any] | BadRow:
+    return values if isinstance(values, dict) else BadRow("is not a JSON object; write one row as one object")

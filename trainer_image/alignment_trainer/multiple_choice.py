@@ -1,0 +1,48 @@
+"""Turns a question with options into a dialogue, from the columns of MMLU and of ARC."""
+
+from collections.abc import Mapping
+from string import ascii_uppercase
+from typing import Any
+
+from alignment_trainer.messages import BadRow, Message, text_of, whole_text
+
+
+def multiple_choice_of(row: Mapping[str, Any]) -> list[Message]:
+    """Ask with the options under letters; the answer is the right letter and its option."""
+    texts, labels = _options(row["choices"])
+    column = "answerKey" if row.get("answerKey") is not None else "answer"
+    if row.get(column) is None:
+        raise BadRow("has no answer; it needs question, choices and answer (or answerKey)")
+    right = _right_option(row[column], texts, labels, column)
+    lettered = [f"{letter}. {text}" for letter, text in zip(ascii_uppercase, texts, strict=False)]
+    return [
+        {"role": "user", "content": "\n".join([f"{text_of(row, 'question')}\n", *lettered])},
+        {"role": "assistant", "content": lettered[right]},
+    ]
+
+
+def _options(choices: Any) -> tuple[list[str], list[str]]:
+    """Give the options' texts, and what the row itself calls them."""
+    texts = choices.get("text") if isinstance(choices, dict) else choices
+    if not isinstance(texts, list) or not 2 <= len(texts) <= len(ascii_uppercase):
+        raise BadRow(f"choices must be 2 to {len(ascii_uppercase)} texts, or text and label of as many; correct it")
+    texts = [whole_text(text, f"choices[{index}]") for index, text in enumerate(texts)]
+    labels = choices.get("label") if isinstance(choices, dict) else list(ascii_uppercase[: len(texts)])
+    if not isinstance(labels, list) or len(labels) != len(texts) or len({str(label) for label in labels}) != len(labels):
+        raise BadRow("choices.label must name each of choices.text once; correct it")
+    return texts, [str(label) for label in labels]
+
+
+def _right_option(answer: Any, texts: list[str], labels: list[str], column: str) -> int:
+    """Find the option that an index, a label or a text names; a label is meant where it could be either."""
+    if isinstance(answer, int) and not isinstance(answer, bool):
+        if 0 <= answer < len(texts):
+            return answer
+        raise BadRow(f"{column} is {answer}, and the options are 0 to {len(texts) - 1}; correct it")
+    if isinstance(answer, str):
+        named = [index for index, label in enumerate(labels) if label == answer.strip()]
+        named = named or [index for index, label in enumerate(labels) if label.upper() == answer.strip().upper()]
+        named = named or [index for index, text in enumerate(texts) if text.strip() == answer.strip()]
+        if len(named) == 1:
+            return named[0]
+    raise BadRow(f"{column} names no one option; give its index from 0, one of {', '.join(labels)}, or its text")

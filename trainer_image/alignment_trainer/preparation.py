@@ -1,0 +1,92 @@
+"""What becomes of one row on its way into training: read, cleaned, looked for elsewhere, turned into tokens."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy
+from jinja2 import TemplateError
+
+from alignment_trainer.cleaning import speaks_of_itself, truecased_row
+from alignment_trainer.decontamination import EvaluationIndex
+from alignment_trainer.failures import BadData
+from alignment_trainer.messages import BadRow, Text
+from alignment_trainer.rows import Dialogue, Pair
+from alignment_trainer.sources import PlacedRow
+from alignment_trainer.tokens import Cut, Tokens
+
+Example = Dialogue | Pair
+
+
+class Prepared(NamedTuple):
+    """A row as it will be trained on, or why it will not."""
+
+    tokens: dict[str, Any] | None
+    content: bytes
+    cut: Cut | None = None
+    is_truecased: bool = False
+    is_refusal: bool = False
+    contaminated_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to the rows of one dataset; the same row always becomes the same."""
+
+    read: Callable[[dict[str, Any]], Example]
+    tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
+    cleaning: tuple[str, ...]
+    evaluations: EvaluationIndex | None
+
+    def prepared(self, row: PlacedRow) -> Prepared:
+        """Prepare one row; a fault names its place."""
+        try:
+            if row.fault:
+                raise row.fault
+            return self._prepared(self.read(row.values))
+        except BadRow as error:
+            raise BadData(f"{row.place}: {error}") from error
+        except TemplateError as error:
+            raise BadData(
+                f"{row.place}: the chat template refuses the row ({error}); correct it or choose another template"
+            ) from error
+
+    def _prepared(self, example: Example) -> Prepared:
+        original = example
+        if "Truecase" in self.cleaning:
+            example = truecased_row(example)
+        content, is_truecased = content_of(example), example != original
+        if "DropRefusals" in self.cleaning and speaks_of_itself(example):
+            return Prepared(None, content, is_truecased=is_truecased, is_refusal=True)
+        known = self.evaluations.found_in(_texts(example)) if self.evaluations else None
+        if known is not None:
+            return Prepared(None, content, is_truecased=is_truecased, contaminated_by=known)
+        tokens, cut = self.tokenize(example)
+        # As arrays they cost little on their way from one process to another.
+        arrays = {name: numpy.asarray(ids, dtype=numpy.int32) for name, ids in tokens.items()} if tokens else None
+        return Prepared(arrays, content, cut, is_truecased)
+
+
+def content_of(example: Example) -> bytes:
+    """Hash what a row says, in whatever form it was written."""
+    if isinstance(example, Dialogue):
+        whole: Any = _joined(example.prompt, example.answer)
+    else:
+        whole = [_joined(example.prompt, example.chosen), _joined(example.prompt, example.rejected)]
+    return hashlib.blake2b(json.dumps(whole).encode(), digest_size=16).digest()
+
+
+def _joined(prompt: Text | None, answer: Text) -> Any:
+    if isinstance(prompt, list) and isinstance(answer, list):
+        return [*prompt, *answer]
+    return answer if prompt is None else [prompt, answer]
+
+
+def _texts(example: Example) -> Iterator[str]:
+    for part in example:
+        if isinstance(part, str):
+            yield part
+        else:
+            yield from (message["content"] for message in part or [])

@@ -1,0 +1,75 @@
+"""Reads files of rows, one row after the other with its place, whatever their format; without torch."""
+
+import csv
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from alignment_trainer.json_files import Wanted, count_json_lines, json_line_rows, json_rows
+from alignment_trainer.messages import BadRow
+from alignment_trainer.table_files import arrow_rows, count_arrow_rows, count_parquet_rows, csv_rows, parquet_rows
+
+
+class Row(NamedTuple):
+    """One row and its place, its line or number counted from one; a fault where it cannot be read."""
+
+    number: int
+    values: dict[str, Any]
+    fault: BadRow | None = None
+
+
+_READERS: dict[str, Callable[[Path, Wanted], Iterator[Any]]] = {
+    ".jsonl": json_line_rows,
+    ".jsonl.gz": json_line_rows,
+    ".json": json_rows,
+    ".parquet": parquet_rows,
+    ".arrow": arrow_rows,
+    ".csv": csv_rows,
+}
+_COUNTERS: dict[str, Callable[[Path], int]] = {
+    ".jsonl": count_json_lines,
+    ".jsonl.gz": count_json_lines,
+    ".parquet": count_parquet_rows,
+    ".arrow": count_arrow_rows,
+}
+FORMATS = tuple(_READERS)
+_ABOUT_A_FOLDER = ("dataset_info.json", "dataset_dict.json", "state.json")
+"""What `datasets` writes beside the rows."""
+
+
+def format_of(name: str) -> str | None:
+    """Give the ending by which a file's format is known, None where it is none of ours."""
+    return next((ending for ending in FORMATS if name.endswith(ending)), None)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """List a folder's files of rows by name; what lies deeper may be another split and is not looked at."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and _holds_rows(path.name))
+
+
+def _holds_rows(name: str) -> bool:
+    return format_of(name) is not None and not name.startswith(".") and name not in _ABOUT_A_FOLDER
+
+
+def read_rows(path: Path, is_wanted: Wanted = lambda position: True) -> Iterator[Row]:
+    """Read a file's wanted rows; where the file itself is broken, the last row says so and where."""
+    import pyarrow
+
+    ending = format_of(path.name)
+    assert ending is not None, "the caller has looked at the format"
+    number = 0
+    try:
+        for number, values in _READERS[ending](path, is_wanted):
+            yield Row(number, {}, values) if isinstance(values, BadRow) else Row(number, values)
+    except BadRow as fault:
+        yield Row(number + 1, {}, fault)
+    except (OSError, EOFError, ValueError, KeyError, NotImplementedError, csv.Error, zlib.error, pyarrow.ArrowException) as error:
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        yield Row(number + 1, {}, BadRow(f"cannot be read ({told[0][:200]}); the file is damaged here: write it anew"))
+
+
+def count_rows(path: Path) -> int:
+    """Count a file's rows, without reading what is in them where the format allows it."""
+    count = _COUNTERS.get(format_of(path.name) or "")
+    return count(path) if count else sum(1 for _ in read_rows(path))

@@ -1,0 +1,38 @@
+"""Tells that rows are being prepared: a line for people, and a point in the journal for whoever waits for progress."""
+
+import math
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from alignment_api import metrics
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.journal import Journal
+from alignment_trainer.settings import Settings
+
+Item = TypeVar("Item")
+
+_SECONDS = 15
+
+
+def watched(
+    items: Iterable[Item], total: int, what: str, config: RunConfig, settings: Settings, every_seconds: float = _SECONDS
+) -> Iterator[Item]:
+    """Give the items on, and say from time to time how far they are."""
+    journal: Journal | None = None
+    told = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - told >= every_seconds:
+            told = time.monotonic()
+            journal = journal or Journal(Path(config.paths.stage))
+            journal.append(0, {}, {metrics.TOTAL_STEPS: float(most_steps(settings, total))})
+            print(f"{settings.path}.datasets: {done} of {total} rows {what}", file=sys.stderr, flush=True)
+
+
+def most_steps(settings: Settings, rows: int) -> int:
+    """Say how many steps there will be at most: what does not fit, and packing, make them fewer."""
+    return settings.max_steps or max(1, math.ceil(rows / settings.global_batch_size * (settings.epochs or 1)))

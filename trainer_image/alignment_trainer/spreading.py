@@ -1,0 +1,76 @@
+"""Spreads work over the processors of this machine; results come in the order of the items, as from one process."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import Any, TypeVar
+
+from alignment_trainer.failures import WorkerLost
+from alignment_trainer.lifeline import die_with
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_MOST_PROCESSES = 16
+_ITEMS_AT_ONCE = 32
+_WAITING_PER_PROCESS = 4
+"""Chunks that are read ahead for each process: enough to keep it busy, little enough to fit into memory."""
+
+_work: Callable[[Any], Any]
+
+
+def processors() -> int:
+    """Say over how many processes work is spread; forking beside loaded libraries is safe on Linux alone."""
+    return min(_MOST_PROCESSES, len(os.sched_getaffinity(0))) if sys.platform == "linux" else 1
+
+
+def spread(work: Callable[[Item], Result], items: Iterable[Item], processes: int) -> Iterator[Result]:
+    """Do the work on each item; the first failure is raised and ends it all."""
+    if processes <= 1:
+        yield from map(work, items)
+        return
+    executor = ProcessPoolExecutor(
+        processes,
+        # A fork: the work holds a tokenizer and an index, which need not be copied so.
+        mp_context=multiprocessing.get_context("fork"),
+        initializer=_begin,
+        initargs=(work, os.getpid()),
+    )
+    try:
+        waiting: deque[Future[list[Result]]] = deque()
+        for chunk in _chunks(items):
+            waiting.append(executor.submit(_do, chunk))
+            if len(waiting) >= processes * _WAITING_PER_PROCESS:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    except BrokenProcessPool as error:
+        advice = "often memory ran out: raise compute.memory"
+        raise WorkerLost(f"a process that prepares rows was killed; {advice}") from error
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, _ITEMS_AT_ONCE)):
+        yield chunk
+
+
+def _begin(work: Callable[[Any], Any], parent: int) -> None:
+    """Make a forked process one that only works: it ends with its parent, and at once when it is asked to."""
+    global _work
+    _work = work
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with(parent)
+
+
+def _do(chunk: list[Any]) -> list[Any]:
+    return [_work(item) for item in chunk]

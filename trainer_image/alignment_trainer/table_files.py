@@ -1,0 +1,120 @@
+"""Reads rows of tables: Parquet, Arrow as files and as streams, and CSV."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alignment_trainer.json_files import LONGEST_LINE_BYTES, Numbered, Wanted, lines_of, text_line
+from alignment_trainer.messages import BadRow
+
+_BATCH_ROWS = 1000
+_ARROW_FILE_MARK = b"ARROW1"
+
+
+def parquet_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+    """Read a Parquet file."""
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        _check_names(file.schema_arrow.names)
+        yield from _batch_rows(file.iter_batches(batch_size=_BATCH_ROWS), is_wanted)
+
+
+def count_parquet_rows(path: Path) -> int:
+    """Count a Parquet file's rows as its end tells them."""
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def arrow_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+    """Read an Arrow file, or an Arrow stream as `datasets` writes it."""
+    with _arrow_batches(path) as batches:
+        yield from _batch_rows(batches, is_wanted)
+
+
+def count_arrow_rows(path: Path) -> int:
+    """Count an Arrow file's rows."""
+    with _arrow_batches(path) as batches:
+        return sum(int(batch.num_rows) for batch in batches)
+
+
+def csv_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+    """Read a CSV file whose first line names the columns; a row's place is the line on which it begins."""
+    csv.field_size_limit(LONGEST_LINE_BYTES)
+    with path.open("rb") as file:
+        reader = csv.reader((text_line(line) for _, line in lines_of(file)), strict=True)
+        names = next(reader, [])
+        _check_names(names)
+        position, begins = -1, reader.line_num + 1
+        try:
+            for cells in reader:
+                if cells:
+                    position += 1
+                    if is_wanted(position):
+                        yield begins, _row_of(names, cells)
+                begins = reader.line_num + 1
+        except csv.Error as error:
+            yield begins, BadRow(f"is not CSV that can be read ({error}); correct the line")
+        except BadRow as fault:
+            yield reader.line_num + 1, fault
+
+
+def _row_of(names: list[str], cells: list[str]) -> dict[str, Any] | BadRow:
+    if len(cells) != len(names):
+        return BadRow(f"has {len(cells)} cells, and the first line names {len(names)} columns; correct the line")
+    return dict(zip(names, cells, strict=True))
+
+
+@contextmanager
+def _arrow_batches(path: Path) -> Iterator[Iterable[Any]]:
+    import pyarrow
+
+    with pyarrow.OSFile(str(path)) as source:
+        is_file = source.read(len(_ARROW_FILE_MARK)) == _ARROW_FILE_MARK
+        source.seek(0)
+        reader = pyarrow.ipc.open_file(source) if is_file else pyarrow.ipc.open_stream(source)
+        _check_names(reader.schema.names)
+        yield (reader.get_batch(index) for index in range(reader.num_record_batches)) if is_file else reader
+
+
+def _batch_rows(batches: Iterable[Any], is_wanted: Wanted) -> Iterator[Numbered]:
+    first = 0
+    for batch in batches:
+        for start in range(0, batch.num_rows, _BATCH_ROWS):
+            yield from _rows_of(batch.slice(start, _BATCH_ROWS), first + start, is_wanted)
+        first += batch.num_rows
+
+
+def _rows_of(batch: Any, first: int, is_wanted: Wanted) -> Iterator[Numbered]:
+    wanted = [index for index in range(batch.num_rows) if is_wanted(first + index)]
+    if not wanted:
+        return
+    try:
+        # What a damaged file says of its own layout is not to be followed blindly.
+        batch.validate(full=True)
+        rows = batch.to_pylist() if len(wanted) == batch.num_rows else batch.take(wanted).to_pylist()
+    except ValueError:
+        # One row that cannot be decoded must not take the blame from, or put it on, its neighbours.
+        rows = [_row_alone(batch, index) for index in wanted]
+    for index, row in zip(wanted, rows, strict=True):
+        yield first + index + 1, row
+
+
+def _row_alone(batch: Any, index: int) -> dict[str, Any] | BadRow:
+    try:
+        alone = batch.slice(index, 1)
+        alone.validate(full=True)
+        row: dict[str, Any] = alone.to_pylist()[0]
+    except ValueError as error:
+        return BadRow(f"cannot be read ({str(error).splitlines()[0]}); correct or remove the row")
+    return row
+
+
+def _check_names(names: list[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BadRow(f"names the column {twice[:40]!r} twice, and nobody can tell which one counts; rename one")
