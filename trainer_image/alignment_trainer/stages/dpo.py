@@ -5,10 +5,12 @@ from typing import Any
 from alignment_api.run_config import RunConfig
 from trl import DPOConfig, DPOTrainer
 
-from alignment_trainer import data, deepspeed, models, result
+from alignment_trainer import data, deepspeed, measurements, models, result
 from alignment_trainer.arguments import training_arguments
+from alignment_trainer.measuring import Measuring
 from alignment_trainer.settings import dpo_settings, training_settings
 from alignment_trainer.stopping import StopRequest
+from alignment_trainer.sums import Measured
 from alignment_trainer.training import find_checkpoint, train
 
 _LOSSES = {
@@ -21,8 +23,13 @@ _LOSSES = {
 }
 
 
-class _PreparedDPOTrainer(DPOTrainer):  # type: ignore[misc]
+class _PreparedDPOTrainer(Measuring, DPOTrainer):  # type: ignore[misc]
     """Takes rows as tokens, as our data come; TRL's own trainer would tokenize them on every process."""
+
+    def measure(self, inputs: dict[str, Any], forwards: list[Any], loss: Any) -> dict[str, Measured]:
+        """Measure pairs; no reference answers where its log-probabilities come with the rows."""
+        policy, *reference = forwards
+        return measurements.of_pairs(inputs, policy, reference[0] if reference else None, loss, self.beta)
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset

@@ -1,13 +1,24 @@
 """Supervised fine-tuning on dialogues."""
 
+from typing import Any
+
 from alignment_api.run_config import RunConfig
 from trl import SFTConfig, SFTTrainer
 
-from alignment_trainer import data, deepspeed, models, result
+from alignment_trainer import data, deepspeed, measurements, models, result
 from alignment_trainer.arguments import training_arguments
+from alignment_trainer.measuring import Measuring
 from alignment_trainer.settings import sft_settings, training_settings
 from alignment_trainer.stopping import StopRequest
+from alignment_trainer.sums import Measured
 from alignment_trainer.training import find_checkpoint, train
+
+
+class _MeasuredSFTTrainer(Measuring, SFTTrainer):  # type: ignore[misc]
+    def measure(self, inputs: dict[str, Any], forwards: list[Any], loss: Any) -> dict[str, Measured]:
+        """Measure dialogues."""
+        (policy,) = forwards
+        return measurements.of_dialogues(inputs, policy)
 
 
 def run(config: RunConfig, request: StopRequest) -> None:
@@ -32,7 +43,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
     model = models.load_model(start, settings)
     models.check_vocabulary(model, tokenizer)
 
-    trainer = SFTTrainer(
+    trainer = _MeasuredSFTTrainer(
         model=model,
         args=arguments,
         train_dataset=rows.train,
