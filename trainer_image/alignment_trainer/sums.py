@@ -8,10 +8,10 @@ from accelerate import PartialState
 
 
 class Measured(NamedTuple):
-    """A sum over some rows or tokens, and how many they were; without a count it is an amount, and no mean of anything."""
+    """A sum, and over how many rows or tokens; without these it is an amount, and no mean of anything."""
 
     total: torch.Tensor
-    count: torch.Tensor | None = None
+    over: torch.Tensor | None = None
 
 
 class Sums:
@@ -23,10 +23,10 @@ class Sums:
 
     def add(self, measured: Mapping[str, Measured], weight: int = 1) -> None:
         """Add what one micro batch gave; with weight 0, only its names."""
-        for name, (total, count) in measured.items():
-            if count is None:
+        for name, (total, over) in measured.items():
+            if over is None:
                 self._amounts.add(name)
-            pair = torch.stack([total.double(), torch.zeros_like(total) if count is None else count]).double() * weight
+            pair = torch.stack([total.double(), torch.zeros_like(total) if over is None else over]).double() * weight
             self._sums[name] = self._sums[name] + pair if name in self._sums else pair
 
     def take(self) -> dict[str, float]:

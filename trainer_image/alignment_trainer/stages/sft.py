@@ -51,5 +51,5 @@ def run(config: RunConfig, request: StopRequest) -> None:
         processing_class=tokenizer,
         peft_config=models.lora(settings, model),
     )
-    train(trainer, config, settings, checkpoint, request)
+    train(trainer, config, settings, checkpoint, request, rows, start)
     result.publish(config, settings, tokenizer, rows, start, start_digest)
