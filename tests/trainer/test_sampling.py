@@ -80,7 +80,7 @@ def test_what_is_learned_shows_in_the_answers(finished):
 @pytest.mark.parametrize("sharding", ["None", "ZeRO2", "ZeRO3"])
 def test_asking_leaves_the_weights_as_they_are(finished, tmp_path, trainer, sharding):
     digests = []
-    for every_steps, asked in ((1, {0, 1, 2, 3, 4}), (1000, {0})):
+    for every_steps, asked in ((1, {0, 1, 2, 3, 4}), (1000, {0, 4})):
         root = tmp_path / str(every_steps)
         shutil.copytree(finished / "inputs", root / "inputs")
         changes = {
