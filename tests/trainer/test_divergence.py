@@ -1,7 +1,9 @@
 import math
 import random
+import shutil
 
 import pytest
+from alignment_api import metrics
 from alignment_trainer.divergence import PATIENCE, SMOOTHED_OVER, LossWatch
 
 
@@ -64,3 +66,30 @@ def test_divergence_is_told_after_patience(losses, since):
     step = stops_at(losses)
     assert step is not None
     assert since + PATIENCE <= step <= since + PATIENCE + 5 * SMOOTHED_OVER
+
+
+def test_a_stage_that_diverges_ends_for_good_and_keeps_its_last_good_checkpoint(finished, tmp_path, trainer):
+    shutil.copytree(finished / "inputs", tmp_path / "inputs")
+    # A model that has learned its rows, and a learning rate that makes it forget them.
+    shutil.copytree(finished / "job" / "sft" / "model", tmp_path / "inputs" / "learned")
+    changes = {
+        "model__uri": "workspace://inputs/learned",
+        "compute__processesPerNode": 1,
+        "sft__optimization": {
+            "learningRate": 1.0,
+            "schedule": "Constant",
+            "warmup": {"steps": 60},
+            "maxSteps": 400,
+            "globalBatchSize": 8,
+        },
+        "sft__holdout": None,
+        "sft__checkpoint": {"everySteps": 5, "keep": 2},
+    }
+    result = trainer.attempt(trainer.config(tmp_path, **changes), tmp_path).wait()
+    assert (result.code, result.termination.reason) == (70, "Diverged"), result.output
+    assert f"for {PATIENCE} steps" in result.termination.message
+    stage = tmp_path / "job" / "sft"
+    ended = max(trainer.values(stage, metrics.LOSS))
+    kept = sorted(int(folder.name.removeprefix("step-")) for folder in (stage / "checkpoints").glob("step-*"))
+    assert len(kept) == 3
+    assert kept[0] <= ended - PATIENCE < kept[0] + 5
