@@ -111,7 +111,7 @@ class Shipment:
             if step in new:
                 # A file sent again, with the rows that were still being written, takes the place of the first.
                 self._runs.log_samples(step, [row.model_dump() for row in rows])
-        if new:
+        if len(samples) != self._shipped.samples:
             self._note(samples=len(samples))
 
     def end(self) -> None:

@@ -74,15 +74,12 @@ class TrackedRuns:
         """Write parameters that the run does not have yet; those it has cannot be changed, and the first attempt's stand."""
         from mlflow.entities import Param
 
-        entries = [
-            Param(re.sub(r"[^\w\-. :/]", "_", name), value[:_VALUE_LIMIT])
-            for name, value in parameters.items()
-            if name not in self._described
-        ]
-        new = [entry for entry in entries if entry.key not in self._described]
+        # Names of datasets may hold what MLflow does not take.
+        named = {re.sub(r"[^\w\-. :/]", "_", name): value[:_VALUE_LIMIT] for name, value in parameters.items()}
+        new = [Param(name, value) for name, value in named.items() if name not in self._described]
         for start in range(0, len(new), _PARAMETERS_AT_ONCE):
             self._client.log_batch(self.run_id, params=new[start : start + _PARAMETERS_AT_ONCE])
-        self._described |= {entry.key for entry in new}
+        self._described |= named.keys()
 
     def end(self, status: str, time: int) -> None:
         """Say how the stage ended; its job has ended with its last stage, or with a stage that did not make it."""
