@@ -101,6 +101,9 @@ ENTRYPOINT ["python", "-m", "alignment_trainer"]
 ARG VERSION
 ARG REVISION
 ARG SOURCE
+# The trainer writes them beside what it measures.
+ENV ALIGNMENT_VERSION=${VERSION} \
+    ALIGNMENT_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="alignment-trainer" \
       org.opencontainers.image.description="Trains one stage of an AlignmentJob" \
       org.opencontainers.image.licenses="Apache-2.0" \

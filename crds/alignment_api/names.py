@@ -23,6 +23,7 @@ RUN_CONFIG_FILE = "run.json"
 MANIFEST_FILE = "manifest.json"
 DONE_FILE = "DONE"
 METRICS_FILE = "metrics.jsonl"
+SAMPLES_FILE = "samples.jsonl"
 CHECKPOINTS_FOLDER = "checkpoints"
 MODEL_FOLDER = "model"
 

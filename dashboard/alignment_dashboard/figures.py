@@ -4,14 +4,18 @@ import math
 from typing import Any, NamedTuple
 
 from alignment_api.metrics import (
+    EVALUATION_KL,
     EVALUATION_LOSS,
     EVALUATION_REWARD_ACCURACY,
     EVALUATION_REWARD_MARGIN,
+    GRADIENT_NORM,
+    KL,
     LOSS,
     REWARD_ACCURACY,
     REWARD_CHOSEN,
     REWARD_MARGIN,
     REWARD_REJECTED,
+    TOKENS_PER_SECOND,
 )
 
 from alignment_dashboard.data.history import Histories, History, broken, thin
@@ -42,6 +46,10 @@ class Panel(NamedTuple):
 
 
 LOSS_PANEL = Panel("Loss", (Line(LOSS, "training"), Line(EVALUATION_LOSS, "holdout", evaluation=True)))
+COMMON_PANELS = (
+    Panel("Gradient norm", (Line(GRADIENT_NORM, "training"),)),
+    Panel("Tokens per second", (Line(TOKENS_PER_SECOND, "training"),)),
+)
 PREFERENCE_PANELS = (
     LOSS_PANEL,
     Panel("Reward margin", (Line(REWARD_MARGIN, "training"), Line(EVALUATION_REWARD_MARGIN, "holdout", evaluation=True))),
@@ -51,9 +59,11 @@ PREFERENCE_PANELS = (
         bounds=(0, 1),
     ),
     Panel("Rewards of chosen and rejected answers", (Line(REWARD_CHOSEN, "chosen"), Line(REWARD_REJECTED, "rejected"))),
+    Panel("Policy against reference (KL)", (Line(KL, "training"), Line(EVALUATION_KL, "holdout", evaluation=True))),
+    *COMMON_PANELS,
 )
 PANELS: dict[str, tuple[Panel, ...]] = {
-    "sft": (LOSS_PANEL,),
+    "sft": (LOSS_PANEL, *COMMON_PANELS),
     "dpo": PREFERENCE_PANELS,
     "dpo_distillation": PREFERENCE_PANELS,
 }

@@ -1,8 +1,9 @@
-"""The `alignment` command: run, explain, validate and render jobs, and list recipes."""
+"""The `alignment` command: run, sync, explain, validate and render jobs, and list recipes."""
 
 import argparse
 import asyncio
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from alignment_api.document import UnreadableDocument, read_document, write_documents
 from alignment_api.home import Home
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.names import MODEL_FOLDER
+from alignment_api.names import MODEL_FOLDER, job_folder
 from alignment_api.problems import InvalidJob
 from alignment_api.recipes import UnknownRecipe, recipe_names, recipe_text
 from alignment_api.shape import UnknownShape
@@ -29,6 +30,8 @@ from alignment_operator.stage_run import StageRun
 from alignment_operator.terminal import TerminalView, summary_table
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+_HOME_HELP = "where jobs and their results lie (ALIGNMENT_HOME, or .alignment)"
 
 # Stands for the uid that the API server would give: `render` knows none.
 _NO_UID = "00000000-0000-0000-0000-000000000000"
@@ -113,6 +116,20 @@ def _near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+def sync(options: argparse.Namespace) -> int:
+    """Bring to MLflow what jobs of this machine measured while it was away."""
+    home = Home(options.home) if options.home else Home.from_environment()
+    jobs = [AlignmentJob.model_validate_json(path.read_text()) for path in home.job_files()]
+    wanted = [job.metadata for job in jobs if options.job in (None, job.metadata.name)]
+    if options.job and not wanted:
+        print(f"error: {home.root} has no job {options.job}; name one that `alignment run` has run", file=sys.stderr)
+        return REFUSED
+    folders = [home.workspace / job_folder(known.namespace or "default", known.name, known.uid or "") for known in wanted]
+    there = [str(folder) for folder in folders if folder.is_dir()]
+    # A program of its own, as the trainer always is.
+    return subprocess.call([sys.executable, "-m", "alignment_trainer.sync", *there]) if there else SUCCEEDED
+
+
 def explain(options: argparse.Namespace) -> int:
     """Print the resolved job with where each value came from."""
     resolved = resolve_job(read_job(read_document(options.file)))
@@ -193,7 +210,11 @@ def _parser() -> argparse.ArgumentParser:
         known.add_argument("file", type=Path, nargs="+" if several else None, metavar="FILE", help="an AlignmentJob in YAML")
         known.set_defaults(command=command)
         if command is run:
-            known.add_argument("--home", type=Path, help="where jobs and their results lie (ALIGNMENT_HOME, or .alignment)")
+            known.add_argument("--home", type=Path, help=_HOME_HELP)
+    known = commands.add_parser("sync", help=sync.__doc__, description=sync.__doc__)
+    known.add_argument("job", nargs="?", help="only the jobs of this name")
+    known.add_argument("--home", type=Path, help=_HOME_HELP)
+    known.set_defaults(command=sync)
     known = commands.add_parser("recipes", help=recipes.__doc__, description=recipes.__doc__)
     known.add_argument("name", nargs="?", help="print this one")
     known.set_defaults(command=recipes)

@@ -1,12 +1,23 @@
 """The command line, but for running jobs, which tests/e2e does."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from alignment_api import metrics
+from alignment_api.document import read_document
+from alignment_api.home import Home
+from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
+from alignment_api.validation import read_job, runnable_job
+from alignment_operator.backends import process
 from alignment_operator.cli import REFUSED, SUCCEEDED, main
+from alignment_operator.local import LocalCluster
+from alignment_operator.local_run import local_settings
+from alignment_operator.stage_run import StageRun
 from builders import a_document, a_training
+from mlflow import MlflowClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -98,6 +109,38 @@ def test_render_prints_the_objects_of_every_stage(file: Path, capsys: pytest.Cap
         ("PyTorchJob", "job-dpo-1"),
     ]
     assert "&id" not in text
+
+
+def test_sync_brings_what_a_job_of_this_machine_left(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path)
+    cluster = LocalCluster(home)
+    job = cluster.apply(read_job(read_document(EXAMPLES / "tiny.yaml")))
+    spec = runnable_job(job).spec
+    stage = (spec.stages or [])[0]
+    companion, _ = process.render(StageRun(job, spec, stage, attempt=1), local_settings(cluster))
+    folder = cluster.stage_path(job, stage.name)
+    folder.mkdir(parents=True)
+    (folder / RUN_CONFIG_FILE).write_text(companion["data"][RUN_CONFIG_FILE])
+    lines = [json.dumps({"time": step, "step": step, "metrics": {metrics.LOSS: 1 / step}}) for step in range(1, 4)]
+    (folder / METRICS_FILE).write_text("\n".join(lines) + "\n")
+
+    assert main(["sync", "--home", str(tmp_path), "another"]) == REFUSED
+    assert "has no job another" in capfd.readouterr().err
+    for said in (f"{folder}: everything has arrived\n", ""):
+        assert main(["sync", "--home", str(tmp_path), job.metadata.name]) == SUCCEEDED
+        assert capfd.readouterr().out == said
+    client = MlflowClient(home.tracking_uri)
+    found = client.search_runs([known.experiment_id for known in client.search_experiments()])
+    (run,) = [known for known in found if metrics.STAGE_TAG in known.data.tags]
+    assert [(point.step, point.timestamp) for point in client.get_metric_history(run.info.run_id, metrics.LOSS)] == [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+    ]
+
+
+def test_sync_has_nothing_to_do_without_jobs(tmp_path: Path) -> None:
+    assert main(["sync", "--home", str(tmp_path)]) == SUCCEEDED
 
 
 def test_recipes_are_listed_and_printed_with_their_origins(capsys: pytest.CaptureFixture[str]) -> None:

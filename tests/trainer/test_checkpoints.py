@@ -88,8 +88,12 @@ def test_a_step_reached_again_replaces_what_was_broken(tmp_path):
     assert newest_verified(tmp_path).step == 10
 
 
-def test_the_newest_are_kept(tmp_path):
+@pytest.mark.parametrize(
+    ("last_good_step", "kept"),
+    [(20, {15, 20}), (17, {15, 20}), (12, {10, 15, 20}), (3, {15, 20})],
+)
+def test_the_newest_are_kept_and_the_newest_good_one(tmp_path, last_good_step, kept):
     for step in (5, 10, 15, 20):
         save(tmp_path, step)
-    prune(tmp_path, keep=2)
-    assert sorted(folder.name for folder in (tmp_path / "checkpoints").glob("step-*")) == ["step-15", "step-20"]
+    prune(tmp_path, keep=2, last_good_step=last_good_step)
+    assert {folder.name for folder in (tmp_path / "checkpoints").glob("step-*")} == {f"step-{step}" for step in kept}

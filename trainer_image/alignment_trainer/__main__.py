@@ -21,6 +21,7 @@ from alignment_trainer.checkpoints import newest_step
 from alignment_trainer.failures import BadConfiguration, StageFailure, Stopped
 from alignment_trainer.journal import last_step
 from alignment_trainer.outcome import OUTCOMES_VARIABLE, failure_of, termination_of
+from alignment_trainer.shipping import is_shipped
 from alignment_trainer.stage_folder import claim, is_done
 from alignment_trainer.uploader import FLUSH_SECONDS, Uploader
 
@@ -52,6 +53,7 @@ class Supervisor:
     def run(self) -> Termination:
         """Carry the attempt through."""
         if is_done(self.config):
+            self._ship_rest()
             return Termination(exit_code=0, reason="Completed", message="the stage was done before")
         preflight.check(self.config)
         if self._is_first_node:
@@ -61,6 +63,13 @@ class Supervisor:
         termination = self._train()
         step = last_step(self.stage / METRICS_FILE)
         return termination.model_copy(update={"step": step, "last_checkpoint": newest_step(self.stage)})
+
+    def _ship_rest(self) -> None:
+        """Ship what MLflow did not take when the stage was run."""
+        if self._is_first_node and not is_shipped(self.stage):
+            uploader = Uploader(self.config, is_live=False)
+            uploader.start()
+            uploader.drain()
 
     def _train(self) -> Termination:
         uploader = Uploader(self.config) if self._is_first_node else None

@@ -78,10 +78,13 @@ def commit(staged: Path, stage: Path, step: int, total_steps: int, world_size: i
     return target
 
 
-def prune(stage: Path, keep: int) -> None:
-    """Remove all but the newest checkpoints."""
-    for folder in _newest_first(stage)[keep:]:
-        shutil.rmtree(folder)
+def prune(stage: Path, keep: int, last_good_step: int) -> None:
+    """Remove all but the newest checkpoints, and but the newest good one."""
+    folders = _newest_first(stage)
+    good = next((folder for folder in folders if _step(folder) <= last_good_step), None)
+    for folder in folders[keep:]:
+        if folder != good:
+            shutil.rmtree(folder)
 
 
 def clear_staging(stage: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +13,12 @@ import numpy
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
+from alignment_api.run_config import RunConfig
 
 from alignment_trainer.files import flush_tree, rename_whole
 from alignment_trainer.models import weights_dtype
 from alignment_trainer.settings import Settings
+from alignment_trainer.signs_of_life import watched
 
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
@@ -25,19 +27,37 @@ Forward = Callable[[list[dict[str, Any]]], tuple[torch.Tensor, torch.Tensor]]
 
 
 class Reference(NamedTuple):
-    """What the values depend on besides the rows, and where they are kept."""
+    """What the values depend on besides the rows; those of the same identity are the same, whichever job computed them."""
 
-    folder: Path
+    config: RunConfig
+    settings: Settings
     identity: dict[str, Any]
 
     def of(self, rows: Any, batch_size: int, forward: Forward) -> "RowsWithReference":
         """Give the rows with their values, computing those that are not kept yet."""
-        kept = self.folder / self._key(rows)
+        kept = Path(self.config.paths.workspace) / ".cache" / "reference" / self._key(rows)
         if not _everybody_sees(kept):
-            _keep(kept, _computed(rows, batch_size, forward), self.identity)
+            _keep(kept, self._computed(rows, batch_size, forward), self.identity)
         values = numpy.load(kept / "values.npy", allow_pickle=False)
         assert len(values) == len(rows), f"{kept} holds {len(values)} pairs for {len(rows)} rows"
         return RowsWithReference(rows, values)
+
+    def _computed(self, rows: Any, batch_size: int, forward: Forward) -> Any:
+        state = PartialState()
+        lengths = [length for part in _parts(rows) for length in _lengths(*part)]
+        dealt = batches_of(lengths, batch_size, state.num_processes)[state.process_index]
+        batches: Iterable[list[int]] = dealt
+        if state.is_main_process:
+            batches = watched(dealt, len(dealt), "batches seen by the reference", self.config, self.settings)
+        mine: list[tuple[int, float, float]] = []
+        for batch in batches:
+            chosen, rejected = forward([rows[row] for row in batch])
+            mine += zip(batch, chosen.double().tolist(), rejected.double().tolist(), strict=True)
+        values = numpy.full((len(rows), 2), numpy.nan, dtype=numpy.float32)
+        for row, chosen_value, rejected_value in gather_object(mine):
+            values[row] = chosen_value, rejected_value
+        assert not numpy.isnan(values).any(), "every row has its values"
+        return values
 
     def _key(self, rows: Any) -> str:
         """Hash everything; the first process alone knows the weights' digest."""
@@ -66,7 +86,7 @@ class RowsWithReference(torch.utils.data.Dataset):  # type: ignore[type-arg]
         return {**self._rows[index], "ref_chosen_logps": chosen, "ref_rejected_logps": rejected}
 
 
-def reference_of(workspace: str, settings: Settings, weights: str, template: str) -> Reference:
+def reference_of(config: RunConfig, settings: Settings, weights: str, template: str) -> Reference:
     """Say what the values depend on: another beta, loss or learning rate finds them there."""
     identity = {
         "weights": weights,
@@ -78,7 +98,7 @@ def reference_of(workspace: str, settings: Settings, weights: str, template: str
         # Another forward rounds otherwise.
         "forward": f"padded, trl {version('trl')}, torch {version('torch')}",
     }
-    return Reference(Path(workspace) / ".cache" / "reference", identity)
+    return Reference(config, settings, identity)
 
 
 def batches_of(lengths: Sequence[int], batch_size: int, processes: int) -> list[list[list[int]]]:
@@ -88,20 +108,6 @@ def batches_of(lengths: Sequence[int], batch_size: int, processes: int) -> list[
     while len(batches) % processes:
         batches.append(batches[-1])
     return [batches[rank::processes] for rank in range(processes)]
-
-
-def _computed(rows: Any, batch_size: int, forward: Forward) -> Any:
-    state = PartialState()
-    lengths = [length for part in _parts(rows) for length in _lengths(*part)]
-    mine: list[tuple[int, float, float]] = []
-    for batch in batches_of(lengths, batch_size, state.num_processes)[state.process_index]:
-        chosen, rejected = forward([rows[row] for row in batch])
-        mine += zip(batch, chosen.double().tolist(), rejected.double().tolist(), strict=True)
-    values = numpy.full((len(rows), 2), numpy.nan, dtype=numpy.float32)
-    for row, chosen_value, rejected_value in gather_object(mine):
-        values[row] = chosen_value, rejected_value
-    assert not numpy.isnan(values).any(), "every row has its values"
-    return values
 
 
 def _parts(rows: Any) -> Iterator[list[Any]]:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from alignment_trainer.checkpoints import Checkpoint, clear_staging, newest_verified
 from alignment_trainer.data import Data
+from alignment_trainer.environment import library_versions
 from alignment_trainer.failures import BadData
 from alignment_trainer.files import flush_tree, rename_whole, write_whole
 from alignment_trainer.journal import latest_values
@@ -25,7 +25,6 @@ from alignment_trainer.templates import template_hash
 from alignment_trainer.weights import empty_tensors, weights_digest
 
 ADAPTER_FOLDER = "adapter"
-_LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "deepspeed", "bitsandbytes", "datasets")
 _MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
 _TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.jinja")
 _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
@@ -118,7 +117,7 @@ def _manifest(config: RunConfig, checkpoint: Checkpoint, tokenizer: Any, data: D
         "adaptedLayers": _adapted_layers(stage / ADAPTER_FOLDER),
         "weights": {"start": start_digest, "made": weights_digest(stage / MODEL_FOLDER)},
         "metrics": latest_values(stage / METRICS_FILE),
-        "versions": {library: version(library) for library in _LIBRARIES},
+        "versions": library_versions(),
     }
 
 

@@ -10,15 +10,17 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from alignment_trainer.checkpoints import commit, prune
 from alignment_trainer.files import flush_tree
 from alignment_trainer.journal import Journal
+from alignment_trainer.stopping import StopOnDivergence
 
 
 class SaveWhole(TrainerCallback):  # type: ignore[misc]
     """Turns a staged checkpoint into a named one."""
 
-    def __init__(self, stage: Path, keep: int, journal: Journal | None) -> None:
+    def __init__(self, stage: Path, keep: int, journal: Journal | None, divergence: StopOnDivergence) -> None:
         self._stage = stage
         self._keep = keep
         self._journal = journal
+        self._divergence = divergence
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Run after transformers wrote the files of every process."""
@@ -31,5 +33,5 @@ class SaveWhole(TrainerCallback):  # type: ignore[misc]
         processes.wait_for_everyone()
         if processes.is_main_process:
             commit(staged, self._stage, state.global_step, state.max_steps, processes.num_processes)
-            prune(self._stage, self._keep)
+            prune(self._stage, self._keep, self._divergence.last_good_step(state.global_step))
         processes.wait_for_everyone()

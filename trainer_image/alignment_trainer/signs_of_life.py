@@ -1,4 +1,4 @@
-"""Tells that rows are being prepared: a line for people, and a point in the journal for whoever waits for progress."""
+"""Tells that a stage is being prepared: a line for people, and a point in the journal for whoever waits for progress."""
 
 import math
 import sys
@@ -30,7 +30,7 @@ def watched(
             told = time.monotonic()
             journal = journal or Journal(Path(config.paths.stage))
             journal.append(0, {}, {metrics.TOTAL_STEPS: float(most_steps(settings, total))})
-            print(f"{settings.path}.datasets: {done} of {total} rows {what}", file=sys.stderr, flush=True)
+            print(f"{settings.path}.datasets: {done} of {total} {what}", file=sys.stderr, flush=True)
 
 
 def most_steps(settings: Settings, rows: int) -> int:

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from alignment_api.names import DONE_FILE
+from alignment_api.names import DONE_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.files import write_whole
@@ -28,6 +28,8 @@ def claim(config: RunConfig) -> None:
         print(f"{stage} held work of other inputs, which is now {aside}; starting anew", file=sys.stderr, flush=True)
     stage.mkdir(parents=True, exist_ok=True)
     write_whole(stage / _OWNER_FILE, json.dumps({"inputHash": config.input_hash}))
+    # By this, whoever finds the folder can ship what MLflow did not take.
+    write_whole(stage / RUN_CONFIG_FILE, config.model_dump_json(by_alias=True, exclude_none=True))
 
 
 def _owner(stage: Path) -> str | None:

@@ -9,6 +9,7 @@ import torch
 from accelerate import PartialState
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from alignment_trainer.divergence import PATIENCE, SMOOTHED_OVER, LossWatch
 from alignment_trainer.failures import Diverged, Stopped
 
 _WATCHED = ("loss", "grad_norm", "eval_loss")
@@ -55,7 +56,16 @@ class StopOnRequest(TrainerCallback):  # type: ignore[misc]
 
 
 class StopOnDivergence(TrainerCallback):  # type: ignore[misc]
-    """Ends training at the first loss or gradient that is not a number, before it can reach a checkpoint."""
+    """Ends training at the first loss or gradient that is not a number, and when the loss stays far above its beginning."""
+
+    def __init__(self) -> None:
+        self._watch = LossWatch()
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Look at what earlier attempts measured."""
+        for entry in state.log_history:
+            if "loss" in entry:
+                self._watch.add(entry["loss"])
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
@@ -68,3 +78,15 @@ class StopOnDivergence(TrainerCallback):  # type: ignore[misc]
                     f"{name} is {value} at step {state.global_step}; lower optimization.learningRate, or look at the data "
                     f"of that step (the checkpoints before it are kept)"
                 )
+        if "loss" in logs:
+            self._watch.add(logs["loss"])
+        if self._watch.has_diverged:
+            raise Diverged(
+                f"the loss, as the mean of {SMOOTHED_OVER} steps, is {self._watch.smoothed:.4g} at step {state.global_step}, and "
+                f"was above {self._watch.limit:.4g} for {PATIENCE} steps; lower optimization.learningRate or raise its warmup "
+                f"(the last checkpoint before that is kept)"
+            )
+
+    def last_good_step(self, step: int) -> int:
+        """Give the last step whose loss was not too high."""
+        return step - self._watch.steps_too_high

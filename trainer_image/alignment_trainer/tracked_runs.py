@@ -1,41 +1,64 @@
 """The MLflow runs of a job: one for the job, one below it for each stage, found by their tags and gone on with."""
 
-from collections.abc import Iterator
-from importlib.metadata import version
+import errno
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from alignment_api import metrics
 from alignment_api.run_config import RunConfig
 
-_LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "deepspeed", "datasets")
 _PARAMETERS_AT_ONCE = 100
-_VALUE_LIMIT = 500
+_VALUE_LIMIT = 6000
+_LOCK_FILE = ".tracking.lock"
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+def be_patient() -> None:
+    """Have MLflow's client give up sooner than it would by itself; before its first use."""
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
 
 
 class TrackedRuns:
-    """The run of this stage and that of its job."""
+    """The run of this stage and that of its job; one that is live is shown as running again."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, is_live: bool, start_time: int | None) -> None:
         # Imported here: this takes a second, which training need not wait for.
         from mlflow import MlflowClient
 
         self._config = config
+        self._is_live = is_live
+        self._start_time = start_time
         self._client = MlflowClient(config.tracking.uri)
         self._experiment = self._find_experiment()
+        self._described: set[str] = set()
         job_tags = {
             metrics.JOB_TAG: config.job.name,
             metrics.NAMESPACE_TAG: config.job.namespace,
             metrics.JOB_UID_TAG: config.job.uid,
         }
-        self._parent = self._find_or_create(None, config.job.name, job_tags)
         stage_tags = {
             **job_tags,
-            metrics.PARENT_TAG: self._parent,
             metrics.STAGE_TAG: config.stage_name,
             metrics.KIND_TAG: config.stage.kind,
             metrics.INPUT_HASH_TAG: config.input_hash,
         }
-        self.run_id = self._find_or_create(config.stage_name, f"{config.job.name}/{config.stage_name}", stage_tags)
+        with _alone(Path(config.paths.stage).parent):
+            self._parent = self._find_or_create(None, config.job.name, job_tags)
+            name = f"{config.job.name}/{config.stage_name}"
+            self.run_id = self._find_or_create(config.stage_name, name, {**stage_tags, metrics.PARENT_TAG: self._parent})
+        self.describe(_parameters(config))
 
     def log(self, values: list[tuple[str, float, int, int]]) -> None:
         """Send measurements: name, value, time in milliseconds, step."""
@@ -43,12 +66,30 @@ class TrackedRuns:
 
         self._client.log_batch(self.run_id, metrics=[Metric(*value) for value in values])
 
-    def end(self, status: str) -> None:
+    def log_samples(self, step: int, rows: list[dict[str, Any]]) -> None:
+        """Keep what the policy answered at a step as a file of the run."""
+        self._client.log_text(self.run_id, json.dumps(rows, indent=1, ensure_ascii=False), f"samples/step-{step}.json")
+
+    def describe(self, parameters: Mapping[str, str]) -> None:
+        """Write parameters that the run does not have yet; those it has cannot be changed, and the first attempt's stand."""
+        from mlflow.entities import Param
+
+        # Names of datasets may hold what MLflow does not take.
+        named = {re.sub(r"[^\w\-. :/]", "_", name): value[:_VALUE_LIMIT] for name, value in parameters.items()}
+        new = [Param(name, value) for name, value in named.items() if name not in self._described]
+        for start in range(0, len(new), _PARAMETERS_AT_ONCE):
+            self._client.log_batch(self.run_id, params=new[start : start + _PARAMETERS_AT_ONCE])
+        self._described |= named.keys()
+
+    def end(self, status: str, time: int) -> None:
         """Say how the stage ended; its job has ended with its last stage, or with a stage that did not make it."""
-        self._client.set_terminated(self.run_id, status)
-        stages = self._config.spec.stages or []
-        if status != "FINISHED" or self._config.stage_name == stages[-1].name:
-            self._client.set_terminated(self._parent, status)
+        self._client.set_terminated(self.run_id, status, time)
+        config = self._config
+        stages = config.spec.stages or []
+        # Work of other inputs that was set aside ends no job.
+        is_current = Path(config.paths.stage).name == config.stage_name
+        if is_current and (status != "FINISHED" or config.stage_name == stages[-1].name):
+            self._client.set_terminated(self._parent, status, time)
 
     def _find_experiment(self) -> str:
         from mlflow.exceptions import MlflowException
@@ -70,25 +111,39 @@ class TrackedRuns:
         job = self._config.job.uid
         for run in self._client.search_runs([self._experiment], f"tags.`{metrics.JOB_UID_TAG}` = '{job}'", max_results=1000):
             if run.data.tags.get(metrics.STAGE_TAG) == stage and _same_inputs(run.data.tags, tags):
-                self._client.update_run(run.info.run_id, status="RUNNING")
+                if self._is_live:
+                    self._client.update_run(run.info.run_id, status="RUNNING")
                 break
         else:
-            run = self._client.create_run(self._experiment, tags=tags, run_name=name)
-        if stage is not None and not run.data.params:
-            self._describe(str(run.info.run_id))
+            run = self._client.create_run(self._experiment, start_time=self._start_time, tags=tags, run_name=name)
+        self._described = set(run.data.params)
         return str(run.info.run_id)
 
-    def _describe(self, run_id: str) -> None:
-        from mlflow.entities import Param
 
-        config = self._config
-        parameters = dict(_flat(config.stage.settings.dump()))
-        parameters["model"] = config.paths.parent_model or (config.spec.model.uri if config.spec.model else None) or ""
-        parameters["world_size"] = config.world_size
-        parameters |= {f"versions.{library}": version(library) for library in _LIBRARIES}
-        entries = [Param(name, str(value)[:_VALUE_LIMIT]) for name, value in parameters.items()]
-        for start in range(0, len(entries), _PARAMETERS_AT_ONCE):
-            self._client.log_batch(run_id, params=entries[start : start + _PARAMETERS_AT_ONCE])
+@contextmanager
+def _alone(job: Path) -> Iterator[None]:
+    """Look for the runs of a job and make them while nobody else does: a sync may meet an attempt."""
+    with (job / _LOCK_FILE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
+            # A volume without locks: the two seldom meet, and then the job has a run too many.
+        yield
+
+
+def _parameters(config: RunConfig) -> dict[str, str]:
+    model = config.spec.model.dump() if config.spec.model else {}
+    described = {
+        **dict(_flat(config.stage.settings.dump())),
+        **dict(_flat(config.compute.dump(), "compute")),
+        **dict(_flat(model, "base")),
+        "model": config.paths.parent_model or model.get("uri") or "",
+        "world_size": config.world_size,
+        "accumulation_steps": config.accumulation_steps,
+    }
+    return {name: str(value) for name, value in described.items()}
 
 
 def _same_inputs(known: dict[str, str], wanted: dict[str, str]) -> bool:

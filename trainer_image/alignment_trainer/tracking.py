@@ -1,37 +1,63 @@
 """Writes what the trainer measures into the stage's journal, under the names that operator and dashboard read."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from alignment_api import metrics
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alignment_trainer.journal import Journal
+from alignment_trainer.throughput import Work, rates
 
 _EVALUATION = "eval_"
-_NOT_MEASURED = ("epoch", "total_flos", "train_loss")
+_NOT_MEASURED = ("epoch", "total_flos")
+_SUMMARY = "train_"
+"""What transformers logs at the end, of the last attempt alone, begins so."""
+
 _SHOWN = (*metrics.HEADLINES, metrics.EVALUATION_LOSS, metrics.EVALUATION_REWARD_MARGIN, metrics.EVALUATION_REWARD_ACCURACY)
-_ABOUT_TIME = ("_runtime", "_per_second")
+
+
+_ROWS = "data/"
+_ROW_METRICS = (metrics.ROWS_TRAINED, metrics.ROWS_HELD_OUT, metrics.ROWS_CUT, metrics.ROWS_DROPPED)
 
 
 class Track(TrainerCallback):  # type: ignore[misc]
     """Appends each logged point; only the first process has one."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, rows: Mapping[str, Mapping[str, int]], work: Work) -> None:
         self._journal = journal
+        self._rows = rows
+        self._work = work
         self._first_step = 0
-        self._start = 0.0
+        self._start = self._step_start = self._step_seconds = 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Note when and where training begins."""
         self._start, self._first_step = time.monotonic(), state.global_step
+        self._step_start = self._start
+        self._journal.append(0, row_counts(self._rows), {})
         self._journal.append(state.global_step, {}, {metrics.TOTAL_STEPS: float(state.max_steps)})
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Take the time from the end of the step before, so that waiting for data counts too."""
+        now = time.monotonic()
+        self._step_seconds, self._step_start = now - self._step_start, now
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Leave the time of an evaluation out."""
+        self._step_start = time.monotonic()
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Leave the time of a save out."""
+        self._step_start = time.monotonic()
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
     ) -> None:
         """Write a point."""
-        values = renamed(logs)
+        speed = rates(logs, self._step_seconds, self._work) if "loss" in logs else {}
+        values = renamed(logs) | {f"train/{name}": value for name, value in speed.items()}
         if values:
             self._journal.append(state.global_step, values, self._progress(state))
             shown = "  ".join(f"{name} {values[name]:.4g}" for name in _SHOWN if name in values)
@@ -50,10 +76,15 @@ class Track(TrainerCallback):  # type: ignore[misc]
         return progress
 
 
+def row_counts(sources: Mapping[str, Mapping[str, int]]) -> dict[str, float]:
+    """Add up over all sources how many rows are trained on, held out, cut and dropped."""
+    return {name: float(sum(counts[name.removeprefix(_ROWS)] for counts in sources.values())) for name in _ROW_METRICS}
+
+
 def renamed(logs: dict[str, Any]) -> dict[str, float]:
     """Give the measurements of a log entry their public names."""
     return {
         f"eval/{name.removeprefix(_EVALUATION)}" if name.startswith(_EVALUATION) else f"train/{name}": float(value)
         for name, value in logs.items()
-        if name not in _NOT_MEASURED and not name.endswith(_ABOUT_TIME) and isinstance(value, int | float)
+        if name not in _NOT_MEASURED and not name.startswith(_SUMMARY) and isinstance(value, int | float)
     }

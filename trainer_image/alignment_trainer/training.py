@@ -1,21 +1,29 @@
 """Runs a trainer from its newest checkpoint, or from the start, to its end: the way all stages train alike."""
 
+import platform
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 from alignment_api.run_config import RunConfig
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from alignment_trainer import checkpoints
 from alignment_trainer.checkpoints import Checkpoint
+from alignment_trainer.data import Data
+from alignment_trainer.environment import describe, write_environment
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.journal import Journal
+from alignment_trainer.samples import Samples, drawn_rows
+from alignment_trainer.sampling import AskPolicy, prompt_of
 from alignment_trainer.saving import SaveWhole
 from alignment_trainer.settings import Settings
 from alignment_trainer.stopping import StopOnDivergence, StopOnRequest, StopRequest
+from alignment_trainer.throughput import Work, flops_per_token, peak_flops
 from alignment_trainer.tracking import Track
+from alignment_trainer.weights import parameter_count
 
 
 def find_checkpoint(config: RunConfig, settings: Settings) -> Checkpoint | None:
@@ -36,17 +44,57 @@ def find_checkpoint(config: RunConfig, settings: Settings) -> Checkpoint | None:
     return checkpoint
 
 
-def train(trainer: Any, config: RunConfig, settings: Settings, checkpoint: Checkpoint | None, request: StopRequest) -> None:
+def train(
+    trainer: Any,
+    config: RunConfig,
+    settings: Settings,
+    checkpoint: Checkpoint | None,
+    request: StopRequest,
+    rows: Data,
+    start: Path,
+) -> None:
     """Train to the last step, unless a checkpoint says that it was reached before."""
     if checkpoint and checkpoint.is_last:
         return
     stage = Path(config.paths.stage)
     journal = Journal(stage) if PartialState().is_main_process else None
-    stop = StopOnRequest(request)
+    stop, divergence = StopOnRequest(request), StopOnDivergence()
+    devices = _devices()
     trainer.remove_callback(PrinterCallback)
+    callbacks: list[TrainerCallback] = [
+        *_questions(trainer, settings, rows, stage),
+        SaveWhole(stage, settings.keep, journal, divergence),
+    ]
     if journal:
-        trainer.add_callback(Track(journal))
-    for callback in (stop, StopOnDivergence(), SaveWhole(stage, settings.keep, journal)):
+        write_environment(stage, describe(devices, rows.report["rows"]))
+        callbacks.append(Track(journal, rows.report["rows"], _work(trainer, settings, start, devices)))
+    # Those that may end training come last, so that what they saw is written down.
+    for callback in (*callbacks, stop, divergence):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
     stop.raise_if_stopped()
+
+
+def _devices() -> list[str]:
+    device = PartialState().device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return list(gather_object([name]))
+
+
+def _questions(trainer: Any, settings: Settings, rows: Data, stage: Path) -> list[TrainerCallback]:
+    if rows.held_out is None:
+        return []
+    drawn = [prompt_of(rows.held_out[index]) for index in drawn_rows(len(rows.held_out), settings.seed)]
+    prompts = [prompt for prompt in drawn if prompt is not None]
+    if not prompts:
+        return []
+    samples = Samples(stage, len(prompts)) if PartialState().is_main_process else None
+    return [AskPolicy(prompts, trainer.processing_class, samples)]
+
+
+def _work(trainer: Any, settings: Settings, start: Path, devices: list[str]) -> Work:
+    configuration = trainer.model.config.get_text_config()
+    # Looking a token up multiplies nothing; a tied table does so where it gives the logits.
+    looked_up = 0 if configuration.tie_word_embeddings else configuration.vocab_size * configuration.hidden_size
+    flops = flops_per_token(parameter_count(start) - looked_up, trains_all=settings.adapter is None)
+    return Work(flops, peak_flops(devices) if settings.precision == "BFloat16" and not settings.on_cpu else None)

@@ -1,4 +1,4 @@
-"""What is in a folder of weights, read from the files' headers alone: which tensors, whether all are there, a digest."""
+"""What is in a folder of weights, read from the files' headers alone: tensors, how many numbers they hold, a digest."""
 
 import hashlib
 import json
@@ -26,6 +26,16 @@ def empty_tensors(folder: Path) -> list[str]:
         for name, tensor in _header(path).items()
         if name != "__metadata__" and math.prod(tensor["shape"]) == 0
     ]
+
+
+def parameter_count(folder: Path) -> int:
+    """Count the numbers in the weights of a model."""
+    return sum(
+        math.prod(tensor["shape"])
+        for path in folder.glob("*.safetensors")
+        for name, tensor in _header(path).items()
+        if name != "__metadata__"
+    )
 
 
 def _header(path: Path) -> dict[str, Any]:

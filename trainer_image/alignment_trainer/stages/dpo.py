@@ -8,11 +8,13 @@ from alignment_api.run_config import RunConfig
 from trl import DPOConfig, DPOTrainer
 from trl.models import prepare_deepspeed
 
-from alignment_trainer import data, deepspeed, memory, models, result
+from alignment_trainer import data, deepspeed, measurements, memory, models, result
 from alignment_trainer.arguments import training_arguments
+from alignment_trainer.measuring import Measuring
 from alignment_trainer.reference import Reference, reference_of
 from alignment_trainer.settings import dpo_settings, training_settings
 from alignment_trainer.stopping import StopRequest
+from alignment_trainer.sums import Measured
 from alignment_trainer.templates import template_hash
 from alignment_trainer.training import find_checkpoint, train
 
@@ -26,7 +28,7 @@ _LOSSES = {
 }
 
 
-class _PreparedDPOTrainer(DPOTrainer):  # type: ignore[misc]
+class _PreparedDPOTrainer(Measuring, DPOTrainer):  # type: ignore[misc]
     """Takes rows as tokens, as our data come, and reference values as they are kept; TRL would make both on its own terms."""
 
     _precompute_engine: Any
@@ -34,6 +36,11 @@ class _PreparedDPOTrainer(DPOTrainer):  # type: ignore[misc]
     def __init__(self, reference: Reference, **arguments: Any) -> None:
         self._reference = reference
         super().__init__(**arguments)
+
+    def measure(self, inputs: dict[str, Any], forwards: list[Any], loss: Any) -> dict[str, Measured]:
+        """Measure pairs; no reference answers where its log-probabilities come with the rows."""
+        policy, *reference = forwards
+        return measurements.of_pairs(inputs, policy, reference[0] if reference else None, loss, self.beta)
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset
@@ -75,7 +82,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
 
     trainer = _PreparedDPOTrainer(
         # What holds the policy back is the model it starts from; beside an adapter that is the model without it.
-        reference=reference_of(config.paths.workspace, settings, start_digest, template_hash(tokenizer.chat_template)),
+        reference=reference_of(config, settings, start_digest, template_hash(tokenizer.chat_template)),
         model=model,
         args=arguments,
         train_dataset=rows.train,
@@ -83,5 +90,5 @@ def run(config: RunConfig, request: StopRequest) -> None:
         processing_class=tokenizer,
         peft_config=models.lora(settings, model),
     )
-    train(trainer, config, settings, checkpoint, request)
+    train(trainer, config, settings, checkpoint, request, rows, start)
     result.publish(config, settings, tokenizer, rows, start, start_digest)

@@ -1,13 +1,24 @@
 """Supervised fine-tuning on dialogues."""
 
+from typing import Any
+
 from alignment_api.run_config import RunConfig
 from trl import SFTConfig, SFTTrainer
 
-from alignment_trainer import data, deepspeed, memory, models, result
+from alignment_trainer import data, deepspeed, measurements, memory, models, result
 from alignment_trainer.arguments import training_arguments
+from alignment_trainer.measuring import Measuring
 from alignment_trainer.settings import sft_settings, training_settings
 from alignment_trainer.stopping import StopRequest
+from alignment_trainer.sums import Measured
 from alignment_trainer.training import find_checkpoint, train
+
+
+class _MeasuredSFTTrainer(Measuring, SFTTrainer):  # type: ignore[misc]
+    def measure(self, inputs: dict[str, Any], forwards: list[Any], loss: Any) -> dict[str, Measured]:
+        """Measure dialogues."""
+        (policy,) = forwards
+        return measurements.of_dialogues(inputs, policy)
 
 
 def run(config: RunConfig, request: StopRequest) -> None:
@@ -35,7 +46,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
     if own.packing:
         models.check_packing(model, settings)
 
-    trainer = SFTTrainer(
+    trainer = _MeasuredSFTTrainer(
         model=model,
         args=arguments,
         train_dataset=rows.train,
@@ -43,5 +54,5 @@ def run(config: RunConfig, request: StopRequest) -> None:
         processing_class=tokenizer,
         peft_config=models.lora(settings, model),
     )
-    train(trainer, config, settings, checkpoint, request)
+    train(trainer, config, settings, checkpoint, request, rows, start)
     result.publish(config, settings, tokenizer, rows, start, start_digest)

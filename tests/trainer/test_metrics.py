@@ -1,0 +1,41 @@
+"""What the short job's real runs measured, against the names that all programs know and the page that explains them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from alignment_api import metrics
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+PROGRESS = {metrics.TOTAL_STEPS, metrics.SECONDS_LEFT}
+
+
+def named():
+    """All names of metrics."""
+    return {
+        value for value in vars(metrics).values() if isinstance(value, str) and re.match(r"(train|eval|data|progress)/", value)
+    }
+
+
+def test_the_page_explains_each_metric_and_no_other():
+    assert set(re.findall(r"`((?:train|eval|data|progress)/[a-z_/]+)`", PAGE.read_text())) == named()
+
+
+@pytest.mark.parametrize(("stage", "names"), [("sft", metrics.SFT_METRICS), ("dpo", metrics.DPO_METRICS)], ids=["sft", "dpo"])
+def test_a_run_on_cpus_measures_all_but_what_takes_a_gpu(finished, trainer, stage, names):
+    measured = {name for point in trainer.points(finished / "job" / stage) for name in point["metrics"]}
+    assert measured == {*names, metrics.MEMORY_RESIDENT} | PROGRESS
+
+
+def test_amounts_are_those_of_the_whole_batch(finished, trainer):
+    folder = finished / "job" / "dpo"
+    assert set(trainer.values(folder, metrics.PAIRS).values()) == {8.0}
+    assert set(trainer.values(folder, metrics.EVALUATION_PAIRS).values()) == {16.0}
+    assert trainer.values(folder, metrics.ROWS_HELD_OUT) == {0: 16.0}
+
+
+def test_kl_is_the_mean_of_the_rewards_by_beta(finished, trainer):
+    folder, beta = finished / "job" / "dpo", 0.1
+    chosen, rejected = (trainer.values(folder, name) for name in (metrics.REWARD_CHOSEN, metrics.REWARD_REJECTED))
+    expected = {step: pytest.approx((chosen[step] + rejected[step]) / 2 / beta) for step in chosen}
+    assert trainer.values(folder, metrics.KL) == expected

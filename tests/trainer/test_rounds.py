@@ -1,0 +1,20 @@
+import pytest
+from alignment_trainer.rounds import rounds
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch", "processes"),
+    [(7, 2, 2), (7, 2, 1), (8, 2, 2), (1, 4, 3), (3, 4, 2), (100, 8, 16), (127, 8, 16), (5, 1, 5), (0, 2, 2)],
+)
+def test_each_row_counts_once_and_all_take_part_in_each_round(rows, batch, processes):
+    taken = [list(rounds(rows, batch, process, processes)) for process in range(processes)]
+    assert sorted(row for mine in taken for entry in mine if entry.counts for row in entry.rows) == list(range(rows))
+    for together in zip(*taken, strict=True):
+        # TRL gathers from all processes what each one computed: that takes equally many rows.
+        assert len({len(entry.rows) for entry in together}) == 1
+        assert all(len(entry.rows) <= batch for entry in together)
+
+
+def test_what_does_not_divide_costs_two_rounds():
+    assert len(list(rounds(127, 8, 0, 16))) == 2
+    assert len(list(rounds(255, 8, 0, 16))) == 3

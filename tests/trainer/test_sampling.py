@@ -1,0 +1,98 @@
+"""What the policy answers along the way is written down, and changes nothing."""
+
+import json
+import shutil
+
+import pytest
+from alignment_trainer.samples import PROMPTS, Sample, Samples, drawn_rows, read_samples
+from alignment_trainer.sampling import prompt_of
+
+
+def sample(step, text="yes"):
+    return Sample(step=step, prompt="Is it?", reference="Yes.", policy=text)
+
+
+def written(stage):
+    return [(found.step, found.policy) for found in read_samples(stage / "samples.jsonl")]
+
+
+def test_a_step_is_written_once_though_it_is_evaluated_again(tmp_path):
+    Samples(tmp_path, 2).append([sample(5, "a"), sample(5, "b")])
+    again = Samples(tmp_path, 2)
+    again.append([sample(5, "c"), sample(5, "d")])
+    again.append([sample(10, "e"), sample(10, "f")])
+    assert written(tmp_path) == [(5, "a"), (5, "b"), (10, "e"), (10, "f")]
+
+
+@pytest.mark.parametrize("torn", ["", '{"step": 10, "pro', "not even close"])
+def test_a_step_that_was_not_finished_is_written_anew(tmp_path, torn):
+    Samples(tmp_path, 2).append([sample(5, "a"), sample(5, "b")])
+    Samples(tmp_path, 2).append([sample(10, "lost")])
+    with (tmp_path / "samples.jsonl").open("a") as file:
+        file.write(torn)
+    Samples(tmp_path, 2).append([sample(10, "c"), sample(10, "d")])
+    assert written(tmp_path) == [(5, "a"), (5, "b"), (10, "c"), (10, "d")]
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4, 1000])
+def test_the_same_rows_are_asked_every_time(rows):
+    drawn = drawn_rows(rows, seed=42)
+    assert drawn == drawn_rows(rows, seed=42)
+    assert len(set(drawn)) == min(PROMPTS, rows)
+    assert set(drawn) <= set(range(rows))
+
+
+@pytest.mark.parametrize(
+    ("labels", "prompt", "reference"),
+    [
+        ([-100, -100, 3, 4], [1, 2], [3, 4]),
+        ([-100, 2, 3, -100], [1], [2, 3]),
+        ([-100, 2, -100, 4], [1], [2]),
+    ],
+)
+def test_a_dialogue_is_asked_up_to_its_first_answer(labels, prompt, reference):
+    assert prompt_of({"input_ids": [1, 2, 3, 4], "labels": labels}) == (prompt, {"reference": reference})
+
+
+def test_a_dialogue_learned_as_a_whole_asks_nothing():
+    assert prompt_of({"input_ids": [1, 2], "labels": [1, 2]}) is None
+
+
+def test_pairs_show_both_answers(finished):
+    found = list(read_samples(finished / "job" / "dpo" / "samples.jsonl"))
+    assert [found[0].step, found[-1].step, len(found)] == [0, 8, 3 * PROMPTS]
+    assert all(entry.prompt and entry.chosen and entry.rejected and entry.reference is None for entry in found)
+    # The same prompts at every step, and none of them in an answer.
+    assert len({entry.prompt for entry in found}) <= PROMPTS
+    assert not any(entry.prompt in entry.policy for entry in found)
+
+
+def test_what_is_learned_shows_in_the_answers(finished):
+    *_, last = read_samples(finished / "job" / "sft" / "samples.jsonl")
+    first = next(iter(read_samples(finished / "job" / "sft" / "samples.jsonl")))
+    assert last.step == 24
+    assert first.policy != last.policy
+    # An answer that ends, and does not run on into the next turn.
+    assert 0 < len(last.policy) < 4 * len(last.reference)
+    assert "<|user|>" not in last.policy
+
+
+@pytest.mark.parametrize("sharding", ["None", "ZeRO2", "ZeRO3"])
+def test_asking_leaves_the_weights_as_they_are(finished, tmp_path, trainer, sharding):
+    digests = []
+    for every_steps, asked in ((1, {0, 1, 2, 3, 4}), (1000, {0, 4})):
+        root = tmp_path / str(every_steps)
+        shutil.copytree(finished / "inputs", root / "inputs")
+        changes = {
+            "compute__sharding": sharding,
+            "sft__optimization__maxSteps": 4,
+            "sft__evaluation": {"everySteps": every_steps},
+            # Dropout draws from the random numbers that asking must not take.
+            "sft__adapter": {"lora": {"rank": 4, "dropout": 0.2}},
+        }
+        result = trainer.attempt(trainer.config(root, **changes), root).wait()
+        assert result.code == 0, result.output
+        stage = root / "job" / "sft"
+        assert {found.step for found in read_samples(stage / "samples.jsonl")} == asked
+        digests.append(json.loads((stage / "manifest.json").read_text())["weights"]["made"])
+    assert digests[0] == digests[1]

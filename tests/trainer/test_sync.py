@@ -1,0 +1,235 @@
+"""A real MLflow server that is away while a stage is trained, and what has arrived afterwards."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from alignment_api import metrics
+from alignment_api.exit_codes import ExitCode
+from alignment_trainer.journal import Journal, read_points
+from alignment_trainer.samples import Sample, Samples
+from alignment_trainer.shipping import is_shipped, left_behind
+from alignment_trainer.stage_folder import claim
+from alignment_trainer.uploader import Uploader
+from mlflow import MlflowClient
+
+PATIENCE_SECONDS = 240
+STEPS = 600
+"""More points than one batch takes."""
+
+
+class Server:
+    """An MLflow server that can be away, at an address that stays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"]
+        command += ["--artifacts-destination", str(self.folder / "files"), "--host", "127.0.0.1", "--port", str(self.port)]
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        with (self.folder / "server.log").open("ab") as log:
+            command += ["--workers", "1"]
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        limit = time.monotonic() + PATIENCE_SECONDS
+        while not self._answers():
+            assert time.monotonic() < limit, (self.folder / "server.log").read_text()
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        if self.process:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait()
+            self.process = None
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+@pytest.fixture
+def server(tmp_path):
+    made = Server(tmp_path)
+    yield made
+    made.stop()
+
+
+def at(config, server):
+    """The same stage, told to use this server."""
+    return config.model_copy(update={"tracking": config.tracking.model_copy(update={"uri": server.uri, "artifacts": None})})
+
+
+def write(config, steps=STEPS):
+    """Leave what an attempt leaves that has been at work for so many steps."""
+    stage = Path(config.paths.stage)
+    claim(config)
+    journal, samples = Journal(stage), Samples(stage, 2)
+    for step in range(1, steps + 1):
+        journal.append(step, {"train/loss": 1 / step, "train/grad_norm": float(step)}, {metrics.TOTAL_STEPS: float(steps)})
+    for step in (1, steps):
+        samples.append([Sample(step=step, prompt=prompt, reference="Yes.", policy="No.") for prompt in ("Is it?", "Was it?")])
+
+
+def ship(config, exit_code):
+    uploader = Uploader(config)
+    uploader.start()
+    uploader.finish(exit_code)
+    uploader.join()
+
+
+def sync(*folders, **options):
+    command = [sys.executable, "-m", "alignment_trainer.sync", *map(str, folders)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+
+
+def synced(*folders):
+    process = sync(*folders)
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, output
+
+
+def runs(config):
+    client = MlflowClient(config.tracking.uri)
+    experiment = client.get_experiment_by_name(config.tracking.experiment)
+    found = client.search_runs([experiment.experiment_id])
+    assert len({run.data.tags.get(metrics.STAGE_TAG) for run in found}) == len(found), "a stage has two runs"
+    return client, {run.data.tags.get(metrics.STAGE_TAG): run for run in found}
+
+
+def has_run(config):
+    """Say whether the stage's run is there already."""
+    client = MlflowClient(config.tracking.uri)
+    experiment = client.get_experiment_by_name(config.tracking.experiment)
+    tagged = f"tags.`{metrics.STAGE_TAG}` = '{config.stage_name}'"
+    return experiment is not None and bool(client.search_runs([experiment.experiment_id], tagged))
+
+
+def arrived_as_written(config, stage):
+    """Compare each point, with its time, and count it."""
+    client, found = runs(config)
+    written, arrived = Counter(), Counter()
+    points = list(read_points(stage / "metrics.jsonl"))
+    for point in points:
+        written.update((name, point.step, point.time, value) for name, value in point.metrics.items())
+    run = found[stage.name]
+    for name in {name for point in points for name in point.metrics}:
+        arrived.update(
+            (name, point.step, point.timestamp, point.value) for point in client.get_metric_history(run.info.run_id, name)
+        )
+    assert arrived == Counter(dict.fromkeys(written, 1))
+    return run
+
+
+def test_a_sync_brings_what_was_measured_while_the_server_was_away(server, tmp_path, trainer):
+    config = at(trainer.config(tmp_path), server)
+    stage = Path(config.paths.stage)
+    write(config)
+    ship(config, ExitCode.DONE)
+    ended = time.time()
+    assert left_behind(tmp_path) == [stage]
+    code, output = synced(tmp_path)
+    assert (code, output.count("error: ")) == (1, 1), output
+
+    server.start()
+    for _ in range(2):
+        code, output = synced(tmp_path)
+        assert code == 0, output
+        run = arrived_as_written(config, stage)
+    assert output == "", "the second had nothing to do"
+    assert run.info.status == "FINISHED"
+    assert run.info.start_time == next(read_points(stage / "metrics.jsonl")).time
+    assert run.info.end_time <= ended * 1000
+    # The job goes on with its second stage.
+    client, found = runs(config)
+    assert found[None].info.status == "RUNNING"
+    folder = client.download_artifacts(run.info.run_id, "samples", str(tmp_path))
+    assert sorted(path.name for path in Path(folder).iterdir()) == ["step-1.json", f"step-{STEPS}.json"]
+
+
+def test_a_sync_killed_at_any_moment_is_made_up_for_by_the_next(server, tmp_path, trainer):
+    config = at(trainer.config(tmp_path, "dpo"), server)
+    stage = Path(config.paths.stage)
+    write(config)
+    ship(config, ExitCode.DONE)
+    server.start()
+    # Once when the run is there and nothing of it noted, once when a part was.
+    for moment in (lambda: has_run(config), (stage / "shipped.json").exists):
+        process = sync(tmp_path)
+        limit = time.monotonic() + PATIENCE_SECONDS
+        while not moment() and process.poll() is None:
+            assert time.monotonic() < limit
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    code, output = synced(tmp_path)
+    assert code == 0, output
+    assert arrived_as_written(config, stage).info.status == "FINISHED"
+    # It was the job's last stage.
+    assert runs(config)[1][None].info.status == "FINISHED"
+
+
+def test_the_next_stage_brings_what_the_one_before_left(server, tmp_path, trainer):
+    sft, dpo = (at(trainer.config(tmp_path, stage), server) for stage in ("sft", "dpo"))
+    write(sft, steps=5)
+    ship(sft, ExitCode.DONE)
+    write(dpo, steps=5)
+    server.start()
+    ship(dpo, ExitCode.DONE)
+    for config in (sft, dpo):
+        assert arrived_as_written(config, Path(config.paths.stage)).info.status == "FINISHED"
+    assert runs(dpo)[1][None].info.status == "FINISHED"
+    assert left_behind(tmp_path) == []
+
+
+def test_work_that_was_set_aside_does_not_end_the_job(server, tmp_path, trainer):
+    old, new = at(trainer.config(tmp_path), server), at(trainer.config(tmp_path, sft__optimization__maxSteps=2), server)
+    write(old, steps=5)
+    ship(old, ExitCode.DEFECT)
+    write(new, steps=5)
+    aside = Path(new.paths.stage).with_name(f"sft.{old.input_hash}")
+    assert left_behind(tmp_path) == [Path(new.paths.stage), aside]
+    server.start()
+    assert synced(tmp_path)[0] == 0
+    client = MlflowClient(server.uri)
+    found = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
+    statuses = {run.data.tags.get(metrics.INPUT_HASH_TAG): run.info.status for run in found}
+    # Nobody said how the newer attempt ended: it may be at work.
+    assert statuses == {None: "RUNNING", old.input_hash: "FAILED", new.input_hash: "RUNNING"}
+
+
+def test_a_stage_that_is_done_ships_the_rest_when_its_pod_is_run_again(server, finished, tmp_path, trainer):
+    shutil.copytree(finished / "inputs", tmp_path / "inputs")
+    shutil.copytree(finished / "job", tmp_path / "job")
+    stage = tmp_path / "job" / "sft"
+    (stage / "shipped.json").unlink()
+    server.start()
+    config = at(trainer.config(tmp_path), server)
+    result = trainer.attempt(config, tmp_path).wait()
+    assert (result.code, result.termination.reason) == (0, "Completed"), result.output
+    run = arrived_as_written(config, stage)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["hardware.devices"].startswith("2 × ")
+    assert run.data.params["rows.sft.held_out"] == "16"
+    assert is_shipped(stage)
+
+
+@pytest.mark.parametrize(("folders", "code", "said"), [(["nowhere"], 2, "nowhere: is not a folder"), (["."], 0, "")])
+def test_where_there_is_nothing_to_do(tmp_path, folders, code, said):
+    found, output = synced(*(tmp_path / folder for folder in folders))
+    assert (found, said in output) == (code, True), output

@@ -1,0 +1,71 @@
+"""Has TRL's trainers report exact means; the one place that knows what they keep to themselves."""
+
+from typing import Any
+
+import torch
+
+from alignment_trainer.peak_memory import peak_memory
+from alignment_trainer.rounds import rounds
+from alignment_trainer.sums import Measured, Sums
+
+
+class Measuring:
+    """Goes before a trainer of TRL; how the loss is computed and what is trained stay as they are.
+
+    TRL averages the means of micro batches as each process gathered them: rows that fill the last batch up count twice there,
+    and short batches as much as full ones.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._trained, self._evaluated = Sums(), Sums()
+        self._counts = True
+        self._forwards: list[Any] = []
+        for model in (self.model, getattr(self, "ref_model", None)):  # type: ignore[attr-defined]
+            if model is not None:
+                model.register_forward_hook(self._keep)
+
+    def measure(self, inputs: dict[str, Any], forwards: list[Any], loss: torch.Tensor) -> dict[str, Measured]:
+        """Measure a micro batch from what the models answered: the policy first, then the reference where it was asked."""
+        raise NotImplementedError
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+        """Compute the loss as ever, and look at what the models answered on the way."""
+        self._forwards.clear()
+        loss = super().compute_loss(model, inputs, *arguments, **options)  # type: ignore[misc]
+        with torch.no_grad():
+            measured = self.measure(inputs, self._forwards, loss.detach())
+            if self.model.training:  # type: ignore[attr-defined]
+                self._trained.add(measured)
+            else:
+                self._evaluated.add(measured, weight=int(self._counts))
+        self._forwards.clear()
+        return loss
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Evaluate each held-out row once."""
+        trainer: Any = self
+        model, rows = trainer.model_wrapped, trainer.eval_dataset
+        model.eval()
+        batch, process, processes = trainer.args.per_device_eval_batch_size, trainer.args.process_index, trainer.args.world_size
+        for indices, self._counts in rounds(len(rows), batch, process, processes):
+            inputs = trainer.data_collator([rows[index] for index in indices])
+            trainer.prediction_step(model, inputs, prediction_loss_only=True)
+        found = {f"eval_{name}": value for name, value in self._evaluated.take().items()}
+        trainer.log(found)
+        trainer.control = trainer.callback_handler.on_evaluate(trainer.args, trainer.state, trainer.control, found)
+        return found
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Report our own means in place of TRL's."""
+        trainer: Any = self
+        for means in trainer._metrics.values():
+            means.clear()
+        if "loss" in logs:
+            logs |= self._trained.take() | peak_memory()
+        super().log(logs, start_time)  # type: ignore[misc]
+
+    def _keep(self, module: Any, arguments: Any, output: Any) -> None:
+        # Only the forward for the loss answers so; the one that generates text gives logits.
+        if getattr(output, "log_probs", None) is not None:
+            self._forwards.append(output)

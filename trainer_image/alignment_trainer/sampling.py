@@ -1,0 +1,76 @@
+"""Asks the policy a few held-out prompts at each evaluation, and leaves no trace in the training."""
+
+from typing import Any, NamedTuple
+
+import torch
+from transformers import GenerationConfig, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from alignment_trainer.samples import Sample, Samples
+from alignment_trainer.tokens import IGNORED
+
+NEW_TOKENS = 128
+"""Enough to see how an answer begins."""
+
+
+class Prompt(NamedTuple):
+    """What is asked, and what the held-out row answers, as tokens."""
+
+    ids: list[int]
+    answers: dict[str, list[int]]
+
+
+class AskPolicy(TrainerCallback):  # type: ignore[misc]
+    """Generates at each evaluation; only the first process writes down what."""
+
+    def __init__(self, prompts: list[Prompt], tokenizer: Any, samples: Samples | None) -> None:
+        self._prompts = prompts
+        self._tokenizer = tokenizer
+        self._samples = samples
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any, **_: Any) -> None:
+        """Ask; all processes do, since a shared-out model answers only to all of them."""
+        with (
+            torch.random.fork_rng(devices=[args.device] if args.device.type == "cuda" else []),
+            torch.no_grad(),
+            torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16),
+        ):
+            made = self._generate(model, args.device)
+        if self._samples:
+            self._samples.append([self._sample(state.global_step, *pair) for pair in zip(self._prompts, made, strict=True)])
+
+    def _generate(self, model: Any, device: torch.device) -> list[list[int]]:
+        longest = max(len(prompt.ids) for prompt in self._prompts)
+        padding = self._tokenizer.pad_token_id
+        ids = [[padding] * (longest - len(prompt.ids)) + prompt.ids for prompt in self._prompts]
+        mask = [[0] * (longest - len(prompt.ids)) + [1] * len(prompt.ids) for prompt in self._prompts]
+        model.eval()
+        room = getattr(model.config.get_text_config(), "max_position_embeddings", None) or longest + NEW_TOKENS
+        made = model.generate(
+            input_ids=torch.tensor(ids, device=device),
+            attention_mask=torch.tensor(mask, device=device),
+            generation_config=GenerationConfig(
+                do_sample=False,
+                max_new_tokens=max(1, min(NEW_TOKENS, room - longest)),
+                eos_token_id=self._tokenizer.eos_token_id,
+                pad_token_id=padding,
+            ),
+        )
+        answers: list[list[int]] = made[:, longest:].tolist()
+        return answers
+
+    def _sample(self, step: int, prompt: Prompt, made: list[int]) -> Sample:
+        answers = {name: self._text(ids) for name, ids in prompt.answers.items()}
+        return Sample(step=step, prompt=self._text(prompt.ids), policy=self._text(made), **answers)
+
+    def _text(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
+
+def prompt_of(row: dict[str, list[int]]) -> Prompt | None:
+    """Part a row into prompt and answers; None where a dialogue does not tell where its first answer begins."""
+    if "prompt_ids" in row:
+        return Prompt(row["prompt_ids"], {"chosen": row["chosen_ids"], "rejected": row["rejected_ids"]})
+    learned = [label != IGNORED for label in row["labels"]]
+    start = learned.index(True)
+    end = learned.index(False, start) if False in learned[start:] else len(learned)
+    return Prompt(row["input_ids"][:start], {"reference": row["input_ids"][start:end]}) if start else None

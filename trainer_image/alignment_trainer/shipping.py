@@ -1,0 +1,144 @@
+"""What of a stage's folder has arrived in MLflow, and bringing the rest there: each point and each sample once."""
+
+import time
+from itertools import groupby
+from pathlib import Path
+
+from alignment_api.names import DONE_FILE, METRICS_FILE, RUN_CONFIG_FILE, SAMPLES_FILE
+from alignment_api.run_config import RunConfig, TrackingTarget
+from pydantic import BaseModel
+
+from alignment_trainer.environment import read_environment
+from alignment_trainer.files import write_whole
+from alignment_trainer.journal import Point, read_points_with_ends
+from alignment_trainer.samples import read_samples
+from alignment_trainer.tracked_runs import TrackedRuns
+
+_BATCH = 900
+_SHIPPED_FILE = "shipped.json"
+_ENDING_FILE = "ending.json"
+
+
+class Ending(BaseModel):
+    """How the last attempt of a stage ended, in MLflow's words, and when, in milliseconds."""
+
+    status: str
+    time: int
+
+
+class Shipped(BaseModel):
+    """How much has arrived, and in which run."""
+
+    run_id: str
+    offset: int = 0
+    environment: bool = False
+    samples: int = 0
+    ending: Ending | None = None
+
+
+def record_ending(stage: Path, status: str) -> None:
+    """Remember how an attempt ended, for whoever gets to tell MLflow."""
+    write_whole(stage / _ENDING_FILE, Ending(status=status, time=time.time_ns() // 1_000_000).model_dump_json())
+
+
+def forget_ending(stage: Path) -> None:
+    """Begin another attempt."""
+    (stage / _ENDING_FILE).unlink(missing_ok=True)
+
+
+def is_shipped(stage: Path) -> bool:
+    """Say whether all that the stage has written has arrived."""
+    shipped = _read_shipped(stage)
+    if shipped is None:
+        return not (stage / METRICS_FILE).exists()
+    ending = _ending(stage)
+    return (
+        next(read_points_with_ends(stage / METRICS_FILE, shipped.offset), None) is None
+        and shipped.environment == bool(read_environment(stage))
+        and shipped.samples == sum(1 for _ in read_samples(stage / SAMPLES_FILE))
+        and ending in (None, shipped.ending)
+    )
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """Find the stages at or below a folder (a workspace, a job, a stage) of which something has not arrived."""
+    folders = (path.parent for depth in ("", "*/", "*/*/", "*/*/*/") for path in sorted(folder.glob(depth + RUN_CONFIG_FILE)))
+    return [stage for stage in folders if not is_shipped(stage)]
+
+
+def ship_all(stage: Path, tracking: TrackingTarget | None = None) -> None:
+    """Ship what a stage left, on which nobody works any more; to another server than its own where one is given."""
+    config = RunConfig.model_validate_json((stage / RUN_CONFIG_FILE).read_text())
+    # The folder may have been set aside, or its volume be mounted elsewhere.
+    here = config.paths.model_copy(update={"stage": str(stage)})
+    shipment = Shipment(config.model_copy(update={"paths": here, "tracking": tracking or config.tracking}), is_live=False)
+    shipment.ship_points()
+    shipment.end()
+    shipment.ship_rest()
+
+
+class Shipment:
+    """Brings one stage's points, samples, environment and ending to its run."""
+
+    def __init__(self, config: RunConfig, is_live: bool) -> None:
+        self._stage = Path(config.paths.stage)
+        first = next(read_points_with_ends(self._stage / METRICS_FILE), None)
+        self._runs = TrackedRuns(config, is_live, first[0].time if first else None)
+        # A run that is not the one we shipped to, because somebody deleted that, gets everything.
+        known = _read_shipped(self._stage)
+        self._shipped = known if known and known.run_id == self._runs.run_id else Shipped(run_id=self._runs.run_id)
+
+    def ship_points(self) -> None:
+        """Send the points that are new."""
+        batch: list[tuple[str, Point, float]] = []
+        for point, end in read_points_with_ends(self._stage / METRICS_FILE, self._shipped.offset):
+            batch += [(name, point, value) for name, value in point.metrics.items()]
+            if len(batch) >= _BATCH:
+                self._send(batch, end)
+                batch = []
+        if batch:
+            self._send(batch, end)
+
+    def ship_rest(self) -> None:
+        """Send what is no point: what the stage ran on, and its samples, a file for each step."""
+        environment = read_environment(self._stage)
+        if environment and not self._shipped.environment:
+            self._runs.describe(environment)
+            self._note(environment=True)
+        samples = list(read_samples(self._stage / SAMPLES_FILE))
+        new = {sample.step for sample in samples[self._shipped.samples :]}
+        for step, rows in groupby(samples, lambda sample: sample.step):
+            if step in new:
+                # A file sent again, with the rows that were still being written, takes the place of the first.
+                self._runs.log_samples(step, [row.model_dump() for row in rows])
+        if len(samples) != self._shipped.samples:
+            self._note(samples=len(samples))
+
+    def end(self) -> None:
+        """Tell how and when the stage ended, where it did."""
+        ending = _ending(self._stage)
+        if ending and ending != self._shipped.ending:
+            self._runs.end(ending.status, ending.time)
+            self._note(ending=ending)
+
+    def _send(self, batch: list[tuple[str, Point, float]], end: int) -> None:
+        # A point sent twice, because we died between these two lines, has the same time and value: MLflow keeps one.
+        self._runs.log([(name, value, point.time, point.step) for name, point, value in batch])
+        self._note(offset=end)
+
+    def _note(self, **news: object) -> None:
+        self._shipped = self._shipped.model_copy(update=news)
+        write_whole(self._stage / _SHIPPED_FILE, self._shipped.model_dump_json())
+
+
+def _read_shipped(stage: Path) -> Shipped | None:
+    path = stage / _SHIPPED_FILE
+    return Shipped.model_validate_json(path.read_text()) if path.exists() else None
+
+
+def _ending(stage: Path) -> Ending | None:
+    path, done = stage / _ENDING_FILE, stage / DONE_FILE
+    if path.exists():
+        return Ending.model_validate_json(path.read_text())
+    # The supervisor was killed after the result was there and before it could write the ending down.
+    return Ending(status="FINISHED", time=done.stat().st_mtime_ns // 1_000_000) if done.exists() else None
