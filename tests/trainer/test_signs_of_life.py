@@ -12,7 +12,7 @@ def config(tmp_path, trainer):
 
 
 def test_items_pass_and_leave_a_trace(config, tmp_path, capsys):
-    assert list(watched("abc", 3, "prepared", config, training_settings(config), every_seconds=0)) == ["a", "b", "c"]
+    assert list(watched("abc", 3, "rows prepared", config, training_settings(config), every_seconds=0)) == ["a", "b", "c"]
     assert capsys.readouterr().err.splitlines() == [
         f"spec.stages[0].sft.datasets: {done} of 3 rows prepared" for done in (1, 2, 3)
     ]
@@ -24,7 +24,7 @@ def test_items_pass_and_leave_a_trace(config, tmp_path, capsys):
 
 
 def test_what_is_soon_done_leaves_none(config, tmp_path, capsys):
-    assert list(watched(range(1000), 1000, "prepared", config, training_settings(config))) == list(range(1000))
+    assert list(watched(range(1000), 1000, "rows prepared", config, training_settings(config))) == list(range(1000))
     assert not (tmp_path / "job" / "sft" / "metrics.jsonl").exists()
     assert capsys.readouterr().err == ""
 
