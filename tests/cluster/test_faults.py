@@ -59,10 +59,13 @@ def test_the_operator_is_killed_again_and_again(start: StartJob, workspace: Work
     draw = random.Random(7)
     document = short_job("killed", compute={**TINY["spec"]["compute"], "nodes": 1})
     document["spec"]["stages"] += [{**TINY["spec"]["stages"][1]}]
+    # Long enough for all the kills to come before its end.
+    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = 240
     with Watch(workspace.kubectl, "pytorchjobs", f"{JOB_LABEL}=killed") as children:
         job = start(document)
         for _ in range(_KILLS):
-            time.sleep(draw.uniform(0, 24))
+            time.sleep(draw.uniform(0, 12))
+            assert job.status.get("phase") not in ("Succeeded", "Failed"), job.describe()
             installation.kill_operator()
         job.wait_for_end()
         assert [stage["attempts"] for stage in job.status["stages"]] == [1, 1]

@@ -231,12 +231,31 @@ def test_other_ways_to_train(finished, tmp_path, trainer, stage, changes):
         shutil.copytree(finished / folder, tmp_path / folder)
     shutil.rmtree(tmp_path / "job" / stage)
     changes |= {f"{stage}__optimization__maxSteps": 3, f"{stage}__checkpoint": {"everySteps": 2}}
+    changes |= {f"{stage}__evaluation": {"everySteps": 3}}
     result = trainer.attempt(trainer.config(tmp_path, stage, **changes), tmp_path).wait()
     assert result.code == 0, result.output
     folder = tmp_path / "job" / stage
     assert (folder / "adapter").exists() == (f"{stage}__adapter" in changes)
     assert load(folder / "model").num_parameters() == load(finished / "job" / stage / "model").num_parameters()
     assert manifest(folder)["weights"]["made"] != manifest(folder)["weights"]["start"]
+    if stage == "sft":
+        # What was published is what was trained: merged or gathered, it answers as the trained weights did.
+        tolerance = 1e-2 if changes.get("sft__precision") == "BFloat16" else 1e-5
+        assert held_out_loss(folder) == pytest.approx(trainer.values(folder, metrics.EVALUATION_LOSS)[3], rel=tolerance)
+
+
+def held_out_loss(folder: Path) -> float:
+    import torch
+    from datasets import Dataset
+
+    model, total, count = load(folder / "model").eval(), 0.0, 0
+    for row in Dataset.from_file(str(folder / "data" / "held_out.arrow")):
+        ids, labels = torch.tensor([row["input_ids"]]), torch.tensor(row["labels"][1:])
+        with torch.no_grad():
+            logits = model(ids, use_cache=False).logits[0, :-1].float()
+        total += float(torch.nn.functional.cross_entropy(logits, labels, ignore_index=-100, reduction="sum"))
+        count += int((labels != -100).sum())
+    return total / count
 
 
 def load(folder: Path):
