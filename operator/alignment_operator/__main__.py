@@ -5,10 +5,12 @@ import functools
 import gc
 import logging
 import os
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+import aiohttp
 import kopf
 from alignment_api.problems import InvalidJob
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
@@ -26,6 +28,8 @@ from alignment_operator.settings import Settings
 # The first time soon: what is deleted between our list and the first of the watches is in neither.
 _FIRST_RELIST_SECONDS, _RELIST_SECONDS = 60, 900
 
+_LOOK_FOR_KINDS_SECONDS = 10
+
 logger = logging.getLogger(__name__)
 
 
@@ -42,12 +46,16 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
     try:
         asyncio.run(serve(Settings()))
-    except* _Ended:
+    except* (_Ended, asyncio.CancelledError):
         logger.info("stopped")
 
 
 async def serve(settings: Settings) -> None:
     """Answer probes at once, and reconcile once this replica leads."""
+    # As the first process of a container it would not hear SIGTERM otherwise; kopf listens for itself later.
+    own_task = asyncio.current_task()
+    assert own_task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own_task.cancel)
     health = Health()
     await health.serve(settings.health_port)
     telemetry.serve(settings.metrics_port)
@@ -55,7 +63,7 @@ async def serve(settings: Settings) -> None:
         work = functools.partial(operate, api, settings, health)
         health.ready = True
         if settings.namespace:
-            await lease.lead(api, settings.namespace, work)
+            await lease.lead(api, settings.lease, settings.namespace, work)
         else:
             await work()
 
@@ -87,6 +95,8 @@ async def operate(api: ApiClient, settings: Settings, health: Health) -> None:
         interval = settings.progress_interval_seconds
         group.create_task(_every(interval, lambda: _refresh(reader, cluster, queue), interval))
         group.create_task(_watch(settings, cluster, queue))
+        if cluster.missing_kinds:
+            group.create_task(_await_kinds(cluster))
 
 
 async def _watch(settings: Settings, cluster: KubernetesCluster, queue: Queue) -> None:
@@ -96,6 +106,19 @@ async def _watch(settings: Settings, cluster: KubernetesCluster, queue: Queue) -
         await kopf.operator(memo=memo, standalone=True, namespaces=settings.watch_namespaces)
     else:
         await kopf.operator(memo=memo, standalone=True, clusterwide=True)
+    raise _Ended
+
+
+async def _await_kinds(cluster: KubernetesCluster) -> None:
+    """Start anew once all kinds are known: kopf looks for them at its start alone."""
+    logger.warning("the cluster does not know %s yet; install what is missing", " and ".join(sorted(cluster.missing_kinds)))
+    while cluster.missing_kinds:
+        await asyncio.sleep(_LOOK_FOR_KINDS_SECONDS)
+        try:
+            await cluster.relist()
+        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+            logger.warning("%s", error)
+    logger.info("all kinds are known now; starting anew to watch them")
     raise _Ended
 
 

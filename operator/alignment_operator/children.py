@@ -71,7 +71,10 @@ class Children:
 
 
 def _job_uid(found: Object) -> str:
-    return str(found["metadata"].get("labels", {}).get(JOB_UID_LABEL, ""))
+    """Name the job; nobody's child is what somebody else gave some of our labels."""
+    labels = found["metadata"].get("labels", {})
+    is_ours = STAGE_LABEL in labels and str(labels.get(ATTEMPT_LABEL, "")).isdigit()
+    return str(labels.get(JOB_UID_LABEL, "")) if is_ours else ""
 
 
 def _key(found: Object) -> tuple[str, str]:

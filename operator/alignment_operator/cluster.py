@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import logging
 from datetime import UTC, datetime
 
@@ -43,6 +44,8 @@ class KubernetesCluster:
         self._reader = reader
         self.jobs_seen = Jobs()
         self.children_seen = Children()
+        self.missing_kinds: set[str] = set()
+        """What the API server had no word for when it was last asked."""
 
     async def relist(self) -> set[Key]:
         """List jobs and children anew; the answer names the jobs of which the watches had not told."""
@@ -72,7 +75,7 @@ class KubernetesCluster:
             try:
                 created = await self._api.post(_path(_COLLECTIONS[manifest["kind"]], _namespace(job)), manifest)
             except ApiException as error:
-                if error.status != 409:
+                if error.status != 409 or not _is_there_already(error):
                     raise _refusal(manifest, error) from error
                 if manifest["kind"] != "PyTorchJob":
                     continue
@@ -132,7 +135,9 @@ class KubernetesCluster:
         """Take up a child that is there already, if it is this job's."""
         found = await self._api.get(_path(_TRAINING_JOBS, _namespace(job), name))
         if job.metadata.uid not in [owner["uid"] for owner in found["metadata"].get("ownerReferences", [])]:
-            if found["metadata"].get("deletionTimestamp"):
+            # What an earlier job of this name has left goes soon, even where nobody has said so to the object yet.
+            metadata = found["metadata"]
+            if metadata.get("deletionTimestamp") or metadata.get("labels", {}).get(JOB_LABEL) == job.metadata.name:
                 raise Refused("EarlierJobEnding", f"PyTorchJob {name} of an earlier job is still ending; this one follows it")
             raise Refused("NameTaken", f"PyTorchJob {name} exists and belongs to somebody else; delete it, or rename this job")
         return found
@@ -154,8 +159,10 @@ class KubernetesCluster:
         except ApiException as error:
             # Without its CRD a kind has no objects; without the training-operator, creating a PyTorchJob will say so.
             if error.status == 404:
+                self.missing_kinds.add(kind)
                 return [], 0
             raise
+        self.missing_kinds.discard(kind)
         return [{**found, "kind": kind} for listed in lists for found in listed["items"]], min(map(version_of, lists))
 
 
@@ -192,6 +199,14 @@ def _event(job: AlignmentJob, happening: Happening, now: datetime) -> Object:
         "lastTimestamp": time,
         "count": 1,
     }
+
+
+def _is_there_already(error: ApiException) -> bool:
+    """Tell an object of that name from a quota or another writer that was in the way for a moment."""
+    try:
+        return bool(json.loads(error.body or "{}").get("reason") == "AlreadyExists")
+    except ValueError:
+        return False
 
 
 def _refusal(manifest: Object, error: ApiException) -> Refused | ApiException:

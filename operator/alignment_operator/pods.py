@@ -54,7 +54,7 @@ def child_of(job: Object, pods: list[Object]) -> Child:
         exit_code=end.exit_code if end else (_SIGKILL if state == "Failed" else None),
         last_checkpoint=end.last_checkpoint if end else (success.last_checkpoint if success else None),
         start_time=_time(job.get("status", {}).get("startTime"))
-        if any(_is_running(pod) for pod in pods) or end or success
+        if any(_is_running(pod) or _succeeded(pod) for pod in pods) or end or success
         else None,
         end_time=_time(_finish(job, end)),
     )
@@ -93,7 +93,8 @@ def _pending(job: Object, pods: list[Object]) -> tuple[ChildState, str, str] | N
     if not pods:
         # Nothing that was not said when the attempt was made: it is not worth a write.
         return "Pending", "Starting", ""
-    running = sum(_is_running(pod) for pod in pods)
+    # A pod that has ended its part already was running before.
+    running = sum(_is_running(pod) or _succeeded(pod) for pod in pods)
     if running >= wanted:
         return None
     return "Pending", "Starting", f"{running} of {wanted} pods run"
@@ -121,6 +122,10 @@ def _why_pending(pod: Object) -> tuple[str, str] | None:
 
 def _is_running(pod: Object) -> bool:
     return pod.get("status", {}).get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
+
+
+def _succeeded(pod: Object) -> bool:
+    return bool(pod.get("status", {}).get("phase") == "Succeeded")
 
 
 def _failed(pod: Object) -> bool:

@@ -96,9 +96,9 @@ class ProgressReader:
 def progress_of(points: list[dict[str, Any]]) -> Progress | None:
     """Derive progress from the latest metrics of a run."""
     latest = {point["key"]: point for point in points if math.isfinite(float(point["value"]))}
-    if metrics.TOTAL_STEPS not in latest:
+    total = int(latest[metrics.TOTAL_STEPS]["value"]) if metrics.TOTAL_STEPS in latest else 0
+    if total < 1:
         return None
-    total = int(latest[metrics.TOTAL_STEPS]["value"])
     step = max(int(point.get("step") or 0) for point in latest.values())
     left = latest.get(metrics.SECONDS_LEFT)
     return Progress(

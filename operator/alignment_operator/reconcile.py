@@ -13,7 +13,7 @@ from alignment_operator.observation import Child, Report
 from alignment_operator.plan import Plan, plan
 from alignment_operator.settings import Settings
 
-_REFUSED_AGAIN_SECONDS = 15
+_REFUSED_AGAIN_SECONDS = 5
 
 
 class Key(NamedTuple):
@@ -61,12 +61,13 @@ async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key:
     job = await cluster.job(key)
     if job is None or job.metadata.deletion_timestamp is not None:
         return None
+    observed = await cluster.children(job)
     try:
         spec = runnable_job(job).spec
     except InvalidJob as error:
+        await _stop_edited(cluster, job, observed)
         await _report(cluster, job, refused(job, str(error), now))
         return None
-    observed = await cluster.children(job)
     report = await cluster.progress(job, observed)
     decision = plan(job, spec, observed, report, settings, now)
     if decision.job_has_expired:
@@ -74,12 +75,24 @@ async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key:
         return None
     try:
         acted = await _apply(cluster, backend, settings, job, decision, observed)
+    except InvalidJob as error:
+        await _report(cluster, job, refused(job, str(error), now))
+        return None
     except Refused as refusal:
         await _report(cluster, job, held_back(job, decision.status, refusal.reason, str(refusal), now))
         return _REFUSED_AGAIN_SECONDS
     told = await _report(cluster, job, decision.status)
     # What was done may allow more at once; the second look finds nothing to do and costs nothing.
     return 0 if acted or told else decision.requeue_after_seconds
+
+
+async def _stop_edited(cluster: Cluster, job: AlignmentJob, observed: list[Child]) -> None:
+    """Stop what ran under the spec before an edit that cannot run; a new version that refuses an old spec stops nothing."""
+    seen = job.status.observed_generation if job.status else None
+    if seen is not None and seen != job.metadata.generation:
+        for child in observed:
+            if child.state in ("Pending", "Queued", "Running"):
+                await cluster.delete(job, child)
 
 
 async def _apply(

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     progress_interval_seconds: float = Field(default=15, ge=1, description="How often progress is read from MLflow.")
     watch_namespaces: list[str] = Field(default=[], description="Namespaces whose jobs are reconciled; all where empty.")
     namespace: str | None = Field(default=None, description="The operator's own namespace; it holds the lease there.")
+    lease: str = Field(default="alignment-operator", description="Name of the lease; one for each release.")
     health_port: int = Field(default=8080, description="Port of /healthz and /readyz.")
     metrics_port: int = Field(default=9090, description="Port of /metrics.")
     grace_seconds: int = Field(default=300, ge=10, description="Time a pod has to save a checkpoint when it is stopped.")

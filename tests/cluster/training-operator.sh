@@ -2,7 +2,7 @@
 
 install_training_operator() {
   once "$STATE/training-operator/.manifest" render_training_operator "$TRAINING_OPERATOR_IMAGE" "$WORKER_INIT_IMAGE"
-  kubectl apply --server-side --filename "$STATE/training-operator/manifest.yaml" >/dev/null
+  kubectl apply --server-side --force-conflicts --filename "$STATE/training-operator/manifest.yaml" >/dev/null
   kubectl --namespace kubeflow rollout status deployment/training-operator --timeout 120s >/dev/null
   within 60 webhook_answers || fail "The training-operator's webhook does not answer."
 }

@@ -1,7 +1,7 @@
 """The children as lists, watch events and answers tell of them."""
 
 from alignment_operator.children import Children
-from observed_pods import SAID, ended, pod, training_job
+from observed_pods import LABELS, SAID, ended, pod, training_job
 
 
 def test_children_are_kept_by_job_and_older_news_is_ignored() -> None:
@@ -81,3 +81,13 @@ def test_pods_whose_trainer_never_started_have_nothing_to_save() -> None:
         children.observe("ADDED", found)
     (child,) = children.of("u1")
     assert children.unstarted_pods("u1", child) == ["job-sft-2-worker-0"]
+
+
+def test_a_strangers_pod_with_some_of_our_labels_is_nobodys_child() -> None:
+    children = Children()
+    children.observe("ADDED", training_job("Running"))
+    for left_out in ("alignment-operator.dev/stage", "alignment-operator.dev/attempt"):
+        stranger = pod("stranger")
+        stranger["metadata"]["labels"] = {key: value for key, value in LABELS.items() if key != left_out}
+        assert not children.observe("ADDED", stranger)
+    assert [child.name for child in children.of("u1")] == ["job-sft-2"]

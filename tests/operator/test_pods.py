@@ -100,6 +100,14 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "job-sft-2-worker-0: killed by signal 9",
     ),
     (
+        "one has done its part, the other still writes",
+        training_job("Running"),
+        [pod(), pod("worker", "Succeeded", **ended(0, reason="Completed"))],
+        "Running",
+        "",
+        "",
+    ),
+    (
         "out of memory",
         training_job("Failed"),
         [pod(phase="Failed", **ended(137, reason="OOMKilled"))],

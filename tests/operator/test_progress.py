@@ -93,6 +93,7 @@ def test_silence_is_said_and_ends() -> None:
     [
         ([], None),
         ([{"key": metrics.LOSS, "value": 1.0, "timestamp": 1000, "step": 1}], None),
+        ([{"key": metrics.TOTAL_STEPS, "value": 0.0, "timestamp": 1000, "step": 0}], None),
         (
             [
                 {"key": metrics.LOSS, "value": float("nan"), "timestamp": 9000, "step": 9},

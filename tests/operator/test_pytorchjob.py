@@ -104,7 +104,7 @@ def test_children_belong_to_their_job() -> None:
     for manifest in rendered():
         (owner,) = manifest["metadata"]["ownerReferences"]
         assert (owner["kind"], owner["name"], owner["uid"], owner["controller"]) == ("AlignmentJob", "job", "abcdef12-3456", True)
-        assert manifest["metadata"]["name"] == "job-sft-1"
+        assert manifest["metadata"]["name"].startswith("job-sft-1")
 
 
 def test_a_claim_is_made_only_when_a_size_is_given_and_then_belongs_to_nobody() -> None:
@@ -165,3 +165,18 @@ def test_an_upgrade_of_the_operator_changes_no_fingerprint() -> None:
     for annotation in (INPUT_HASH_ANNOTATION, FINGERPRINT_ANNOTATION):
         assert old["metadata"]["annotations"][annotation] == new["metadata"]["annotations"][annotation]
     assert old != new
+
+
+def test_a_run_config_is_never_taken_for_another_one() -> None:
+    job = a_job()
+    again = job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": "another"})})
+    edited = a_job(stages=[big()])
+    upgraded = Settings(trainer_image="trainer:2")
+    tries = [(job, Settings()), (again, Settings()), (edited, Settings()), (job, upgraded)]
+    made = [pytorchjob.render(a_run(known, "sft"), settings) for known, settings in tries]
+    names = [manifests[-2]["metadata"]["name"] for manifests in made]
+    assert len(set(names)) == len(tries)
+    for name, manifests in zip(names, made, strict=True):
+        assert manifests[-2]["kind"] == "ConfigMap"
+        assert {"name": "config", "configMap": {"name": name}} in pod_of(manifests)["volumes"]
+    assert rendered()[-2]["metadata"]["name"] == rendered()[-2]["metadata"]["name"]

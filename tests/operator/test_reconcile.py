@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
-from alignment_operator.backends import process
+from alignment_operator.backends import process, pytorchjob
 from alignment_operator.observation import Child, Report
 from alignment_operator.reconcile import Key, Refused, reconcile
 from alignment_operator.settings import Settings
@@ -116,6 +116,26 @@ def test_a_job_that_cannot_run_says_so_once_and_touches_no_child(spec: dict[str,
     assert cluster.stored.status.reason == "InvalidSpec"
     assert said in (cluster.stored.status.message or "")
     assert go(cluster, 10) == []
+
+
+def test_an_edit_that_cannot_run_stops_what_runs_and_an_upgrade_that_refuses_does_not() -> None:
+    invalid = [{"name": "out", "export": {}}]
+    for generation, acts in ((2, ["delete job-sft-1", "status Failed"]), (1, ["status Failed"])):
+        cluster = MemoryCluster(a_job())
+        go(cluster)
+        go(cluster)
+        assert cluster.stored is not None and cluster.stored.status is not None
+        cluster.stored = a_job(generation=generation, status=cluster.stored.status, stages=invalid)
+        assert go(cluster, 1) == acts
+        assert go(cluster, 2) == []
+
+
+def test_what_only_the_backend_can_refuse_is_told_as_well() -> None:
+    cluster = MemoryCluster(a_job(storage=None))
+    asyncio.run(reconcile(cluster, pytorchjob, Settings(), KEY, NOW))
+    assert cluster.acts == ["status Failed"]
+    assert cluster.stored is not None and cluster.stored.status is not None
+    assert "spec.storage: is not set" in (cluster.stored.status.message or "")
 
 
 def test_a_job_that_is_gone_or_going_is_left_alone() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from alignment_api.batch import processes_per_node
 from alignment_api.job import Storage
+from alignment_api.lineage import digest
 from alignment_api.names import (
     API_VERSION,
     ATTEMPT_LABEL,
@@ -40,10 +41,15 @@ def render(run: StageRun, settings: Settings) -> list[Manifest]:
     config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(run, settings),
+        "metadata": {**_metadata(run, settings), "name": _config_name(run, settings)},
         "data": {RUN_CONFIG_FILE: config.model_dump_json(by_alias=True, exclude_none=True, indent=1)},
     }
     return [*_created_claim(run, run.spec.storage), config_map, _pytorch_job(run, settings, run.spec.storage)]
+
+
+def _config_name(run: StageRun, settings: Settings) -> str:
+    """Name the RunConfig by what is in it: one that an earlier try or an earlier job of this name left is never taken for it."""
+    return f"{run.name}-{digest([run.job.metadata.uid, run.rendering(settings)])[:8]}"
 
 
 def _metadata(run: StageRun, settings: Settings) -> Manifest:
@@ -140,7 +146,7 @@ def _pod(run: StageRun, settings: Settings, storage: Storage) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(run, settings)],
-        "volumes": _volumes(run, storage),
+        "volumes": _volumes(run, settings, storage),
     }
     if (compute.nodes or 1) > 1:
         pod["affinity"] = _apart(run)
@@ -226,12 +232,12 @@ def _resources(compute: Compute) -> Manifest:
     return {name: values for name, values in (("limits", limits), ("requests", requests)) if values}
 
 
-def _volumes(run: StageRun, storage: Storage) -> list[Manifest]:
+def _volumes(run: StageRun, settings: Settings, storage: Storage) -> list[Manifest]:
     memory: Manifest = {"medium": "Memory"}
     if run.compute.shared_memory:
         memory["sizeLimit"] = run.compute.shared_memory
     volumes: list[Manifest] = [
-        {"name": "config", "configMap": {"name": run.name}},
+        {"name": "config", "configMap": {"name": _config_name(run, settings)}},
         {"name": "workspace", "persistentVolumeClaim": {"claimName": _claim_name(run, storage)}},
         {"name": "shared-memory", "emptyDir": memory},
         {"name": "scratch", "emptyDir": {}},
