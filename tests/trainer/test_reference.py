@@ -4,11 +4,12 @@ import json
 import math
 import shutil
 
+import numpy
 import pytest
 import torch
 from alignment_api import metrics
 from alignment_api.names import MANIFEST_FILE
-from alignment_trainer.reference import batches_of
+from alignment_trainer.reference import _keep, _read, batches_of
 from alignment_trainer.weights import weights_digest
 from safetensors.torch import load_file, save_file
 
@@ -24,6 +25,31 @@ from safetensors.torch import load_file, save_file
 )
 def test_rows_of_like_lengths_go_together_and_all_processes_have_as_many_batches(lengths, batch_size, processes, dealt):
     assert batches_of(lengths, batch_size, processes) == dealt
+
+
+VALUES = numpy.array([[-1.5, -2.5], [-3.0, -4.0]], dtype=numpy.float32)
+
+
+def test_two_jobs_may_keep_the_same_values_at_once(tmp_path):
+    for _ in range(2):
+        _keep(tmp_path / "reference" / "key", VALUES, {"weights": "w"})
+    assert numpy.array_equal(_read(tmp_path / "reference" / "key", 2), VALUES)
+    assert [path.name for path in (tmp_path / "reference").iterdir()] == ["key"]
+
+
+@pytest.mark.parametrize("damage", ["cut off", "flipped", "without a manifest"])
+def test_damaged_values_are_computed_again(tmp_path, capsys, damage):
+    kept = tmp_path / "key"
+    _keep(kept, VALUES, {})
+    content = bytearray((kept / "values.npy").read_bytes())
+    if damage == "without a manifest":
+        (kept / "manifest.json").unlink()
+    else:
+        content[-1] ^= 1
+        (kept / "values.npy").write_bytes(content[:-1] if damage == "cut off" else content)
+    assert _read(kept, 2) is None
+    assert "is damaged: the reference's values are computed again" in capsys.readouterr().err
+    assert not kept.exists()
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """Writing files so that a crash leaves the old one or the new one, never half of one."""
 
 import os
+import socket
 from pathlib import Path
 
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file at once; after this returns it survives a power cut."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    # Pods share a volume, and their processes have the same numbers.
+    partial = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8")
     flush(partial)
     partial.replace(path)

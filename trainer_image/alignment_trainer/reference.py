@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 from alignment_api.run_config import RunConfig
 
+from alignment_trainer.checkpoints import hash_file
 from alignment_trainer.files import flush_tree, rename_whole
 from alignment_trainer.models import weights_dtype
 from alignment_trainer.settings import Settings
@@ -22,6 +24,7 @@ from alignment_trainer.signs_of_life import watched
 
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
+_VALUES, _MANIFEST = "values.npy", "manifest.json"
 
 Forward = Callable[[list[dict[str, Any]]], tuple[torch.Tensor, torch.Tensor]]
 
@@ -36,10 +39,14 @@ class Reference(NamedTuple):
     def of(self, rows: Any, batch_size: int, forward: Forward) -> "RowsWithReference":
         """Give the rows with their values, computing those that are not kept yet."""
         kept = Path(self.config.paths.workspace) / ".cache" / "reference" / self._key(rows)
-        if not _everybody_sees(kept):
-            _keep(kept, self._computed(rows, batch_size, forward), self.identity)
-        values = numpy.load(kept / "values.npy", allow_pickle=False)
-        assert len(values) == len(rows), f"{kept} holds {len(values)} pairs for {len(rows)} rows"
+        # The first process alone looks: on a shared volume the others may see a new folder later.
+        found = [_read(kept, len(rows)) if PartialState().is_main_process else None]
+        broadcast_object_list(found)
+        values = found[0]
+        if values is None:
+            values = self._computed(rows, batch_size, forward)
+            if PartialState().is_main_process:
+                _keep(kept, values, self.identity)
         return RowsWithReference(rows, values)
 
     def _computed(self, rows: Any, batch_size: int, forward: Forward) -> Any:
@@ -122,21 +129,34 @@ def _lengths(prompts: Any, chosen: Any, rejected: Any) -> list[int]:
     return lengths
 
 
-def _everybody_sees(kept: Path) -> bool:
-    """Take the first process's word: on a shared volume the others may see a new folder later."""
-    there = [kept.exists()]
-    broadcast_object_list(there)
-    return there[0]
+def _read(kept: Path, rows: int) -> Any | None:
+    """Read values that are whole; damaged ones are removed, and computed again."""
+    if not kept.exists():
+        return None
+    try:
+        written = json.loads((kept / _MANIFEST).read_text())["sha256"]
+        if written == hash_file(kept / _VALUES):
+            values = numpy.load(kept / _VALUES, allow_pickle=False)
+            return values if values.shape == (rows, 2) else None
+    except (OSError, ValueError, KeyError):
+        pass
+    print(f"{kept} is damaged: the reference's values are computed again", file=sys.stderr, flush=True)
+    shutil.rmtree(kept, ignore_errors=True)
+    return None
 
 
 def _keep(kept: Path, values: Any, identity: dict[str, Any]) -> None:
-    state = PartialState()
-    if state.is_main_process:
-        staged = kept.with_name(f".{kept.name}.{os.getpid()}")
-        shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir(parents=True)
-        numpy.save(staged / "values.npy", values, allow_pickle=False)
-        (staged / "identity.json").write_text(json.dumps(identity, indent=1))
-        flush_tree(staged)
+    """Give the values their name once they are whole; another job may have been faster with the same."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=f".{kept.name}.", dir=kept.parent))
+    numpy.save(staged / _VALUES, values, allow_pickle=False)
+    (staged / _MANIFEST).write_text(json.dumps({"sha256": hash_file(staged / _VALUES), "identity": identity}, indent=1))
+    # Temporary folders are for their owner alone; these values are for other jobs too.
+    staged.chmod(0o755)
+    flush_tree(staged)
+    try:
         rename_whole(staged, kept)
-    state.wait_for_everyone()
+    except OSError:
+        if not kept.exists():
+            raise
+        shutil.rmtree(staged, ignore_errors=True)
