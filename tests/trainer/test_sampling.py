@@ -54,8 +54,9 @@ def test_a_dialogue_is_asked_up_to_its_first_answer(labels, prompt, reference):
     assert prompt_of({"input_ids": [1, 2, 3, 4], "labels": labels}) == (prompt, {"reference": reference})
 
 
-def test_a_dialogue_learned_as_a_whole_asks_nothing():
+def test_a_row_that_does_not_tell_what_was_asked_asks_nothing():
     assert prompt_of({"input_ids": [1, 2], "labels": [1, 2]}) is None
+    assert prompt_of({"prompt_ids": [], "chosen_ids": [1], "rejected_ids": [2]}) is None
 
 
 def test_pairs_show_both_answers(finished):

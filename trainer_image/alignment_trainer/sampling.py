@@ -67,8 +67,11 @@ class AskPolicy(TrainerCallback):  # type: ignore[misc]
 
 
 def prompt_of(row: dict[str, list[int]]) -> Prompt | None:
-    """Part a row into prompt and answers; None where a dialogue does not tell where its first answer begins."""
+    """Part a row into prompt and answers; None where a row does not tell what was asked."""
     if "prompt_ids" in row:
+        # Nothing can be asked of nothing.
+        if not row["prompt_ids"]:
+            return None
         return Prompt(row["prompt_ids"], {"chosen": row["chosen_ids"], "rejected": row["rejected_ids"]})
     learned = [label != IGNORED for label in row["labels"]]
     start = learned.index(True)
