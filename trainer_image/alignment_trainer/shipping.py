@@ -9,7 +9,7 @@ from alignment_api.run_config import RunConfig, TrackingTarget
 from pydantic import BaseModel
 
 from alignment_trainer.environment import read_environment
-from alignment_trainer.files import write_whole
+from alignment_trainer.files import flush, write_whole
 from alignment_trainer.journal import Point, read_points_with_ends
 from alignment_trainer.samples import read_samples
 from alignment_trainer.tracked_runs import TrackedRuns
@@ -122,6 +122,8 @@ class Shipment:
             self._note(ending=ending)
 
     def _send(self, batch: list[tuple[str, Point, float]], end: int) -> None:
+        # What MLflow has and the offset counts must not be lost by the journal when the power fails.
+        flush(self._stage / METRICS_FILE)
         # A point sent twice, because we died between these two lines, has the same time and value: MLflow keeps one.
         self._runs.log([(name, value, point.time, point.step) for name, point, value in batch])
         self._note(offset=end)
