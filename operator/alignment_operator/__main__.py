@@ -27,7 +27,6 @@ from alignment_operator.settings import Settings
 
 # The first time soon: what is deleted between our list and the first of the watches is in neither.
 _FIRST_RELIST_SECONDS, _RELIST_SECONDS = 60, 900
-
 _LOOK_FOR_KINDS_SECONDS = 10
 
 logger = logging.getLogger(__name__)
@@ -96,7 +95,7 @@ async def operate(api: ApiClient, settings: Settings, health: Health) -> None:
         group.create_task(_every(interval, lambda: _refresh(reader, cluster, queue), interval))
         group.create_task(_watch(settings, cluster, queue))
         if cluster.missing_kinds:
-            group.create_task(_await_kinds(cluster))
+            group.create_task(_await_kinds(cluster, queue, health))
 
 
 async def _watch(settings: Settings, cluster: KubernetesCluster, queue: Queue) -> None:
@@ -109,13 +108,13 @@ async def _watch(settings: Settings, cluster: KubernetesCluster, queue: Queue) -
     raise _Ended
 
 
-async def _await_kinds(cluster: KubernetesCluster) -> None:
+async def _await_kinds(cluster: KubernetesCluster, queue: Queue, health: Health) -> None:
     """Start anew once all kinds are known: kopf looks for them at its start alone."""
     logger.warning("the cluster does not know %s yet; install what is missing", " and ".join(sorted(cluster.missing_kinds)))
     while cluster.missing_kinds:
         await asyncio.sleep(_LOOK_FOR_KINDS_SECONDS)
         try:
-            await cluster.relist()
+            await _relist(cluster, queue, health)
         except (ApiException, aiohttp.ClientError, TimeoutError) as error:
             logger.warning("%s", error)
     logger.info("all kinds are known now; starting anew to watch them")

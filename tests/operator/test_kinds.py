@@ -1,0 +1,37 @@
+"""Kinds that the cluster learns only after the operator has started."""
+
+import asyncio
+
+import pytest
+from alignment_operator import __main__ as module
+from alignment_operator.health import Health
+from alignment_operator.queue import Queue
+from alignment_operator.reconcile import Key
+
+
+class LateCluster:
+    """A cluster that knows all kinds when it is asked for the second time."""
+
+    def __init__(self) -> None:
+        self.missing_kinds = {"PyTorchJob"}
+        self.lists = [{Key("team", "early")}, {Key("team", "late")}]
+
+    async def relist(self) -> set[Key]:
+        if len(self.lists) == 1:
+            self.missing_kinds.clear()
+        return self.lists.pop(0)
+
+
+def test_it_starts_anew_once_all_are_known_and_what_the_lists_told_meanwhile_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_FOR_KINDS_SECONDS", 0)
+
+    async def work(key: Key) -> None:
+        raise AssertionError("nobody serves the queue here")
+
+    async def wait() -> int:
+        queue = Queue(work)
+        with pytest.raises(module._Ended):
+            await module._await_kinds(LateCluster(), queue, Health())
+        return len(queue)
+
+    assert asyncio.run(wait()) == 2
