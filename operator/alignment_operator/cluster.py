@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import logging
 from datetime import UTC, datetime
 
@@ -14,7 +13,7 @@ from kubernetes.aio.client import ApiClient, ApiException
 from alignment_operator.children import Children
 from alignment_operator.events import Happening, happenings
 from alignment_operator.jobs import Jobs
-from alignment_operator.kubernetes_api import FIELD_MANAGER, KubernetesApi, said
+from alignment_operator.kubernetes_api import FIELD_MANAGER, KubernetesApi, is_there_already, said
 from alignment_operator.observation import Child, Report
 from alignment_operator.progress import ProgressReader
 from alignment_operator.reconcile import Key, Refused
@@ -75,7 +74,7 @@ class KubernetesCluster:
             try:
                 created = await self._api.post(_path(_COLLECTIONS[manifest["kind"]], _namespace(job)), manifest)
             except ApiException as error:
-                if error.status != 409 or not _is_there_already(error):
+                if not is_there_already(error):
                     raise _refusal(manifest, error) from error
                 if manifest["kind"] != "PyTorchJob":
                     continue
@@ -199,14 +198,6 @@ def _event(job: AlignmentJob, happening: Happening, now: datetime) -> Object:
         "lastTimestamp": time,
         "count": 1,
     }
-
-
-def _is_there_already(error: ApiException) -> bool:
-    """Tell an object of that name from a quota or another writer that was in the way for a moment."""
-    try:
-        return bool(json.loads(error.body or "{}").get("reason") == "AlreadyExists")
-    except ValueError:
-        return False
 
 
 def _refusal(manifest: Object, error: ApiException) -> Refused | ApiException:

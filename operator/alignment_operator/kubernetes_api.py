@@ -51,7 +51,19 @@ class KubernetesApi:
 
 def said(error: ApiException) -> str:
     """Give the API server's own sentence about an error."""
+    status = _status(error)
+    return str(error.body) if status is None else str(status.get("message", ""))
+
+
+def is_there_already(error: ApiException) -> bool:
+    """Tell an object of that name from a quota or another writer that was in the way for a moment."""
+    return (_status(error) or {}).get("reason") == "AlreadyExists"
+
+
+def _status(error: ApiException) -> Object | None:
+    """Read the API server's answer; None where something else, such as a proxy, has answered."""
     try:
-        return str(json.loads(error.body or "{}").get("message", ""))
+        status: Object = json.loads(error.body or "{}")
     except ValueError:
-        return str(error.body)
+        return None
+    return status

@@ -40,11 +40,11 @@ class _Lease(LeaseLock):
             return False
 
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
+        # The client's own way of creating it has a parameter that the client's own validation refuses.
         body = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
         try:
             await self.api_instance.create_namespaced_lease(namespace, body)
         except (ApiException, *_OUT_OF_REACH) as error:
-            # The client's own way of creating it has a parameter that the client's own validation refuses.
             logger.warning("the lease cannot be created: %s", error)
             return False
         return True

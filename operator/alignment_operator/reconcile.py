@@ -62,20 +62,15 @@ async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key:
     if job is None or job.metadata.deletion_timestamp is not None:
         return None
     observed = await cluster.children(job)
-    try:
-        spec = runnable_job(job).spec
-    except InvalidJob as error:
-        await _stop_edited(cluster, job, observed)
-        await _report(cluster, job, refused(job, str(error), now))
-        return None
     report = await cluster.progress(job, observed)
-    decision = plan(job, spec, observed, report, settings, now)
-    if decision.job_has_expired:
-        await cluster.delete_job(job)
-        return None
     try:
+        decision = plan(job, runnable_job(job).spec, observed, report, settings, now)
+        if decision.job_has_expired:
+            await cluster.delete_job(job)
+            return None
         acted = await _apply(cluster, backend, settings, job, decision, observed)
     except InvalidJob as error:
+        await _stop_edited(cluster, job, observed)
         await _report(cluster, job, refused(job, str(error), now))
         return None
     except Refused as refusal:
