@@ -33,7 +33,7 @@ VALUES = numpy.array([[-1.5, -2.5], [-3.0, -4.0]], dtype=numpy.float32)
 def test_two_jobs_may_keep_the_same_values_at_once(tmp_path):
     for _ in range(2):
         _keep(tmp_path / "reference" / "key", VALUES, {"weights": "w"})
-    assert numpy.array_equal(_read(tmp_path / "reference" / "key", 2), VALUES)
+    assert numpy.array_equal(_read(tmp_path / "reference" / "key"), VALUES)
     assert [path.name for path in (tmp_path / "reference").iterdir()] == ["key"]
 
 
@@ -47,7 +47,7 @@ def test_damaged_values_are_computed_again(tmp_path, capsys, damage):
     else:
         content[-1] ^= 1
         (kept / "values.npy").write_bytes(content[:-1] if damage == "cut off" else content)
-    assert _read(kept, 2) is None
+    assert _read(kept) is None
     assert "is damaged: the reference's values are computed again" in capsys.readouterr().err
     assert not kept.exists()
 

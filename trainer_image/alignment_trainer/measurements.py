@@ -18,13 +18,10 @@ def of_dialogues(inputs: dict[str, Any], answer: Any) -> dict[str, Measured]:
     }
 
 
-def of_pairs(inputs: dict[str, Any], policy: Any, reference: Any | None, loss: torch.Tensor, beta: float) -> dict[str, Measured]:
+def of_pairs(inputs: dict[str, Any], policy: Any, loss: torch.Tensor, beta: float) -> dict[str, Measured]:
     """Measure the answers of pairs; the first half of a batch are the chosen ones, the loss is its mean over pairs."""
     chosen, rejected = _log_probabilities(policy)
-    if reference is None:
-        chosen_before, rejected_before = inputs["ref_chosen_logps"].double(), inputs["ref_rejected_logps"].double()
-    else:
-        chosen_before, rejected_before = _log_probabilities(reference)
+    chosen_before, rejected_before = inputs["ref_chosen_logps"].double(), inputs["ref_rejected_logps"].double()
     chosen_reward, rejected_reward = beta * (chosen - chosen_before), beta * (rejected - rejected_before)
     pairs = torch.tensor(len(chosen), device=chosen.device)
     means = {

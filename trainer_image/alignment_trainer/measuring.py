@@ -20,26 +20,24 @@ class Measuring:
         super().__init__(*arguments, **options)
         self._trained, self._evaluated = Sums(), Sums()
         self._counts = True
-        self._forwards: list[Any] = []
-        for model in (self.model, getattr(self, "ref_model", None)):  # type: ignore[attr-defined]
-            if model is not None:
-                model.register_forward_hook(self._keep)
+        self._answer: Any = None
+        self.model.register_forward_hook(self._keep)  # type: ignore[attr-defined]
 
-    def measure(self, inputs: dict[str, Any], forwards: list[Any], loss: torch.Tensor) -> dict[str, Measured]:
-        """Measure a micro batch from what the models answered: the policy first, then the reference where it was asked."""
+    def measure(self, inputs: dict[str, Any], answer: Any, loss: torch.Tensor) -> dict[str, Measured]:
+        """Measure a micro batch from what the model answered."""
         raise NotImplementedError
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
-        """Compute the loss as ever, and look at what the models answered on the way."""
-        self._forwards.clear()
+        """Compute the loss as ever, and look at what the model answered on the way."""
         loss = super().compute_loss(model, inputs, *arguments, **options)  # type: ignore[misc]
         with torch.no_grad():
-            measured = self.measure(inputs, self._forwards, loss.detach())
+            measured = self.measure(inputs, self._answer, loss.detach())
             if self.model.training:  # type: ignore[attr-defined]
                 self._trained.add(measured)
             else:
                 self._evaluated.add(measured, weight=int(self._counts))
-        self._forwards.clear()
+        # It holds tensors of all tokens, which nobody needs any more.
+        self._answer = None
         return loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
@@ -68,4 +66,4 @@ class Measuring:
     def _keep(self, module: Any, arguments: Any, output: Any) -> None:
         # Only the forward for the loss answers so; the one that generates text gives logits.
         if getattr(output, "log_probs", None) is not None:
-            self._forwards.append(output)
+            self._answer = output

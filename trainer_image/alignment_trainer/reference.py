@@ -38,14 +38,14 @@ class Reference(NamedTuple):
 
     def of(self, rows: Any, batch_size: int, forward: Forward) -> "RowsWithReference":
         """Give the rows with their values, computing those that are not kept yet."""
-        kept = Path(self.config.paths.workspace) / ".cache" / "reference" / self._key(rows)
         # The first process alone looks: on a shared volume the others may see a new folder later.
-        found = [_read(kept, len(rows)) if PartialState().is_main_process else None]
+        kept = self._place(rows) if PartialState().is_main_process else None
+        found = [_read(kept) if kept else None]
         broadcast_object_list(found)
         values = found[0]
         if values is None:
             values = self._computed(rows, batch_size, forward)
-            if PartialState().is_main_process:
+            if kept:
                 _keep(kept, values, self.identity)
         return RowsWithReference(rows, values)
 
@@ -66,16 +66,14 @@ class Reference(NamedTuple):
         assert not numpy.isnan(values).any(), "every row has its values"
         return values
 
-    def _key(self, rows: Any) -> str:
-        """Hash everything; the first process alone knows the weights' digest."""
+    def _place(self, rows: Any) -> Path:
+        """Name a folder by all that its values depend on."""
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode())
         for part in _parts(rows):
             for tokens in part:
                 digest.update(numpy.asarray(tokens.value_lengths()).tobytes())
                 digest.update(numpy.asarray(tokens.flatten()).tobytes())
-        key = [digest.hexdigest()[:32]]
-        broadcast_object_list(key)
-        return key[0]
+        return Path(self.config.paths.workspace) / ".cache" / "reference" / digest.hexdigest()[:32]
 
 
 class RowsWithReference(torch.utils.data.Dataset):  # type: ignore[type-arg]
@@ -129,15 +127,13 @@ def _lengths(prompts: Any, chosen: Any, rejected: Any) -> list[int]:
     return lengths
 
 
-def _read(kept: Path, rows: int) -> Any | None:
+def _read(kept: Path) -> Any | None:
     """Read values that are whole; damaged ones are removed, and computed again."""
     if not kept.exists():
         return None
     try:
-        written = json.loads((kept / _MANIFEST).read_text())["sha256"]
-        if written == hash_file(kept / _VALUES):
-            values = numpy.load(kept / _VALUES, allow_pickle=False)
-            return values if values.shape == (rows, 2) else None
+        if json.loads((kept / _MANIFEST).read_text())["sha256"] == hash_file(kept / _VALUES):
+            return numpy.load(kept / _VALUES, allow_pickle=False)
     except (OSError, ValueError, KeyError):
         pass
     print(f"{kept} is damaged: the reference's values are computed again", file=sys.stderr, flush=True)

@@ -37,10 +37,9 @@ class _PreparedDPOTrainer(Measuring, DPOTrainer):  # type: ignore[misc]
         self._reference = reference
         super().__init__(**arguments)
 
-    def measure(self, inputs: dict[str, Any], forwards: list[Any], loss: Any) -> dict[str, Measured]:
-        """Measure pairs; no reference answers where its log-probabilities come with the rows."""
-        policy, *reference = forwards
-        return measurements.of_pairs(inputs, policy, reference[0] if reference else None, loss, self.beta)
+    def measure(self, inputs: dict[str, Any], answer: Any, loss: Any) -> dict[str, Measured]:
+        """Measure pairs; the reference's log-probabilities come with the rows."""
+        return measurements.of_pairs(inputs, answer, loss, self.beta)
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset

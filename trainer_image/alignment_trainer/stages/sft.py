@@ -15,10 +15,9 @@ from alignment_trainer.training import find_checkpoint, train
 
 
 class _MeasuredSFTTrainer(Measuring, SFTTrainer):  # type: ignore[misc]
-    def measure(self, inputs: dict[str, Any], forwards: list[Any], loss: Any) -> dict[str, Measured]:
+    def measure(self, inputs: dict[str, Any], answer: Any, loss: Any) -> dict[str, Measured]:
         """Measure dialogues."""
-        (policy,) = forwards
-        return measurements.of_dialogues(inputs, policy)
+        return measurements.of_dialogues(inputs, answer)
 
 
 def run(config: RunConfig, request: StopRequest) -> None:
