@@ -25,11 +25,6 @@ def test_warmup_means_what_it_says(workspace, trainer, tmp_path, warmup, steps_o
     assert TrainingArguments(**{**given, "output_dir": str(tmp_path)}).get_warmup_steps(100) == steps_of_100
 
 
-def test_the_global_batch_is_the_users_number(workspace, trainer):
-    given = arguments(workspace, trainer, sft__optimization__globalBatchSize=32)
-    assert given["per_device_train_batch_size"] * given["gradient_accumulation_steps"] * 2 == 32
-
-
 def test_evaluation_before_the_first_step_but_not_again_after_a_restart(workspace, trainer):
     assert arguments(workspace, trainer)["eval_on_start"]
     assert not arguments(workspace, trainer, is_resumed=True)["eval_on_start"]

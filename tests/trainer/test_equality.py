@@ -7,6 +7,7 @@ import pytest
 from alignment_api import metrics
 from safetensors.torch import load_file
 
+ROWS_OF = {"sft": "sft.jsonl", "dpo": "preferences.jsonl"}
 LEARNED = {"sft": (metrics.LOSS, metrics.EVALUATION_LOSS), "dpo": (metrics.LOSS, metrics.REWARD_MARGIN, metrics.EVALUATION_LOSS)}
 
 
@@ -34,6 +35,37 @@ def test_the_same_batch_however_it_is_shared_out(finished, tmp_path, trainer, st
     assert weights.keys() == expected.keys()
     furthest = max(float((weights[name] - expected[name]).abs().max()) for name in weights)
     assert furthest < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["sft", "sft-packed", "dpo"])
+def test_a_short_batch_at_an_epochs_end_holds_each_row_once(finished, tmp_path, trainer, kind):
+    stage, _, packed = kind.partition("-")
+    learned, weights = [], []
+    # Seven rows are left for the last batch of eight: neither two processes nor two rows at once divide them.
+    for processes, micro_batch in ((2, 2), (1, 1)):
+        root = tmp_path / str(processes)
+        for folder in ("inputs", "job"):
+            shutil.copytree(finished / folder, root / folder)
+        shutil.rmtree(root / "job" / stage)
+        changes = {
+            "compute__processesPerNode": processes,
+            "compute__microBatchSize": micro_batch,
+            "sft__packing": bool(packed),
+            f"{stage}__datasets": [{"uri": f"workspace://inputs/tiny/{ROWS_OF[stage]}", "maxExamples": 15}],
+            f"{stage}__holdout": None,
+            f"{stage}__optimization__globalBatchSize": 4 if packed else 8,
+            f"{stage}__optimization__maxSteps": 4,
+        }
+        attempt = trainer.attempt(trainer.config(root, stage, **changes), root)
+        result = attempt.wait()
+        assert result.code == 0, result.output
+        learned.append(
+            {name: trainer.values(attempt.stage, name) for name in (metrics.LOSS, metrics.TOKENS, metrics.GRADIENT_NORM)}
+        )
+        weights.append(load_file(root / "job" / stage / "model" / "model.safetensors"))
+    for name, expected in learned[1].items():
+        assert learned[0][name] == pytest.approx(expected, rel=1e-4, abs=1e-5), name
+    assert max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[1]) < 1e-4
 
 
 def test_packed_rows_are_learned_as_if_each_stood_alone(workspace, tmp_path, trainer):

@@ -32,7 +32,8 @@ def training_arguments(config: RunConfig, settings: Settings, is_resumed: bool) 
         "max_steps": settings.max_steps or -1,
         "per_device_train_batch_size": settings.micro_batch_size,
         "per_device_eval_batch_size": settings.micro_batch_size,
-        "gradient_accumulation_steps": config.accumulation_steps,
+        # A step is one batch for transformers; `stepping` accumulates what it takes.
+        "gradient_accumulation_steps": 1,
         "optim": _OPTIMIZERS[settings.optimizer],
         "weight_decay": settings.weight_decay,
         "max_grad_norm": settings.maximum_gradient_norm,

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 
 from alignment_trainer.peak_memory import peak_memory
-from alignment_trainer.rounds import rounds
 from alignment_trainer.sums import Measured, Sums
 
 
@@ -19,7 +18,6 @@ class Measuring:
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._trained, self._evaluated = Sums(), Sums()
-        self._counts = True
         self._answer: Any = None
         self.model.register_forward_hook(self._keep)  # type: ignore[attr-defined]
 
@@ -32,10 +30,8 @@ class Measuring:
         loss = super().compute_loss(model, inputs, *arguments, **options)  # type: ignore[misc]
         with torch.no_grad():
             measured = self.measure(inputs, self._answer, loss.detach())
-            if self.model.training:  # type: ignore[attr-defined]
-                self._trained.add(measured)
-            else:
-                self._evaluated.add(measured, weight=int(self._counts))
+            sums = self._trained if self.model.training else self._evaluated  # type: ignore[attr-defined]
+            sums.add(measured, weight=int(self.current.counts))  # type: ignore[attr-defined]
         # It holds tensors of all tokens, which nobody needs any more.
         self._answer = None
         return loss
@@ -45,10 +41,10 @@ class Measuring:
         trainer: Any = self
         model, rows = trainer.model_wrapped, trainer.eval_dataset
         model.eval()
-        batch, process, processes = trainer.args.per_device_eval_batch_size, trainer.args.process_index, trainer.args.world_size
-        for indices, self._counts in rounds(len(rows), batch, process, processes):
-            inputs = trainer.data_collator([rows[index] for index in indices])
-            trainer.prediction_step(model, inputs, prediction_loss_only=True)
+        for dealt in trainer.deal(range(len(rows))):
+            trainer.current = trainer.share(rows, dealt, len(rows))
+            with torch.no_grad():
+                trainer.compute_loss(model, trainer._prepare_inputs(trainer.current.inputs))
         found = {f"eval_{name}": value for name, value in self._evaluated.take().items()}
         trainer.log(found)
         trainer.control = trainer.callback_handler.on_evaluate(trainer.args, trainer.state, trainer.control, found)

@@ -1,7 +1,9 @@
-"""Which held-out rows each process evaluates when: every row counts once, and all processes take equally many in each round."""
+"""Which rows each process takes when: every row counts once, and all processes take equally many rounds."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy
 
 
 class Round(NamedTuple):
@@ -12,16 +14,23 @@ class Round(NamedTuple):
     """False where this process only keeps the others company, since sharing out a model takes all of them."""
 
 
-def rounds(rows: int, batch: int, process: int, processes: int) -> Iterator[Round]:
-    """Give the rounds of one process: full batches, then what is left in equal parts, then the last few rows one by one."""
-    start = 0
-    while start < rows:
-        each = min(batch, (rows - start) // processes)
+def rounds(rows: Sequence[int], at_once: int, process: int, processes: int) -> list[Round]:
+    """Deal rows out: full rounds, then what is left in equal parts, then the last few rows one by one."""
+    dealt, start = [], 0
+    while start < len(rows):
+        each = min(at_once, (len(rows) - start) // processes)
         if each:
             first = start + process * each
-            yield Round(list(range(first, first + each)), True)
+            dealt.append(Round(list(rows[first : first + each]), True))
             start += each * processes
         else:
             position = start + process
-            yield Round([min(position, rows - 1)], position < rows)
-            start = rows
+            dealt.append(Round([rows[min(position, len(rows) - 1)]], position < len(rows)))
+            start = len(rows)
+    return dealt
+
+
+def order(rows: int, seed: int, epoch: int) -> list[int]:
+    """Shuffle the rows for one pass over them, alike on all processes."""
+    shuffled: list[int] = numpy.random.default_rng([seed, epoch]).permutation(rows).tolist()
+    return shuffled

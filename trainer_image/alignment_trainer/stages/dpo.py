@@ -13,6 +13,7 @@ from alignment_trainer.arguments import training_arguments
 from alignment_trainer.measuring import Measuring
 from alignment_trainer.reference import Reference, reference_of
 from alignment_trainer.settings import dpo_settings, training_settings
+from alignment_trainer.stepping import Stepping
 from alignment_trainer.stopping import StopRequest
 from alignment_trainer.sums import Measured
 from alignment_trainer.templates import template_hash
@@ -28,7 +29,7 @@ _LOSSES = {
 }
 
 
-class _PreparedDPOTrainer(Measuring, DPOTrainer):  # type: ignore[misc]
+class _PreparedDPOTrainer(Stepping, Measuring, DPOTrainer):  # type: ignore[misc]
     """Takes rows as tokens, as our data come, and reference values as they are kept; TRL would make both on its own terms."""
 
     _precompute_engine: Any
@@ -82,6 +83,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
     trainer = _PreparedDPOTrainer(
         # What holds the policy back is the model it starts from; beside an adapter that is the model without it.
         reference=reference_of(config, settings, start_digest, template_hash(tokenizer.chat_template)),
+        rows_per_step=settings.global_batch_size,
         model=model,
         args=arguments,
         train_dataset=rows.train,

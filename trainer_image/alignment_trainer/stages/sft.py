@@ -9,12 +9,13 @@ from alignment_trainer import data, deepspeed, measurements, memory, models, res
 from alignment_trainer.arguments import training_arguments
 from alignment_trainer.measuring import Measuring
 from alignment_trainer.settings import sft_settings, training_settings
+from alignment_trainer.stepping import Stepping
 from alignment_trainer.stopping import StopRequest
 from alignment_trainer.sums import Measured
 from alignment_trainer.training import find_checkpoint, train
 
 
-class _MeasuredSFTTrainer(Measuring, SFTTrainer):  # type: ignore[misc]
+class _MeasuredSFTTrainer(Stepping, Measuring, SFTTrainer):  # type: ignore[misc]
     def measure(self, inputs: dict[str, Any], answer: Any, loss: Any) -> dict[str, Measured]:
         """Measure dialogues."""
         return measurements.of_dialogues(inputs, answer)
@@ -46,6 +47,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
         models.check_packing(model, settings)
 
     trainer = _MeasuredSFTTrainer(
+        rows_per_step=settings.global_batch_size,
         model=model,
         args=arguments,
         train_dataset=rows.train,
