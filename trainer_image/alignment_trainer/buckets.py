@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
 
@@ -42,7 +43,7 @@ def _fetched(uri: str, cache: Path, format_of: Callable[[str], str | None]) -> l
         objects = [entry for entry in entries if entry["type"] == "file" and format_of(entry["name"])]
     else:
         objects = [about]
-    return [(f"s3://{entry['name']}", _brought(system, entry, cache, format_of)) for entry in objects]
+    return [(f"{BUCKET_PREFIX}{entry['name']}", _brought(system, entry, cache, format_of)) for entry in objects]
 
 
 def _brought(system: Any, about: dict[str, Any], cache: Path, format_of: Callable[[str], str | None]) -> Path:

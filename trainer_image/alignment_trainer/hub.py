@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from alignment_api.names import HUB_PREFIX
 from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
 from alignment_api.training import Dataset
@@ -20,7 +21,7 @@ def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
     from huggingface_hub.errors import HfHubHTTPError
 
     datasets.disable_progress_bars()
-    name = dataset.uri.removeprefix("hf://")
+    name = dataset.uri.removeprefix(HUB_PREFIX)
     token = Path(paths.hub_token).read_text().strip() if paths.hub_token else None
     try:
         revision = newest_commit(name, dataset.revision, token)
