@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from alignment_api.document import parse_document
+from alignment_api.job import AlignmentJobSpec
 from alignment_api.names import HUB_PREFIX
 from alignment_api.shape import ModelShape, shape_of
 
@@ -20,6 +21,11 @@ _MEMORY_IN_NAME = re.compile(r"(^|-)(A100|A800|H100|H800|V100|P100)(-[A-Z]+\d*)?
 def known_shape(uri: str) -> ModelShape | None:
     """Give the shape of a model of the Hub, where it is a well-known one."""
     return _shapes().get(uri.removeprefix(HUB_PREFIX)) if uri.startswith(HUB_PREFIX) else None
+
+
+def known_base_shape(spec: AlignmentJobSpec) -> ModelShape | None:
+    """Give the shape of the model that a job begins with, where it is a well-known one."""
+    return known_shape(spec.model.uri) if spec.model and spec.model.uri else None
 
 
 def known_models() -> list[dict[str, Any]]:

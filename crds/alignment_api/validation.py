@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 from alignment_api.batch import ImpossibleBatch, accumulation_steps
 from alignment_api.combinations import combination_problems, packing_problem
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.known_sizes import known_shape
+from alignment_api.known_sizes import known_base_shape
 from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import InvalidJob, Problem, from_validation
 from alignment_api.recipes import Resolved, UnknownRecipe, resolve
@@ -124,7 +124,7 @@ def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: st
         except ImpossibleBatch as error:
             problems.append(Problem(f"{kind}.optimization.globalBatchSize", str(error)))
     problems += combination_problems(stage, compute, path, kind)
-    shape = known_shape(spec.model.uri) if spec.model and spec.model.uri else None
+    shape = known_base_shape(spec)
     if shape and not shape.traits.takes_positions and getattr(stage.settings, "packing", None):
         problems.append(packing_problem(kind, shape.family))
     return problems

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alignment_api.fitting import fits, gibibytes
 from alignment_api.job import AlignmentJobSpec
-from alignment_api.known_sizes import known_shape
+from alignment_api.known_sizes import known_base_shape
 from alignment_api.memory import Estimate
 from alignment_api.names import WORKSPACE_PREFIX
 from alignment_api.shape import ModelShape, UnknownShape, shape_of
@@ -53,10 +53,10 @@ def memory_line(memory: StageMemory) -> str:
 
 def _model_shape(spec: AlignmentJobSpec, workspace: Path) -> ModelShape:
     """Look the model up, or read its config.json where the workspace of this machine has it."""
-    uri = (spec.model.uri if spec.model else None) or ""
-    known = known_shape(uri)
+    known = known_base_shape(spec)
     if known:
         return known
+    uri = (spec.model.uri if spec.model else None) or ""
     file = workspace / uri.removeprefix(WORKSPACE_PREFIX) / "config.json"
     if not uri.startswith(WORKSPACE_PREFIX):
         raise UnknownShape(f"{uri} is none of the models whose sizes are known here; its pods will read them and say")
