@@ -205,17 +205,26 @@ def compare(folder: Path, repeats: int) -> list[tuple[Figures, Figures]]:
     return pairs
 
 
+def medians(pairs: list[tuple[Figures, Figures]], name: str) -> list[float]:
+    """Give the medians of a figure, ours and theirs."""
+    return [round(statistics.median(pair[side][name] for pair in pairs), 3) for side in (0, 1)]
+
+
+def ratios(pairs: list[tuple[Figures, Figures]], name: str) -> Figures:
+    """Give ours of a figure as a multiple of theirs, run by run."""
+    each = [round(mine[name] / theirs[name], 3) for mine, theirs in pairs]
+    return {"median": statistics.median(each), "all": each}
+
+
 def summary(pairs: list[tuple[Figures, Figures]]) -> Figures:
     """Sum up; each list of two is ours and theirs."""
-    both = lambda name: [round(statistics.median(pair[side][name] for pair in pairs), 3) for side in (0, 1)]  # noqa: E731
-    ratios = lambda name: [round(mine[name] / theirs[name], 3) for mine, theirs in pairs]  # noqa: E731
     return {
         "steps": STEPS,
         "furthest_losses": max(furthest(mine["losses"], theirs["losses"]) for mine, theirs in pairs),
-        "tokens_per_second": both("tokens_per_second"),
-        "speed_ratio": {"median": statistics.median(ratios("tokens_per_second")), "all": ratios("tokens_per_second")},
-        "peak_gib": both("peak_gib"),
-        "memory_ratio": {"median": statistics.median(ratios("peak_gib")), "all": ratios("peak_gib")},
+        "tokens_per_second": medians(pairs, "tokens_per_second"),
+        "speed_ratio": ratios(pairs, "tokens_per_second"),
+        "peak_gib": medians(pairs, "peak_gib"),
+        "memory_ratio": ratios(pairs, "peak_gib"),
     }
 
 

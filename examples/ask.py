@@ -10,7 +10,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 from alignment_api.home import Home
 from alignment_api.job import AlignmentJob
-from alignment_api.names import MODEL_FOLDER, stage_folder
+from alignment_api.names import MODEL_FOLDER, WORKSPACE_PREFIX, stage_folder
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
@@ -26,8 +26,8 @@ def models_of(home: Home, name: str, namespace: str) -> dict[str, Path]:
         )
     job = AlignmentJob.model_validate_json(file.read_text())
     folders = {}
-    if job.spec.model and job.spec.model.uri and job.spec.model.uri.startswith("workspace://"):
-        folders["base"] = home.workspace / job.spec.model.uri.removeprefix("workspace://")
+    if job.spec.model and job.spec.model.uri and job.spec.model.uri.startswith(WORKSPACE_PREFIX):
+        folders["base"] = home.workspace / job.spec.model.uri.removeprefix(WORKSPACE_PREFIX)
     for stage in job.spec.stages or []:
         folder = home.workspace / stage_folder(namespace, name, job.metadata.uid or "", stage.name) / MODEL_FOLDER
         if folder.is_dir():

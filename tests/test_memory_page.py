@@ -7,7 +7,7 @@ import pytest
 from alignment_api.activations import layer_bytes_per_token
 from alignment_api.fitting import GIBIBYTE
 from alignment_api.job import AlignmentJobSpec
-from alignment_api.known_sizes import known_shape
+from alignment_api.known_sizes import known_base_shape
 from alignment_api.memory import Estimate, estimate
 from alignment_api.problems import InvalidJob
 from alignment_api.recipes import resolve
@@ -19,7 +19,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "memory.md").read_text()
 EXAMPLE = PAGE.split("## Worked example")[1]
 SPEC = resolve(AlignmentJobSpec(recipe="zephyr-paper")).spec
 STAGES = SPEC.stages or []
-SHAPE = known_shape((SPEC.model.uri if SPEC.model else None) or "")
+SHAPE = known_base_shape(SPEC)
 assert SHAPE is not None
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from alignment_api.problems import first_line
+
 _MOST_REFERENCES = 100
 
 
@@ -46,7 +48,7 @@ def parse_document(text: str, name: str) -> Any:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UnreadableDocument(f"{name}{line}: {error.problem or 'is not YAML'}; correct the line") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise UnreadableDocument(f"{name}: is not YAML that can be read ({_first_line(error)}); correct the file") from error
+        raise UnreadableDocument(f"{name}: is not YAML that can be read ({first_line(error)}); correct the file") from error
     if len(documents) != 1:
         raise UnreadableDocument(f"{name}: holds {len(documents)} documents; give a file with exactly one AlignmentJob")
     return documents[0]
@@ -57,10 +59,6 @@ def _refuse_bombs(text: str) -> None:
     references = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
     if references > _MOST_REFERENCES:
         raise ValueError(f"{references} references to anchors")
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def read_document(path: Path) -> Any:

@@ -6,10 +6,11 @@ from importlib.resources import files
 from typing import Any
 
 from alignment_api.document import parse_document
+from alignment_api.job import AlignmentJobSpec
+from alignment_api.names import HUB_PREFIX
 from alignment_api.shape import ModelShape, shape_of
 
 _FOLDER = files("alignment_api").joinpath("sizes")
-_HUB = "hf://"
 _MEBIBYTE = 2**20
 # The device plugin and feature discovery add these where a pod gets a part of a GPU; how large a part, they do not say alike.
 _SLICED = re.compile(r"-(MIG|SHARED)(-|$)")
@@ -19,7 +20,12 @@ _MEMORY_IN_NAME = re.compile(r"(^|-)(A100|A800|H100|H800|V100|P100)(-[A-Z]+\d*)?
 
 def known_shape(uri: str) -> ModelShape | None:
     """Give the shape of a model of the Hub, where it is a well-known one."""
-    return _shapes().get(uri.removeprefix(_HUB)) if uri.startswith(_HUB) else None
+    return _shapes().get(uri.removeprefix(HUB_PREFIX)) if uri.startswith(HUB_PREFIX) else None
+
+
+def known_base_shape(spec: AlignmentJobSpec) -> ModelShape | None:
+    """Give the shape of the model that a job begins with, where it is a well-known one."""
+    return known_shape(spec.model.uri) if spec.model and spec.model.uri else None
 
 
 def known_models() -> list[dict[str, Any]]:

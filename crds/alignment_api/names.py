@@ -1,4 +1,4 @@
-"""Names that more than one program must spell alike: labels, annotations, children, paths on the workspace volume."""
+"""Names that more than one program must spell alike: labels, annotations, children, uris, paths on the workspace volume."""
 
 from pathlib import PurePosixPath
 
@@ -18,6 +18,10 @@ ATTEMPT_LABEL = f"{GROUP}/attempt"
 INPUT_HASH_ANNOTATION = f"{GROUP}/input-hash"
 FINGERPRINT_ANNOTATION = f"{GROUP}/fingerprint"
 RENDERING_ANNOTATION = f"{GROUP}/rendering"
+
+HUB_PREFIX = "hf://"
+WORKSPACE_PREFIX = "workspace://"
+BUCKET_PREFIX = "s3://"
 
 RUN_CONFIG_FILE = "run.json"
 MANIFEST_FILE = "manifest.json"

@@ -38,6 +38,11 @@ def dotted(location: tuple[int | str, ...]) -> str:
     return path.lstrip(".") or "the document"
 
 
+def first_line(error: BaseException) -> str:
+    """Give the first line of what an error says, or its class where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
     location = detail["loc"]
     path = dotted(location)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from alignment_api.fitting import advice, cannot_fit, gibibytes, least_estimate
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.known_sizes import accelerator_bytes, known_shape
+from alignment_api.known_sizes import accelerator_bytes, known_base_shape
 from alignment_api.lineage import input_hash
 from alignment_api.memory import Estimate, estimate
 from alignment_api.problems import Problem
@@ -52,7 +52,7 @@ def stage_memory(stage: Stage, compute: Compute, shape: ModelShape) -> StageMemo
 
 def memory_problems(job: AlignmentJob, spec: AlignmentJobSpec) -> list[Problem]:
     """Say which stages cannot fit into the GPUs that the job names; of models nobody knows the pods will."""
-    shape = known_shape(spec.model.uri) if spec.model and spec.model.uri else None
+    shape = known_base_shape(spec)
     if shape is None:
         return []
     problems = []

@@ -8,7 +8,8 @@ from pydantic.alias_generators import to_camel
 from alignment_api.batch import ImpossibleBatch, accumulation_steps
 from alignment_api.combinations import combination_problems, packing_problem
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.known_sizes import known_shape
+from alignment_api.known_sizes import known_base_shape
+from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import InvalidJob, Problem, from_validation
 from alignment_api.recipes import Resolved, UnknownRecipe, resolve
 from alignment_api.stage_memory import memory_problems
@@ -75,7 +76,7 @@ def _job_problems(spec: AlignmentJobSpec) -> list[Problem]:
     problems = []
     if spec.model is None or spec.model.uri is None:
         problems.append(Problem("spec.model.uri", "is not set, and the recipe leaves it to you; name the model to begin with"))
-    elif spec.model.uri.startswith("s3://"):
+    elif spec.model.uri.startswith(BUCKET_PREFIX):
         problems.append(Problem("spec.model.uri", f"this version cannot read {spec.model.uri}; {_COPY}"))
     for index, stage in enumerate(spec.stages or []):
         problems += _stage_problems(spec, stage, f"spec.stages[{index}]")
@@ -123,7 +124,7 @@ def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: st
         except ImpossibleBatch as error:
             problems.append(Problem(f"{kind}.optimization.globalBatchSize", str(error)))
     problems += combination_problems(stage, compute, path, kind)
-    shape = known_shape(spec.model.uri) if spec.model and spec.model.uri else None
+    shape = known_base_shape(spec)
     if shape and not shape.traits.takes_positions and getattr(stage.settings, "packing", None):
         problems.append(packing_problem(kind, shape.family))
     return problems

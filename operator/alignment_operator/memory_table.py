@@ -5,14 +5,13 @@ from pathlib import Path
 
 from alignment_api.fitting import fits, gibibytes
 from alignment_api.job import AlignmentJobSpec
-from alignment_api.known_sizes import known_shape
+from alignment_api.known_sizes import known_base_shape
 from alignment_api.memory import Estimate
+from alignment_api.names import WORKSPACE_PREFIX
 from alignment_api.shape import ModelShape, UnknownShape, shape_of
 from alignment_api.stage_memory import StageMemory, stage_memory
 from alignment_api.stages import TRAINING_KINDS
 from rich.table import Table
-
-_WORKSPACE = "workspace://"
 
 
 def gpu_memory(spec: AlignmentJobSpec, workspace: Path) -> list[StageMemory]:
@@ -54,12 +53,12 @@ def memory_line(memory: StageMemory) -> str:
 
 def _model_shape(spec: AlignmentJobSpec, workspace: Path) -> ModelShape:
     """Look the model up, or read its config.json where the workspace of this machine has it."""
-    uri = (spec.model.uri if spec.model else None) or ""
-    known = known_shape(uri)
+    known = known_base_shape(spec)
     if known:
         return known
-    file = workspace / uri.removeprefix(_WORKSPACE) / "config.json"
-    if not uri.startswith(_WORKSPACE):
+    uri = (spec.model.uri if spec.model else None) or ""
+    file = workspace / uri.removeprefix(WORKSPACE_PREFIX) / "config.json"
+    if not uri.startswith(WORKSPACE_PREFIX):
         raise UnknownShape(f"{uri} is none of the models whose sizes are known here; its pods will read them and say")
     if not file.exists():
         raise UnknownShape(f"{file} is not on this machine; the pods will read it and say")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from alignment_api.exit_codes import consequence
 from alignment_api.job import Progress, StageStatus
-from alignment_api.names import MODEL_FOLDER
+from alignment_api.names import MODEL_FOLDER, WORKSPACE_PREFIX
 from alignment_api.stages import TRAINING_KINDS
 
 from alignment_operator.observation import Child
@@ -108,8 +108,8 @@ def _gpu_seconds(situation: Situation, child: Child) -> int:
 
 def _succeeded(situation: Situation, record: StageStatus, child: Child) -> StageStatus:
     run = situation.run
-    folder = run.folder_of(run.stage, "").as_posix()
-    output = f"workspace://{folder}/{MODEL_FOLDER}" if run.stage.kind in TRAINING_KINDS else f"workspace://{folder}"
+    folder = run.folder_of(run.stage, "")
+    output = folder / MODEL_FOLDER if run.stage.kind in TRAINING_KINDS else folder
     return _with(
         record,
         "Succeeded",
@@ -120,7 +120,7 @@ def _succeeded(situation: Situation, record: StageStatus, child: Child) -> Stage
         completion_time=child.end_time or situation.now,
         gpu_seconds=record.gpu_seconds + _gpu_seconds(situation, child),
         progress=_finished_progress(situation.progress or record.progress),
-        output=output,
+        output=f"{WORKSPACE_PREFIX}{output.as_posix()}",
         retry_time=None,
         last_checkpoint=child.last_checkpoint,
     )

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from alignment_api.job import AlignmentJobSpec
-from alignment_api.known_sizes import accelerator_bytes, known_models, known_shape
+from alignment_api.known_sizes import accelerator_bytes, known_base_shape, known_models, known_shape
 from alignment_api.recipes import recipe_names, resolve
 from alignment_api.shape import shape_of
 from alignment_api.training import Compute
@@ -23,8 +23,7 @@ def test_no_model_is_there_twice() -> None:
 @pytest.mark.parametrize("recipe", [name for name in recipe_names() if name != "tutor-lora"])
 def test_the_models_of_the_recipes_are_known(recipe: str) -> None:
     spec = resolve(AlignmentJobSpec(recipe=recipe)).spec
-    assert spec.model is not None and spec.model.uri is not None
-    assert known_shape(spec.model.uri) is not None
+    assert known_base_shape(spec) is not None
     product = (spec.compute or Compute()).accelerator_type
     assert product is None or accelerator_bytes(product) is not None
 
@@ -32,6 +31,10 @@ def test_the_models_of_the_recipes_are_known(recipe: str) -> None:
 @pytest.mark.parametrize("uri", ["hf://nobody/nothing", "workspace://mistralai/Mistral-7B-v0.1", "s3://a/b"])
 def test_of_other_models_nothing_is_known(uri: str) -> None:
     assert known_shape(uri) is None
+
+
+def test_a_job_that_names_no_model_has_no_known_one() -> None:
+    assert known_base_shape(AlignmentJobSpec(recipe="tutor-lora")) is None
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from alignment_api.problems import InvalidJob
+from alignment_api.problems import InvalidJob, first_line
 from alignment_api.validation import read_job, resolve_job, runnable_job
 from builders import a_document, a_training
 
@@ -242,3 +242,15 @@ def test_a_stage_without_a_trainer_page_resolves_but_does_not_run() -> None:
     assert resolve_job(job).spec.stages is not None
     with pytest.raises(InvalidJob, match=r"spec.stages\[0\].export: this version cannot run such a stage yet"):
         runnable_job(job)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError("no such file\nsee the manual"), "no such file"),
+        (OSError("\n  no such file"), "no such file"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_an_error_in_one_line(error: Exception, line: str) -> None:
+    assert first_line(error) == line

@@ -4,18 +4,14 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
-from alignment_dashboard import cache
 from alignment_dashboard.data.jobs import read_jobs
 from alignment_dashboard.data.listing import Listing
-from streamlit.testing.v1 import AppTest
+from opened_pages import page, words
 
 Server = Any
-APP = Path(str(files("alignment_dashboard") / "app.py"))
 NOW = datetime.now(UTC)
 LONG_AGO = (NOW - timedelta(hours=2)).isoformat()
 SILENT = {
@@ -51,24 +47,6 @@ WAITING = {
         }
     ],
 }
-
-
-def page(identity: str | None = None) -> AppTest:
-    """Open the list of jobs, or the page of one."""
-    cache.listing.clear()
-    app = AppTest.from_file(str(APP), default_timeout=30)
-    if identity is not None:
-        app.switch_page("app_pages/run.py")
-        app.query_params["job"] = identity
-    app.run()
-    assert not app.exception
-    return app
-
-
-def words(app: AppTest) -> str:
-    """Give all text of a page."""
-    kinds = ("title", "subheader", "text", "caption", "markdown", "code")
-    return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind)).replace("\\", "")
 
 
 def until(holds: Callable[[Listing], object]) -> Listing:

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
-from pathlib import Path
 
 import pytest
 from alignment_api.home import Home
 from alignment_api.job import AlignmentJob
 from alignment_api.metrics import LOSS, REWARD_MARGIN
 from alignment_dashboard.figures import PANELS
+from opened_pages import page, words
 from streamlit.testing.v1 import AppTest
 
 JobWriter = Callable[..., AlignmentJob]
 RunLogger = Callable[..., str]
-APP = Path(str(files("alignment_dashboard") / "app.py"))
 NOW = datetime.now(UTC)
 RUNNING = {
     "phase": "Running",
@@ -47,23 +45,6 @@ FAILED = {
     "currentStage": "sft",
 }
 SUCCEEDED = {"phase": "Succeeded", "progress": "100%", "currentStage": "dpo"}
-
-
-def page(identity: str | None = None) -> AppTest:
-    """Open the list of jobs, or the page of one."""
-    app = AppTest.from_file(str(APP), default_timeout=30)
-    if identity is not None:
-        app.switch_page("app_pages/run.py")
-        app.query_params["job"] = identity
-    app.run()
-    assert not app.exception
-    return app
-
-
-def words(app: AppTest) -> str:
-    """Give all text of a page."""
-    kinds = ("title", "subheader", "text", "caption", "markdown", "code")
-    return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
 
 
 def charts(app: AppTest) -> int:
@@ -143,7 +124,7 @@ def test_a_running_job_draws_the_stage_under_way(write_job: JobWriter, log_run: 
     log_run("uid-one", "dpo", {LOSS: [(1, 0.7), (2, 0.6)], REWARD_MARGIN: [(1, 0.0), (2, 0.3)]})
     app = page("uid-one")
     assert charts(app) == len(PANELS["dpo"])
-    assert "training 0.3 at step 2" in words(app).replace("\\", "")
+    assert "training 0.3 at step 2" in words(app)
 
 
 def test_another_stage_can_be_chosen(write_job: JobWriter, log_run: RunLogger) -> None:

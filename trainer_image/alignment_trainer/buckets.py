@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from alignment_api.names import BUCKET_PREFIX
+from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
 
 from alignment_trainer.failures import BadData, Unreachable
@@ -25,9 +27,9 @@ def fetch(uri: str, paths: Paths, format_of: Callable[[str], str | None]) -> lis
     try:
         return _fetched(uri, Path(paths.workspace) / _CACHE, format_of)
     except (FileNotFoundError, PermissionError, NoCredentialsError) as error:
-        raise BadData(f"{uri} cannot be read ({_told(error)}); check bucket, key and spec.s3CredentialsSecret") from error
+        raise BadData(f"{uri} cannot be read ({first_line(error)}); check bucket, key and spec.s3CredentialsSecret") from error
     except (OSError, BotoCoreError) as error:
-        raise Unreachable(f"{uri} cannot be fetched now ({_told(error)}); check the network and the endpoint") from error
+        raise Unreachable(f"{uri} cannot be fetched now ({first_line(error)}); check the network and the endpoint") from error
 
 
 def _fetched(uri: str, cache: Path, format_of: Callable[[str], str | None]) -> list[tuple[str, Path]]:
@@ -41,7 +43,7 @@ def _fetched(uri: str, cache: Path, format_of: Callable[[str], str | None]) -> l
         objects = [entry for entry in entries if entry["type"] == "file" and format_of(entry["name"])]
     else:
         objects = [about]
-    return [(f"s3://{entry['name']}", _brought(system, entry, cache, format_of)) for entry in objects]
+    return [(f"{BUCKET_PREFIX}{entry['name']}", _brought(system, entry, cache, format_of)) for entry in objects]
 
 
 def _brought(system: Any, about: dict[str, Any], cache: Path, format_of: Callable[[str], str | None]) -> Path:
@@ -61,7 +63,3 @@ def _brought(system: Any, about: dict[str, Any], cache: Path, format_of: Callabl
         finally:
             staged.unlink(missing_ok=True)
     return target
-
-
-def _told(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from alignment_api.names import HUB_PREFIX
+from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
 from alignment_api.training import Dataset
 
@@ -19,16 +21,16 @@ def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
     from huggingface_hub.errors import HfHubHTTPError
 
     datasets.disable_progress_bars()
-    name = dataset.uri.removeprefix("hf://")
+    name = dataset.uri.removeprefix(HUB_PREFIX)
     token = Path(paths.hub_token).read_text().strip() if paths.hub_token else None
     try:
         revision = newest_commit(name, dataset.revision, token)
         split = dataset.split or "train"
         return datasets.load_dataset(name, dataset.configuration, split=split, revision=revision, token=token), revision
     except (ConnectionError, httpx2.TransportError) as error:
-        raise Unreachable(f"{dataset.uri} cannot be fetched now ({_told(error)}); check the network") from error
+        raise Unreachable(f"{dataset.uri} cannot be fetched now ({first_line(error)}); check the network") from error
     except (ValueError, FileNotFoundError, HfHubHTTPError) as error:
-        raise BadData(f"{dataset.uri} cannot be loaded ({_told(error)}); check name, revision, split and access") from error
+        raise BadData(f"{dataset.uri} cannot be loaded ({first_line(error)}); check name, revision, split and access") from error
 
 
 def newest_commit(name: str, revision: str | None, token: str | None, endpoint: str | None = None) -> str:
@@ -38,7 +40,3 @@ def newest_commit(name: str, revision: str | None, token: str | None, endpoint: 
     from huggingface_hub import HfApi
 
     return str(HfApi(endpoint=endpoint, token=token).dataset_info(name, revision=revision).sha)
-
-
-def _told(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

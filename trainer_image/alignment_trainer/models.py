@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from alignment_api.combinations import packing_problem
-from alignment_api.names import MANIFEST_FILE
+from alignment_api.names import HUB_PREFIX, MANIFEST_FILE
 from alignment_api.run_config import RunConfig
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
@@ -18,7 +18,7 @@ from trl.chat_template_utils import get_training_chat_template
 
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.settings import Settings
-from alignment_trainer.sources import HUB, workspace_path
+from alignment_trainer.sources import workspace_path
 from alignment_trainer.templates import NAMED, template_hash
 from alignment_trainer.tokens import marks_answers
 
@@ -31,14 +31,13 @@ def start_folder(config: RunConfig) -> Path:
         return Path(config.paths.parent_model)
     model = config.spec.model
     assert model is not None and model.uri is not None
-    if not model.uri.startswith(HUB):
+    if not model.uri.startswith(HUB_PREFIX):
         return workspace_path(model.uri, config.paths.workspace)
+    name = model.uri.removeprefix(HUB_PREFIX)
     token = Path(config.paths.hub_token).read_text().strip() if config.paths.hub_token else None
     try:
         with PartialState().local_main_process_first():
-            return Path(
-                snapshot_download(model.uri.removeprefix(HUB), revision=model.revision, allow_patterns=_HUB_FILES, token=token)
-            )
+            return Path(snapshot_download(name, revision=model.revision, allow_patterns=_HUB_FILES, token=token))
     except (HfHubHTTPError, ConnectionError, FileNotFoundError) as error:
         raise BadData(f"spec.model.uri: {model.uri} cannot be loaded ({error}); check name, revision and access") from error
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from alignment_api.batch import ImpossibleBatch, accumulation_steps
 from alignment_api.lineage import parent_of
+from alignment_api.names import BUCKET_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.dataset_faults import Counts, dataset_faults, holdout_faults
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.settings import kind_settings, training_settings
-from alignment_trainer.sources import WORKSPACE, workspace_path
+from alignment_trainer.sources import workspace_path
 
 _SHOWN = 5
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
@@ -57,9 +58,9 @@ def _start_faults(config: RunConfig) -> Iterator[str]:
         yield from _model_faults(Path(config.paths.parent_model), "the model of the stage before")
     uri = config.spec.model.uri if config.spec.model else None
     starts_from_base = any(parent_of(config.spec, stage.stage) is None for stage in stages_to_come(config))
-    if uri and uri.startswith(WORKSPACE) and starts_from_base:
+    if uri and uri.startswith(WORKSPACE_PREFIX) and starts_from_base:
         yield from _model_faults(workspace_path(uri, config.paths.workspace), f"spec.model.uri: {uri}")
-    elif uri and uri.startswith("s3://"):
+    elif uri and uri.startswith(BUCKET_PREFIX):
         yield f"spec.model.uri: this version cannot read {uri}; copy the model to the workspace volume and use workspace://"
 
 

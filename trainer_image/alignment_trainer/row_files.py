@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from alignment_api.problems import first_line
+
 from alignment_trainer.json_files import Wanted, count_json_lines, json_line_rows, json_rows
 from alignment_trainer.messages import BadRow
 from alignment_trainer.table_files import arrow_rows, count_arrow_rows, count_parquet_rows, csv_rows, parquet_rows
@@ -65,8 +67,7 @@ def read_rows(path: Path, is_wanted: Wanted = lambda position: True) -> Iterator
     except BadRow as fault:
         yield Row(number + 1, {}, fault)
     except (OSError, EOFError, ValueError, KeyError, NotImplementedError, csv.Error, zlib.error, pyarrow.ArrowException) as error:
-        told = str(error).strip().splitlines() or [type(error).__name__]
-        yield Row(number + 1, {}, BadRow(f"cannot be read ({told[0][:200]}); the file is damaged here: write it anew"))
+        yield Row(number + 1, {}, BadRow(f"cannot be read ({first_line(error)[:200]}); the file is damaged here: write it anew"))
 
 
 def count_rows(path: Path) -> int:

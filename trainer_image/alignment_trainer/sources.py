@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from alignment_api.names import BUCKET_PREFIX, HUB_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import Paths
 from alignment_api.training import Dataset
 
@@ -14,10 +15,6 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.json_files import Wanted
 from alignment_trainer.messages import BadRow
 from alignment_trainer.row_files import FORMATS, Row, count_rows, files_in, format_of, read_rows
-
-WORKSPACE = "workspace://"
-HUB = "hf://"
-BUCKET = "s3://"
 
 
 class PlacedRow(NamedTuple):
@@ -67,16 +64,16 @@ def source_name(dataset: Dataset) -> str:
 
 def workspace_path(uri: str, workspace: str) -> Path:
     """Find what a workspace:// uri names."""
-    return Path(workspace) / uri.removeprefix(WORKSPACE)
+    return Path(workspace) / uri.removeprefix(WORKSPACE_PREFIX)
 
 
 def find_source(dataset: Dataset, paths: Paths) -> Source:
     """Find a dataset's rows, bringing them here first where they lie elsewhere; what is wrong with it is BadData."""
     name = source_name(dataset)
-    if dataset.uri.startswith(HUB):
+    if dataset.uri.startswith(HUB_PREFIX):
         loaded, revision = hub.load(dataset, paths)
         return Source(name, [Part(dataset.uri, partial(len, loaded), partial(_hub_rows, loaded))], revision)
-    if dataset.uri.startswith(BUCKET):
+    if dataset.uri.startswith(BUCKET_PREFIX):
         files = buckets.fetch(dataset.uri, paths, format_of)
     else:
         files = _workspace_files(dataset.uri, workspace_path(dataset.uri, paths.workspace))
@@ -89,7 +86,7 @@ def find_source(dataset: Dataset, paths: Paths) -> Source:
 
 
 def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:
-    shown = uri.removeprefix(WORKSPACE)
+    shown = uri.removeprefix(WORKSPACE_PREFIX)
     if not path.exists():
         raise BadData(f"{uri} does not exist on the workspace volume; copy it there or correct the path")
     if path.is_dir():

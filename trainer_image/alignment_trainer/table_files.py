@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from alignment_api.problems import first_line
+
 from alignment_trainer.json_files import LONGEST_LINE_BYTES, Numbered, Wanted, lines_of, text_line
 from alignment_trainer.messages import BadRow
 
@@ -110,7 +112,7 @@ def _row_alone(batch: Any, index: int) -> dict[str, Any] | BadRow:
         alone.validate(full=True)
         row: dict[str, Any] = alone.to_pylist()[0]
     except ValueError as error:
-        return BadRow(f"cannot be read ({str(error).splitlines()[0]}); correct or remove the row")
+        return BadRow(f"cannot be read ({first_line(error)}); correct or remove the row")
     return row
 
 

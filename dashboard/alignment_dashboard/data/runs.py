@@ -14,6 +14,7 @@ import mlflow
 from alembic.script import ScriptDirectory
 from alignment_api.home import Home
 from alignment_api.metrics import JOB_UID_TAG, KIND_TAG, PARENT_TAG, STAGE_TAG
+from alignment_api.problems import first_line
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -98,9 +99,8 @@ def _reading(uri: str) -> Iterator[MlflowClient]:
             _require_finished_database(Path(uri.removeprefix(SQLITE)))
         yield _client(uri)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunsUnavailable(
-            f"MLflow at {uri} cannot be read now; the page goes on trying. It said: {first_line[:REASON_LENGTH]}"
+            f"MLflow at {uri} cannot be read now; the page goes on trying. It said: {first_line(error)[:REASON_LENGTH]}"
         ) from error
 
 
