@@ -115,6 +115,10 @@ class PreferenceSettings(TrainingSettings):
         Field(description="Loss on the reward margin."),
     ] = None
     label_smoothing: Annotated[float | None, Field(ge=0, lt=0.5, description="Probability that a label is wrong.")] = None
+    batching: Annotated[
+        Literal["Packed", "Padded"] | None,
+        Field(description="Packed computes a pair's prompt once and pads nothing; Padded is TRL's way, which takes any model."),
+    ] = None
 
 
 class Dpo(PreferenceSettings):

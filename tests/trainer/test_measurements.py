@@ -60,7 +60,7 @@ POLICY = answers([-2.0, -2.0], [-3.0, 0.0], [-4.0, -4.0], [-1.0, -1.5])
 
 def test_pairs():
     sums = Sums()
-    sums.add(measurements.of_pairs({**INPUTS, **REFERENCE}, POLICY, torch.tensor(0.6), beta=0.1))
+    sums.add(measurements.of_pairs({**INPUTS, **REFERENCE}, measurements.padded_answers(POLICY), torch.tensor(0.6), beta=0.1))
     found = sums.take()
     # The first pair has log ratios of 2 and -2, the second of -1 and 0.
     expected = {

@@ -41,6 +41,8 @@ def training_arguments(config: RunConfig, settings: Settings, is_resumed: bool) 
         "data_seed": settings.seed,
         "bf16": settings.precision == "BFloat16",
         "activation_checkpointing": settings.gradient_checkpointing,
+        # DeepSpeed 0.19 counts the weights that ZeRO-3 gathers beside an adapter wrongly where layers are recomputed otherwise.
+        "activation_checkpointing_kwargs": {"use_reentrant": bool(settings.adapter and settings.sharding == "ZeRO3")},
         "deepspeed": deepspeed_config(settings),
         "use_cpu": settings.on_cpu,
         "ddp_timeout": _COLLECTIVE_TIMEOUT_SECONDS,

@@ -1,6 +1,6 @@
 """What is measured of a micro batch, as sums with their counts: over tokens for dialogues, over rows for pairs."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,43 +18,64 @@ def of_dialogues(inputs: dict[str, Any], answer: Any) -> dict[str, Measured]:
     }
 
 
-def of_pairs(inputs: dict[str, Any], policy: Any, loss: torch.Tensor, beta: float) -> dict[str, Measured]:
-    """Measure the answers of pairs; the first half of a batch are the chosen ones, the loss is its mean over pairs."""
-    chosen, rejected = _log_probabilities(policy)
-    chosen_before, rejected_before = inputs["ref_chosen_logps"].double(), inputs["ref_rejected_logps"].double()
-    chosen_reward, rejected_reward = beta * (chosen - chosen_before), beta * (rejected - rejected_before)
-    pairs = torch.tensor(len(chosen), device=chosen.device)
+class AnswerSums(NamedTuple):
+    """Sums over the tokens of each answer; a row for each pair, the chosen answer first."""
+
+    log_probabilities: torch.Tensor
+    statistics: torch.Tensor
+    """Entropy, mean logit, and how often the target was the likeliest token."""
+    counts: torch.Tensor
+
+
+def padded_answers(policy: Any) -> AnswerSums:
+    """Sum up what TRL's forward gives for each token; the first half of its batch are the chosen answers."""
+    statistics = [policy.entropy, policy.mean_logits, policy.is_top1]
+    return AnswerSums(
+        _by_pairs(policy.log_probs), torch.stack([_by_pairs(each) for each in statistics], dim=2), _by_pairs(policy.label_mask)
+    )
+
+
+def _by_pairs(tokens: torch.Tensor) -> torch.Tensor:
+    return torch.stack(tokens.double().sum(dim=1).chunk(2), dim=1)
+
+
+def of_pairs(inputs: dict[str, Any], answers: AnswerSums, loss: torch.Tensor, beta: float) -> dict[str, Measured]:
+    """Measure the answers of pairs; the loss is its mean over them."""
+    moved = answers.log_probabilities - reference_of(inputs)
+    rewards = beta * moved
+    pairs = torch.tensor(len(moved), device=moved.device)
     means = {
         "loss": loss.double() * pairs,
-        "logps/chosen": chosen.sum(),
-        "logps/rejected": rejected.sum(),
-        "rewards/chosen": chosen_reward.sum(),
-        "rewards/rejected": rejected_reward.sum(),
-        "rewards/margins": (chosen_reward - rejected_reward).sum(),
-        "rewards/accuracies": (chosen_reward > rejected_reward).sum(),
-        "kl": (chosen - chosen_before + rejected - rejected_before).sum() / 2,
+        "logps/chosen": answers.log_probabilities[:, 0].sum(),
+        "logps/rejected": answers.log_probabilities[:, 1].sum(),
+        "rewards/chosen": rewards[:, 0].sum(),
+        "rewards/rejected": rewards[:, 1].sum(),
+        "rewards/margins": (rewards[:, 0] - rewards[:, 1]).sum(),
+        "rewards/accuracies": (rewards[:, 0] > rewards[:, 1]).sum(),
+        "kl": moved.sum() / 2,
     }
     return {
         **{name: Measured(total, pairs) for name, total in means.items()},
-        **_of_answer_tokens(policy),
+        **_of_answer_tokens(answers),
         "pairs": Measured(pairs),
         "tokens": Measured(_tokens(inputs)),
     }
 
 
-def _log_probabilities(answer: Any) -> tuple[torch.Tensor, ...]:
-    return tuple(answer.log_probs.double().sum(dim=1).chunk(2))
+def reference_of(inputs: dict[str, Any]) -> torch.Tensor:
+    """Give what the reference says of each pair's answers."""
+    values = [inputs["ref_chosen_logps"], inputs["ref_rejected_logps"]]
+    return torch.stack([torch.as_tensor(each, dtype=torch.float64, device=inputs["input_ids"].device) for each in values], dim=1)
 
 
-def _of_answer_tokens(policy: Any) -> dict[str, Measured]:
-    chosen, rejected = policy.label_mask.chunk(2)
-    chosen_logits, rejected_logits = policy.mean_logits.double().chunk(2)
-    correct = policy.is_top1.chunk(2)[0]
+def _of_answer_tokens(answers: AnswerSums) -> dict[str, Measured]:
+    entropy, logits, correct = answers.statistics.sum(dim=0).unbind(dim=1)
+    chosen, rejected = answers.counts.sum(dim=0)
     return {
-        "entropy": Measured(policy.entropy.double().sum(), policy.label_mask.sum()),
-        "mean_token_accuracy": Measured(correct.double().sum(), chosen.sum()),
-        "logits/chosen": Measured(chosen_logits.sum(), chosen.sum()),
-        "logits/rejected": Measured(rejected_logits.sum(), rejected.sum()),
+        "entropy": Measured(entropy.sum(), chosen + rejected),
+        "mean_token_accuracy": Measured(correct[0], chosen),
+        "logits/chosen": Measured(logits[0], chosen),
+        "logits/rejected": Measured(logits[1], rejected),
     }
 
 

@@ -41,7 +41,7 @@ class Measuring:
         trainer: Any = self
         model, rows = trainer.model_wrapped, trainer.eval_dataset
         model.eval()
-        for dealt in trainer.deal(range(len(rows))):
+        for dealt in trainer.deal(rows, range(len(rows))):
             trainer.current = trainer.share(rows, dealt, len(rows))
             with torch.no_grad():
                 trainer.compute_loss(model, trainer._prepare_inputs(trainer.current.inputs))
@@ -53,7 +53,7 @@ class Measuring:
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Report our own means in place of TRL's."""
         trainer: Any = self
-        for means in trainer._metrics.values():
+        for means in getattr(trainer, "_metrics", {}).values():
             means.clear()
         if "loss" in logs:
             logs |= self._trained.take() | peak_memory()

@@ -12,7 +12,7 @@ from alignment_api.names import HUB_PREFIX, MANIFEST_FILE
 from alignment_api.run_config import RunConfig
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
-from peft import LoraConfig
+from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from trl.chat_template_utils import get_training_chat_template
 
@@ -114,6 +114,22 @@ def lora(settings: Settings, model: Any) -> LoraConfig | None:
         target_modules=targets or layers,
         task_type="CAUSAL_LM",
     )
+
+
+def with_adapter(model: Any, adapter: LoraConfig | None, settings: Settings) -> Any:
+    """Put an adapter beside the weights, which are only read from then on."""
+    if adapter is None:
+        return model
+    quantized = bool(settings.adapter and settings.adapter.quantized)
+    # ZeRO-3 gathers weights of one number format only; elsewhere adapters are trained in 32 bit.
+    adapted = get_peft_model(model, adapter, autocast_adapter_dtype=quantized or settings.sharding != "ZeRO3")
+    if quantized:
+        # As the authors of QLoRA do (arXiv 2305.14314, section 3).
+        for weight in adapted.parameters():
+            weight.data = weight.data.to(torch.bfloat16) if weight.requires_grad else weight.data
+    if settings.gradient_checkpointing:
+        adapted.enable_input_require_grads()
+    return adapted
 
 
 def linear_layers(model: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 import sys
 import tempfile
@@ -26,7 +27,17 @@ _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
 _VALUES, _MANIFEST = "values.npy", "manifest.json"
 
-Forward = Callable[[list[dict[str, Any]]], tuple[torch.Tensor, torch.Tensor]]
+REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
+
+Forward = Callable[[list[dict[str, Any]]], torch.Tensor]
+"""From rows to the log-probabilities of their chosen and rejected answers."""
+
+
+class Batch(NamedTuple):
+    """What may be computed at once."""
+
+    most_rows: int | None = None
+    most_tokens: int | None = None
 
 
 class Reference(NamedTuple):
@@ -36,33 +47,31 @@ class Reference(NamedTuple):
     settings: Settings
     identity: dict[str, Any]
 
-    def of(self, rows: Any, batch_size: int, forward: Forward) -> "RowsWithReference":
+    def of(self, rows: Any, fits: Batch, forward: Forward) -> "RowsWithReference":
         """Give the rows with their values, computing those that are not kept yet."""
         # The first process alone looks: on a shared volume the others may see a new folder later.
         kept = self._place(rows) if PartialState().is_main_process else None
         found = [_read(kept) if kept else None]
         broadcast_object_list(found)
-        values = found[0]
+        values, tokens = found[0], _tokens(rows)
         if values is None:
-            values = self._computed(rows, batch_size, forward)
+            values = self._computed(rows, tokens, fits, forward)
             if kept:
                 _keep(kept, values, self.identity)
-        return RowsWithReference(rows, values)
+        return RowsWithReference(rows, values, tokens)
 
-    def _computed(self, rows: Any, batch_size: int, forward: Forward) -> Any:
+    def _computed(self, rows: Any, tokens: Any, fits: Batch, forward: Forward) -> Any:
         state = PartialState()
-        lengths = [length for part in _parts(rows) for length in _lengths(*part)]
-        dealt = batches_of(lengths, batch_size, state.num_processes)[state.process_index]
+        dealt = batches_of(tokens.tolist(), fits, state.num_processes)[state.process_index]
         batches: Iterable[list[int]] = dealt
         if state.is_main_process:
             batches = watched(dealt, len(dealt), "batches seen by the reference", self.config, self.settings)
-        mine: list[tuple[int, float, float]] = []
+        mine: list[tuple[int, list[float]]] = []
         for batch in batches:
-            chosen, rejected = forward([rows[row] for row in batch])
-            mine += zip(batch, chosen.double().tolist(), rejected.double().tolist(), strict=True)
-        values = numpy.full((len(rows), 2), numpy.nan, dtype=numpy.float32)
-        for row, chosen_value, rejected_value in gather_object(mine):
-            values[row] = chosen_value, rejected_value
+            mine += zip(batch, forward([rows[row] for row in batch]).double().tolist(), strict=True)
+        values = numpy.full((len(rows), 2), numpy.nan)
+        for row, of_answers in gather_object(mine):
+            values[row] = of_answers
         assert not numpy.isnan(values).any(), "every row has its values"
         return values
 
@@ -79,19 +88,20 @@ class Reference(NamedTuple):
 class RowsWithReference(torch.utils.data.Dataset):  # type: ignore[type-arg]
     """Rows that stay mapped into memory, each with its two values."""
 
-    def __init__(self, rows: Any, values: Any) -> None:
+    def __init__(self, rows: Any, values: Any, tokens: Any) -> None:
         self._rows = rows
         self._values = values
+        self.tokens = tokens
+        """How many each pair has, its prompt counted once."""
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        chosen, rejected = self._values[index].tolist()
-        return {**self._rows[index], "ref_chosen_logps": chosen, "ref_rejected_logps": rejected}
+        return {**self._rows[index], **dict(zip(REFERENCE_COLUMNS, self._values[index].tolist(), strict=True))}
 
 
-def reference_of(config: RunConfig, settings: Settings, weights: str, template: str) -> Reference:
+def reference_of(config: RunConfig, settings: Settings, weights: str, template: str, packs: bool) -> Reference:
     """Say what the values depend on: another beta, loss or learning rate finds them there."""
     identity = {
         "weights": weights,
@@ -101,15 +111,21 @@ def reference_of(config: RunConfig, settings: Settings, weights: str, template: 
         "quantized": bool(settings.adapter and settings.adapter.quantized),
         "precision": settings.precision,
         # Another forward rounds otherwise.
-        "forward": f"padded, trl {version('trl')}, torch {version('torch')}",
+        "forward": f"{'packed' if packs else 'padded'}, trl {version('trl')}, torch {version('torch')}",
     }
     return Reference(config, settings, identity)
 
 
-def batches_of(lengths: Sequence[int], batch_size: int, processes: int) -> list[list[list[int]]]:
+def batches_of(tokens: Sequence[int], fits: Batch, processes: int) -> list[list[list[int]]]:
     """Deal rows of like lengths out to the processes, to each as many batches: sharded weights need them all at every forward."""
-    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
-    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    batches: list[list[int]] = []
+    room_rows, room_tokens = 0.0, 0.0
+    for row in sorted(range(len(tokens)), key=lambda row: (-tokens[row], row)):
+        if room_rows < 1 or room_tokens < tokens[row]:
+            batches.append([])
+            room_rows, room_tokens = fits.most_rows or math.inf, fits.most_tokens or math.inf
+        batches[-1].append(row)
+        room_rows, room_tokens = room_rows - 1, room_tokens - tokens[row]
     while len(batches) % processes:
         batches.append(batches[-1])
     return [batches[rank::processes] for rank in range(processes)]
@@ -121,10 +137,8 @@ def _parts(rows: Any) -> Iterator[list[Any]]:
         yield [part[column].combine_chunks() for column in _COLUMNS]
 
 
-def _lengths(prompts: Any, chosen: Any, rejected: Any) -> list[int]:
-    answers = numpy.maximum(chosen.value_lengths(), rejected.value_lengths())
-    lengths: list[int] = (numpy.asarray(prompts.value_lengths()) + answers).tolist()
-    return lengths
+def _tokens(rows: Any) -> Any:
+    return numpy.concatenate([sum(numpy.asarray(tokens.value_lengths()) for tokens in part) for part in _parts(rows)])
 
 
 def _read(kept: Path) -> Any | None:

@@ -82,6 +82,7 @@ class DpoSettings:
     beta: float
     loss: str
     label_smoothing: float
+    batching: str
 
 
 def stage_path(config: RunConfig) -> str:
@@ -137,6 +138,7 @@ def dpo_settings(config: RunConfig) -> DpoSettings:
         beta=_given(settings.beta, f"{path}.beta"),
         loss=_given(settings.loss, f"{path}.loss"),
         label_smoothing=_given(settings.label_smoothing, f"{path}.labelSmoothing"),
+        batching=_given(settings.batching, f"{path}.batching"),
     )
 
 

@@ -1,7 +1,7 @@
 """Has trainers of transformers learn from the same rows in each step, however processes and forwards share them out."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -31,10 +31,10 @@ class Stepping:
         self.current: Share | None = None
         super().__init__(**arguments)
 
-    def deal(self, rows: list[int]) -> list[Round]:
+    def deal(self, rows: Any, wanted: Sequence[int]) -> list[Round]:
         """Deal the rows of a step, or of an evaluation, out to the processes, and give the rounds of this one."""
         arguments = self.args  # type: ignore[attr-defined]
-        return rounds(rows, arguments.per_device_train_batch_size, arguments.process_index, arguments.world_size)
+        return rounds(wanted, arguments.per_device_train_batch_size, arguments.process_index, arguments.world_size)
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         """Load the steps in the order of their rows, which differs in each epoch."""
@@ -95,7 +95,7 @@ class _Shares(torch.utils.data.Dataset[Share]):
         return len(self._rows)
 
     def __getitems__(self, step: list[int]) -> list[Share]:
-        return [self._trainer.share(self._rows, dealt, len(step)) for dealt in self._trainer.deal(step)]
+        return [self._trainer.share(self._rows, dealt, len(step)) for dealt in self._trainer.deal(self._rows, step)]
 
 
 class _Steps(torch.utils.data.Sampler[list[int]]):

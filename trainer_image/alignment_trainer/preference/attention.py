@@ -1,0 +1,87 @@
+"""Attention in which both answers of a pair see their prompt and themselves, and nothing of each other or of other pairs."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch.nn.attention.varlen import varlen_attn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from alignment_trainer.preference.layout import Segment
+
+NAME = "shared_prompts"
+
+
+def attend(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    segments: Sequence[Segment] | None = None,
+    scaling: float | None = None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attend within the segments of pairs; without any, as torch ever does."""
+    if segments is None:
+        answer: tuple[torch.Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, **options
+        )
+        return answer
+    # Some models compute angles in 32 bit and the rest in 16; kernels want one format.
+    query, key = query.to(value.dtype), key.to(value.dtype)
+    if takes_kernel(query):
+        return _by_kernel(query, key, value, scaling, options), None
+    return torch.cat(_one_by_one(query, key, value, segments, scaling), dim=2).transpose(1, 2), None
+
+
+def takes_kernel(query: torch.Tensor) -> bool:
+    """Say whether torch's variable-length kernel computes it: on a GPU, in 16 bit, for heads it knows."""
+    return query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] <= 256
+
+
+def _by_kernel(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None, options: dict[str, Any]
+) -> torch.Tensor:
+    query, key, value = (tensor.squeeze(0).transpose(0, 1) for tensor in (query, key, value))
+    tokens = options["key_tokens"]
+    answer = varlen_attn(
+        query.contiguous(),
+        key.index_select(0, tokens),
+        value.index_select(0, tokens),
+        options["query_bounds"],
+        options["key_bounds"],
+        options["most_queries"],
+        options["most_keys"],
+        scale=scaling,
+        # Causal; the last query sees all keys, however many more of these there are.
+        window_size=(-1, 0),
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    assert isinstance(answer, torch.Tensor)
+    return answer.unsqueeze(0)
+
+
+def _one_by_one(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, segments: Sequence[Segment], scaling: float | None
+) -> list[torch.Tensor]:
+    sizes = [size for prompt, chosen, rejected in segments for size in (prompt + chosen, rejected)]
+    attention = partial(scaled_dot_product_attention, scale=scaling, enable_gqa=query.shape[1] != key.shape[1])
+    queries, keys, values = (torch.split(tensor, sizes, dim=2) for tensor in (query, key, value))
+    answers = []
+    for number, (prompt, _, rejected) in enumerate(segments):
+        first, second = 2 * number, 2 * number + 1
+        answers.append(attention(queries[first], keys[first], values[first], is_causal=True))
+        seen_keys, seen_values = (torch.cat([each[first][:, :, :prompt], each[second]], dim=2) for each in (keys, values))
+        sees = torch.ones(rejected, prompt + rejected, dtype=torch.bool, device=query.device).tril(prompt)
+        answers.append(attention(queries[second], seen_keys, seen_values, attn_mask=sees))
+    return answers
+
+
+AttentionInterface.register(NAME, attend)
+AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -1,0 +1,190 @@
+"""The model's head where answers are predicted: log-probabilities, the loss and its gradient in one pass over the vocabulary.
+
+What the reference said is known beforehand. So the gradient of the loss is known as soon as the log-probabilities of a pair are,
+and is computed from the same logits, which nobody has to keep or to compute again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn.functional import linear
+
+from alignment_trainer.measurements import AnswerSums
+
+Losses = Callable[[torch.Tensor, range], torch.Tensor]
+"""From the log-probabilities of both answers of some pairs to the losses of these."""
+
+MOST_BYTES = 256 * 2**20
+"""Logits of so many bytes are there at once; those of a pair that has more are computed twice."""
+
+
+@dataclass
+class Question:
+    """What is predicted where, and what came of it."""
+
+    targets: torch.Tensor
+    counts: Sequence[tuple[int, int]]
+    """How many tokens of each pair's chosen and rejected answer are predicted, in their order."""
+    losses: Losses | None
+    """None where nothing is learned and only log-probabilities are asked for."""
+    answers: AnswerSums | None = None
+
+
+class AnswerHead:
+    """Stands before a model's head: gives the mean loss of pairs where a question is put, and logits where none is."""
+
+    def __init__(self, head: Any, most_bytes: int = MOST_BYTES) -> None:
+        self.question: Question | None = None
+        self._head = head
+        self._logits = head.forward
+        self._most_bytes = most_bytes
+        head.forward = self
+
+    def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Take the hidden states that predict answers, or any others."""
+        if self.question is None:
+            logits: torch.Tensor = self._logits(hidden)
+            return logits
+        loss: torch.Tensor = _Loss.apply(  # type: ignore[no-untyped-call]
+            hidden.flatten(0, -2), self._head.weight, self._head.bias, self.question, self._most_bytes
+        )
+        return loss
+
+
+class _Loss(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, question: Question, most_bytes: int
+    ) -> torch.Tensor:
+        needed = ctx.needs_input_grad[:3] if question.losses else (False, False, False)
+        most_rows = max(1, most_bytes // (4 * weight.shape[0]))
+        gradients, projection = _Gradients(needed, hidden, weight, bias), _Projection(hidden, weight, bias)
+        sums, losses = [], []
+        for pairs in _groups(question.counts, most_rows):
+            summed, of_pairs = _group(question, pairs, most_rows, projection, gradients)
+            sums.append(summed)
+            losses.append(of_pairs)
+        table, ctx.gradients = torch.cat(sums), gradients.made
+        counts = torch.tensor(question.counts, device=hidden.device)
+        question.answers = AnswerSums(table[:, :, 0], table[:, :, 1:], counts)
+        return torch.cat(losses).mean().to(torch.promote_types(hidden.dtype, torch.float32))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        (gradient,) = gradients
+        return *(made if made is None else made * gradient.to(made.dtype) for made in ctx.gradients), None, None
+
+
+class _Projection:
+    """Hidden states and the head in the format in which they are multiplied."""
+
+    def __init__(self, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        device = hidden.device.type
+        number = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+        self.hidden, self.weight = hidden.to(number), weight.to(number)
+        self.bias = None if bias is None else bias.to(number)
+
+    def log_probabilities(self, rows: slice, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give those of all tokens, and of each target its own with what else is measured."""
+        logits = linear(self.hidden[rows], self.weight, self.bias)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        wanted = targets[rows].unsqueeze(1)
+        logs = torch.log_softmax(logits, dim=-1)
+        mean_logits = logits.mean(dim=-1, keepdim=True)
+        del logits
+        entropy = -torch.linalg.vecdot(logs.exp(), logs).unsqueeze(1)
+        is_likeliest = logs.argmax(dim=-1, keepdim=True) == wanted
+        return logs, torch.cat([logs.gather(1, wanted), entropy, mean_logits, is_likeliest], dim=1)
+
+
+class _Gradients:
+    """The gradients of hidden states and head, added up as far as they are needed; sums of 16-bit numbers are held in 32."""
+
+    def __init__(self, needed: Sequence[bool], hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        self._formats = weight.dtype
+        sums = torch.promote_types(weight.dtype, torch.float32)
+        self._hidden = torch.zeros_like(hidden) if needed[0] else None
+        self._weight = torch.zeros_like(weight, dtype=sums) if needed[1] else None
+        self._bias = torch.zeros_like(bias, dtype=sums) if bias is not None and needed[2] else None
+
+    @property
+    def made(self) -> tuple[torch.Tensor | None, ...]:
+        weights = (made if made is None else made.to(self._formats) for made in (self._weight, self._bias))
+        return self._hidden, *weights
+
+    @property
+    def are_needed(self) -> bool:
+        return any(made is not None for made in (self._hidden, self._weight, self._bias))
+
+    def add(self, rows: slice, of_logits: torch.Tensor, projection: _Projection) -> None:
+        if self._bias is not None:
+            self._bias += of_logits.sum(dim=0)
+        of_logits = of_logits.to(projection.weight.dtype)
+        if self._hidden is not None:
+            self._hidden[rows] = (of_logits @ projection.weight).to(self._hidden.dtype)
+        if self._weight is None:
+            return
+        if self._weight.dtype == of_logits.dtype:
+            self._weight.addmm_(of_logits.T, projection.hidden[rows])
+        else:
+            self._weight += of_logits.T @ projection.hidden[rows]
+
+
+def _group(
+    question: Question, pairs: range, most_rows: int, projection: _Projection, gradients: _Gradients
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give the sums over the answers of some pairs and the losses of these, and add up what is to be learned."""
+    counts = [count for pair in pairs for count in question.counts[pair]]
+    first = sum(sum(question.counts[pair]) for pair in range(pairs.start))
+    last = first + sum(counts)
+    tiles = [slice(start, min(start + most_rows, last)) for start in range(first, last, most_rows)]
+    measured, logs = [], None
+    for tile in tiles:
+        logs, of_targets = projection.log_probabilities(tile, question.targets)
+        measured.append(of_targets)
+    summed = _sums(torch.cat(measured), counts)
+    if question.losses is None:
+        return summed, summed.new_zeros(len(pairs))
+    losses, scales = _scales(question.losses, summed[:, :, 0], pairs, len(question.counts))
+    if gradients.are_needed:
+        of_rows = scales.flatten().repeat_interleave(torch.tensor(counts, device=scales.device))
+        for tile in tiles:
+            if len(tiles) > 1 or logs is None:
+                logs, _ = projection.log_probabilities(tile, question.targets)
+            of_tile = of_rows[tile.start - first : tile.stop - first].to(logs.dtype)
+            gradients.add(tile, _of_logits(logs, question.targets[tile], of_tile), projection)
+    return summed, losses
+
+
+def _scales(losses: Losses, log_probabilities: torch.Tensor, pairs: range, of_pairs: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give the losses of some pairs, and how the mean loss of all changes with each answer's log-probability."""
+    with torch.enable_grad():
+        summed = log_probabilities.detach().requires_grad_()
+        made = losses(summed, pairs)
+        (scales,) = torch.autograd.grad(made.sum() / of_pairs, summed)
+    return made.detach(), scales
+
+
+def _of_logits(logs: torch.Tensor, targets: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    """Turn log-probabilities into the gradient of their logits, in place."""
+    gradient = logs.exp_().mul_(-scales.unsqueeze(1))
+    return gradient.scatter_add_(1, targets.unsqueeze(1), scales.unsqueeze(1))
+
+
+def _groups(counts: Sequence[tuple[int, int]], most_rows: int) -> Iterator[range]:
+    """Put pairs together until their logits are as many as may be there at once."""
+    first, rows = 0, 0
+    for pair, count in enumerate(counts):
+        if pair > first and rows + sum(count) > most_rows:
+            yield range(first, pair)
+            first, rows = pair, 0
+        rows += sum(count)
+    yield range(first, len(counts))
+
+
+def _sums(tokens: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
+    """Sum up over each answer, in 64 bit: a log-probability of some thousands leaves 32 bit no room for small differences."""
+    parts = torch.stack([part.double().sum(dim=0) for part in torch.split(tokens, list(counts))])
+    return parts.view(-1, 2, tokens.shape[1])

@@ -1,0 +1,60 @@
+"""Which models can answer pairs that share rows and prompts, and asking them."""
+
+from typing import Any
+
+import torch
+
+from alignment_trainer.measurements import AnswerSums
+from alignment_trainer.preference.attention import NAME
+from alignment_trainer.preference.head import AnswerHead, Losses, Question
+
+# Their attention goes through transformers' interface with nothing but a causal mask, all layers alike, and their head is
+# one matrix whose products are the logits. tests/trainer/preference holds each of them against the padded forward.
+FAMILIES = ("gemma", "llama", "mistral", "olmo2", "phi", "phi3", "qwen2", "qwen3", "smollm3", "stablelm")
+
+
+def unfit(configuration: Any, max_length: int) -> str | None:
+    """Say why a model cannot take pairs in shared rows; None where it can."""
+    if configuration.model_type not in FAMILIES:
+        return f"models of the family {configuration.model_type} have not been shown to compute the same that way"
+    window = getattr(configuration, "sliding_window", None) if getattr(configuration, "use_sliding_window", True) else None
+    if window and window < max_length:
+        return f"its attention reaches back {window} tokens only, and maxLength is {max_length}"
+    return None
+
+
+class PairModel:
+    """Asks a model about pairs; `model` is itself, or what wraps it for training."""
+
+    def __init__(self, model: Any) -> None:
+        model.set_attn_implementation(NAME)
+        self._head = AnswerHead(model.get_output_embeddings())
+
+    def ask(self, model: Any, inputs: dict[str, Any], losses: Losses | None) -> tuple[torch.Tensor, AnswerSums]:
+        """Give the mean loss over pairs, and what was measured; without losses, log-probabilities alone."""
+        known = {name: value for name, value in inputs.items() if name in _FOR_MODEL}
+        self._head.question = question = Question(inputs["targets"], inputs["counts"], losses)
+        try:
+            # A mask of four dimensions is taken as it is: the segments say who sees whom.
+            loss = model(
+                **known,
+                attention_mask=inputs["input_ids"].new_ones(1, 1, 1, 1, dtype=torch.bool),
+                logits_to_keep=inputs["predicting"],
+                use_cache=False,
+            ).logits
+        finally:
+            self._head.question = None
+        assert question.answers is not None
+        return loss, question.answers
+
+
+_FOR_MODEL = (
+    "input_ids",
+    "position_ids",
+    "segments",
+    "query_bounds",
+    "key_bounds",
+    "key_tokens",
+    "most_queries",
+    "most_keys",
+)

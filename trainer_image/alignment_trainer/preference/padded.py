@@ -1,0 +1,69 @@
+"""Trains on padded pairs with TRL, for models that cannot take packed ones; the one place that knows TRL's DPO from within."""
+
+from typing import Any
+
+import torch
+from accelerate.utils import send_to_device
+from trl import DPOConfig, DPOTrainer
+from trl.models import prepare_deepspeed
+
+from alignment_trainer import measurements
+from alignment_trainer.measuring import Measuring
+from alignment_trainer.preference.losses import Objective
+from alignment_trainer.reference import REFERENCE_COLUMNS, Batch, Reference
+from alignment_trainer.stepping import Stepping
+from alignment_trainer.sums import Measured
+
+_LOSSES = {
+    "Sigmoid": "sigmoid",
+    "IPO": "ipo",
+    "Hinge": "hinge",
+    "Robust": "robust",
+    "APOZero": "apo_zero",
+    "APODown": "apo_down",
+}
+
+
+def padded_arguments(arguments: dict[str, Any], objective: Objective, max_length: int) -> DPOConfig:
+    """Give TRL's arguments."""
+    return DPOConfig(
+        **arguments,
+        max_length=max_length,
+        beta=objective.beta,
+        loss_type=[_LOSSES[objective.loss]],
+        label_smoothing=objective.label_smoothing,
+        disable_dropout=True,
+        precompute_ref_log_probs=True,
+    )
+
+
+class PaddedTrainer(Stepping, Measuring, DPOTrainer):  # type: ignore[misc]
+    """Takes rows as tokens, as our data come, and reference values as they are kept; TRL would make both on its own terms."""
+
+    _precompute_engine: Any
+
+    def __init__(self, reference: Reference, **arguments: Any) -> None:
+        self._reference = reference
+        super().__init__(**arguments)
+
+    def measure(self, inputs: dict[str, Any], answer: Any, loss: torch.Tensor) -> dict[str, Measured]:
+        """Measure pairs."""
+        return measurements.of_pairs(inputs, measurements.padded_answers(answer), loss, self.beta)
+
+    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
+        return dataset
+
+    def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        # With DeepSpeed, transformers rounds all numbers to the 16 bits of the weights: too few for these.
+        kept = {name: inputs[name].to(self.args.device) for name in REFERENCE_COLUMNS}
+        return {**super()._prepare_inputs(inputs), **kept}
+
+    def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
+        return self._reference.of(dataset, Batch(most_rows=batch_size), self._reference_values)
+
+    def _reference_values(self, rows: list[dict[str, Any]]) -> torch.Tensor:
+        if self.is_deepspeed_enabled and self._precompute_engine is None:
+            # Before training, DeepSpeed's weights are shared out or still on the host; this engine can compute with them.
+            self._precompute_engine = prepare_deepspeed(self.model, self.accelerator)
+        batch = send_to_device(self.data_collator(rows), self.accelerator.device)
+        return torch.stack(self.compute_ref_log_probs(self._precompute_engine or self.model, batch), dim=1)

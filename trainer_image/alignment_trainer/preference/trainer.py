@@ -1,0 +1,91 @@
+"""Trains on packed pairs: as many as a number of tokens allows are one row, and the reference is asked by the same forward."""
+
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from accelerate.utils import send_to_device
+from peft import PeftModel
+from transformers import Trainer
+from trl.models import prepare_deepspeed
+
+from alignment_trainer import measurements
+from alignment_trainer.measurements import AnswerSums
+from alignment_trainer.measuring import Measuring
+from alignment_trainer.preference.layout import lay_out
+from alignment_trainer.preference.losses import Moves, Objective, pair_losses
+from alignment_trainer.preference.model import PairModel
+from alignment_trainer.preference.plan import plan
+from alignment_trainer.reference import REFERENCE_COLUMNS, Batch, Reference, RowsWithReference
+from alignment_trainer.rounds import Round
+from alignment_trainer.stepping import Stepping
+from alignment_trainer.sums import Measured
+
+
+class PairTrainer(Trainer):  # type: ignore[misc]
+    """A trainer of transformers whose batches are rows of pairs."""
+
+    def __init__(self, objective: Objective, **arguments: Any) -> None:
+        self.objective = objective
+        self._answer: AnswerSums | None = None
+        model = arguments["model"]
+        _disable_dropout(model)
+        self._pairs = PairModel(model.get_base_model() if isinstance(model, PeftModel) else model)
+        super().__init__(data_collator=_row_of, **arguments)
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> torch.Tensor:
+        """Compute the mean loss of a row's pairs."""
+        before = measurements.reference_of(inputs)
+
+        def losses(log_probabilities: torch.Tensor, pairs: range) -> torch.Tensor:
+            moved = log_probabilities - before[pairs.start : pairs.stop]
+            return pair_losses(Moves(moved, inputs["lengths"][pairs.start : pairs.stop]), *self.objective)
+
+        loss, self._answer = self._pairs.ask(model, inputs, losses)
+        return loss
+
+    def reference_values(self, model: Any, pairs: list[dict[str, Any]]) -> torch.Tensor:
+        """Give the log-probabilities of answers under the model that training starts from."""
+        inputs = send_to_device(_row_of(pairs), self.accelerator.device)
+        model.eval()
+        without_adapter = self.model.disable_adapter() if isinstance(self.model, PeftModel) else contextlib.nullcontext()
+        with torch.no_grad(), without_adapter, self.accelerator.autocast():
+            _, answers = self._pairs.ask(model, inputs, None)
+        return answers.log_probabilities
+
+
+class PackedTrainer(Stepping, Measuring, PairTrainer):
+    """Packs pairs, and knows what the reference says of them before it trains."""
+
+    def __init__(self, reference: Reference, most_tokens: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._most_tokens = most_tokens
+        # Before training, DeepSpeed's weights are shared out or still on the host; this engine can compute with them.
+        model = prepare_deepspeed(self.model, self.accelerator) if self.is_deepspeed_enabled else self.model
+        ask, fits = partial(self.reference_values, model), Batch(most_tokens=most_tokens)
+        rows, held_out = arguments["train_dataset"], arguments["eval_dataset"]
+        self.train_dataset: Any = reference.of(rows, fits, ask)
+        self.eval_dataset: Any = None if held_out is None else reference.of(held_out, fits, ask)
+
+    def deal(self, rows: RowsWithReference, wanted: Sequence[int]) -> list[Round]:
+        """Deal pairs out by their tokens."""
+        return plan(wanted, rows.tokens, self._most_tokens, self.args.process_index, self.args.world_size)
+
+    def measure(self, inputs: dict[str, Any], answer: Any, loss: torch.Tensor) -> dict[str, Measured]:
+        """Measure pairs."""
+        return measurements.of_pairs(inputs, answer, loss, self.objective.beta)
+
+
+def _row_of(pairs: list[dict[str, Any]]) -> dict[str, Any]:
+    # Not as tensors: with DeepSpeed, transformers would round them to the 16 bits of the weights.
+    before = {name: [pair[name] for pair in pairs] for name in REFERENCE_COLUMNS if name in pairs[0]}
+    return {**lay_out(pairs), **before}
+
+
+def _disable_dropout(model: torch.nn.Module) -> None:
+    """Have policy and reference computed alike."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
