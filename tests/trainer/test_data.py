@@ -10,7 +10,7 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.settings import training_settings
 from transformers import AutoTokenizer
 
-FATES = ("train", "held_out", "duplicates", "refusals", "contaminated", "dropped")
+FATES = ("train", "held_out", "duplicates", "refusals", "contaminated", "control_tokens", "dropped")
 QUESTION = "Which of the seven planets that are named here has the largest number of moons?"
 
 
@@ -72,6 +72,7 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
         said(" ".join(["Say it again."] * 60), "It."),
         said("which number comes after that?", "It is 21."),
         said("Long.", "It is so. " * 60),
+        said("How does a text end?", "With </s>."),
     ]
     write(tmp_path / "rows.jsonl", rows)
     write(tmp_path / "quiz.jsonl", [{"question": QUESTION, "answer": 3}, {"question": "Too short."}])
@@ -82,13 +83,19 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
         maxLength=96,
     )
     count = data.report["rows"]["rows"]
-    assert {fate: count[fate] for fate in FATES if count[fate]} == {"train": 23, "refusals": 1, "contaminated": 1}
-    assert (count["available"], count["used"], count["truecased"]) == (25, 25, 2)
+    assert {fate: count[fate] for fate in FATES if count[fate]} == {
+        "train": 23,
+        "refusals": 1,
+        "contaminated": 1,
+        "control_tokens": 1,
+    }
+    assert (count["available"], count["used"], count["truecased"]) == (26, 26, 2)
     assert (count["cut"], count["unended"]) == (2, 1)
     assert data.report["contamination"] == {"quiz": 1}
     assert any("Which number comes after that?" in text for text in texts(tokenizer, data.train))
+    assert not any("text end" in text for text in texts(tokenizer, data.train))
     told = capfd.readouterr().err
-    assert "rows has 25 rows, 25 are used: 23 to train on, 1 cleaned away for speaking of being an AI, 1 left out" in told
+    assert "rows has 26 rows, 26 are used: 23 to train on, 1 cleaned away for speaking of being an AI, 1 left out" in told
     assert "1 of 2 rows of quiz have no text of 8 words" in told
     assert "1 rows were left out for what quiz is measured on" in told
 

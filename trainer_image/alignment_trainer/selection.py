@@ -21,6 +21,7 @@ _FATES = {
     "duplicates": "left out of training because the same row is held out",
     "refusals": "cleaned away for speaking of being an AI",
     "contaminated": "left out because the evaluation sets hold them",
+    "control_tokens": "left out because their text would be read as control tokens",
     "dropped": "with nothing left to learn",
 }
 """What may become of a used row, in words; each row has one fate, so that these counts add up to it."""
@@ -92,6 +93,8 @@ class Selection:
             return "refusals"
         if row.contaminated_by is not None:
             return "contaminated"
+        if row.writes_control_tokens:
+            return "control_tokens"
         if part == TRAIN and row.content in self._held_out:
             return "duplicates"
         return "dropped" if row.tokens is None else part

@@ -110,6 +110,9 @@ def _check_template(tokenizer: Any) -> None:
 def _ids(text: str | list[Message], tokenizer: Any, opens_answer: bool = False) -> list[int]:
     if isinstance(text, str):
         ids = list(tokenizer(text)["input_ids"])
+        if len(ids) > 1 and ids[0] == ids[1] == tokenizer.bos_token_id:
+            # The tokenizer opens every text, and this one says so itself.
+            ids = ids[1:]
         # Some tokenizers end every text; the end belongs after the answer.
         return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id and not text.endswith(tokenizer.eos_token) else ids
     _check_template(tokenizer)
