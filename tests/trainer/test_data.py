@@ -100,6 +100,20 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
     assert "1 rows were left out for what quiz is measured on" in told
 
 
+def test_files_of_one_name_are_counted_apart(tmp_path, prepare, capfd):
+    for index, folder in enumerate(("one", "two", "measured")):
+        write(tmp_path / folder / "rows.jsonl", numbered(20 + index, 100 * index))
+    data = prepare(
+        datasets=[{"uri": "workspace://one/rows.jsonl"}, {"uri": "workspace://two/rows.jsonl", "maxExamples": 7}],
+        holdout={"datasets": [{"uri": "workspace://two/rows.jsonl", "maxExamples": 5}]},
+        decontamination={"datasets": [{"uri": "workspace://measured/rows.jsonl"}], "ngramWords": 3, "overlap": 1},
+    )
+    counts = {name: (count["available"], count["used"]) for name, count in data.report["rows"].items()}
+    assert counts == {"one/rows.jsonl": (20, 20), "two/rows.jsonl": (21, 7), "two/rows.jsonl 2": (21, 5)}
+    assert data.report["contamination"].keys() == {"measured/rows.jsonl"}
+    assert "two/rows.jsonl 2 has 21 rows, 5 are used: 5 held out" in capfd.readouterr().err
+
+
 def test_a_cap_and_a_share_are_drawn_from_all_files_of_a_folder(tmp_path, prepare, tokenizer):
     for index in range(3):
         write(tmp_path / "many" / f"{index}.jsonl", numbered(30, 30 * index))
@@ -154,7 +168,7 @@ def test_a_row_that_the_template_refuses_is_named(tmp_path, prepare, tokenizer, 
         ),
         (
             {"decontamination": {"datasets": [{"uri": "workspace://rows.jsonl"}], "ngramWords": 20}},
-            r"sft.decontamination: no row of rows has a text of 20 words",
+            r"sft.decontamination: no row of rows.jsonl 2 has a text of 20 words",
         ),
     ],
 )

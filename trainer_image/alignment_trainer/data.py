@@ -104,7 +104,7 @@ def _rows(selection: Selection, part: str, prepared: list[tuple[Selected, Prepar
         processes = processors() if len(one.wanted) >= _FEWEST_ROWS_TO_SPREAD else 1
         row: Prepared
         for row in spread(preparation.prepared, one.source.rows(frozenset(one.wanted)), processes):
-            yield row.tokens if selection.keeps(part, one.source.name, row) else None
+            yield row.tokens if selection.keeps(part, one.name, row) else None
 
 
 def _write_arrow(path: Path, columns: Sequence[str], rows: Iterator[dict[str, Any] | None]) -> None:

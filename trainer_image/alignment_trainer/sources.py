@@ -41,7 +41,6 @@ class Part:
 class Source:
     """One dataset, wherever it lies."""
 
-    name: str
     parts: list[Part]
     revision: str | None = None
 
@@ -60,11 +59,6 @@ class Source:
             first += self.counts[index] if wanted is not None else 0
 
 
-def source_name(dataset: Dataset) -> str:
-    """Name a dataset in manifests and counts."""
-    return dataset.name or Path(dataset.uri).stem
-
-
 def workspace_path(uri: str, workspace: str) -> Path:
     """Find what a workspace:// uri names."""
     return Path(workspace) / uri.removeprefix(WORKSPACE)
@@ -72,10 +66,9 @@ def workspace_path(uri: str, workspace: str) -> Path:
 
 def find_source(dataset: Dataset, paths: Paths) -> Source:
     """Find a dataset's rows, bringing them here first where they lie elsewhere; what is wrong with it is BadData."""
-    name = source_name(dataset)
     if dataset.uri.startswith(HUB):
         loaded, revision = hub.load(dataset, paths)
-        return Source(name, [Part(dataset.uri, partial(len, loaded), partial(_hub_rows, loaded))], revision)
+        return Source([Part(dataset.uri, partial(len, loaded), partial(_hub_rows, loaded))], revision)
     if dataset.uri.startswith(BUCKET):
         files = buckets.fetch(dataset.uri, paths, format_of)
     else:
@@ -85,7 +78,7 @@ def find_source(dataset: Dataset, paths: Paths) -> Source:
     for shown, path in files:
         if format_of(path.name) is None:
             raise BadData(f"{shown} is not a {' or '.join(FORMATS)} file; convert it to one of these")
-    return Source(name, [Part(shown, partial(count_rows, path), partial(read_rows, path)) for shown, path in files])
+    return Source([Part(shown, partial(count_rows, path), partial(read_rows, path)) for shown, path in files])
 
 
 def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:
