@@ -81,7 +81,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
 
     trainer = _PreparedDPOTrainer(
         # What holds the policy back is the model it starts from; beside an adapter that is the model without it.
-        reference=reference_of(config, settings, start_digest, template_hash(tokenizer.chat_template)),
+        reference=reference_of(config, settings, start, start_digest, template_hash(tokenizer.chat_template)),
         model=model,
         args=arguments,
         train_dataset=rows.train,
