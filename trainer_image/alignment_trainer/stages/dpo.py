@@ -13,7 +13,6 @@ from alignment_trainer.arguments import training_arguments
 from alignment_trainer.measuring import Measuring
 from alignment_trainer.reference import Reference, reference_of
 from alignment_trainer.settings import dpo_settings, training_settings
-from alignment_trainer.stopping import StopRequest
 from alignment_trainer.sums import Measured
 from alignment_trainer.templates import template_hash
 from alignment_trainer.training import find_checkpoint, train
@@ -56,7 +55,7 @@ class _PreparedDPOTrainer(Measuring, DPOTrainer):  # type: ignore[misc]
         return chosen, rejected
 
 
-def run(config: RunConfig, request: StopRequest) -> None:
+def run(config: RunConfig) -> None:
     """Train the stage and publish its model."""
     settings, own = training_settings(config), dpo_settings(config)
     checkpoint = find_checkpoint(config, settings)
@@ -89,5 +88,5 @@ def run(config: RunConfig, request: StopRequest) -> None:
         processing_class=tokenizer,
         peft_config=models.lora(settings, model),
     )
-    train(trainer, config, settings, checkpoint, request, rows, start)
+    train(trainer, config, settings, checkpoint, rows, start)
     result.publish(config, settings, tokenizer, rows, start, start_digest)
