@@ -13,6 +13,7 @@ def a_workload(**others: Any) -> Workload:
         compares_pairs=False,
         max_length=2048,
         packs=False,
+        shares_prompts=False,
         is_16_bit=True,
         optimizer="AdamW",
         adapter=None,

@@ -17,6 +17,8 @@ _SUB_GROUP = 10**9
 # TRL's head (kernels/chunked_logprob.py) computes so many tokens and so much of the vocabulary at a time.
 _HEAD_TOKENS = 4096
 _HEAD_VOCABULARY = 32768
+# Our own head for pairs (alignment_trainer/preference/head.py) has so many bytes of logits at a time, three times.
+_PAIR_LOGITS = 256 * 2**20
 
 
 class Estimate(NamedTuple):
@@ -110,8 +112,22 @@ def _optimizer(shape: ModelShape, work: Workload) -> int:
     return held // _sharers(work, "ZeRO1", "ZeRO2", "ZeRO3")
 
 
+def _shares_prompts(shape: ModelShape, work: Workload) -> bool:
+    return work.shares_prompts and shape.traits.takes_positions
+
+
+def _pair_logits(shape: ModelShape, work: Workload) -> int:
+    """Sum up our head: logits and their log-probabilities, its gradient in 32 bit and as it is given on, hidden states."""
+    rows = min(work.tokens, _PAIR_LOGITS // (4 * shape.vocabulary))
+    product = 2 if work.is_16_bit else 0
+    head = 0 if work.adapter else shape.vocabulary * shape.hidden * (4 + work.weight_bytes + product)
+    return 3 * rows * shape.vocabulary * 4 + head + 2 * work.tokens * shape.hidden * work.weight_bytes
+
+
 def _logits(shape: ModelShape, work: Workload) -> int:
     """Sum up TRL's head: one tile of logits, the head's gradient in 32 bit, and hidden states with their gradient."""
+    if _shares_prompts(shape, work):
+        return _pair_logits(shape, work)
     tile = min(work.tokens, _HEAD_TOKENS) * _HEAD_VOCABULARY * work.number_bytes
     head = 0 if work.adapter else shape.vocabulary * shape.hidden * (4 + (2 if work.weight_bytes == 2 else 0))
     return tile + head + work.tokens * shape.hidden * (4 + work.weight_bytes)
@@ -121,6 +137,9 @@ def _buffers(shape: ModelShape, work: Workload) -> int:
     together = work.max_length * work.micro_batch_size if work.packs else work.max_length
     # One row of packed examples, or one for each sequence: which token sees which, as bits in bytes and as numbers.
     mask = (1 if work.packs else work.sequences) * together**2 * (1 + work.number_bytes)
+    if _shares_prompts(shape, work):
+        # The kernel is told where answers begin and end.
+        mask = 0
     casts = shape.linear_parameters * 2 if work.casts else 0
     whole = 0
     if work.adapter and work.adapter.is_quantized:

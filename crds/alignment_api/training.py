@@ -42,9 +42,10 @@ class Dataset(Schema):
         Uri,
         Field(description="hf://owner/name, workspace://path or s3://bucket/key: a file, or a folder of files on the last two."),
     ]
-    name: Annotated[Name | None, Field(description="Name in manifests and counts; the last part of the uri where left out.")] = (
-        None
-    )
+    name: Annotated[
+        Name | None,
+        Field(description="Name in manifests and counts; the last part of the uri where left out, or more if several are alike."),
+    ] = None
     revision: Annotated[str | None, Field(max_length=64, description="Commit of a Hub dataset; pin it to be reproducible.")] = (
         None
     )

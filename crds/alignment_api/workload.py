@@ -30,6 +30,9 @@ class Workload(NamedTuple):
     compares_pairs: bool
     max_length: int
     packs: bool
+    """Whether examples fill rows of full length."""
+    shares_prompts: bool
+    """Whether pairs share rows, and their answers a prompt, where the model can take them so."""
     is_16_bit: bool
     optimizer: str
     adapter: AdapterSize | None
@@ -78,6 +81,7 @@ def workload_of(stage: Stage, compute: Compute) -> Workload:
         compares_pairs=isinstance(settings, PreferenceSettings),
         max_length=settings.max_length,
         packs=isinstance(settings, Sft) and bool(settings.packing),
+        shares_prompts=isinstance(settings, PreferenceSettings) and settings.batching == "Packed",
         is_16_bit=settings.precision == "BFloat16",
         optimizer=settings.optimization.optimizer or "AdamW",
         adapter=_adapter(settings.adapter),

@@ -157,6 +157,52 @@ def test_a_stop_before_training_has_nothing_to_save(started_again, trainer):
     assert result.termination.last_checkpoint is None
 
 
+def many(path, times):
+    """Give a stage more to prepare than it can while somebody stops it."""
+    path.write_text(path.read_text() * times)
+
+
+def is_open_for_reading(pipe):
+    """Say whether somebody waits for a pipe's first line; whoever reads it goes on waiting."""
+    try:
+        os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("stage", "rows", "sign"),
+    [("sft", "sft.jsonl", ".data"), ("dpo", "preferences.jsonl", "data")],
+    ids=["rows are tokenized", "the reference sees the pairs"],
+)
+def test_a_stop_while_a_stage_is_prepared_ends_it_at_once(finished, tmp_path, trainer, stage, rows, sign):
+    for folder in ("inputs", "job/sft") if stage == "dpo" else ("inputs",):
+        shutil.copytree(finished / folder, tmp_path / folder)
+    many(tmp_path / "inputs" / "tiny" / rows, 12)
+    attempt = trainer.attempt(trainer.config(tmp_path, stage), tmp_path)
+    attempt.wait_until((attempt.stage / sign).exists)
+    attempt.stop()
+    began = time.monotonic()
+    result = attempt.wait()
+    assert (result.code, result.termination.reason) == (75, "Stopped"), result.output
+    assert result.termination.message == "stopped on request, with nothing new to save"
+    assert (result.termination.step or 0, result.termination.last_checkpoint) == (0, None), result.output
+    assert time.monotonic() - began < attempt.config.grace_seconds / 2
+
+
+def test_a_stop_while_rows_are_checked_ends_it_at_once(started_again, trainer):
+    pipe = started_again / "inputs" / "tiny" / "sft.jsonl"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    attempt = trainer.attempt(trainer.config(started_again), started_again)
+    attempt.wait_until(lambda: is_open_for_reading(pipe))
+    attempt.stop()
+    result = attempt.wait()
+    assert (result.code, result.termination.reason) == (75, "Stopped"), result.output
+    assert result.termination.message == "stopped on request, before training began"
+
+
 def test_a_loss_that_is_no_number_ends_it_for_good(started_again, trainer):
     import torch
     from safetensors.torch import load_file, save_file

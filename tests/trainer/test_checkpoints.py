@@ -1,8 +1,9 @@
 import shutil
+import threading
 
 import pytest
-from alignment_trainer.checkpoints import commit, newest_step, newest_verified, prune, staging_folder
-from alignment_trainer.failures import NoUsableCheckpoint
+from alignment_trainer.checkpoints import await_all, commit, newest_step, newest_verified, prune, sizes_of, staging_folder
+from alignment_trainer.failures import IncompleteCheckpoint, NoUsableCheckpoint
 
 
 def save(stage, step, total=30):
@@ -74,6 +75,50 @@ def test_never_from_the_beginning_while_there_are_checkpoints(tmp_path):
     drop(save(tmp_path, 20))
     with pytest.raises(NoUsableCheckpoint, match=r"none of the 2 checkpoints in .* is whole"):
         newest_verified(tmp_path)
+
+
+def write_states(folder):
+    folder.mkdir(parents=True)
+    for name in ("rng_state_0.pth", "rng_state_1.pth"):
+        (folder / name).write_bytes(b"state")
+
+
+@pytest.mark.parametrize(
+    ("there", "seen_by_the_other"),
+    [
+        ({"rng_state_0.pth", "rng_state_1.pth"}, {"rng_state_0.pth": 5, "rng_state_1.pth": 5}),
+        ({"rng_state_0.pth", "rng_state_1.pth"}, {"rng_state_0.pth": 2, "rng_state_1.pth": 5}),
+    ],
+    ids=["all", "an old size of a file of another"],
+)
+def test_what_all_processes_saw_makes_a_checkpoint(tmp_path, there, seen_by_the_other):
+    write_states(tmp_path / "staged")
+    assert sizes_of(tmp_path / "staged").keys() == there
+    await_all(tmp_path / "staged", [sizes_of(tmp_path / "staged"), seen_by_the_other], patience_seconds=0)
+
+
+@pytest.mark.parametrize(
+    "seen_by_the_other",
+    [{"global_step5/shard_1.pt": 9}, {"rng_state_1.pth": 6}],
+    ids=["missing here", "shorter here"],
+)
+def test_what_the_first_process_never_sees_ends_the_attempt(tmp_path, seen_by_the_other):
+    write_states(tmp_path / "staged")
+    (name,) = seen_by_the_other
+    with pytest.raises(
+        IncompleteCheckpoint, match=rf"{name} was written by another process, .* \(1 such files\); mount the same"
+    ):
+        await_all(tmp_path / "staged", [sizes_of(tmp_path / "staged"), seen_by_the_other], patience_seconds=0)
+
+
+def test_what_comes_late_is_waited_for(tmp_path):
+    write_states(tmp_path / "staged")
+    late = tmp_path / "staged" / "late.pt"
+    writer = threading.Timer(0.3, late.write_bytes, [b"123"])
+    writer.start()
+    await_all(tmp_path / "staged", [{"late.pt": 3}], patience_seconds=30)
+    writer.join()
+    assert sizes_of(tmp_path / "staged")["late.pt"] == 3
 
 
 def test_a_save_that_was_interrupted_does_not_count(tmp_path):

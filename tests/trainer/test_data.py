@@ -10,7 +10,7 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.settings import training_settings
 from transformers import AutoTokenizer
 
-FATES = ("train", "held_out", "duplicates", "refusals", "contaminated", "dropped")
+FATES = ("train", "held_out", "duplicates", "refusals", "contaminated", "control_tokens", "dropped")
 QUESTION = "Which of the seven planets that are named here has the largest number of moons?"
 
 
@@ -72,6 +72,7 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
         said(" ".join(["Say it again."] * 60), "It."),
         said("which number comes after that?", "It is 21."),
         said("Long.", "It is so. " * 60),
+        said("How does a text end?", "With </s>."),
     ]
     write(tmp_path / "rows.jsonl", rows)
     write(tmp_path / "quiz.jsonl", [{"question": QUESTION, "answer": 3}, {"question": "Too short."}])
@@ -82,15 +83,35 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
         maxLength=96,
     )
     count = data.report["rows"]["rows"]
-    assert {fate: count[fate] for fate in FATES if count[fate]} == {"train": 23, "refusals": 1, "contaminated": 1}
-    assert (count["available"], count["used"], count["truecased"]) == (25, 25, 2)
+    assert {fate: count[fate] for fate in FATES if count[fate]} == {
+        "train": 23,
+        "refusals": 1,
+        "contaminated": 1,
+        "control_tokens": 1,
+    }
+    assert (count["available"], count["used"], count["truecased"]) == (26, 26, 2)
     assert (count["cut"], count["unended"]) == (2, 1)
     assert data.report["contamination"] == {"quiz": 1}
     assert any("Which number comes after that?" in text for text in texts(tokenizer, data.train))
+    assert not any("text end" in text for text in texts(tokenizer, data.train))
     told = capfd.readouterr().err
-    assert "rows has 25 rows, 25 are used: 23 to train on, 1 cleaned away for speaking of being an AI, 1 left out" in told
+    assert "rows has 26 rows, 26 are used: 23 to train on, 1 cleaned away for speaking of being an AI, 1 left out" in told
     assert "1 of 2 rows of quiz have no text of 8 words" in told
     assert "1 rows were left out for what quiz is measured on" in told
+
+
+def test_files_of_one_name_are_counted_apart(tmp_path, prepare, capfd):
+    for index, folder in enumerate(("one", "two", "measured")):
+        write(tmp_path / folder / "rows.jsonl", numbered(20 + index, 100 * index))
+    data = prepare(
+        datasets=[{"uri": "workspace://one/rows.jsonl"}, {"uri": "workspace://two/rows.jsonl", "maxExamples": 7}],
+        holdout={"datasets": [{"uri": "workspace://two/rows.jsonl", "maxExamples": 5}]},
+        decontamination={"datasets": [{"uri": "workspace://measured/rows.jsonl"}], "ngramWords": 3, "overlap": 1},
+    )
+    counts = {name: (count["available"], count["used"]) for name, count in data.report["rows"].items()}
+    assert counts == {"one/rows.jsonl": (20, 20), "two/rows.jsonl": (21, 7), "two/rows.jsonl 2": (21, 5)}
+    assert data.report["contamination"].keys() == {"measured/rows.jsonl"}
+    assert "two/rows.jsonl 2 has 21 rows, 5 are used: 5 held out" in capfd.readouterr().err
 
 
 def test_a_cap_and_a_share_are_drawn_from_all_files_of_a_folder(tmp_path, prepare, tokenizer):
@@ -147,7 +168,7 @@ def test_a_row_that_the_template_refuses_is_named(tmp_path, prepare, tokenizer, 
         ),
         (
             {"decontamination": {"datasets": [{"uri": "workspace://rows.jsonl"}], "ngramWords": 20}},
-            r"sft.decontamination: no row of rows has a text of 20 words",
+            r"sft.decontamination: no row of rows.jsonl 2 has a text of 20 words",
         ),
     ],
 )

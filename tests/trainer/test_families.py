@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.models import check_packing, linear_layers, lora
 from alignment_trainer.settings import training_settings
 from alignment_trainer.stages import dpo, sft
-from alignment_trainer.stopping import StopRequest
 from transformers import AutoConfig, AutoModelForCausalLM
 
 PAGES = {"sft": sft, "dpo": dpo}
@@ -63,6 +63,14 @@ def short(trainer, root, stage, family, adapter):
     return trainer.config(root, stage, **changes)
 
 
+@pytest.fixture(autouse=True)
+def signals():
+    """Training listens to SIGTERM; here it runs in the tests' own process."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize("adapter", [None, ADAPTER], ids=["full", "lora"])
 def test_sft_and_dpo_train(family, adapter, tmp_path, trainer):
     name, source = family
@@ -72,7 +80,7 @@ def test_sft_and_dpo_train(family, adapter, tmp_path, trainer):
         config = short(trainer, tmp_path, kind, name, adapter)
         stage = Path(config.paths.stage)
         stage.mkdir(parents=True)
-        page.run(config, StopRequest())
+        page.run(config)
         manifest = json.loads((stage / "manifest.json").read_text())
         assert manifest["steps"] == 2
         assert manifest["weights"]["made"] != manifest["weights"]["start"]

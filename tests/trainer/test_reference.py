@@ -9,7 +9,8 @@ import pytest
 import torch
 from alignment_api import metrics
 from alignment_api.names import MANIFEST_FILE
-from alignment_trainer.reference import Batch, _keep, _read, batches_of
+from alignment_trainer.reference import Batch, _keep, _read, batches_of, reference_of
+from alignment_trainer.settings import training_settings
 from alignment_trainer.weights import weights_digest
 from safetensors.torch import load_file, save_file
 
@@ -52,6 +53,24 @@ def test_damaged_values_are_computed_again(tmp_path, capsys, damage):
     assert _read(kept) is None
     assert "is damaged: the reference's values are computed again" in capsys.readouterr().err
     assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "is_another"),
+    [
+        ("config.json", {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}}, True),
+        ("config.json", {"sliding_window": 8}, True),
+        ("adapter_config.json", {"lora_alpha": 32}, True),
+        ("generation_config.json", {"temperature": 0.5}, False),
+    ],
+)
+def test_what_the_model_computes_is_part_of_what_the_values_are_named_by(own_workspace, trainer, file, change, is_another):
+    config, start = trainer.config(own_workspace, "dpo"), own_workspace / "inputs" / "tiny" / "model"
+    before = reference_of(config, training_settings(config), start, "weights", "template", packs=True)
+    written = json.loads((start / file).read_text()) if (start / file).exists() else {}
+    (start / file).write_text(json.dumps({**written, **change}))
+    after = reference_of(config, training_settings(config), start, "weights", "template", packs=True)
+    assert (before.identity != after.identity) is is_another
 
 
 @pytest.fixture

@@ -125,6 +125,52 @@ def test_a_prompt_loses_its_head_before_an_answer_loses_its_end(tokenizer, dialo
     assert tokens["input_ids"] == opening + whole["input_ids"][start + len(answer) - room + len(opening) : start + len(answer)]
 
 
+UNMARKED = {"ask and answer": "{% for message in messages %}{{ message.role + ': ' + message.content + eos_token }}{% endfor %}"}
+
+
+@pytest.fixture(scope="module", params=[*NAMED, *FAMILIES, *UNMARKED])
+def any_tokenizer(workspace, request):
+    loaded = AutoTokenizer.from_pretrained(workspace / "inputs" / "tiny" / "model")
+    loaded.chat_template = {**NAMED, **FAMILIES, **UNMARKED}[request.param]
+    return loaded
+
+
+@pytest.mark.parametrize("lost", [4, 1])
+def test_turns_that_do_not_fit_are_left_out_too_where_all_is_learned(any_tokenizer, lost):
+    long = Dialogue(None, [SYSTEM, ASK, GOOD, ASK, BAD, ASK])
+    first, _ = dialogue_tokens(Dialogue(None, [SYSTEM, ASK, GOOD]), any_tokenizer, False, 256)
+    second, _ = dialogue_tokens(Dialogue(None, [SYSTEM, ASK, GOOD, ASK, BAD]), any_tokenizer, False, 256)
+    for whole, shorter in ((long, second), (DIALOGUES["several turns"], first)):
+        length = len(dialogue_tokens(whole, any_tokenizer, False, 256)[0]["input_ids"])
+        assert dialogue_tokens(whole, any_tokenizer, False, length) == (
+            dialogue_tokens(whole, any_tokenizer, False, 256)[0],
+            None,
+        )
+        assert dialogue_tokens(whole, any_tokenizer, False, length - lost) == (shorter, "cut")
+
+
+@pytest.mark.parametrize(
+    "dialogue",
+    [Dialogue(None, [LONG_ASK, GOOD, ASK, GOOD]), Dialogue([LONG_ASK], [GOOD]), Dialogue(LONG_ASK["content"], " A banana.")],
+    ids=["several turns", "messages after a prompt", "texts"],
+)
+def test_where_all_is_learned_a_prompt_loses_its_head_first_too(any_tokenizer, dialogue):
+    messages = dialogue.answer[:2] if dialogue.prompt is None else dialogue.answer
+    whole, _ = dialogue_tokens(dialogue._replace(answer=messages), any_tokenizer, False, 256)
+    tokens, cut = dialogue_tokens(dialogue, any_tokenizer, False, len(whole["input_ids"]) - 9)
+    assert cut == "cut"
+    assert any_tokenizer.eos_token_id in tokens["input_ids"][-2:]
+    assert "A banana" in any_tokenizer.decode(tokens["input_ids"])
+    assert tokens["labels"] == tokens["input_ids"]
+
+
+def test_where_all_is_learned_an_answer_without_its_end_is_said_too(any_tokenizer):
+    long = {"role": "assistant", "content": "A banana is yellow. " * 40}
+    for dialogue in (Dialogue(None, [ASK, long]), Dialogue([ASK], [long]), Dialogue(None, [long, ASK, GOOD])):
+        tokens, cut = dialogue_tokens(dialogue, any_tokenizer, False, 32)
+        assert (cut, len(tokens["input_ids"])) == ("unended", 32)
+
+
 def test_an_answer_that_is_too_long_itself_loses_its_end_and_that_is_said(tokenizer):
     long = {"role": "assistant", "content": "A banana is yellow. " * 40}
     tokens, cut = dialogue_tokens(Dialogue(None, [ASK, long]), tokenizer, True, 32)

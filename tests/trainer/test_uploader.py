@@ -86,5 +86,7 @@ def test_without_a_server_nothing_fails_and_nothing_is_lost(config, capfd):
     ship(away, ExitCode.STOPPED)
     complaints = [line for line in capfd.readouterr().err.splitlines() if "cannot be used" in line]
     assert len(complaints) == 1
+    assert "(ConnectionRefusedError: [Errno 111] Connection refused)" in complaints[0]
+    assert len(complaints[0].replace(str(away.paths.stage), "")) <= 250
     ship(config, ExitCode.DONE)
     assert steps_arrived(config) == [1, 2, 3]

@@ -39,15 +39,18 @@ class Supervisor:
         self.config = config
         self.stage = Path(config.paths.stage)
         self.stop_requested = False
+        self._is_checking = False
         self._config_path = config_path
         self._launcher: subprocess.Popen[bytes] | None = None
         self._is_first_node = int(os.environ.get("PET_NODE_RANK") or 0) == 0
 
     def request_stop(self, *_: int | FrameType | None) -> None:
-        """Ask the ranks to save and stop; asking again changes nothing."""
+        """Ask the ranks to save and stop, or stop checking what they would read; asking again changes nothing."""
         if not self.stop_requested:
             self.stop_requested = True
-            if self._launcher:
+            if self._is_checking:
+                self._raise_stopped()
+            elif self._launcher:
                 os.kill(self._launcher.pid, signal.SIGTERM)
 
     def run(self) -> Termination:
@@ -55,14 +58,24 @@ class Supervisor:
         if is_done(self.config):
             self._ship_rest()
             return Termination(exit_code=0, reason="Completed", message="the stage was done before")
-        preflight.check(self.config)
+        self._check()
         if self._is_first_node:
             claim(self.config)
         if self.stop_requested:
-            raise Stopped("stopped on request, before training began")
+            self._raise_stopped()
         termination = self._train()
         step = last_step(self.stage / METRICS_FILE)
         return termination.model_copy(update={"step": step, "last_checkpoint": newest_step(self.stage)})
+
+    def _check(self) -> None:
+        self._is_checking = True
+        try:
+            preflight.check(self.config)
+        finally:
+            self._is_checking = False
+
+    def _raise_stopped(self) -> None:
+        raise Stopped("stopped on request, before training began")
 
     def _ship_rest(self) -> None:
         """Ship what MLflow did not take when the stage was run."""

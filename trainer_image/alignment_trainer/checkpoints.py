@@ -3,18 +3,23 @@
 import hashlib
 import shutil
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from alignment_api.names import CHECKPOINTS_FOLDER, MANIFEST_FILE
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from alignment_trainer.failures import NoUsableCheckpoint
+from alignment_trainer.failures import IncompleteCheckpoint, NoUsableCheckpoint
 from alignment_trainer.files import rename_whole, write_whole
 
 _PREFIX = "step-"
 _STAGING = ".staging"
 _BLOCK = 1 << 20
+_PATIENCE_SECONDS = 90.0
+"""Longer than NFS shows a folder as it was: 60 seconds, where nobody mounted it otherwise."""
+
+Sizes = dict[str, int]
 
 
 class FileRecord(BaseModel):
@@ -59,6 +64,29 @@ def hash_file(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def sizes_of(staged: Path) -> Sizes:
+    """List the files below a folder and their sizes, as this process sees them."""
+    return {str(path.relative_to(staged)): path.stat().st_size for path in sorted(staged.rglob("*")) if path.is_file()}
+
+
+def await_all(staged: Path, seen: Sequence[Sizes], patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    """Wait until this process sees all that any process saw: each has seen at least what it wrote itself."""
+    deadline = time.monotonic() + patience_seconds
+    while missing := _not_seen(staged, seen):
+        if time.monotonic() >= deadline:
+            raise IncompleteCheckpoint(
+                f"{staged}: {missing[0]} was written by another process, and the first one does not see all of it "
+                f"({len(missing)} such files); mount the same workspace volume, ReadWriteMany, into all pods"
+            )
+        time.sleep(min(1.0, patience_seconds))
+
+
+def _not_seen(staged: Path, seen: Sequence[Sizes]) -> list[str]:
+    here = sizes_of(staged)
+    # Only less is a fault: another process may have an old size of a file that it did not write.
+    return sorted({name for sizes in seen for name, size in sizes.items() if here.get(name, -1) < size})
 
 
 def commit(staged: Path, stage: Path, step: int, total_steps: int, world_size: int) -> Path:

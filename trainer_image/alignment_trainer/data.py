@@ -11,6 +11,7 @@ import datasets
 from accelerate import PartialState
 from alignment_api.run_config import RunConfig
 
+from alignment_trainer.control_tokens import ControlTokens
 from alignment_trainer.failures import BadData
 from alignment_trainer.files import flush_tree, rename_whole
 from alignment_trainer.preparation import Example, Preparation, Prepared
@@ -40,6 +41,7 @@ class _Form(NamedTuple):
     columns: tuple[str, ...]
     read: Callable[[dict[str, Any]], Example]
     tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
+    control_tokens: ControlTokens
 
 
 def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_only: bool) -> Data:
@@ -51,6 +53,7 @@ def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_on
             ("input_ids", "labels"),
             dialogue_of,
             lambda row: dialogue_tokens(row, tokenizer, assistant_only, settings.max_length),
+            ControlTokens(tokenizer),
         ),
     )
 
@@ -58,7 +61,7 @@ def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_on
 def dpo_data(config: RunConfig, settings: Settings, tokenizer: Any) -> Data:
     """Give pairs as tokens."""
     columns = ("prompt_ids", "chosen_ids", "rejected_ids")
-    form = _Form(columns, pair_of, lambda row: pair_tokens(row, tokenizer, settings.max_length))
+    form = _Form(columns, pair_of, lambda row: pair_tokens(row, tokenizer, settings.max_length), ControlTokens(tokenizer))
     return _prepared(config, settings, form)
 
 
@@ -84,7 +87,7 @@ def _write(config: RunConfig, settings: Settings, form: _Form, folder: Path) -> 
     for part, selected in selection.parts.items():
         # What is held out is evaluated on itself; only what is trained on must not know the evaluation sets.
         index = evaluations if part == TRAIN else None
-        preparations = [Preparation(form.read, form.tokenize, one.cleaning, index) for one in selected]
+        preparations = [Preparation(form.read, form.tokenize, form.control_tokens, one.cleaning, index) for one in selected]
         rows = _rows(selection, part, list(zip(selected, preparations, strict=True)))
         total = sum(len(one.wanted) for one in selected)
         _write_arrow(staged / f"{part}.arrow", form.columns, watched(rows, total, f"rows prepared ({part})", config, settings))
@@ -101,7 +104,7 @@ def _rows(selection: Selection, part: str, prepared: list[tuple[Selected, Prepar
         processes = processors() if len(one.wanted) >= _FEWEST_ROWS_TO_SPREAD else 1
         row: Prepared
         for row in spread(preparation.prepared, one.source.rows(frozenset(one.wanted)), processes):
-            yield row.tokens if selection.keeps(part, one.source.name, row) else None
+            yield row.tokens if selection.keeps(part, one.name, row) else None
 
 
 def _write_arrow(path: Path, columns: Sequence[str], rows: Iterator[dict[str, Any] | None]) -> None:

@@ -40,6 +40,13 @@ class NoUsableCheckpoint(StageFailure):
     reason = "NoUsableCheckpoint"
 
 
+class IncompleteCheckpoint(StageFailure):
+    """What the processes wrote of a checkpoint did not come together."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "IncompleteCheckpoint"
+
+
 class Stopped(StageFailure):
     """Somebody asked the stage to stop; it saved what it had."""
 

@@ -63,7 +63,7 @@ def termination_of(folder: Path, launcher_code: int, stop_requested: bool) -> Te
         return _termination(stopped)
     if stop_requested:
         return Termination(
-            exit_code=ExitCode.STOPPED, reason=Stopped.reason, message="stopped on request, between two checkpoints"
+            exit_code=ExitCode.STOPPED, reason=Stopped.reason, message="stopped on request, with nothing new to save"
         )
     if told:
         return _termination(told[0])

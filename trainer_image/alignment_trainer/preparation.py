@@ -10,6 +10,7 @@ import numpy
 from jinja2 import TemplateError
 
 from alignment_trainer.cleaning import speaks_of_itself, truecased_row
+from alignment_trainer.control_tokens import ControlTokens
 from alignment_trainer.decontamination import EvaluationIndex
 from alignment_trainer.failures import BadData
 from alignment_trainer.messages import BadRow, Text
@@ -28,6 +29,7 @@ class Prepared(NamedTuple):
     cut: Cut | None = None
     is_truecased: bool = False
     is_refusal: bool = False
+    writes_control_tokens: bool = False
     contaminated_by: str | None = None
 
 
@@ -37,6 +39,7 @@ class Preparation:
 
     read: Callable[[dict[str, Any]], Example]
     tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
+    control_tokens: ControlTokens
     cleaning: tuple[str, ...]
     evaluations: EvaluationIndex | None
 
@@ -63,6 +66,8 @@ class Preparation:
         known = self.evaluations.found_in(_texts(example)) if self.evaluations else None
         if known is not None:
             return Prepared(None, content, is_truecased=is_truecased, contaminated_by=known)
+        if self.control_tokens.are_written_in(example):
+            return Prepared(None, content, is_truecased=is_truecased, writes_control_tokens=True)
         tokens, cut = self.tokenize(example)
         # As arrays they cost little on their way from one process to another.
         arrays = {name: numpy.asarray(ids, dtype=numpy.int32) for name, ids in tokens.items()} if tokens else None

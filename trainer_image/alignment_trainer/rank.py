@@ -71,17 +71,14 @@ def _run_stage(config: RunConfig) -> None:
     from alignment_trainer import deepspeed
     from alignment_trainer.settings import training_settings
     from alignment_trainer.stages import dpo, sft
-    from alignment_trainer.stopping import StopRequest
 
     # TRL still calls transformers by names that are going away; nothing a user could act on.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     deepspeed.prepare_environment(training_settings(config))
-    request = StopRequest()
-    request.listen()
     page: Any = {"sft": sft, "dpo": dpo}[config.stage.kind]
-    page.run(config, request)
+    page.run(config)
 
 
 def _surroundings(config: RunConfig) -> dict[str, str]:

@@ -22,6 +22,7 @@ from alignment_trainer.files import flush_tree, rename_whole
 from alignment_trainer.models import weights_dtype
 from alignment_trainer.settings import Settings
 from alignment_trainer.signs_of_life import watched
+from alignment_trainer.weights import configuration_digest
 
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
@@ -101,17 +102,19 @@ class RowsWithReference(torch.utils.data.Dataset):  # type: ignore[type-arg]
         return {**self._rows[index], **dict(zip(REFERENCE_COLUMNS, self._values[index].tolist(), strict=True))}
 
 
-def reference_of(config: RunConfig, settings: Settings, weights: str, template: str, packs: bool) -> Reference:
+def reference_of(config: RunConfig, settings: Settings, start: Path, weights: str, template: str, packs: bool) -> Reference:
     """Say what the values depend on: another beta, loss or learning rate finds them there."""
     identity = {
         "weights": weights,
+        "configuration": configuration_digest(start),
         "template": template,
         "maxLength": settings.max_length,
         "weightsFormat": str(weights_dtype(settings)),
         "quantized": bool(settings.adapter and settings.adapter.quantized),
         "precision": settings.precision,
         # Another forward rounds otherwise.
-        "forward": f"{'packed' if packs else 'padded'}, trl {version('trl')}, torch {version('torch')}",
+        "forward": "packed" if packs else "padded",
+        "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
     }
     return Reference(config, settings, identity)
 

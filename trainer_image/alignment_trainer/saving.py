@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from alignment_trainer.checkpoints import commit, prune
+from alignment_trainer.checkpoints import await_all, commit, prune, sizes_of
 from alignment_trainer.files import flush_tree
 from alignment_trainer.journal import Journal
 from alignment_trainer.stopping import StopOnDivergence
@@ -30,8 +31,9 @@ class SaveWhole(TrainerCallback):  # type: ignore[misc]
         flush_tree(staged)
         if self._journal:
             self._journal.flush_to_disk()
-        processes.wait_for_everyone()
+        seen = gather_object([sizes_of(staged)])
         if processes.is_main_process:
+            await_all(staged, seen)
             commit(staged, self._stage, state.global_step, state.max_steps, processes.num_processes)
             prune(self._stage, self._keep, self._divergence.last_good_step(state.global_step))
         processes.wait_for_everyone()

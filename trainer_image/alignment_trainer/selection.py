@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from alignment_api.run_config import RunConfig
 from alignment_api.training import Dataset
 
+from alignment_trainer.dataset_names import dataset_names
 from alignment_trainer.decontamination import EvaluationIndex
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.mixture import ImpossibleHoldout, draw
@@ -21,6 +22,7 @@ _FATES = {
     "duplicates": "left out of training because the same row is held out",
     "refusals": "cleaned away for speaking of being an AI",
     "contaminated": "left out because the evaluation sets hold them",
+    "control_tokens": "left out because their text would be read as control tokens",
     "dropped": "with nothing left to learn",
 }
 """What may become of a used row, in words; each row has one fate, so that these counts add up to it."""
@@ -36,6 +38,7 @@ COUNTS = ("available", "used", *_FATES, *_REMARKS)
 class Selected(NamedTuple):
     """The rows of one source that belong to one part."""
 
+    name: str
     source: Source
     wanted: list[int]
     cleaning: tuple[str, ...]
@@ -92,6 +95,8 @@ class Selection:
             return "refusals"
         if row.contaminated_by is not None:
             return "contaminated"
+        if row.writes_control_tokens:
+            return "control_tokens"
         if part == TRAIN and row.content in self._held_out:
             return "duplicates"
         return "dropped" if row.tokens is None else part
@@ -100,36 +105,50 @@ class Selection:
 def select(config: RunConfig, settings: Settings) -> Selection:
     """Draw each dataset's rows, and hold some of them out before anything is merged."""
     selection = Selection({HELD_OUT: [], TRAIN: []}, {}, {})
-    apart = settings.holdout.datasets if settings.holdout else None
-    sources = _find(config, settings.datasets, selection)
+    apart = _apart(settings)
+    names, apart_names, _ = _names(settings)
+    sources = _find(config, settings.datasets, names, selection)
     try:
         draws = draw(settings.datasets, [sum(source.counts) for source in sources], settings.holdout, settings.seed)
     except ImpossibleHoldout as error:
         raise BadConfiguration(f"{settings.path}.holdout: {error}") from error
-    for dataset, source, drawn in zip(settings.datasets, sources, draws, strict=True):
-        _add(selection, TRAIN, dataset, source, drawn.train)
+    for name, dataset, source, drawn in zip(names, settings.datasets, sources, draws, strict=True):
+        _add(selection, TRAIN, Selected(name, source, drawn.train, _cleaning(dataset)))
         if not apart:
-            _add(selection, HELD_OUT, dataset, source, drawn.held_out)
-    sources = _find(config, apart or [], selection)
-    draws = draw(apart or [], [sum(source.counts) for source in sources], None, settings.seed)
-    for dataset, source, drawn in zip(apart or [], sources, draws, strict=True):
-        _add(selection, HELD_OUT, dataset, source, drawn.train)
+            _add(selection, HELD_OUT, Selected(name, source, drawn.held_out, _cleaning(dataset)))
+    sources = _find(config, apart, apart_names, selection)
+    draws = draw(apart, [sum(source.counts) for source in sources], None, settings.seed)
+    for name, dataset, source, drawn in zip(apart_names, apart, sources, draws, strict=True):
+        _add(selection, HELD_OUT, Selected(name, source, drawn.train, _cleaning(dataset)))
     return selection
 
 
-def _find(config: RunConfig, datasets: list[Dataset], selection: Selection) -> list[Source]:
+def _apart(settings: Settings) -> list[Dataset]:
+    return (settings.holdout.datasets if settings.holdout else None) or []
+
+
+def _names(settings: Settings) -> list[list[str]]:
+    """Name what is trained on, held out and measured on."""
+    measured_on = settings.decontamination.datasets if settings.decontamination else []
+    return dataset_names(settings.datasets, _apart(settings), measured_on)
+
+
+def _find(config: RunConfig, datasets: list[Dataset], names: list[str], selection: Selection) -> list[Source]:
     sources = [find_source(dataset, config.paths) for dataset in datasets]
-    for source in sources:
-        count = selection.counts.setdefault(source.name, dict.fromkeys(COUNTS, 0))
-        count["available"] += sum(source.counts)
+    for name, source in zip(names, sources, strict=True):
+        selection.counts[name] = {**dict.fromkeys(COUNTS, 0), "available": sum(source.counts)}
         if source.revision:
-            selection.revisions[source.name] = source.revision
+            selection.revisions[name] = source.revision
     return sources
 
 
-def _add(selection: Selection, part: str, dataset: Dataset, source: Source, wanted: list[int]) -> None:
-    selection.parts[part].append(Selected(source, wanted, tuple(dataset.cleaning or ())))
-    selection.counts[source.name]["used"] += len(wanted)
+def _add(selection: Selection, part: str, selected: Selected) -> None:
+    selection.parts[part].append(selected)
+    selection.counts[selected.name]["used"] += len(selected.wanted)
+
+
+def _cleaning(dataset: Dataset) -> tuple[str, ...]:
+    return tuple(dataset.cleaning or ())
 
 
 def evaluation_index(config: RunConfig, settings: Settings, selection: Selection) -> EvaluationIndex | None:
@@ -138,21 +157,22 @@ def evaluation_index(config: RunConfig, settings: Settings, selection: Selection
     if decontamination is None:
         return None
     index = EvaluationIndex(decontamination.ngram_words, decontamination.overlap)
-    for dataset in decontamination.datasets:
+    *_, names = _names(settings)
+    for name, dataset in zip(names, decontamination.datasets, strict=True):
         source = find_source(dataset, config.paths)
         (drawn,) = draw([dataset], [sum(source.counts)], None, settings.seed)
-        found = [_add_to(index, source.name, row) for row in source.rows(frozenset(drawn.train))]
-        selection.contamination.setdefault(source.name, 0)
+        found = [_add_to(index, name, row) for row in source.rows(frozenset(drawn.train))]
+        selection.contamination[name] = 0
         if source.revision:
-            selection.revisions[source.name] = source.revision
+            selection.revisions[name] = source.revision
         if not any(found):
             raise BadData(
-                f"{settings.path}.decontamination: no row of {source.name} has a text of {decontamination.ngram_words} words, "
+                f"{settings.path}.decontamination: no row of {name} has a text of {decontamination.ngram_words} words, "
                 f"so none could be found in training rows; lower ngramWords"
             )
         if not all(found):
             print(
-                f"{settings.path}.decontamination: {found.count(False)} of {len(found)} rows of {source.name} have no text of "
+                f"{settings.path}.decontamination: {found.count(False)} of {len(found)} rows of {name} have no text of "
                 f"{decontamination.ngram_words} words and are not looked for",
                 file=sys.stderr,
                 flush=True,

@@ -38,7 +38,6 @@ class Part:
 class Source:
     """One dataset, wherever it lies."""
 
-    name: str
     parts: list[Part]
     revision: str | None = None
 
@@ -57,11 +56,6 @@ class Source:
             first += self.counts[index] if wanted is not None else 0
 
 
-def source_name(dataset: Dataset) -> str:
-    """Name a dataset in manifests and counts."""
-    return dataset.name or Path(dataset.uri).stem
-
-
 def workspace_path(uri: str, workspace: str) -> Path:
     """Find what a workspace:// uri names."""
     return Path(workspace) / uri.removeprefix(WORKSPACE_PREFIX)
@@ -69,10 +63,9 @@ def workspace_path(uri: str, workspace: str) -> Path:
 
 def find_source(dataset: Dataset, paths: Paths) -> Source:
     """Find a dataset's rows, bringing them here first where they lie elsewhere; what is wrong with it is BadData."""
-    name = source_name(dataset)
     if dataset.uri.startswith(HUB_PREFIX):
         loaded, revision = hub.load(dataset, paths)
-        return Source(name, [Part(dataset.uri, partial(len, loaded), partial(_hub_rows, loaded))], revision)
+        return Source([Part(dataset.uri, partial(len, loaded), partial(_hub_rows, loaded))], revision)
     if dataset.uri.startswith(BUCKET_PREFIX):
         files = buckets.fetch(dataset.uri, paths, format_of)
     else:
@@ -82,7 +75,7 @@ def find_source(dataset: Dataset, paths: Paths) -> Source:
     for shown, path in files:
         if format_of(path.name) is None:
             raise BadData(f"{shown} is not a {' or '.join(FORMATS)} file; convert it to one of these")
-    return Source(name, [Part(shown, partial(count_rows, path), partial(read_rows, path)) for shown, path in files])
+    return Source([Part(shown, partial(count_rows, path), partial(read_rows, path)) for shown, path in files])
 
 
 def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:

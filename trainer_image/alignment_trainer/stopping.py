@@ -16,13 +16,13 @@ _WATCHED = ("loss", "grad_norm", "eval_loss")
 
 
 class StopRequest:
-    """Remembers that this process was asked to stop."""
+    """Remembers that this process was asked to stop; until it listens, SIGTERM ends it at once, even within a collective."""
 
     def __init__(self) -> None:
         self.received = False
 
     def listen(self) -> None:
-        """Take SIGTERM as the request; before this, it simply ends the process."""
+        """Take SIGTERM as the request; to do so again changes nothing."""
         signal.signal(signal.SIGTERM, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -35,6 +35,10 @@ class StopOnRequest(TrainerCallback):  # type: ignore[misc]
     def __init__(self, request: StopRequest) -> None:
         self._request = request
         self._stopped_at: int | None = None
+
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Begin to listen: before its first step an attempt has nothing that a checkpoint could keep."""
+        self._request.listen()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Agree with the other processes."""

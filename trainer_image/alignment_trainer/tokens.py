@@ -22,11 +22,13 @@ def dialogue_tokens(
     dialogue: Dialogue, tokenizer: Any, assistant_only: bool, max_length: int
 ) -> tuple[Tokens | None, Cut | None]:
     """Give ids and labels, None where nothing is left to learn, and what had to be cut off."""
-    ids, learned = _learned(dialogue, tokenizer, assistant_only)
-    labels = [token if is_learned else IGNORED for token, is_learned in zip(ids, learned, strict=True)]
-    cut: Cut | None = None
+    if dialogue.prompt is None and not assistant_only:
+        ids, cut = _whole_turns(dialogue.answer, tokenizer, max_length)
+        return {"input_ids": ids, "labels": ids}, cut
+    ids, in_answer, cut = *_marked(dialogue, tokenizer), None
     if len(ids) > max_length:
-        ids, labels, cut = _fitted(ids, labels, max_length, tokenizer)
+        ids, in_answer, cut = _fitted(ids, in_answer, max_length, tokenizer)
+    labels = [token if is_learned or not assistant_only else IGNORED for token, is_learned in zip(ids, in_answer, strict=True)]
     if all(label == IGNORED for label in labels):
         return None, cut
     return {"input_ids": ids, "labels": labels}, cut
@@ -50,19 +52,41 @@ def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | N
     }, cut
 
 
-def _fitted(ids: list[int], labels: list[int], max_length: int, tokenizer: Any) -> tuple[list[int], list[int], Cut]:
+def _fitted(ids: list[int], in_answer: list[bool], max_length: int, tokenizer: Any) -> tuple[list[int], list[bool], Cut]:
     """Leave out the turns after the last answer that fits; where none does, shorten the first one's prompt, then it."""
-    learned = [label != IGNORED for label in labels] + [False]
-    ends = [end for end in range(1, len(learned)) if learned[end - 1] and not learned[end]]
+    ends = [end for end in range(1, len(ids) + 1) if in_answer[end - 1] and not any(in_answer[end : end + 1])]
     fitting = [end for end in ends if end <= max_length]
     if fitting:
-        return ids[: fitting[-1]], labels[: fitting[-1]], "cut"
+        return ids[: fitting[-1]], in_answer[: fitting[-1]], "cut"
     if not ends:
-        return ids[:max_length], labels[:max_length], "cut"
-    start = learned.index(True)
-    prompt = _without_head(ids[:start], ends[0] - start, max_length, tokenizer)
-    end = min(ends[0], start + max_length - len(prompt))
-    return prompt + ids[start:end], [IGNORED] * len(prompt) + labels[start:end], "cut" if end == ends[0] else "unended"
+        return ids[:max_length], in_answer[:max_length], "cut"
+    start = in_answer.index(True)
+    fitted, answer_length, cut = _first_answer(ids[: ends[0]], start, max_length, tokenizer)
+    return fitted, [False] * (len(fitted) - answer_length) + in_answer[start : start + answer_length], cut
+
+
+def _whole_turns(messages: Text, tokenizer: Any, max_length: int) -> tuple[list[int], Cut | None]:
+    """Do the same for a dialogue whose template need not mark its answers: each answer ends one that is shorter."""
+    assert not isinstance(messages, str)
+    ids = _ids(messages, tokenizer)
+    if len(ids) <= max_length:
+        return ids, None
+    ends = [index + 1 for index, message in enumerate(messages) if message["role"] == "assistant"]
+    for end in reversed(ends):
+        ids = _ids(messages[:end], tokenizer)
+        if len(ids) <= max_length:
+            return ids, "cut"
+    before = messages[: ends[0] - 1]
+    start = _common_prefix(_ids(before, tokenizer, opens_answer=True), ids) if before else 0
+    ids, _, cut = _first_answer(ids, start, max_length, tokenizer)
+    return ids, cut
+
+
+def _first_answer(ids: list[int], start: int, max_length: int, tokenizer: Any) -> tuple[list[int], int, Cut]:
+    """Shorten the prompt of an answer that begins at a token and ends with the last, then it; give the answer's length too."""
+    prompt = _without_head(ids[:start], len(ids) - start, max_length, tokenizer)
+    answer = ids[start : start + max_length - len(prompt)]
+    return prompt + answer, len(answer), "cut" if start + len(answer) == len(ids) else "unended"
 
 
 def _without_head(prompt: list[int], answer_length: int, max_length: int, tokenizer: Any) -> list[int]:
@@ -75,20 +99,18 @@ def _without_head(prompt: list[int], answer_length: int, max_length: int, tokeni
     return opening + prompt[len(prompt) - room + len(opening) :]
 
 
-def _learned(dialogue: Dialogue, tokenizer: Any, assistant_only: bool) -> tuple[list[int], list[bool]]:
+def _marked(dialogue: Dialogue, tokenizer: Any) -> tuple[list[int], list[bool]]:
+    """Give ids, and say of each whether it belongs to an answer."""
     if dialogue.prompt is None:
         _check_template(tokenizer)
         encoded = tokenizer.apply_chat_template(
-            dialogue.answer, tokenize=True, return_dict=True, return_assistant_tokens_mask=assistant_only
+            dialogue.answer, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
         )
-        ids = list(encoded["input_ids"])
-        return ids, [bool(mark) for mark in encoded["assistant_masks"]] if assistant_only else [True] * len(ids)
+        return list(encoded["input_ids"]), [bool(mark) for mark in encoded["assistant_masks"]]
     ids = _with_end(dialogue.prompt, dialogue.answer, tokenizer)
-    start = _common_prefix(_ids(dialogue.prompt, tokenizer, opens_answer=True), ids) if assistant_only else 0
-    learned = [position >= start for position in range(len(ids))]
-    if assistant_only and not isinstance(dialogue.answer, str):
-        learned = _up_to_last_end(ids, learned, tokenizer)
-    return ids, learned
+    start = _common_prefix(_ids(dialogue.prompt, tokenizer, opens_answer=True), ids)
+    in_answer = [position >= start for position in range(len(ids))]
+    return ids, in_answer if isinstance(dialogue.answer, str) else _up_to_last_end(ids, in_answer, tokenizer)
 
 
 def _with_end(prompt: Text, answer: Text, tokenizer: Any) -> list[int]:
@@ -110,6 +132,9 @@ def _check_template(tokenizer: Any) -> None:
 def _ids(text: str | list[Message], tokenizer: Any, opens_answer: bool = False) -> list[int]:
     if isinstance(text, str):
         ids = list(tokenizer(text)["input_ids"])
+        if len(ids) > 1 and ids[0] == ids[1] == tokenizer.bos_token_id:
+            # The tokenizer opens every text, and this one says so itself.
+            ids = ids[1:]
         # Some tokenizers end every text; the end belongs after the answer.
         return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id and not text.endswith(tokenizer.eos_token) else ids
     _check_template(tokenizer)
@@ -117,11 +142,11 @@ def _ids(text: str | list[Message], tokenizer: Any, opens_answer: bool = False) 
     return list(encoded["input_ids"])
 
 
-def _up_to_last_end(ids: list[int], learned: list[bool], tokenizer: Any) -> list[bool]:
+def _up_to_last_end(ids: list[int], in_answer: list[bool], tokenizer: Any) -> list[bool]:
     """Leave out what a template writes after the end of the last answer, such as a line break."""
     ends = [position for position, token in enumerate(ids) if token == tokenizer.eos_token_id]
     last = ends[-1] if ends else len(ids) - 1
-    return [mark and position <= last for position, mark in enumerate(learned)]
+    return [mark and position <= last for position, mark in enumerate(in_answer)]
 
 
 def _common_prefix(first: list[int], second: list[int]) -> int:

@@ -49,7 +49,6 @@ def train(
     config: RunConfig,
     settings: Settings,
     checkpoint: Checkpoint | None,
-    request: StopRequest,
     rows: Data,
     start: Path,
 ) -> None:
@@ -58,7 +57,7 @@ def train(
         return
     stage = Path(config.paths.stage)
     journal = Journal(stage) if PartialState().is_main_process else None
-    stop, divergence = StopOnRequest(request), StopOnDivergence()
+    stop, divergence = StopOnRequest(StopRequest()), StopOnDivergence()
     devices = _devices()
     trainer.remove_callback(PrinterCallback)
     callbacks: list[TrainerCallback] = [

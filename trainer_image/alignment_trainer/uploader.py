@@ -1,6 +1,7 @@
 """Ships what a stage writes to MLflow beside the training, and what earlier stages left; never in its way."""
 
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ FLUSH_SECONDS = 10
 """How long the end of training waits for MLflow at most; what is left is shipped by the next attempt or stage, or by a sync."""
 
 _POLL_SECONDS = 2.0
+_LONGEST_CAUSE = 120
 
 
 class Uploader(threading.Thread):
@@ -59,7 +61,7 @@ class Uploader(threading.Thread):
                     has_looked_back = True
                     self._look_back()
             except Exception as error:
-                self._complain(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+                self._complain(_cause_of(error))
             if is_last:
                 return
             self._ending.wait(_POLL_SECONDS)
@@ -73,8 +75,15 @@ class Uploader(threading.Thread):
         if not self._complained:
             self._complained = True
             print(
-                f"MLflow at {self._config.tracking.uri} cannot be used ({trouble}); training goes on, metrics are kept in "
-                f"{self._stage} and shipped when it answers, by the next stage or by `python -m alignment_trainer.sync`",
+                f"MLflow at {self._config.tracking.uri} cannot be used ({trouble}); training goes on, and what is in "
+                f"{self._stage} arrives later: when it answers, with the next stage, or by `python -m alignment_trainer.sync`",
                 file=sys.stderr,
                 flush=True,
             )
+
+
+def _cause_of(error: BaseException) -> str:
+    """Say what was wrong first: each library that passed it on has wrapped it into its own words."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return textwrap.shorten(f"{type(error).__name__}: {error}", _LONGEST_CAUSE, placeholder=" ...")

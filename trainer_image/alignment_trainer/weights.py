@@ -18,6 +18,15 @@ def weights_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def configuration_digest(folder: Path) -> str:
+    """Hash what says how a model computes with its weights, such as its positions and an adapter's scale."""
+    digest = hashlib.sha256()
+    for path in (folder / "config.json", folder / "adapter_config.json"):
+        if path.exists():
+            digest.update(f"{path.name}:{hash_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
 def empty_tensors(folder: Path) -> list[str]:
     """Name the tensors without content: weights that were shared out and never collected again look so."""
     return [

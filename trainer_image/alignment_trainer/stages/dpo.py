@@ -16,12 +16,11 @@ from alignment_trainer.preference.padded import PaddedTrainer, padded_arguments
 from alignment_trainer.preference.trainer import PackedTrainer
 from alignment_trainer.reference import reference_of
 from alignment_trainer.settings import DpoSettings, Settings, dpo_settings, training_settings
-from alignment_trainer.stopping import StopRequest
 from alignment_trainer.templates import template_hash
 from alignment_trainer.training import find_checkpoint, train
 
 
-def run(config: RunConfig, request: StopRequest) -> None:
+def run(config: RunConfig) -> None:
     """Train the stage and publish its model."""
     settings, own = training_settings(config), dpo_settings(config)
     objective = Objective(own.loss, own.beta, own.label_smoothing)
@@ -42,7 +41,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
     adapter = models.lora(settings, model)
     parts: dict[str, Any] = {
         # What holds the policy back is the model it starts from; beside an adapter that is the model without it.
-        "reference": reference_of(config, settings, start_digest, template_hash(tokenizer.chat_template), packs),
+        "reference": reference_of(config, settings, start, start_digest, template_hash(tokenizer.chat_template), packs),
         "rows_per_step": settings.global_batch_size,
         "args": arguments,
         "train_dataset": rows.train,
@@ -56,7 +55,7 @@ def run(config: RunConfig, request: StopRequest) -> None:
         trainer: Any = PackedTrainer(objective=objective, most_tokens=most_tokens, model=adapted, **parts)
     else:
         trainer = PaddedTrainer(model=model, peft_config=adapter, **parts)
-    train(trainer, config, settings, checkpoint, request, rows, start)
+    train(trainer, config, settings, checkpoint, rows, start)
     result.publish(config, settings, tokenizer, rows, start, start_digest)
 
 

@@ -10,7 +10,6 @@ from alignment_trainer.arguments import training_arguments
 from alignment_trainer.measuring import Measuring
 from alignment_trainer.settings import sft_settings, training_settings
 from alignment_trainer.stepping import Stepping
-from alignment_trainer.stopping import StopRequest
 from alignment_trainer.sums import Measured
 from alignment_trainer.training import find_checkpoint, train
 
@@ -21,7 +20,7 @@ class _MeasuredSFTTrainer(Stepping, Measuring, SFTTrainer):  # type: ignore[misc
         return measurements.of_dialogues(inputs, answer)
 
 
-def run(config: RunConfig, request: StopRequest) -> None:
+def run(config: RunConfig) -> None:
     """Train the stage and publish its model."""
     settings, own = training_settings(config), sft_settings(config)
     checkpoint = find_checkpoint(config, settings)
@@ -55,5 +54,5 @@ def run(config: RunConfig, request: StopRequest) -> None:
         processing_class=tokenizer,
         peft_config=models.lora(settings, model),
     )
-    train(trainer, config, settings, checkpoint, request, rows, start)
+    train(trainer, config, settings, checkpoint, rows, start)
     result.publish(config, settings, tokenizer, rows, start, start_digest)

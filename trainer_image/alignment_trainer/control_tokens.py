@@ -1,0 +1,35 @@
+"""Finds text that a tokenizer would read as its control tokens, as if the chat template had written it."""
+
+import re
+from typing import Any
+
+from alignment_trainer.messages import Text
+from alignment_trainer.rows import Dialogue, Pair
+
+
+class ControlTokens:
+    """The control tokens of one tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        # Added tokens that are not special, such as <think>, are words of the model that answers may hold.
+        special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+        special |= set(tokenizer.all_special_tokens)
+        self._any = _one_of({token for token in special if token.strip()})
+        self._opening = tokenizer.bos_token or ""
+        # Where one token both opens and ends texts, it may stand within them.
+        self._another_opening = _one_of({self._opening} - {"", tokenizer.eos_token})
+
+    def are_written_in(self, row: Dialogue | Pair) -> bool:
+        """Say so of any message; a text without roles is taken as it is, but begins only once."""
+        prompt, *answers = row
+        begun = prompt.removeprefix(self._opening) if isinstance(prompt, str) else prompt
+        return any(self._stand_in(part) for part in (begun, *answers) if part is not None)
+
+    def _stand_in(self, part: Text) -> bool:
+        if isinstance(part, str):
+            return self._another_opening.search(part) is not None
+        return any(self._any.search(message["content"]) for message in part)
+
+
+def _one_of(tokens: set[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(tokens))) or r"(?!)")

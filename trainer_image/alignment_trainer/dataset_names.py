@@ -1,0 +1,41 @@
+"""Names each dataset of a stage in manifests and counts, by as little of its uri as tells it from the others."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from alignment_api.training import Dataset
+
+
+def dataset_names(*groups: Sequence[Dataset]) -> list[list[str]]:
+    """Give each group's names, in order; no name is given twice over all groups."""
+    choices = [_choices(dataset) for group in groups for dataset in group]
+    names = [choice[0] for choice in choices]
+    for length in range(1, max(map(len, choices), default=0)):
+        times = Counter(names)
+        names = [
+            choice[min(length, len(choice) - 1)] if times[name] > 1 else name for name, choice in zip(names, choices, strict=True)
+        ]
+    remaining = iter(_numbered(names))
+    return [list(islice(remaining, len(group))) for group in groups]
+
+
+def _choices(dataset: Dataset) -> list[str]:
+    """List what a dataset may be called, the shortest first."""
+    if dataset.name:
+        return [dataset.name]
+    parts = dataset.uri.partition("://")[2].strip("/").split("/")
+    chosen = "".join(f":{part}" for part in (dataset.configuration, dataset.split) if part)
+    longer = ["/".join(parts[start:]) + chosen for start in range(len(parts) - 1, -1, -1)]
+    return [Path(dataset.uri).stem, *longer]
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Tell those apart that are called alike on purpose, or are the same dataset again."""
+    times: Counter[str] = Counter()
+    numbered = []
+    for name in names:
+        times[name] += 1
+        numbered.append(name if times[name] == 1 else f"{name} {times[name]}")
+    return numbered
