@@ -17,6 +17,11 @@ def world_size(compute: Compute) -> int:
     return (compute.nodes or 1) * processes_per_node(compute)
 
 
+def pair_tokens(micro_batch_size: int, max_length: int) -> int:
+    """Say how many tokens of packed pairs one forward takes at most: as many as both answers of full pairs have side by side."""
+    return micro_batch_size * 2 * max_length
+
+
 def accumulation_steps(global_batch_size: int, compute: Compute) -> int:
     """Derive how many micro-batches each process sees per optimizer step."""
     processes, micro = world_size(compute), compute.micro_batch_size or 1

@@ -250,7 +250,12 @@ class Compute(Schema):
     ] = None
     micro_batch_size: Annotated[
         int | None,
-        Field(ge=1, le=4096, description="Examples in one forward of one process; accumulation follows from globalBatchSize."),
+        Field(
+            ge=1,
+            le=4096,
+            description="Examples in one forward of one process; accumulation follows from globalBatchSize. Packed pairs: as many "
+            "tokens as this many pairs of two full-length answers have.",
+        ),
     ] = None
     sharding: Annotated[
         Literal["None", "ZeRO1", "ZeRO2", "ZeRO3"] | None, Field(description="What the processes share out instead of copying.")

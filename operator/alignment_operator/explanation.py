@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from alignment_api.batch import accumulation_steps, world_size
+from alignment_api.batch import accumulation_steps, pair_tokens, world_size
 from alignment_api.job import AlignmentJobSpec
 from alignment_api.recipes import Resolved
+from alignment_api.stages import PreferenceSettings, Stage
+from alignment_api.training import Compute
 from rich.table import Table
 from rich.text import Text
 
@@ -28,12 +30,17 @@ def batch_lines(spec: AlignmentJobSpec) -> list[str]:
     for stage in spec.stages or []:
         optimization = getattr(stage.settings, "optimization", None)
         if optimization is not None:
-            compute, size = spec.compute_of(stage), optimization.global_batch_size
-            lines.append(
-                f"{stage.name}: {size} examples per step = {world_size(compute)} processes x {compute.micro_batch_size or 1} "
-                f"per forward x {accumulation_steps(size, compute)} accumulated"
-            )
+            lines.append(f"{stage.name}: {_batch_line(stage, spec.compute_of(stage), optimization.global_batch_size)}")
     return lines
+
+
+def _batch_line(stage: Stage, compute: Compute, size: int) -> str:
+    processes, at_once = world_size(compute), compute.micro_batch_size or 1
+    settings = stage.settings
+    if isinstance(settings, PreferenceSettings) and settings.batching == "Packed":
+        tokens = pair_tokens(at_once, settings.max_length or 0)
+        return f"{size} pairs per step over {processes} processes, packed into forwards of at most {tokens} tokens"
+    return f"{size} examples per step = {processes} processes x {at_once} per forward x {accumulation_steps(size, compute)} accumulated"
 
 
 def _flatten(value: Any, path: str, into: dict[str, Any]) -> None:

@@ -65,6 +65,8 @@ def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[
     assert beta == ["spec.stages[1].dpo.beta", "0.1", "recipe", "zephyr-paper", "paper:", "0.1"]
     batch = "sft: 512 examples per step = 16 processes x 4 per forward x 8 accumulated"
     assert batch in [" ".join(line) for line in lines]
+    pairs = "dpo: 32 pairs per step over 16 processes, packed into forwards of at most 4096 tokens"
+    assert pairs in [" ".join(line) for line in lines]
 
 
 @pytest.mark.parametrize(

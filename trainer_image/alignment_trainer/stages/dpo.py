@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from alignment_api.batch import pair_tokens
 from alignment_api.run_config import RunConfig
 from transformers import AutoConfig, TrainingArguments
 
@@ -49,8 +50,7 @@ def run(config: RunConfig) -> None:
         "processing_class": tokenizer,
     }
     if packs:
-        # As many tokens at once as pairs of full length would have side by side.
-        most_tokens = settings.micro_batch_size * 2 * settings.max_length
+        most_tokens = pair_tokens(settings.micro_batch_size, settings.max_length)
         adapted = models.with_adapter(model, adapter, settings)
         trainer: Any = PackedTrainer(objective=objective, most_tokens=most_tokens, model=adapted, **parts)
     else:
