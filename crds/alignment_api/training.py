@@ -253,8 +253,8 @@ class Compute(Schema):
         Field(
             ge=1,
             le=4096,
-            description="Examples in one forward of one process; accumulation follows from globalBatchSize. Packed pairs: as many "
-            "tokens as this many pairs of two full-length answers have.",
+            description="Examples in one forward of one process; accumulation follows from globalBatchSize. Packed pairs: as "
+            "many tokens as so many full pairs.",
         ),
     ] = None
     sharding: Annotated[

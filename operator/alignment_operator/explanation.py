@@ -40,7 +40,8 @@ def _batch_line(stage: Stage, compute: Compute, size: int) -> str:
     if isinstance(settings, PreferenceSettings) and settings.batching == "Packed":
         tokens = pair_tokens(at_once, settings.max_length or 0)
         return f"{size} pairs per step over {processes} processes, packed into forwards of at most {tokens} tokens"
-    return f"{size} examples per step = {processes} processes x {at_once} per forward x {accumulation_steps(size, compute)} accumulated"
+    accumulated = accumulation_steps(size, compute)
+    return f"{size} examples per step = {processes} processes x {at_once} per forward x {accumulated} accumulated"
 
 
 def _flatten(value: Any, path: str, into: dict[str, Any]) -> None:

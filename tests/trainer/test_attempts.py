@@ -269,8 +269,11 @@ NF4 = {"lora": {"rank": 4}, "quantization": "NF4"}
         ("sft", {"sft__adapter": NF4, "sft__precision": "BFloat16"}),
         ("sft", {"compute__sharding": "ZeRO3", "sft__packing": False, "compute__gradientCheckpointing": True}),
         ("dpo", {"dpo__adapter": {"lora": {"rank": 4}}, "dpo__loss": "Robust", "dpo__labelSmoothing": 0.1}),
+        ("dpo", {"dpo__adapter": NF4, "dpo__precision": "BFloat16", "compute__gradientCheckpointing": True}),
+        ("dpo", {"compute__sharding": "ZeRO2", "dpo__precision": "BFloat16"}),
+        ("dpo", {"dpo__adapter": {"lora": {"rank": 4}}, "compute__sharding": "ZeRO3", "compute__gradientCheckpointing": True}),
     ],
-    ids=["sft-lora", "sft-nf4-bfloat16", "sft-zero3", "dpo-lora"],
+    ids=["sft-lora", "sft-nf4-bfloat16", "sft-zero3", "dpo-lora", "dpo-nf4-bfloat16", "dpo-zero2-bfloat16", "dpo-zero3-lora"],
 )
 def test_other_ways_to_train(finished, tmp_path, trainer, stage, changes):
     for folder in ("inputs", "job"):
@@ -284,6 +287,10 @@ def test_other_ways_to_train(finished, tmp_path, trainer, stage, changes):
     assert (folder / "adapter").exists() == (f"{stage}__adapter" in changes)
     assert load(folder / "model").num_parameters() == load(finished / "job" / stage / "model").num_parameters()
     assert manifest(folder)["weights"]["made"] != manifest(folder)["weights"]["start"]
+    if stage == "dpo":
+        # The policy is the reference before the first step; 16 bit round log-probabilities by how pairs fall together.
+        tolerance = 0.02 if changes.get("dpo__precision") == "BFloat16" else 1e-5
+        assert trainer.values(folder, metrics.LOSS)[1] == pytest.approx(math.log(2), abs=tolerance)
     if stage == "sft":
         # What was published is what was trained: merged or gathered, it answers as the trained weights did.
         tolerance = 1e-2 if changes.get("sft__precision") == "BFloat16" else 1e-5

@@ -11,21 +11,35 @@ ROWS_OF = {"sft": "sft.jsonl", "dpo": "preferences.jsonl"}
 LEARNED = {"sft": (metrics.LOSS, metrics.EVALUATION_LOSS), "dpo": (metrics.LOSS, metrics.REWARD_MARGIN, metrics.EVALUATION_LOSS)}
 
 
-@pytest.mark.parametrize("stage", ["sft", "dpo"])
+SHARED_OUT = {
+    "1x4, 2 times": {"compute__processesPerNode": 1},
+    "2x1, 4 times": {"compute__microBatchSize": 1},
+    "1x1, 8 times": {"compute__microBatchSize": 1, "compute__processesPerNode": 1},
+}
+PAIRS = {
+    "padded": {"dpo__batching": "Padded"},
+    "ZeRO-2": {"compute__sharding": "ZeRO2", "compute__microBatchSize": 1},
+    "ZeRO-2, offloaded": {"compute__sharding": "ZeRO2", "compute__offload": "Optimizer", "compute__microBatchSize": 1},
+    "ZeRO-3, recomputed": {"compute__sharding": "ZeRO3", "compute__microBatchSize": 1, "compute__gradientCheckpointing": True},
+}
+
+
 @pytest.mark.parametrize(
-    "compute",
+    ("stage", "changes"),
     [
-        {"compute__processesPerNode": 1},
-        {"compute__microBatchSize": 1},
-        {"compute__microBatchSize": 1, "compute__processesPerNode": 1},
+        *(
+            pytest.param(stage, changes, id=f"{stage}, {name}")
+            for stage in ("sft", "dpo")
+            for name, changes in SHARED_OUT.items()
+        ),
+        *(pytest.param("dpo", changes, id=f"dpo, {name}") for name, changes in PAIRS.items()),
     ],
-    ids=["1x4, 2 times", "2x1, 4 times", "1x1, 8 times"],
 )
-def test_the_same_batch_however_it_is_shared_out(finished, tmp_path, trainer, stage, compute):
+def test_the_same_batch_however_it_is_shared_out(finished, tmp_path, trainer, stage, changes):
     for folder in ("inputs", "job"):
         shutil.copytree(finished / folder, tmp_path / folder)
     shutil.rmtree(tmp_path / "job" / stage)
-    attempt = trainer.attempt(trainer.config(tmp_path, stage, **compute), tmp_path)
+    attempt = trainer.attempt(trainer.config(tmp_path, stage, **changes), tmp_path)
     result = attempt.wait()
     assert result.code == 0, result.output
     for name in LEARNED[stage]:
