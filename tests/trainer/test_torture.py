@@ -14,49 +14,70 @@ from alignment_trainer.weights import weights_digest
 
 pytestmark = pytest.mark.long
 
-KILLS, STOPS = 20, 10
+KILLS, STOPS = {"sft": 20, "dpo": 8}, {"sft": 10, "dpo": 4}
 SAVE_STEPS = 4
 VICTIMS = ("first process", "second process", "supervisor", "while saving")
 
 
+@pytest.fixture(scope="module", params=["sft", "dpo"])
+def stage(request):
+    """The stage to disturb."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def long_config(trainer):
+def long_config(trainer, stage):
     """Settings of a stage that is long enough for all the faults."""
 
     def config(root, attempt):
-        steps = {"sft__optimization__maxSteps": 400, "sft__checkpoint": {"everySteps": SAVE_STEPS}}
-        return trainer.config(root, attempt=attempt, **steps, sft__evaluation={"everySteps": 40})
+        changes = {
+            "optimization__maxSteps": 20 * KILLS[stage],
+            "checkpoint": {"everySteps": SAVE_STEPS},
+            "evaluation": {"everySteps": 40},
+        }
+        return trainer.config(root, stage, attempt=attempt, **{f"{stage}__{name}": value for name, value in changes.items()})
 
     return config
 
 
 @pytest.fixture(scope="module")
-def undisturbed(workspace, tmp_path_factory, trainer, long_config):
+def before_it(finished, stage, tmp_path_factory):
+    """A workspace with all that the stage builds on, and nothing of its own."""
+    root = tmp_path_factory.mktemp("before")
+    for folder in ("inputs", "job"):
+        shutil.copytree(finished / folder, root / folder)
+    for later in ("sft", "dpo") if stage == "sft" else ("dpo",):
+        shutil.rmtree(root / "job" / later)
+    return root
+
+
+@pytest.fixture(scope="module")
+def undisturbed(before_it, stage, tmp_path_factory, trainer, long_config):
     """The stage, run without a fault."""
-    root = tmp_path_factory.mktemp("undisturbed")
-    shutil.copytree(workspace / "inputs", root / "inputs")
+    root = tmp_path_factory.mktemp("undisturbed") / "root"
+    shutil.copytree(before_it, root)
     result = trainer.attempt(long_config(root, 1), root).wait()
     assert result.code == 0, result.output
-    return root / "job" / "sft"
+    return root / "job" / stage
 
 
 @pytest.fixture
-def fresh(workspace, tmp_path):
+def fresh(before_it, tmp_path):
     """A workspace of its own."""
-    shutil.copytree(workspace / "inputs", tmp_path / "inputs")
+    shutil.copytree(before_it, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
-def step_reached(stage):
+def step_reached(folder):
     """Give the highest step of the journal so far; a line that is being written does not count."""
-    path = stage / "metrics.jsonl"
+    path = folder / "metrics.jsonl"
     lines = path.read_text().split("\n")[:-1] if path.exists() else []
     return max((json.loads(line)["step"] for line in lines), default=0)
 
 
-def is_saving(stage):
+def is_saving(folder):
     """Say whether files of an unfinished checkpoint are there."""
-    staging = stage / "checkpoints" / ".staging"
+    staging = folder / "checkpoints" / ".staging"
     return staging.exists() and any(staging.rglob("*.safetensors"))
 
 
@@ -78,37 +99,37 @@ def gone(attempt):
         time.sleep(0.05)
 
 
-def expect_as_if_nothing_had_been(stage, undisturbed, trainer):
-    assert trainer.values(stage, metrics.LOSS) == trainer.values(undisturbed, metrics.LOSS)
-    assert weights_digest(stage / "model") == weights_digest(undisturbed / "model")
+def expect_as_if_nothing_had_been(folder, undisturbed, trainer):
+    assert trainer.values(folder, metrics.LOSS) == trainer.values(undisturbed, metrics.LOSS)
+    assert weights_digest(folder / "model") == weights_digest(undisturbed / "model")
 
 
-def test_killed_at_random_moments(fresh, undisturbed, long_config, trainer):
+def test_killed_at_random_moments(fresh, undisturbed, long_config, stage, trainer):
     draw = random.Random(11)
-    for number in range(1, KILLS + 1):
+    for number in range(1, KILLS[stage] + 1):
         victim = VICTIMS[number % len(VICTIMS)]
         attempt = trainer.attempt(long_config(fresh, number), fresh)
         before = newest_step(attempt.stage) or 0
         # At least one more checkpoint each time, or the job would never end.
-        attempt.wait_until(lambda stage=attempt.stage, least=before: (newest_step(stage) or 0) > least)
+        attempt.wait_until(lambda folder=attempt.stage, least=before: (newest_step(folder) or 0) > least)
         time.sleep(draw.uniform(0, 0.4))
         if victim == "while saving":
-            attempt.wait_until(lambda stage=attempt.stage: is_saving(stage))
+            attempt.wait_until(lambda folder=attempt.stage: is_saving(folder))
         strike(attempt, victim)
         gone(attempt)
         lost = step_reached(attempt.stage) - (newest_step(attempt.stage) or 0)
         assert 0 <= lost <= SAVE_STEPS, (victim, lost)
-    result = trainer.attempt(long_config(fresh, KILLS + 1), fresh).wait()
+    result = trainer.attempt(long_config(fresh, KILLS[stage] + 1), fresh).wait()
     assert result.code == 0, result.output
-    expect_as_if_nothing_had_been(fresh / "job" / "sft", undisturbed, trainer)
+    expect_as_if_nothing_had_been(fresh / "job" / stage, undisturbed, trainer)
 
 
-def test_stopped_again_and_again(fresh, undisturbed, long_config, trainer):
+def test_stopped_again_and_again(fresh, undisturbed, long_config, stage, trainer):
     draw = random.Random(12)
-    for number in range(1, STOPS + 1):
+    for number in range(1, STOPS[stage] + 1):
         attempt = trainer.attempt(long_config(fresh, number), fresh)
         before = newest_step(attempt.stage) or 0
-        attempt.wait_until(lambda stage=attempt.stage, least=before: step_reached(stage) > least + 2)
+        attempt.wait_until(lambda folder=attempt.stage, least=before: step_reached(folder) > least + 2)
         time.sleep(draw.uniform(0, 0.5))
         attempt.stop()
         result = attempt.wait()
@@ -116,6 +137,6 @@ def test_stopped_again_and_again(fresh, undisturbed, long_config, trainer):
         saved = newest_step(attempt.stage)
         assert result.termination.last_checkpoint == saved == step_reached(attempt.stage), "not a step is lost"
         assert number == 1 or f"step {before + 1}/" in result.output, "it goes on at the very step"
-    result = trainer.attempt(long_config(fresh, STOPS + 1), fresh).wait()
+    result = trainer.attempt(long_config(fresh, STOPS[stage] + 1), fresh).wait()
     assert result.code == 0, result.output
-    expect_as_if_nothing_had_been(fresh / "job" / "sft", undisturbed, trainer)
+    expect_as_if_nothing_had_been(fresh / "job" / stage, undisturbed, trainer)
