@@ -10,7 +10,7 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.settings import training_settings
 from transformers import AutoTokenizer
 
-FATES = ("train", "held_out", "duplicates", "refusals", "contaminated", "control_tokens", "dropped")
+FATES = ("train", "held_out", "duplicates", "nothing_answered", "refusals", "contaminated", "control_tokens", "dropped")
 QUESTION = "Which of the seven planets that are named here has the largest number of moons?"
 
 
@@ -73,6 +73,7 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
         said("which number comes after that?", "It is 21."),
         said("Long.", "It is so. " * 60),
         said("How does a text end?", "With </s>."),
+        said("Who is silent?", " \n"),
     ]
     write(tmp_path / "rows.jsonl", rows)
     write(tmp_path / "quiz.jsonl", [{"question": QUESTION, "answer": 3}, {"question": "Too short."}])
@@ -85,17 +86,19 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
     count = data.report["rows"]["rows"]
     assert {fate: count[fate] for fate in FATES if count[fate]} == {
         "train": 23,
+        "nothing_answered": 1,
         "refusals": 1,
         "contaminated": 1,
         "control_tokens": 1,
     }
-    assert (count["available"], count["used"], count["truecased"]) == (26, 26, 2)
+    assert (count["available"], count["used"], count["truecased"]) == (27, 27, 2)
     assert (count["cut"], count["unended"]) == (2, 1)
     assert data.report["contamination"] == {"quiz": 1}
     assert any("Which number comes after that?" in text for text in texts(tokenizer, data.train))
-    assert not any("text end" in text for text in texts(tokenizer, data.train))
+    assert not any("text end" in text or "silent" in text for text in texts(tokenizer, data.train))
     told = capfd.readouterr().err
-    assert "rows has 26 rows, 26 are used: 23 to train on, 1 cleaned away for speaking of being an AI, 1 left out" in told
+    assert "rows has 27 rows, 27 are used: 23 to train on, 1 left out because an answer is empty, or both answers" in told
+    assert "are the same, 1 cleaned away for speaking of being an AI, 1 left out because the evaluation sets hold them" in told
     assert "1 of 2 rows of quiz have no text of 8 words" in told
     assert "1 rows were left out for what quiz is measured on" in told
 
@@ -178,10 +181,29 @@ def test_a_stage_without_rows_is_refused(tmp_path, prepare, settings, fault):
         prepare(datasets=[{"uri": "workspace://rows.jsonl"}], **settings)
 
 
+def test_a_stage_is_refused_if_none_of_its_rows_answers_anything(tmp_path, prepare):
+    write(tmp_path / "rows.jsonl", [said(f"Say {number}.", "") for number in range(9)])
+    with pytest.raises(BadData, match=r"no row is left to train on.*\n.*9 are used: 9 left out because an answer is empty"):
+        prepare(datasets=[{"uri": "workspace://rows.jsonl"}], holdout=None)
+
+
+def test_answers_that_cleaning_makes_the_same_are_left_out(tmp_path, prepare):
+    spoken, *others = (
+        said("What says a pig?", answer)["messages"]
+        for answer in ("The pig says oink.", "THE PIG SAYS OINK.", "The pig says moo.")
+    )
+    write(tmp_path / "rows.jsonl", [{"chosen": spoken, "rejected": other} for other in others])
+    data = prepare("dpo", datasets=[{"uri": "workspace://rows.jsonl", "cleaning": ["Truecase"]}], holdout=None)
+    count = data.report["rows"]["rows"]
+    assert (count["train"], count["nothing_answered"], count["truecased"]) == (1, 1, 1)
+
+
 def test_pairs_are_cleaned_and_counted_alike(tmp_path, prepare):
     rows = [{"prompt": f"Say {n}.", "chosen": f" It is {n}.", "rejected": " No."} for n in range(30)]
     rows[3]["chosen"] = " I don't have feelings."
     rows[4]["prompt"] = QUESTION
+    rows[5]["rejected"] = rows[5]["chosen"]
+    rows[6]["chosen"] = " "
     write(tmp_path / "rows.jsonl", rows)
     write(tmp_path / "quiz.jsonl", [{"question": QUESTION}])
     data = prepare(
@@ -191,8 +213,8 @@ def test_pairs_are_cleaned_and_counted_alike(tmp_path, prepare):
         holdout=None,
     )
     count = data.report["rows"]["rows"]
-    assert (count["train"], count["refusals"], count["contaminated"]) == (28, 1, 1)
-    assert len(data.train) == 28
+    assert (count["train"], count["nothing_answered"], count["refusals"], count["contaminated"]) == (26, 2, 1, 1)
+    assert len(data.train) == 26
 
 
 def test_what_was_prepared_once_is_not_prepared_again(tmp_path, prepare):

@@ -81,6 +81,20 @@ def test_many_faults_are_counted(own_workspace, trainer):
     assert last == "and 7 more"
 
 
+def test_rows_that_answer_nothing_are_counted_in_each_dataset(own_workspace, trainer, capfd):
+    with (own_workspace / SFT).open("a") as file:
+        file.write('{"prompt": "a", "completion": ""}\n{"instruction": "a", "output": " "}\n')
+    with (own_workspace / PREFERENCES).open("a") as file:
+        file.write('{"prompt": "a", "chosen": "b", "rejected": "b"}\n')
+    dialogues, pairs = (len((own_workspace / path).read_text().splitlines()) for path in (SFT, PREFERENCES))
+    check(trainer.config(own_workspace))
+    reason = "are left out because an answer is empty, or both answers are the same; the first is"
+    assert capfd.readouterr().err.splitlines() == [
+        f"spec.stages[0].sft.datasets[0].uri: 2 of {dialogues} rows of workspace://{SFT} {reason} {SFT}:{dialogues - 1}",
+        f"spec.stages[1].dpo.datasets[0].uri: 1 of {pairs} rows of workspace://{PREFERENCES} {reason} {PREFERENCES}:{pairs}",
+    ]
+
+
 def test_a_file_of_no_known_format(own_workspace, trainer):
     (own_workspace / "rows.xlsx").write_text("a,b\n")
     with pytest.raises(BadData, match=r"rows.xlsx is not a .jsonl or .* or .csv file; convert it"):

@@ -1,6 +1,7 @@
 """What is wrong with the datasets that stages will read: every file and every row, before anything is trained."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from alignment_api.run_config import RunConfig
 from alignment_api.training import Dataset, Datasets
@@ -12,28 +13,38 @@ from alignment_trainer.mixture import ImpossibleHoldout, draw
 from alignment_trainer.rows import dialogue_of, pair_of
 from alignment_trainer.settings import training_settings
 from alignment_trainer.sources import PlacedRow, Source, find_source
+from alignment_trainer.unanswered import answers_nothing
 
 _MEASURED_ON = "measured on"
-Counts = dict[tuple[str, str], int]
-"""Rows of each dataset, by what reads it (a kind of stage, or a measurement) and what it is; 0 where it has faults."""
+_NOTHING = "an answer is empty, or both answers are the same"
 
 
-def dataset_faults(config: RunConfig, counts: Counts) -> Iterator[str]:
+@dataclass
+class Findings:
+    """What is known of the datasets that were read, by what reads each (a kind of stage, or a measurement) and what it is."""
+
+    rows: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How many rows there are; 0 where a dataset has faults."""
+    left_out: list[str] = field(default_factory=list)
+    """A sentence for each dataset with rows that answer nothing."""
+
+
+def dataset_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
     """Check all that one stage will read; what an earlier stage reads in the same way is not read again."""
     settings = training_settings(config)
     kind = config.stage.kind
-    yield from _faults(config, settings.datasets, kind, f"{settings.path}.datasets", counts)
+    yield from _faults(config, settings.datasets, kind, f"{settings.path}.datasets", findings)
     if settings.holdout and settings.holdout.datasets:
-        yield from _faults(config, settings.holdout.datasets, kind, f"{settings.path}.holdout.datasets", counts)
+        yield from _faults(config, settings.holdout.datasets, kind, f"{settings.path}.holdout.datasets", findings)
     if settings.decontamination:
         path = f"{settings.path}.decontamination.datasets"
-        yield from _faults(config, settings.decontamination.datasets, _MEASURED_ON, path, counts)
+        yield from _faults(config, settings.decontamination.datasets, _MEASURED_ON, path, findings)
 
 
-def holdout_faults(config: RunConfig, counts: Counts) -> Iterator[str]:
+def holdout_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
     """Draw as the stage will: what cannot be held out is said before anything is trained."""
     settings = training_settings(config)
-    available = [counts.get((config.stage.kind, _identity(dataset)), 0) for dataset in settings.datasets]
+    available = [findings.rows.get((config.stage.kind, _identity(dataset)), 0) for dataset in settings.datasets]
     try:
         if all(available):
             draw(settings.datasets, available, settings.holdout, settings.seed)
@@ -41,44 +52,51 @@ def holdout_faults(config: RunConfig, counts: Counts) -> Iterator[str]:
         yield f"{settings.path}.holdout: {error}"
 
 
-def _faults(config: RunConfig, datasets: Datasets, reader: str, path: str, counts: Counts) -> Iterator[str]:
+def _faults(config: RunConfig, datasets: Datasets, reader: str, path: str, findings: Findings) -> Iterator[str]:
     for index, dataset in enumerate(datasets):
         key = (reader, _identity(dataset))
-        if key in counts:
+        if key in findings.rows:
             continue
-        counts[key] = 0
+        findings.rows[key] = 0
         field = f"{path}[{index}].uri"
         try:
             source = find_source(dataset, config.paths)
         except BadData as fault:
             yield f"{field}: {fault}"
             continue
-        yield from _row_faults(source, dataset, key, field, counts)
+        yield from _row_faults(source, dataset, key, field, findings)
 
 
-def _row_faults(source: Source, dataset: Dataset, key: tuple[str, str], field: str, counts: Counts) -> Iterator[str]:
-    count, is_whole = 0, True
+def _row_faults(source: Source, dataset: Dataset, key: tuple[str, str], field: str, findings: Findings) -> Iterator[str]:
+    count, unanswered, first, is_whole = 0, 0, "", True
     for row in source.rows():
         count += 1
-        fault = _row_fault(key[0], row)
-        if fault:
+        try:
+            if not _is_answered(key[0], row):
+                unanswered, first = unanswered + 1, first or row.place
+        except BadRow as fault:
             is_whole = False
             yield f"{row.place}: {fault} ({field})"
+    findings.rows[key] = count if is_whole else 0
     if not count:
         yield f"{field}: {dataset.uri} has no rows; fill it or remove it from the job"
-    counts[key] = count if is_whole else 0
+    elif unanswered == count:
+        yield f"{field}: in all {count} rows of {dataset.uri} {_NOTHING}; correct it or remove it from the job"
+    elif unanswered:
+        findings.left_out.append(
+            f"{field}: {unanswered} of {count} rows of {dataset.uri} are left out because {_NOTHING}; the first is {first}"
+        )
 
 
-def _row_fault(reader: str, row: PlacedRow) -> BadRow | None:
+def _is_answered(reader: str, row: PlacedRow) -> bool:
+    """Say whether a row is left to be learned; a row that cannot be read is a fault."""
     if row.fault:
-        return row.fault
-    try:
-        if reader == _MEASURED_ON:
-            return None if any(texts_of(row.values)) else BadRow("has no text; fill it or remove the row")
-        (pair_of if reader == "dpo" else dialogue_of)(row.values)
-    except BadRow as fault:
-        return fault
-    return None
+        raise row.fault
+    if reader != _MEASURED_ON:
+        return not answers_nothing((pair_of if reader == "dpo" else dialogue_of)(row.values))
+    if not any(texts_of(row.values)):
+        raise BadRow("has no text; fill it or remove the row")
+    return True
 
 
 def _identity(dataset: Dataset) -> str:

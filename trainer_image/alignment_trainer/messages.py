@@ -30,8 +30,10 @@ def conversation_of(value: Any, column: str) -> list[Message]:
 
 def text_of(row: Mapping[str, Any], column: str) -> str:
     """Read a column that must hold more than white space."""
-    value = whole_text(row[column], column)
-    return _filled(value, column)
+    text = whole_text(row[column], column)
+    if not text or text.isspace():
+        raise BadRow(f"{column} is empty; fill it or remove the row")
+    return text
 
 
 def whole_text(value: Any, place: str) -> str:
@@ -52,7 +54,7 @@ def _message(message: Any, place: str) -> Message:
     role = message.get("role")
     if role not in ROLES:
         raise BadRow(f"{place}.role is {_shown(role)}; use one of {', '.join(ROLES)}")
-    return _said(role, message.get("content"), f"{place}.content")
+    return {"role": role, "content": whole_text(message.get("content"), f"{place}.content")}
 
 
 def _turn(turn: Any, place: str) -> Message:
@@ -61,19 +63,7 @@ def _turn(turn: Any, place: str) -> Message:
     speaker = turn.get("from")
     if not isinstance(speaker, str) or speaker not in _SPEAKERS:
         raise BadRow(f"{place}.from is {_shown(speaker)}; use one of {', '.join(_SPEAKERS)}")
-    return _said(_SPEAKERS[speaker], turn.get("value"), f"{place}.value")
-
-
-def _said(role: str, content: Any, place: str) -> Message:
-    text = whole_text(content, place)
-    # A model that learns empty answers learns to end at once.
-    return {"role": role, "content": _filled(text, place) if role == "assistant" else text}
-
-
-def _filled(text: str, place: str) -> str:
-    if not text or text.isspace():
-        raise BadRow(f"{place} is empty; fill it or remove the row")
-    return text
+    return {"role": _SPEAKERS[speaker], "content": whole_text(turn.get("value"), f"{place}.value")}
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Checks all files that this stage and the later ones will read, before any process is started that costs a GPU."""
 
 import json
+import sys
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -10,7 +11,7 @@ from alignment_api.lineage import parent_of
 from alignment_api.names import BUCKET_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.dataset_faults import Counts, dataset_faults, holdout_faults
+from alignment_trainer.dataset_faults import Findings, dataset_faults, holdout_faults
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.settings import kind_settings, training_settings
 from alignment_trainer.sources import workspace_path
@@ -25,9 +26,11 @@ def check(config: RunConfig) -> None:
         training_settings(remaining)
         kind_settings(remaining)
         _check_batch(remaining)
-    counts: Counts = {}
-    _refuse(chain(_start_faults(config), *(dataset_faults(remaining, counts) for remaining in stages_to_come(config))))
-    _refuse(chain(*(holdout_faults(remaining, counts) for remaining in stages_to_come(config))))
+    findings = Findings()
+    _refuse(chain(_start_faults(config), *(dataset_faults(remaining, findings) for remaining in stages_to_come(config))))
+    _refuse(chain(*(holdout_faults(remaining, findings) for remaining in stages_to_come(config))))
+    for sentence in findings.left_out:
+        print(sentence, file=sys.stderr, flush=True)
 
 
 def _refuse(faults: Iterator[str]) -> None:

@@ -17,6 +17,7 @@ from alignment_trainer.messages import BadRow, Text
 from alignment_trainer.rows import Dialogue, Pair
 from alignment_trainer.sources import PlacedRow
 from alignment_trainer.tokens import Cut, Tokens
+from alignment_trainer.unanswered import answers_nothing
 
 Example = Dialogue | Pair
 
@@ -28,6 +29,7 @@ class Prepared(NamedTuple):
     content: bytes
     cut: Cut | None = None
     is_truecased: bool = False
+    answers_nothing: bool = False
     is_refusal: bool = False
     writes_control_tokens: bool = False
     contaminated_by: str | None = None
@@ -61,6 +63,9 @@ class Preparation:
         if "Truecase" in self.cleaning:
             example = truecased_row(example)
         content, is_truecased = content_of(example), example != original
+        # Asked of the row as it would be learned: Truecase may make the answers of a pair the same.
+        if answers_nothing(example):
+            return Prepared(None, content, is_truecased=is_truecased, answers_nothing=True)
         if "DropRefusals" in self.cleaning and speaks_of_itself(example):
             return Prepared(None, content, is_truecased=is_truecased, is_refusal=True)
         known = self.evaluations.found_in(_texts(example)) if self.evaluations else None

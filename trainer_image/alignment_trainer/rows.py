@@ -48,7 +48,7 @@ def pair_of(row: Mapping[str, Any]) -> Pair:
         if not isinstance(prompt, list):
             return _taken_apart(messages_of(row["chosen"], "chosen"), messages_of(row["rejected"], "rejected"))
     prompt, chosen, rejected = _texts(row, ("prompt", "chosen", "rejected"), _PAIRS)
-    return _differing(Pair(prompt, chosen, rejected))
+    return Pair(prompt, chosen, rejected)
 
 
 def _answered(messages: list[Message], column: str) -> Dialogue:
@@ -67,7 +67,7 @@ def _instruction(row: Mapping[str, Any]) -> list[Message]:
     return [
         *([{"role": "system", "content": system}] if system else []),
         {"role": "user", "content": f"{question}\n\n{given}" if given else question},
-        {"role": "assistant", "content": text_of(row, "output")},
+        {"role": "assistant", "content": whole_text(row["output"], "output")},
     ]
 
 
@@ -77,13 +77,7 @@ def _taken_apart(chosen: list[Message], rejected: list[Message]) -> Pair:
         shared += 1
     if not shared:
         raise BadRow("chosen and rejected share no first message; add prompt, as a list of messages")
-    return _differing(Pair(chosen[:shared], chosen[shared:], rejected[shared:]))
-
-
-def _differing(pair: Pair) -> Pair:
-    if pair.chosen == pair.rejected:
-        raise BadRow("chosen and rejected are the same; remove the row")
-    return pair
+    return Pair(chosen[:shared], chosen[shared:], rejected[shared:])
 
 
 def _texts(row: Mapping[str, Any], columns: tuple[str, ...], wanted: str) -> list[Any]:
@@ -93,7 +87,7 @@ def _texts(row: Mapping[str, Any], columns: tuple[str, ...], wanted: str) -> lis
         raise BadRow(f"has no {' and no '.join(missing)}; it needs {wanted}, and has {there}")
     values = [row[column] for column in columns]
     if all(isinstance(value, str) for value in values):
-        return [whole_text(values[0], columns[0]), *(text_of(row, column) for column in columns[1:])]
+        return [whole_text(value, column) for column, value in zip(columns, values, strict=True)]
     if all(isinstance(value, list) for value in values):
         return [messages_of(value, column) for column, value in zip(columns, values, strict=True)]
     raise BadRow(f"{', '.join(columns)} must all be texts, or all lists of messages; make them alike")

@@ -20,6 +20,7 @@ _FATES = {
     TRAIN: "to train on",
     HELD_OUT: "held out",
     "duplicates": "left out of training because the same row is held out",
+    "nothing_answered": "left out because an answer is empty, or both answers are the same",
     "refusals": "cleaned away for speaking of being an AI",
     "contaminated": "left out because the evaluation sets hold them",
     "control_tokens": "left out because their text would be read as control tokens",
@@ -91,6 +92,8 @@ class Selection:
         ]
 
     def _fate(self, part: str, row: Prepared) -> str:
+        if row.answers_nothing:
+            return "nothing_answered"
         if row.is_refusal:
             return "refusals"
         if row.contaminated_by is not None:
