@@ -1,4 +1,4 @@
-"""Has TRL's trainers report exact means; the one place that knows what they keep to themselves."""
+"""Has trainers report exact means, in place of what TRL and transformers make of micro batches."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from alignment_trainer.sums import Measured, Sums
 
 
 class Measuring:
-    """Goes before a trainer of TRL; how the loss is computed and what is trained stay as they are.
+    """Goes before a trainer; how the loss is computed and what is trained stay as they are.
 
     TRL averages the means of micro batches as each process gathered them: rows that fill the last batch up count twice there,
     and short batches as much as full ones.
