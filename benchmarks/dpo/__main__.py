@@ -1,0 +1,192 @@
+"""Measures DPO on packed pairs beside TRL's own trainer: equal losses first, then pairs per second, CPU time and memory.
+
+`python benchmarks/dpo` prints markdown; --write puts it into docs/benchmarks.md. Each configuration is a whole trainer in a
+process of its own, and they take their training steps in turn, all on the same pairs. `--device cuda --size 1b` measures a GPU,
+on which the processes run one after another.
+"""
+
+import argparse
+import math
+import multiprocessing
+import os
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pairs import SHAPES, SIZES
+from report import Measured, page, write_section
+from sides import COMPARED, PRELOAD, Case, Figures, Side, work
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+# Of one step: TRL sums log-probabilities of some thousands in 32 bit, which alone is that far from 64 bit.
+TOLERANCES = {"cpu": 5e-5, "cuda": 2e-2}
+GRADIENT_TOLERANCES = {"cpu": 1e-3, "cuda": 1e-1}
+FIRST_LOSS_TOLERANCES = {"cpu": 1e-5, "cuda": 1e-2}
+MICRO_BATCHES = (1, 2, 4, 8)
+HANDBOOK_MICRO_BATCH = 8
+
+
+class Running:
+    """A trainer in a process of its own, and what its steps have shown so far."""
+
+    def __init__(self, case: Case, side: Side) -> None:
+        self.case, self.side = case, side
+        self.figures: list[Figures] = []
+        self.fits = True
+        # CUDA cannot be used in a fork of a process that has used it.
+        method = multiprocessing.get_context("spawn" if case.device == "cuda" else "forkserver")
+        self._connection, theirs = method.Pipe()
+        self._process = method.Process(target=work, args=(case, side, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def advance(self) -> None:
+        """Take a step; on a GPU all of them, since its memory is for one at a time."""
+        if self.case.device == "cpu":
+            self._step()
+            return
+        while self.fits and len(self.figures) < self.case.steps:
+            self._step()
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.terminate()
+        self._process.join()
+
+    def seconds(self, clock: str) -> float:
+        """Give what a step takes, as far as it is known; the first one is slower than the others."""
+        return statistics.median(figures[clock] for figures in self.figures[1:] or self.figures) if self.fits else math.inf
+
+    def _step(self) -> None:
+        try:
+            self._connection.send("step")
+            figures = self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise SystemExit(f"error: the process of “{self.side.name}” has ended") from None
+        self.fits = figures is not None
+        self.figures += [figures] if figures else []
+
+
+def measure(case: Case, our_micro_batch: int) -> Measured:
+    """Have all take the first step, choose TRL's best micro-batch, and have those that are left take the other steps in turn."""
+    clock = "cpu" if case.device == "cpu" else "wall"
+    ours = Running(case, Side("ours", our_micro_batch, is_ours=True))
+    runs = {"ours": ours}
+    take_turns(case, [ours])
+    sweep = {}
+    for micro_batch in (each for each in MICRO_BATCHES if case.pairs_per_step % each == 0):
+        sweep[micro_batch] = Running(case, Side(f"TRL, micro-batch {micro_batch}", micro_batch))
+        take_turns(case, [sweep[micro_batch]], ours)
+    swept = {micro_batch: run.seconds(clock) for micro_batch, run in sweep.items()}
+    best = min(swept, key=swept.__getitem__)
+    for micro_batch, run in sweep.items():
+        if micro_batch not in (best, HANDBOOK_MICRO_BATCH):
+            run.close()
+    runs |= {"default": sweep[HANDBOOK_MICRO_BATCH], "best": sweep[best]}
+    if case.device == "cpu":
+        runs["compact"] = Running(case, Side(f"TRL, {best}, only answers projected", best, compact=True))
+    runs["cached"] = Running(case, Side(f"TRL, {best}, cached reference", best, cached=True))
+    take_turns(case, [run for name, run in runs.items() if name in ("compact", "cached")], ours)
+    while len(ours.figures) < case.steps:
+        take_turns(case, list(dict.fromkeys(runs.values())), ours)
+    for run in runs.values():
+        run.close()
+    return Measured(
+        case, {name: run.side for name, run in runs.items()}, {name: run.figures[1:] for name, run in runs.items()}, swept
+    )
+
+
+def take_turns(case: Case, runs: Sequence[Running], ours: Running | None = None) -> None:
+    """Have each take a step; timings of trainers that do not compute the same would say nothing."""
+    for run in runs:
+        run.advance()
+        print(f"{case.shape}, {case.vocabulary}: {run.side.name}, step {len(run.figures)}", file=sys.stderr, flush=True)
+    for run in runs:
+        if run.figures and abs(run.figures[0]["loss"] - math.log(2)) > FIRST_LOSS_TOLERANCES[case.device]:
+            raise SystemExit(f"error: the first loss of “{run.side.name}” is {run.figures[0]['loss']}, not ln 2")
+        if ours:
+            compare(case, ours, run)
+
+
+def compare(case: Case, ours: Running, theirs: Running) -> None:
+    """Stop where the same step has shown different numbers."""
+    for step, (mine, other) in enumerate(zip(ours.figures, theirs.figures, strict=False)):
+        for name in COMPARED:
+            most = (GRADIENT_TOLERANCES if name == "grad_norm" else TOLERANCES)[case.device]
+            if abs(mine[name] - other[name]) > most * abs(mine[name]):
+                raise SystemExit(
+                    f"error: in step {step} {name} is {mine[name]} here and {other[name]} with “{theirs.side.name}”, "
+                    f"so there is nothing to compare"
+                )
+
+
+def cases(options: argparse.Namespace) -> list[Case]:
+    return [
+        Case(
+            shape=shape,
+            vocabulary=vocabulary,
+            size=options.size,
+            device=options.device,
+            # The first step warms up.
+            steps=1 + options.repeats,
+            pairs_per_step=options.pairs_per_step,
+            max_length=options.max_length,
+            learning_rate=options.learning_rate,
+            gradient_checkpointing=options.gradient_checkpointing,
+            threads=options.threads,
+            seed=42,
+        )
+        for vocabulary in options.vocabularies
+        for shape in options.shapes
+    ]
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/dpo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=SHAPES, metavar="SHAPE", help="how long pairs are")
+    parser.add_argument("--vocabularies", nargs="+", type=int, default=[8192, 32768])
+    parser.add_argument("--size", default="small", choices=SIZES, help="of the model")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--repeats", type=int, default=5, help="timed steps, each on pairs of its own")
+    parser.add_argument("--pairs-per-step", type=int, default=8, help="a multiple of 8")
+    parser.add_argument("--our-micro-batch", type=int, help="a row of ours has room for so many pairs of full length")
+    parser.add_argument("--max-length", type=int, default=1024)
+    parser.add_argument("--learning-rate", type=float, default=1e-5)
+    parser.add_argument("--gradient-checkpointing", action="store_true", help="on both sides")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="a tiny model and short pairs, to see that it runs")
+    parser.add_argument("--write", action="store_true", help="replace the section in docs/benchmarks.md")
+    options = parser.parse_args()
+    if options.pairs_per_step % HANDBOOK_MICRO_BATCH:
+        parser.error(f"--pairs-per-step must be a multiple of {HANDBOOK_MICRO_BATCH}")
+    if options.quick:
+        options.shapes, options.vocabularies, options.size = ["UltraFeedback-like"], [512], "tiny"
+        options.max_length, options.repeats = 256, 2
+    options.our_micro_batch = options.our_micro_batch or (1 if options.device == "cpu" else HANDBOOK_MICRO_BATCH)
+    return options
+
+
+def main() -> None:
+    options = read_options()
+    quiet = {
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
+    os.environ.update(quiet, OMP_NUM_THREADS=str(options.threads))
+    if options.device == "cpu":
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+    text = page([measure(case, options.our_micro_batch) for case in cases(options)], sys.argv[1:])
+    print(text)
+    if options.write:
+        write_section(DOCUMENT, text)
+
+
+if __name__ == "__main__":
+    main()

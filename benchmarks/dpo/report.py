@@ -1,0 +1,217 @@
+"""Figures as markdown: what was measured, the ratios, every configuration's own figures, and how long the pairs were."""
+
+import os
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from pairs import SIZES, Cost, Work, padded_work, shared_work
+from sides import Case, Figures, Side
+
+HEADING = "## DPO: packed pairs against TRL"
+_MIB = 2**20
+_LENGTHS = (0, 32, 64, 128, 256, 512)
+_AGAINST = {
+    "default": "TRL as in the handbook",
+    "best": "TRL at its best micro-batch",
+    "compact": "the same, projecting only answers",
+    "cached": "both with cached reference",
+}
+
+
+class Measured(NamedTuple):
+    """What a case has shown; of each side a step's figures by step."""
+
+    case: Case
+    sides: dict[str, Side]
+    figures: dict[str, list[Figures]]
+    sweep: dict[int, float]
+    """Seconds of a step by TRL's micro-batch."""
+
+    def seconds(self, name: str, clock: str) -> list[float]:
+        """Give what the steps took; with a live reference, ours took its pass over the same pairs too."""
+        reference = f"reference_{clock}"
+        return [figures[clock] + (figures.get(reference, 0.0) if name == "ours" else 0.0) for figures in self.figures[_key(name)]]
+
+    def works(self, name: str) -> list[Work]:
+        """Count the work of the steps."""
+        case, side = self.case, self.sides[_key(name)]
+        size = SIZES[case.size]
+        cost = Cost(size.layer_weights, size.hidden * case.vocabulary, case.gradient_checkpointing)
+        steps = [case.lengths[start : start + case.pairs_per_step] for start in range(0, len(case.lengths), case.pairs_per_step)]
+        if side.is_ours:
+            return [shared_work(step, cost, name == "ours", most_logits(case)) for step in steps[1:]]
+        compact = side.compact or case.device == "cuda"
+        return [padded_work(step, cost, not side.cached, side.micro_batch, compact) for step in steps[1:]]
+
+
+def most_logits(case: Case) -> float:
+    """Say how many tokens' logits ours holds at once."""
+    from alignment_trainer.preference.head import MOST_BYTES
+
+    return MOST_BYTES // (4 * case.vocabulary)
+
+
+def page(measured: Sequence[Measured], arguments: Sequence[str]) -> str:
+    """Write the section."""
+    case = measured[0].case
+    ratios = [line for each in measured for line in _ratio_lines(each)]
+    details = [line for each in measured for line in _detail_lines(each)]
+    lengths = {each.case.shape: _length_lines(each.case) for each in measured}
+    return "\n".join(
+        [
+            HEADING,
+            "",
+            _introduction(case, measured, arguments),
+            "",
+            _table("pairs · vocabulary | ours against | wall time | CPU time | by counted linear FLOPs | memory of a step"),
+            *ratios,
+            "",
+            "Each configuration by itself; times are medians, tokens are those of one forward, padding included:",
+            "",
+            _table(
+                "pairs · vocabulary | configuration | pairs/s | CPU s/pair | tokens/pair | linear GFLOP/pair | GFLOP/s reached"
+                " | memory of a step, MiB" + (" | MFU" if case.device == "cuda" else "")
+            ),
+            *details,
+            "",
+            "Seconds of a step by TRL's micro-batch: " + "; ".join(map(_sweep, measured)) + ".",
+            "",
+            "How many of the pairs' prompts and answers have how many tokens:",
+            "",
+            _table("pairs | part | " + " | ".join(f"from {start}" for start in _LENGTHS)),
+            *(line for lines in lengths.values() for line in lines),
+            "",
+        ]
+    )
+
+
+def _introduction(case: Case, measured: Sequence[Measured], arguments: Sequence[str]) -> str:
+    size, ours = SIZES[case.size], measured[0].sides["ours"]
+    words = [f'"{word}"' if " " in word else word for word in arguments if word != "--write"]
+    return (
+        f"`{' '.join(['python', 'benchmarks/dpo', *words])}` ({date.today()}, {_machine(case)}). Whole training steps of the\n"
+        f"real trainers, AdamW and data loading included, on {case.pairs_per_step} pairs each: ours with rows of up to "
+        f"{ours.micro_batch * 2 * case.max_length} tokens, TRL's\n`DPOTrainer` as the alignment handbook configures it "
+        f"(micro-batch 8, live reference model), at the best of its micro-batches, the same\nprojecting only answers to the "
+        f"vocabulary (what it does on a GPU; elsewhere it projects every position), and with cached\nreference values on both "
+        f"sides. Everywhere else the time of ours includes the reference's pass over the same pairs. A Llama of\n{size.layers} "
+        f"layers and {size.hidden} hidden dimensions, {'bfloat16' if case.device == 'cuda' else 'float32'}, lengths log-normal "
+        f"and cut at {case.max_length}, gradient checkpointing {'on' if case.gradient_checkpointing else 'off'}.\nLosses, "
+        f"gradient norms and log-probabilities of each step are compared before anything is printed. Ratios are theirs through\n"
+        f"ours, step by step on the same pairs: median (least to most) of {case.steps - 1}."
+    )
+
+
+def _machine(case: Case) -> str:
+    if case.device == "cuda":
+        return _device()
+    return f"{case.threads} threads on a machine of {os.cpu_count()} CPUs, {platform.machine()}"
+
+
+def _device() -> str:
+    import torch
+
+    return str(torch.cuda.get_device_name())
+
+
+def _key(name: str) -> str:
+    return "ours" if name == "ours, cached" else name
+
+
+def _counterpart(name: str) -> str:
+    return "ours, cached" if name == "cached" else "ours"
+
+
+def _label(case: Case) -> str:
+    return f"{case.shape} · {round(case.vocabulary / 1024, 1):g}k"
+
+
+def _table(columns: str) -> str:
+    return f"| {columns} |\n|{'---|' * (columns.count(' | ') + 1)}"
+
+
+def _ratio_lines(measured: Measured) -> list[str]:
+    lines = []
+    for name, words in _AGAINST.items():
+        if name not in measured.sides:
+            continue
+        ours = _counterpart(name)
+        if len(measured.figures[name]) < measured.case.steps - 1:
+            lines.append(f"| {_label(measured.case)} | {words} | does not fit | | | |")
+            continue
+        wall, cpu = (_spread(measured.seconds(name, clock), measured.seconds(ours, clock)) for clock in ("wall", "cpu"))
+        flops = sum(work.flops for work in measured.works(name)) / sum(work.flops for work in measured.works(ours))
+        memory = _peak(measured, name) / _peak(measured, ours)
+        lines.append(f"| {_label(measured.case)} | {words} | {wall} | {cpu} | {flops:.2f} | {memory:.1f} |")
+    return lines
+
+
+def _spread(theirs: Sequence[float], ours: Sequence[float]) -> str:
+    each = [other / mine for other, mine in zip(theirs, ours, strict=True)]
+    return f"**{statistics.median(each):.2f}** ({min(each):.2f} to {max(each):.2f})"
+
+
+def _peak(measured: Measured, name: str) -> float:
+    return max(figures["peak_bytes"] for figures in measured.figures[_key(name)])
+
+
+def _detail_lines(measured: Measured) -> list[str]:
+    case = measured.case
+    lines = []
+    for name in ("ours", *(name for name in measured.sides if name != "ours"), "ours, cached"):
+        if not measured.figures[_key(name)]:
+            continue
+        side, works = measured.sides[_key(name)], measured.works(name)
+        pairs, wall = case.pairs_per_step, measured.seconds(name, "wall")
+        flops = sum(work.flops for work in works)
+        columns = [
+            _label(case),
+            name if side.is_ours else side.name,
+            f"{pairs / statistics.median(wall):.2f}",
+            f"{statistics.median(measured.seconds(name, 'cpu')) / pairs:.2f}",
+            f"{sum(work.tokens for work in works) / len(works) / pairs:.0f}",
+            f"{flops / len(works) / pairs / 1e9:.1f}",
+            f"{flops / sum(wall) / 1e9:.0f}",
+            f"{_peak(measured, name) / _MIB:.0f}",
+        ]
+        lines.append("| " + " | ".join([*columns, *_utilization(measured, name)]) + " |")
+    return lines
+
+
+def _utilization(measured: Measured, name: str) -> list[str]:
+    """Give what pairs need, not what is computed for padding, as a share of what the GPU could do in that time."""
+    if measured.case.device != "cuda":
+        return []
+    from alignment_trainer.throughput import peak_flops
+
+    peak = peak_flops([_device()])
+    needed = sum(work.flops for work in measured.works("ours, cached" if name == "cached" else _counterpart(name)))
+    return [f"{needed / sum(measured.seconds(name, 'wall')) / peak:.1%}" if peak else "unknown"]
+
+
+def _sweep(measured: Measured) -> str:
+    return f"{_label(measured.case)}: " + ", ".join(f"{micro} → {seconds:.2f}" for micro, seconds in measured.sweep.items())
+
+
+def _length_lines(case: Case) -> list[str]:
+    parts: dict[str, Callable[[tuple[int, int, int]], tuple[int, ...]]] = {
+        "prompts": lambda pair: pair[:1],
+        "answers": lambda pair: pair[1:],
+    }
+    lines = []
+    for part, of_pair in parts.items():
+        sizes = [size for pair in case.lengths for size in of_pair(pair)]
+        counts = [sum(start <= size < end for size in sizes) for start, end in zip(_LENGTHS, (*_LENGTHS[1:], 10**9), strict=True)]
+        lines.append(f"| {case.shape} | {part} | " + " | ".join(map(str, counts)) + " |")
+    return lines
+
+
+def write_section(document: Path, section: str) -> None:
+    """Replace the section in a document, or add it at the end."""
+    before, found, after = document.read_text().partition(HEADING + "\n")
+    _, more, following = after.partition("\n## ") if found else ("", "", "")
+    document.write_text(before.rstrip("\n") + "\n\n" + section.rstrip("\n") + "\n" + (f"\n## {following}" if more else ""))

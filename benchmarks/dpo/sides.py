@@ -1,0 +1,273 @@
+"""Both sides as whole trainers, each in a process of its own that takes one training step when it is told to."""
+
+import copy
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pairs import SHAPES, SIZES, draw_lengths, rows_of
+
+Figures = dict[str, float]
+COMPARED = ("loss", "grad_norm", "logps/chosen", "logps/rejected")
+BETA = 0.1
+# Imported once by the process from which the others are forked.
+PRELOAD = ["trl.trainer.dpo_trainer", "alignment_trainer.stages.dpo", "alignment_operator.stage_run"]
+
+
+class Side(NamedTuple):
+    """A configuration; pairs at once are, for ours, so many pairs' room in a row."""
+
+    name: str
+    micro_batch: int
+    is_ours: bool = False
+    compact: bool = False
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """What both sides train on."""
+
+    shape: str
+    vocabulary: int
+    size: str
+    device: str
+    steps: int
+    pairs_per_step: int
+    max_length: int
+    learning_rate: float
+    gradient_checkpointing: bool
+    threads: int
+    seed: int
+
+    @property
+    def lengths(self) -> list[tuple[int, int, int]]:
+        """Give the pairs' lengths in the order in which they are trained on."""
+        return draw_lengths(SHAPES[self.shape], self.steps * self.pairs_per_step, self.max_length, self.seed)
+
+
+def work(case: Case, side: Side, connection: Connection) -> None:
+    """Build a side, and take a step each time the other end of the connection asks."""
+    import torch
+
+    torch.set_num_threads(case.threads)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            _train(case, side, connection, Path(folder))
+    except torch.OutOfMemoryError:
+        connection.send(None)
+    except EOFError:
+        # Nobody wants more steps.
+        pass
+
+
+def _train(case: Case, side: Side, connection: Connection, folder: Path) -> None:
+    from datasets import Dataset
+    from transformers import PrinterCallback
+
+    model = _model(case)
+    gauges = _Gauges(case.device)
+    rows = Dataset.from_list(rows_of(case.lengths, case.vocabulary, case.seed))
+    trainer, reference = (_ours if side.is_ours else _theirs)(case, side, model, rows, folder)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_clock(connection, gauges, reference))
+    trainer.train()
+
+
+def _model(case: Case) -> Any:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    size = SIZES[case.size]
+    torch.manual_seed(case.seed)
+    configuration = LlamaConfig(
+        vocab_size=case.vocabulary,
+        hidden_size=size.hidden,
+        intermediate_size=size.intermediate,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.key_value_heads,
+        max_position_embeddings=2 * case.max_length,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=1,
+    )
+    on_gpu = case.device == "cuda"
+    with torch.device(case.device):
+        return LlamaForCausalLM(configuration).to(torch.bfloat16 if on_gpu else torch.float32)
+
+
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1}, unk_token="<pad>"))
+    return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>")
+
+
+def _run_config(case: Case, side: Side, folder: Path) -> Any:
+    """Write what the operator would tell the trainer."""
+    from alignment_api.validation import read_job, runnable_job
+    from alignment_operator.settings import Settings
+    from alignment_operator.stage_run import StageRun
+
+    on_gpu = case.device == "cuda"
+    training: dict[str, Any] = {
+        "datasets": [{"uri": "workspace://made-up.jsonl"}],
+        "maxLength": case.max_length,
+        "precision": "BFloat16" if on_gpu else "Float32",
+        "beta": BETA,
+        "optimization": {
+            "learningRate": case.learning_rate,
+            "schedule": "Constant",
+            "warmup": {"steps": 0},
+            "optimizer": "AdamW",
+        },
+        "checkpoint": {"everySteps": 1_000_000},
+    }
+    training["optimization"] |= {"epochs": 1, "globalBatchSize": case.pairs_per_step, "seed": case.seed}
+    compute = {"gpusPerNode": int(on_gpu), "microBatchSize": side.micro_batch, "sharding": "None"}
+    spec = {
+        "model": {"uri": "workspace://model", "chatTemplate": "Zephyr"},
+        "stages": [{"name": "dpo", "dpo": training}],
+        "compute": {**compute, "gradientCheckpointing": case.gradient_checkpointing},
+        "storage": {"claimName": "none"},
+    }
+    identity = {"name": "benchmark", "namespace": "default", "uid": "0badcafe-1"}
+    job = read_job({"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob", "metadata": identity, "spec": spec})
+    resolved = runnable_job(job).spec
+    return StageRun(job, resolved, (resolved.stages or [])[0], 1).run_config(Settings(workspace_path=str(folder)))
+
+
+Built = tuple[Any, Callable[[int], object] | None]
+"""A trainer, and what computes the reference's values of a step where that is not part of the step itself."""
+
+
+def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
+    """Build the trainer as the stage does."""
+    from functools import partial
+
+    from alignment_trainer.arguments import training_arguments
+    from alignment_trainer.preference.losses import Objective
+    from alignment_trainer.preference.trainer import PackedTrainer
+    from alignment_trainer.reference import Batch, reference_of
+    from alignment_trainer.rounds import order
+    from alignment_trainer.settings import dpo_settings, training_settings
+    from transformers import TrainingArguments
+
+    config = _run_config(case, side, folder)
+    settings, own = training_settings(config), dpo_settings(config)
+    kept = reference_of(config, settings, "random", "none", packs=True)
+    most_tokens = settings.micro_batch_size * 2 * settings.max_length
+    # The trainer shuffles; these are the rows that it shuffles into the order in which the others have them.
+    shuffled = order(len(rows), settings.seed, 0)
+    trainer = PackedTrainer(
+        objective=Objective(own.loss, own.beta, own.label_smoothing),
+        most_tokens=most_tokens,
+        model=model,
+        reference=kept,
+        rows_per_step=settings.global_batch_size,
+        args=TrainingArguments(**training_arguments(config, settings, is_resumed=False)),
+        train_dataset=rows.select(sorted(range(len(rows)), key=shuffled.__getitem__)),
+        eval_dataset=None,
+        processing_class=_tokenizer(),
+    )
+
+    def reference(step: int) -> object:
+        start = step * case.pairs_per_step
+        wanted = rows.select(range(start, start + case.pairs_per_step))
+        return kept.of(wanted, Batch(most_tokens=most_tokens), partial(trainer.reference_values, trainer.model))
+
+    return trainer, reference
+
+
+def _theirs(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
+    """Build TRL's trainer as a user would write it."""
+    import trl.trainer.utils
+    from alignment_trainer.arguments import training_arguments
+    from alignment_trainer.settings import training_settings
+    from trl import DPOConfig, DPOTrainer
+
+    if side.compact:
+        # What TRL does on a GPU; its kernel looks for Triton under the same name in a module of its own, and stays torch's.
+        trl.trainer.utils._use_triton = lambda device: True
+
+    class OfTokens(DPOTrainer):  # type: ignore[misc]
+        def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
+            return dataset
+
+    config = _run_config(case, side, folder)
+    arguments = training_arguments(config, training_settings(config), is_resumed=False)
+    arguments |= {"per_device_train_batch_size": side.micro_batch, "train_sampling_strategy": "sequential"}
+    arguments |= {"gradient_accumulation_steps": case.pairs_per_step // side.micro_batch}
+    trainer = OfTokens(
+        model=model,
+        ref_model=None if side.cached else copy.deepcopy(model),
+        args=DPOConfig(**arguments, max_length=case.max_length, beta=BETA, precompute_ref_log_probs=side.cached),
+        train_dataset=rows,
+        processing_class=_tokenizer(),
+    )
+    return trainer, None
+
+
+def _clock(connection: Connection, gauges: "_Gauges", reference: Callable[[int], object] | None) -> Any:
+    """Make what halts training between steps: a step lasts from what was logged of the one before to what is logged of it."""
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        times: Figures = {}
+        start: Figures = {}
+
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            self._wait(0)
+
+        def on_log(self, _: Any, state: Any, __: Any, logs: dict[str, float], **___: Any) -> None:
+            taken = gauges.elapsed(self.start)
+            known = {name: logs[name] for name in COMPARED}
+            connection.send({**taken, **self.times, **known, "peak_bytes": gauges.peak()})
+            self._wait(state.global_step)
+
+        def _wait(self, step: int) -> None:
+            connection.recv()
+            if reference:
+                start = gauges.now()
+                reference(step)
+                self.times = {f"reference_{name}": seconds for name, seconds in gauges.elapsed(start).items()}
+            self.start = gauges.now()
+
+    return Clock()
+
+
+class _Gauges:
+    """Clocks and memory of this process, or of its GPU; made when the model is there and nothing else is."""
+
+    def __init__(self, device: str) -> None:
+        self._on_gpu = device == "cuda"
+        self._before = 0 if self._on_gpu else _resident_bytes()
+
+    def now(self) -> Figures:
+        if self._on_gpu:
+            import torch
+
+            torch.cuda.synchronize()
+        return {"wall": time.perf_counter(), "cpu": time.process_time()}
+
+    def elapsed(self, start: Figures) -> Figures:
+        return {name: after - start[name] for name, after in self.now().items()}
+
+    def peak(self) -> float:
+        """Give the peak: all that the GPU held, or what this process held besides the model."""
+        if self._on_gpu:
+            import torch
+
+            return float(torch.cuda.max_memory_allocated())
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0 - self._before
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
