@@ -1,5 +1,7 @@
 """Who sees whom: the segments, what the variable-length kernel is told, and one mask over all say the same."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from alignment_trainer.preference.attention import attend, takes_kernel
@@ -48,9 +50,7 @@ def dense(query, key, value, segments, scaling):
 def bottom_right(query, key, value, bounds, scaling):
     """Do what the kernel does, one sequence after another: the last query sees all keys."""
     answers = []
-    for (first, last), (first_key, last_key) in zip(
-        *(list(zip(each[:-1], each[1:], strict=True)) for each in bounds), strict=True
-    ):
+    for (first, last), (first_key, last_key) in zip(*map(pairwise, bounds), strict=True):
         queries = query[first:last].transpose(0, 1)
         keys, values = (each[first_key:last_key].transpose(0, 1) for each in (key, value))
         repeat = queries.shape[0] // keys.shape[0]
@@ -87,7 +87,7 @@ def test_the_kernel_is_told_the_same(situation, heads):
     answer = bottom_right(query, key[tokens], value[tokens], bounds, scaling)
     expected, _ = attend(None, *tensors, None, segments=segments, scaling=scaling)
     torch.testing.assert_close(with_gradients(answer, tensors), with_gradients(expected, tensors))
-    sizes = [[after - before for before, after in zip(each[:-1], each[1:], strict=True)] for each in bounds]
+    sizes = [[after - before for before, after in pairwise(each)] for each in bounds]
     assert (told["most_queries"], told["most_keys"]) == (max(sizes[0]), max(sizes[1]))
     assert bounds[1][-1] == len(tokens)
 

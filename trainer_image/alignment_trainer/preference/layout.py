@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 Segment = tuple[int, int, int]
-"""How long a pair's prompt, chosen and rejected answer are; a plain tuple, since transformers takes inputs apart and rebuilds them."""
+"""How long a pair's prompt, chosen and rejected answer are; a plain tuple, since inputs are taken apart and rebuilt."""
 
 
 def lay_out(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
