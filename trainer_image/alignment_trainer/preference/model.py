@@ -10,7 +10,7 @@ from alignment_trainer.preference.head import AnswerHead, Losses, Question
 
 # Their attention goes through transformers' interface with nothing but a causal mask, all layers alike, and their head is
 # one matrix whose products are the logits. tests/trainer/preference holds each of them against the padded forward.
-FAMILIES = ("gemma", "llama", "mistral", "olmo2", "phi", "phi3", "qwen2", "qwen3", "smollm3", "stablelm")
+FAMILIES = ("gemma", "llama", "mistral", "olmo2", "phi", "phi3", "qwen2", "qwen3", "smollm3")
 
 
 def unfit(configuration: Any, max_length: int) -> str | None:
