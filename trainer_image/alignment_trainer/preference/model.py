@@ -20,6 +20,10 @@ def unfit(configuration: Any, max_length: int) -> str | None:
     window = getattr(configuration, "sliding_window", None) if getattr(configuration, "use_sliding_window", True) else None
     if window and window < max_length:
         return f"its attention reaches back {window} tokens only, and maxLength is {max_length}"
+    angles = getattr(configuration, "rope_parameters", None) or {}
+    if angles.get("rope_type") == "longrope" and max_length > angles["original_max_position_embeddings"]:
+        known = angles["original_max_position_embeddings"]
+        return f"it reads rows with a text of more than {known} tokens otherwise than others, and maxLength is {max_length}"
     return None
 
 
