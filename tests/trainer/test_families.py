@@ -11,6 +11,7 @@ import torch
 from alignment_api import metrics
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.models import check_packing, linear_layers, lora
+from alignment_trainer.preference.model import FAMILIES as SHARING_PROMPTS
 from alignment_trainer.settings import training_settings
 from alignment_trainer.stages import dpo, sft
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -30,6 +31,10 @@ FAMILIES = {
     "phi": ({"intermediate_size": 64}, ["dense", "fc1", "fc2", "k_proj", "q_proj", "v_proj"]),
     "bloom": ({}, ["dense", "dense_4h_to_h", "dense_h_to_4h", "query_key_value"]),
 }
+PADDED = (
+    "spec.stages[1].dpo.batching: pairs are padded, since models of the family {} "
+    "have not been shown to compute the same that way"
+)
 PACKING = ["mistral", "llama", "qwen2", "phi"]
 
 
@@ -72,7 +77,7 @@ def signals():
 
 
 @pytest.mark.parametrize("adapter", [None, ADAPTER], ids=["full", "lora"])
-def test_sft_and_dpo_train(family, adapter, tmp_path, trainer):
+def test_sft_and_dpo_train(family, adapter, tmp_path, trainer, capsys):
     name, source = family
     shutil.copytree(source / "inputs", tmp_path / "inputs")
     first_loss = {"sft": pytest.approx(math.log(ROWS), rel=0.1), "dpo": pytest.approx(math.log(2), rel=1e-5)}
@@ -87,6 +92,8 @@ def test_sft_and_dpo_train(family, adapter, tmp_path, trainer):
         assert manifest["adaptedLayers"] == (FAMILIES[name][1] if adapter else None)
         assert trainer.values(stage, metrics.LOSS)[1] == first_loss[kind]
     assert_whole(tmp_path / "job" / "dpo" / "model", tmp_path / "inputs" / "tiny" / "model")
+    told = [line for line in capsys.readouterr().err.splitlines() if "padded" in line]
+    assert told == ([] if name in SHARING_PROMPTS else [PADDED.format(name)])
 
 
 def assert_whole(made: Path, base: Path) -> None:

@@ -29,6 +29,9 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """Attend within the segments of pairs; without any, as torch ever does."""
     if segments is None:
+        # A mask of one number goes with segments: without these, everyone would see everyone.
+        lost = attention_mask is not None and attention_mask.numel() == 1 < key.shape[2]
+        assert not lost, f"{type(module).__name__} was not given the segments that its model was called with"
         answer: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **options
         )

@@ -48,7 +48,7 @@ class AnswerHead:
             logits: torch.Tensor = self._logits(hidden)
             return logits
         loss: torch.Tensor = _Loss.apply(  # type: ignore[no-untyped-call]
-            hidden.flatten(0, -2), self._head.weight, self._head.bias, self.question, self._most_bytes
+            hidden.flatten(0, -2), self._head.weight, self._head.bias, self.question, self._most_bytes, torch.is_grad_enabled()
         )
         return loss
 
@@ -56,9 +56,16 @@ class AnswerHead:
 class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, question: Question, most_bytes: int
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        question: Question,
+        most_bytes: int,
+        learns: bool,
     ) -> torch.Tensor:
-        needed = ctx.needs_input_grad[:3] if question.losses else (False, False, False)
+        # In here gradients are off at all times, and what needs them is said of weights, not of the moment.
+        needed = ctx.needs_input_grad[:3] if question.losses and learns else (False, False, False)
         most_rows = max(1, most_bytes // (4 * weight.shape[0]))
         gradients, projection = _Gradients(needed, hidden, weight, bias), _Projection(hidden, weight, bias)
         sums, losses = [], []
@@ -74,7 +81,7 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         (gradient,) = gradients
-        return *(made if made is None else made * gradient.to(made.dtype) for made in ctx.gradients), None, None
+        return *(made if made is None else made * gradient.to(made.dtype) for made in ctx.gradients), None, None, None
 
 
 class _Projection:
@@ -139,7 +146,8 @@ def _group(
     counts = [count for pair in pairs for count in question.counts[pair]]
     first = sum(sum(question.counts[pair]) for pair in range(pairs.start))
     last = first + sum(counts)
-    tiles = [slice(start, min(start + most_rows, last)) for start in range(first, last, most_rows)]
+    # Where nothing is predicted, as in an answer of one token without a prompt, there is one tile of no rows.
+    tiles = [slice(start, min(start + most_rows, last)) for start in range(first, max(last, first + 1), most_rows)]
     measured, logs = [], None
     for tile in tiles:
         logs, of_targets = projection.log_probabilities(tile, question.targets)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 Segment = tuple[int, int, int]
-"""Tokens of prompt, chosen and rejected answer; a plain tuple, since transformers takes inputs apart and rebuilds them."""
+"""How long a pair's prompt, chosen and rejected answer are; a plain tuple, since inputs are taken apart and rebuilt."""
 
 
 def lay_out(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -20,11 +20,12 @@ def lay_out(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         positions += [*range(prompt + chosen), *range(prompt, prompt + rejected)]
         # What no token goes before is not predicted. The prompt's last token predicts the first one of both answers.
         unseen = 0 if prompt else 1
-        first = [start + prompt - 1] if prompt else []
-        predicting += first + list(range(start + prompt, start + prompt + chosen - 1))
-        predicting += first + list(range(start + prompt + chosen, start + sum(segment) - 1))
-        targets += list(pair["chosen_ids"][unseen:]) + list(pair["rejected_ids"][unseen:])
-        counts.append((chosen - unseen, rejected - unseen))
+        for first, name in ((start + prompt, "chosen_ids"), (start + prompt + chosen, "rejected_ids")):
+            learned = pair[name][unseen:]
+            before = [start + prompt - 1] if prompt else []
+            predicting += [*before, *range(first, first + len(pair[name]))][: len(learned)]
+            targets += learned
+        counts.append((max(chosen - unseen, 0), max(rejected - unseen, 0)))
         start += sum(segment)
     return {
         "input_ids": torch.tensor([ids]),

@@ -10,7 +10,7 @@ from alignment_trainer.preference.head import AnswerHead, Losses, Question
 
 # Their attention goes through transformers' interface with nothing but a causal mask, all layers alike, and their head is
 # one matrix whose products are the logits. tests/trainer/preference holds each of them against the padded forward.
-FAMILIES = ("gemma", "llama", "mistral", "olmo2", "phi", "phi3", "qwen2", "qwen3", "smollm3", "stablelm")
+FAMILIES = ("gemma", "llama", "mistral", "olmo2", "phi", "phi3", "qwen2", "qwen3", "smollm3")
 
 
 def unfit(configuration: Any, max_length: int) -> str | None:
@@ -20,6 +20,10 @@ def unfit(configuration: Any, max_length: int) -> str | None:
     window = getattr(configuration, "sliding_window", None) if getattr(configuration, "use_sliding_window", True) else None
     if window and window < max_length:
         return f"its attention reaches back {window} tokens only, and maxLength is {max_length}"
+    angles = getattr(configuration, "rope_parameters", None) or {}
+    if angles.get("rope_type") == "longrope" and max_length > angles["original_max_position_embeddings"]:
+        known = angles["original_max_position_embeddings"]
+        return f"it reads rows with a text of more than {known} tokens otherwise than others, and maxLength is {max_length}"
     return None
 
 

@@ -9,13 +9,13 @@ from alignment_trainer.rounds import Round
 def plan(rows: Sequence[int], tokens: Sequence[int], most_tokens: int, process: int, processes: int) -> list[Round]:
     """Give the rounds of one process: as few as can be, in each of which all processes have about the same to do."""
     lengths = sorted(((int(tokens[row]), row) for row in rows), reverse=True)
-    count = max(1, -(-sum(length for length, _ in lengths) // (most_tokens * processes)))
+    count = -(-sum(min(length, most_tokens) for length, _ in lengths) // (most_tokens * processes))
     bins = _packed(lengths, count * processes)
-    while len(bins) < len(lengths) and _longest(bins, tokens) > most_tokens:
+    while any(len(pairs) > 1 and _tokens(pairs, tokens) > most_tokens for pairs in bins):
         count += 1
         bins = _packed(lengths, count * processes)
     # The fullest go together: in each round all wait for whoever has most to do.
-    bins.sort(key=lambda pairs: (-sum(int(tokens[row]) for row in pairs), pairs))
+    bins.sort(key=lambda pairs: (-_tokens(pairs, tokens), pairs))
     return [_round(bins, position, lengths[-1][1]) for position in range(process, count * processes, processes)]
 
 
@@ -30,8 +30,8 @@ def _packed(lengths: list[tuple[int, int]], count: int) -> list[list[int]]:
     return bins
 
 
-def _longest(bins: list[list[int]], tokens: Sequence[int]) -> int:
-    return max(sum(int(tokens[row]) for row in pairs) for pairs in bins)
+def _tokens(pairs: list[int], tokens: Sequence[int]) -> int:
+    return sum(int(tokens[row]) for row in pairs)
 
 
 def _round(bins: list[list[int]], position: int, shortest: int) -> Round:
