@@ -17,7 +17,7 @@ _OPTIMIZERS = {
     "RMSprop": "rmsprop",
 }
 _SCHEDULES = {"Cosine": "cosine", "Linear": "linear", "Constant": "constant_with_warmup"}
-_COLLECTIVE_TIMEOUT_SECONDS = 3 * 3600
+COLLECTIVE_TIMEOUT_SECONDS = 3 * 3600
 """The others wait while the first process tokenizes; a real stall is noticed by the operator."""
 
 
@@ -45,7 +45,7 @@ def training_arguments(config: RunConfig, settings: Settings, is_resumed: bool) 
         "activation_checkpointing_kwargs": {"use_reentrant": bool(settings.adapter and settings.sharding == "ZeRO3")},
         "deepspeed": deepspeed_config(settings),
         "use_cpu": settings.on_cpu,
-        "ddp_timeout": _COLLECTIVE_TIMEOUT_SECONDS,
+        "ddp_timeout": COLLECTIVE_TIMEOUT_SECONDS,
         "logging_steps": 1,
         # Otherwise a loss that is not a number would be logged as the average of those before.
         "logging_nan_inf_filter": False,

@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,10 @@ def _run_stage(config: RunConfig) -> None:
     # Imported late: these load torch, which reads the variables above.
     import datasets
     import transformers
+    from accelerate import PartialState
 
     from alignment_trainer import deepspeed
+    from alignment_trainer.arguments import COLLECTIVE_TIMEOUT_SECONDS
     from alignment_trainer.settings import training_settings
     from alignment_trainer.stages import dpo, sft
 
@@ -77,6 +80,8 @@ def _run_stage(config: RunConfig) -> None:
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     deepspeed.prepare_environment(training_settings(config))
+    # The processes meet here, before anything asks which of them it is; whoever is later finds them connected.
+    PartialState(cpu=not config.compute.gpus_per_node, timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_SECONDS))
     page: Any = {"sft": sft, "dpo": dpo}[config.stage.kind]
     page.run(config)
 

@@ -67,6 +67,5 @@ def test_it_is_told(padded):
     assert LINE in padded[1].splitlines()
 
 
-@pytest.mark.xfail(reason="the stage asks who is the first process before processes know each other", strict=True)
 def test_it_is_told_once(padded):
     assert padded[1].splitlines().count(LINE) == 1
