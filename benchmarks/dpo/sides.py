@@ -82,7 +82,7 @@ def _train(case: Case, side: Side, connection: Connection, folder: Path) -> None
 
 def _model(case: Case) -> Any:
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import AutoModelForCausalLM, LlamaConfig
 
     size = SIZES[case.size]
     torch.manual_seed(case.seed)
@@ -98,9 +98,8 @@ def _model(case: Case) -> Any:
         bos_token_id=1,
         eos_token_id=1,
     )
-    on_gpu = case.device == "cuda"
     with torch.device(case.device):
-        return LlamaForCausalLM(configuration).to(torch.bfloat16 if on_gpu else torch.float32)
+        return AutoModelForCausalLM.from_config(configuration, dtype=torch.bfloat16 if case.device == "cuda" else torch.float32)
 
 
 def _tokenizer() -> Any:
