@@ -35,11 +35,10 @@ class Running:
         self.figures: list[Figures] = []
         self.fits = True
         # CUDA cannot be used in a fork of a process that has used it.
-        method = multiprocessing.get_context("spawn" if case.device == "cuda" else "forkserver")
+        method = multiprocessing.get_context("spawn") if case.device == "cuda" else multiprocessing.get_context("forkserver")
         self._connection, theirs = method.Pipe()
         self._process = method.Process(target=work, args=(case, side, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
+        self._theirs = theirs
 
     def advance(self) -> None:
         """Take a step; on a GPU all of them, since its memory is for one at a time."""
@@ -52,14 +51,18 @@ class Running:
 
     def close(self) -> None:
         """End the process."""
-        self._process.terminate()
-        self._process.join()
+        if self._process.pid is not None:
+            self._process.terminate()
+            self._process.join()
 
     def seconds(self, clock: str) -> float:
         """Give what a step takes, as far as it is known; the first one is slower than the others."""
         return statistics.median(figures[clock] for figures in self.figures[1:] or self.figures) if self.fits else math.inf
 
     def _step(self) -> None:
+        if self._process.pid is None:
+            self._process.start()
+            self._theirs.close()
         try:
             self._connection.send("step")
             figures = self._connection.recv()
@@ -70,44 +73,42 @@ class Running:
 
 
 def measure(case: Case, our_micro_batch: int) -> Measured:
-    """Have all take the first step, choose TRL's best micro-batch, and have those that are left take the other steps in turn."""
+    """Choose TRL's best micro-batch after two steps, and have those that are left take the other steps in turn."""
     clock = "cpu" if case.device == "cpu" else "wall"
     ours = Running(case, Side("ours", our_micro_batch, is_ours=True))
-    runs = {"ours": ours}
-    take_turns(case, [ours])
-    sweep = {}
-    for micro_batch in (each for each in MICRO_BATCHES if case.pairs_per_step % each == 0):
-        sweep[micro_batch] = Running(case, Side(f"TRL, micro-batch {micro_batch}", micro_batch))
-        take_turns(case, [sweep[micro_batch]], ours)
+    candidates = [each for each in MICRO_BATCHES if case.pairs_per_step % each == 0]
+    sweep = {each: Running(case, Side(f"TRL, micro-batch {each}", each)) for each in candidates}
+    for _ in range(2):
+        take_turns([ours, *sweep.values()], ours)
+    if not ours.fits:
+        raise SystemExit("error: ours does not fit; choose a smaller --our-micro-batch or --size")
     swept = {micro_batch: run.seconds(clock) for micro_batch, run in sweep.items()}
     best = min(swept, key=swept.__getitem__)
-    for micro_batch, run in sweep.items():
-        if micro_batch not in (best, HANDBOOK_MICRO_BATCH):
-            run.close()
-    runs |= {"default": sweep[HANDBOOK_MICRO_BATCH], "best": sweep[best]}
+    for micro_batch in set(sweep) - {best, HANDBOOK_MICRO_BATCH}:
+        sweep[micro_batch].close()
+    further = {"cached": Running(case, Side(f"TRL, {best}, cached reference", best, cached=True))}
     if case.device == "cpu":
-        runs["compact"] = Running(case, Side(f"TRL, {best}, only answers projected", best, compact=True))
-    runs["cached"] = Running(case, Side(f"TRL, {best}, cached reference", best, cached=True))
-    take_turns(case, [run for name, run in runs.items() if name in ("compact", "cached")], ours)
-    while len(ours.figures) < case.steps:
-        take_turns(case, list(dict.fromkeys(runs.values())), ours)
+        further["compact"] = Running(case, Side(f"TRL, {best}, only answers projected", best, compact=True))
+    for _ in range(2):
+        take_turns(list(further.values()), ours)
+    runs = {"ours": ours, "default": sweep[HANDBOOK_MICRO_BATCH], "best": sweep[best], **further}
+    for _ in range(2, case.steps):
+        take_turns(list(dict.fromkeys(runs.values())), ours)
     for run in runs.values():
         run.close()
-    return Measured(
-        case, {name: run.side for name, run in runs.items()}, {name: run.figures[1:] for name, run in runs.items()}, swept
-    )
+    sides = {name: run.side for name, run in runs.items()}
+    return Measured(case, sides, {name: run.figures[1:] for name, run in runs.items()}, swept)
 
 
-def take_turns(case: Case, runs: Sequence[Running], ours: Running | None = None) -> None:
+def take_turns(runs: Sequence[Running], ours: Running) -> None:
     """Have each take a step; timings of trainers that do not compute the same would say nothing."""
     for run in runs:
         run.advance()
+        case = run.case
         print(f"{case.shape}, {case.vocabulary}: {run.side.name}, step {len(run.figures)}", file=sys.stderr, flush=True)
-    for run in runs:
         if run.figures and abs(run.figures[0]["loss"] - math.log(2)) > FIRST_LOSS_TOLERANCES[case.device]:
             raise SystemExit(f"error: the first loss of “{run.side.name}” is {run.figures[0]['loss']}, not ln 2")
-        if ours:
-            compare(case, ours, run)
+        compare(case, ours, run)
 
 
 def compare(case: Case, ours: Running, theirs: Running) -> None:
@@ -178,7 +179,8 @@ def main() -> None:
         "TQDM_DISABLE": "1",
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     }
-    os.environ.update(quiet, OMP_NUM_THREADS=str(options.threads))
+    # Threads that have nothing to do sleep: what they spend on looking for work would count as CPU time.
+    os.environ.update(quiet, OMP_NUM_THREADS=str(options.threads), OMP_WAIT_POLICY="passive")
     if options.device == "cpu":
         os.environ["DS_ACCELERATOR"] = "cpu"
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)

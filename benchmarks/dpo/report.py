@@ -12,13 +12,19 @@ from pairs import SIZES, Cost, Work, padded_work, shared_work
 from sides import Case, Figures, Side
 
 HEADING = "## DPO: packed pairs against TRL"
+_SWEPT = {"cpu": "CPU seconds", "cuda": "Seconds"}
 _MIB = 2**20
 _LENGTHS = (0, 32, 64, 128, 256, 512)
+_RATIOS = "pairs · vocabulary | ours against | wall time | CPU time | by counted linear FLOPs | memory of a step"
+_DETAILS = (
+    "pairs · vocabulary | configuration | pairs/s | CPU s/pair | tokens/pair | linear GFLOP/pair | GFLOP/s reached"
+    " | memory of a step, MiB"
+)
 _AGAINST = {
     "default": "TRL as in the handbook",
     "best": "TRL at its best micro-batch",
     "compact": "the same, projecting only answers",
-    "cached": "both with cached reference",
+    "cached": "the same as at its best, both with cached reference",
 }
 
 
@@ -48,18 +54,17 @@ class Measured(NamedTuple):
         return [padded_work(step, cost, not side.cached, side.micro_batch, compact) for step in steps[1:]]
 
 
-def most_logits(case: Case) -> float:
+def most_logits(case: Case) -> int:
     """Say how many tokens' logits ours holds at once."""
     from alignment_trainer.preference.head import MOST_BYTES
 
-    return MOST_BYTES // (4 * case.vocabulary)
+    return int(MOST_BYTES // (4 * case.vocabulary))
 
 
 def page(measured: Sequence[Measured], arguments: Sequence[str]) -> str:
     """Write the section."""
     case = measured[0].case
-    ratios = [line for each in measured for line in _ratio_lines(each)]
-    details = [line for each in measured for line in _detail_lines(each)]
+    utilization = " | MFU" if case.device == "cuda" else ""
     lengths = {each.case.shape: _length_lines(each.case) for each in measured}
     return "\n".join(
         [
@@ -67,18 +72,15 @@ def page(measured: Sequence[Measured], arguments: Sequence[str]) -> str:
             "",
             _introduction(case, measured, arguments),
             "",
-            _table("pairs · vocabulary | ours against | wall time | CPU time | by counted linear FLOPs | memory of a step"),
-            *ratios,
+            _table(_RATIOS),
+            *(line for each in measured for line in _ratio_lines(each)),
             "",
             "Each configuration by itself; times are medians, tokens are those of one forward, padding included:",
             "",
-            _table(
-                "pairs · vocabulary | configuration | pairs/s | CPU s/pair | tokens/pair | linear GFLOP/pair | GFLOP/s reached"
-                " | memory of a step, MiB" + (" | MFU" if case.device == "cuda" else "")
-            ),
-            *details,
+            _table(_DETAILS + utilization),
+            *(line for each in measured for line in _detail_lines(each)),
             "",
-            "Seconds of a step by TRL's micro-batch: " + "; ".join(map(_sweep, measured)) + ".",
+            f"{_SWEPT[case.device]} of a step by TRL's micro-batch: " + "; ".join(map(_sweep, measured)) + ".",
             "",
             "How many of the pairs' prompts and answers have how many tokens:",
             "",
@@ -162,8 +164,10 @@ def _peak(measured: Measured, name: str) -> float:
 def _detail_lines(measured: Measured) -> list[str]:
     case = measured.case
     lines = []
-    for name in ("ours", *(name for name in measured.sides if name != "ours"), "ours, cached"):
-        if not measured.figures[_key(name)]:
+    # TRL's best micro-batch may be the handbook's.
+    theirs = {side: name for name, side in measured.sides.items() if not side.is_ours}
+    for name in ("ours", *theirs.values(), "ours, cached"):
+        if len(measured.figures[_key(name)]) < case.steps - 1:
             continue
         side, works = measured.sides[_key(name)], measured.works(name)
         pairs, wall = case.pairs_per_step, measured.seconds(name, "wall")

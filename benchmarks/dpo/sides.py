@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,7 +82,7 @@ def _train(case: Case, side: Side, connection: Connection, folder: Path) -> None
 
 def _model(case: Case) -> Any:
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import AutoModelForCausalLM, LlamaConfig
 
     size = SIZES[case.size]
     torch.manual_seed(case.seed)
@@ -97,9 +98,8 @@ def _model(case: Case) -> Any:
         bos_token_id=1,
         eos_token_id=1,
     )
-    on_gpu = case.device == "cuda"
     with torch.device(case.device):
-        return LlamaForCausalLM(configuration).to(torch.bfloat16 if on_gpu else torch.float32)
+        return AutoModelForCausalLM.from_config(configuration, dtype=torch.bfloat16 if case.device == "cuda" else torch.float32)
 
 
 def _tokenizer() -> Any:
@@ -116,6 +116,14 @@ def _run_config(case: Case, side: Side, folder: Path) -> Any:
     from alignment_operator.settings import Settings
     from alignment_operator.stage_run import StageRun
 
+    identity = {"name": "benchmark", "namespace": "default", "uid": "0badcafe-1"}
+    kind = {"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob"}
+    job = read_job({**kind, "metadata": identity, "spec": _spec(case, side)})
+    resolved = runnable_job(job).spec
+    return StageRun(job, resolved, (resolved.stages or [])[0], 1).run_config(Settings(workspace_path=str(folder)))
+
+
+def _spec(case: Case, side: Side) -> dict[str, Any]:
     on_gpu = case.device == "cuda"
     training: dict[str, Any] = {
         "datasets": [{"uri": "workspace://made-up.jsonl"}],
@@ -132,16 +140,12 @@ def _run_config(case: Case, side: Side, folder: Path) -> Any:
     }
     training["optimization"] |= {"epochs": 1, "globalBatchSize": case.pairs_per_step, "seed": case.seed}
     compute = {"gpusPerNode": int(on_gpu), "microBatchSize": side.micro_batch, "sharding": "None"}
-    spec = {
+    return {
         "model": {"uri": "workspace://model", "chatTemplate": "Zephyr"},
         "stages": [{"name": "dpo", "dpo": training}],
         "compute": {**compute, "gradientCheckpointing": case.gradient_checkpointing},
         "storage": {"claimName": "none"},
     }
-    identity = {"name": "benchmark", "namespace": "default", "uid": "0badcafe-1"}
-    job = read_job({"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob", "metadata": identity, "spec": spec})
-    resolved = runnable_job(job).spec
-    return StageRun(job, resolved, (resolved.stages or [])[0], 1).run_config(Settings(workspace_path=str(folder)))
 
 
 Built = tuple[Any, Callable[[int], object] | None]
@@ -150,8 +154,6 @@ Built = tuple[Any, Callable[[int], object] | None]
 
 def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
     """Build the trainer as the stage does."""
-    from functools import partial
-
     from alignment_trainer.arguments import training_arguments
     from alignment_trainer.preference.losses import Objective
     from alignment_trainer.preference.trainer import PackedTrainer
@@ -177,13 +179,14 @@ def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
         eval_dataset=None,
         processing_class=_tokenizer(),
     )
+    return trainer, partial(_ask_reference, case, trainer, kept, Batch(most_tokens=most_tokens), rows)
 
-    def reference(step: int) -> object:
-        start = step * case.pairs_per_step
-        wanted = rows.select(range(start, start + case.pairs_per_step))
-        return kept.of(wanted, Batch(most_tokens=most_tokens), partial(trainer.reference_values, trainer.model))
 
-    return trainer, reference
+def _ask_reference(case: Case, trainer: Any, reference: Any, fits: Any, rows: Any, step: int) -> None:
+    """Have the reference's values of a step's pairs computed and kept, as before training those of all pairs are."""
+    start = step * case.pairs_per_step
+    wanted = rows.select(range(start, start + case.pairs_per_step))
+    reference.of(wanted, fits, partial(trainer.reference_values, trainer.model))
 
 
 def _theirs(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
