@@ -154,6 +154,7 @@ Built = tuple[Any, Callable[[int], object] | None]
 
 def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
     """Build the trainer as the stage does."""
+    from alignment_api.batch import pair_tokens
     from alignment_trainer.arguments import training_arguments
     from alignment_trainer.preference.losses import Objective
     from alignment_trainer.preference.trainer import PackedTrainer
@@ -164,8 +165,9 @@ def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
 
     config = _run_config(case, side, folder)
     settings, own = training_settings(config), dpo_settings(config)
-    kept = reference_of(config, settings, "random", "none", packs=True)
-    most_tokens = settings.micro_batch_size * 2 * settings.max_length
+    model.config.save_pretrained(folder)
+    kept = reference_of(config, settings, folder, "random", "none", packs=True)
+    most_tokens = pair_tokens(settings.micro_batch_size, settings.max_length)
     # The trainer shuffles; these are the rows that it shuffles into the order in which the others have them.
     shuffled = order(len(rows), settings.seed, 0)
     trainer = PackedTrainer(

@@ -23,7 +23,7 @@ class AnswerSums(NamedTuple):
 
     log_probabilities: torch.Tensor
     statistics: torch.Tensor
-    """Entropy, mean logit, and how often the target was the likeliest token."""
+    """Entropy, mean logit, how often the target was the likeliest token; nothing where log-probabilities alone are asked for."""
     counts: torch.Tensor
 
 

@@ -1,7 +1,7 @@
 """Attention in which both answers of a pair see their prompt and themselves, and nothing of each other or of other pairs."""
 
+import functools
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -74,16 +74,23 @@ def _one_by_one(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, segments: Sequence[Segment], scaling: float | None
 ) -> list[torch.Tensor]:
     sizes = [size for prompt, chosen, rejected in segments for size in (prompt + chosen, rejected)]
-    attention = partial(scaled_dot_product_attention, scale=scaling, enable_gqa=query.shape[1] != key.shape[1])
+    attention = functools.partial(scaled_dot_product_attention, scale=scaling, enable_gqa=query.shape[1] != key.shape[1])
     queries, keys, values = (torch.split(tensor, sizes, dim=2) for tensor in (query, key, value))
     answers = []
     for number, (prompt, _, rejected) in enumerate(segments):
         first, second = 2 * number, 2 * number + 1
         answers.append(attention(queries[first], keys[first], values[first], is_causal=True))
         seen_keys, seen_values = (torch.cat([each[first][:, :, :prompt], each[second]], dim=2) for each in (keys, values))
-        sees = torch.ones(rejected, prompt + rejected, dtype=torch.bool, device=query.device).tril(prompt)
-        answers.append(attention(queries[second], seen_keys, seen_values, attn_mask=sees))
+        mask = _behind(prompt, rejected, query.device, query.dtype)
+        answers.append(attention(queries[second], seen_keys, seen_values, attn_mask=mask))
     return answers
+
+
+@functools.lru_cache(maxsize=32)
+def _behind(prompt: int, rejected: int, device: torch.device, number: torch.dtype) -> torch.Tensor:
+    """Make what is added to an answer's scores so that it sees its prompt and itself so far; all layers use the same."""
+    sees = torch.ones(rejected, prompt + rejected, dtype=torch.bool, device=device).tril(prompt)
+    return torch.zeros(sees.shape, device=device, dtype=number).masked_fill(~sees, float("-inf"))
 
 
 AttentionInterface.register(NAME, attend)

@@ -93,17 +93,28 @@ class _Projection:
         self.hidden, self.weight = hidden.to(number), weight.to(number)
         self.bias = None if bias is None else bias.to(number)
 
-    def log_probabilities(self, rows: slice, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give those of all tokens, and of each target its own with what else is measured."""
-        logits = linear(self.hidden[rows], self.weight, self.bias)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    def of_targets(self, rows: slice, targets: torch.Tensor) -> torch.Tensor:
+        """Give each target's log-probability alone."""
+        logits = self._logits(rows)
+        chosen: torch.Tensor = logits.gather(1, targets[rows].unsqueeze(1)) - logits.logsumexp(dim=-1, keepdim=True)
+        return chosen
+
+    def probabilities(self, rows: slice, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give those of all tokens, and of each target its log-probability with what else is measured."""
+        logits = self._logits(rows)
         wanted = targets[rows].unsqueeze(1)
         logs = torch.log_softmax(logits, dim=-1)
         mean_logits = logits.mean(dim=-1, keepdim=True)
         del logits
-        entropy = -torch.linalg.vecdot(logs.exp(), logs).unsqueeze(1)
+        found = logs.exp()
+        # A product of matrices sums up without writing down what it sums.
+        entropy = -torch.bmm(found.unsqueeze(1), logs.unsqueeze(2)).squeeze(1)
         is_likeliest = logs.argmax(dim=-1, keepdim=True) == wanted
-        return logs, torch.cat([logs.gather(1, wanted), entropy, mean_logits, is_likeliest], dim=1)
+        return found, torch.cat([logs.gather(1, wanted), entropy, mean_logits, is_likeliest], dim=1)
+
+    def _logits(self, rows: slice) -> torch.Tensor:
+        logits = linear(self.hidden[rows], self.weight, self.bias)
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 class _Gradients:
@@ -148,21 +159,22 @@ def _group(
     last = first + sum(counts)
     # Where nothing is predicted, as in an answer of one token without a prompt, there is one tile of no rows.
     tiles = [slice(start, min(start + most_rows, last)) for start in range(first, max(last, first + 1), most_rows)]
-    measured, logs = [], None
+    if question.losses is None:
+        summed = _sums(torch.cat([projection.of_targets(tile, question.targets) for tile in tiles]), counts)
+        return summed, summed.new_zeros(len(pairs))
+    measured, found = [], None
     for tile in tiles:
-        logs, of_targets = projection.log_probabilities(tile, question.targets)
+        found, of_targets = projection.probabilities(tile, question.targets)
         measured.append(of_targets)
     summed = _sums(torch.cat(measured), counts)
-    if question.losses is None:
-        return summed, summed.new_zeros(len(pairs))
     losses, scales = _scales(question.losses, summed[:, :, 0], pairs, len(question.counts))
     if gradients.are_needed:
         of_rows = scales.flatten().repeat_interleave(torch.tensor(counts, device=scales.device))
         for tile in tiles:
-            if len(tiles) > 1 or logs is None:
-                logs, _ = projection.log_probabilities(tile, question.targets)
-            of_tile = of_rows[tile.start - first : tile.stop - first].to(logs.dtype)
-            gradients.add(tile, _of_logits(logs, question.targets[tile], of_tile), projection)
+            if len(tiles) > 1 or found is None:
+                found, _ = projection.probabilities(tile, question.targets)
+            of_tile = of_rows[tile.start - first : tile.stop - first].to(found.dtype)
+            gradients.add(tile, _of_logits(found, question.targets[tile], of_tile), projection)
     return summed, losses
 
 
@@ -175,9 +187,9 @@ def _scales(losses: Losses, log_probabilities: torch.Tensor, pairs: range, of_pa
     return made.detach(), scales
 
 
-def _of_logits(logs: torch.Tensor, targets: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
-    """Turn log-probabilities into the gradient of their logits, in place."""
-    gradient = logs.exp_().mul_(-scales.unsqueeze(1))
+def _of_logits(found: torch.Tensor, targets: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    """Turn probabilities into the gradient of their logits, in place."""
+    gradient = found.mul_(-scales.unsqueeze(1))
     return gradient.scatter_add_(1, targets.unsqueeze(1), scales.unsqueeze(1))
 
 
