@@ -97,7 +97,7 @@ def ours(preference, pairs, trainer, tmp_path):
         settings = training_settings(config)
         packed = Recorded(
             objective=objective,
-            reference=reference_of(config, settings, "weights", "template", packs=True),
+            reference=reference_of(config, settings, tmp_path, "weights", "template", packs=True),
             most_tokens=most_tokens,
             rows_per_step=PAIRS_PER_STEP,
             model=model,
