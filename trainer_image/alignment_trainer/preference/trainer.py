@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from functools import partial
+from functools import cache
 from typing import Any
 
 import torch
@@ -62,12 +62,19 @@ class PackedTrainer(Stepping, Measuring, PairTrainer):
     def __init__(self, reference: Reference, most_tokens: int, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._most_tokens = most_tokens
-        # Before training, DeepSpeed's weights are shared out or still on the host; this engine can compute with them.
-        model = prepare_deepspeed(self.model, self.accelerator) if self.is_deepspeed_enabled else self.model
-        ask, fits = partial(self.reference_values, model), Batch(most_tokens=most_tokens)
+        # Made once, and only where values are not kept yet.
+        model_to_ask = cache(self._model_to_ask)
+
+        def ask(pairs: list[dict[str, Any]]) -> torch.Tensor:
+            return self.reference_values(model_to_ask(), pairs)
+
         rows, held_out = arguments["train_dataset"], arguments["eval_dataset"]
-        self.train_dataset: Any = reference.of(rows, fits, ask)
-        self.eval_dataset: Any = None if held_out is None else reference.of(held_out, fits, ask)
+        self.train_dataset: Any = reference.of(rows, Batch(most_tokens=most_tokens), ask)
+        self.eval_dataset: Any = None if held_out is None else reference.of(held_out, Batch(most_tokens=most_tokens), ask)
+
+    def _model_to_ask(self) -> Any:
+        # Before training, DeepSpeed's weights are shared out or still on the host; this engine can compute with them.
+        return prepare_deepspeed(self.model, self.accelerator) if self.is_deepspeed_enabled else self.model
 
     def deal(self, rows: RowsWithReference, wanted: Sequence[int]) -> list[Round]:
         """Deal pairs out by their tokens."""
