@@ -27,7 +27,7 @@ def explained(workspace: Path, uri: str = MISTRAL, **compute: Any) -> list[str]:
             {},
             [
                 "sft: needs about 13.5 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB",
-                "dpo: needs about 11.5 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB",
+                "dpo: needs about 12.2 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB",
             ],
         ),
         (
@@ -35,14 +35,14 @@ def explained(workspace: Path, uri: str = MISTRAL, **compute: Any) -> list[str]:
             [
                 "sft: may need 13.5 of the 15.0 GiB of Tesla-T4, which is near the limit; "
                 "if the memory runs out, set compute.microBatchSize to 2, with which it needs about 11.5 GiB",
-                "dpo: needs about 11.5 of the 15.0 GiB of Tesla-T4",
+                "dpo: needs about 12.2 of the 15.0 GiB of Tesla-T4",
             ],
         ),
         (
             {"acceleratorType": "NVIDIA-Next"},
             [
                 "sft: needs about 13.5 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
-                "dpo: needs about 11.5 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
+                "dpo: needs about 12.2 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
             ],
         ),
         ({"gpusPerNode": 0}, []),
