@@ -89,7 +89,7 @@ def test_damage_is_a_fault_with_a_place(tmp_path, name):
     found = 0
     for _ in range(DAMAGES):
         path.write_bytes(damaged(WHOLE[name], draw))
-        faults = [(row.number, fault) for row in read_rows(path) if (fault := fault_of(row))]
+        faults = [(row.place.number, fault) for row in read_rows(path) if (fault := fault_of(row))]
         assert all(number >= 1 and str(fault) and "\n" not in str(fault) for number, fault in faults)
         found += bool(faults)
     assert found > DAMAGES // 2

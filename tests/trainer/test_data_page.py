@@ -60,8 +60,14 @@ def test_all_formats_and_counts_are_on_the_page():
     assert named == set(COUNTS)
 
 
-def test_the_refusal_of_the_page_is_real():
-    said = re.search(r"1729: (.*) \(spec", section("What is refused")).group(1)
-    messages = [{"role": role, "content": "a"} for role in ("user", "assistant", "tool")]
+@pytest.mark.parametrize(
+    ("place", "messages"),
+    [
+        ("chat/part-3.jsonl:1729", [{"role": role, "content": "a"} for role in ("user", "assistant", "tool")]),
+        ("chat/part-4.parquet: row 12", []),
+    ],
+)
+def test_the_refusals_of_the_page_are_real(place, messages):
+    said = re.search(rf"{place}: (.*) \(spec", section("What is refused")).group(1)
     with pytest.raises(BadRow, match=re.escape(said)):
         dialogue_of({"messages": messages})

@@ -105,7 +105,7 @@ def test_parquet_is_read_like_jsonl(own_workspace, trainer):
     rows = [json.loads(line) for line in (own_workspace / SFT).read_text().splitlines()]
     rows[1]["messages"] = None
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows[:5]), own_workspace / "rows.parquet")
-    with pytest.raises(BadData, match=r"^rows.parquet:2: has no prompt and no completion"):
+    with pytest.raises(BadData, match=r"^rows.parquet: row 2: has no prompt and no completion"):
         check(trainer.config(own_workspace, sft__datasets=[{"uri": "workspace://rows.parquet"}]))
 
 

@@ -4,21 +4,38 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal, NamedTuple
 
 from alignment_trainer.messages import BadRow
 
 Wanted = Callable[[int], bool]
 """Says of a row's position, counted from 0, whether it is to be read."""
-Numbered = tuple[int, dict[str, Any] | BadRow]
-"""A row's line, or its number where it has no line, and what is in it."""
+
+
+class Place(NamedTuple):
+    """Where a row is in its file: its line, or its number where lines are not rows; counted from one."""
+
+    unit: Literal["line", "row"]
+    number: int
+
+    def next(self) -> "Place":
+        """Give the place after this one."""
+        return self._replace(number=self.number + 1)
+
+    def within(self, file: str) -> str:
+        """Write the place as messages do; only a line looks like one."""
+        return f"{file}:{self.number}" if self.unit == "line" else f"{file}: row {self.number}"
+
+
+Placed = tuple[Place, dict[str, Any] | BadRow]
+"""A row's place, and what is in it."""
 
 LONGEST_LINE_BYTES = 64 * 1024 * 1024
 _MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
-def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
     """Read one object a line; blank lines are no rows."""
     position = -1
     with _opened(path) as file:
@@ -27,10 +44,10 @@ def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
                 continue
             position += 1
             if is_wanted(position):
-                yield number, _row_of(line)
+                yield Place("line", number), _row_of(line)
 
 
-def json_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+def json_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
     """Read one array of objects, or one object a line."""
     content = path.read_bytes().removeprefix(_MARK)
     if not content.lstrip().startswith(b"["):
@@ -39,14 +56,14 @@ def json_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
     try:
         rows = _parsed(content)
     except json.JSONDecodeError as error:
-        yield error.lineno, BadRow(f"is not JSON that can be read ({error.msg}); correct the file")
+        yield Place("line", error.lineno), BadRow(f"is not JSON that can be read ({error.msg}); correct the file")
         return
     except BadRow as fault:
-        yield 1, fault
+        yield Place("line", 1), fault
         return
     for position, row in enumerate(rows):
         if is_wanted(position):
-            yield position + 1, _object(row)
+            yield Place("row", position + 1), _object(row)
 
 
 def count_json_lines(path: Path) -> int:

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 from alignment_api.problems import first_line
 
-from alignment_trainer.json_files import Wanted, count_json_lines, json_line_rows, json_rows
+from alignment_trainer.json_files import Place, Wanted, count_json_lines, json_line_rows, json_rows
 from alignment_trainer.messages import BadRow
 from alignment_trainer.table_files import arrow_rows, count_arrow_rows, count_parquet_rows, csv_rows, parquet_rows
 
 
 class Row(NamedTuple):
-    """One row and its place, its line or number counted from one; a fault where it cannot be read."""
+    """One row and its place in its file; a fault where it cannot be read."""
 
-    number: int
+    place: Place
     values: dict[str, Any]
     fault: BadRow | None = None
 
@@ -36,6 +36,7 @@ _COUNTERS: dict[str, Callable[[Path], int]] = {
     ".arrow": count_arrow_rows,
 }
 FORMATS = tuple(_READERS)
+_WITHOUT_LINES = (".parquet", ".arrow")
 _ABOUT_A_FOLDER = ("dataset_info.json", "dataset_dict.json", "state.json")
 """What `datasets` writes beside the rows."""
 
@@ -60,14 +61,16 @@ def read_rows(path: Path, is_wanted: Wanted = lambda position: True) -> Iterator
 
     ending = format_of(path.name)
     assert ending is not None, "the caller has looked at the format"
-    number = 0
+    place = Place("row" if ending in _WITHOUT_LINES else "line", 0)
     try:
-        for number, values in _READERS[ending](path, is_wanted):
-            yield Row(number, {}, values) if isinstance(values, BadRow) else Row(number, values)
+        for place, values in _READERS[ending](path, is_wanted):
+            yield Row(place, {}, values) if isinstance(values, BadRow) else Row(place, values)
     except BadRow as fault:
-        yield Row(number + 1, {}, fault)
+        yield Row(place.next(), {}, fault)
     except (OSError, EOFError, ValueError, KeyError, NotImplementedError, csv.Error, zlib.error, pyarrow.ArrowException) as error:
-        yield Row(number + 1, {}, BadRow(f"cannot be read ({first_line(error)[:200]}); the file is damaged here: write it anew"))
+        yield Row(
+            place.next(), {}, BadRow(f"cannot be read ({first_line(error)[:200]}); the file is damaged here: write it anew")
+        )
 
 
 def count_rows(path: Path) -> int:

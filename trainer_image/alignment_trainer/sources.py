@@ -12,7 +12,7 @@ from alignment_api.training import Dataset
 
 from alignment_trainer import buckets, hub
 from alignment_trainer.failures import BadData
-from alignment_trainer.json_files import Wanted
+from alignment_trainer.json_files import Place, Wanted
 from alignment_trainer.messages import BadRow
 from alignment_trainer.row_files import FORMATS, Row, count_rows, files_in, format_of, read_rows
 
@@ -51,8 +51,8 @@ class Source:
         first = 0
         for index, part in enumerate(self.parts):
             is_wanted = _everything if wanted is None else partial(_is_among, wanted, first)
-            for number, values, fault in part.read(is_wanted):
-                yield PlacedRow(f"{part.shown}:{number}", values, fault)
+            for place, values, fault in part.read(is_wanted):
+                yield PlacedRow(place.within(part.shown), values, fault)
             first += self.counts[index] if wanted is not None else 0
 
 
@@ -90,7 +90,7 @@ def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:
 def _hub_rows(loaded: Any, is_wanted: Wanted) -> Iterator[Row]:
     for position in range(len(loaded)):
         if is_wanted(position):
-            yield Row(position + 1, loaded[position])
+            yield Row(Place("row", position + 1), loaded[position])
 
 
 def _everything(_: int) -> bool:

@@ -8,14 +8,14 @@ from typing import Any
 
 from alignment_api.problems import first_line
 
-from alignment_trainer.json_files import LONGEST_LINE_BYTES, Numbered, Wanted, lines_of, text_line
+from alignment_trainer.json_files import LONGEST_LINE_BYTES, Place, Placed, Wanted, lines_of, text_line
 from alignment_trainer.messages import BadRow
 
 _BATCH_ROWS = 1000
 _ARROW_FILE_MARK = b"ARROW1"
 
 
-def parquet_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+def parquet_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
     """Read a Parquet file."""
     import pyarrow.parquet
 
@@ -32,7 +32,7 @@ def count_parquet_rows(path: Path) -> int:
         return int(file.metadata.num_rows)
 
 
-def arrow_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+def arrow_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
     """Read an Arrow file, or an Arrow stream as `datasets` writes it."""
     with _arrow_batches(path) as batches:
         yield from _batch_rows(batches, is_wanted)
@@ -44,7 +44,7 @@ def count_arrow_rows(path: Path) -> int:
         return sum(int(batch.num_rows) for batch in batches)
 
 
-def csv_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
+def csv_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
     """Read a CSV file whose first line names the columns; a row's place is the line on which it begins."""
     csv.field_size_limit(LONGEST_LINE_BYTES)
     with path.open("rb") as file:
@@ -57,12 +57,12 @@ def csv_rows(path: Path, is_wanted: Wanted) -> Iterator[Numbered]:
                 if cells:
                     position += 1
                     if is_wanted(position):
-                        yield begins, _row_of(names, cells)
+                        yield Place("line", begins), _row_of(names, cells)
                 begins = reader.line_num + 1
         except csv.Error as error:
-            yield begins, BadRow(f"is not CSV that can be read ({error}); correct the line")
+            yield Place("line", begins), BadRow(f"is not CSV that can be read ({error}); correct the line")
         except BadRow as fault:
-            yield reader.line_num + 1, fault
+            yield Place("line", reader.line_num + 1), fault
 
 
 def _row_of(names: list[str], cells: list[str]) -> dict[str, Any] | BadRow:
@@ -83,7 +83,7 @@ def _arrow_batches(path: Path) -> Iterator[Iterable[Any]]:
         yield (reader.get_batch(index) for index in range(reader.num_record_batches)) if is_file else reader
 
 
-def _batch_rows(batches: Iterable[Any], is_wanted: Wanted) -> Iterator[Numbered]:
+def _batch_rows(batches: Iterable[Any], is_wanted: Wanted) -> Iterator[Placed]:
     first = 0
     for batch in batches:
         for start in range(0, batch.num_rows, _BATCH_ROWS):
@@ -91,7 +91,7 @@ def _batch_rows(batches: Iterable[Any], is_wanted: Wanted) -> Iterator[Numbered]
         first += batch.num_rows
 
 
-def _rows_of(batch: Any, first: int, is_wanted: Wanted) -> Iterator[Numbered]:
+def _rows_of(batch: Any, first: int, is_wanted: Wanted) -> Iterator[Placed]:
     wanted = [index for index in range(batch.num_rows) if is_wanted(first + index)]
     if not wanted:
         return
@@ -103,7 +103,7 @@ def _rows_of(batch: Any, first: int, is_wanted: Wanted) -> Iterator[Numbered]:
         # One row that cannot be decoded must not take the blame from, or put it on, its neighbours.
         rows = [_row_alone(batch, index) for index in wanted]
     for index, row in zip(wanted, rows, strict=True):
-        yield first + index + 1, row
+        yield Place("row", first + index + 1), row
 
 
 def _row_alone(batch: Any, index: int) -> dict[str, Any] | BadRow:
