@@ -283,6 +283,7 @@ def test_other_ways_to_train(finished, tmp_path, trainer, stage, changes):
     changes |= {f"{stage}__evaluation": {"everySteps": 3}}
     result = trainer.attempt(trainer.config(tmp_path, stage, **changes), tmp_path).wait()
     assert result.code == 0, result.output
+    assert "FutureWarning" not in result.output
     folder = tmp_path / "job" / stage
     assert (folder / "adapter").exists() == (f"{stage}__adapter" in changes)
     assert load(folder / "model").num_parameters() == load(finished / "job" / stage / "model").num_parameters()

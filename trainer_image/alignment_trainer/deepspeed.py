@@ -1,6 +1,7 @@
 """What DeepSpeed is told: which parts of training the processes share out, and what is kept in host memory."""
 
 import os
+import warnings
 from typing import Any
 
 from alignment_trainer.settings import Settings
@@ -37,8 +38,14 @@ def deepspeed_config(settings: Settings) -> dict[str, Any] | None:
 
 
 def prepare_environment(settings: Settings) -> None:
-    """Make DeepSpeed run where there is neither a GPU nor a compiler; before its first use."""
-    if settings.sharding == "None" or not settings.on_cpu:
+    """Make DeepSpeed run where there is neither a GPU nor a compiler, and without its noise; before its first use."""
+    if settings.sharding == "None":
+        return
+    # DeepSpeed calls collectives by names that torch will give up; nothing a user could act on.
+    warnings.filterwarnings(
+        "ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning, r"torch\.distributed\.c10d_logger"
+    )
+    if not settings.on_cpu:
         return
     os.environ.setdefault("DS_ACCELERATOR", "cpu")
     import deepspeed
