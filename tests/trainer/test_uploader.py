@@ -1,8 +1,10 @@
+import time
 from pathlib import Path
 
 import pytest
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
+from alignment_trainer import uploader as uploading
 from alignment_trainer.journal import Journal
 from alignment_trainer.uploader import Uploader
 from mlflow import MlflowClient
@@ -90,3 +92,16 @@ def test_without_a_server_nothing_fails_and_nothing_is_lost(config, capfd):
     assert len(complaints[0].replace(str(away.paths.stage), "")) <= 250
     ship(config, ExitCode.DONE)
     assert steps_arrived(config) == [1, 2, 3]
+
+
+def test_of_a_database_that_cannot_be_opened_one_sentence_tells(config, root, capfd, monkeypatch):
+    monkeypatch.setattr(uploading, "FLUSH_SECONDS", 3)
+    away = config.model_copy(update={"tracking": config.tracking.model_copy(update={"uri": f"sqlite:///{root}"})})
+    write(config, range(1, 4))
+    uploader = Uploader(away)
+    uploader.start()
+    began = time.monotonic()
+    uploader.finish(ExitCode.DONE)
+    assert time.monotonic() - began < 10
+    (complaint,) = capfd.readouterr().err.splitlines()
+    assert complaint.startswith(f"MLflow at sqlite:///{root} cannot be used (")

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -25,9 +26,11 @@ _PATIENCE = {
 
 
 def be_patient() -> None:
-    """Have MLflow's client give up sooner than it would by itself; before its first use."""
+    """Have MLflow's client give up sooner than it would by itself, and quietly; before its first use."""
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
+    # It tells each try to open a database in SQLAlchemy's words; whoever asked it tells once what came of them.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 class TrackedRuns:
