@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 from alignment_trainer.messages import BadRow
 from alignment_trainer.rows import Dialogue, Pair
@@ -213,3 +215,15 @@ def test_a_dialogue_needs_a_template(tokenizer):
     with pytest.raises(BadRow, match=r"set spec.model.chatTemplate to Zephyr or ChatML"):
         pair_tokens(Pair([ASK], [GOOD], [BAD]), bare, max_length=256)
     assert pair_tokens(Pair("Why?", " A banana.", " Go."), bare, max_length=256)[0]
+
+
+@pytest.mark.parametrize("assistant_only", [True, False])
+def test_a_row_beyond_the_models_own_limit_is_no_news(workspace, assistant_only, caplog):
+    loaded = AutoTokenizer.from_pretrained(workspace / "inputs" / "tiny" / "model", model_max_length=4)
+    logger = logging.getLogger("transformers")
+    logger.addHandler(caplog.handler)
+    for dialogue in DIALOGUES.values():
+        dialogue_tokens(dialogue, loaded, assistant_only, 16)
+    pair_tokens(Pair([ASK], [GOOD], [BAD]), loaded, 16)
+    logger.removeHandler(caplog.handler)
+    assert caplog.messages == []

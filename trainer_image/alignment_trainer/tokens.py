@@ -8,6 +8,9 @@ from alignment_trainer.rows import Dialogue, Pair
 
 IGNORED = -100
 
+_SILENT = {"verbose": False}
+"""What is longer than the model's own limit is cut here: a tokenizer that warns of it tells nothing."""
+
 Tokens = dict[str, list[int]]
 Cut = Literal["cut", "unended"]
 """What a row that is too long has lost: later turns or the head of its prompt, or also the end of an answer."""
@@ -104,7 +107,7 @@ def _marked(dialogue: Dialogue, tokenizer: Any) -> tuple[list[int], list[bool]]:
     if dialogue.prompt is None:
         _check_template(tokenizer)
         encoded = tokenizer.apply_chat_template(
-            dialogue.answer, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+            dialogue.answer, tokenize=True, return_dict=True, return_assistant_tokens_mask=True, tokenizer_kwargs=_SILENT
         )
         return list(encoded["input_ids"]), [bool(mark) for mark in encoded["assistant_masks"]]
     ids = _with_end(dialogue.prompt, dialogue.answer, tokenizer)
@@ -131,14 +134,16 @@ def _check_template(tokenizer: Any) -> None:
 
 def _ids(text: str | list[Message], tokenizer: Any, opens_answer: bool = False) -> list[int]:
     if isinstance(text, str):
-        ids = list(tokenizer(text)["input_ids"])
+        ids = list(tokenizer(text, **_SILENT)["input_ids"])
         if len(ids) > 1 and ids[0] == ids[1] == tokenizer.bos_token_id:
             # The tokenizer opens every text, and this one says so itself.
             ids = ids[1:]
         # Some tokenizers end every text; the end belongs after the answer.
         return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id and not text.endswith(tokenizer.eos_token) else ids
     _check_template(tokenizer)
-    encoded = tokenizer.apply_chat_template(text, tokenize=True, return_dict=True, add_generation_prompt=opens_answer)
+    encoded = tokenizer.apply_chat_template(
+        text, tokenize=True, return_dict=True, add_generation_prompt=opens_answer, tokenizer_kwargs=_SILENT
+    )
     return list(encoded["input_ids"])
 
 
