@@ -29,7 +29,7 @@ class Track(TrainerCallback):  # type: ignore[misc]
         self._journal = journal
         self._rows = rows
         self._work = work
-        self._first_step = 0
+        self._first_step, self._told_step = 0, -1
         self._start = self._step_start = self._step_seconds = 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -37,7 +37,7 @@ class Track(TrainerCallback):  # type: ignore[misc]
         self._start, self._first_step = time.monotonic(), state.global_step
         self._step_start = self._start
         self._journal.append(0, row_counts(self._rows), {})
-        self._journal.append(state.global_step, {}, {metrics.TOTAL_STEPS: float(state.max_steps)})
+        self._journal.append(state.global_step, {}, self._progress(state))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Take the time from the end of the step before, so that waiting for data counts too."""
@@ -68,6 +68,9 @@ class Track(TrainerCallback):  # type: ignore[misc]
         self._journal.flush_to_disk()
 
     def _progress(self, state: TrainerState) -> dict[str, float]:
+        if state.global_step == self._told_step:
+            return {}
+        self._told_step = state.global_step
         progress = {metrics.TOTAL_STEPS: float(state.max_steps)}
         done = state.global_step - self._first_step
         if done:
