@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from alignment_api.document import UnreadableDocument, read_document, write_documents
+from alignment_api.exit_codes import consequence
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus
 from alignment_api.names import MODEL_FOLDER, job_folder
 from alignment_api.problems import InvalidJob
 from alignment_api.recipes import UnknownRecipe, recipe_names, recipe_text
@@ -24,6 +25,7 @@ from alignment_operator.job_status import is_finished
 from alignment_operator.local import LocalCluster
 from alignment_operator.local_run import run_until_ended
 from alignment_operator.memory_table import gpu_memory, memory_line, memory_table
+from alignment_operator.observation import Child
 from alignment_operator.reconcile import Key
 from alignment_operator.settings import Settings
 from alignment_operator.stage_run import StageRun
@@ -103,10 +105,22 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
         )
         print(f"stopped; {how} where it was", file=sys.stderr)
         return INTERRUPTED if cluster.stop_requested else SUCCEEDED
-    print(f"error: {job.status.message}", file=sys.stderr)
-    failed = next((stage for stage in stages if stage.state == "Failed" and stage.child), None)
-    if failed and failed.child:
-        print(f"log: {_near(cluster.log_file(job, failed.child))}", file=sys.stderr)
+    return _tell_failure(cluster, job, job.status)
+
+
+def _tell_failure(cluster: LocalCluster, job: AlignmentJob, status: AlignmentJobStatus) -> int:
+    print(f"error: {status.message}", file=sys.stderr)
+    name = next((stage.child for stage in status.stages or [] if stage.state == "Failed" and stage.child), None)
+    if name is None:
+        return FAILED
+    print(f"log: {_near(cluster.log_file(job, name))}", file=sys.stderr)
+    return failure_code(next((child for child in asyncio.run(cluster.children(job)) if child.name == name), None))
+
+
+def failure_code(child: Child | None) -> int:
+    """Give the trainer's own exit code where the same again would end the same, so that a script can tell such ends apart."""
+    if child and child.exit_code and consequence(child.exit_code, child.reason) == "Permanent":
+        return child.exit_code
     return FAILED
 
 

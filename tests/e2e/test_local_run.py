@@ -15,6 +15,7 @@ import pytest
 import yaml
 from alignment_api import metrics
 from alignment_api.document import read_document
+from alignment_api.exit_codes import ExitCode
 from alignment_api.home import Home
 from alignment_api.job import AlignmentJob
 from mlflow import MlflowClient
@@ -219,7 +220,7 @@ def test_broken_data_of_a_later_stage_ends_the_job_before_any_training(
     if text is not None:
         (home.workspace / "broken.jsonl").write_text(text)
     ended = run(home, file)
-    assert ended.returncode == 1
+    assert ended.returncode == ExitCode.BAD_DATA
     (sentence,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
     assert said in sentence
     assert "broken.jsonl" in sentence
@@ -233,7 +234,7 @@ def test_after_the_data_is_mended_the_same_command_goes_on(tmp_path: Path) -> No
     source = home.workspace / "inputs/tiny/sft.jsonl"
     hidden = source.rename(source.with_suffix(".hidden"))
     file = short_job(tmp_path)
-    assert run(home, file).returncode == 1
+    assert run(home, file).returncode == ExitCode.BAD_DATA
     hidden.rename(source)
     ended = run(home, file)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -12,11 +12,11 @@ from alignment_api.home import Home
 from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
 from alignment_api.validation import read_job, runnable_job
 from alignment_operator.backends import process
-from alignment_operator.cli import REFUSED, SUCCEEDED, main
+from alignment_operator.cli import FAILED, REFUSED, SUCCEEDED, failure_code, main
 from alignment_operator.local import LocalCluster
 from alignment_operator.local_run import local_settings
 from alignment_operator.stage_run import StageRun
-from builders import a_document, a_training
+from builders import a_child, a_document, a_job, a_training
 from mlflow import MlflowClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -139,6 +139,23 @@ def test_sync_brings_what_a_job_of_this_machine_left(tmp_path: Path, capfd: pyte
         (2, 2),
         (3, 3),
     ]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "reason", "code"),
+    [
+        (65, "BadData", 65),
+        (78, "BadConfiguration", 78),
+        (70, "Diverged", 70),
+        (70, "Defect", FAILED),
+        (137, "Killed", FAILED),
+        (None, "", FAILED),
+    ],
+)
+def test_run_ends_with_the_trainers_code_where_the_same_again_would_end_the_same(
+    exit_code: int | None, reason: str, code: int
+) -> None:
+    assert failure_code(a_child(a_job(), "sft", "Failed", exit_code=exit_code, reason=reason)) == code
 
 
 def test_sync_has_nothing_to_do_without_jobs(tmp_path: Path) -> None:

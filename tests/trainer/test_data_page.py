@@ -68,6 +68,6 @@ def test_all_formats_and_counts_are_on_the_page():
     ],
 )
 def test_the_refusals_of_the_page_are_real(place, messages):
-    said = re.search(rf"{place}: (.*) \(spec", section("What is refused")).group(1)
+    said = re.search(rf"{place}: (.*) \((spec|\.)", section("What is refused")).group(1)
     with pytest.raises(BadRow, match=re.escape(said)):
         dialogue_of({"messages": messages})
