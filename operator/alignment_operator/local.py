@@ -84,8 +84,8 @@ class LocalCluster:
     async def children(self, job: AlignmentJob) -> list[Child]:
         """Observe all of the job's children."""
         folders = self.home.job_folder(*_key(job)).glob("*/process.json")
-        children = (self._child(path.parent) for path in folders if not (path.parent / "deleted").exists())
-        return sorted((child for child in children if child is not None), key=lambda child: child.attempt)
+        children = [self._child(path.parent) for path in folders if not (path.parent / "deleted").exists()]
+        return sorted(children, key=lambda child: child.attempt)
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
         """Say how far the stages are, from their journals."""
@@ -172,18 +172,18 @@ class LocalCluster:
         self._processes[str(folder)] = child
         _write(folder / "started.json", json.dumps({"pid": child.pid, "time": datetime.now(UTC).isoformat()}))
 
-    def _child(self, folder: Path) -> Child | None:
+    def _child(self, folder: Path) -> Child:
         process = json.loads((folder / "process.json").read_text())
         metadata, started = process["metadata"], _started(folder)
         alive = self._is_alive(folder)
         stopping = folder / "stopping"
         if stopping.exists():
             if not alive:
+                # It is seen this once more: how far it came is read with it.
                 (folder / "deleted").touch()
-                return None
-            if time.time() > float(stopping.read_text()):
+            elif time.time() > float(stopping.read_text()):
                 self._signal(folder, signal.SIGKILL)
-        state, termination = _outcome(folder, alive, stopping.exists())
+        state, termination = ("Stopping", None) if stopping.exists() else _outcome(folder, alive)
         return Child(
             name=folder.name,
             uid=folder.name,
@@ -250,9 +250,9 @@ def _key(job: AlignmentJob) -> Key:
     return Key(job.metadata.namespace or "default", job.metadata.name)
 
 
-def _outcome(folder: Path, alive: bool, stopping: bool) -> tuple[str, Termination | None]:
+def _outcome(folder: Path, alive: bool) -> tuple[str, Termination | None]:
     if alive:
-        return ("Stopping" if stopping else "Running"), None
+        return "Running", None
     try:
         termination = Termination.model_validate_json((folder / "termination.json").read_text())
     except (FileNotFoundError, ValidationError):

@@ -177,12 +177,12 @@ def _halted(situation: Situation, record: StageStatus) -> StageDecision:
             f"the job took longer than activeDeadlineSeconds ({situation.run.spec.active_deadline_seconds}); raise it to go on"
         )
         return StageDecision(_with(record, "Failed", situation.halt, message, completion_time=situation.now), [])
+    update = {"progress": situation.progress or record.progress}
     stopping = next((child for child in situation.children if child.state in ("Pending", "Queued", "Running", "Stopping")), None)
     if stopping is None:
         begun = "from its last checkpoint" if record.attempts else "from the start"
-        update = {"progress": situation.progress or record.progress}
         return StageDecision(_with(record, "Suspended", "Suspended", f"suspended; it will go on {begun}", **update), [])
-    status = _with(record, "Running", "Suspending", "saving a checkpoint and stopping", child=stopping.name)
+    status = _with(record, "Running", "Suspending", "saving a checkpoint and stopping", child=stopping.name, **update)
     if stopping.state != "Stopping":
         status = status.model_copy(update={"gpu_seconds": record.gpu_seconds + _gpu_seconds(situation, stopping)})
     return StageDecision(status, [])

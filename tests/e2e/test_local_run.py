@@ -166,6 +166,9 @@ def test_ctrl_c_saves_and_the_next_run_goes_on_at_the_step(tmp_path: Path) -> No
     assert job_of(home).status.phase == "Suspended"  # type: ignore[union-attr]
     reached = max(step for step, _ in series(home, "sft", metrics.LOSS))
     assert (stage_folder(home, "sft") / "checkpoints" / f"step-{reached}").is_dir()
+    (stage,) = job_of(home).status.stages or []  # type: ignore[union-attr]
+    assert stage.progress is not None
+    assert stage.progress.step == reached
     ended = run(home, file)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert [step for step, _ in series(home, "sft", metrics.LOSS)] == list(range(1, 41))

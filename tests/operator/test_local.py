@@ -86,6 +86,21 @@ def test_a_child_is_stopped_with_time_to_save(cluster: LocalCluster) -> None:
     assert termination["exitCode"] == 75
 
 
+def test_a_child_that_has_stopped_is_seen_once_more_and_its_last_progress_with_it(cluster: LocalCluster) -> None:
+    start(cluster, WAITING)
+    job = cluster.apply(a_job())
+    folder = cluster.home.job_folder("team", "job") / "job-sft-1"
+    (child,) = until(cluster, lambda children: "child at work" in (folder / "output.log").read_text())
+    asyncio.run(cluster.delete(job, child))
+    last = until(cluster, lambda children: (folder / "deleted").exists())
+    assert [child.state for child in last] == ["Stopping"]
+    journal = cluster.stage_path(job, "sft") / METRICS_FILE
+    journal.parent.mkdir(parents=True)
+    journal.write_text(json.dumps({"time": 1, "step": 8, "metrics": {"progress/total_steps": 50}}) + "\n")
+    assert asyncio.run(cluster.progress(job, last)).stages["sft"].step == 8
+    assert observe(cluster) == []
+
+
 def test_a_child_that_does_not_stop_is_killed_after_its_grace(cluster: LocalCluster) -> None:
     start(cluster, {**WAITING, "deaf": True}, grace_seconds=10)
     job = asyncio.run(cluster.job(Key("team", "job")))

@@ -166,8 +166,9 @@ def test_suspended_stops_what_runs_and_resumed_goes_on() -> None:
     stopping = planned(held, [a_child(job, "sft", "Running")], 5)
     assert names(stopping) == []
     assert (stopping.status.phase, stopping.status.reason) == ("Running", "Suspending")
+    stopping = planned(then(held, stopping), [a_child(job, "sft", "Stopping")], 8, {"sft": progress(7, 8)})
     suspended = planned(then(held, stopping), [], 10)
-    assert suspended.status.phase == "Suspended"
+    assert (suspended.status.phase, stage(suspended, "sft").progress) == ("Suspended", progress(7, 8))
     assert conditions(suspended)["Suspended"] == "True"
     assert planned(then(held, suspended), [], 20).status == suspended.status
     resumed = planned(then(a_job(generation=2), suspended), [], 30)
