@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -153,6 +154,7 @@ class LocalCluster:
             "PET_MASTER_PORT": str(_free_port()),
             "ALIGNMENT_RUN_CONFIG": str(folder / RUN_CONFIG_FILE),
             "ALIGNMENT_TERMINATION_LOG": str(folder / "termination.json"),
+            "ALIGNMENT_SYNC_COMMAND": f"alignment sync --home {shlex.quote(str(self.home.root))}",
         }
         lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
         assert _try_lock(lock), f"{folder.name} runs already"

@@ -86,6 +86,12 @@ def test_a_child_is_stopped_with_time_to_save(cluster: LocalCluster) -> None:
     assert termination["exitCode"] == 75
 
 
+def test_a_child_knows_how_a_person_ships_what_it_leaves(cluster: LocalCluster) -> None:
+    start(cluster, {"do": "end", "exitCode": 0, "reason": "Completed"})
+    until(cluster, ended)
+    assert f"alignment sync --home {cluster.home.root}" in cluster.log_file(cluster.apply(a_job()), "job-sft-1").read_text()
+
+
 def test_a_child_that_has_stopped_is_seen_once_more_and_its_last_progress_with_it(cluster: LocalCluster) -> None:
     start(cluster, WAITING)
     job = cluster.apply(a_job())

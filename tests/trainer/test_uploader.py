@@ -89,6 +89,7 @@ def test_without_a_server_nothing_fails_and_nothing_is_lost(config, capfd):
     complaints = [line for line in capfd.readouterr().err.splitlines() if "cannot be used" in line]
     assert len(complaints) == 1
     assert "(ConnectionRefusedError: [Errno 111] Connection refused)" in complaints[0]
+    assert complaints[0].endswith("or by `python -m alignment_trainer.sync`")
     assert len(complaints[0].replace(str(away.paths.stage), "")) <= 250
     ship(config, ExitCode.DONE)
     assert steps_arrived(config) == [1, 2, 3]
@@ -96,6 +97,7 @@ def test_without_a_server_nothing_fails_and_nothing_is_lost(config, capfd):
 
 def test_of_a_database_that_cannot_be_opened_one_sentence_tells(config, root, capfd, monkeypatch):
     monkeypatch.setattr(uploading, "FLUSH_SECONDS", 3)
+    monkeypatch.setenv(uploading.SYNC_VARIABLE, "alignment sync --home there")
     away = config.model_copy(update={"tracking": config.tracking.model_copy(update={"uri": f"sqlite:///{root}"})})
     write(config, range(1, 4))
     uploader = Uploader(away)
@@ -105,3 +107,4 @@ def test_of_a_database_that_cannot_be_opened_one_sentence_tells(config, root, ca
     assert time.monotonic() - began < 10
     (complaint,) = capfd.readouterr().err.splitlines()
     assert complaint.startswith(f"MLflow at sqlite:///{root} cannot be used (")
+    assert complaint.endswith("or by `alignment sync --home there`")

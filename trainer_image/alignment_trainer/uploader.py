@@ -1,5 +1,6 @@
 """Ships what a stage writes to MLflow beside the training, and what earlier stages left; never in its way."""
 
+import os
 import sys
 import textwrap
 import threading
@@ -14,6 +15,10 @@ from alignment_trainer.tracked_runs import be_patient
 FLUSH_SECONDS = 10
 """How long the end of training waits for MLflow at most; what is left is shipped by the next attempt or stage, or by a sync."""
 
+SYNC_VARIABLE = "ALIGNMENT_SYNC_COMMAND"
+"""What a person types to ship the rest, where it is not what one would type in a pod."""
+
+_POD_SYNC = "python -m alignment_trainer.sync"
 _POLL_SECONDS = 2.0
 _LONGEST_CAUSE = 120
 
@@ -74,9 +79,10 @@ class Uploader(threading.Thread):
     def _complain(self, trouble: str) -> None:
         if not self._complained:
             self._complained = True
+            sync = os.environ.get(SYNC_VARIABLE, _POD_SYNC)
             print(
-                f"MLflow at {self._config.tracking.uri} cannot be used ({trouble}); training goes on, and what is in "
-                f"{self._stage} arrives later: when it answers, with the next stage, or by `python -m alignment_trainer.sync`",
+                f"MLflow at {self._config.tracking.uri} cannot be used ({trouble}); training does not wait, and what is in "
+                f"{self._stage} arrives later: when it answers, with the next stage, or by `{sync}`",
                 file=sys.stderr,
                 flush=True,
             )
