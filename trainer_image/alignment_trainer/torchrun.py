@@ -1,5 +1,6 @@
 """Starts the ranks of a stage as torchrun does, and writes down their exit codes, which torchrun itself throws away."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ def main() -> None:
     """Run torchrun with this process's arguments."""
     die_with(int(os.environ[SUPERVISOR_VARIABLE]))
     os.environ[LAUNCHER_VARIABLE] = str(os.getpid())
+    # The supervisor says in a sentence which process ended how; pids and signals beside it tell no more.
+    logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
     try:
         run.run(run.parse_args(sys.argv[1:]))  # type: ignore[no-untyped-call]
     except ChildFailedError as error:
