@@ -31,8 +31,10 @@ def main() -> int:
     except StageFailure as failure:
         outcome = failure_of(failure)
     except Exception as error:
-        traceback.print_exc()
         outcome = _outcome_of(error)
+        # Whoever lost another process can only point to it; where it stood tells nothing.
+        if outcome.reason != PeerLost.reason:
+            traceback.print_exc()
     record_outcome(Path(os.environ[OUTCOMES_VARIABLE]), rank, outcome)
     return outcome.exit_code
 
@@ -105,7 +107,6 @@ def _outcome_of(error: Exception) -> RankOutcome:
         advice = "the GPU's memory ran out; lower compute.microBatchSize or maxLength, or raise sharding"
         return RankOutcome(int(ExitCode.DEFECT), "OutOfMemory", f"{advice} ({text.splitlines()[0]})")
     if _says_peer_is_gone(error, text):
-        # What the network library says of it is on the log already, and tells no more.
         return failure_of(PeerLost("another process of the stage went away; its own log says why"))
     return RankOutcome(int(ExitCode.DEFECT), "Defect", text)
 
