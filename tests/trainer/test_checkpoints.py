@@ -70,6 +70,28 @@ def test_a_damaged_one_is_skipped_for_an_older_one(tmp_path, capsys, damage, rea
     assert f"step-20 is skipped: {reason}" in capsys.readouterr().err
 
 
+def test_no_flipped_bit_of_a_manifest_changes_what_is_found(tmp_path, capsys):
+    save(tmp_path, 10)
+    manifest = save(tmp_path, 20) / "manifest.json"
+    whole = manifest.read_bytes()
+    skipped = 0
+    for place in range(len(whole)):
+        for bit in range(8):
+            manifest.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            found = newest_verified(tmp_path)
+            assert (found.step, found.world_size, found.is_last) in [(10, 2, False), (20, 2, False)], (place, bit)
+            skipped += found.step == 10
+    # A blank between two words may turn into another kind of blank.
+    assert skipped > 0.98 * 8 * len(whole)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_checkpoint_under_the_name_of_another_step_does_not_count(tmp_path):
+    save(tmp_path, 10)
+    save(tmp_path, 20).rename(tmp_path / "checkpoints" / "step-30")
+    assert newest_verified(tmp_path).step == 10
+
+
 def test_never_from_the_beginning_while_there_are_checkpoints(tmp_path):
     truncate(save(tmp_path, 10))
     drop(save(tmp_path, 20))

@@ -24,6 +24,17 @@ PAIRS = {
 }
 
 
+def copy_before(stage, finished, root):
+    for folder in ("inputs", "job"):
+        shutil.copytree(finished / folder, root / folder)
+    shutil.rmtree(root / "job" / stage)
+
+
+def furthest_apart(weights, others):
+    assert weights.keys() == others.keys()
+    return max(float((weights[name] - others[name]).abs().max()) for name in weights)
+
+
 @pytest.mark.parametrize(
     ("stage", "changes"),
     [
@@ -36,19 +47,15 @@ PAIRS = {
     ],
 )
 def test_the_same_batch_however_it_is_shared_out(finished, tmp_path, trainer, stage, changes):
-    for folder in ("inputs", "job"):
-        shutil.copytree(finished / folder, tmp_path / folder)
-    shutil.rmtree(tmp_path / "job" / stage)
+    copy_before(stage, finished, tmp_path)
     attempt = trainer.attempt(trainer.config(tmp_path, stage, **changes), tmp_path)
     result = attempt.wait()
     assert result.code == 0, result.output
     for name in LEARNED[stage]:
         expected = trainer.values(finished / "job" / stage, name)
         assert trainer.values(attempt.stage, name) == pytest.approx(expected, rel=1e-4, abs=1e-5), name
-    weights, expected = (load_file(root / "job" / stage / "model" / "model.safetensors") for root in (tmp_path, finished))
-    assert weights.keys() == expected.keys()
-    furthest = max(float((weights[name] - expected[name]).abs().max()) for name in weights)
-    assert furthest < 1e-4
+    weights = (load_file(root / "job" / stage / "model" / "model.safetensors") for root in (tmp_path, finished))
+    assert furthest_apart(*weights) < 1e-4
 
 
 @pytest.mark.parametrize("kind", ["sft", "sft-packed", "dpo"])
@@ -58,9 +65,7 @@ def test_a_short_batch_at_an_epochs_end_holds_each_row_once(finished, tmp_path, 
     # Seven rows are left for the last batch of eight: neither two processes nor two rows at once divide them.
     for processes, micro_batch in ((2, 2), (1, 1)):
         root = tmp_path / str(processes)
-        for folder in ("inputs", "job"):
-            shutil.copytree(finished / folder, root / folder)
-        shutil.rmtree(root / "job" / stage)
+        copy_before(stage, finished, root)
         changes = {
             "compute__processesPerNode": processes,
             "compute__microBatchSize": micro_batch,
@@ -79,7 +84,22 @@ def test_a_short_batch_at_an_epochs_end_holds_each_row_once(finished, tmp_path, 
         weights.append(load_file(root / "job" / stage / "model" / "model.safetensors"))
     for name, expected in learned[1].items():
         assert learned[0][name] == pytest.approx(expected, rel=1e-4, abs=1e-5), name
-    assert max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[1]) < 1e-4
+    assert furthest_apart(*weights) < 1e-4
+
+
+@pytest.mark.parametrize(("stage", "changes"), [("sft", {}), ("dpo", {}), ("dpo", {"dpo__batching": "Padded"})])
+def test_an_adapter_begins_alike_wherever_it_is_trained(finished, tmp_path, trainer, stage, changes):
+    weights = []
+    for processes, micro_batch in ((2, 2), (1, 4)):
+        root = tmp_path / str(processes)
+        copy_before(stage, finished, root)
+        shared_out = {"compute__processesPerNode": processes, "compute__microBatchSize": micro_batch}
+        adapter = {f"{stage}__adapter": {"lora": {"rank": 4}}}
+        attempt = trainer.attempt(trainer.config(root, stage, **shared_out, **adapter, **changes), root)
+        result = attempt.wait()
+        assert result.code == 0, result.output
+        weights.append(load_file(attempt.stage / "model" / "model.safetensors"))
+    assert furthest_apart(*weights) < 1e-4
 
 
 def test_packed_rows_are_learned_as_if_each_stood_alone(workspace, tmp_path, trainer):

@@ -8,6 +8,7 @@ import numpy
 import pytest
 import torch
 from alignment_api import metrics
+from alignment_api.exit_codes import ExitCode
 from alignment_api.names import MANIFEST_FILE
 from alignment_trainer.reference import Batch, _keep, _read, batches_of, reference_of
 from alignment_trainer.settings import training_settings
@@ -97,11 +98,11 @@ def test_another_beta_finds_the_values_that_are_there(after_dpo, tmp_path, train
     assert trainer.values(attempt.stage, metrics.LOSS)[1] == pytest.approx(math.log(2), abs=5e-6)
 
 
-def test_weights_that_changed_under_the_same_path_have_values_of_their_own(after_dpo, tmp_path, trainer):
-    before = kept(after_dpo)
-    model = after_dpo / "job" / "sft" / "model"
+def add_to_norm(root, number):
+    """Change the weights that DPO starts from, and what is written of them."""
+    model = root / "job" / "sft" / "model"
     weights = load_file(model / "model.safetensors")
-    weights["model.norm.weight"] += torch.full_like(weights["model.norm.weight"], 0.5)
+    weights["model.norm.weight"] += torch.full_like(weights["model.norm.weight"], number)
     (model / "model.safetensors").unlink()
     save_file(weights, model / "model.safetensors", {"format": "pt"})
     manifest = model.parent / MANIFEST_FILE
@@ -109,8 +110,24 @@ def test_weights_that_changed_under_the_same_path_have_values_of_their_own(after
     document["weights"]["made"] = weights_digest(model)
     manifest.write_text(json.dumps(document))
 
+
+def test_weights_that_changed_under_the_same_path_have_values_of_their_own(after_dpo, tmp_path, trainer):
+    before = kept(after_dpo)
+    add_to_norm(after_dpo, 0.5)
     attempt = trainer.attempt(trainer.config(after_dpo, "dpo"), tmp_path)
     result = attempt.wait()
     assert result.code == 0, result.output
     assert len(kept(after_dpo).keys() - before.keys()) == 2
     assert trainer.values(attempt.stage, metrics.LOSS)[1] == pytest.approx(math.log(2), abs=5e-6)
+
+
+@pytest.mark.parametrize("batching", ["Packed", "Padded"])
+def test_weights_that_are_no_numbers_end_the_stage_with_a_sentence(after_dpo, tmp_path, trainer, batching):
+    before = kept(after_dpo)
+    add_to_norm(after_dpo, math.nan)
+    attempt = trainer.attempt(trainer.config(after_dpo, "dpo", dpo__batching=batching), tmp_path)
+    result = attempt.wait()
+    assert result.code == ExitCode.DEFECT
+    assert "the model that the stage starts from gives no finite log-probability for " in result.output
+    assert "Traceback" not in result.output
+    assert kept(after_dpo) == before

@@ -40,6 +40,11 @@ class CheckpointManifest(BaseModel):
     total_steps: int
     world_size: int
     files: dict[str, FileRecord]
+    sha256: str = ""
+
+    def digest(self) -> str:
+        """Hash all else that stands here: what a checkpoint says of itself can be damaged too."""
+        return hashlib.sha256(self.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
 
 
 class Checkpoint:
@@ -97,6 +102,7 @@ def commit(staged: Path, stage: Path, step: int, total_steps: int, world_size: i
         if path.is_file()
     }
     manifest = CheckpointManifest(step=step, total_steps=total_steps, world_size=world_size, files=files)
+    manifest.sha256 = manifest.digest()
     write_whole(staged / MANIFEST_FILE, manifest.model_dump_json(indent=1))
     target = stage / CHECKPOINTS_FOLDER / f"{_PREFIX}{step}"
     if target.exists():
@@ -152,7 +158,7 @@ def _step(folder: Path) -> int:
 
 
 def _manifest(folder: Path) -> CheckpointManifest:
-    return CheckpointManifest.model_validate_json((folder / MANIFEST_FILE).read_text())
+    return CheckpointManifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
 
 
 def _faults(folder: Path) -> Iterator[str]:
@@ -160,6 +166,9 @@ def _faults(folder: Path) -> Iterator[str]:
         manifest = _manifest(folder)
     except (OSError, ValidationError):
         yield f"its {MANIFEST_FILE} is missing or broken"
+        return
+    if manifest.sha256 != manifest.digest() or manifest.step != _step(folder):
+        yield f"its {MANIFEST_FILE} does not have the content it was saved with"
         return
     # Sizes first: they find most damage without reading gigabytes.
     for name, record in manifest.files.items():

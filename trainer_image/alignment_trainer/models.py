@@ -13,7 +13,7 @@ from alignment_api.run_config import RunConfig
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from peft import LoraConfig, get_peft_model
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, set_seed
 from trl.chat_template_utils import get_training_chat_template
 
 from alignment_trainer.failures import BadConfiguration, BadData
@@ -66,6 +66,8 @@ def load_model(folder: Path, settings: Settings) -> Any:
         raise BadConfiguration(
             f"{settings.path}.maxLength: {settings.max_length} is more than the {longest} tokens this model can read; lower it"
         )
+    # The adapter that may be put beside the weights begins at random numbers, the same wherever the stage runs.
+    set_seed(settings.seed)
     return AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=weights_dtype(settings),

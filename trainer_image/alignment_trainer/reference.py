@@ -18,6 +18,7 @@ from accelerate.utils import broadcast_object_list, gather_object
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.checkpoints import hash_file
+from alignment_trainer.failures import Diverged
 from alignment_trainer.files import flush_tree, rename_whole
 from alignment_trainer.models import weights_dtype
 from alignment_trainer.settings import Settings
@@ -73,7 +74,11 @@ class Reference(NamedTuple):
         values = numpy.full((len(rows), 2), numpy.nan)
         for row, of_answers in gather_object(mine):
             values[row] = of_answers
-        assert not numpy.isnan(values).any(), "every row has its values"
+        if unusable := int((~numpy.isfinite(values)).any(axis=1).sum()):
+            raise Diverged(
+                f"the model that the stage starts from gives no finite log-probability for {unusable} of {len(rows)} pairs; "
+                f"its weights hold numbers that are none, or are too large for {self.settings.precision}"
+            )
         return values
 
     def _place(self, rows: Any) -> Path:
