@@ -86,12 +86,6 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_found(tmp_path, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_checkpoint_under_the_name_of_another_step_does_not_count(tmp_path):
-    save(tmp_path, 10)
-    save(tmp_path, 20).rename(tmp_path / "checkpoints" / "step-30")
-    assert newest_verified(tmp_path).step == 10
-
-
 def test_never_from_the_beginning_while_there_are_checkpoints(tmp_path):
     truncate(save(tmp_path, 10))
     drop(save(tmp_path, 20))
