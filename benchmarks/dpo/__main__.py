@@ -144,26 +144,32 @@ def cases(options: argparse.Namespace) -> list[Case]:
     ]
 
 
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, and the description as it stands."""
+
+
 def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks/dpo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(prog="benchmarks/dpo", description=__doc__, formatter_class=_Help)
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=SHAPES, metavar="SHAPE", help="how long pairs are")
-    parser.add_argument("--vocabularies", nargs="+", type=int, default=[8192, 32768])
+    parser.add_argument("--vocabularies", nargs="+", type=int, default=[8192, 32768], help="how many tokens the models know")
     parser.add_argument("--size", default="small", choices=SIZES, help="of the model")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="what computes; a GPU in bfloat16")
     parser.add_argument("--repeats", type=int, default=5, help="timed steps, each on pairs of its own")
     parser.add_argument("--pairs-per-step", type=int, default=8, help="a multiple of 8")
     parser.add_argument("--our-micro-batch", type=int, help="a row of ours has room for so many pairs of full length")
-    parser.add_argument("--max-length", type=int, default=1024)
-    parser.add_argument("--learning-rate", type=float, default=1e-5)
+    parser.add_argument("--max-length", type=int, default=1024, help="where prompt and answer are cut, in tokens")
+    parser.add_argument("--learning-rate", type=float, default=1e-5, help="of all sides, constant")
     parser.add_argument("--gradient-checkpointing", action="store_true", help="on both sides")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="a tiny model and short pairs, to see that it runs")
-    parser.add_argument("--write", action="store_true", help="replace the section in docs/benchmarks.md")
+    parser.add_argument("--threads", type=int, default=2, help="of each process that computes on a CPU")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tiny model and short pairs, to see that it runs, whatever else is set"
+    )
+    parser.add_argument("--write", action="store_true", help="replace the whole section in docs/benchmarks.md")
     options = parser.parse_args()
     if options.pairs_per_step % HANDBOOK_MICRO_BATCH:
         parser.error(f"--pairs-per-step must be a multiple of {HANDBOOK_MICRO_BATCH}")
+    if options.quick and options.write:
+        parser.error("--quick measures nothing that is worth writing down: leave --write out")
     if options.quick:
         options.shapes, options.vocabularies, options.size = ["UltraFeedback-like"], [512], "tiny"
         options.max_length, options.repeats = 256, 2

@@ -158,7 +158,7 @@ def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
     from alignment_trainer.arguments import training_arguments
     from alignment_trainer.preference.losses import Objective
     from alignment_trainer.preference.trainer import PackedTrainer
-    from alignment_trainer.reference import Batch, reference_of
+    from alignment_trainer.reference import reference_of
     from alignment_trainer.rounds import order
     from alignment_trainer.settings import dpo_settings, training_settings
     from transformers import TrainingArguments
@@ -181,14 +181,14 @@ def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
         eval_dataset=None,
         processing_class=_tokenizer(),
     )
-    return trainer, partial(_ask_reference, case, trainer, kept, Batch(most_tokens=most_tokens), rows)
+    return trainer, partial(_ask_reference, case, trainer, kept, rows)
 
 
-def _ask_reference(case: Case, trainer: Any, reference: Any, fits: Any, rows: Any, step: int) -> None:
+def _ask_reference(case: Case, trainer: Any, reference: Any, rows: Any, step: int) -> None:
     """Have the reference's values of a step's pairs computed and kept, as before training those of all pairs are."""
     start = step * case.pairs_per_step
     wanted = rows.select(range(start, start + case.pairs_per_step))
-    reference.of(wanted, fits, partial(trainer.reference_values, trainer.model))
+    reference.of(wanted, trainer.deal_all, partial(trainer.reference_values, trainer.model))
 
 
 def _theirs(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from alignment_api.activations import activation_bytes
-from alignment_api.shape import ModelShape
+from alignment_api.shape import PACKED_FAMILIES, ModelShape
 from alignment_api.workload import Workload
 
 # NF4 with double quantization (QLoRA, arXiv 2305.14314, section 3): 4 bit, 8 more for each 64 weights, 32 more for each 64 * 256.
@@ -113,7 +113,7 @@ def _optimizer(shape: ModelShape, work: Workload) -> int:
 
 
 def _shares_prompts(shape: ModelShape, work: Workload) -> bool:
-    return work.shares_prompts and shape.traits.takes_positions
+    return work.shares_prompts and shape.family in PACKED_FAMILIES
 
 
 def _pair_logits(shape: ModelShape, work: Workload) -> int:
@@ -138,8 +138,8 @@ def _buffers(shape: ModelShape, work: Workload) -> int:
     # One row of packed examples, or one for each sequence: which token sees which, as bits in bytes and as numbers.
     mask = (1 if work.packs else work.sequences) * together**2 * (1 + work.number_bytes)
     if _shares_prompts(shape, work):
-        # The kernel is told where answers begin and end.
-        mask = 0
+        # The kernel of 16 bit is told where answers begin and end; elsewhere each rejected answer has a mask.
+        mask = 0 if work.is_16_bit else work.micro_batch_size * work.max_length**2 * work.number_bytes
     casts = shape.linear_parameters * 2 if work.casts else 0
     whole = 0
     if work.adapter and work.adapter.is_quantized:

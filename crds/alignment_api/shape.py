@@ -72,6 +72,11 @@ _FAMILIES = {
         kept_by_activation=1,
     ),
 }
+# Their attention goes through transformers' interface with nothing but a causal mask, all layers alike, and their head is
+# one matrix whose products are the logits. tests/trainer/preference holds each of them against the padded forward.
+PACKED_FAMILIES = ("gemma", "llama", "mistral", "olmo2", "phi", "phi3", "qwen2", "qwen3", "smollm3")
+"""Families whose pairs can share rows, and their answers a prompt."""
+
 # One value under the names that families give it.
 _NAMES = {
     "hidden": ("hidden_size", "n_embd", "n_embed", "d_model"),

@@ -163,7 +163,9 @@ class Lora(Schema):
     alpha: Annotated[int | None, Field(ge=1, le=4096, description="Scale of the update; it is multiplied by alpha / rank.")] = (
         None
     )
-    dropout: Annotated[float | None, Field(ge=0, lt=1, description="Dropout before the adapter.")] = None
+    dropout: Annotated[
+        float | None, Field(ge=0, lt=1, description="Dropout before the adapter; off while pairs are learned.")
+    ] = None
     target_modules: Annotated[
         list[Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_.]+$")]] | None,
         Field(min_length=1, max_length=64, description="Layers to adapt; every linear layer but the head where left out."),

@@ -4,7 +4,9 @@ from typing import Any
 
 from alignment_api.batch import accumulation_steps, pair_tokens, world_size
 from alignment_api.job import AlignmentJobSpec
+from alignment_api.known_sizes import known_base_shape
 from alignment_api.recipes import Resolved
+from alignment_api.shape import PACKED_FAMILIES, ModelShape
 from alignment_api.stages import PreferenceSettings, Stage
 from alignment_api.training import Compute
 from rich.table import Table
@@ -30,15 +32,21 @@ def batch_lines(spec: AlignmentJobSpec) -> list[str]:
     for stage in spec.stages or []:
         optimization = getattr(stage.settings, "optimization", None)
         if optimization is not None:
-            lines.append(f"{stage.name}: {_batch_line(stage, spec.compute_of(stage), optimization.global_batch_size)}")
+            packs = _packs(stage, known_base_shape(spec))
+            lines.append(f"{stage.name}: {_batch_line(stage, spec.compute_of(stage), optimization.global_batch_size, packs)}")
     return lines
 
 
-def _batch_line(stage: Stage, compute: Compute, size: int) -> str:
+def _packs(stage: Stage, shape: ModelShape | None) -> bool:
+    """Say whether pairs share rows; a model that is not known here may still have to be padded."""
+    asked = isinstance(stage.settings, PreferenceSettings) and stage.settings.batching == "Packed"
+    return asked and (shape is None or shape.family in PACKED_FAMILIES)
+
+
+def _batch_line(stage: Stage, compute: Compute, size: int, packs: bool) -> str:
     processes, at_once = world_size(compute), compute.micro_batch_size or 1
-    settings = stage.settings
-    if isinstance(settings, PreferenceSettings) and settings.batching == "Packed":
-        tokens = pair_tokens(at_once, settings.max_length or 0)
+    if packs and isinstance(stage.settings, PreferenceSettings):
+        tokens = pair_tokens(at_once, stage.settings.max_length or 0)
         return f"{size} pairs per step over {processes} processes, packed into forwards of at most {tokens} tokens"
     accumulated = accumulation_steps(size, compute)
     return f"{size} examples per step = {processes} processes x {at_once} per forward x {accumulated} accumulated"

@@ -10,26 +10,10 @@ import torch
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
 from alignment_api.names import MANIFEST_FILE
-from alignment_trainer.reference import Batch, _keep, _read, batches_of, reference_of
+from alignment_trainer.reference import _keep, _read, reference_of
 from alignment_trainer.settings import training_settings
 from alignment_trainer.weights import weights_digest
 from safetensors.torch import load_file, save_file
-
-
-@pytest.mark.parametrize(
-    ("tokens", "fits", "processes", "dealt"),
-    [
-        ([5, 9, 7, 1], Batch(most_rows=2), 1, [[[1, 2], [0, 3]]]),
-        ([5, 9, 7, 1], Batch(most_rows=2), 2, [[[1, 2]], [[0, 3]]]),
-        ([4, 4, 4], Batch(most_rows=1), 2, [[[0], [2]], [[1], [2]]]),
-        ([3], Batch(most_rows=8), 4, [[[0]], [[0]], [[0]], [[0]]]),
-        ([5, 9, 7, 1], Batch(most_tokens=12), 1, [[[1], [2, 0], [3]]]),
-        ([5, 9, 7, 1], Batch(most_tokens=8), 1, [[[1], [2], [0, 3]]]),
-    ],
-)
-def test_rows_of_like_lengths_go_together_and_all_processes_have_as_many_batches(tokens, fits, processes, dealt):
-    assert batches_of(tokens, fits, processes) == dealt
-
 
 VALUES = numpy.array([[-1.5, -2.5], [-3.0, -4.0]], dtype=numpy.float32)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import shutil
 import sys
 import tempfile
@@ -21,12 +20,14 @@ from alignment_trainer.checkpoints import hash_file
 from alignment_trainer.failures import Diverged
 from alignment_trainer.files import flush_tree, rename_whole
 from alignment_trainer.models import weights_dtype
+from alignment_trainer.rounds import Round
 from alignment_trainer.settings import Settings
 from alignment_trainer.signs_of_life import watched
 from alignment_trainer.weights import configuration_digest
 
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
+_PACKAGES = ("alignment-trainer", "torch", "transformers", "trl", "bitsandbytes")
 _VALUES, _MANIFEST = "values.npy", "manifest.json"
 
 REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
@@ -35,11 +36,8 @@ Forward = Callable[[list[dict[str, Any]]], torch.Tensor]
 """From rows to the log-probabilities of their chosen and rejected answers."""
 
 
-class Batch(NamedTuple):
-    """What may be computed at once."""
-
-    most_rows: int | None = None
-    most_tokens: int | None = None
+Deal = Callable[[Sequence[int]], list[Round]]
+"""From how many tokens each row has to the rounds of this process."""
 
 
 class Reference(NamedTuple):
@@ -49,7 +47,7 @@ class Reference(NamedTuple):
     settings: Settings
     identity: dict[str, Any]
 
-    def of(self, rows: Any, fits: Batch, forward: Forward) -> "RowsWithReference":
+    def of(self, rows: Any, deal: Deal, forward: Forward) -> "RowsWithReference":
         """Give the rows with their values, computing those that are not kept yet."""
         # The first process alone looks: on a shared volume the others may see a new folder later.
         kept = self._place(rows) if PartialState().is_main_process else None
@@ -57,23 +55,22 @@ class Reference(NamedTuple):
         broadcast_object_list(found)
         values, tokens = found[0], _tokens(rows)
         if values is None:
-            values = self._computed(rows, tokens, fits, forward)
+            values = self._computed(rows, deal(tokens), forward)
             if kept:
                 _keep(kept, values, self.identity)
         return RowsWithReference(rows, values, tokens)
 
-    def _computed(self, rows: Any, tokens: Any, fits: Batch, forward: Forward) -> Any:
-        state = PartialState()
-        dealt = batches_of(tokens.tolist(), fits, state.num_processes)[state.process_index]
-        batches: Iterable[list[int]] = dealt
-        if state.is_main_process:
-            batches = watched(dealt, len(dealt), "batches seen by the reference", self.config, self.settings)
+    def _computed(self, rows: Any, dealt: list[Round], forward: Forward) -> Any:
+        rounds: Iterable[Round] = dealt
+        if PartialState().is_main_process:
+            rounds = watched(dealt, len(dealt), "batches seen by the reference", self.config, self.settings)
         mine: list[tuple[int, list[float]]] = []
-        for batch in batches:
-            mine += zip(batch, forward([rows[row] for row in batch]).double().tolist(), strict=True)
+        for wanted, counts in rounds:
+            of_answers = forward([rows[row] for row in wanted]).double().tolist()
+            mine += zip(wanted, of_answers, strict=True) if counts else []
         values = numpy.full((len(rows), 2), numpy.nan)
-        for row, of_answers in gather_object(mine):
-            values[row] = of_answers
+        for row, of_row in gather_object(mine):
+            values[row] = of_row
         if unusable := int((~numpy.isfinite(values)).any(axis=1).sum()):
             raise Diverged(
                 f"the model that the stage starts from gives no finite log-probability for {unusable} of {len(rows)} pairs; "
@@ -119,24 +116,9 @@ def reference_of(config: RunConfig, settings: Settings, start: Path, weights: st
         "precision": settings.precision,
         # Another forward rounds otherwise.
         "forward": "packed" if packs else "padded",
-        "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
+        "versions": {package: version(package) for package in _PACKAGES},
     }
     return Reference(config, settings, identity)
-
-
-def batches_of(tokens: Sequence[int], fits: Batch, processes: int) -> list[list[list[int]]]:
-    """Deal rows of like lengths out to the processes, to each as many batches: sharded weights need them all at every forward."""
-    batches: list[list[int]] = []
-    room_rows, room_tokens = 0.0, 0.0
-    for row in sorted(range(len(tokens)), key=lambda row: (-tokens[row], row)):
-        if room_rows < 1 or room_tokens < tokens[row]:
-            batches.append([])
-            room_rows, room_tokens = fits.most_rows or math.inf, fits.most_tokens or math.inf
-        batches[-1].append(row)
-        room_rows, room_tokens = room_rows - 1, room_tokens - tokens[row]
-    while len(batches) % processes:
-        batches.append(batches[-1])
-    return [batches[rank::processes] for rank in range(processes)]
 
 
 def _parts(rows: Any) -> Iterator[list[Any]]:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from alignment_trainer.preference.attention import attend, takes_kernel
+from alignment_trainer.preference.attention import attend, kernel_knows, takes_kernel
 from alignment_trainer.preference.layout import attended
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -117,6 +117,21 @@ def test_without_segments_it_is_the_usual_attention():
     tensors = inputs([(5, 0, 0)], (4, 4))
     answer, _ = attend(module, *tensors, None, scaling=0.3, dropout=0.0)
     torch.testing.assert_close(answer, dense(*tensors, [(5, 0, 0)], 0.3))
+
+
+@pytest.mark.parametrize(
+    ("number", "head_size", "capability", "knows"),
+    [
+        (torch.bfloat16, 128, (8, 0), True),
+        (torch.float16, 256, (9, 0), True),
+        (torch.float32, 128, (8, 0), False),
+        (torch.bfloat16, 100, (8, 0), False),
+        (torch.bfloat16, 264, (8, 0), False),
+        (torch.bfloat16, 128, (7, 5), False),
+    ],
+)
+def test_what_the_kernel_knows(number, head_size, capability, knows):
+    assert kernel_knows(number, head_size, capability) == knows
 
 
 def test_the_kernel_is_for_gpus_alone():

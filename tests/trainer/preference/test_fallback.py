@@ -35,13 +35,14 @@ LINE = "spec.stages[1].dpo.batching: pairs are padded, since its attention reach
 
 @pytest.fixture(scope="module")
 def padded(finished, tmp_path_factory, trainer):
-    """The stage and the output of two processes, whose model sees one token less far back than rows may be long."""
+    """The stage and the output of two processes, whose model sees one token too little of the longest rows, and would drop."""
     root = tmp_path_factory.mktemp("padded")
     for folder in ("inputs", "job"):
         shutil.copytree(finished / folder, root / folder)
     shutil.rmtree(root / "job" / "dpo")
     written = root / "job" / "sft" / "model" / "config.json"
-    written.write_text(json.dumps({**json.loads(written.read_text()), "sliding_window": 127}))
+    changed = {**json.loads(written.read_text()), "sliding_window": 127, "attention_dropout": 0.5}
+    written.write_text(json.dumps(changed))
     attempt = trainer.attempt(trainer.config(root, "dpo"), root)
     result = attempt.wait()
     assert result.code == 0, result.output

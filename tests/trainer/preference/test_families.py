@@ -5,9 +5,10 @@ import math
 
 import pytest
 import torch
+from alignment_api.shape import PACKED_FAMILIES
 from alignment_trainer.measurements import reference_of
 from alignment_trainer.preference.losses import Moves, Objective, pair_losses
-from alignment_trainer.preference.model import FAMILIES, unfit
+from alignment_trainer.preference.model import unfit
 from alignment_trainer.preference.trainer import PairTrainer
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig
@@ -33,7 +34,7 @@ def longrope(known_tokens):
 
 
 MODELS = {
-    **{family: (family, {}) for family in FAMILIES},
+    **{family: (family, {}) for family in PACKED_FAMILIES},
     "llama, tied": ("llama", {"tie_word_embeddings": True}),
     "llama, biases": ("llama", {"attention_bias": True, "mlp_bias": True}),
     "llama, long texts": ("llama", {"rope_parameters": LLAMA3}),
@@ -119,7 +120,7 @@ def test_packed_is_as_each_answer_alone_and_as_padded(preference, name, adapter)
 
 
 @pytest.mark.parametrize("adapter", [False, True], ids=["full", "lora"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", PACKED_FAMILIES)
 def test_training_starts_where_policy_and_reference_are_one(preference, name, adapter):
     ways = Ways(preference, name, adapter)
     pairs = preference.with_reference(ways.pairs, ways.before())
@@ -197,6 +198,7 @@ UNFIT = {
         {**PHI3, **longrope(128)},
         "it reads rows with a text of more than 128 tokens otherwise than others, and maxLength is 256",
     ),
+    "both directions": ("gemma", {"use_bidirectional_attention": True}, "its tokens see those after them too"),
     "two kinds of angles, one of them in use": ("phi3", {**PHI3, **longrope(256)}, None),
     "no window": ("mistral", {"sliding_window": None}, None),
 }

@@ -44,8 +44,14 @@ def attend(
 
 
 def takes_kernel(query: torch.Tensor) -> bool:
-    """Say whether torch's variable-length kernel computes it: on a GPU, in 16 bit, for heads it knows."""
-    return query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] <= 256
+    """Say whether torch's variable-length kernel computes it."""
+    return query.is_cuda and kernel_knows(query.dtype, query.shape[-1], torch.cuda.get_device_capability(query.device))
+
+
+def kernel_knows(number: torch.dtype, head_size: int, capability: tuple[int, int]) -> bool:
+    """Say whether torch's kernel takes such numbers and heads on such a GPU; it does not fill heads up itself."""
+    is_known_head = head_size <= 256 and head_size % 8 == 0
+    return number in (torch.bfloat16, torch.float16) and is_known_head and capability >= (8, 0)
 
 
 def _by_kernel(
@@ -76,19 +82,24 @@ def _one_by_one(
     sizes = [size for prompt, chosen, rejected in segments for size in (prompt + chosen, rejected)]
     attention = functools.partial(scaled_dot_product_attention, scale=scaling, enable_gqa=query.shape[1] != key.shape[1])
     queries, keys, values = (torch.split(tensor, sizes, dim=2) for tensor in (query, key, value))
+    masks = _masks(tuple(segments), query.device, query.dtype)
     answers = []
-    for number, (prompt, _, rejected) in enumerate(segments):
+    for number, (prompt, _, _) in enumerate(segments):
         first, second = 2 * number, 2 * number + 1
         answers.append(attention(queries[first], keys[first], values[first], is_causal=True))
         seen_keys, seen_values = (torch.cat([each[first][:, :, :prompt], each[second]], dim=2) for each in (keys, values))
-        mask = _behind(prompt, rejected, query.device, query.dtype)
-        answers.append(attention(queries[second], seen_keys, seen_values, attn_mask=mask))
+        answers.append(attention(queries[second], seen_keys, seen_values, attn_mask=masks[number]))
     return answers
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=1)
+def _masks(segments: tuple[Segment, ...], device: torch.device, number: torch.dtype) -> list[torch.Tensor]:
+    """Make the masks of a row's rejected answers; all layers use the same."""
+    return [_behind(prompt, rejected, device, number) for prompt, _, rejected in segments]
+
+
 def _behind(prompt: int, rejected: int, device: torch.device, number: torch.dtype) -> torch.Tensor:
-    """Make what is added to an answer's scores so that it sees its prompt and itself so far; all layers use the same."""
+    """Make what is added to an answer's scores so that it sees its prompt and itself so far."""
     sees = torch.ones(rejected, prompt + rejected, dtype=torch.bool, device=device).tril(prompt)
     return torch.zeros(sees.shape, device=device, dtype=number).masked_fill(~sees, float("-inf"))
 

@@ -81,7 +81,14 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         (gradient,) = gradients
-        return *(made if made is None else made * gradient.to(made.dtype) for made in ctx.gradients), None, None, None
+        # They are weighed where they are, and asked for once.
+        gradients, ctx.gradients = ctx.gradients, None
+        return *(made if made is None else _weighed(made, gradient).to(number) for made, number in gradients), None, None, None
+
+
+def _weighed(made: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    # Rounded to 16 bits first, a weight would favour some pairs.
+    return made.to(torch.promote_types(made.dtype, torch.float32)).mul_(weight)
 
 
 class _Projection:
@@ -121,16 +128,16 @@ class _Gradients:
     """The gradients of hidden states and head, added up as far as they are needed; sums of 16-bit numbers are held in 32."""
 
     def __init__(self, needed: Sequence[bool], hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-        self._formats = weight.dtype
+        self._of_hidden, self._of_weight = hidden.dtype, weight.dtype
         sums = torch.promote_types(weight.dtype, torch.float32)
         self._hidden = torch.zeros_like(hidden) if needed[0] else None
         self._weight = torch.zeros_like(weight, dtype=sums) if needed[1] else None
         self._bias = torch.zeros_like(bias, dtype=sums) if bias is not None and needed[2] else None
 
     @property
-    def made(self) -> tuple[torch.Tensor | None, ...]:
-        weights = (made if made is None else made.to(self._formats) for made in (self._weight, self._bias))
-        return self._hidden, *weights
+    def made(self) -> list[tuple[torch.Tensor | None, torch.dtype]]:
+        """Give each with the format in which it is wanted."""
+        return [(self._hidden, self._of_hidden), (self._weight, self._of_weight), (self._bias, self._of_weight)]
 
     @property
     def are_needed(self) -> bool:

@@ -3,20 +3,19 @@
 from typing import Any
 
 import torch
+from alignment_api.shape import PACKED_FAMILIES
 
 from alignment_trainer.measurements import AnswerSums
 from alignment_trainer.preference.attention import NAME
 from alignment_trainer.preference.head import AnswerHead, Losses, Question
 
-# Their attention goes through transformers' interface with nothing but a causal mask, all layers alike, and their head is
-# one matrix whose products are the logits. tests/trainer/preference holds each of them against the padded forward.
-FAMILIES = ("gemma", "llama", "mistral", "olmo2", "phi", "phi3", "qwen2", "qwen3", "smollm3")
-
 
 def unfit(configuration: Any, max_length: int) -> str | None:
     """Say why a model cannot take pairs in shared rows; None where it can."""
-    if configuration.model_type not in FAMILIES:
+    if configuration.model_type not in PACKED_FAMILIES:
         return f"models of the family {configuration.model_type} have not been shown to compute the same that way"
+    if getattr(configuration, "use_bidirectional_attention", False):
+        return "its tokens see those after them too"
     window = getattr(configuration, "sliding_window", None) if getattr(configuration, "use_sliding_window", True) else None
     if window and window < max_length:
         return f"its attention reaches back {window} tokens only, and maxLength is {max_length}"
@@ -25,6 +24,15 @@ def unfit(configuration: Any, max_length: int) -> str | None:
         known = angles["original_max_position_embeddings"]
         return f"it reads rows with a text of more than {known} tokens otherwise than others, and maxLength is {max_length}"
     return None
+
+
+def disable_dropout(model: Any) -> None:
+    """Have policy and reference computed alike."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.0
 
 
 class PairModel:

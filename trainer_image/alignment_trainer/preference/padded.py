@@ -1,5 +1,6 @@
 """Trains on padded pairs with TRL, for models that cannot take packed ones; the one place that knows TRL's DPO from within."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,7 +11,9 @@ from trl.models import prepare_deepspeed
 from alignment_trainer import measurements
 from alignment_trainer.measuring import Measuring
 from alignment_trainer.preference.losses import Objective
-from alignment_trainer.reference import REFERENCE_COLUMNS, Batch, Reference
+from alignment_trainer.preference.model import disable_dropout
+from alignment_trainer.reference import REFERENCE_COLUMNS, Reference
+from alignment_trainer.rounds import Round, rounds
 from alignment_trainer.stepping import Stepping
 from alignment_trainer.sums import Measured
 
@@ -44,6 +47,8 @@ class PaddedTrainer(Stepping, Measuring, DPOTrainer):  # type: ignore[misc]
 
     def __init__(self, reference: Reference, **arguments: Any) -> None:
         self._reference = reference
+        # TRL does so for the modules that drop, and leaves the attention's own dropout on.
+        disable_dropout(arguments["model"])
         super().__init__(**arguments)
 
     def measure(self, inputs: dict[str, Any], answer: Any, loss: torch.Tensor) -> dict[str, Measured]:
@@ -59,7 +64,11 @@ class PaddedTrainer(Stepping, Measuring, DPOTrainer):  # type: ignore[misc]
         return {**super()._prepare_inputs(inputs), **kept}
 
     def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
-        return self._reference.of(dataset, Batch(most_rows=batch_size), self._reference_values)
+        def deal(tokens: Sequence[int]) -> list[Round]:
+            alike = sorted(range(len(tokens)), key=lambda row: (-tokens[row], row))
+            return rounds(alike, batch_size, self.args.process_index, self.args.world_size)
+
+        return self._reference.of(dataset, deal, self._reference_values)
 
     def _reference_values(self, rows: list[dict[str, Any]]) -> torch.Tensor:
         if self.is_deepspeed_enabled and self._precompute_engine is None:

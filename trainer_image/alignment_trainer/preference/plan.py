@@ -1,5 +1,6 @@
 """Which pairs each process computes together: at most so many tokens, alike on all processes, each pair once; pure."""
 
+import bisect
 import heapq
 from collections.abc import Sequence
 
@@ -7,20 +8,36 @@ from alignment_trainer.rounds import Round
 
 
 def plan(rows: Sequence[int], tokens: Sequence[int], most_tokens: int, process: int, processes: int) -> list[Round]:
-    """Give the rounds of one process: as few as can be, in each of which all processes have about the same to do."""
+    """Give the rounds of one process: as few as best-fit finds, in each of which all processes have about the same to do."""
     lengths = sorted(((int(tokens[row]), row) for row in rows), reverse=True)
-    count = -(-sum(min(length, most_tokens) for length, _ in lengths) // (most_tokens * processes))
-    bins = _packed(lengths, count * processes)
-    while any(len(pairs) > 1 and _tokens(pairs, tokens) > most_tokens for pairs in bins):
-        count += 1
-        bins = _packed(lengths, count * processes)
+    bins = best_fit(lengths, most_tokens)
+    count = -(-len(bins) // processes)
+    even = _evenly(lengths, count * processes)
+    if all(len(pairs) == 1 or _tokens(pairs, tokens) <= most_tokens for pairs in even):
+        bins = even
     # The fullest go together: in each round all wait for whoever has most to do.
     bins.sort(key=lambda pairs: (-_tokens(pairs, tokens), pairs))
     return [_round(bins, position, lengths[-1][1]) for position in range(process, count * processes, processes)]
 
 
-def _packed(lengths: list[tuple[int, int]], count: int) -> list[list[int]]:
-    """Put the longest pairs first, each where the least is; empty bins are left out."""
+def best_fit(lengths: list[tuple[int, int]], most_tokens: int) -> list[list[int]]:
+    """Put pairs, the longest first, each where the least room is left that is enough; one that is too long is alone."""
+    bins: list[list[int]] = []
+    rooms: list[tuple[int, int]] = []
+    for length, row in lengths:
+        position = bisect.bisect_left(rooms, (length, 0))
+        if position < len(rooms):
+            room, number = rooms.pop(position)
+            bins[number].append(row)
+        else:
+            room, number = most_tokens, len(bins)
+            bins.append([row])
+        bisect.insort(rooms, (room - length, number))
+    return bins
+
+
+def _evenly(lengths: list[tuple[int, int]], count: int) -> list[list[int]]:
+    """Put the longest pairs first, each where the least is, whether or not there is room; empty bins are left out."""
     least = [(0, number) for number in range(min(count, len(lengths)))]
     bins: list[list[int]] = [[] for _ in least]
     for length, row in lengths:

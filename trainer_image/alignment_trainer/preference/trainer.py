@@ -16,9 +16,9 @@ from alignment_trainer.measurements import AnswerSums
 from alignment_trainer.measuring import Measuring
 from alignment_trainer.preference.layout import lay_out
 from alignment_trainer.preference.losses import Moves, Objective, pair_losses
-from alignment_trainer.preference.model import PairModel
+from alignment_trainer.preference.model import PairModel, disable_dropout
 from alignment_trainer.preference.plan import plan
-from alignment_trainer.reference import REFERENCE_COLUMNS, Batch, Reference, RowsWithReference
+from alignment_trainer.reference import REFERENCE_COLUMNS, Reference, RowsWithReference
 from alignment_trainer.rounds import Round
 from alignment_trainer.stepping import Stepping
 from alignment_trainer.sums import Measured
@@ -31,7 +31,7 @@ class PairTrainer(Trainer):  # type: ignore[misc]
         self.objective = objective
         self._answer: AnswerSums | None = None
         model = arguments["model"]
-        _disable_dropout(model)
+        disable_dropout(model)
         self._pairs = PairModel(model.get_base_model() if isinstance(model, PeftModel) else model)
         super().__init__(data_collator=_row_of, **arguments)
 
@@ -69,8 +69,8 @@ class PackedTrainer(Stepping, Measuring, PairTrainer):
             return self.reference_values(model_to_ask(), pairs)
 
         rows, held_out = arguments["train_dataset"], arguments["eval_dataset"]
-        self.train_dataset: Any = reference.of(rows, Batch(most_tokens=most_tokens), ask)
-        self.eval_dataset: Any = None if held_out is None else reference.of(held_out, Batch(most_tokens=most_tokens), ask)
+        self.train_dataset: Any = reference.of(rows, self.deal_all, ask)
+        self.eval_dataset: Any = None if held_out is None else reference.of(held_out, self.deal_all, ask)
 
     def _model_to_ask(self) -> Any:
         # Before training, DeepSpeed's weights are shared out or still on the host; this engine can compute with them.
@@ -79,6 +79,10 @@ class PackedTrainer(Stepping, Measuring, PairTrainer):
     def deal(self, rows: RowsWithReference, wanted: Sequence[int]) -> list[Round]:
         """Deal pairs out by their tokens."""
         return plan(wanted, rows.tokens, self._most_tokens, self.args.process_index, self.args.world_size)
+
+    def deal_all(self, tokens: Sequence[int]) -> list[Round]:
+        """Deal all pairs out, for the reference to see."""
+        return plan(range(len(tokens)), tokens, self._most_tokens, self.args.process_index, self.args.world_size)
 
     def measure(self, inputs: dict[str, Any], answer: Any, loss: torch.Tensor) -> dict[str, Measured]:
         """Measure pairs."""
@@ -89,10 +93,3 @@ def _row_of(pairs: list[dict[str, Any]]) -> dict[str, Any]:
     # Not as tensors: with DeepSpeed, transformers would round them to the 16 bits of the weights.
     before = {name: [pair[name] for pair in pairs] for name in REFERENCE_COLUMNS if name in pairs[0]}
     return {**lay_out(pairs), **before}
-
-
-def _disable_dropout(model: torch.nn.Module) -> None:
-    """Have policy and reference computed alike."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
