@@ -70,9 +70,11 @@ def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[
 
 
 def test_explain_does_not_promise_what_a_family_cannot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = yaml.safe_load((EXAMPLES / "zephyr-7b.yaml").read_text(encoding="utf-8"))
+    stages = [{"name": "sft", "sft": {"packing": False}}, {"name": "dpo", "dpo": {}}]
+    job["spec"] |= {"model": {"uri": "hf://bigscience/bloom-560m"}, "stages": stages}
     file = tmp_path / "job.yaml"
-    job = (EXAMPLES / "zephyr-7b.yaml").read_text(encoding="utf-8")
-    file.write_text(job + "  model: {uri: hf://bigscience/bloom-560m}\n  stages:\n  - {name: sft, sft: {packing: false}}\n  - {name: dpo, dpo: {}}\n", encoding="utf-8")
+    file.write_text(yaml.safe_dump(job), encoding="utf-8")
     main(["explain", str(file)])
     assert "dpo: 32 examples per step = 16 processes x 2 per forward x 1 accumulated" in capsys.readouterr().out
 

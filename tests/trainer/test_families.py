@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from alignment_api import metrics
+from alignment_api.shape import PACKED_FAMILIES
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.models import check_packing, linear_layers, lora
-from alignment_trainer.preference.model import FAMILIES as SHARING_PROMPTS
 from alignment_trainer.settings import training_settings
 from alignment_trainer.stages import dpo, sft
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -93,7 +93,7 @@ def test_sft_and_dpo_train(family, adapter, tmp_path, trainer, capsys):
         assert trainer.values(stage, metrics.LOSS)[1] == first_loss[kind]
     assert_whole(tmp_path / "job" / "dpo" / "model", tmp_path / "inputs" / "tiny" / "model")
     told = [line for line in capsys.readouterr().err.splitlines() if "padded" in line]
-    assert told == ([] if name in SHARING_PROMPTS else [PADDED.format(name)])
+    assert told == ([] if name in PACKED_FAMILIES else [PADDED.format(name)])
 
 
 def assert_whole(made: Path, base: Path) -> None:

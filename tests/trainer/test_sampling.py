@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
+import torch
 from alignment_trainer.samples import PROMPTS, Sample, Samples, drawn_rows, read_samples
-from alignment_trainer.sampling import prompt_of
+from alignment_trainer.sampling import AskPolicy, Prompt, prompt_of
+from transformers import AutoConfig, AutoModelForCausalLM, TrainerControl, TrainerState, TrainingArguments
 
 
 def sample(step, text="yes"):
@@ -52,6 +55,18 @@ def test_the_same_rows_are_asked_every_time(rows):
 )
 def test_a_dialogue_is_asked_up_to_its_first_answer(labels, prompt, reference):
     assert prompt_of({"input_ids": [1, 2, 3, 4], "labels": labels}) == (prompt, {"reference": reference})
+
+
+def test_a_mixture_of_experts_that_weighs_their_load_answers_too():
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    configuration = AutoConfig.for_model("mixtral", **sizes, num_key_value_heads=2, output_router_logits=True)
+    model = AutoModelForCausalLM.from_config(configuration)
+    tokenizer = SimpleNamespace(pad_token_id=0, eos_token_id=1, decode=lambda ids, **_: " ".join(map(str, ids)))
+    asked = AskPolicy([Prompt([5, 6, 7], {}), Prompt([8], {})], tokenizer, None)
+    control = asked.on_evaluate(TrainingArguments(use_cpu=True), TrainerState(), TrainerControl(), model=model)
+    assert control is None
+    assert model.config.output_router_logits
 
 
 def test_a_row_that_does_not_tell_what_was_asked_asks_nothing():

@@ -44,6 +44,8 @@ class AskPolicy(TrainerCallback):  # type: ignore[misc]
         ids = [[padding] * (longest - len(prompt.ids)) + prompt.ids for prompt in self._prompts]
         mask = [[0] * (longest - len(prompt.ids)) + [1] * len(prompt.ids) for prompt in self._prompts]
         model.eval()
+        # A mixture of experts may be set to weigh its experts' load, which takes a mask for every token of a step.
+        balanced = {"output_router_logits": False} if getattr(model.config, "output_router_logits", False) else {}
         room = getattr(model.config.get_text_config(), "max_position_embeddings", None) or longest + NEW_TOKENS
         made = model.generate(
             input_ids=torch.tensor(ids, device=device),
@@ -54,6 +56,7 @@ class AskPolicy(TrainerCallback):  # type: ignore[misc]
                 eos_token_id=self._tokenizer.eos_token_id,
                 pad_token_id=padding,
             ),
+            **balanced,
         )
         answers: list[list[int]] = made[:, longest:].tolist()
         return answers
