@@ -31,7 +31,8 @@ def disable_dropout(model: Any) -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-        if hasattr(module, "attention_dropout"):
+        # BLOOM calls a module so, which is one of the former.
+        if isinstance(getattr(module, "attention_dropout", None), int | float):
             module.attention_dropout = 0.0
 
 
