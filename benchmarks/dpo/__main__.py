@@ -164,7 +164,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="a tiny model and short pairs, to see that it runs, whatever else is set"
     )
-    parser.add_argument("--write", action="store_true", help="replace the whole section in docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="replace the whole section in docs/benchmarks.md, after each case")
     options = parser.parse_args()
     if options.pairs_per_step % HANDBOOK_MICRO_BATCH:
         parser.error(f"--pairs-per-step must be a multiple of {HANDBOOK_MICRO_BATCH}")
@@ -190,10 +190,13 @@ def main() -> None:
     if options.device == "cpu":
         os.environ["DS_ACCELERATOR"] = "cpu"
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
-    text = page([measure(case, options.our_micro_batch) for case in cases(options)], sys.argv[1:])
-    print(text)
-    if options.write:
-        write_section(DOCUMENT, text)
+    measured: list[Measured] = []
+    for case in cases(options):
+        measured.append(measure(case, options.our_micro_batch))
+        # Hours of measuring are worth writing down as they come.
+        if options.write:
+            write_section(DOCUMENT, page(measured, sys.argv[1:]))
+    print(page(measured, sys.argv[1:]))
 
 
 if __name__ == "__main__":
