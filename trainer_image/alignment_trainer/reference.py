@@ -27,7 +27,7 @@ from alignment_trainer.weights import configuration_digest
 
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
-_PACKAGES = ("alignment-trainer", "torch", "transformers", "trl", "bitsandbytes")
+_PACKAGES = ("torch", "transformers", "trl", "bitsandbytes")
 _VALUES, _MANIFEST = "values.npy", "manifest.json"
 
 REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
@@ -114,11 +114,18 @@ def reference_of(config: RunConfig, settings: Settings, start: Path, weights: st
         "weightsFormat": str(weights_dtype(settings)),
         "quantized": bool(settings.adapter and settings.adapter.quantized),
         "precision": settings.precision,
-        # Another forward rounds otherwise.
-        "forward": "packed" if packs else "padded",
+        # Another forward rounds otherwise, and so may the same after a change.
+        "forward": {"packed": packs, "source": _source_digest()},
         "versions": {package: version(package) for package in _PACKAGES},
     }
     return Reference(config, settings, identity)
+
+
+def _source_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent / "preference").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _parts(rows: Any) -> Iterator[list[Any]]:
