@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -163,13 +164,15 @@ def many(path, times):
     path.write_text(path.read_text() * times)
 
 
-def is_open_for_reading(pipe):
-    """Say whether somebody waits for a pipe's first line; whoever reads it goes on waiting."""
+def rows_without_end(row, pipe, are_read):
+    """Write one row over and over until nobody reads it any more."""
     try:
-        os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:
-        return False
-    return True
+        with pipe.open("wb") as file:
+            while True:
+                file.write(row * 10_000)
+                are_read.set()
+    except BrokenPipeError:
+        return
 
 
 @pytest.mark.parametrize(
@@ -194,10 +197,13 @@ def test_a_stop_while_a_stage_is_prepared_ends_it_at_once(finished, tmp_path, tr
 
 def test_a_stop_while_rows_are_checked_ends_it_at_once(started_again, trainer):
     pipe = started_again / "inputs" / "tiny" / "sft.jsonl"
+    row = pipe.read_bytes().partition(b"\n")[0] + b"\n"
     pipe.unlink()
     os.mkfifo(pipe)
+    are_read = threading.Event()
+    threading.Thread(target=rows_without_end, args=(row, pipe, are_read), daemon=True).start()
     attempt = trainer.attempt(trainer.config(started_again), started_again)
-    attempt.wait_until(lambda: is_open_for_reading(pipe))
+    attempt.wait_until(are_read.is_set)
     attempt.stop()
     result = attempt.wait()
     assert (result.code, result.termination.reason) == (75, "Stopped"), result.output
