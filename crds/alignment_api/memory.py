@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from alignment_api.activations import activation_bytes
-from alignment_api.shape import PACKED_FAMILIES, ModelShape
+from alignment_api.shape import ModelShape
 from alignment_api.workload import Workload
 
 # NF4 with double quantization (QLoRA, arXiv 2305.14314, section 3): 4 bit, 8 more for each 64 weights, 32 more for each 64 * 256.
@@ -113,7 +113,7 @@ def _optimizer(shape: ModelShape, work: Workload) -> int:
 
 
 def _shares_prompts(shape: ModelShape, work: Workload) -> bool:
-    return work.shares_prompts and shape.family in PACKED_FAMILIES
+    return work.shares_prompts and shape.takes_packed_pairs
 
 
 def _pair_logits(shape: ModelShape, work: Workload) -> int:

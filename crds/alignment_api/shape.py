@@ -119,6 +119,11 @@ class ModelShape(NamedTuple):
         return _FAMILIES.get(self.family, Family())
 
     @property
+    def takes_packed_pairs(self) -> bool:
+        """Say whether pairs can share rows, and their answers a prompt."""
+        return self.family in PACKED_FAMILIES
+
+    @property
     def query_width(self) -> int:
         """Count the numbers of one token's queries."""
         return self.heads * self.head_size

@@ -120,6 +120,11 @@ class PreferenceSettings(TrainingSettings):
         Field(description="Packed computes a pair's prompt once and pads nothing; Padded is TRL's way, which takes any model."),
     ] = None
 
+    @property
+    def packs_pairs(self) -> bool:
+        """Say whether pairs are to share rows, where the model can take them so."""
+        return self.batching == "Packed"
+
 
 class Dpo(PreferenceSettings):
     """Direct preference optimization on pairs of answers."""

@@ -81,7 +81,7 @@ def workload_of(stage: Stage, compute: Compute) -> Workload:
         compares_pairs=isinstance(settings, PreferenceSettings),
         max_length=settings.max_length,
         packs=isinstance(settings, Sft) and bool(settings.packing),
-        shares_prompts=isinstance(settings, PreferenceSettings) and settings.batching == "Packed",
+        shares_prompts=isinstance(settings, PreferenceSettings) and settings.packs_pairs,
         is_16_bit=settings.precision == "BFloat16",
         optimizer=settings.optimization.optimizer or "AdamW",
         adapter=_adapter(settings.adapter),

@@ -6,7 +6,7 @@ from alignment_api.batch import accumulation_steps, pair_tokens, world_size
 from alignment_api.job import AlignmentJobSpec
 from alignment_api.known_sizes import known_base_shape
 from alignment_api.recipes import Resolved
-from alignment_api.shape import PACKED_FAMILIES, ModelShape
+from alignment_api.shape import ModelShape
 from alignment_api.stages import PreferenceSettings, Stage
 from alignment_api.training import Compute
 from rich.table import Table
@@ -39,8 +39,8 @@ def batch_lines(spec: AlignmentJobSpec) -> list[str]:
 
 def _packs(stage: Stage, shape: ModelShape | None) -> bool:
     """Say whether pairs share rows; a model that is not known here may still have to be padded."""
-    asked = isinstance(stage.settings, PreferenceSettings) and stage.settings.batching == "Packed"
-    return asked and (shape is None or shape.family in PACKED_FAMILIES)
+    asked = isinstance(stage.settings, PreferenceSettings) and stage.settings.packs_pairs
+    return asked and (shape is None or shape.takes_packed_pairs)
 
 
 def _batch_line(stage: Stage, compute: Compute, size: int, packs: bool) -> str:

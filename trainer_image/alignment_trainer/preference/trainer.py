@@ -78,11 +78,14 @@ class PackedTrainer(Stepping, Measuring, PairTrainer):
 
     def deal(self, rows: RowsWithReference, wanted: Sequence[int]) -> list[Round]:
         """Deal pairs out by their tokens."""
-        return plan(wanted, rows.tokens, self._most_tokens, self.args.process_index, self.args.world_size)
+        return self._dealt(wanted, rows.tokens)
 
     def deal_all(self, tokens: Sequence[int]) -> list[Round]:
         """Deal all pairs out, for the reference to see."""
-        return plan(range(len(tokens)), tokens, self._most_tokens, self.args.process_index, self.args.world_size)
+        return self._dealt(range(len(tokens)), tokens)
+
+    def _dealt(self, wanted: Sequence[int], tokens: Sequence[int]) -> list[Round]:
+        return plan(wanted, tokens, self._most_tokens, self.args.process_index, self.args.world_size)
 
     def measure(self, inputs: dict[str, Any], answer: Any, loss: torch.Tensor) -> dict[str, Measured]:
         """Measure pairs."""
