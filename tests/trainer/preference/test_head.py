@@ -122,6 +122,15 @@ def test_long_answers_lose_nothing_when_they_are_summed_up():
     torch.testing.assert_close(answers.log_probabilities, exact, rtol=0, atol=1e-4)
 
 
+def test_autocast_rounds_nothing_but_the_products_with_the_head():
+    case = Case(counts=[(300, 300)], dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        _, answers = case.ask(case.losses("Sigmoid"))
+        logits = linear(case.hidden[0], case.head.weight, case.head.bias).double()
+    entropy = torch.distributions.Categorical(logits=logits).entropy().sum()
+    torch.testing.assert_close(answers.statistics[:, :, 0].sum(), entropy, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("most_bytes", [10**6, 4 * ROW_BYTES])
 def test_autocast_in_16_bit_is_close(most_bytes):
     case = Case(dtype=torch.float32)

@@ -69,10 +69,12 @@ class _Loss(torch.autograd.Function):
         most_rows = max(1, most_bytes // (4 * weight.shape[0]))
         gradients, projection = _Gradients(needed, hidden, weight, bias), _Projection(hidden, weight, bias)
         sums, losses = [], []
-        for pairs in _groups(question.counts, most_rows):
-            summed, of_pairs = _group(question, pairs, most_rows, projection, gradients)
-            sums.append(summed)
-            losses.append(of_pairs)
+        # Which numbers are multiplied in 16 bit is said here; autocast would round sums over the vocabulary too.
+        with torch.autocast(hidden.device.type, enabled=False):
+            for pairs in _groups(question.counts, most_rows):
+                summed, of_pairs = _group(question, pairs, most_rows, projection, gradients)
+                sums.append(summed)
+                losses.append(of_pairs)
         table, ctx.gradients = torch.cat(sums), gradients.made
         counts = torch.tensor(question.counts, device=hidden.device)
         question.answers = AnswerSums(table[:, :, 0], table[:, :, 1:], counts)
