@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pairs import SHAPES, SIZES
-from report import Measured, page, write_section
+from report import Measured, page, ratio_lines, write_section
 from sides import COMPARED, PRELOAD, Case, Figures, Side, work
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -80,8 +80,6 @@ def measure(case: Case, our_micro_batch: int) -> Measured:
     sweep = {each: Running(case, Side(f"TRL, micro-batch {each}", each)) for each in candidates}
     for _ in range(2):
         take_turns([ours, *sweep.values()], ours)
-    if not ours.fits:
-        raise SystemExit("error: ours does not fit; choose a smaller --our-micro-batch or --size")
     swept = {micro_batch: run.seconds(clock) for micro_batch, run in sweep.items()}
     best = min(swept, key=swept.__getitem__)
     for micro_batch in set(sweep) - {best, HANDBOOK_MICRO_BATCH}:
@@ -106,7 +104,8 @@ def take_turns(runs: Sequence[Running], ours: Running) -> None:
         run.advance()
         case = run.case
         print(f"{case.shape}, {case.vocabulary}: {run.side.name}, step {len(run.figures)}", file=sys.stderr, flush=True)
-        if run.figures and abs(run.figures[0]["loss"] - math.log(2)) > FIRST_LOSS_TOLERANCES[case.device]:
+        # Not “further off than”, which no comparison says of what is not a number.
+        if run.figures and not abs(run.figures[0]["loss"] - math.log(2)) <= FIRST_LOSS_TOLERANCES[case.device]:
             raise SystemExit(f"error: the first loss of “{run.side.name}” is {run.figures[0]['loss']}, not ln 2")
         compare(case, ours, run)
 
@@ -116,7 +115,7 @@ def compare(case: Case, ours: Running, theirs: Running) -> None:
     for step, (mine, other) in enumerate(zip(ours.figures, theirs.figures, strict=False)):
         for name in COMPARED:
             most = (GRADIENT_TOLERANCES if name == "grad_norm" else TOLERANCES)[case.device]
-            if abs(mine[name] - other[name]) > most * abs(mine[name]):
+            if not abs(mine[name] - other[name]) <= most * abs(mine[name]):
                 raise SystemExit(
                     f"error: in step {step} {name} is {mine[name]} here and {other[name]} with “{theirs.side.name}”, "
                     f"so there is nothing to compare"
@@ -153,7 +152,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=SHAPES, metavar="SHAPE", help="how long pairs are")
     parser.add_argument("--vocabularies", nargs="+", type=int, default=[8192, 32768], help="how many tokens the models know")
     parser.add_argument("--size", default="small", choices=SIZES, help="of the model")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="what computes; a GPU in bfloat16")
+    parser.add_argument(
+        "--device", default="cpu", choices=["cpu", "cuda"], help="what computes; a GPU in bfloat16, weights and AdamW too"
+    )
     parser.add_argument("--repeats", type=int, default=5, help="timed steps, each on pairs of its own")
     parser.add_argument("--pairs-per-step", type=int, default=8, help="a multiple of 8")
     parser.add_argument("--our-micro-batch", type=int, help="a row of ours has room for so many pairs of full length")
@@ -196,6 +197,7 @@ def main() -> None:
         # Hours of measuring are worth writing down as they come.
         if options.write:
             write_section(DOCUMENT, page(measured, sys.argv[1:]))
+        print("\n".join(ratio_lines(measured[-1])), file=sys.stderr, flush=True)
     print(page(measured, sys.argv[1:]))
 
 

@@ -1,5 +1,6 @@
 """Figures as markdown: what was measured, the ratios, every configuration's own figures, and how long the pairs were."""
 
+import math
 import os
 import platform
 import statistics
@@ -8,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from pairs import SIZES, Cost, Work, padded_work, shared_work
+from pairs import SIZES, Cost, Lengths, Work, in_turn, padded_work, shared_work
 from sides import Case, Figures, Side
 
 HEADING = "## DPO: packed pairs against TRL"
@@ -47,11 +48,24 @@ class Measured(NamedTuple):
         case, side = self.case, self.sides[_key(name)]
         size = SIZES[case.size]
         cost = Cost(size.layer_weights, size.hidden * case.vocabulary, case.gradient_checkpointing)
-        steps = [case.lengths[start : start + case.pairs_per_step] for start in range(0, len(case.lengths), case.pairs_per_step)]
         if side.is_ours:
-            return [shared_work(step, cost, name == "ours", most_logits(case)) for step in steps[1:]]
+            return [shared_work(step, cost, name == "ours", most_logits(case)) for step in self._timed]
         compact = side.compact or case.device == "cuda"
-        return [padded_work(step, cost, not side.cached, side.micro_batch, compact) for step in steps[1:]]
+        return [padded_work(step, cost, not side.cached, side.micro_batch, compact) for step in self._timed]
+
+    def needed_flops(self, with_reference: bool) -> float:
+        """Count what all steps need, without padding and without anything that is computed twice."""
+        size = SIZES[self.case.size]
+        cost = Cost(size.layer_weights, size.hidden * self.case.vocabulary, gradient_checkpointing=False)
+        return sum(shared_work(step, cost, with_reference, math.inf).flops for step in self._timed)
+
+    def fits(self, name: str) -> bool:
+        """Say whether a side took all its steps."""
+        return len(self.figures[_key(name)]) == self.case.steps - 1
+
+    @property
+    def _timed(self) -> list[Sequence[Lengths]]:
+        return list(in_turn(self.case.lengths, self.case.pairs_per_step))[1:]
 
 
 def most_logits(case: Case) -> int:
@@ -73,7 +87,7 @@ def page(measured: Sequence[Measured], arguments: Sequence[str]) -> str:
             _introduction(case, measured, arguments),
             "",
             _table(_RATIOS),
-            *(line for each in measured for line in _ratio_lines(each)),
+            *(line for each in measured for line in ratio_lines(each)),
             "",
             "Each configuration by itself; times are medians, tokens are those of one forward, padding included:",
             "",
@@ -94,14 +108,16 @@ def page(measured: Sequence[Measured], arguments: Sequence[str]) -> str:
 def _introduction(case: Case, measured: Sequence[Measured], arguments: Sequence[str]) -> str:
     size, ours = SIZES[case.size], measured[0].sides["ours"]
     words = [f'"{word}"' if " " in word else word for word in arguments if word != "--write"]
+    handbook = "micro-batch 8, live reference model" + ("" if case.gradient_checkpointing else "; its checkpointing is off here")
+    numbers = "all in bfloat16" if case.device == "cuda" else "float32"
     return (
         f"`{' '.join(['python', 'benchmarks/dpo', *words])}` ({date.today()}, {_machine(case)}). Whole training steps of the\n"
         f"real trainers, AdamW and data loading included, on {case.pairs_per_step} pairs each: ours with rows of up to "
         f"{ours.micro_batch * 2 * case.max_length} tokens, TRL's\n`DPOTrainer` as the alignment handbook configures it "
-        f"(micro-batch 8, live reference model), at the best of its micro-batches, the same\nprojecting only answers to the "
+        f"({handbook}), at the best of its micro-batches, the same\nprojecting only answers to the "
         f"vocabulary (what it does on a GPU; elsewhere it projects every position), and with cached\nreference values on both "
         f"sides. Everywhere else the time of ours includes the reference's pass over the same pairs. A Llama of\n{size.layers} "
-        f"layers and {size.hidden} hidden dimensions, {'bfloat16' if case.device == 'cuda' else 'float32'}, lengths log-normal "
+        f"layers and {size.hidden} hidden dimensions, {numbers}, lengths log-normal "
         f"and cut at {case.max_length}, gradient checkpointing {'on' if case.gradient_checkpointing else 'off'}.\nLosses, "
         f"gradient norms and log-probabilities of each step are compared before anything is printed. Ratios are theirs through\n"
         f"ours, step by step on the same pairs: median (least to most) of {case.steps - 1}."
@@ -136,14 +152,16 @@ def _table(columns: str) -> str:
     return f"| {columns} |\n|{'---|' * (columns.count(' | ') + 1)}"
 
 
-def _ratio_lines(measured: Measured) -> list[str]:
+def ratio_lines(measured: Measured) -> list[str]:
+    """Compare a case's sides as rows of the first table."""
     lines = []
     for name, words in _AGAINST.items():
         if name not in measured.sides:
             continue
         ours = _counterpart(name)
-        if len(measured.figures[name]) < measured.case.steps - 1:
-            lines.append(f"| {_label(measured.case)} | {words} | does not fit | | | |")
+        unfit = [side for side, fits in (("ours", measured.fits(ours)), ("TRL", measured.fits(name))) if not fits]
+        if unfit:
+            lines.append(f"| {_label(measured.case)} | {words} | no room for {' and '.join(unfit)} | | | |")
             continue
         wall, cpu = (_spread(measured.seconds(name, clock), measured.seconds(ours, clock)) for clock in ("wall", "cpu"))
         flops = sum(work.flops for work in measured.works(name)) / sum(work.flops for work in measured.works(ours))
@@ -167,7 +185,7 @@ def _detail_lines(measured: Measured) -> list[str]:
     # TRL's best micro-batch may be the handbook's.
     theirs = {side: name for name, side in measured.sides.items() if not side.is_ours}
     for name in ("ours", *theirs.values(), "ours, cached"):
-        if len(measured.figures[_key(name)]) < case.steps - 1:
+        if not measured.fits(name):
             continue
         side, works = measured.sides[_key(name)], measured.works(name)
         pairs, wall = case.pairs_per_step, measured.seconds(name, "wall")
@@ -187,13 +205,13 @@ def _detail_lines(measured: Measured) -> list[str]:
 
 
 def _utilization(measured: Measured, name: str) -> list[str]:
-    """Give what pairs need, not what is computed for padding, as a share of what the GPU could do in that time."""
+    """Give what pairs need, not what is computed for padding or again, as a share of what the GPU could do in that time."""
     if measured.case.device != "cuda":
         return []
     from alignment_trainer.throughput import peak_flops
 
     peak = peak_flops([_device()])
-    needed = sum(work.flops for work in measured.works("ours, cached" if name == "cached" else _counterpart(name)))
+    needed = measured.needed_flops(with_reference=name not in ("cached", "ours, cached"))
     return [f"{needed / sum(measured.seconds(name, 'wall')) / peak:.1%}" if peak else "unknown"]
 
 

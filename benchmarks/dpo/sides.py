@@ -98,6 +98,8 @@ def _model(case: Case) -> Any:
         bos_token_id=1,
         eos_token_id=1,
     )
+    # On a GPU in 16 bit, weights and AdamW too, so that 8b finds room; a stage that trains all weights of a model on one GPU
+    # holds them in 32 bit and computes in 16.
     with torch.device(case.device):
         return AutoModelForCausalLM.from_config(configuration, dtype=torch.bfloat16 if case.device == "cuda" else torch.float32)
 
