@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alignment_api.names import CHECKPOINTS_FOLDER, MANIFEST_FILE
@@ -69,6 +69,12 @@ def hash_file(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """Hash some files' names and contents, in the order in which they are given."""
+    lines = [f"{path.name}:{hash_file(path)}\n" for path in paths]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def sizes_of(staged: Path) -> Sizes:

@@ -16,7 +16,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.checkpoints import hash_file
+from alignment_trainer.checkpoints import hash_file, hash_files
 from alignment_trainer.failures import Diverged
 from alignment_trainer.files import flush_tree, rename_whole
 from alignment_trainer.models import weights_dtype
@@ -28,6 +28,7 @@ from alignment_trainer.weights import configuration_digest
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
 _PACKAGES = ("torch", "transformers", "trl", "bitsandbytes")
+_FORWARD = Path(__file__).parent / "preference"
 _VALUES, _MANIFEST = "values.npy", "manifest.json"
 
 REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
@@ -115,17 +116,10 @@ def reference_of(config: RunConfig, settings: Settings, start: Path, weights: st
         "quantized": bool(settings.adapter and settings.adapter.quantized),
         "precision": settings.precision,
         # Another forward rounds otherwise, and so may the same after a change.
-        "forward": {"packed": packs, "source": _source_digest()},
+        "forward": {"packed": packs, "source": hash_files(sorted(_FORWARD.glob("*.py")))},
         "versions": {package: version(package) for package in _PACKAGES},
     }
     return Reference(config, settings, identity)
-
-
-def _source_digest() -> str:
-    digest = hashlib.sha256()
-    for path in sorted((Path(__file__).parent / "preference").glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _parts(rows: Any) -> Iterator[list[Any]]:

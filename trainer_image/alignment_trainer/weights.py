@@ -1,30 +1,22 @@
 """What is in a folder of weights, read from the files' headers alone: tensors, how many numbers they hold, a digest."""
 
-import hashlib
 import json
 import math
 import struct
 from pathlib import Path
 from typing import Any
 
-from alignment_trainer.checkpoints import hash_file
+from alignment_trainer.checkpoints import hash_files
 
 
 def weights_digest(folder: Path) -> str:
     """Hash the weights of a model, whatever else lies beside them."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        digest.update(f"{path.name}:{hash_file(path)}\n".encode())
-    return digest.hexdigest()
+    return hash_files(sorted(folder.glob("*.safetensors")))
 
 
 def configuration_digest(folder: Path) -> str:
     """Hash what says how a model computes with its weights, such as its positions and an adapter's scale."""
-    digest = hashlib.sha256()
-    for path in (folder / "config.json", folder / "adapter_config.json"):
-        if path.exists():
-            digest.update(f"{path.name}:{hash_file(path)}\n".encode())
-    return digest.hexdigest()
+    return hash_files(path for path in (folder / "config.json", folder / "adapter_config.json") if path.exists())
 
 
 def empty_tensors(folder: Path) -> list[str]:
