@@ -46,8 +46,7 @@ class Measured(NamedTuple):
     def works(self, name: str) -> list[Work]:
         """Count the work of the steps."""
         case, side = self.case, self.sides[_key(name)]
-        size = SIZES[case.size]
-        cost = Cost(size.layer_weights, size.hidden * case.vocabulary, case.gradient_checkpointing)
+        cost = self._cost
         if side.is_ours:
             return [shared_work(step, cost, name == "ours", most_logits(case)) for step in self._timed]
         compact = side.compact or case.device == "cuda"
@@ -55,13 +54,17 @@ class Measured(NamedTuple):
 
     def needed_flops(self, with_reference: bool) -> float:
         """Count what all steps need, without padding and without anything that is computed twice."""
-        size = SIZES[self.case.size]
-        cost = Cost(size.layer_weights, size.hidden * self.case.vocabulary, gradient_checkpointing=False)
+        cost = self._cost._replace(gradient_checkpointing=False)
         return sum(shared_work(step, cost, with_reference, math.inf).flops for step in self._timed)
 
     def fits(self, name: str) -> bool:
         """Say whether a side took all its steps."""
         return len(self.figures[_key(name)]) == self.case.steps - 1
+
+    @property
+    def _cost(self) -> Cost:
+        size = SIZES[self.case.size]
+        return Cost(size.layer_weights, size.hidden * self.case.vocabulary, self.case.gradient_checkpointing)
 
     @property
     def _timed(self) -> list[Sequence[Lengths]]:
