@@ -138,6 +138,24 @@ def test_a_killed_process_ends_the_attempt_and_the_next_goes_on_without_repeatin
     assert sorted(trainer.values(first.stage, metrics.LOSS)) == list(range(1, trainer.steps + 1))
 
 
+def test_whichever_file_of_a_checkpoint_is_damaged_the_one_before_is_used(finished, tmp_path, capsys):
+    shutil.copytree(finished / "job" / "sft" / "checkpoints", tmp_path / "checkpoints")
+    newest = newest_verified(tmp_path)
+    before = min(int(folder.name.removeprefix("step-")) for folder in newest.folder.parent.glob("step-*"))
+    files = [path for path in newest.folder.rglob("*") if path.is_file()]
+    assert before < newest.step and len(files) > 5
+    for path in files:
+        whole = path.read_bytes()
+        for damaged in (whole[:-1], bytes([whole[0] ^ 1]) + whole[1:], None):
+            path.unlink()
+            if damaged is not None:
+                path.write_bytes(damaged)
+            assert newest_verified(tmp_path).step == before, path
+            assert f"step-{newest.step} is skipped: " in capsys.readouterr().err
+            path.write_bytes(whole)
+    assert newest_verified(tmp_path).step == newest.step
+
+
 def test_nothing_trains_on_after_the_supervisor_was_killed(started_again, trainer):
     attempt = trainer.attempt(trainer.config(started_again), started_again)
     attempt.wait_until(lambda: len(attempt.processes()["rank"]) == 2)

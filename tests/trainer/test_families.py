@@ -35,6 +35,7 @@ PADDED = (
     "spec.stages[1].dpo.batching: pairs are padded, since models of the family {} "
     "have not been shown to compute the same that way"
 )
+COMPARED = (metrics.LOSS, metrics.GRADIENT_NORM, metrics.LOGPS_CHOSEN, metrics.LOGPS_REJECTED)
 PACKING = ["mistral", "llama", "qwen2", "phi"]
 
 
@@ -52,7 +53,7 @@ def family(request, workspace, tmp_path_factory):
     return request.param, root
 
 
-def short(trainer, root, stage, family, adapter):
+def short(trainer, root, stage, family, adapter, **more):
     changes = {
         "compute__processesPerNode": 1,
         "compute__microBatchSize": 2,
@@ -65,7 +66,7 @@ def short(trainer, root, stage, family, adapter):
             f"{kind}__holdout": None,
             f"{kind}__optimization": {"learningRate": 1e-2, "warmup": {"steps": 0}, "maxSteps": 2, "globalBatchSize": 2},
         }
-    return trainer.config(root, stage, **changes)
+    return trainer.config(root, stage, **changes | more)
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,29 @@ def test_sft_and_dpo_train(family, adapter, tmp_path, trainer, capsys):
     assert_whole(tmp_path / "job" / "dpo" / "model", tmp_path / "inputs" / "tiny" / "model")
     told = [line for line in capsys.readouterr().err.splitlines() if "padded" in line]
     assert told == ([] if name in PACKED_FAMILIES else [PADDED.format(name)])
+
+
+@pytest.mark.parametrize("adapter", [None, ADAPTER], ids=["full", "lora"])
+def test_two_processes_learn_from_pairs_as_one_that_pads_them(family, adapter, tmp_path, trainer):
+    name, source = family
+    before = tmp_path / "before"
+    shutil.copytree(source / "inputs", before / "inputs")
+    config = short(trainer, before, "sft", name, adapter)
+    Path(config.paths.stage).mkdir(parents=True)
+    sft.run(config)
+    learned = []
+    for processes, micro_batch, batching in ((2, 1, "Packed"), (1, 2, "Padded")):
+        root = tmp_path / batching
+        shutil.copytree(before, root)
+        shared_out = {"compute__processesPerNode": processes, "compute__microBatchSize": micro_batch, "dpo__batching": batching}
+        attempt = trainer.attempt(short(trainer, root, "dpo", name, adapter, **shared_out), root)
+        result = attempt.wait()
+        assert result.code == 0, result.output
+        learned.append({metric: trainer.values(attempt.stage, metric) for metric in COMPARED})
+    for metric, padded in learned[1].items():
+        assert sorted(padded) == [1, 2]
+        assert learned[0][metric] == pytest.approx(padded, rel=5e-5), metric
+    assert learned[0][metrics.LOSS][1] == pytest.approx(learned[1][metrics.LOSS][1], abs=1e-6)
 
 
 def assert_whole(made: Path, base: Path) -> None:
