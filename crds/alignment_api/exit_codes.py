@@ -24,6 +24,9 @@ DIVERGED = "Diverged"
 OUT_OF_MEMORY = "OOMKilled"
 """The reason given when the pod's memory limit was reached: the same size would only be killed again."""
 
+PROCESS_KILLED = "ProcessKilled"
+"""The reason given with DEFECT when SIGKILL ended a process in a pod that lives on: the host's memory probably ran out."""
+
 Consequence = Literal["Permanent", "Application", "Infrastructure"]
 
 
@@ -35,6 +38,7 @@ class Termination(Schema):
     message: str = Field(max_length=3000)
     step: int | None = None
     last_checkpoint: int | None = None
+    model_revision: str | None = Field(default=None, max_length=64)
 
 
 def consequence(exit_code: int, reason: str) -> Consequence:

@@ -28,6 +28,7 @@ MANIFEST_FILE = "manifest.json"
 DONE_FILE = "DONE"
 METRICS_FILE = "metrics.jsonl"
 SAMPLES_FILE = "samples.jsonl"
+ACTIVITY_FILE = "activity.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 MODEL_FOLDER = "model"
 

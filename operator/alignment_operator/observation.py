@@ -26,8 +26,24 @@ class Child:
     message: str = ""
     exit_code: int | None = None
     last_checkpoint: int | None = None
+    model_revision: str | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What the pod of an attempt last answered itself, when it was asked how it does."""
+
+    attempt: int
+    heard_time: datetime
+    """When it last answered."""
+    alive_time: datetime
+    """When its processes were last seen to work."""
+    doing: str | None = None
+    """What it does beside training steps, and how far that is: "loading weights: 3 of 15 GB"."""
+    last_checkpoint: int | None = None
+    model_revision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,10 @@ class Report:
     """What is known of how far a job is."""
 
     stages: dict[str, Progress] = field(default_factory=dict)
+    """Per stage, the newest word of any channel."""
     run_ids: dict[str, str] = field(default_factory=dict)
     tracking: TrackingStatus | None = None
     silence: str | None = None
     """Why nothing can be known at present: not to be taken for a lack of progress."""
+    pulses: dict[str, Pulse] = field(default_factory=dict)
+    """Per stage, what its own pod said last; none where it was never heard."""
