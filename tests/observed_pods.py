@@ -11,11 +11,17 @@ LABELS = {
 }
 
 
+def controlled_by(api_version: str, kind: str, uid: str) -> dict[str, Any]:
+    return {"apiVersion": api_version, "kind": kind, "name": "owner", "uid": uid, "controller": True}
+
+
 def training_job(*conditions: str, deleting: bool = False, suspended: bool = False, version: int = 1) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "name": "job-sft-2",
+        "namespace": "team",
         "uid": "p1",
         "labels": LABELS,
+        "ownerReferences": [controlled_by("alignment-operator.dev/v1alpha1", "AlignmentJob", "u1")],
         "annotations": {"alignment-operator.dev/input-hash": "in", "alignment-operator.dev/fingerprint": "fp"},
         "resourceVersion": str(version),
     }
@@ -38,14 +44,30 @@ def training_job(*conditions: str, deleting: bool = False, suspended: bool = Fal
 def pod(role: str = "master", phase: str = "Running", version: int = 1, **status: Any) -> dict[str, Any]:
     return {
         "kind": "Pod",
-        "metadata": {"name": f"job-sft-2-{role}-0", "labels": LABELS, "resourceVersion": str(version)},
+        "metadata": {
+            "name": f"job-sft-2-{role}-0",
+            "namespace": "team",
+            "labels": LABELS,
+            "resourceVersion": str(version),
+            "ownerReferences": [controlled_by("kubeflow.org/v1", "PyTorchJob", "p1")],
+        },
         "status": {"phase": phase, **status},
     }
 
 
+def running(since: str = "12:00:00") -> dict[str, Any]:
+    return {"containerStatuses": [{"name": "pytorch", "state": {"running": {"startedAt": f"2026-01-01T{since}Z"}}}]}
+
+
 def ended(exit_code: int, said: dict[str, Any] | str = "", time: str = "12:00:05", reason: str = "Error") -> dict[str, Any]:
     message = json.dumps(said) if isinstance(said, dict) else said
-    terminated = {"exitCode": exit_code, "reason": reason, "message": message, "finishedAt": f"2026-01-01T{time}Z"}
+    terminated = {
+        "exitCode": exit_code,
+        "reason": reason,
+        "message": message,
+        "startedAt": "2026-01-01T12:00:00Z",
+        "finishedAt": f"2026-01-01T{time}Z",
+    }
     return {"containerStatuses": [{"name": "pytorch", "state": {"terminated": terminated}}]}
 
 

@@ -1,113 +1,161 @@
 """The children as the API server last told of them: listed at the start, kept by watch events."""
 
-from alignment_api.names import ATTEMPT_LABEL, JOB_UID_LABEL, STAGE_LABEL
+from alignment_api.names import GROUP, JOB_UID_LABEL, KIND, STAGE_LABEL, child_name
 
 from alignment_operator.observation import Child
-from alignment_operator.pods import child_of, leftover_of
+from alignment_operator.pods import attempt_of, child_of, is_lost, leftover_of
 from alignment_operator.versions import Object, Versions, identify
 
-_POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses")
+_POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses", "podIP")
+_METADATA = ("name", "namespace", "uid", "labels", "annotations", "deletionTimestamp", "resourceVersion", "ownerReferences")
+_OWNERS = {"PyTorchJob": KIND, "Pod": "PyTorchJob"}
+
+_Place = tuple[str, str]
+"""Namespace and name."""
 
 
 class Children:
-    """PyTorchJobs and pods by the uid of the AlignmentJob they belong to."""
+    """PyTorchJobs by the AlignmentJob that controls them, and pods by the PyTorchJob that controls them; labels prove nothing."""
 
     def __init__(self) -> None:
         self._versions = Versions()
-        self._objects: dict[str, dict[tuple[str, str], Object]] = {}
+        self._owned: dict[str, dict[str, dict[_Place, Object]]] = {"PyTorchJob": {}, "Pod": {}}
+        """By kind, then by the uid of the owner."""
+        self._job_uids: dict[str, str] = {}
+        """The AlignmentJob of each PyTorchJob that was seen, for as long as it or a pod of it is there."""
+        self._groups: dict[str, set[str]] = {}
+        """By the uid of the AlignmentJob, the PyTorchJobs of which there are pods."""
 
     def replace(self, kind: str, listed: list[Object], version: int) -> set[str]:
         """Take a complete list of this version; the answer names the jobs of whose children it tells news."""
-        news = {_job_uid(found) for found in listed if self.observe("ADDED", found)}
-        known = {identify(found): found for mine in self._objects.values() for found in mine.values() if not found.get("gone")}
+        news = {uid for found in listed for uid in self.observe("ADDED", found)}
+        known = {
+            identify(found): found for mine in self._owned[kind].values() for found in mine.values() if not found.get("gone")
+        }
         for missing in self._versions.forget_missing(kind, listed, version):
             if missing in known:
-                self._remove(_job_uid(known[missing]), known[missing])
-                news.add(_job_uid(known[missing]))
+                news |= self._remove(known[missing])
         return news
 
-    def observe(self, event: str | None, found: Object) -> bool:
-        """Take one object as a watch or an answer gives it; the answer says whether it was news."""
-        uid = _job_uid(found)
-        if not uid or not self._versions.take(found):
-            return False
+    def observe(self, event: str | None, found: Object) -> set[str]:
+        """Take one object as a watch or an answer gives it; the answer names the job of which it is news."""
+        owner = _controller_uid(found)
+        if not owner or attempt_of(found) is None or STAGE_LABEL not in found["metadata"].get("labels", {}):
+            return set()
+        if not self._versions.take(found):
+            return set()
+        kept = _trimmed(found)
         if event == "DELETED":
-            self._remove(uid, _trimmed(found))
+            return self._remove(kept)
+        self._owned[kept["kind"]].setdefault(owner, {})[_place(kept)] = kept
+        if kept["kind"] == "PyTorchJob":
+            self._job_uids[kept["metadata"]["uid"]] = owner
         else:
-            self._objects.setdefault(uid, {})[_key(found)] = _trimmed(found)
-        return True
+            self._groups.setdefault(self._job_of(owner), set()).add(owner)
+        return self._concerned(kept)
 
-    def _remove(self, uid: str, last: Object) -> None:
-        mine = self._objects.setdefault(uid, {})
-        if _spoke_last(gone := {**last, "gone": True}, mine):
-            mine[_key(last)] = gone
-        else:
-            mine.pop(_key(last), None)
-            for other in [key for key, pod in mine.items() if pod.get("gone") and not _spoke_last(pod, mine)]:
-                del mine[other]
-            if not mine:
-                del self._objects[uid]
-
-    def of(self, job_uid: str) -> list[Child]:
+    def of(self, namespace: str, job_name: str, job_uid: str) -> list[Child]:
         """Describe all children of a job."""
-        mine = self._objects.get(job_uid, {}).values()
-        pods: dict[tuple[str, str], list[Object]] = {}
-        for pod in (found for found in mine if found["kind"] == "Pod"):
-            pods.setdefault(_attempt(pod), []).append(pod)
-        jobs = {_attempt(found): found for found in mine if found["kind"] == "PyTorchJob"}
-        children = [child_of(job, sorted(_telling(job, pods.get(attempt, [])), key=_name)) for attempt, job in jobs.items()]
-        left = [leftover_of(group) for attempt, group in pods.items() if attempt not in jobs]
+        jobs = self._training_jobs(namespace, job_name, job_uid)
+        children = [child_of(job, _telling(job, self._pods(namespace, job["metadata"]["uid"]))) for job in jobs]
+        there = {job["metadata"]["uid"] for job in self._owned["PyTorchJob"].get(job_uid, {}).values()}
+        orphans = [uid for uid in sorted(self._groups.get(job_uid, set()) - there) if self._job_of(uid) == job_uid]
+        groups = [pods for pods in (self._pods(namespace, uid) for uid in orphans) if pods]
+        left = [leftover_of(pods) for pods in groups if _made_by_us(pods[0], job_name, _name(pods[0]).rsplit("-", 2)[0])]
         return sorted(children + left, key=lambda child: (child.stage, child.attempt))
 
-    def unstarted_pods(self, job_uid: str, child: Child) -> list[str]:
+    def unstarted_pods(self, namespace: str, child: Child) -> list[str]:
         """Name the pods of a child whose trainer never started."""
-        return [
-            _name(found)
-            for found in self._objects.get(job_uid, {}).values()
-            if found["kind"] == "Pod"
-            and _attempt(found) == (child.stage, str(child.attempt))
-            and found["status"].get("phase") == "Pending"
-        ]
+        return [_name(pod) for pod in self._pods(namespace, child.uid) if pod["status"].get("phase") == "Pending"]
+
+    def _training_jobs(self, namespace: str, job_name: str, job_uid: str) -> list[Object]:
+        mine = self._owned["PyTorchJob"].get(job_uid, {}).values()
+        return [job for job in mine if _place(job)[0] == namespace and _made_by_us(job, job_name, _name(job))]
+
+    def _pods(self, namespace: str, training_uid: str) -> list[Object]:
+        mine = self._owned["Pod"].get(training_uid, {}).values()
+        return sorted((pod for pod in mine if _place(pod)[0] == namespace), key=_name)
+
+    def _job_of(self, training_uid: str) -> str:
+        """Name the AlignmentJob that pods of a PyTorchJob belong to."""
+        # Where the PyTorchJob was gone before this process began, the label is all that is left; such pods are only waited for.
+        pods = self._owned["Pod"].get(training_uid, {}).values()
+        labelled = (pod["metadata"]["labels"].get(JOB_UID_LABEL, "") for pod in pods)
+        return self._job_uids.get(training_uid) or str(next(labelled, ""))
+
+    def _concerned(self, found: Object) -> set[str]:
+        owner = _controller_uid(found)
+        return {owner if found["kind"] == "PyTorchJob" else self._job_of(owner)} - {""}
+
+    def _remove(self, last: Object) -> set[str]:
+        concerned, owner, kind = self._concerned(last), _controller_uid(last), last["kind"]
+        mine = self._owned[kind].setdefault(owner, {})
+        if kind == "Pod" and self._is_there(owner) and _spoke_last(last):
+            mine[_place(last)] = {**last, "gone": True}
+        else:
+            mine.pop(_place(last), None)
+        if kind == "PyTorchJob":
+            pods = self._owned["Pod"].get(last["metadata"]["uid"], {})
+            for place in [place for place, pod in pods.items() if pod.get("gone")]:
+                del pods[place]
+            if not mine:
+                del self._owned[kind][owner]
+        for job_uid in concerned:
+            self._forget_group(owner if kind == "Pod" else last["metadata"]["uid"], job_uid)
+        return concerned
+
+    def _is_there(self, training_uid: str) -> bool:
+        known = self._owned["PyTorchJob"].get(self._job_uids.get(training_uid, ""), {}).values()
+        return any(job["metadata"]["uid"] == training_uid for job in known)
+
+    def _forget_group(self, training_uid: str, job_uid: str) -> None:
+        """Forget a PyTorchJob of which no pod is left."""
+        if self._owned["Pod"].get(training_uid):
+            return
+        self._owned["Pod"].pop(training_uid, None)
+        group = self._groups.get(job_uid, set())
+        group.discard(training_uid)
+        if not group:
+            self._groups.pop(job_uid, None)
+        if not self._is_there(training_uid):
+            self._job_uids.pop(training_uid, None)
 
 
-def _job_uid(found: Object) -> str:
-    """Name the job; nobody's child is what somebody else gave some of our labels."""
-    labels = found["metadata"].get("labels", {})
-    is_ours = STAGE_LABEL in labels and str(labels.get(ATTEMPT_LABEL, "")).isdigit()
-    return str(labels.get(JOB_UID_LABEL, "")) if is_ours else ""
+def _controller_uid(found: Object) -> str:
+    """Give the uid of the object that controls this one, if it is of the kind that makes such objects."""
+    for owner in found["metadata"].get("ownerReferences", []):
+        if owner.get("controller") and owner.get("kind") == _OWNERS[found["kind"]]:
+            is_ours = found["kind"] == "Pod" or owner.get("apiVersion", "").startswith(f"{GROUP}/")
+            return str(owner.get("uid", "")) if is_ours else ""
+    return ""
 
 
-def _key(found: Object) -> tuple[str, str]:
-    return found["kind"], found["metadata"]["name"]
+def _made_by_us(found: Object, job_name: str, name: str) -> bool:
+    """Say whether an object bears the name that the operator gives to its stage and attempt."""
+    return name == child_name(job_name, found["metadata"]["labels"][STAGE_LABEL], attempt_of(found) or 0)
 
 
-def _attempt(found: Object) -> tuple[str, str]:
-    labels = found["metadata"]["labels"]
-    return labels[STAGE_LABEL], labels[ATTEMPT_LABEL]
-
-
-def _spoke_last(pod: Object, mine: dict[tuple[str, str], Object]) -> bool:
-    """Say whether a pod that is gone is worth remembering: it ended, and its attempt is still there to be judged by it."""
-    ended = pod["kind"] == "Pod" and pod.get("gone") and pod["status"].get("phase") in ("Succeeded", "Failed")
-    return bool(ended) and any(known["kind"] == "PyTorchJob" and _attempt(known) == _attempt(pod) for known in mine.values())
-
-
-def _telling(job: Object, pods: list[Object]) -> list[Object]:
-    """Leave out the pods that are gone where only those count that are still to end."""
-    return [pod for pod in pods if not (pod.get("gone") and job["metadata"].get("deletionTimestamp"))]
+def _place(found: Object) -> _Place:
+    return found["metadata"].get("namespace", ""), found["metadata"]["name"]
 
 
 def _name(found: Object) -> str:
     return str(found["metadata"]["name"])
 
 
+def _spoke_last(pod: Object) -> bool:
+    """Say whether a pod that is gone tells why its attempt failed: it had ended, or was lost with its node."""
+    return pod["status"].get("phase") in ("Succeeded", "Failed") or is_lost(pod)
+
+
+def _telling(job: Object, pods: list[Object]) -> list[Object]:
+    """While the PyTorchJob is being deleted, ignore pods that are gone: only those count that are still to end."""
+    return [pod for pod in pods if not (pod.get("gone") and job["metadata"].get("deletionTimestamp"))]
+
+
 def _trimmed(found: Object) -> Object:
     """Keep what is looked at: pods are large, and there may be thousands."""
-    metadata = {
-        key: value
-        for key, value in found["metadata"].items()
-        if key in ("name", "namespace", "uid", "labels", "annotations", "deletionTimestamp", "resourceVersion", "ownerReferences")
-    }
+    metadata = {key: value for key, value in found["metadata"].items() if key in _METADATA}
     if found["kind"] == "Pod":
         metadata.pop("annotations", None)
         status = {key: value for key, value in found.get("status", {}).items() if key in _POD_STATUS}

@@ -62,7 +62,7 @@ class KubernetesCluster:
 
     async def children(self, job: AlignmentJob) -> list[Child]:
         """Give the children as they were last told of."""
-        return self.children_seen.of(job.metadata.uid or "")
+        return self.children_seen.of(_namespace(job), job.metadata.name, job.metadata.uid or "")
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
         """Say how far the stages are."""
@@ -94,7 +94,7 @@ class KubernetesCluster:
         else:
             if left["kind"] == "PyTorchJob":
                 self.children_seen.observe("MODIFIED", left)
-        for pod in self.children_seen.unstarted_pods(job.metadata.uid or "", child):
+        for pod in self.children_seen.unstarted_pods(_namespace(job), child):
             await self._end_unstarted(job, pod)
 
     async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import kopf
-from alignment_api.names import GROUP, JOB_LABEL, JOB_UID_LABEL, KIND, PLURAL, VERSION
+from alignment_api.names import GROUP, JOB_LABEL, KIND, PLURAL, VERSION
 
 from alignment_operator.cluster import KubernetesCluster
 from alignment_operator.jobs import key_of
@@ -78,6 +78,5 @@ def _child_event(kind: str, event: kopf.RawEvent, cluster: KubernetesCluster, qu
     WATCH_EVENTS.labels(kind).inc()
     found: dict[str, Any] = {**event["object"], "kind": kind}
     # Most events tell of what our own request was answered with, or a list held.
-    if cluster.children_seen.observe(event["type"], found):
-        for key in cluster.jobs_seen.keys_of([found["metadata"]["labels"][JOB_UID_LABEL]]):
-            queue.add(key)
+    for key in cluster.jobs_seen.keys_of(cluster.children_seen.observe(event["type"], found)):
+        queue.add(key)

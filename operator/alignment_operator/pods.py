@@ -1,18 +1,29 @@
 """What a PyTorchJob and its pods say about an attempt, in words a person can act on; pure."""
 
+import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from alignment_api.exit_codes import OUT_OF_MEMORY, Termination
+from alignment_api.exit_codes import OUT_OF_MEMORY, consequence
 from alignment_api.names import ATTEMPT_LABEL, FINGERPRINT_ANNOTATION, INPUT_HASH_ANNOTATION, RENDERING_ANNOTATION, STAGE_LABEL
-from pydantic import ValidationError
 
 from alignment_operator.observation import Child, ChildState
+from alignment_operator.said import Said, as_sentence, read_termination
 
 Object = dict[str, Any]
 
 _CANNOT_PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+_CONTAINER = "pytorch"
 _SIGKILL = 137
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+
+
+class _Wait(NamedTuple):
+    """Why a pod does not run yet."""
+
+    reason: str
+    sentence: str
+    is_for_a_node: bool = False
 
 
 class _End(NamedTuple):
@@ -22,7 +33,10 @@ class _End(NamedTuple):
     exit_code: int
     reason: str
     message: str
-    last_checkpoint: int | None
+    last_checkpoint: int | None = None
+    model_revision: str | None = None
+    is_lost: bool = False
+    """The pod was taken away, with its node or from it."""
 
 
 def child_of(job: Object, pods: list[Object]) -> Child:
@@ -39,33 +53,57 @@ def child_of(job: Object, pods: list[Object]) -> Child:
             reason, message = "PodsGone", _condition_message(job, "Failed") or "its pods are gone, and nobody saw why"
     annotations = metadata.get("annotations", {})
     success = _success(pods) if state == "Succeeded" else None
+    told = end or success
     return Child(
         name=metadata["name"],
         uid=metadata["uid"],
         stage=metadata["labels"][STAGE_LABEL],
-        attempt=int(metadata["labels"][ATTEMPT_LABEL]),
+        attempt=attempt_of(job) or 0,
         input_hash=annotations.get(INPUT_HASH_ANNOTATION, ""),
         fingerprint=annotations.get(FINGERPRINT_ANNOTATION, ""),
         rendering=annotations.get(RENDERING_ANNOTATION, ""),
         state=state,
         reason=end.reason if end else reason,
-        message=end.message if end else (success.message if success else message),
+        message=as_sentence(told.message if told else message),
         # Pods that vanished before anybody saw their exit codes were taken away, not broken.
         exit_code=end.exit_code if end else (_SIGKILL if state == "Failed" else None),
-        last_checkpoint=end.last_checkpoint if end else (success.last_checkpoint if success else None),
-        start_time=_time(job.get("status", {}).get("startTime"))
-        if any(_is_running(pod) or _succeeded(pod) for pod in pods) or end or success
-        else None,
+        last_checkpoint=told.last_checkpoint if told else None,
+        model_revision=told.model_revision if told else None,
+        start_time=_running_since(job, pods, has_ended=bool(told)),
         end_time=_time(_finish(job, end)),
     )
 
 
+def attempt_of(found: Object) -> int | None:
+    """Read which attempt an object belongs to; None where its label is no number that the operator would give."""
+    label = str(found["metadata"].get("labels", {}).get(ATTEMPT_LABEL, ""))
+    return int(label) if _ATTEMPT.fullmatch(label) else None
+
+
+def _running_since(job: Object, pods: list[Object], has_ended: bool) -> datetime | None:
+    """Find when the last of all containers started; None while some have not: waiting for partners is no training."""
+    started = [time for time in map(_started, pods) if time]
+    is_whole = len(started) >= _wanted(job) or has_ended
+    return max(started) if started and is_whole else None
+
+
+def _started(pod: Object) -> datetime | None:
+    for container in pod.get("status", {}).get("containerStatuses", []):
+        if container["name"] == _CONTAINER:
+            state = container.get("state", {})
+            return _time((state.get("running") or state.get("terminated") or {}).get("startedAt"))
+    return None
+
+
+def _wanted(job: Object) -> int:
+    return sum(replica.get("replicas", 1) for replica in job["spec"]["pytorchReplicaSpecs"].values())
+
+
 def leftover_of(pods: list[Object]) -> Child:
     """Describe an attempt whose PyTorchJob is gone while pods of it still end."""
-    labels = pods[0]["metadata"]["labels"]
-    stage, attempt = labels[STAGE_LABEL], int(labels[ATTEMPT_LABEL])
+    stage = pods[0]["metadata"]["labels"][STAGE_LABEL]
     name = pods[0]["metadata"]["name"].rsplit("-", 2)[0]
-    return Child(name, "", stage, attempt, "", "", "Stopping", message=_ending_message(pods))
+    return Child(name, "", stage, attempt_of(pods[0]) or 0, "", "", "Stopping", message=_ending_message(pods))
 
 
 def _state(job: Object, pods: list[Object]) -> tuple[ChildState, str, str]:
@@ -84,39 +122,37 @@ def _state(job: Object, pods: list[Object]) -> tuple[ChildState, str, str]:
 
 def _pending(job: Object, pods: list[Object]) -> tuple[ChildState, str, str] | None:
     """Say why not all pods run yet; None when they do."""
-    replicas = job["spec"]["pytorchReplicaSpecs"].values()
-    wanted = sum(replica.get("replicas", 1) for replica in replicas)
+    wanted = _wanted(job)
+    # A pod that has ended its part already was running before.
+    running = sum(_is_running(pod) or _succeeded(pod) for pod in pods)
     for pod in pods:
         said = _why_pending(pod)
+        if said and said.is_for_a_node and wanted > 1:
+            return "Pending", said.reason, f"waiting for {wanted - running} of {wanted} nodes: {said.sentence}"
         if said:
-            return "Pending", *said
+            return "Pending", said.reason, f"{pod['metadata']['name']}: {said.sentence}"
     if not pods:
         # Nothing that was not said when the attempt was made: it is not worth a write.
         return "Pending", "Starting", ""
-    # A pod that has ended its part already was running before.
-    running = sum(_is_running(pod) or _succeeded(pod) for pod in pods)
-    if running >= wanted:
-        return None
-    return "Pending", "Starting", f"{running} of {wanted} pods run"
+    return None if running >= wanted else ("Pending", "Starting", f"{running} of {wanted} pods run")
 
 
-def _why_pending(pod: Object) -> tuple[str, str] | None:
-    status, name = pod.get("status", {}), pod["metadata"]["name"]
+def _why_pending(pod: Object) -> _Wait | None:
+    status = pod.get("status", {})
     for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
         waiting = container.get("state", {}).get("waiting") or {}
         reason, message = waiting.get("reason", ""), waiting.get("message", "")
         if reason in _CANNOT_PULL:
-            return (
-                "ImagePullBackOff",
-                f"{name} cannot pull {container.get('image')}: {message or reason}; check the image and its pull secret",
-            )
+            advice = f"cannot pull {container.get('image')}: {message or reason}; check the image and its pull secret"
+            return _Wait("ImagePullBackOff", advice)
         if reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
-            return reason, f"{name} cannot start: {message}"
+            return _Wait(reason, f"cannot start: {message}")
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             message = condition.get("message", "")
-            claim = "persistentvolumeclaim" in message.lower()
-            return ("ClaimNotReady" if claim else condition.get("reason", "Unschedulable")), f"{name}: {message}"
+            if "persistentvolumeclaim" in message.lower():
+                return _Wait("ClaimNotReady", message)
+            return _Wait(condition.get("reason", "Unschedulable"), message, is_for_a_node=True)
     return None
 
 
@@ -158,63 +194,63 @@ def _was_marked_unready(condition: Object) -> bool:
 def _first_end(pods: list[Object]) -> _End | None:
     """Find what failed first: what came after usually followed from it."""
     ends = [end for end in map(_end, pods) if end is not None and end.exit_code != 0]
-    # A peer that was asked to stop, or was killed with the rest, tells less than the one that broke.
-    return min(ends, key=lambda end: (end.exit_code in (75, 143), end.time), default=None)
+    first = min(ends, key=_rank, default=None)
+    if first is None or first.is_lost or consequence(first.exit_code, first.reason) != "Application":
+        return first
+    # Whoever loses a partner breaks over its absence, often long after and with a code of its own.
+    if not any(map(is_lost, pods)):
+        return first
+    message = f"a partner was lost with its node; {first.message}"
+    return first._replace(exit_code=_SIGKILL, reason="PartnerLost", message=message, is_lost=True)
+
+
+def _rank(end: _End) -> tuple[bool, bool, bool, str]:
+    """Order ends: what is final, then what was lost, then what broke; one that was asked to stop tells least."""
+    is_final = consequence(end.exit_code, end.reason) == "Permanent"
+    return not is_final, not end.is_lost, end.exit_code in (75, 143), end.time
+
+
+def is_lost(pod: Object) -> bool:
+    """Say whether a pod was taken away or its node stopped answering, whatever its containers did."""
+    status = pod.get("status", {})
+    disrupted = any(known["type"] == "DisruptionTarget" and known["status"] == "True" for known in status.get("conditions", []))
+    gone_silent = _terminated(pod) is None and _node_is_silent(pod)
+    return disrupted or gone_silent or status.get("reason") in ("NodeLost", "Evicted")
 
 
 def _end(pod: Object) -> _End | None:
     status, name = pod.get("status", {}), pod["metadata"]["name"]
     disruption = next((known for known in status.get("conditions", []) if known["type"] == "DisruptionTarget"), None)
     terminated = _terminated(pod)
+    said = read_termination(terminated, _SIGKILL)
     time = (terminated or {}).get("finishedAt") or ""
     if status.get("reason") == "Evicted" or (disruption and disruption["status"] == "True"):
         why = status.get("message") or (disruption or {}).get("message") or ""
         reason = "Evicted" if status.get("reason") == "Evicted" else (disruption or {}).get("reason") or "Disrupted"
-        return _End(time, _SIGKILL, reason, f"{name} was taken away: {why}", _termination(terminated).last_checkpoint)
+        message = f"{name} was taken away: {why}"
+        return _End(time, _SIGKILL, reason, message, said.last_checkpoint, said.model_revision, is_lost=True)
     if terminated is None:
-        return (
-            _End(
-                time,
-                _SIGKILL,
-                status.get("reason") or "Lost",
-                f"{name} failed: {status.get('message') or 'no reason given'}",
-                None,
-            )
-            if _failed(pod)
-            else None
-        )
+        if not _failed(pod):
+            return None
+        message = f"{name} failed: {status.get('message') or 'no reason given'}"
+        return _End(time, _SIGKILL, status.get("reason") or "Lost", message, is_lost=True)
     if terminated.get("reason") == "OOMKilled":
         message = f"{name} used more than its memory limit; raise compute.memory, or lower microBatchSize or maxLength"
-        return _End(time, _SIGKILL, OUT_OF_MEMORY, message, _termination(terminated).last_checkpoint)
-    said = _termination(terminated)
-    return _End(time, terminated["exitCode"], said.reason, f"{name}: {said.message}", said.last_checkpoint)
+        return _End(time, _SIGKILL, OUT_OF_MEMORY, message, said.last_checkpoint, said.model_revision)
+    return _End(time, terminated["exitCode"], said.reason, f"{name}: {said.message}", said.last_checkpoint, said.model_revision)
 
 
-def _success(pods: list[Object]) -> Termination | None:
-    found = [_termination(terminated) for terminated in map(_terminated, pods) if terminated and terminated["exitCode"] == 0]
-    return found[0] if found else None
+def _success(pods: list[Object]) -> Said | None:
+    ended = [terminated for terminated in map(_terminated, pods) if terminated and terminated["exitCode"] == 0]
+    return read_termination(ended[0], 0) if ended else None
 
 
 def _terminated(pod: Object) -> Object | None:
     for container in pod.get("status", {}).get("containerStatuses", []):
-        if container["name"] == "pytorch":
+        if container["name"] == _CONTAINER:
             ended: Object | None = container.get("state", {}).get("terminated")
             return ended
     return None
-
-
-def _termination(terminated: Object | None) -> Termination:
-    """Read what the trainer wrote to its termination log, or say what is known without it."""
-    code = (terminated or {}).get("exitCode", _SIGKILL)
-    text = (terminated or {}).get("message", "")
-    try:
-        return Termination.model_validate_json(text)
-    except ValidationError:
-        killed = code > 128
-        reason = "Killed" if killed else ((terminated or {}).get("reason") or "Failed")
-        message = f"killed by signal {code - 128}" if killed else f"ended with exit code {code}"
-        last_line = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
-        return Termination(exit_code=code, reason=reason, message=f"{message}: {last_line}" if last_line else message)
 
 
 def _condition_message(job: Object, kind: str) -> str:

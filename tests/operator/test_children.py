@@ -1,7 +1,12 @@
 """The children as lists, watch events and answers tell of them."""
 
+from typing import Any
+
+import pytest
 from alignment_operator.children import Children
-from observed_pods import LABELS, SAID, ended, pod, training_job
+from observed_pods import LABELS, SAID, controlled_by, ended, pod, running, training_job
+
+JOB_OWNER = ("alignment-operator.dev/v1alpha1", "AlignmentJob", "u1")
 
 
 def test_children_are_kept_by_job_and_older_news_is_ignored() -> None:
@@ -9,12 +14,12 @@ def test_children_are_kept_by_job_and_older_news_is_ignored() -> None:
     children.observe("ADDED", training_job("Running", version=5))
     children.observe("ADDED", pod(version=6))
     children.observe("ADDED", pod("worker", version=7))
-    assert [child.state for child in children.of("u1")] == ["Running"]
+    assert [child.state for child in children.of("team", "job", "u1")] == ["Running"]
     children.observe("MODIFIED", pod("worker", "Pending", version=4))
-    assert [child.state for child in children.of("u1")] == ["Running"]
+    assert [child.state for child in children.of("team", "job", "u1")] == ["Running"]
     children.observe("MODIFIED", training_job("Running", deleting=True, version=8))
-    assert [child.state for child in children.of("u1")] == ["Stopping"]
-    assert children.of("another") == []
+    assert [child.state for child in children.of("team", "job", "u1")] == ["Stopping"]
+    assert children.of("team", "job", "another") == []
 
 
 def test_pods_that_outlive_their_job_still_end() -> None:
@@ -22,10 +27,10 @@ def test_pods_that_outlive_their_job_still_end() -> None:
     for found in (training_job("Running", version=1), pod(version=2)):
         children.observe("ADDED", found)
     children.observe("DELETED", training_job(version=3))
-    (left,) = children.of("u1")
+    (left,) = children.of("team", "job", "u1")
     assert (left.name, left.stage, left.attempt, left.state) == ("job-sft-2", "sft", 2, "Stopping")
     children.observe("DELETED", pod(version=4))
-    assert children.of("u1") == []
+    assert children.of("team", "job", "u1") == []
 
 
 def test_the_last_words_of_a_pod_that_is_gone_count_until_its_attempt_is_gone() -> None:
@@ -34,16 +39,16 @@ def test_the_last_words_of_a_pod_that_is_gone_count_until_its_attempt_is_gone() 
     for found in (training_job("Running", version=1), pod(version=2), pod("worker", version=3)):
         children.observe("ADDED", found)
     children.observe("DELETED", last)
-    (child,) = children.of("u1")
+    (child,) = children.of("team", "job", "u1")
     assert (child.state, child.exit_code, child.last_checkpoint) == ("Failed", 75, 40)
     children.replace("PyTorchJob", [training_job("Failed", version=5)], 5)
     children.replace("Pod", [pod(version=2)], 5)
-    assert [child.last_checkpoint for child in children.of("u1")] == [40]
+    assert [child.last_checkpoint for child in children.of("team", "job", "u1")] == [40]
     children.observe("MODIFIED", training_job("Failed", version=6, deleting=True))
-    assert [child.message for child in children.of("u1")] == ["waiting for 1 pod to save and end"]
+    assert [child.message for child in children.of("team", "job", "u1")] == ["waiting for 1 pod to save and end"]
     children.observe("DELETED", training_job("Failed", version=7))
     children.observe("DELETED", pod(version=8))
-    assert children.of("u1") == []
+    assert children.of("team", "job", "u1") == []
 
 
 def test_a_list_names_the_jobs_of_whose_children_it_tells_news() -> None:
@@ -53,7 +58,7 @@ def test_a_list_names_the_jobs_of_whose_children_it_tells_news() -> None:
     assert children.replace("PyTorchJob", [training_job("Failed", version=2)], 2) == {"u1"}
     assert children.replace("Pod", [], 3) == set()
     assert children.replace("PyTorchJob", [], 3) == {"u1"}
-    assert children.of("u1") == []
+    assert children.of("team", "job", "u1") == []
     assert children.replace("PyTorchJob", [], 4) == set()
 
 
@@ -64,23 +69,23 @@ def test_what_was_told_while_a_list_was_under_way_outlives_it() -> None:
     children.observe("DELETED", pod("worker", version=9))
     assert children.replace("PyTorchJob", [training_job("Running", version=5)], 6) == set()
     assert children.replace("Pod", [pod("worker", version=4)], 6) == set()
-    (child,) = children.of("u1")
+    (child,) = children.of("team", "job", "u1")
     assert child.state == "Failed"
-    assert children.unstarted_pods("u1", child) == []
+    assert children.unstarted_pods("team", child) == []
 
 
 def test_what_belongs_to_nobody_is_ignored() -> None:
     children = Children()
     assert not children.observe("ADDED", {"kind": "Pod", "metadata": {"name": "other"}})
-    assert children.of("") == []
+    assert children.of("team", "job", "") == []
 
 
 def test_pods_whose_trainer_never_started_have_nothing_to_save() -> None:
     children = Children()
     for found in (training_job("Created"), pod(), pod("worker", "Pending")):
         children.observe("ADDED", found)
-    (child,) = children.of("u1")
-    assert children.unstarted_pods("u1", child) == ["job-sft-2-worker-0"]
+    (child,) = children.of("team", "job", "u1")
+    assert children.unstarted_pods("team", child) == ["job-sft-2-worker-0"]
 
 
 def test_a_strangers_pod_with_some_of_our_labels_is_nobodys_child() -> None:
@@ -90,4 +95,46 @@ def test_a_strangers_pod_with_some_of_our_labels_is_nobodys_child() -> None:
         stranger = pod("stranger")
         stranger["metadata"]["labels"] = {key: value for key, value in LABELS.items() if key != left_out}
         assert not children.observe("ADDED", stranger)
-    assert [child.name for child in children.of("u1")] == ["job-sft-2"]
+    assert [child.name for child in children.of("team", "job", "u1")] == ["job-sft-2"]
+
+
+def test_a_pod_of_another_namespace_is_nobodys_child_whatever_it_claims() -> None:
+    children = Children()
+    for found in (training_job("Running", version=1), pod(version=2, **running()), pod("worker", version=3, **running())):
+        children.observe("ADDED", found)
+    before = children.of("team", "job", "u1")
+    forged = pod("master", "Failed", version=4, **ended(65, SAID))
+    forged["metadata"]["namespace"] = "mallory"
+    children.observe("ADDED", forged)
+    stray = pod("master", "Failed", version=5, **ended(65, SAID))
+    stray["metadata"] = {**stray["metadata"], "namespace": "mallory", "ownerReferences": []}
+    assert children.observe("ADDED", stray) == set()
+    assert children.of("team", "job", "u1") == before
+    assert [child.state for child in before] == ["Running"]
+
+
+FORGERIES: list[tuple[str, dict[str, Any]]] = [
+    ("no owner", {"ownerReferences": []}),
+    ("not controlled by the job", {"ownerReferences": [{**controlled_by(*JOB_OWNER), "controller": False}]}),
+    ("owned by another kind", {"ownerReferences": [controlled_by("apps/v1", "AlignmentJob", "u1")]}),
+    ("in another namespace", {"namespace": "mallory"}),
+    ("under a name that the operator would not give", {"name": "job-sft-3"}),
+    ("an attempt of twenty digits", {"labels": {**LABELS, "alignment-operator.dev/attempt": "9" * 20}}),
+    ("an attempt that is no number", {"labels": {**LABELS, "alignment-operator.dev/attempt": "²"}}),
+]
+
+
+@pytest.mark.parametrize("forged", [row[1] for row in FORGERIES], ids=[row[0] for row in FORGERIES])
+def test_a_forged_training_job_is_nobodys_child(forged: dict[str, Any]) -> None:
+    children = Children()
+    stranger = training_job("Succeeded")
+    stranger["metadata"] = {**stranger["metadata"], "uid": "p9", **forged}
+    children.observe("ADDED", stranger)
+    assert children.of("team", "job", "u1") == []
+
+
+def test_pods_that_were_told_of_before_their_training_job_are_its_pods() -> None:
+    children = Children()
+    for found in (pod(version=1, **running()), pod("worker", version=2, **running()), training_job("Running", version=3)):
+        children.observe("ADDED", found)
+    assert [child.state for child in children.of("team", "job", "u1")] == ["Running"]

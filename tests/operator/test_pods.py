@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from alignment_operator.pods import child_of
-from observed_pods import SAID, ended, pod, training_job, unscheduled, waiting
+from observed_pods import SAID, ended, pod, running, training_job, unscheduled, waiting
 
 DISRUPTED = {
     "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "preempted"}]
 }
+
+FORGED = {"exitCode": 0, "reason": "rm -rf /; \x1b[31m", "message": "a\x1b[31mb\u202e" + "c" * 2990}
 
 SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]] = [
     ("no pods yet", training_job("Created"), [], "Pending", "Starting", ""),
@@ -22,7 +24,15 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         [pod(phase="Pending", **unscheduled("0/2 nodes are available: 2 Insufficient nvidia.com/gpu."))],
         "Pending",
         "Unschedulable",
-        "job-sft-2-master-0: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu.",
+        "waiting for 2 of 2 nodes: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu.",
+    ),
+    (
+        "a partner comes late",
+        training_job("Running"),
+        [pod(**running()), pod("worker", "Pending", **unscheduled("0/2 nodes are available: 1 Insufficient nvidia.com/gpu."))],
+        "Pending",
+        "Unschedulable",
+        "waiting for 1 of 2 nodes: 0/2 nodes are available: 1 Insufficient nvidia.com/gpu.",
     ),
     (
         "no claim",
@@ -38,7 +48,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         [pod(phase="Pending", **waiting("ImagePullBackOff", "not found"))],
         "Pending",
         "ImagePullBackOff",
-        "job-sft-2-master-0 cannot pull trainer:1: not found; check the image and its pull secret",
+        "job-sft-2-master-0: cannot pull trainer:1: not found; check the image and its pull secret",
     ),
     (
         "a wrong image of the init container",
@@ -46,7 +56,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         [pod(), pod("worker", "Pending", **waiting("ErrImagePull", "", "initContainerStatuses"))],
         "Pending",
         "ImagePullBackOff",
-        "job-sft-2-worker-0 cannot pull trainer:1: ErrImagePull; check the image and its pull secret",
+        "job-sft-2-worker-0: cannot pull trainer:1: ErrImagePull; check the image and its pull secret",
     ),
     (
         "a missing secret",
@@ -54,7 +64,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         [pod(phase="Pending", **waiting("CreateContainerConfigError", 'secret "hub" not found'))],
         "Pending",
         "CreateContainerConfigError",
-        'job-sft-2-master-0 cannot start: secret "hub" not found',
+        'job-sft-2-master-0: cannot start: secret "hub" not found',
     ),
     (
         "the trainer says why",
@@ -147,6 +157,51 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "Stopped",
         "job-sft-2-worker-0: saved",
     ),
+    (
+        "the watchdog of the one whose partner was lost with its node",
+        training_job("Failed"),
+        [pod(phase="Failed", **ended(134, time="12:10:00")), pod("worker", phase="Failed", **DISRUPTED)],
+        "Failed",
+        "PreemptionByScheduler",
+        "job-sft-2-worker-0 was taken away: preempted",
+    ),
+    (
+        "the watchdog of the one whose partner's node does not answer",
+        training_job("Failed"),
+        [pod(phase="Failed", **ended(134)), pod("worker", conditions=[{"type": "Ready", "status": "False"}])],
+        "Failed",
+        "PartnerLost",
+        "a partner was lost with its node; job-sft-2-master-0: killed by signal 6",
+    ),
+    (
+        "bad data stays bad data when a partner is lost as well",
+        training_job("Failed"),
+        [pod(phase="Failed", **ended(65, SAID)), pod("worker", phase="Failed", **DISRUPTED)],
+        "Failed",
+        "BadData",
+        "job-sft-2-master-0: rows.jsonl:3: is not JSON",
+    ),
+    (
+        "a process that was killed in a pod that lives on",
+        training_job("Failed"),
+        [pod(phase="Failed", **ended(70, {"exitCode": 70, "reason": "ProcessKilled", "message": "process 3 was killed"}))],
+        "Failed",
+        "ProcessKilled",
+        "job-sft-2-master-0: process 3 was killed",
+    ),
+    (
+        "a message with control characters and a reason that is none",
+        training_job("Failed"),
+        [
+            pod(
+                phase="Failed",
+                **ended(1, FORGED),
+            )
+        ],
+        "Failed",
+        "Failed",
+        "job-sft-2-master-0: a [31mb " + "c" * (3000 - 20 - 8 - 4) + " ...",
+    ),
     ("all pods gone", training_job("Failed"), [], "Failed", "PodsGone", "Failed it is"),
     ("done", training_job("Running", "Succeeded"), [pod(phase="Succeeded")], "Succeeded", "", ""),
     (
@@ -192,6 +247,34 @@ def test_what_follows_from_the_exit_code(pods: list[dict[str, Any]], exit_code: 
     assert (child.exit_code, child.last_checkpoint) == (exit_code, last_checkpoint)
 
 
-def test_an_attempt_counts_as_begun_only_when_a_pod_runs() -> None:
-    assert child_of(training_job("Created"), [pod(phase="Pending")]).start_time is None
-    assert child_of(training_job("Running"), [pod()]).start_time is not None
+RUNS: list[tuple[str, list[dict[str, Any]], str | None]] = [
+    ("none runs", [pod(phase="Pending")], None),
+    ("one waits for its partner", [pod(**running("12:00:00")), pod("worker", "Pending")], None),
+    ("the later one counts", [pod(**running("12:00:00")), pod("worker", **running("12:11:00"))], "12:11:00"),
+    ("one has ended its part", [pod(**running("12:11:00")), pod("worker", "Succeeded", **ended(0))], "12:11:00"),
+    ("one failed, and the others are gone", [pod(phase="Failed", **ended(1))], "12:00:00"),
+]
+
+
+@pytest.mark.parametrize(("pods", "since"), [row[1:] for row in RUNS], ids=[row[0] for row in RUNS])
+def test_an_attempt_runs_since_the_last_of_its_containers_started(pods: list[dict[str, Any]], since: str | None) -> None:
+    start = child_of(training_job("Running"), pods).start_time
+    assert (f"{start:%H:%M:%S}" if start else None) == since
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"lastCheckpoint": -1},
+        {"lastCheckpoint": 10**30},
+        {"modelRevision": "x" * 65},
+        {"modelRevision": "main\n"},
+        {"message": "m" * 3001},
+        {"reason": ""},
+    ],
+)
+def test_numbers_and_names_that_no_trainer_would_write_are_left_out(said: dict[str, Any]) -> None:
+    document = {"exitCode": 1, "reason": "Failed", "message": "m", **said}
+    child = child_of(training_job("Failed"), [pod(phase="Failed", **ended(1, document))])
+    assert (child.last_checkpoint, child.model_revision, child.exit_code) == (None, None, 1)
+    assert len(child.message) <= 3000
