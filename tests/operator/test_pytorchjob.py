@@ -9,7 +9,7 @@ from alignment_api.problems import InvalidJob
 from alignment_api.run_config import RunConfig
 from alignment_operator.backends import process, pytorchjob
 from alignment_operator.settings import Settings
-from builders import a_job, a_run
+from builders import a_job, a_run, a_training
 
 
 def rendered(stage: str = "sft", settings: Settings | None = None, **spec: Any) -> list[dict[str, Any]]:
@@ -28,6 +28,24 @@ def test_one_master_and_the_rest_workers(nodes: int, workers: int | None) -> Non
     ]
     assert replicas["Master"]["replicas"] == 1
     assert replicas.get("Worker", {}).get("replicas") == workers
+
+
+CLAIMS: list[tuple[str, list[int | None], str]] = [
+    ("one node throughout", [1, None], "ReadWriteOnce"),
+    ("the first stage on more", [2, 1], "ReadWriteMany"),
+    ("a later stage on more", [1, 2], "ReadWriteMany"),
+]
+
+
+@pytest.mark.parametrize(("nodes", "mode"), [row[1:] for row in CLAIMS], ids=[row[0] for row in CLAIMS])
+def test_a_created_claim_serves_all_stages(nodes: list[int | None], mode: str) -> None:
+    stages = [
+        {"name": name, "sft": a_training(), **({"compute": {"nodes": count}} if count else {})}
+        for name, count in zip(("one", "two"), nodes, strict=True)
+    ]
+    for stage in ("one", "two"):
+        claim, *_ = rendered(stage, stages=stages, compute={"nodes": 1, "gpusPerNode": 0}, storage={"size": "10Gi"})
+        assert (claim["kind"], claim["spec"]["accessModes"]) == ("PersistentVolumeClaim", [mode])
 
 
 def big() -> dict[str, Any]:

@@ -91,7 +91,8 @@ def _created_claim(run: StageRun, storage: Storage) -> list[Manifest]:
     """A claim that is asked for by size has no owner, so that it stays when the job is deleted."""
     if storage.size is None:
         return []
-    nodes = run.compute.nodes or 1
+    # All stages share the claim: the one on the most nodes decides how it is mounted.
+    nodes = max(run.spec.compute_of(stage).nodes or 1 for stage in run.spec.stages or [])
     specification: Manifest = {
         "accessModes": ["ReadWriteMany" if nodes > 1 else "ReadWriteOnce"],
         "resources": {"requests": {"storage": storage.size}},
