@@ -19,7 +19,7 @@ from typing import Any
 from alignment_api import metrics
 from alignment_api.validation import read_job, runnable_job
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun
+from alignment_operator.stage_run import fresh_run
 
 WORDS = (
     "answer",
@@ -106,7 +106,7 @@ def ours(folder: Path, run: int) -> Figures:
     job = read_job({"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob", "metadata": identity, "spec": spec})
     resolved = runnable_job(job).spec
     settings = Settings(workspace_path=str(folder), tracking_uri=f"sqlite:///{folder}/mlflow-{run}.db")
-    config = StageRun(job, resolved, (resolved.stages or [])[0], 1).run_config(settings)
+    config = fresh_run(job, resolved, (resolved.stages or [])[0]).run_config(settings)
     written = folder / f"run-{run}.json"
     written.write_text(config.model_dump_json(by_alias=True, exclude_none=True))
     launch([sys.executable, "-m", "alignment_trainer", "--config", str(written)], PET_NPROC_PER_NODE="1", PET_NNODES="1")

@@ -7,7 +7,7 @@ from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.validation import read_job, resolve_job
 from alignment_operator.observation import Child
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun
+from alignment_operator.stage_run import StageRun, fresh_run
 
 PLAN_SETTINGS = Settings(first_retry_delay_seconds=10, longest_retry_delay_seconds=60)
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -51,7 +51,8 @@ def a_job(generation: int = 1, status: AlignmentJobStatus | None = None, **spec:
 
 def a_run(job: AlignmentJob, stage: str, attempt: int = 1) -> StageRun:
     spec = resolve_job(job).spec
-    return StageRun(job, spec, next(known for known in spec.stages or [] if known.name == stage), attempt)
+    wanted = next(known for known in spec.stages or [] if known.name == stage)
+    return fresh_run(job, spec, wanted, attempt)
 
 
 def a_child(job: AlignmentJob, stage: str, state: str, attempt: int = 1, **others: Any) -> Child:

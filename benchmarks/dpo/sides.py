@@ -116,13 +116,13 @@ def _run_config(case: Case, side: Side, folder: Path) -> Any:
     """Write what the operator would tell the trainer."""
     from alignment_api.validation import read_job, runnable_job
     from alignment_operator.settings import Settings
-    from alignment_operator.stage_run import StageRun
+    from alignment_operator.stage_run import fresh_run
 
     identity = {"name": "benchmark", "namespace": "default", "uid": "0badcafe-1"}
     kind = {"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob"}
     job = read_job({**kind, "metadata": identity, "spec": _spec(case, side)})
     resolved = runnable_job(job).spec
-    return StageRun(job, resolved, (resolved.stages or [])[0], 1).run_config(Settings(workspace_path=str(folder)))
+    return fresh_run(job, resolved, (resolved.stages or [])[0]).run_config(Settings(workspace_path=str(folder)))
 
 
 def _spec(case: Case, side: Side) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Heartbeat(Schema):
     stage: Annotated[str, Field(max_length=63, description="Which stage.")]
     attempt: Annotated[int, Field(ge=1, description="Which attempt.")]
     alive_time: Annotated[datetime, Field(description="When the processes of the stage were last seen to work.")]
+    has_stepped: Annotated[bool, Field(description="Whether this attempt has trained a step.")] = False
     step: Annotated[int | None, Field(ge=0, description="Optimizer steps done.")] = None
     total_steps: Annotated[int | None, Field(ge=1, description="Optimizer steps in all.")] = None
     seconds_left: Annotated[int | None, Field(ge=0, description="Time to the last step, at the present speed.")] = None

@@ -64,7 +64,14 @@ class Restart(Schema):
         int | None, Field(ge=0, le=100, description="Failures of the training itself that are tried again, per stage.")
     ] = None
     stall_timeout_seconds: Annotated[
-        int | None, Field(ge=60, le=604_800, description="A running stage that shows no progress for so long is restarted.")
+        int | None,
+        Field(
+            ge=60,
+            le=604_800,
+            description="A running stage that shows no progress for so long is restarted. The clock starts when all its "
+            "containers run; before the first step only silence counts: its processes do nothing. Where neither pod nor MLflow "
+            "tells of progress, the reason is ProgressUnknown, and the stage is restarted after four times as long.",
+        ),
     ] = None
 
 
@@ -154,7 +161,13 @@ class AlignmentJobSpec(Schema):
     )
     restart: Annotated[Restart | None, Field(description="What happens after a failure.")] = None
     active_deadline_seconds: Annotated[
-        int | None, Field(ge=1, le=31_536_000, description="The job fails when it takes longer from its first start.")
+        int | None,
+        Field(
+            ge=1,
+            le=31_536_000,
+            description="The job fails when its stages' containers have run for longer in all. Time in a queue, suspended, "
+            "waiting for nodes or between attempts does not count.",
+        ),
     ] = None
     ttl_seconds_after_finished: Annotated[
         int | None, Field(ge=0, le=31_536_000, description="The finished job is deleted after so long; its workspace is kept.")
@@ -193,6 +206,15 @@ class Progress(Schema):
     metrics: Annotated[dict[str, float] | None, Field(description="Latest values of the metrics that matter.")] = None
 
 
+class Record(Schema):
+    """What the job's stages are made of, as it was resolved once: a new version of the operator changes nothing of it."""
+
+    written: Annotated[str, Field(max_length=524_288, description="The spec as its author last wrote it, as JSON.")]
+    resolved: Annotated[
+        str, Field(max_length=524_288, description="That spec with every value that recipe and defaults gave it, as JSON.")
+    ]
+
+
 class StageStatus(Schema):
     """What was last seen of one stage."""
 
@@ -207,9 +229,12 @@ class StageStatus(Schema):
     retry_time: Annotated[datetime | None, Field(description="When the next attempt starts.")] = None
     child: Annotated[str | None, Field(max_length=253, description="The object that runs it.")] = None
     input_hash: Annotated[str | None, Field(max_length=64, description="What the stage was made from.")] = None
+    fingerprint: Annotated[str | None, Field(max_length=64, description="What its pods were made from.")] = None
     start_time: Annotated[datetime | None, Field(description="When its first attempt started.")] = None
     completion_time: Annotated[datetime | None, Field(description="When it ended.")] = None
-    gpu_seconds: Annotated[int, Field(ge=0, description="GPU time of ended attempts.")] = 0
+    counted_attempt: Annotated[int | None, Field(ge=0, description="The latest attempt whose time has been added up.")] = None
+    active_seconds: Annotated[int, Field(ge=0, description="Time in which all containers of ended attempts ran.")] = 0
+    gpu_seconds: Annotated[int, Field(ge=0, description="GPU time of ended attempts, while all their containers ran.")] = 0
     progress: Annotated[Progress | None, Field(description="How far it is.")] = None
     run_id: Annotated[str | None, Field(max_length=64, description="Its MLflow run.")] = None
     output: Annotated[str | None, Field(max_length=1024, description="Where its result lies, as a workspace uri.")] = None
@@ -251,6 +276,8 @@ class AlignmentJobStatus(Schema):
     start_time: Annotated[datetime | None, Field(description="When the first stage started.")] = None
     completion_time: Annotated[datetime | None, Field(description="When the job ended.")] = None
     tracking: Annotated[TrackingStatus | None, Field(description="Where the job is logged.")] = None
+    model_revision: Annotated[str | None, Field(max_length=64, description="Commit of the Hub model that all stages use.")] = None
+    record: Annotated[Record | None, Field(description="What the stages are made of, unless the spec is edited.")] = None
     stages: Annotated[
         list[StageStatus] | None,
         Field(

@@ -27,10 +27,15 @@ def digest(document: Any) -> str:
 def input_hash(spec: AlignmentJobSpec, stage: Stage) -> str:
     """Hash what a stage's result depends on: its settings, its model and all before it, but not where it runs."""
     parent = parent_of(spec, stage)
+    return stage_hash(spec, stage, input_hash(spec, parent) if parent else None)
+
+
+def stage_hash(spec: AlignmentJobSpec, stage: Stage, parent: str | None) -> str:
+    """Hash a stage's own inputs with the hash of the stage that it builds on."""
     return digest(
         {
             "model": spec.model.dump() if spec.model else None,
-            "parent": input_hash(spec, parent) if parent else None,
+            "parent": parent,
             "kind": stage.kind,
             "settings": stage.settings.dump(),
         }

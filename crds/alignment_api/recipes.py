@@ -88,14 +88,38 @@ def _json(name: str) -> str:
     return json.dumps(parse_document(_text(name), f"{name}.yaml"))
 
 
-def resolve(spec: AlignmentJobSpec) -> Resolved:
-    """Fill what the spec leaves out from its recipe, then from the defaults; what the spec says always wins."""
+class Recorded(NamedTuple):
+    """A spec as its author wrote it, and as an earlier version of this program resolved it."""
+
+    written: Tree
+    resolved: Tree
+
+
+def resolve(spec: AlignmentJobSpec, recorded: Recorded | None = None) -> Resolved:
+    """Fill what the spec leaves out from what was recorded, then from its recipe and the defaults; what the spec says wins."""
     resolving = _Resolving(spec.dump())
-    if spec.recipe:
-        recipe_text(spec.recipe)
-        resolving.add_recipe(_Layer(f"recipe {spec.recipe}", _comments(spec.recipe)), _tree(spec.recipe))
+    if recorded is None:
+        resolving.add_named_recipe(spec.recipe)
+    elif spec.recipe == recorded.written.get("recipe"):
+        resolving.add_recorded(recorded)
+        # A recipe that this version no longer has was recorded with all that it gave.
+        resolving.add_named_recipe(spec.recipe if spec.recipe in recipe_names() else None)
+    else:
+        # Another recipe: what it gives wins over the record, and what only the old one gave is no longer wanted.
+        resolving.add_named_recipe(spec.recipe)
+        resolving.add_recorded(_without_recipe(recorded))
     resolving.add_defaults(_Layer("default", _comments("defaults")), _tree("defaults"))
     return Resolved(AlignmentJobSpec.parse(resolving.values), resolving.origins)
+
+
+def _without_recipe(recorded: Recorded) -> Recorded:
+    """Count what the recorded recipe gives among what the author wrote, so that it goes with the recipe."""
+    name = recorded.written.get("recipe")
+    if name is None or name not in recipe_names():
+        return recorded
+    with_recipe = _Resolving(copy.deepcopy(recorded.written))
+    with_recipe.add_named_recipe(name)
+    return Recorded(with_recipe.values, recorded.resolved)
 
 
 class _Resolving:
@@ -105,6 +129,26 @@ class _Resolving:
         self.values = values
         self.origins: dict[str, Origin] = {}
         self._note(values, "spec", "spec", _Layer("spec", {}))
+
+    def add_named_recipe(self, name: str | None) -> None:
+        if name:
+            recipe_text(name)
+            self.add_recipe(_Layer(f"recipe {name}", _comments(name)), _tree(name))
+
+    def add_recorded(self, recorded: Recorded) -> None:
+        """Fill in what was recorded, except for what its author has taken out since."""
+        layer = _Layer("record", {})
+        resolved = {key: value for key, value in recorded.resolved.items() if key != "stages"}
+        self._fill(self.values, resolved, "spec", "", layer, recorded.written)
+        if "stages" not in self.values and "stages" not in recorded.written:
+            self.values["stages"] = copy.deepcopy(recorded.resolved.get("stages", []))
+        written = {stage["name"]: stage for stage in recorded.written.get("stages", [])}
+        known = {stage["name"]: stage for stage in recorded.resolved.get("stages", [])}
+        for index, stage in enumerate(self.values.get("stages", [])):
+            before = known.get(stage["name"])
+            if before is not None and _kind(before) == _kind(stage):
+                match = {key: value for key, value in before.items() if key not in ("name", "model")}
+                self._fill(stage, match, f"spec.stages[{index}]", "", layer, written.get(stage["name"], {}))
 
     def add_recipe(self, layer: _Layer, recipe: Tree) -> None:
         stages = recipe.pop("stages", [])
@@ -124,16 +168,22 @@ class _Resolving:
         kinds = defaults.pop("kinds")
         self._fill(self.values, defaults, "spec", "", layer)
         for index, stage in enumerate(self.values.get("stages", [])):
-            kind = next(kind for kind in _KINDS if kind in stage)
+            kind = _kind(stage)
             self._fill(stage[kind], kinds[kind], f"spec.stages[{index}].{kind}", f"kinds.{kind}", layer)
 
-    def _fill(self, target: Tree, source: Tree, path: str, source_path: str, layer: _Layer) -> None:
+    def _fill(
+        self, target: Tree, source: Tree, path: str, source_path: str, layer: _Layer, taken_out: Tree | None = None
+    ) -> None:
+        """Fill in what the target lacks; what it lacks although `taken_out` has it is not wanted."""
         for key, value in source.items():
             here, there = f"{path}.{key}", f"{source_path}.{key}" if source_path else key
+            before = (taken_out or {}).get(key)
             if key in target:
                 if isinstance(value, dict) and isinstance(target[key], dict) and key not in _WHOLE:
-                    self._fill(target[key], value, here, there, layer)
-            elif _RIVALS.get(key) not in target and not (layer.source == "default" and key in _ON_REQUEST):
+                    self._fill(target[key], value, here, there, layer, before if isinstance(before, dict) else None)
+            elif before is not None or _RIVALS.get(key) in target or (layer.source == "default" and key in _ON_REQUEST):
+                continue
+            else:
                 # A copy: stages must not share what a later layer fills.
                 target[key] = copy.deepcopy(value)
                 self._note(value, here, there, layer)
@@ -149,9 +199,13 @@ class _Resolving:
             self.origins[path] = layer.origin(source_path)
 
 
+def _kind(stage: Tree) -> str:
+    return next(kind for kind in _KINDS if kind in stage)
+
+
 def _matching_stage(stage: Tree, candidates: list[Tree]) -> int | None:
     """Find the recipe's stage that fills this one: of its name and kind, or the first of its kind."""
-    kind = next(kind for kind in _KINDS if kind in stage)
+    kind = _kind(stage)
     same_kind = [index for index, candidate in enumerate(candidates) if kind in candidate]
     named = [index for index in same_kind if candidates[index]["name"] == stage["name"]]
     return next(iter(named or same_kind), None)

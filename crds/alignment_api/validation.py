@@ -11,7 +11,7 @@ from alignment_api.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.known_sizes import known_base_shape
 from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import InvalidJob, Problem, from_validation
-from alignment_api.recipes import Resolved, UnknownRecipe, resolve
+from alignment_api.recipes import Recorded, Resolved, UnknownRecipe, resolve
 from alignment_api.stage_memory import memory_problems
 from alignment_api.stages import RUNNABLE_KINDS, TRAINING_KINDS, Stage
 
@@ -39,10 +39,10 @@ def read_job(document: Any) -> AlignmentJob:
         raise InvalidJob(from_validation(error, AlignmentJob)) from error
 
 
-def resolve_job(job: AlignmentJob) -> Resolved:
-    """Fill the job in from its recipe and the defaults, and refuse what cannot run."""
+def resolve_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolved:
+    """Fill the job in from its record, its recipe and the defaults, and refuse what cannot run."""
     try:
-        resolved = resolve(job.spec)
+        resolved = resolve(job.spec, recorded)
     except UnknownRecipe as error:
         raise InvalidJob([Problem("spec.recipe", str(error))]) from error
     except ValidationError as error:
@@ -55,9 +55,9 @@ def resolve_job(job: AlignmentJob) -> Resolved:
     return resolved
 
 
-def runnable_job(job: AlignmentJob) -> Resolved:
+def runnable_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolved:
     """Like resolve_job, and refuse stages that this version can describe but not run, or that cannot fit into their GPUs."""
-    resolved = resolve_job(job)
+    resolved = resolve_job(job, recorded)
     problems = [
         Problem(
             f"spec.stages[{index}].{to_camel(stage.kind)}",

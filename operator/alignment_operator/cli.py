@@ -15,6 +15,7 @@ from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus
 from alignment_api.names import MODEL_FOLDER, job_folder
 from alignment_api.problems import InvalidJob
 from alignment_api.recipes import UnknownRecipe, recipe_names, recipe_text
+from alignment_api.record import settle
 from alignment_api.shape import UnknownShape
 from alignment_api.validation import read_job, resolve_job, runnable_job
 from rich.console import Console
@@ -28,7 +29,7 @@ from alignment_operator.memory_table import gpu_memory, memory_line, memory_tabl
 from alignment_operator.observation import Child
 from alignment_operator.reconcile import Key
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun
+from alignment_operator.stage_run import fresh_run
 from alignment_operator.terminal import TerminalView, summary_table
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -46,16 +47,24 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return command(options)
     except (UnreadableDocument, InvalidJob, UnknownRecipe) as error:
-        for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
-        return REFUSED
+        return _refuse(str(error))
+
+
+def _refuse(problems: str) -> int:
+    for line in problems.splitlines():
+        print(f"error: {line}", file=sys.stderr)
+    return REFUSED
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a job on this machine, or go on with it where it was."""
     job = read_job(read_document(options.file))
-    runnable_job(job)
     home = Home(options.home) if options.home else Home.from_environment()
+    cluster = LocalCluster(home)
+    key = Key(job.metadata.namespace or "default", job.metadata.name)
+    refusal = settle(cluster.with_status(job)).refusal
+    if refusal:
+        return _refuse(refusal)
     try:
         home.objects.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -64,8 +73,6 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return REFUSED
-    cluster = LocalCluster(home)
-    key = Key(job.metadata.namespace or "default", job.metadata.name)
     if not cluster.lock(key):
         print(f"error: another `alignment run` is at work on {key.namespace}/{key.name}; wait for it, or end it", file=sys.stderr)
         return REFUSED
@@ -197,7 +204,7 @@ def render(options: argparse.Namespace) -> int:
     settings = Settings()
     manifests: list[object] = []
     for stage in resolved.spec.stages or []:
-        for manifest in pytorchjob.render(StageRun(named, resolved.spec, stage, attempt=1), settings):
+        for manifest in pytorchjob.render(fresh_run(named, resolved.spec, stage), settings):
             if manifest not in manifests:
                 manifests.append(manifest)
     print(write_documents(manifests), end="")

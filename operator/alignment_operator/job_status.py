@@ -4,6 +4,7 @@ from datetime import datetime
 
 from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, Condition, Phase, StageStatus, TrackingStatus
 
+INVALID_SPEC = "InvalidSpec"
 _FINISHED = ("Succeeded", "Failed")
 
 
@@ -47,22 +48,25 @@ def summarize(
     )
 
 
-def refused(job: AlignmentJob, message: str, now: datetime) -> AlignmentJobStatus:
-    """Say of a job that cannot run as it is written; what its stages had reached stays in the record."""
-    old = job.status or AlignmentJobStatus()
-    generation = job.metadata.generation
-    return old.model_copy(
+def refused(job: AlignmentJob, status: AlignmentJobStatus, message: str, is_under_way: bool, now: datetime) -> AlignmentJobStatus:
+    """Say of a job that its newest edit cannot run: what runs goes on under the spec before it, and nothing else begins."""
+    old, generation = job.status or AlignmentJobStatus(), job.metadata.generation
+    phase: Phase = (status.phase or "Pending") if is_under_way else "Failed"
+    ended = {"eta": None, "estimated_completion_time": None, "completion_time": _refusal_time(old, now)}
+    return status.model_copy(
         update={
             "observed_generation": generation,
-            "phase": "Failed",
-            "reason": "InvalidSpec",
+            "phase": phase,
+            "reason": INVALID_SPEC,
             "message": message,
-            "eta": None,
-            "estimated_completion_time": None,
-            "completion_time": old.completion_time if old.reason == "InvalidSpec" else now,
-            "conditions": _conditions(old, "Failed", "InvalidSpec", message, generation, now),
+            "conditions": _conditions(old, phase, INVALID_SPEC, message, generation, now),
+            **({} if is_under_way else ended),
         }
     )
+
+
+def _refusal_time(old: AlignmentJobStatus, now: datetime) -> datetime:
+    return old.completion_time if old.reason == INVALID_SPEC and old.completion_time else now
 
 
 def held_back(job: AlignmentJob, wanted: AlignmentJobStatus, reason: str, message: str, now: datetime) -> AlignmentJobStatus:

@@ -62,11 +62,14 @@ class LocalCluster:
             "creation_timestamp": known.metadata.creation_timestamp if known else datetime.now(UTC).replace(microsecond=0),
             "generation": generation + 1 if known and (changed or again) else generation,
         }
-        stored = job.model_copy(
-            update={"metadata": job.metadata.model_copy(update=identity), "status": known.status if known else None}
-        )
+        stored = self.with_status(job).model_copy(update={"metadata": job.metadata.model_copy(update=identity)})
         self._write_job(stored)
         return stored
+
+    def with_status(self, job: AlignmentJob) -> AlignmentJob:
+        """Give a job the status that it has here, if it was ever stored."""
+        known = self._read_job(_key(job))
+        return job.model_copy(update={"status": known.status if known else None})
 
     def lock(self, key: Key) -> bool:
         """Become the only one that reconciles a job; the lock ends with this process."""

@@ -40,6 +40,8 @@ class Pulse:
     """When it last answered."""
     alive_time: datetime
     """When its processes were last seen to work."""
+    has_stepped: bool = False
+    """Whether this attempt has trained a step: until then any work counts as progress."""
     doing: str | None = None
     """What it does beside training steps, and how far that is: "loading weights: 3 of 15 GB"."""
     last_checkpoint: int | None = None

@@ -3,13 +3,18 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus
+from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, StageStatus
+from alignment_api.lineage import parent_of, stage_hash
+from alignment_api.record import Settled
+from alignment_api.stages import Stage
 
-from alignment_operator.job_status import is_finished, summarize
+from alignment_operator.job_status import is_finished, refused, summarize
 from alignment_operator.observation import Child, Report
 from alignment_operator.settings import Settings
-from alignment_operator.stage_plan import Halt, Situation, decide
-from alignment_operator.stage_run import StageRun
+from alignment_operator.stage_plan import Halt, Situation, StageDecision, decide
+from alignment_operator.stage_run import Identity, StageRun, identity_of
+
+_LIVE = ("Pending", "Queued", "Running", "Stopping")
 
 
 class Plan(NamedTuple):
@@ -23,56 +28,139 @@ class Plan(NamedTuple):
 
 def plan(
     job: AlignmentJob,
-    spec: AlignmentJobSpec,
+    settled: Settled,
     observed: list[Child],
     report: Report,
     settings: Settings,
     now: datetime,
 ) -> Plan:
-    """Decide what should be of a job whose resolved spec is given."""
-    old = job.status or AlignmentJobStatus()
-    renewed = old.observed_generation is not None and old.observed_generation != job.metadata.generation
+    """Decide what should be of a job of which it is settled what is to run."""
+    spec, old = settled.spec, job.status or AlignmentJobStatus()
     records = {stage.name: stage for stage in old.stages or []}
-    halt, deadline_seconds = _halt(spec, old, now)
+    renewed = old.observed_generation is not None and old.observed_generation != job.metadata.generation
+    halt, deadline_seconds = _halt(spec, old, observed, now)
     children, statuses, waits, may_run = [], [], [deadline_seconds], True
+    hashes: dict[str, str] = {}
     for stage in spec.stages or []:
-        run = StageRun(job, spec, stage, attempt=1)
         mine = [child for child in observed if child.stage == stage.name]
-        decision = decide(
-            Situation(
-                run,
-                records.get(stage.name),
-                mine,
-                report.stages.get(stage.name),
-                report.silence,
-                may_run,
-                halt,
-                renewed,
-                settings,
-                now,
-            )
-        )
-        children += [StageRun(job, spec, stage, attempt) for attempt in decision.attempts]
-        statuses.append(decision.status.model_copy(update={"run_id": report.run_ids.get(stage.name, decision.status.run_id)}))
+        identity = _identity(settled, stage, records.get(stage.name), hashes, [] if renewed else mine)
+        hashes[stage.name] = identity.input_hash
+        run = StageRun(job, spec, stage, 1, identity)
+        decision = decide(_situation(run, records, mine, report, may_run, halt, renewed, settled, settings, now))
+        children += [StageRun(job, spec, stage, attempt, identity) for attempt in decision.attempts]
+        statuses.append(_with_run(decision, report))
         waits.append(decision.requeue_after_seconds)
         may_run = may_run and decision.status.state == "Succeeded"
     status = summarize(job, spec, statuses, report.tracking or old.tracking, now)
+    revision = _model_revision(spec, old, observed, report)
+    status = status.model_copy(update={"record": settled.record, "model_revision": revision})
+    if settled.refusal:
+        is_under_way = any(child.state in _LIVE for child in observed)
+        status = refused(job, status, settled.refusal, is_under_way, now)
+    return _concluded(spec, old, status, children, waits, now)
+
+
+def refusal(job: AlignmentJob, sentence: str, now: datetime) -> Plan:
+    """Decide about a job that cannot run as it is written and of which nothing was recorded: its children stay as they are."""
+    old = job.status or AlignmentJobStatus()
+    return _concluded(job.spec, old, refused(job, old, sentence, False, now), [], [], now)
+
+
+def expected_children(job: AlignmentJob, found: list[Child]) -> list[Child]:
+    """Leave out attempts that the operator cannot have made: the next number is the highest that it gives."""
+    attempts = {stage.name: stage.attempts for stage in (job.status.stages if job.status else None) or []}
+    return [child for child in found if child.stage not in attempts or child.attempt <= attempts[child.stage] + 1]
+
+
+def _situation(
+    run: StageRun,
+    records: dict[str, StageStatus],
+    mine: list[Child],
+    report: Report,
+    may_run: bool,
+    halt: Halt | None,
+    renewed: bool,
+    settled: Settled,
+    settings: Settings,
+    now: datetime,
+) -> Situation:
+    name = run.stage.name
+    return Situation(
+        run=run,
+        previous=records.get(name),
+        children=mine,
+        progress=report.stages.get(name),
+        pulse=report.pulses.get(name),
+        silence=report.silence,
+        may_run=may_run,
+        halt=halt,
+        refusal=settled.refusal,
+        renewed=renewed,
+        settings=settings,
+        now=now,
+    )
+
+
+def _with_run(decision: StageDecision, report: Report) -> StageStatus:
+    known = report.run_ids.get(decision.status.name, decision.status.run_id)
+    return decision.status.model_copy(update={"run_id": known})
+
+
+def _identity(
+    settled: Settled, stage: Stage, known: StageStatus | None, hashes: dict[str, str], running: list[Child]
+) -> Identity:
+    """Give a stage the identity that was recorded; only an edit that reaches it makes another one."""
+    if known is None or known.input_hash is None or stage.name in settled.edited:
+        parent = parent_of(settled.spec, stage)
+        return identity_of(settled.spec, stage, stage_hash(settled.spec, stage, hashes[parent.name] if parent else None))
+    anew = identity_of(settled.spec, stage, known.input_hash)
+    if stage.name in settled.moved:
+        return anew
+    # A version that recorded no fingerprint left it on the attempt that it had made.
+    made = next((child.fingerprint for child in running if child.input_hash == known.input_hash), None)
+    return Identity(known.input_hash, known.fingerprint or made or anew.fingerprint)
+
+
+def _model_revision(spec: AlignmentJobSpec, old: AlignmentJobStatus, children: list[Child], report: Report) -> str | None:
+    """Give the commit of the Hub model, as the first of the stages' pods found it."""
+    named = spec.model.revision if spec.model else None
+    found = [pulse.model_revision for pulse in report.pulses.values()] + [child.model_revision for child in children]
+    return next((revision for revision in found if revision), None) or old.model_revision or named
+
+
+def _halt(
+    spec: AlignmentJobSpec, old: AlignmentJobStatus, observed: list[Child], now: datetime
+) -> tuple[Halt | None, float | None]:
+    """Say why nothing may run, or how long the deadline is away while containers run."""
+    suspended: Halt | None = "Suspended" if spec.suspend else None
+    if is_finished(old) or not spec.active_deadline_seconds:
+        return suspended, None
+    counted = {stage.name: stage.counted_attempt or 0 for stage in old.stages or []}
+    running = [
+        (now - child.start_time).total_seconds()
+        for child in observed
+        if child.state == "Running" and child.start_time and child.attempt > counted.get(child.stage, 0)
+    ]
+    active = sum(stage.active_seconds for stage in old.stages or []) + sum(running)
+    left = spec.active_deadline_seconds - active
+    if left <= 0:
+        return "DeadlineExceeded", None
+    return suspended, left if running else None
+
+
+def _concluded(
+    spec: AlignmentJobSpec,
+    old: AlignmentJobStatus,
+    status: AlignmentJobStatus,
+    children: list[StageRun],
+    waits: list[float | None],
+    now: datetime,
+) -> Plan:
     expires_seconds = _expires_seconds(spec, status, now)
-    waits.append(expires_seconds)
-    known_waits = [wait for wait in waits if wait is not None]
+    known_waits = [wait for wait in [*waits, expires_seconds] if wait is not None]
     # Only what has been written down as finished is deleted: its end was to be seen.
     expired = is_finished(old) and expires_seconds is not None and expires_seconds <= 0
     return Plan(children, status, min(known_waits) if known_waits else None, expired)
-
-
-def _halt(spec: AlignmentJobSpec, old: AlignmentJobStatus, now: datetime) -> tuple[Halt | None, float | None]:
-    """Say why nothing may run, or how long the deadline is away."""
-    if not is_finished(old) and spec.active_deadline_seconds and old.start_time:
-        left = (old.start_time + timedelta(seconds=spec.active_deadline_seconds) - now).total_seconds()
-        if left <= 0:
-            return "DeadlineExceeded", None
-        return ("Suspended" if spec.suspend else None), left
-    return ("Suspended" if spec.suspend else None), None
 
 
 def _expires_seconds(spec: AlignmentJobSpec, status: AlignmentJobStatus, now: datetime) -> float | None:

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple, Protocol
 
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.problems import InvalidJob
-from alignment_api.validation import runnable_job
+from alignment_api.record import settle
 
 from alignment_operator.backends import Backend
-from alignment_operator.job_status import held_back, refused
+from alignment_operator.job_status import held_back
 from alignment_operator.observation import Child, Report
-from alignment_operator.plan import Plan, plan
+from alignment_operator.plan import Plan, expected_children, plan, refusal
 from alignment_operator.settings import Settings
 
 _REFUSED_AGAIN_SECONDS = 5
@@ -61,33 +61,33 @@ async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key:
     job = await cluster.job(key)
     if job is None or job.metadata.deletion_timestamp is not None:
         return None
-    observed = await cluster.children(job)
+    observed = expected_children(job, await cluster.children(job))
     report = await cluster.progress(job, observed)
     try:
-        decision = plan(job, runnable_job(job).spec, observed, report, settings, now)
+        decision = plan(job, settle(job), observed, report, settings, now)
         if decision.job_has_expired:
             await cluster.delete_job(job)
             return None
         acted = await _apply(cluster, backend, settings, job, decision, observed)
     except InvalidJob as error:
-        await _stop_edited(cluster, job, observed)
-        await _report(cluster, job, refused(job, str(error), now))
-        return None
-    except Refused as refusal:
-        await _report(cluster, job, held_back(job, decision.status, refusal.reason, str(refusal), now))
+        return await _refuse(cluster, job, str(error), now)
+    except Refused as refusal_of_child:
+        held = held_back(job, decision.status, refusal_of_child.reason, str(refusal_of_child), now)
+        await _report(cluster, job, held)
         return _REFUSED_AGAIN_SECONDS
     told = await _report(cluster, job, decision.status)
     # What was done may allow more at once; the second look finds nothing to do and costs nothing.
     return 0 if acted or told else decision.requeue_after_seconds
 
 
-async def _stop_edited(cluster: Cluster, job: AlignmentJob, observed: list[Child]) -> None:
-    """Stop what ran under the spec before an edit that cannot run; a new version that refuses an old spec stops nothing."""
-    seen = job.status.observed_generation if job.status else None
-    if seen is not None and seen != job.metadata.generation:
-        for child in observed:
-            if child.state in ("Pending", "Queued", "Running"):
-                await cluster.delete(job, child)
+async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, now: datetime) -> float | None:
+    """Tell why a job cannot run as it is written; whatever runs of it is left alone."""
+    decision = refusal(job, sentence, now)
+    if decision.job_has_expired:
+        await cluster.delete_job(job)
+        return None
+    await _report(cluster, job, decision.status)
+    return decision.requeue_after_seconds
 
 
 async def _apply(

@@ -9,9 +9,10 @@ from alignment_api.job import Progress, StageStatus
 from alignment_api.names import MODEL_FOLDER, WORKSPACE_PREFIX
 from alignment_api.stages import TRAINING_KINDS
 
-from alignment_operator.observation import Child
+from alignment_operator.observation import Child, Pulse
 from alignment_operator.settings import Settings
 from alignment_operator.stage_run import StageRun
+from alignment_operator.stall import judge
 
 Halt = Literal["Suspended", "DeadlineExceeded"]
 
@@ -24,9 +25,11 @@ class Situation:
     previous: StageStatus | None
     children: list[Child]
     progress: Progress | None
+    pulse: Pulse | None
     silence: str | None
     may_run: bool
     halt: Halt | None
+    refusal: str | None
     renewed: bool
     settings: Settings
     now: datetime
@@ -60,9 +63,11 @@ def decide(situation: Situation) -> StageDecision:
     stopping = next((child for child in situation.children if child.state == "Stopping"), None)
     if stopping:
         message = stopping.message or "waiting for the previous attempt to end"
-        return StageDecision(_with(record, "Restarting", "Stopping", message), [])
+        return StageDecision(_with(record, "Restarting", "Stopping", message, **_time_spent(situation, record, stopping)), [])
     if newest and newest.state in ("Pending", "Queued", "Running"):
         return _under_way(situation, record, newest)
+    if situation.refusal:
+        return StageDecision(_with(record, "Waiting", "InvalidSpec", situation.refusal), [newest.attempt] if newest else [])
     return _next_attempt(situation, record, newest)
 
 
@@ -76,13 +81,22 @@ def _recorded(situation: Situation) -> StageStatus:
             state="Waiting",
             attempts=attempts,
             failed_attempt=previous.failed_attempt if previous else None,
+            counted_attempt=previous.counted_attempt if previous else None,
+            active_seconds=previous.active_seconds if previous else 0,
             gpu_seconds=previous.gpu_seconds if previous else 0,
             input_hash=run.input_hash,
+            fingerprint=run.fingerprint,
         )
-    record = previous.model_copy(update={"attempts": attempts, "input_hash": run.input_hash})
+    record = previous.model_copy(update={"attempts": attempts, "input_hash": run.input_hash, "fingerprint": run.fingerprint})
     if situation.renewed and record.state in ("Failed", "Restarting"):
         record = record.model_copy(
-            update={"state": "Restarting", "application_failures": 0, "retry_time": situation.now, "completion_time": None}
+            update={
+                "state": "Restarting",
+                "application_failures": 0,
+                "infrastructure_failures": 0,
+                "retry_time": situation.now,
+                "completion_time": None,
+            }
         )
     return record
 
@@ -99,11 +113,17 @@ def _with(record: StageStatus, state: str, reason: str | None, message: str | No
     return record.model_copy(update={"state": state, "reason": reason, "message": message, **others})
 
 
-def _gpu_seconds(situation: Situation, child: Child) -> int:
+def _time_spent(situation: Situation, record: StageStatus, child: Child) -> dict[str, object]:
+    """Add up an attempt that ends, once: the time in which all its containers ran."""
+    if child.start_time is None or (record.counted_attempt or 0) >= child.attempt:
+        return {}
+    seconds = max(0, int(((child.end_time or situation.now) - child.start_time).total_seconds()))
     gpus = (situation.run.compute.nodes or 1) * (situation.run.compute.gpus_per_node or 0)
-    if child.start_time is None:
-        return 0
-    return int(((child.end_time or situation.now) - child.start_time).total_seconds() * gpus)
+    return {
+        "counted_attempt": child.attempt,
+        "active_seconds": record.active_seconds + seconds,
+        "gpu_seconds": record.gpu_seconds + seconds * gpus,
+    }
 
 
 def _succeeded(situation: Situation, record: StageStatus, child: Child) -> StageStatus:
@@ -118,11 +138,11 @@ def _succeeded(situation: Situation, record: StageStatus, child: Child) -> Stage
         child=child.name,
         start_time=record.start_time or child.start_time,
         completion_time=child.end_time or situation.now,
-        gpu_seconds=record.gpu_seconds + _gpu_seconds(situation, child),
         progress=_finished_progress(situation.progress or record.progress),
         output=f"{WORKSPACE_PREFIX}{output.as_posix()}",
         retry_time=None,
         last_checkpoint=child.last_checkpoint,
+        **_time_spent(situation, record, child),
     )
 
 
@@ -135,18 +155,20 @@ def _failed(situation: Situation, record: StageStatus, child: Child) -> StageDec
     """Count a failure once, and only then let the next attempt be made: a crash in between loses no count."""
     exit_code = child.exit_code if child.exit_code is not None else 1
     kind = consequence(exit_code, child.reason)
-    application = record.application_failures + (kind == "Application")
-    infrastructure = record.infrastructure_failures + (kind == "Infrastructure")
+    last_checkpoint = _last_checkpoint(situation, child)
+    before = _forgiven(record) if _made_lasting_progress(situation, record, child, last_checkpoint) else record
+    application = before.application_failures + (kind == "Application")
+    infrastructure = before.infrastructure_failures + (kind == "Infrastructure")
     budget = _budget(situation)
     counted = {
         "failed_attempt": child.attempt,
         "application_failures": application,
         "infrastructure_failures": infrastructure,
-        "gpu_seconds": record.gpu_seconds + _gpu_seconds(situation, child),
-        "last_checkpoint": child.last_checkpoint,
+        "last_checkpoint": last_checkpoint if last_checkpoint is not None else record.last_checkpoint,
         "child": child.name,
         "start_time": record.start_time or child.start_time,
         "progress": situation.progress or record.progress,
+        **_time_spent(situation, record, child),
     }
     reason, message = child.reason or "Failed", child.message or f"the trainer ended with exit code {exit_code}"
     if kind == "Permanent" or application > budget:
@@ -155,11 +177,35 @@ def _failed(situation: Situation, record: StageStatus, child: Child) -> StageDec
         return StageDecision(status, [child.attempt])
     delay = _delay_seconds(situation.settings, application if kind == "Application" else infrastructure)
     # A pod that was taken away cannot say what it saved; the next attempt finds it on the workspace.
-    resumed = f" from step {child.last_checkpoint}" if child.last_checkpoint else ""
+    resumed = f" from step {last_checkpoint}" if last_checkpoint else ""
     budget_used = f", {application} of {budget} failures used" if kind == "Application" else ""
     message = f"attempt {child.attempt} ended: {message}; going on{resumed} in {delay:.0f} s{budget_used}"
     status = _with(record, "Restarting", reason, message, retry_time=situation.now + timedelta(seconds=delay), **counted)
     return StageDecision(status, [child.attempt], delay)
+
+
+def _last_checkpoint(situation: Situation, child: Child) -> int | None:
+    """Give the newest checkpoint that an attempt told of: at its end, or in its last heartbeat."""
+    pulse = situation.pulse
+    told = [child.last_checkpoint, pulse.last_checkpoint if pulse and pulse.attempt == child.attempt else None]
+    return max((step for step in told if step is not None), default=None)
+
+
+def _made_lasting_progress(situation: Situation, record: StageStatus, child: Child, last_checkpoint: int | None) -> bool:
+    """Say whether an attempt ran for long and left a newer checkpoint than it began with: what failed before it is overcome."""
+    if child.start_time is None or last_checkpoint is None or last_checkpoint <= (record.last_checkpoint or 0):
+        return False
+    ran = (child.end_time or situation.now) - child.start_time
+    return ran >= timedelta(seconds=_stall_timeout(situation) or 0)
+
+
+def _forgiven(record: StageStatus) -> StageStatus:
+    return record.model_copy(update={"application_failures": 0, "infrastructure_failures": 0})
+
+
+def _stall_timeout(situation: Situation) -> int | None:
+    restart = situation.run.spec.restart
+    return restart.stall_timeout_seconds if restart else None
 
 
 def _budget(situation: Situation) -> int:
@@ -172,53 +218,57 @@ def _delay_seconds(settings: Settings, failures: int) -> float:
 
 
 def _halted(situation: Situation, record: StageStatus) -> StageDecision:
+    live = next((child for child in situation.children if child.state in ("Pending", "Queued", "Running", "Stopping")), None)
+    update = {"progress": situation.progress or record.progress, **(_time_spent(situation, record, live) if live else {})}
     if situation.halt == "DeadlineExceeded":
-        message = (
-            f"the job took longer than activeDeadlineSeconds ({situation.run.spec.active_deadline_seconds}); raise it to go on"
-        )
-        return StageDecision(_with(record, "Failed", situation.halt, message, completion_time=situation.now), [])
-    update = {"progress": situation.progress or record.progress}
-    stopping = next((child for child in situation.children if child.state in ("Pending", "Queued", "Running", "Stopping")), None)
-    if stopping is None:
+        seconds = situation.run.spec.active_deadline_seconds
+        message = f"the job's containers ran longer than activeDeadlineSeconds ({seconds}); raise it to go on"
+        status = _with(record, "Failed", situation.halt, message, completion_time=situation.now, **update)
+        return StageDecision(status, [])
+    if live is None:
         begun = "from its last checkpoint" if record.attempts else "from the start"
         return StageDecision(_with(record, "Suspended", "Suspended", f"suspended; it will go on {begun}", **update), [])
-    status = _with(record, "Running", "Suspending", "saving a checkpoint and stopping", child=stopping.name, **update)
-    if stopping.state != "Stopping":
-        status = status.model_copy(update={"gpu_seconds": record.gpu_seconds + _gpu_seconds(situation, stopping)})
-    return StageDecision(status, [])
+    return StageDecision(
+        _with(record, "Running", "Suspending", "saving a checkpoint and stopping", child=live.name, **update), []
+    )
 
 
 def _under_way(situation: Situation, record: StageStatus, child: Child) -> StageDecision:
     if child.fingerprint != situation.run.fingerprint:
         message = "the spec has changed; the attempt under the old one is stopped, and the next one follows"
-        return StageDecision(_with(record, "Restarting", "SpecChanged", message), [])
+        status = _with(record, "Restarting", "SpecChanged", message, **_time_spent(situation, record, child))
+        return StageDecision(status, [])
     if child.state == "Pending" and child.rendering != situation.run.rendering(situation.settings):
         message = "the operator's settings have changed before the attempt began; it is replaced"
         return StageDecision(_with(record, "Restarting", "SettingsChanged", message), [])
-    updates = {
-        "child": child.name,
-        "start_time": record.start_time or child.start_time,
-        "progress": situation.progress or record.progress,
-        "retry_time": None,
-    }
-    if situation.silence and child.state == "Running":
-        return StageDecision(_with(record, "Running", "ProgressUnknown", situation.silence, **updates), [child.attempt])
-    stall = situation.run.spec.restart.stall_timeout_seconds if situation.run.spec.restart else None
-    if child.state == "Running" and stall is not None and child.start_time is not None:
-        seen = [child.start_time] + ([situation.progress.updated_time] if situation.progress else [])
-        left = (max(seen) + timedelta(seconds=stall) - situation.now).total_seconds()
-        if left <= 0:
-            return _stalled(situation, record.model_copy(update=updates), child, stall)
-        return StageDecision(_with(record, "Running", None, None, **updates), [child.attempt], left)
+    updated = record.model_copy(
+        update={
+            "child": child.name,
+            "start_time": record.start_time or child.start_time,
+            "progress": situation.progress or record.progress,
+            "retry_time": None,
+        }
+    )
+    if child.state == "Running":
+        return _running(situation, updated, child)
     told = child.message or (_starting(child.attempt) if child.reason == "Starting" else None)
-    return StageDecision(_with(record, child.state, child.reason or None, told, **updates), [child.attempt])
+    return StageDecision(_with(updated, child.state, child.reason or None, told), [child.attempt])
 
 
-def _stalled(situation: Situation, record: StageStatus, child: Child, stall_seconds: int) -> StageDecision:
-    message = f"no progress for {stall_seconds} s (restart.stallTimeoutSeconds)"
-    stalled = replace(child, state="Failed", reason="Stalled", message=message, exit_code=1)
-    decision = _failed(situation, record, stalled)
-    return StageDecision(decision.status, [], decision.requeue_after_seconds)
+def _running(situation: Situation, record: StageStatus, child: Child) -> StageDecision:
+    timeout = _stall_timeout(situation)
+    verdict = judge(child, situation.progress, situation.pulse, situation.silence, timeout, situation.now)
+    if verdict.kind == "Stalled":
+        stalled = replace(child, state="Failed", reason="Stalled", message=verdict.message or "", exit_code=1)
+        decision = _failed(situation, record, stalled)
+        return StageDecision(decision.status, [], decision.requeue_after_seconds)
+    if verdict.kind == "Unknown":
+        status = _with(record, "Running", "ProgressUnknown", verdict.message)
+    else:
+        pulse = situation.pulse
+        doing = pulse.doing if pulse and pulse.attempt == child.attempt else None
+        status = _with(record, "Running", "Preparing" if doing else None, doing)
+    return StageDecision(status, [child.attempt], verdict.seconds_left)
 
 
 def _next_attempt(situation: Situation, record: StageStatus, newest: Child | None) -> StageDecision:
@@ -229,7 +279,7 @@ def _next_attempt(situation: Situation, record: StageStatus, newest: Child | Non
         # Two attempts would write to one folder: the earlier one goes first, with all its pods.
         return StageDecision(record, [])
     attempt = record.attempts + 1
-    run = StageRun(situation.run.job, situation.run.spec, situation.run.stage, attempt)
+    run = replace(situation.run, attempt=attempt)
     status = _with(record, "Pending", "Starting", _starting(attempt), attempts=attempt, child=run.name, retry_time=None)
     return StageDecision(status, [attempt])
 

@@ -18,6 +18,30 @@ S3_CREDENTIALS_PATH = "/etc/alignment-s3/credentials"
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What tells one stage from another that bears its name: hashes of what its result and its pods are made from."""
+
+    input_hash: str
+    fingerprint: str
+
+
+def identity_of(spec: AlignmentJobSpec, stage: Stage, known_input_hash: str | None = None) -> Identity:
+    """Give the identity of a stage as this version computes it; nothing of the operator's settings is in it."""
+    made_from = known_input_hash or input_hash(spec, stage)
+    return Identity(
+        made_from,
+        digest(
+            {
+                "input": made_from,
+                "compute": spec.compute_of(stage).dump(),
+                "storage": spec.storage.dump() if spec.storage else None,
+                "queue": spec.queue_name,
+            }
+        ),
+    )
+
+
+@dataclass(frozen=True)
 class StageRun:
     """What a backend renders."""
 
@@ -25,6 +49,7 @@ class StageRun:
     spec: AlignmentJobSpec
     stage: Stage
     attempt: int
+    identity: Identity
 
     @property
     def name(self) -> str:
@@ -44,19 +69,12 @@ class StageRun:
     @property
     def input_hash(self) -> str:
         """Hash what the result depends on."""
-        return input_hash(self.spec, self.stage)
+        return self.identity.input_hash
 
     @property
     def fingerprint(self) -> str:
-        """Hash what the pods depend on; nothing of the operator's own settings, so that an upgrade restarts no job."""
-        return digest(
-            {
-                "input": self.input_hash,
-                "compute": self.compute.dump(),
-                "storage": self.spec.storage.dump() if self.spec.storage else None,
-                "queue": self.spec.queue_name,
-            }
-        )
+        """Hash what the pods depend on."""
+        return self.identity.fingerprint
 
     def rendering(self, settings: Settings) -> str:
         """Hash what the operator's settings add to the pods."""
@@ -98,3 +116,8 @@ class StageRun:
             accumulation_steps=accumulation_steps(optimization.global_batch_size, self.compute) if optimization else 1,
             grace_seconds=settings.grace_seconds,
         )
+
+
+def fresh_run(job: AlignmentJob, spec: AlignmentJobSpec, stage: Stage, attempt: int = 1) -> StageRun:
+    """Describe an attempt of a stage of which nothing is recorded."""
+    return StageRun(job, spec, stage, attempt, identity_of(spec, stage))

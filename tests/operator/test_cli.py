@@ -15,7 +15,7 @@ from alignment_operator.backends import process
 from alignment_operator.cli import FAILED, REFUSED, SUCCEEDED, failure_code, main
 from alignment_operator.local import LocalCluster
 from alignment_operator.local_run import local_settings
-from alignment_operator.stage_run import StageRun
+from alignment_operator.stage_run import fresh_run
 from builders import a_child, a_document, a_job, a_training
 from mlflow import MlflowClient
 
@@ -129,7 +129,7 @@ def test_sync_brings_what_a_job_of_this_machine_left(tmp_path: Path, capfd: pyte
     job = cluster.apply(read_job(read_document(EXAMPLES / "tiny.yaml")))
     spec = runnable_job(job).spec
     stage = (spec.stages or [])[0]
-    companion, _ = process.render(StageRun(job, spec, stage, attempt=1), local_settings(cluster))
+    companion, _ = process.render(fresh_run(job, spec, stage), local_settings(cluster))
     folder = cluster.stage_path(job, stage.name)
     folder.mkdir(parents=True)
     (folder / RUN_CONFIG_FILE).write_text(companion["data"][RUN_CONFIG_FILE])

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from alignment_api.job import AlignmentJob, Progress, StageStatus
-from alignment_api.validation import resolve_job
-from alignment_operator.observation import Child, Report
-from alignment_operator.plan import Plan, plan
+from alignment_api.record import settle
+from alignment_operator.observation import Child, Pulse, Report
+from alignment_operator.plan import Plan, expected_children, plan
 from builders import NOW, PLAN_SETTINGS, a_child, a_job, a_training, later
 
 
@@ -16,8 +16,10 @@ def planned(
     seconds: float = 0,
     progress: dict[str, Progress] | None = None,
     silence: str | None = None,
+    pulses: dict[str, Pulse] | None = None,
 ) -> Plan:
-    return plan(job, resolve_job(job).spec, children, Report(progress or {}, silence=silence), PLAN_SETTINGS, later(seconds))
+    report = Report(progress or {}, silence=silence, pulses=pulses or {})
+    return plan(job, settle(job), children, report, PLAN_SETTINGS, later(seconds))
 
 
 def then(job: AlignmentJob, decided: Plan, **changes: Any) -> AlignmentJob:
@@ -227,24 +229,75 @@ def test_a_failed_job_is_tried_again_when_its_spec_is_mended() -> None:
     assert stage(decided, "sft").application_failures == 0
 
 
+def pulse(heard: float, alive: float | None = None, **others: Any) -> dict[str, Pulse]:
+    """What the pod of the first attempt answered last."""
+    return {"sft": Pulse(1, later(heard), later(alive if alive is not None else heard), **others)}
+
+
 def test_a_stall_is_a_failure() -> None:
     job = a_job(restart={"applicationFailures": 1, "stallTimeoutSeconds": 100})
     child = a_child(job, "sft", "Running")
-    fine = planned(job, [child], 140, {"sft": progress(5, 60)})
+    fine = planned(job, [child], 140, {"sft": progress(5, 60)}, pulses=pulse(135, has_stepped=True))
     assert (names(fine), fine.requeue_after_seconds) == (["job-sft-1"], 20)
-    stalled = planned(then(job, fine), [child], 160, {"sft": progress(5, 60)})
+    stalled = planned(then(job, fine), [child], 160, {"sft": progress(5, 60)}, pulses=pulse(155, has_stepped=True))
     assert names(stalled) == []
     assert (stalled.status.phase, stalled.status.reason) == ("Restarting", "Stalled")
     following = planned(then(job, stalled), [], 170)
     assert names(following) == ["job-sft-2"]
 
 
-def test_silence_of_the_tracking_server_is_no_stall() -> None:
+STALLS: list[tuple[str, float, dict[str, Progress] | None, str | None, dict[str, Pulse] | None, str | None]] = [
+    # what is known of an attempt that runs since 0 with a timeout of 100 s, at a moment; the reason that follows
+    ("just started, nothing heard", 90, None, None, None, None),
+    ("no step yet, and its processes work", 1000, None, None, pulse(995), None),
+    ("no step yet, and its processes do nothing", 1000, None, None, pulse(995, alive=890), "Stalled"),
+    ("no step since it began anew, and its processes work", 1000, {"sft": progress(40, -500)}, None, pulse(995), None),
+    ("steps, as its pod tells", 1000, {"sft": progress(5, 950)}, None, pulse(995, has_stepped=True), None),
+    ("no more steps, though its processes spin", 1000, {"sft": progress(5, 890)}, None, pulse(995, has_stepped=True), "Stalled"),
+    ("steps, as its pod tells while MLflow is away", 1000, {"sft": progress(5, 950)}, "away", pulse(995, has_stepped=True), None),
+    ("the pod is not heard, MLflow tells of steps", 1000, {"sft": progress(5, 950)}, None, None, None),
+    ("the pod is not heard, and MLflow tells of none", 350, {"sft": progress(5, 50)}, None, None, "ProgressUnknown"),
+    ("the pod is not heard, and MLflow is away", 50, None, "away", None, "ProgressUnknown"),
+    ("the pod is no longer heard, and MLflow is away", 300, None, "away", pulse(30), "ProgressUnknown"),
+    ("both are silent for four times as long", 401, None, "away", None, "Stalled"),
+    ("the pulse is an earlier attempt's", 350, None, None, {"sft": Pulse(7, later(349), later(349))}, "ProgressUnknown"),
+]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "known", "silence", "pulses", "reason"), [row[1:] for row in STALLS], ids=[row[0] for row in STALLS]
+)
+def test_when_an_attempt_stalls(
+    seconds: float,
+    known: dict[str, Progress] | None,
+    silence: str | None,
+    pulses: dict[str, Pulse] | None,
+    reason: str | None,
+) -> None:
     job = a_job(restart={"stallTimeoutSeconds": 100})
-    decided = planned(job, [a_child(job, "sft", "Running")], 1000, silence="MLflow cannot be reached")
-    assert names(decided) == ["job-sft-1"]
-    assert (decided.status.phase, decided.status.reason) == ("Running", "ProgressUnknown")
-    assert decided.status.message == "sft: MLflow cannot be reached"
+    decided = planned(job, [a_child(job, "sft", "Running")], seconds, known, silence, pulses)
+    assert stage(decided, "sft").reason == reason
+    assert names(decided) == ([] if reason == "Stalled" else ["job-sft-1"])
+
+
+def test_waiting_for_a_node_is_neither_a_stall_nor_paid_nor_held_against_the_deadline() -> None:
+    job = a_job(restart={"stallTimeoutSeconds": 100}, activeDeadlineSeconds=120, compute={"nodes": 1, "gpusPerNode": 8})
+    waiting = planned(job, [a_child(job, "sft", "Pending", reason="Unschedulable", start_time=None)], 5000)
+    assert (waiting.status.phase, waiting.requeue_after_seconds) == ("Pending", None)
+    started = planned(then(job, waiting), [a_child(job, "sft", "Running", start_time=later(5000))], 5050)
+    assert (names(started), started.status.reason, started.requeue_after_seconds) == (["job-sft-1"], "Training", 50)
+    failed = a_child(job, "sft", "Failed", exit_code=137, start_time=later(5000), end_time=later(5060))
+    ended = planned(then(job, started), [failed], 5061)
+    assert (ended.status.gpu_seconds, stage(ended, "sft").active_seconds) == (480, 60)
+    again = a_child(job, "sft", "Running", attempt=2, start_time=later(6000))
+    assert planned(then(job, ended), [again], 6050).requeue_after_seconds == 10
+    assert planned(then(job, ended), [again], 6060).status.reason == "DeadlineExceeded"
+
+
+def test_what_a_stage_does_before_its_first_step_is_shown() -> None:
+    job = a_job()
+    decided = planned(job, [a_child(job, "sft", "Running")], 60, pulses=pulse(58, doing="loading weights: 3 of 15 GB"))
+    assert (decided.status.reason, decided.status.message) == ("Preparing", "sft: loading weights: 3 of 15 GB")
 
 
 def test_changed_settings_replace_a_child_only_before_it_runs() -> None:
@@ -285,6 +338,57 @@ def test_a_stage_that_is_taken_out_and_put_back_runs_anew() -> None:
     assert names(without) == ["job-sft-1"]
     again = planned(then(a_job(generation=3), without), both[:1], 20)
     assert names(again) == ["job-sft-1", "job-dpo-1"]
+
+
+def test_time_suspended_counts_nothing_and_an_attempt_that_is_stopped_counts_once() -> None:
+    job = a_job(compute={"nodes": 1, "gpusPerNode": 2}, activeDeadlineSeconds=100)
+    running = planned(job, [a_child(job, "sft", "Running")])
+    held = then(a_job(compute={"nodes": 1, "gpusPerNode": 2}, activeDeadlineSeconds=100, suspend=True, generation=2), running)
+    stopping = planned(held, [a_child(job, "sft", "Running")], 30)
+    assert stopping.status.gpu_seconds == 60
+    still = planned(then(held, stopping), [a_child(job, "sft", "Stopping")], 40)
+    assert still.status.gpu_seconds == 60
+    suspended = planned(then(held, still), [], 10_000)
+    assert (suspended.status.phase, suspended.status.gpu_seconds) == ("Suspended", 60)
+    seen_late = planned(then(held, running), [a_child(job, "sft", "Stopping")], 50)
+    assert seen_late.status.gpu_seconds == 100, "the operator died between the deletion and the status"
+
+
+BUDGETS: list[tuple[str, dict[str, Any], int]] = [
+    # how the fourth attempt ended that began at step 30 with two failures counted; the failures that are counted then
+    ("soon, and without a checkpoint", {"end_time": later(50), "last_checkpoint": 30}, 3),
+    ("soon after a checkpoint", {"end_time": later(50), "last_checkpoint": 40}, 3),
+    ("late, and without a checkpoint", {"end_time": later(5000), "last_checkpoint": 30}, 3),
+    ("late, after a checkpoint", {"end_time": later(5000), "last_checkpoint": 40}, 1),
+    ("late, without a word", {"end_time": later(5000), "last_checkpoint": None}, 3),
+]
+
+
+@pytest.mark.parametrize(("end", "failures"), [row[1:] for row in BUDGETS], ids=[row[0] for row in BUDGETS])
+def test_budgets_begin_anew_after_lasting_progress(end: dict[str, Any], failures: int) -> None:
+    job = a_job(restart={"applicationFailures": 3, "stallTimeoutSeconds": 100})
+    known = {"state": "Running", "attempts": 4, "application_failures": 2, "last_checkpoint": 30, "failed_attempt": 3}
+    begun = planned(job, []).status
+    stages = [begun.stages[0].model_copy(update=known), begun.stages[1]] if begun.stages else []
+    job = job.model_copy(update={"status": begun.model_copy(update={"stages": stages})})
+    decided = planned(job, [a_child(job, "sft", "Failed", attempt=4, exit_code=1, **end)], 5001)
+    assert stage(decided, "sft").application_failures == failures
+    assert decided.requeue_after_seconds == {1: 10, 3: 40}[failures]
+
+
+def test_a_checkpoint_that_only_the_heartbeat_told_of_counts() -> None:
+    job = a_job(restart={"applicationFailures": 0, "stallTimeoutSeconds": 100})
+    killed = a_child(job, "sft", "Failed", exit_code=137, reason="Killed", end_time=later(500))
+    decided = planned(job, [killed], 501, pulses=pulse(490, last_checkpoint=40))
+    assert stage(decided, "sft").last_checkpoint == 40
+    assert "going on from step 40" in (decided.status.message or "")
+
+
+def test_an_attempt_that_the_operator_cannot_have_made_is_not_expected() -> None:
+    job = a_job()
+    running = then(job, planned(job, [a_child(job, "sft", "Running")]))
+    found = [a_child(job, "sft", "Running"), a_child(job, "sft", "Succeeded", attempt=999)]
+    assert expected_children(running, found) == found[:1]
 
 
 def test_gpu_time_is_added_up_over_attempts() -> None:

@@ -1,15 +1,20 @@
 """Observe, plan, apply, report: in this order, and nothing twice."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
+from alignment_api.names import INPUT_HASH_ANNOTATION
 from alignment_operator.backends import process, pytorchjob
 from alignment_operator.observation import Child, Report
 from alignment_operator.reconcile import Key, Refused, reconcile
 from alignment_operator.settings import Settings
 from builders import NOW, a_child, a_job, later
+from new_version import Change, change_recipe
+
+__all__ = ["change_recipe"]
 
 KEY = Key("team", "job")
 
@@ -21,6 +26,7 @@ class MemoryCluster:
         self.stored = job
         self.observed: dict[str, Child] = {}
         self.acts: list[str] = []
+        self.made: dict[str, dict[str, Any]] = {}
         self.refusal: Refused | None = None
 
     async def job(self, key: Key) -> AlignmentJob | None:
@@ -37,6 +43,7 @@ class MemoryCluster:
             raise self.refusal
         name = manifests[-1]["metadata"]["name"]
         self.acts.append(f"create {name}")
+        self.made[name] = manifests[-1]
         _, stage, attempt = name.split("-")
         self.observed[name] = a_child(job, stage, "Running", attempt=int(attempt))
 
@@ -53,9 +60,7 @@ class MemoryCluster:
         self.stored = None
 
     def end(self, name: str, state: str, **others: Any) -> None:
-        child = self.observed[name]
-        assert self.stored is not None
-        self.observed[name] = a_child(self.stored, child.stage, state, attempt=child.attempt, end_time=NOW, **others)
+        self.observed[name] = replace(self.observed[name], state=state, **{"end_time": NOW, **others})  # type: ignore[arg-type]
 
 
 def go(cluster: MemoryCluster, seconds: float = 0) -> list[str]:
@@ -118,16 +123,90 @@ def test_a_job_that_cannot_run_says_so_once_and_touches_no_child(spec: dict[str,
     assert go(cluster, 10) == []
 
 
-def test_an_edit_that_cannot_run_stops_what_runs_and_an_upgrade_that_refuses_does_not() -> None:
-    invalid = [{"name": "out", "export": {}}]
-    for generation, acts in ((2, ["delete job-sft-1", "status Failed"]), (1, ["status Failed"])):
-        cluster = MemoryCluster(a_job())
-        go(cluster)
-        go(cluster)
-        assert cluster.stored is not None and cluster.stored.status is not None
-        cluster.stored = a_job(generation=generation, status=cluster.stored.status, stages=invalid)
-        assert go(cluster, 1) == acts
-        assert go(cluster, 2) == []
+def under_way(**spec: Any) -> MemoryCluster:
+    """A world in which the first stage runs."""
+    cluster = MemoryCluster(a_job(**spec))
+    go(cluster)
+    go(cluster)
+    return cluster
+
+
+def status_of(cluster: MemoryCluster) -> AlignmentJobStatus:
+    assert cluster.stored is not None and cluster.stored.status is not None
+    return cluster.stored.status
+
+
+INVALID: list[tuple[str, dict[str, Any]]] = [
+    ("a recipe that does not exist", {"recipe": "no-such"}),
+    ("a stage without a trainer", {"stages": [{"name": "out", "export": {}}]}),
+]
+
+
+@pytest.mark.parametrize("edit", [row[1] for row in INVALID], ids=[row[0] for row in INVALID])
+def test_under_an_edit_that_cannot_run_the_attempt_goes_on_until_it_is_corrected(edit: dict[str, Any]) -> None:
+    cluster = under_way()
+    cluster.stored = a_job(generation=2, status=status_of(cluster), **edit)
+    assert go(cluster, 1) == ["status Running"]
+    assert (status_of(cluster).reason, status_of(cluster).observed_generation) == ("InvalidSpec", 2)
+    assert go(cluster, 2) == []
+    cluster.end("job-sft-1", "Succeeded")
+    assert go(cluster, 3) == ["status Failed"], "nothing new begins"
+    assert [stage.state for stage in status_of(cluster).stages or []] == ["Succeeded", "Waiting"]
+    cluster.stored = a_job(generation=3, status=status_of(cluster))
+    assert go(cluster, 4) == ["create job-dpo-1", "status Pending"]
+
+
+def test_an_edit_that_cannot_run_may_still_suspend() -> None:
+    cluster = under_way()
+    cluster.stored = a_job(generation=2, status=status_of(cluster), recipe="no-such", suspend=True)
+    assert go(cluster, 1) == ["delete job-sft-1", "status Running"]
+    go(cluster, 2)
+    assert (status_of(cluster).phase, status_of(cluster).reason) == ("Failed", "InvalidSpec")
+    cluster.stored = a_job(generation=3, status=status_of(cluster))
+    assert go(cluster, 3) == ["create job-sft-2", "status Pending"]
+
+
+def test_a_job_that_was_refused_expires_as_well() -> None:
+    for cluster in (MemoryCluster(a_job(recipe="no-such", ttlSecondsAfterFinished=60)), under_way(ttlSecondsAfterFinished=60)):
+        if cluster.observed:
+            cluster.end("job-sft-1", "Failed", exit_code=65)
+            go(cluster)
+            cluster.stored = a_job(generation=2, status=status_of(cluster), recipe="no-such", ttlSecondsAfterFinished=60)
+        assert go(cluster) == ["status Failed"]
+        assert go(cluster, 59) == []
+        assert go(cluster, 60) == ["delete job"]
+
+
+def test_an_upgrade_replaces_nothing_of_what_runs_or_has_finished(change_recipe: Change) -> None:
+    running, finished = under_way(), under_way()
+    finished.end("job-sft-1", "Succeeded")
+    go(finished)
+    finished.end("job-dpo-1", "Succeeded")
+    assert go(finished) == ["status Succeeded"]
+    without_record(running)
+    without_record(finished)
+    change_recipe("defaults", "keep: 2 ", "keep: 3 ")
+    change_recipe("defaults", "sharedMemory: 8Gi ", "sharedMemory: 9Gi ")
+    assert go(running, 10) == ["status Running"], "the record is written"
+    assert go(finished, 10) == ["status Succeeded"]
+    change_recipe("defaults", "keep: 3 ", "keep: 4 ")
+    change_recipe("defaults", "microBatchSize: 1 ", "microBatchSize: 2 ")
+    assert go(running, 20) == []
+    assert go(finished, 20) == []
+    running.end("job-sft-1", "Failed", exit_code=137)
+    assert go(running, 21) == ["status Restarting"]
+    go(running, 60)
+    assert go(running, 60) == ["create job-sft-2", "status Pending"]
+    made = running.made["job-sft-2"]
+    assert made["metadata"]["annotations"][INPUT_HASH_ANNOTATION] == (status_of(running).stages or [])[0].input_hash
+
+
+def without_record(cluster: MemoryCluster) -> None:
+    """Leave in the status what a version wrote that kept no records."""
+    status = status_of(cluster)
+    stages = [stage.model_copy(update={"fingerprint": None}) for stage in status.stages or []]
+    old = status.model_copy(update={"record": None, "stages": stages})
+    cluster.stored = a_job(status=old)
 
 
 def test_what_only_the_backend_can_refuse_is_told_as_well() -> None:

@@ -1,0 +1,91 @@
+"""What a job's stages are made of, once recorded: a new version changes nothing of it, an edit only what it names; pure."""
+
+import json
+from typing import Any, NamedTuple
+
+from alignment_api.job import AlignmentJob, AlignmentJobSpec, Record
+from alignment_api.lineage import input_hash
+from alignment_api.problems import InvalidJob
+from alignment_api.recipes import Recorded, resolve
+from alignment_api.stages import Stage
+from alignment_api.validation import runnable_job
+
+
+class Settled(NamedTuple):
+    """What is to run, and what an edit has changed since it was recorded."""
+
+    spec: AlignmentJobSpec
+    record: Record
+    edited: frozenset[str] = frozenset()
+    """Stages whose result depends on what the edit has changed, themselves or through what they build on."""
+    moved: frozenset[str] = frozenset()
+    """Stages that only run elsewhere or otherwise since the edit."""
+    refusal: str | None = None
+    """Why the newest edit cannot run; the spec is the one before it."""
+
+
+def settle(job: AlignmentJob) -> Settled:
+    """Decide what is to run of a job; raises InvalidJob where nothing of it was ever recorded and it cannot run."""
+    known = job.status.record if job.status else None
+    if known is None:
+        spec = runnable_job(job).spec
+        return Settled(spec, _record(job.spec, spec), _edited_unseen(job, spec))
+    recorded = Recorded(json.loads(known.written), json.loads(known.resolved))
+    # What a new version has added to the API is filled in; what was recorded stays.
+    before = resolve(AlignmentJobSpec.parse(recorded.written), recorded).spec
+    if job.spec.dump() == recorded.written:
+        return Settled(before, known)
+    try:
+        spec = runnable_job(job, recorded).spec
+    except InvalidJob as error:
+        return Settled(_with_wishes(before, job.spec), known, refusal=str(error))
+    edited = _edited(before, spec)
+    return Settled(spec, _record(job.spec, spec), edited, _moved(before, spec) - edited)
+
+
+def _record(written: AlignmentJobSpec, resolved: AlignmentJobSpec) -> Record:
+    return Record(written=_text(written.dump()), resolved=_text(resolved.dump()))
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+
+
+def _with_wishes(recorded: AlignmentJobSpec, edit: AlignmentJobSpec) -> AlignmentJobSpec:
+    """Obey what an edit that cannot run says of stopping and ending: that much of it is clear."""
+    return recorded.model_copy(
+        update={
+            "suspend": edit.suspend,
+            "active_deadline_seconds": edit.active_deadline_seconds,
+            "ttl_seconds_after_finished": edit.ttl_seconds_after_finished,
+        }
+    )
+
+
+def _edited_unseen(job: AlignmentJob, spec: AlignmentJobSpec) -> frozenset[str]:
+    """Find what an edit changes of a job that a version without records began: its hashes are all that is known."""
+    status = job.status
+    if status is None or status.observed_generation == job.metadata.generation:
+        return frozenset()
+    new = _hashes(spec)
+    return frozenset(stage.name for stage in status.stages or [] if stage.name in new and stage.input_hash != new[stage.name])
+
+
+def _hashes(spec: AlignmentJobSpec) -> dict[str, str]:
+    return {stage.name: input_hash(spec, stage) for stage in spec.stages or []}
+
+
+def _edited(before: AlignmentJobSpec, after: AlignmentJobSpec) -> frozenset[str]:
+    old, new = _hashes(before), _hashes(after)
+    return frozenset(name for name, made_from in new.items() if name in old and old[name] != made_from)
+
+
+def _moved(before: AlignmentJobSpec, after: AlignmentJobSpec) -> frozenset[str]:
+    old = {stage.name: _surroundings(before, stage) for stage in before.stages or []}
+    return frozenset(
+        stage.name for stage in after.stages or [] if stage.name in old and old[stage.name] != _surroundings(after, stage)
+    )
+
+
+def _surroundings(spec: AlignmentJobSpec, stage: Stage) -> list[Any]:
+    return [spec.compute_of(stage).dump(), spec.storage.dump() if spec.storage else None, spec.queue_name]
