@@ -20,7 +20,7 @@ class Activity(Schema):
     what: Annotated[str, Field(max_length=256, description="What is being done, such as: loading weights.")]
     done: Annotated[int | None, Field(ge=0, description="How much of it is done.")] = None
     total: Annotated[int | None, Field(ge=0, description="How much there is to do.")] = None
-    unit: Annotated[str, Field(max_length=32, description="What is counted, such as rows, files or MB.")] = ""
+    unit: Annotated[str, Field(max_length=32, description="What is counted, such as rows, files or bytes.")] = ""
     time: Annotated[datetime, Field(description="When this last advanced.")]
 
 
@@ -44,6 +44,21 @@ class Heartbeat(Schema):
     model_revision: Annotated[
         str | None, Field(max_length=64, description="Commit of the Hub model that the job begins with.")
     ] = None
+
+
+def told(activity: Activity) -> str:
+    """Write an activity as people read it, such as: loading weights: 3.2 of 15.0 GB."""
+    if activity.done is None:
+        return activity.what
+    if activity.unit == "bytes":
+        amounts = [_gigabytes(number) for number in (activity.done, activity.total) if number is not None]
+        return f"{activity.what}: {' of '.join(amounts)} GB"
+    total = "" if activity.total is None else f" of {activity.total}"
+    return f"{activity.what}: {activity.done}{total} {activity.unit}".rstrip()
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f}" if size >= 1e8 else f"{size / 1e9:.3f}"
 
 
 def heartbeat_token(job_uid: str, stage: str, attempt: int) -> str:

@@ -7,12 +7,23 @@ from pathlib import Path
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file at once; after this returns it survives a power cut."""
-    # Pods share a volume, and their processes have the same numbers.
-    partial = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    partial = _partial(path)
     partial.write_text(text, encoding="utf-8")
     flush(partial)
     partial.replace(path)
     flush(path.parent)
+
+
+def write_at_once(path: Path, text: str) -> None:
+    """Replace a file at once, and leave it to the system when it reaches the disk: for what is soon written anew."""
+    partial = _partial(path)
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _partial(path: Path) -> Path:
+    # Pods share a volume, and their processes have the same numbers.
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
 
 
 def rename_whole(source: Path, target: Path) -> None:

@@ -1,0 +1,166 @@
+"""What a process tells of what it does: nothing before it is asked to, and nothing of what is soon done."""
+
+import mmap
+import multiprocessing
+import time
+from datetime import UTC, datetime
+
+import pytest
+from alignment_api.heartbeat import Activity, told
+from alignment_trainer import activity
+from alignment_trainer.mapped_files import bytes_read
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    """A stage whose process tells often."""
+    monkeypatch.setattr(activity, "_WRITTEN_SECONDS", 0.02)
+    monkeypatch.setattr(activity, "_TOLD_SECONDS", 0.04)
+    monkeypatch.setattr(activity, "_teller", None)
+    activity.begin(tmp_path / "sft")
+    return tmp_path / "sft"
+
+
+def read(stage):
+    return Activity.model_validate_json((stage / "activity.json").read_text())
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def tells(stage, **wanted):
+    file = stage / "activity.json"
+    return lambda: file.exists() and read(stage).model_dump(include=set(wanted)) == wanted
+
+
+def test_a_phase_is_told_while_it_lasts(stage, capfd):
+    with activity.advancing("hashing weights", 10, "files") as advance:
+        wait_until(tells(stage, what="hashing weights", done=0, total=10, unit="files"))
+        began = read(stage).time
+        advance(3)
+        wait_until(tells(stage, done=3))
+        moved = read(stage).time
+        assert moved > began
+        advance(0)
+        wait_until(lambda: "hashing weights: 3 of 10 files\n" in capfd.readouterr().err)
+        assert read(stage).time == moved
+    assert not (stage / "activity.json").exists()
+
+
+def test_what_is_soon_done_leaves_no_trace(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(activity, "_teller", None)
+    activity.begin(tmp_path / "sft")
+    assert list(activity.counted("abc", "checking rows", 3, "rows")) == ["a", "b", "c"]
+    assert not (tmp_path / "sft").exists()
+    assert capfd.readouterr().err == ""
+
+
+def test_the_innermost_phase_is_told(stage):
+    with activity.advancing("checking rows", None, "rows") as advance:
+        advance(5)
+        with activity.advancing("downloading", 100, "bytes") as inner:
+            inner(200)
+            wait_until(tells(stage, what="downloading", done=100))
+        wait_until(tells(stage, what="checking rows", done=5, total=None))
+
+
+def test_doing_the_same_again_is_no_progress(stage):
+    with activity.advancing("asking the Hub", None, "files"):
+        wait_until(tells(stage, what="asking the Hub"))
+        first = read(stage).time
+    with activity.advancing("asking the Hub", None, "files"):
+        wait_until(tells(stage, what="asking the Hub"))
+        assert read(stage).time == first
+    with activity.advancing("loading weights", None, "bytes"):
+        wait_until(tells(stage, what="loading weights"))
+        assert read(stage).time > first
+
+
+def test_nobody_tells_before_it_is_asked_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(activity, "_teller", None)
+    with activity.advancing("loading weights", 1, "files") as advance:
+        advance(1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_forked_process_tells_nothing(stage):
+    def work():
+        with activity.advancing("checking rows", 1, "rows") as advance:
+            advance(1)
+            time.sleep(0.1)
+
+    worker = multiprocessing.get_context("fork").Process(target=work)
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 0
+    assert not (stage / "activity.json").exists()
+
+
+def test_what_an_earlier_attempt_did_is_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(activity, "_teller", None)
+    (tmp_path / "activity.json").write_text("{}")
+    activity.begin(tmp_path)
+    assert not (tmp_path / "activity.json").exists()
+
+
+def test_a_file_that_cannot_be_written_is_told_once_and_ends_nothing(stage, capfd):
+    stage.write_text("no folder")
+    told = ""
+
+    def tells_three():
+        nonlocal told
+        told += capfd.readouterr().err
+        return "hashing weights: 3 of 10 files" in told
+
+    with activity.advancing("hashing weights", 10, "files") as advance:
+        for _ in range(3):
+            advance(1)
+            time.sleep(0.03)
+        wait_until(tells_three)
+    assert told.count("activity.json cannot be written (File exists); the stage goes on") == 1
+
+
+def test_what_a_library_reads_is_measured(tmp_path):
+    file = tmp_path / "model 1.safetensors"
+    file.write_bytes(b"x" * (1 << 20))
+    read = bytes_read([file])
+    assert read() == 0
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        assert mapped[0] == ord("x")
+        some = read()
+        assert 0 < some <= 1 << 20
+        for byte in range(0, 1 << 20, 4096):
+            assert mapped[byte] == ord("x")
+        assert read() == 1 << 20
+    assert read() == 1 << 20
+
+
+def test_a_library_that_reads_a_file_is_told(stage, tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"x" * (1 << 20))
+    whole = {"what": "loading weights", "done": 1 << 20, "total": 1 << 20, "unit": "bytes"}
+    with (
+        activity.reading("loading weights", [file]),
+        file.open("rb") as opened,
+        mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ) as mapped,
+    ):
+        assert len(mapped.read()) == 1 << 20
+        wait_until(tells(stage, **whole))
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "unit", "sentence"),
+    [
+        (None, None, "", "hashing"),
+        (3, None, "rows", "hashing: 3 rows"),
+        (3, 10, "rows", "hashing: 3 of 10 rows"),
+        (3_200_000_000, 15_000_000_000, "bytes", "hashing: 3.2 of 15.0 GB"),
+        (4_000_000, None, "bytes", "hashing: 0.004 GB"),
+    ],
+)
+def test_activities_are_told_as_people_read_them(done, total, unit, sentence):
+    assert told(Activity(what="hashing", done=done, total=total, unit=unit, time=datetime.now(UTC))) == sentence
