@@ -3,7 +3,6 @@
 import fcntl
 import itertools
 import json
-import math
 import os
 import shlex
 import shutil
@@ -17,15 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alignment_api import metrics
 from alignment_api.exit_codes import Termination
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob, AlignmentJobStatus, Progress
+from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import (
     ATTEMPT_LABEL,
     FINGERPRINT_ANNOTATION,
     INPUT_HASH_ANNOTATION,
-    METRICS_FILE,
     RENDERING_ANNOTATION,
     RUN_CONFIG_FILE,
     STAGE_LABEL,
@@ -34,10 +31,9 @@ from alignment_api.names import (
 from pydantic import ValidationError
 
 from alignment_operator.job_status import is_finished
+from alignment_operator.local_progress import read_stage
 from alignment_operator.observation import Child, Report
 from alignment_operator.reconcile import Key
-
-_JOURNAL_TAIL_BYTES = 65_536
 
 
 class LocalCluster:
@@ -92,9 +88,16 @@ class LocalCluster:
         return sorted(children, key=lambda child: child.attempt)
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
-        """Say how far the stages are, from their journals."""
-        found = {name: self._stage_progress(job, name) for name in {child.stage for child in children}}
-        return Report({name: progress for name, progress in found.items() if progress is not None})
+        """Say how far the stages are, from the files that their processes write."""
+        running = {child.stage: child for child in children if child.state == "Running"}
+        now = datetime.now(UTC).replace(microsecond=0)
+        found = {
+            name: read_stage(self.stage_path(job, name), running.get(name), now) for name in {child.stage for child in children}
+        }
+        return Report(
+            stages={name: files.progress for name, files in found.items() if files.progress},
+            pulses={name: files.pulse for name, files in found.items() if files.pulse},
+        )
 
     async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
         """Write the child's objects and start its process."""
@@ -202,6 +205,7 @@ class LocalCluster:
             message=termination.message if termination else "",
             exit_code=termination.exit_code if termination else None,
             last_checkpoint=termination.last_checkpoint if termination else None,
+            model_revision=termination.model_revision if termination else None,
             start_time=datetime.fromisoformat(started["time"]) if started else None,
             end_time=None if alive else _modified(folder / "termination.json"),
         )
@@ -221,27 +225,6 @@ class LocalCluster:
         # Only a process that still holds its lock can be the one we started: its number may have been given away since.
         if started and self._is_alive(folder):
             os.kill(started["pid"], number)
-
-    def _stage_progress(self, job: AlignmentJob, stage: str) -> Progress | None:
-        journal = self.stage_path(job, stage) / METRICS_FILE
-        if not journal.exists():
-            return None
-        latest: dict[str, float] = {}
-        step, updated = 0, 0
-        for point in _tail(journal):
-            latest.update(point["metrics"])
-            step, updated = max(step, point["step"]), point["time"]
-        total = int(latest.get(metrics.TOTAL_STEPS, 0))
-        if not total:
-            return None
-        return Progress(
-            step=step,
-            total_steps=total,
-            percent=min(100, 100 * step // total),
-            seconds_left=round(latest[metrics.SECONDS_LEFT]) if metrics.SECONDS_LEFT in latest else None,
-            updated_time=datetime.fromtimestamp(updated // 1000, UTC),
-            metrics={name: latest[name] for name in metrics.HEADLINES if math.isfinite(latest.get(name, math.nan))},
-        )
 
 
 def _set_aside(folder: Path) -> None:
@@ -273,16 +256,6 @@ def _started(folder: Path) -> dict[str, Any] | None:
 
 def _modified(path: Path) -> datetime | None:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(microsecond=0) if path.exists() else None
-
-
-def _tail(journal: Path) -> list[dict[str, Any]]:
-    """Read the last points of a journal that may be growing: a line without its end is not there yet."""
-    with journal.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _JOURNAL_TAIL_BYTES))
-        lines = file.read().split(b"\n")
-    whole = lines[1 if size > _JOURNAL_TAIL_BYTES else 0 : -1]
-    return [json.loads(line) for line in whole if line]
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -95,9 +95,10 @@ def _has_news(stage: StageStatus) -> bool:
 
 def _details(stage: StageStatus) -> str:
     progress = stage.progress
+    doing = [stage.message] if stage.reason == "Preparing" and stage.message else []
     if progress is None:
-        return ""
-    parts = [f"{progress.step}/{progress.total_steps}"]
+        return "  ".join(doing)
+    parts = [*doing, f"{progress.step}/{progress.total_steps}"]
     parts += [f"{_SHORT[name]} {value:.4g}" for name, value in (progress.metrics or {}).items() if name in _SHORT]
     if stage.state == "Running" and progress.seconds_left is not None:
         parts.append(f"{readable_duration(progress.seconds_left)} left")

@@ -1,0 +1,86 @@
+"""How far the stages of a job of this machine are: read from the files that their processes write."""
+
+import json
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from alignment_api import metrics
+from alignment_api.heartbeat import Activity, told
+from alignment_api.job import Progress
+from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
+
+from alignment_operator.observation import Child, Pulse
+
+_JOURNAL_TAIL_BYTES = 65_536
+
+
+class StageFiles(NamedTuple):
+    """What a stage's folder tells."""
+
+    progress: Progress | None
+    pulse: Pulse | None
+
+
+def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
+    """Read a stage's journal, and what the attempt that runs does beside training steps."""
+    points = _tail(stage / METRICS_FILE)
+    activity = _activity(stage / ACTIVITY_FILE, running)
+    progress = _progress(points)
+    if progress and activity and activity.time > progress.updated_time:
+        progress = progress.model_copy(update={"updated_time": activity.time.replace(microsecond=0)})
+    if running is None or running.start_time is None:
+        return StageFiles(progress, None)
+    since = running.start_time.timestamp() * 1000
+    pulse = Pulse(
+        attempt=running.attempt,
+        heard_time=now,
+        # A process of this machine is seen to live; whoever started it sees whether it works.
+        alive_time=now,
+        has_stepped=any(metrics.LOSS in point["metrics"] and point["time"] >= since for point in points),
+        doing=told(activity) if activity else None,
+    )
+    return StageFiles(progress, pulse)
+
+
+def _activity(file: Path, running: Child | None) -> Activity | None:
+    """Read what is being done; what an earlier attempt left does not count."""
+    try:
+        activity = Activity.model_validate_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    is_ours = running is not None and running.start_time is not None and activity.time >= running.start_time
+    return activity if is_ours else None
+
+
+def _progress(points: list[dict[str, Any]]) -> Progress | None:
+    latest: dict[str, float] = {}
+    step, updated = 0, 0
+    for point in points:
+        latest.update(point["metrics"])
+        step, updated = max(step, point["step"]), point["time"]
+    total = int(latest.get(metrics.TOTAL_STEPS, 0))
+    if not total:
+        return None
+    return Progress(
+        step=step,
+        total_steps=total,
+        percent=min(100, 100 * step // total),
+        seconds_left=round(latest[metrics.SECONDS_LEFT]) if metrics.SECONDS_LEFT in latest else None,
+        updated_time=datetime.fromtimestamp(updated // 1000, UTC),
+        metrics={name: latest[name] for name in metrics.HEADLINES if math.isfinite(latest.get(name, math.nan))},
+    )
+
+
+def _tail(journal: Path) -> list[dict[str, Any]]:
+    """Read the last points of a journal that may be growing: a line without its end is not there yet."""
+    if not journal.exists():
+        return []
+    with journal.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _JOURNAL_TAIL_BYTES))
+        lines = file.read().split(b"\n")
+    whole = lines[1 if size > _JOURNAL_TAIL_BYTES else 0 : -1]
+    return [json.loads(line) for line in whole if line]

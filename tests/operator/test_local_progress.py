@@ -1,0 +1,54 @@
+"""What the files of a stage's folder tell of a local attempt."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alignment_api.heartbeat import Activity
+from alignment_operator.local_progress import read_stage
+from builders import NOW, a_child, a_job, later
+
+RUNNING = a_child(a_job(), "sft", "Running", attempt=2)
+BEFORE, SINCE = later(-60), later(60)
+
+
+def point(seconds: float, step: int, **values: float) -> dict[str, Any]:
+    return {"time": int(later(seconds).timestamp() * 1000), "step": step, "metrics": {"progress/total_steps": 50.0, **values}}
+
+
+def write(stage: Path, points: list[dict[str, Any]], activity: Activity | None = None) -> Path:
+    (stage / "metrics.jsonl").write_text("".join(json.dumps(known) + "\n" for known in points))
+    if activity:
+        (stage / "activity.json").write_text(activity.model_dump_json(by_alias=True))
+    return stage
+
+
+STEPS: list[tuple[str, list[dict[str, Any]], bool]] = [
+    ("nothing yet", [], False),
+    ("only an earlier attempt has trained", [point(-60, 8, **{"train/loss": 1.0})], False),
+    ("it prepares", [point(-60, 8, **{"train/loss": 1.0}), point(30, 8)], False),
+    ("it has trained a step", [point(30, 9, **{"train/loss": 1.0})], True),
+]
+
+
+@pytest.mark.parametrize(("points", "has_stepped"), [row[1:] for row in STEPS], ids=[row[0] for row in STEPS])
+def test_whether_this_attempt_has_trained_a_step(points: list[dict[str, Any]], has_stepped: bool, tmp_path: Path) -> None:
+    pulse = read_stage(write(tmp_path, points), RUNNING, SINCE).pulse
+    assert pulse is not None
+    assert (pulse.attempt, pulse.heard_time, pulse.has_stepped) == (2, SINCE, has_stepped)
+
+
+@pytest.mark.parametrize(("time", "doing"), [(SINCE, "hashing weights: 3 of 9 files"), (BEFORE, None)], ids=["now", "left over"])
+def test_what_is_done_beside_steps(time: Any, doing: str | None, tmp_path: Path) -> None:
+    activity = Activity(what="hashing weights", done=3, total=9, unit="files", time=time)
+    files = read_stage(write(tmp_path, [point(30, 8)], activity), RUNNING, later(90))
+    assert files.pulse is not None and files.progress is not None
+    assert files.pulse.doing == doing
+    assert files.progress.updated_time == (time if doing else NOW + timedelta(seconds=30))
+
+
+def test_a_stage_that_does_not_run_has_no_pulse(tmp_path: Path) -> None:
+    files = read_stage(write(tmp_path, [point(30, 8)]), None, SINCE)
+    assert (files.pulse, files.progress.step if files.progress else None) == (None, 8)
