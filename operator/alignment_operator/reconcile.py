@@ -75,9 +75,8 @@ async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key:
         held = held_back(job, decision.status, refusal_of_child.reason, str(refusal_of_child), now)
         await _report(cluster, job, held)
         return _REFUSED_AGAIN_SECONDS
-    told = await _report(cluster, job, decision.status)
     # What was done may allow more at once; the second look finds nothing to do and costs nothing.
-    return 0 if acted or told else decision.requeue_after_seconds
+    return 0 if acted else decision.requeue_after_seconds
 
 
 async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, now: datetime) -> float | None:
@@ -93,15 +92,21 @@ async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, now: datet
 async def _apply(
     cluster: Cluster, backend: Backend, settings: Settings, job: AlignmentJob, decision: Plan, observed: list[Child]
 ) -> bool:
+    """Delete what is not wanted, or else create what is missing, and report; the answer says whether anything was written."""
     wanted = {run.name for run in decision.children}
     there = {child.name for child in observed}
     unwanted = [child for child in observed if child.name not in wanted and child.state != "Stopping"]
     missing = [run for run in decision.children if run.name not in there]
-    for child in unwanted:
-        await cluster.delete(job, child)
+    if unwanted:
+        # A child's time is written down while it can still be seen. An attempt is written down only once it was made.
+        if not missing:
+            await _report(cluster, job, decision.status)
+        for child in unwanted:
+            await cluster.delete(job, child)
+        return True
     for run in missing:
         await cluster.create(job, backend.render(run, settings))
-    return bool(unwanted or missing)
+    return await _report(cluster, job, decision.status) or bool(missing)
 
 
 async def _report(cluster: Cluster, job: AlignmentJob, status: AlignmentJobStatus) -> bool:

@@ -55,7 +55,7 @@ def decide(situation: Situation) -> StageDecision:
     if newest and newest.state == "Failed" and newest.input_hash == record.input_hash and not _counted(record, newest):
         return _failed(situation, record, newest)
     if not situation.may_run:
-        return StageDecision(record.model_copy(update={"state": "Waiting", "reason": None, "message": None}), [])
+        return StageDecision(_with(record, "Waiting", None, None, **_time_of_live(situation, record)), [])
     if record.state == "Failed":
         return StageDecision(record, [newest.attempt] if newest else [])
     if situation.halt:
@@ -124,6 +124,15 @@ def _time_spent(situation: Situation, record: StageStatus, child: Child) -> dict
         "active_seconds": record.active_seconds + seconds,
         "gpu_seconds": record.gpu_seconds + seconds * gpus,
     }
+
+
+def _live(situation: Situation) -> Child | None:
+    return next((child for child in situation.children if child.state in ("Pending", "Queued", "Running", "Stopping")), None)
+
+
+def _time_of_live(situation: Situation, record: StageStatus) -> dict[str, object]:
+    live = _live(situation)
+    return _time_spent(situation, record, live) if live else {}
 
 
 def _succeeded(situation: Situation, record: StageStatus, child: Child) -> StageStatus:
@@ -218,8 +227,8 @@ def _delay_seconds(settings: Settings, failures: int) -> float:
 
 
 def _halted(situation: Situation, record: StageStatus) -> StageDecision:
-    live = next((child for child in situation.children if child.state in ("Pending", "Queued", "Running", "Stopping")), None)
-    update = {"progress": situation.progress or record.progress, **(_time_spent(situation, record, live) if live else {})}
+    live = _live(situation)
+    update = {"progress": situation.progress or record.progress, **_time_of_live(situation, record)}
     if situation.halt == "DeadlineExceeded":
         seconds = situation.run.spec.active_deadline_seconds
         message = f"the job's containers ran longer than activeDeadlineSeconds ({seconds}); raise it to go on"

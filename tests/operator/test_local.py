@@ -6,19 +6,26 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJobStatus
+from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import METRICS_FILE
 from alignment_operator.backends import process
+from alignment_operator.job_status import is_finished
 from alignment_operator.local import LocalCluster
+from alignment_operator.local_run import local_settings
 from alignment_operator.observation import Child
-from alignment_operator.reconcile import Key
+from alignment_operator.reconcile import Key, reconcile
 from alignment_operator.settings import Settings
-from builders import a_job, a_run
+from alignment_operator.stage_run import StageRun
+from builders import a_job, a_run, a_training
+from new_version import Change, change_recipe
+
+__all__ = ["change_recipe"]
 
 WAITING = {"do": "wait"}
 
@@ -216,3 +223,45 @@ def test_deleting_a_job_leaves_its_workspace(cluster: LocalCluster) -> None:
     asyncio.run(cluster.delete_job(job))
     assert asyncio.run(cluster.job(Key("team", "job"))) is None
     assert cluster.stage_path(job, "sft").exists()
+
+
+class Obedient:
+    """Renders stages as `process` does, with children that end at once."""
+
+    def render(self, run: StageRun, settings: Settings) -> list[dict[str, Any]]:
+        config, child = process.render(run, settings)
+        config["data"]["run.json"] = json.dumps({"do": "end", "exitCode": 0, "reason": "Completed"})
+        child["spec"]["module"] = "obedient_child"
+        return [config, child]
+
+
+def run_to_its_end(cluster: LocalCluster) -> AlignmentJob:
+    """Reconcile as `alignment run` does."""
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
+        asyncio.run(reconcile(cluster, Obedient(), local_settings(cluster), Key("team", "job"), datetime.now(UTC)))
+        job = asyncio.run(cluster.job(Key("team", "job")))
+        if job is not None and is_finished(job.status):
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"never ended; at last: {observe(cluster)}")
+
+
+def test_a_new_version_runs_nothing_again_and_an_edit_what_it_reaches(cluster: LocalCluster, change_recipe: Change) -> None:
+    cluster.apply(a_job())
+    finished = run_to_its_end(cluster)
+    change_recipe("defaults", "keep: 2 ", "keep: 3 ")
+    cluster.apply(a_job())
+    assert run_to_its_end(cluster).status == finished.status
+    assert [child.name for child in observe(cluster)] == ["job-dpo-1", "job-sft-1"]
+    edit = [{"name": "sft", "sft": a_training()}, {"name": "dpo", "dpo": a_training(beta=0.3)}]
+    cluster.apply(a_job(stages=edit))
+    again = run_to_its_end(cluster)
+    assert [(stage.name, stage.attempts) for stage in (again.status.stages if again.status else None) or []] == [
+        ("sft", 1),
+        ("dpo", 2),
+    ]
+    record = again.status.record if again.status else None
+    assert record is not None
+    kept = [next(stage[kind] for kind in ("sft", "dpo") if kind in stage) for stage in json.loads(record.resolved)["stages"]]
+    assert [settings["checkpoint"]["keep"] for settings in kept] == [2, 2]

@@ -1,6 +1,8 @@
 """Observe, plan, apply, report: in this order, and nothing twice."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +13,7 @@ from alignment_operator.backends import process, pytorchjob
 from alignment_operator.observation import Child, Report
 from alignment_operator.reconcile import Key, Refused, reconcile
 from alignment_operator.settings import Settings
-from builders import NOW, a_child, a_job, later
+from builders import NOW, a_child, a_job, a_training, later
 from new_version import Change, change_recipe
 
 __all__ = ["change_recipe"]
@@ -159,7 +161,7 @@ def test_under_an_edit_that_cannot_run_the_attempt_goes_on_until_it_is_corrected
 def test_an_edit_that_cannot_run_may_still_suspend() -> None:
     cluster = under_way()
     cluster.stored = a_job(generation=2, status=status_of(cluster), recipe="no-such", suspend=True)
-    assert go(cluster, 1) == ["delete job-sft-1", "status Running"]
+    assert go(cluster, 1) == ["status Running", "delete job-sft-1"]
     go(cluster, 2)
     assert (status_of(cluster).phase, status_of(cluster).reason) == ("Failed", "InvalidSpec")
     cluster.stored = a_job(generation=3, status=status_of(cluster))
@@ -242,3 +244,93 @@ def test_an_expired_job_is_deleted() -> None:
         cluster.end(f"job-{name}-1", "Succeeded")
     assert go(cluster) == ["status Succeeded"]
     assert go(cluster) == ["delete job"]
+
+
+class Crash(Exception):
+    """The operator is killed."""
+
+
+class CrashingCluster(MemoryCluster):
+    """The operator dies at one of its writes: before it is carried out, or right after."""
+
+    def __init__(self, job: AlignmentJob, write: int | None, is_carried_out: bool) -> None:
+        super().__init__(job)
+        self._left = write
+        self._is_carried_out = is_carried_out
+        self.created: list[str] = []
+        self.writes = 0
+
+    async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
+        self.created.append(manifests[-1]["metadata"]["name"])
+        await self._write(super().create(job, manifests), self.created.pop)
+
+    async def delete(self, job: AlignmentJob, child: Child) -> None:
+        await self._write(super().delete(job, child))
+
+    async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
+        await self._write(super().write_status(job, status))
+
+    async def _write(self, act: Coroutine[Any, Any, None], undo: Callable[[], object] = lambda: None) -> None:
+        self.writes += 1
+        self._left = self._left - 1 if self._left is not None else None
+        if self._left == 0 and not self._is_carried_out:
+            act.close()
+            undo()
+            raise Crash
+        await act
+        if self._left == 0:
+            raise Crash
+
+
+def settle_down(cluster: CrashingCluster, seconds: float) -> None:
+    """Reconcile until nothing is left to do; whoever was killed is started again."""
+    for _ in range(12):
+        before = cluster.writes
+        with suppress(Crash):
+            go(cluster, seconds)
+        if cluster.writes == before:
+            return
+    raise AssertionError(f"it never comes to rest: {cluster.acts}")
+
+
+def edit(cluster: CrashingCluster, generation: int, **spec: Any) -> None:
+    cluster.stored = a_job(generation=generation, status=cluster.stored.status if cluster.stored else None, **LIFE, **spec)
+
+
+LIFE = {"compute": {"nodes": 1, "gpusPerNode": 2}, "restart": {"applicationFailures": 2, "stallTimeoutSeconds": 100}}
+
+
+def live(write: int | None, is_carried_out: bool) -> CrashingCluster:
+    """A job's life: a failure, a suspension, an edit that cannot run, one that can, an edit of a later stage, its end."""
+    cluster = CrashingCluster(a_job(**LIFE), write, is_carried_out)
+    settle_down(cluster, 0)
+    cluster.end("job-sft-1", "Failed", exit_code=1, end_time=later(10), last_checkpoint=5)
+    settle_down(cluster, 10)
+    settle_down(cluster, 60)
+    edit(cluster, 2, suspend=True)
+    settle_down(cluster, 70)
+    edit(cluster, 3)
+    settle_down(cluster, 80)
+    edit(cluster, 4, recipe="no-such")
+    settle_down(cluster, 85)
+    edit(cluster, 5)
+    settle_down(cluster, 90)
+    cluster.end("job-sft-3", "Succeeded", end_time=later(100))
+    settle_down(cluster, 100)
+    edit(cluster, 6, stages=[{"name": "sft", "sft": a_training()}, {"name": "dpo", "dpo": a_training(beta=0.7)}])
+    settle_down(cluster, 110)
+    cluster.end("job-dpo-2", "Succeeded", end_time=later(120))
+    settle_down(cluster, 120)
+    return cluster
+
+
+UNDISTURBED = live(None, False)
+
+
+@pytest.mark.parametrize("is_carried_out", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("write", range(1, UNDISTURBED.writes + 1))
+def test_an_operator_that_is_killed_at_any_write_makes_nothing_twice_and_loses_nothing(write: int, is_carried_out: bool) -> None:
+    assert UNDISTURBED.created == ["job-sft-1", "job-sft-2", "job-sft-3", "job-dpo-1", "job-dpo-2"]
+    cluster = live(write, is_carried_out)
+    assert cluster.created == UNDISTURBED.created
+    assert status_of(cluster) == status_of(UNDISTURBED)
