@@ -42,6 +42,8 @@ BADGES: dict[str, Badge] = {
     "Failed": Badge("✕", "Failed", "red"),
 }
 ENDED = ("Succeeded", "Failed")
+_NOTEWORTHY = ("InvalidSpec", "ProgressUnknown")
+"""Reasons for which somebody should look at a job although it goes on."""
 
 
 class Attention(NamedTuple):
@@ -127,8 +129,10 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
     if phase in ("Failed", "Restarting"):
         said = status.message or f"The job says no more; see the output of {status.current_stage}."
         return Attention(BADGES[phase].colour, status.reason or phase, said)
+    if status.reason in _NOTEWORTHY:
+        return Attention("orange", status.reason, status.message or f"The job says no more; see {status.current_stage}.")
     stage = current_stage(job)
-    if phase != "Running" or stage is None:
+    if phase != "Running" or stage is None or status.reason == "Preparing":
         return None
     heard = _last_heard(stage.progress, stage.start_time)
     limit = (job.spec.restart and job.spec.restart.stall_timeout_seconds) or QUIET_SECONDS

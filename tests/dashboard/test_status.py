@@ -127,6 +127,13 @@ def test_headlines_are_those_of_the_last_stage_that_has_them() -> None:
         ("tries again", {"phase": "Restarting", "reason": "Defect", "message": "in 10s"}, "Defect"),
         ("silent", {"phase": "Running", "currentStage": "dpo", "stages": [SFT_DONE, dpo("Running", ago(minutes=31))]}, "Silent"),
         (
+            "silent, since it prepares",
+            {"phase": "Running", "reason": "Preparing", "stages": [SFT_DONE, dpo("Running", ago(minutes=31))]},
+            None,
+        ),
+        ("an edit that cannot run", {"phase": "Running", "reason": "InvalidSpec", "message": "spec.recipe"}, "InvalidSpec"),
+        ("nobody hears of it", {"phase": "Running", "reason": "ProgressUnknown", "stages": [dpo()]}, "ProgressUnknown"),
+        (
             "silent, but ended",
             {"phase": "Succeeded", "stages": [SFT_DONE, dpo("Succeeded", ago(days=3))]},
             None,
