@@ -9,6 +9,7 @@ from alignment_api.problems import InvalidJob
 from alignment_api.run_config import RunConfig
 from alignment_operator.backends import process, pytorchjob
 from alignment_operator.settings import Settings
+from alignment_operator.stage_run import StageRun, identity_of
 from builders import a_job, a_run, a_training
 
 
@@ -71,6 +72,11 @@ def test_the_pods_are_restricted_and_carry_no_token() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def test_the_workspace_is_not_walked_at_each_start_where_its_root_has_the_pods_group_already() -> None:
+    security = pod_of(rendered())["securityContext"]
+    assert (security["fsGroup"], security["fsGroupChangePolicy"]) == (10001, "OnRootMismatch")
 
 
 def test_a_failed_pod_stays_and_nobody_restarts_it_but_us() -> None:
@@ -183,6 +189,14 @@ def test_an_upgrade_of_the_operator_changes_no_fingerprint() -> None:
     for annotation in (INPUT_HASH_ANNOTATION, FINGERPRINT_ANNOTATION):
         assert old["metadata"]["annotations"][annotation] == new["metadata"]["annotations"][annotation]
     assert old != new
+
+
+def test_an_attempt_that_waits_is_not_replaced_by_an_upgrade_that_changes_only_how_pods_are_written() -> None:
+    job = a_job()
+    settings = Settings(trainer_image="trainer:1", tracking_uri="http://mlflow:5000")
+    # Not resolved: another default is another stage, and not what is asked here.
+    stage = (job.spec.stages or [])[0]
+    assert StageRun(job, job.spec, stage, 1, identity_of(job.spec, stage)).rendering(settings) == "adcc98d32f1484bd"
 
 
 def test_a_run_config_is_never_taken_for_another_one() -> None:

@@ -144,6 +144,8 @@ def _pod(run: StageRun, settings: Settings, storage: Storage) -> Manifest:
             "runAsUser": _USER,
             "runAsGroup": _USER,
             "fsGroup": _USER,
+            # A workspace of millions of files would be walked at each start, to give it the group that it has already.
+            "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(run, settings)],
