@@ -12,6 +12,8 @@ class Home:
         self.objects = self.root / "objects"
         self.workspace = self.root / "workspace"
         self.artifacts = self.root / "artifacts"
+        self.secrets = self.root / "secrets"
+        """One folder for each Secret that jobs name, one file in it for each of its entries."""
 
     @classmethod
     def from_environment(cls) -> "Home":

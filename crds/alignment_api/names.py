@@ -23,6 +23,9 @@ HUB_PREFIX = "hf://"
 WORKSPACE_PREFIX = "workspace://"
 BUCKET_PREFIX = "s3://"
 
+ALLOWED_ENDPOINTS_ENTRY = "allowed-endpoints"
+"""Entry of a Secret, beside its keys: the URL prefixes to which they may be sent, one a line."""
+
 RUN_CONFIG_FILE = "run.json"
 MANIFEST_FILE = "manifest.json"
 DONE_FILE = "DONE"

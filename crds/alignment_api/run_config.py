@@ -7,7 +7,7 @@ from pydantic import Field
 from alignment_api.job import AlignmentJobSpec
 from alignment_api.schema import Schema
 from alignment_api.stages import Stage
-from alignment_api.training import Compute
+from alignment_api.training import Compute, SecretKey
 
 
 class JobIdentity(Schema):
@@ -16,6 +16,15 @@ class JobIdentity(Schema):
     namespace: str
     name: str
     uid: str
+
+
+class EndpointKey(Schema):
+    """Where the API key of an endpoint lies, and where its Secret says to which addresses it may be sent."""
+
+    secret: SecretKey
+    namespace: str | None = Field(default=None, description="The Secret's; left out where it is a folder of this machine.")
+    file: str | None = Field(default=None, description="File with the key; left out where only later stages send it.")
+    allowed_endpoints: str = Field(description="File with URL prefixes, one a line; there is none where the Secret has no entry.")
 
 
 class Paths(Schema):
@@ -28,6 +37,9 @@ class Paths(Schema):
     )
     hub_token: str | None = Field(default=None, description="File with the Hub token.")
     s3_credentials: str | None = Field(default=None, description="AWS credentials file; the environment's own where left out.")
+    endpoint_keys: list[EndpointKey] | None = Field(
+        default=None, description="Keys of the endpoints that this stage and the later ones ask; left out where they need none."
+    )
 
 
 class TrackingTarget(Schema):

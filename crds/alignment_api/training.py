@@ -286,7 +286,13 @@ class Endpoint(Schema):
         ),
     ]
     model: Annotated[str, Field(min_length=1, max_length=253, description="Model name that the server knows.")]
-    api_key_secret: Annotated[SecretKey | None, Field(description="Where the API key is kept.")] = None
+    api_key_secret: Annotated[
+        SecretKey | None,
+        Field(
+            description="Where the API key is kept. The Secret must allow this address in an entry allowed-endpoints "
+            "(docs/endpoints.md); otherwise the stage is refused before any request."
+        ),
+    ] = None
     concurrency: Annotated[int | None, Field(ge=1, le=1024, description="Requests under way at once.")] = None
     requests_per_minute: Annotated[int | None, Field(ge=1, le=1_000_000, description="Request rate the server allows.")] = None
     tokens_per_minute: Annotated[int | None, Field(ge=1, le=1_000_000_000, description="Token rate the server allows.")] = None

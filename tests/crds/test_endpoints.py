@@ -1,0 +1,102 @@
+"""Every endpoint of a stage is found, in kinds that do not exist yet too."""
+
+from collections.abc import Iterator
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import pytest
+from alignment_api.endpoints import endpoints_of, key_secrets
+from alignment_api.schema import Schema
+from alignment_api.stages import STAGE_KINDS, Stage
+from alignment_api.training import Endpoint
+from pydantic import TypeAdapter
+from pydantic.alias_generators import to_camel
+
+
+def endpoint(name: str, secret: str | None = None) -> dict[str, Any]:
+    key = {"apiKeySecret": {"name": secret, "key": "api-key"}} if secret else {}
+    return {"baseUrl": f"https://{name}.example.com/v1", "model": name, **key}
+
+
+STAGES = {
+    "distill": (
+        {"teachers": [endpoint("one", "a"), endpoint("two")]},
+        {"distill.teachers[0]": "one", "distill.teachers[1]": "two"},
+    ),
+    "feedback": (
+        {"responders": [endpoint("one", "a"), endpoint("two", "b")], "judge": endpoint("three", "a")},
+        {"feedback.responders[0]": "one", "feedback.responders[1]": "two", "feedback.judge": "three"},
+    ),
+    "sft": ({"datasets": [{"uri": "workspace://rows.jsonl"}]}, {}),
+    "dpo": ({"datasets": [{"uri": "workspace://rows.jsonl"}]}, {}),
+    "dpo_distillation": ({"teacher": endpoint("one", "a")}, {"dpoDistillation.teacher": "one"}),
+    "evaluate": (
+        {"tasks": [{"name": "mt_bench"}], "judge": {"endpoint": endpoint("one", "a")}},
+        {"evaluate.judge.endpoint": "one"},
+    ),
+    "export": ({"quantization": "Int8"}, {}),
+}
+
+
+def a_stage(kind: str) -> Stage:
+    return Stage.parse({"name": "stage", to_camel(kind): STAGES[kind][0]})
+
+
+@pytest.mark.parametrize("kind", STAGE_KINDS)
+def test_the_endpoints_of_a_stage(kind: str) -> None:
+    assert {field: known.model for field, known in endpoints_of(a_stage(kind))} == STAGES[kind][1]
+
+
+def test_a_stage_without_settings_asks_nobody() -> None:
+    assert endpoints_of(Stage.parse({"name": "stage", "feedback": {}})) == []
+
+
+def fields_that_hold_endpoints(kind: str) -> Iterator[str]:
+    """Walk the types, and not a value: a field that a later version adds is walked too."""
+    yield from _holders(Stage.model_fields[kind].annotation, to_camel(kind))
+
+
+def _holders(annotation: Any, field: str) -> Iterator[str]:
+    if annotation is Endpoint:
+        yield field
+    elif isinstance(annotation, type) and issubclass(annotation, Schema):
+        for name, known in annotation.model_fields.items():
+            yield from _holders(known.annotation, f"{field}.{to_camel(name)}")
+    elif get_origin(annotation) in (Union, UnionType):
+        for argument in get_args(annotation):
+            yield from _holders(argument, field)
+    else:
+        for argument in get_args(annotation):
+            yield from _holders(argument, f"{field}[0]")
+
+
+@pytest.mark.parametrize("kind", STAGE_KINDS)
+def test_no_field_of_the_schema_that_can_hold_an_endpoint_is_left_out_here(kind: str) -> None:
+    assert set(fields_that_hold_endpoints(kind)) == {field for field in STAGES[kind][1] if not field.endswith("[1]")}
+
+
+def test_an_endpoint_is_found_in_whatever_a_later_kind_holds_it_in() -> None:
+    class Panel(Schema):
+        members: dict[str, list[Endpoint]]
+
+    class Later(Schema):
+        panel: Panel
+
+    settings = TypeAdapter(Later).validate_python({"panel": {"members": {"strict": [endpoint("one")]}}})
+
+    class LaterStage(Stage):
+        @property
+        def kind(self) -> str:
+            return "later"
+
+        @property
+        def settings(self) -> Schema:
+            return settings
+
+    stage = LaterStage.model_construct(name="stage")
+    assert [field for field, _ in endpoints_of(stage)] == ["later.panel.members.strict[0]"]
+
+
+def test_a_key_that_several_endpoints_need_is_named_once() -> None:
+    stages = [a_stage(kind) for kind in STAGE_KINDS]
+    assert [(secret.name, secret.key) for secret in key_secrets(stages)] == [("a", "api-key"), ("b", "api-key")]
