@@ -22,6 +22,7 @@ def local_settings(cluster: LocalCluster) -> Settings:
         tracking_uri=cluster.home.tracking_uri,
         tracking_artifacts=cluster.home.artifacts.as_uri(),
         workspace_path=str(cluster.home.workspace),
+        secrets_path=str(cluster.home.secrets),
         grace_seconds=120,
         first_retry_delay_seconds=1,
         longest_retry_delay_seconds=30,

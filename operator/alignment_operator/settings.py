@@ -16,6 +16,9 @@ class Settings(BaseSettings):
     tracking_uri: str = Field(default="http://alignment-operator-mlflow:5000", description="MLflow server.")
     tracking_artifacts: str | None = Field(default=None, description="Artifact root for experiments that are created.")
     workspace_path: str = Field(default="/workspace", description="Where the workspace volume is mounted.")
+    secrets_path: str | None = Field(
+        default=None, description="Where one machine, which has no Secrets, keeps a folder for each."
+    )
     tracking_public_url: str | None = Field(default=None, description="The MLflow server as a browser reaches it, for links.")
     progress_interval_seconds: float = Field(default=15, ge=1, description="How often progress is read from MLflow.")
     watch_namespaces: list[str] = Field(default=[], description="Namespaces whose jobs are reconciled; all where empty.")

@@ -7,10 +7,11 @@ from alignment_api.batch import accumulation_steps, world_size
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.lineage import digest, input_hash, parent_of
 from alignment_api.names import MODEL_FOLDER, child_name, stage_folder
-from alignment_api.run_config import JobIdentity, Paths, RunConfig, TrackingTarget
+from alignment_api.run_config import EndpointKey, JobIdentity, Paths, RunConfig, TrackingTarget
 from alignment_api.stages import Stage
 from alignment_api.training import Compute
 
+from alignment_operator.endpoint_keys import mounted_keys
 from alignment_operator.settings import Settings
 
 HUB_TOKEN_PATH = "/etc/alignment-hub/token"
@@ -67,6 +68,11 @@ class StageRun:
         return self.spec.compute_of(self.stage)
 
     @property
+    def endpoint_keys(self) -> list[EndpointKey]:
+        """Give the keys of the endpoints that this stage and the later ones ask, as a pod has them."""
+        return mounted_keys(self.spec, self.stage, self.namespace)
+
+    @property
     def input_hash(self) -> str:
         """Hash what the result depends on."""
         return self.identity.input_hash
@@ -106,6 +112,7 @@ class StageRun:
                 parent_model=str(self.folder_of(parent, workspace) / MODEL_FOLDER) if parent else None,
                 hub_token=HUB_TOKEN_PATH if self.spec.hub_token_secret else None,
                 s3_credentials=S3_CREDENTIALS_PATH if self.spec.s3_credentials_secret else None,
+                endpoint_keys=self.endpoint_keys or None,
             ),
             tracking=TrackingTarget(
                 uri=settings.tracking_uri,

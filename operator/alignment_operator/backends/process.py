@@ -11,6 +11,7 @@ from alignment_api.names import (
 )
 
 from alignment_operator.backends import Manifest
+from alignment_operator.endpoint_keys import keys_of_this_machine
 from alignment_operator.settings import Settings
 from alignment_operator.stage_run import StageRun
 
@@ -28,8 +29,10 @@ def render(run: StageRun, settings: Settings) -> list[Manifest]:
         },
     }
     config = run.run_config(settings)
-    # There are no Secrets on one machine: what the person who runs the job may read, the job may.
-    own = config.paths.model_copy(update={"hub_token": None, "s3_credentials": None})
+    # There are no Secrets on one machine: what the person who runs the job may read, the job may. Keys of endpoints are an
+    # exception, since a stranger's job would send them to an address of its own.
+    keys = keys_of_this_machine(run.spec, run.stage, settings.secrets_path) if settings.secrets_path else None
+    own = config.paths.model_copy(update={"hub_token": None, "s3_credentials": None, "endpoint_keys": keys or None})
     config = config.model_copy(update={"paths": own})
     return [
         {

@@ -21,6 +21,7 @@ from alignment_api.problems import InvalidJob, Problem
 from alignment_api.training import Compute, SecretKey
 
 from alignment_operator.backends import Manifest
+from alignment_operator.endpoint_keys import ENDPOINT_KEYS_FOLDER, key_volume
 from alignment_operator.settings import Settings
 from alignment_operator.stage_run import HUB_TOKEN_PATH, S3_CREDENTIALS_PATH, StageRun
 
@@ -190,6 +191,8 @@ def _container(run: StageRun, settings: Settings) -> Manifest:
     ]
     for name, _, path in _secrets(run):
         mounts.append({"name": name, "mountPath": path.rsplit("/", 1)[0], "readOnly": True})
+    if run.endpoint_keys:
+        mounts.append({"name": "endpoint-keys", "mountPath": str(ENDPOINT_KEYS_FOLDER), "readOnly": True})
     return {
         # The training-operator looks for a container of this name.
         "name": "pytorch",
@@ -248,6 +251,8 @@ def _volumes(run: StageRun, settings: Settings, storage: Storage) -> list[Manife
     for name, secret, path in _secrets(run):
         items = [{"key": secret.key, "path": path.rsplit("/", 1)[1]}]
         volumes.append({"name": name, "secret": {"secretName": secret.name, "items": items, "defaultMode": 0o440}})
+    if run.endpoint_keys:
+        volumes.append({"name": "endpoint-keys", **key_volume(run.endpoint_keys)})
     return volumes
 
 
