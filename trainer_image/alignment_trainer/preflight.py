@@ -12,7 +12,8 @@ from alignment_api.names import BUCKET_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.dataset_faults import Findings, dataset_faults, holdout_faults
-from alignment_trainer.failures import BadConfiguration, BadData
+from alignment_trainer.endpoints.key import key_faults
+from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
 from alignment_trainer.settings import kind_settings, training_settings
 from alignment_trainer.sources import workspace_path
 
@@ -22,6 +23,7 @@ _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 def check(config: RunConfig) -> None:
     """Refuse to start a stage whose job cannot be carried through."""
+    _refuse(chain(*(key_faults(remaining) for remaining in stages_to_come(config))), BadConfiguration)
     for remaining in stages_to_come(config):
         training_settings(remaining)
         kind_settings(remaining)
@@ -33,12 +35,12 @@ def check(config: RunConfig) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
-def _refuse(faults: Iterator[str]) -> None:
+def _refuse(faults: Iterator[str], failure: type[StageFailure] = BadData) -> None:
     """Show the first faults and count the others; a broken file may have as many as it has lines."""
     shown = list(islice(faults, _SHOWN))
     more = sum(1 for _ in faults)
     if shown:
-        raise BadData("\n".join(shown) + (f"\nand {more} more" if more else ""))
+        raise failure("\n".join(shown) + (f"\nand {more} more" if more else ""))
 
 
 def stages_to_come(config: RunConfig) -> Iterator[RunConfig]:

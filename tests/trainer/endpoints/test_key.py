@@ -1,0 +1,156 @@
+"""Keys as files: what is read, what is refused, and that nobody sees one."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alignment_api.run_config import EndpointKey, Paths, RunConfig
+from alignment_api.training import Endpoint, SecretKey
+from alignment_operator.backends import process, pytorchjob
+from alignment_operator.settings import Settings
+from alignment_trainer.endpoints.key import access
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.preflight import check
+from builders import a_job, a_run, a_training
+
+KEY = "sk-0123456789abcdef"
+URL = "https://api.example.com/v1"
+FIELD = "spec.stages[0].dpoDistillation.teacher"
+
+
+def an_endpoint(**others: Any) -> Endpoint:
+    return Endpoint(base_url=URL, model="any", api_key_secret=SecretKey(name="teacher", key="api-key"), **others)
+
+
+def mounted(folder: Path, key: bytes | None = KEY.encode(), allowed: str | None = URL) -> Paths:
+    """Lay a Secret out as the operator has it mounted."""
+    if key is not None:
+        (folder / "key").write_bytes(key)
+    if allowed is not None:
+        (folder / "allowed-endpoints").write_text(allowed)
+    known = EndpointKey(
+        secret=SecretKey(name="teacher", key="api-key"),
+        namespace="team",
+        file=str(folder / "key"),
+        allowed_endpoints=str(folder / "allowed-endpoints"),
+    )
+    return Paths(workspace=str(folder), stage=str(folder), endpoint_keys=[known])
+
+
+@pytest.mark.parametrize("written", [KEY.encode(), f"{KEY}\n".encode(), f"  {KEY}\r\n".encode()])
+def test_a_key_is_read_without_the_space_around_it(tmp_path: Path, written: bytes) -> None:
+    found = access(an_endpoint(), FIELD, mounted(tmp_path, written))
+    assert found is not None
+    assert found.key.get_secret_value() == KEY
+
+
+def test_a_key_is_never_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    found = access(an_endpoint(), FIELD, mounted(tmp_path))
+    assert found is not None
+    with caplog.at_level(logging.DEBUG):
+        logging.info("%s %r %s", found, found, found.key)
+    assert KEY not in f"{found} {found!r} {found.key} {found.key!r} {vars(found)}" + caplog.text
+
+
+def test_an_endpoint_without_a_key_needs_none(tmp_path: Path) -> None:
+    assert access(Endpoint(base_url=URL, model="any"), FIELD, Paths(workspace="/w", stage="/w")) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed", "sentence"),
+    [
+        (KEY.encode(), None, f"{FIELD}.apiKeySecret: Secret 'teacher' does not allow its keys to be sent to {URL}; "),
+        (KEY.encode(), "https://other.example.com", f"{FIELD}.apiKeySecret: Secret 'teacher' does not allow its keys"),
+        # Nothing is said of a key that may not be used.
+        (b"", None, f"{FIELD}.apiKeySecret: Secret 'teacher' does not allow its keys"),
+        (b" \n", URL, f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key: it must be one word of ASCII"),
+        (f"{KEY}\r\nX-Other: 1".encode(), URL, f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key"),
+        (f"Bearer {KEY}".encode(), URL, f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key"),
+        (f"{KEY}é".encode(), URL, f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key"),
+        (b"\x00\xff", URL, f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key"),
+        (None, URL, f"{FIELD}.apiKeySecret: FOLDER/key: cannot be read (No such file or directory); put the key there"),
+    ],
+)
+def test_what_is_refused_before_any_request(tmp_path: Path, key: bytes | None, allowed: str | None, sentence: str) -> None:
+    with pytest.raises(BadConfiguration) as refused:
+        access(an_endpoint(), FIELD, mounted(tmp_path, key, allowed))
+    assert str(refused.value).startswith(sentence.replace("FOLDER", str(tmp_path)))
+    assert KEY not in str(refused.value)
+
+
+def test_an_entry_that_cannot_be_read_allows_nothing(tmp_path: Path) -> None:
+    (tmp_path / "allowed-endpoints").mkdir()
+    with pytest.raises(BadConfiguration, match=r"allowed-endpoints: cannot be read \(Is a directory\)"):
+        access(an_endpoint(), FIELD, mounted(tmp_path, allowed=None))
+
+
+@pytest.mark.parametrize("paths", [Paths(workspace="/w", stage="/w"), Paths(workspace="/w", stage="/w", endpoint_keys=[])])
+def test_a_run_config_that_names_no_file_gives_no_key(paths: Paths) -> None:
+    with pytest.raises(BadConfiguration, match="this RunConfig does not say where the key lies; have the operator write it"):
+        access(an_endpoint(), FIELD, paths)
+
+
+def a_distillation(secret: str) -> dict[str, Any]:
+    endpoint = {"baseUrl": URL, "model": "any", "apiKeySecret": {"name": secret, "key": "api-key"}}
+    training = a_training()
+    prompts = training.pop("datasets")
+    return {**training, "prompts": prompts, "teacher": endpoint}
+
+
+STAGES = [{"name": "sft", "sft": a_training()}, {"name": "dpo-kd", "dpoDistillation": a_distillation("teacher")}]
+
+
+def local_config(secrets: Path, stage: str) -> RunConfig:
+    manifests = process.render(a_run(a_job(stages=STAGES), stage), Settings(secrets_path=str(secrets)))
+    return RunConfig.parse(json.loads(manifests[0]["data"]["run.json"]))
+
+
+def a_secret(secrets: Path, **entries: str) -> None:
+    (secrets / "teacher").mkdir()
+    for entry, text in entries.items():
+        (secrets / "teacher" / entry.replace("_", "-")).write_text(text)
+
+
+def refusal(config: RunConfig) -> str:
+    """Give what preflight says; what comes after the keys is wrong in each of these jobs, too."""
+    with pytest.raises(BadConfiguration) as refused:
+        check(config)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("stage", ["sft", "dpo-kd"])
+def test_a_secret_that_allows_nothing_stops_the_job_before_its_first_stage(tmp_path: Path, stage: str) -> None:
+    a_secret(tmp_path, api_key=KEY)
+    assert refusal(local_config(tmp_path, stage)) == (
+        f"spec.stages[1].dpoDistillation.teacher.apiKeySecret: Secret 'teacher' does not allow its keys to be sent to {URL}; "
+        f"if whoever owns it agrees, add the line {URL} to the file {tmp_path}/teacher/allowed-endpoints"
+    )
+
+
+def test_a_key_that_this_stage_does_not_send_is_not_looked_for(tmp_path: Path) -> None:
+    a_secret(tmp_path, allowed_endpoints=URL)
+    assert "apiKeySecret" not in refusal(local_config(tmp_path, "sft"))
+    assert "apiKeySecret: " in refusal(local_config(tmp_path, "dpo-kd"))
+
+
+def test_a_secret_that_allows_the_endpoint_passes(tmp_path: Path) -> None:
+    a_secret(tmp_path, api_key=KEY, allowed_endpoints=f"{URL}\n")
+    assert "apiKeySecret" not in refusal(local_config(tmp_path, "dpo-kd"))
+
+
+def test_a_pod_ends_with_the_sentence_and_its_exit_code(tmp_path: Path) -> None:
+    config_map, _ = pytorchjob.render(a_run(a_job(stages=STAGES), "dpo-kd"), Settings())
+    (tmp_path / "run.json").write_text(config_map["data"]["run.json"])
+    ended = subprocess.run(
+        [sys.executable, "-m", "alignment_trainer", "--config", str(tmp_path / "run.json")], capture_output=True, text=True
+    )
+    assert ended.returncode == 78
+    assert ended.stderr == (
+        "BadConfiguration: spec.stages[1].dpoDistillation.teacher.apiKeySecret: "
+        f"Secret 'teacher' does not allow its keys to be sent to {URL}; if whoever owns it agrees, run: "
+        f"""kubectl patch secret teacher --namespace team --patch '{{"stringData":{{"allowed-endpoints":"{URL}"}}}}'\n"""
+    )

@@ -1,0 +1,1 @@
+"""Teachers and judges: where keys may be sent, and requests that hold to it; without torch."""

@@ -1,0 +1,81 @@
+"""Reads the API key of an endpoint, if its Secret allows that endpoint, and keeps it from being shown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alignment_api.endpoints import endpoints_of
+from alignment_api.run_config import EndpointKey, Paths, RunConfig
+from alignment_api.training import Endpoint
+from pydantic import SecretStr
+
+from alignment_trainer.endpoints.permission import Forbidden, Permission, permission
+from alignment_trainer.failures import BadConfiguration
+
+
+@dataclass(frozen=True)
+class Access:
+    """A key with the addresses to which it may be sent; whoever shows it shows no key."""
+
+    key: SecretStr
+    permission: Permission
+
+
+def access(endpoint: Endpoint, field: str, paths: Paths) -> Access | None:
+    """Give what an endpoint's server wants to see; None where it wants nothing."""
+    if endpoint.api_key_secret is None:
+        return None
+    try:
+        known, allowed = _permitted(endpoint, paths)
+        return Access(_key(known), allowed)
+    except Forbidden as error:
+        raise BadConfiguration(f"{field}.apiKeySecret: {error}") from error
+
+
+def key_faults(config: RunConfig) -> Iterator[str]:
+    """Say which endpoints of a stage cannot be asked, as far as its keys are here: those of later stages are not."""
+    for field, endpoint in endpoints_of(config.stage):
+        if endpoint.api_key_secret is None:
+            continue
+        try:
+            known, _ = _permitted(endpoint, config.paths)
+            if known.file:
+                _key(known)
+        except Forbidden as error:
+            yield f"spec.stages[{config.stage_index}].{field}.apiKeySecret: {error}"
+
+
+def _permitted(endpoint: Endpoint, paths: Paths) -> tuple[EndpointKey, Permission]:
+    known = _known(endpoint, paths)
+    return known, permission(endpoint.base_url, known, _allowed(known))
+
+
+def _known(endpoint: Endpoint, paths: Paths) -> EndpointKey:
+    for known in paths.endpoint_keys or []:
+        if known.secret == endpoint.api_key_secret:
+            return known
+    raise Forbidden("this RunConfig does not say where the key lies; have the operator write it")
+
+
+def _allowed(known: EndpointKey) -> str | None:
+    try:
+        return Path(known.allowed_endpoints).read_bytes().decode("utf-8-sig", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Forbidden(f"{known.allowed_endpoints}: cannot be read ({error.strerror}); make it a file that can be") from error
+
+
+def _key(known: EndpointKey) -> SecretStr:
+    """Read the key; what could not be one is refused here, where the sentence does not hold it."""
+    if known.file is None:
+        raise Forbidden("the key is not given to this stage; have the operator write the RunConfig")
+    try:
+        written = Path(known.file).read_bytes().strip()
+    except OSError as error:
+        raise Forbidden(f"{known.file}: cannot be read ({error.strerror}); put the key there") from error
+    if not written or not all(0x21 <= byte <= 0x7E for byte in written):
+        raise Forbidden(
+            f"entry {known.secret.key!r} of Secret {known.secret.name!r} is not a key: it must be one word of ASCII; correct it"
+        )
+    return SecretStr(written.decode("ascii"))
