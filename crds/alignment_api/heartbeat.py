@@ -32,6 +32,9 @@ class Heartbeat(Schema):
     job_uid: Annotated[str, Field(max_length=64, description="Which job.")]
     stage: Annotated[str, Field(max_length=63, description="Which stage.")]
     attempt: Annotated[int, Field(ge=1, description="Which attempt.")]
+    time: Annotated[
+        datetime | None, Field(description="What the pod's clock shows: with it, all other times are read as ages.")
+    ] = None
     alive_time: Annotated[datetime, Field(description="When the processes of the stage were last seen to work.")]
     has_stepped: Annotated[bool, Field(description="Whether this attempt has trained a step.")] = False
     step: Annotated[int | None, Field(ge=0, description="Optimizer steps done.")] = None

@@ -50,6 +50,9 @@ class TrackingTarget(Schema):
     artifacts: str | None = Field(
         default=None, description="Artifact root for a new experiment, where the server does not set one."
     )
+    credentials: str | None = Field(
+        default=None, description="Folder with the files username and password, where the server asks for them."
+    )
 
 
 class RunConfig(Schema):

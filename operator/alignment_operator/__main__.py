@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -15,15 +16,18 @@ import kopf
 from alignment_api.problems import InvalidJob
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
+from pydantic import ValidationError
 
 from alignment_operator import handlers, lease, telemetry
 from alignment_operator.backends import pytorchjob
 from alignment_operator.cluster import KubernetesCluster
 from alignment_operator.health import Health
+from alignment_operator.heartbeats import Heartbeats
 from alignment_operator.progress import ProgressReader
 from alignment_operator.queue import Queue
 from alignment_operator.reconcile import Key, reconcile
 from alignment_operator.settings import Settings
+from alignment_operator.tracked_progress import TrackedProgress
 
 # The first time soon: what is deleted between our list and the first of the watches is in neither.
 _FIRST_RELIST_SECONDS, _RELIST_SECONDS = 60, 900
@@ -44,7 +48,11 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 50)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
     try:
-        asyncio.run(serve(Settings()))
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit("\n".join(f"error: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()))
+    try:
+        asyncio.run(serve(settings))
     except* (_Ended, asyncio.CancelledError):
         logger.info("stopped")
 
@@ -82,17 +90,21 @@ async def _configuration() -> Configuration:
 async def operate(api: ApiClient, settings: Settings, health: Health) -> None:
     """Reconcile all jobs."""
     telemetry.LEADER.set(1)
-    reader = ProgressReader(settings.tracking_uri, settings.tracking_public_url)
+    tracked = TrackedProgress(settings.tracking_uri, settings.tracking_public_url, settings.tracking_credentials_folder)
+    reader = ProgressReader(tracked, Heartbeats())
     cluster = KubernetesCluster(api, settings, reader)
     queue = Queue(functools.partial(_reconcile, cluster, settings))
     telemetry.QUEUE_LENGTH.set_function(lambda: len(queue))
+    telemetry.TRACKING_REACHABLE.set_function(lambda: tracked.silence is None)
+    telemetry.PODS_UNHEARD.set_function(lambda: reader.heartbeats.silent_count)
     # Before the first reconcile every child is known: a child that is not seen would be made again.
     await _relist(cluster, queue, health)
     async with asyncio.TaskGroup() as group:
         group.create_task(queue.run())
         group.create_task(_every(_RELIST_SECONDS, lambda: _relist(cluster, queue, health), _FIRST_RELIST_SECONDS))
         interval = settings.progress_interval_seconds
-        group.create_task(_every(interval, lambda: _refresh(reader, cluster, queue), interval))
+        for channel in (reader.tracked, reader.heartbeats):
+            group.create_task(_every(interval, functools.partial(_refresh, channel, cluster, queue), interval))
         group.create_task(_watch(settings, cluster, queue))
         if cluster.missing_kinds:
             group.create_task(_await_kinds(cluster, queue, health))
@@ -147,10 +159,9 @@ async def _relist(cluster: KubernetesCluster, queue: Queue, health: Health) -> N
     health.sign_of_life()
 
 
-async def _refresh(reader: ProgressReader, cluster: KubernetesCluster, queue: Queue) -> None:
-    for key in cluster.jobs_seen.keys_of(await reader.refresh()):
+async def _refresh(channel: TrackedProgress | Heartbeats, cluster: KubernetesCluster, queue: Queue) -> None:
+    for key in cluster.jobs_seen.keys_of(await channel.refresh(cluster.first_pods())):
         queue.add(key)
-    telemetry.TRACKING_REACHABLE.set(0 if reader.silent else 1)
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[None]], first_seconds: float) -> None:

@@ -2,12 +2,14 @@
 
 from alignment_api.names import GROUP, JOB_UID_LABEL, KIND, STAGE_LABEL, child_name
 
-from alignment_operator.observation import Child
+from alignment_operator.observation import Child, FirstPod
 from alignment_operator.pods import attempt_of, child_of, is_lost, leftover_of
 from alignment_operator.versions import Object, Versions, identify
 
 _POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses", "podIP")
 _METADATA = ("name", "namespace", "uid", "labels", "annotations", "deletionTimestamp", "resourceVersion", "ownerReferences")
+# The training-operator names pods after their replica; only one pod of a namespace can bear a name.
+_FIRST_REPLICA = "master-0"
 _OWNERS = {"PyTorchJob": KIND, "Pod": "PyTorchJob"}
 
 _Place = tuple[str, str]
@@ -63,6 +65,16 @@ class Children:
         groups = [pods for pods in (self._pods(namespace, uid) for uid in orphans) if pods]
         left = [leftover_of(pods) for pods in groups if _made_by_us(pods[0], job_name, _name(pods[0]).rsplit("-", 2)[0])]
         return sorted(children + left, key=lambda child: (child.stage, child.attempt))
+
+    def first_pods(self, namespace: str, job_name: str, job_uid: str) -> list[FirstPod]:
+        """List the running pods that speak for a job's stages: of each the first one of its newest attempt."""
+        found = {}
+        for job in sorted(self._training_jobs(namespace, job_name, job_uid), key=lambda job: attempt_of(job) or 0):
+            for pod in self._pods(namespace, job["metadata"]["uid"]):
+                stage, address = job["metadata"]["labels"][STAGE_LABEL], pod["status"].get("podIP")
+                if _name(pod) == f"{_name(job)}-{_FIRST_REPLICA}" and _is_running(pod) and address:
+                    found[stage] = FirstPod(job_uid, stage, attempt_of(job) or 0, address)
+        return list(found.values())
 
     def unstarted_pods(self, namespace: str, child: Child) -> list[str]:
         """Name the pods of a child whose trainer never started."""
@@ -141,6 +153,10 @@ def _place(found: Object) -> _Place:
 
 def _name(found: Object) -> str:
     return str(found["metadata"]["name"])
+
+
+def _is_running(pod: Object) -> bool:
+    return pod["status"].get("phase") == "Running" and not pod.get("gone")
 
 
 def _spoke_last(pod: Object) -> bool:

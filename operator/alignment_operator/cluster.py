@@ -14,7 +14,7 @@ from alignment_operator.children import Children
 from alignment_operator.events import Happening, happenings
 from alignment_operator.jobs import Jobs
 from alignment_operator.kubernetes_api import FIELD_MANAGER, KubernetesApi, is_there_already, said
-from alignment_operator.observation import Child, Report
+from alignment_operator.observation import Child, FirstPod, Report
 from alignment_operator.progress import ProgressReader
 from alignment_operator.reconcile import Key, Refused
 from alignment_operator.settings import Settings
@@ -67,6 +67,11 @@ class KubernetesCluster:
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
         """Say how far the stages are."""
         return self._reader.report(job.metadata.uid or "")
+
+    def first_pods(self) -> list[FirstPod]:
+        """List the running pods that can be asked how far their stages are."""
+        jobs = self.jobs_seen.uids()
+        return [pod for uid, key in jobs.items() for pod in self.children_seen.first_pods(*key, uid)]
 
     async def create(self, job: AlignmentJob, manifests: list[Object]) -> None:
         """Create a child and what belongs to it; what is there already stays as it is. Raises Refused."""

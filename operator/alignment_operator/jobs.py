@@ -44,6 +44,10 @@ class Jobs:
         """Name the jobs of these uids, as far as they are there."""
         return {self._keys[uid] for uid in uids if uid in self._keys}
 
+    def uids(self) -> dict[str, Key]:
+        """Give the keys of all jobs by their uids."""
+        return dict(self._keys)
+
     def _drop(self, key: Key) -> None:
         known = self._objects.pop(key, None)
         if known is not None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from alignment_api.job import Progress, TrackingStatus
 
@@ -29,6 +29,15 @@ class Child:
     model_revision: str | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
+
+
+class FirstPod(NamedTuple):
+    """The running pod that speaks for one attempt of a stage."""
+
+    job_uid: str
+    stage: str
+    attempt: int
+    address: str
 
 
 @dataclass(frozen=True)
@@ -60,3 +69,5 @@ class Report:
     """Why nothing can be known at present: not to be taken for a lack of progress."""
     pulses: dict[str, Pulse] = field(default_factory=dict)
     """Per stage, what its own pod said last; none where it was never heard."""
+    unheard: dict[str, str] = field(default_factory=dict)
+    """Per stage, why its running pod did not answer when it was last asked: "its pod does not answer at 10.0.0.1:8790 (...)"."""

@@ -1,13 +1,16 @@
 """What whoever installs the operator decides, from environment variables that begin with ALIGNMENT_."""
 
-from pydantic import Field
+from pathlib import Path
+
+from alignment_api.credentials import has_credentials
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """Images, addresses and delays; no job can change them."""
 
-    model_config = SettingsConfigDict(env_prefix="ALIGNMENT_")
+    model_config = SettingsConfigDict(env_prefix="ALIGNMENT_", hide_input_in_errors=True)
 
     trainer_image: str = Field(default="alignment-trainer:0.1.0", description="Image of the training pods.")
     image_pull_secrets: list[str] = Field(
@@ -15,12 +18,18 @@ class Settings(BaseSettings):
     )
     tracking_uri: str = Field(default="http://alignment-operator-mlflow:5000", description="MLflow server.")
     tracking_artifacts: str | None = Field(default=None, description="Artifact root for experiments that are created.")
+    tracking_credentials_secret: str | None = Field(
+        default=None, description="Secret in each job's namespace with the keys username and password for MLflow."
+    )
+    tracking_credentials_folder: Path | None = Field(
+        default=None, description="Folder with the files username and password, for the operator's own questions to MLflow."
+    )
     workspace_path: str = Field(default="/workspace", description="Where the workspace volume is mounted.")
     secrets_path: str | None = Field(
         default=None, description="Where one machine, which has no Secrets, keeps a folder for each."
     )
     tracking_public_url: str | None = Field(default=None, description="The MLflow server as a browser reaches it, for links.")
-    progress_interval_seconds: float = Field(default=15, ge=1, description="How often progress is read from MLflow.")
+    progress_interval_seconds: float = Field(default=15, ge=1, description="How often progress is asked for.")
     watch_namespaces: list[str] = Field(default=[], description="Namespaces whose jobs are reconciled; all where empty.")
     namespace: str | None = Field(default=None, description="The operator's own namespace; it holds the lease there.")
     lease: str = Field(default="alignment-operator", description="Name of the lease; one for each release.")
@@ -31,3 +40,16 @@ class Settings(BaseSettings):
         default=10, ge=0, description="Wait before the first retry; it doubles with each failure."
     )
     longest_retry_delay_seconds: float = Field(default=600, ge=0, description="Longest wait before a retry.")
+
+    @field_validator("tracking_uri", "tracking_public_url", "tracking_artifacts")
+    @classmethod
+    def refuse_credentials(cls, address: str | None, info: ValidationInfo) -> str | None:
+        """Refuse an address that would carry a password into ConfigMaps, statuses and logs."""
+        if address and has_credentials(address):
+            raise ValueError(
+                f"ALIGNMENT_{str(info.field_name).upper()} names a user or a password; take them out, and give them as files: "
+                "a Secret with the keys username and password, named by ALIGNMENT_TRACKING_CREDENTIALS_SECRET for training "
+                "pods and mounted at ALIGNMENT_TRACKING_CREDENTIALS_FOLDER for the operator (tracking.credentialsSecret of "
+                "the chart does both)"
+            )
+        return address

@@ -138,3 +138,42 @@ def test_pods_that_were_told_of_before_their_training_job_are_its_pods() -> None
     for found in (pod(version=1, **running()), pod("worker", version=2, **running()), training_job("Running", version=3)):
         children.observe("ADDED", found)
     assert [child.state for child in children.of("team", "job", "u1")] == ["Running"]
+
+
+def test_the_first_pod_of_the_newest_attempt_speaks_for_a_stage() -> None:
+    children = Children()
+    for found in (training_job("Running"), pod(podIP="10.0.0.1"), pod("worker", podIP="10.0.0.2")):
+        children.observe("ADDED", found)
+    assert children.first_pods("team", "job", "u1") == [("u1", "sft", 2, "10.0.0.1")]
+    labels = {**LABELS, "alignment-operator.dev/attempt": "10"}
+    later, its_pod = training_job("Running", version=2), pod(version=2, podIP="10.0.0.3")
+    later["metadata"] |= {"name": "job-sft-10", "uid": "p2", "labels": labels}
+    owners = [controlled_by("kubeflow.org/v1", "PyTorchJob", "p2")]
+    its_pod["metadata"] |= {"name": "job-sft-10-master-0", "labels": labels, "ownerReferences": owners}
+    for found in (its_pod, later):
+        children.observe("ADDED", found)
+    assert children.first_pods("team", "job", "u1") == [("u1", "sft", 10, "10.0.0.3")]
+    assert children.first_pods("mallory", "job", "u1") == []
+
+
+def silent(situation: str) -> dict[str, Any]:
+    match situation:
+        case "pending":
+            return pod(phase="Pending", podIP="10.0.0.1")
+        case "ended":
+            return pod(phase="Failed", podIP="10.0.0.1")
+        case "no address":
+            return pod()
+    stranger = pod("stranger", podIP="10.0.0.1")
+    if situation == "another namespace":
+        stranger = pod(podIP="10.0.0.1")
+        stranger["metadata"]["namespace"] = "mallory"
+    return stranger
+
+
+@pytest.mark.parametrize("situation", ["pending", "ended", "no address", "another namespace", "another name"])
+def test_a_pod_that_cannot_speak_for_its_attempt_is_not_asked(situation: str) -> None:
+    children = Children()
+    children.observe("ADDED", training_job("Running"))
+    children.observe("ADDED", silent(situation))
+    assert children.first_pods("team", "job", "u1") == []

@@ -1,21 +1,31 @@
-"""Progress comes from MLflow in one question; its silence is told apart from standstill. A real MLflow answers."""
+"""MLflow is asked about all stages that run; whatever pods have written there hides no job. A real MLflow answers."""
 
 import asyncio
+import base64
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 from alignment_api import metrics
-from alignment_operator.progress import ProgressReader, progress_of
+from alignment_operator.observation import FirstPod
+from alignment_operator.tracked_progress import TrackedProgress, progress_of
+from alignment_operator.tracked_runs import Point, TrackedRun
 from mlflow import MlflowClient
 from mlflow.entities import Metric
+from pydantic import ValidationError
 
 
 @pytest.fixture(scope="module")
@@ -52,40 +62,220 @@ def log(client: MlflowClient, run_id: str, step: int, time_ms: int, **values: fl
     client.log_batch(run_id, [Metric(names[name], value, time_ms, step) for name, value in values.items()])
 
 
-def test_a_job_is_read_with_its_stages_and_its_run(server: str) -> None:
+def a_run(
+    client: MlflowClient, job_uid: str, stage: str | None = None, start_time: int | None = None, experiment: str = "0"
+) -> str:
+    tags = {metrics.JOB_UID_TAG: job_uid, **({metrics.STAGE_TAG: stage} if stage else {})}
+    return str(client.create_run(experiment, start_time, tags).info.run_id)
+
+
+def ask(reader: TrackedProgress, *job_uids: str, stage: str = "sft") -> set[str]:
+    return asyncio.run(reader.refresh([FirstPod(uid, stage, 1, "10.0.0.1") for uid in job_uids]))
+
+
+@pytest.fixture
+def uid(request: pytest.FixtureRequest) -> str:
+    """A job of the test's own: all share one server."""
+    return f"u-{abs(hash(request.node.name))}"
+
+
+def test_a_job_is_read_with_its_stages_and_its_run(server: str, uid: str) -> None:
     client = MlflowClient(server)
     experiment = client.create_experiment("team")
-    parent = client.create_run(experiment, tags={metrics.JOB_UID_TAG: "u1"})
-    child = client.create_run(experiment, tags={metrics.JOB_UID_TAG: "u1", metrics.STAGE_TAG: "sft"})
+    parent = a_run(client, uid, experiment=experiment)
+    child = a_run(client, uid, "sft", experiment=experiment)
     client.create_run(experiment)
-    reader = ProgressReader(server, "https://mlflow.example")
-    log(client, child.info.run_id, 3, 3000, loss=0.5, total=10, left=70.4)
-    assert asyncio.run(reader.refresh()) == {"u1"}
-    report = reader.report("u1")
-    progress = report.stages["sft"]
+    reader = TrackedProgress(server, "https://mlflow.example/")
+    log(client, child, 3, 3000, loss=0.5, total=10, left=70.4)
+    assert ask(reader, uid) == {uid}
+    progress = reader.progress(uid)["sft"]
     assert (progress.step, progress.total_steps, progress.percent, progress.seconds_left) == (3, 10, 30, 70)
     assert progress.metrics == {metrics.LOSS: 0.5}
-    assert report.run_ids == {"sft": child.info.run_id}
-    assert report.tracking is not None
-    assert report.tracking.url == f"https://mlflow.example/#/experiments/{experiment}/runs/{parent.info.run_id}"
-    assert report.silence is None
-    assert asyncio.run(reader.refresh()) == set()
-    log(client, child.info.run_id, 4, 4000, loss=0.4)
-    assert asyncio.run(reader.refresh()) == {"u1"}
-    assert reader.report("another").stages == {}
+    assert progress.updated_time == datetime.fromtimestamp(3, UTC)
+    assert reader.run_ids(uid) == {"sft": child}
+    tracking = reader.parent(uid)
+    assert tracking is not None and tracking.url == f"https://mlflow.example/#/experiments/{experiment}/runs/{parent}"
+    assert reader.silence is None
+    assert ask(reader, uid) == set()
+    log(client, child, 4, 4000, loss=0.4)
+    assert ask(reader, uid) == {uid}
+    assert reader.progress("another") == {} and reader.parent("another") is None
 
 
-def test_silence_is_said_and_ends() -> None:
+def test_the_newest_run_is_the_stage_s_whatever_their_status(server: str, uid: str) -> None:
+    client, reader = MlflowClient(server), TrackedProgress(server, None)
+    started = int(time.time() * 1000)
+    old, new = a_run(client, uid, "sft", started - 9000), a_run(client, uid, "sft", started - 5000)
+    log(client, old, 9, 9000, total=10)
+    log(client, new, 2, 2000, total=10)
+    found = []
+    for situation in (lambda: None, lambda: client.set_terminated(new, "KILLED"), lambda: client.update_run(new, "RUNNING")):
+        situation()
+        ask(reader, uid)
+        found.append((reader.run_ids(uid)["sft"], reader.progress(uid)["sft"].step))
+    client.set_terminated(new, "FAILED")
+    ask(anew := TrackedProgress(server, None), uid)
+    found.append((anew.run_ids(uid)["sft"], anew.progress(uid)["sft"].step))
+    log(client, new, 3, 3000, loss=0.5)
+    ask(anew, uid)
+    assert anew.progress(uid)["sft"].step == 3
+    assert found == [(new, 2)] * 4
+
+
+def test_experiments_and_runs_are_paged_through(server: str, uid: str) -> None:
+    client = MlflowClient(server)
+    experiments = [client.create_experiment(f"{uid}-{number}") for number in range(5)]
+    expected = {}
+    for number, experiment in enumerate(experiments * 3):
+        run = a_run(client, f"{uid}-{number}", "sft", experiment=experiment)
+        log(client, run, number, 1000, total=100)
+        expected[f"{uid}-{number}"] = {"sft": number}
+    reader = TrackedProgress(server, None, page_size=2)
+    ask(reader, *expected)
+    assert {one: {stage: told.step for stage, told in reader.progress(one).items()} for one in expected} == expected
+
+
+FUTURE = 10**15
+
+
+@pytest.mark.parametrize(
+    ("situation", "tags", "points"),
+    [
+        ("no stage", {}, []),
+        ("no name of a stage", {metrics.STAGE_TAG: "  "}, [(metrics.TOTAL_STEPS, 10, 1000, 1)]),
+        ("a strange stage", {metrics.STAGE_TAG: "x" * 4000}, [(metrics.TOTAL_STEPS, 10, 1000, 1)]),
+        ("no end of steps", {metrics.STAGE_TAG: "sft"}, [(metrics.TOTAL_STEPS, 1e30, 1000, 2**60), (metrics.LOSS, 1, 1, 1)]),
+        ("not a number", {metrics.STAGE_TAG: "sft"}, [(metrics.TOTAL_STEPS, float("nan"), 1000, 1)]),
+        ("the largest number", {metrics.STAGE_TAG: "sft"}, [(metrics.TOTAL_STEPS, float("inf"), 1000, 1)]),
+        ("in the far future", {metrics.STAGE_TAG: "sft"}, [(metrics.TOTAL_STEPS, 10, 2**60, 1)]),
+        ("ages left", {metrics.STAGE_TAG: "sft"}, [(metrics.TOTAL_STEPS, 10, 1, 1), (metrics.SECONDS_LEFT, 1e300, 1, 1)]),
+    ],
+)
+def test_a_malformed_run_hides_no_other_job(
+    server: str, uid: str, situation: str, tags: dict[str, str], points: list[tuple[str, float, int, int]]
+) -> None:
+    client, reader = MlflowClient(server), TrackedProgress(server, None)
+    bad = client.create_run("0", tags={metrics.JOB_UID_TAG: f"{uid}-bad", **tags}).info.run_id
+    client.log_batch(bad, [Metric(*point) for point in points])
+    log(client, a_run(client, uid, "sft"), 3, 3000, total=10)
+    ask(reader, f"{uid}-bad", uid)
+    assert reader.silence is None, situation
+    assert reader.progress(uid)["sft"].step == 3
+    told = reader.progress(f"{uid}-bad").get("sft")
+    if told:
+        assert told.step <= told.total_steps <= 100_000_000 and (told.seconds_left or 0) < 2**31
+        assert told.updated_time <= datetime.now(UTC)
+
+
+def test_standstill_under_times_of_the_future_is_seen(server: str, uid: str) -> None:
+    client, reader = MlflowClient(server), TrackedProgress(server, None)
+    log(client, a_run(client, uid, "sft"), 3, FUTURE, total=10)
+    ask(reader, uid)
+    first = reader.progress(uid)["sft"].updated_time
+    time.sleep(1.1)
+    assert ask(reader, uid) == set()
+    assert reader.progress(uid)["sft"].updated_time == first
+
+
+def test_a_run_that_begins_in_the_far_future_takes_no_stage_over(server: str, uid: str) -> None:
+    client, reader = MlflowClient(server), TrackedProgress(server, None)
+    mine = a_run(client, uid, "sft")
+    a_run(client, uid, "sft", FUTURE)
+    ask(reader, uid)
+    assert reader.run_ids(uid) == {"sft": mine}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        {},
+        {"info": {}},
+        {"info": {"run_id": "a" * 65, "experiment_id": "1"}},
+        {"info": {"run_id": "a/../b", "experiment_id": "1"}},
+        {"info": {"run_id": "a", "experiment_id": "1", "start_time": "soon"}},
+        {"info": {"run_id": "a", "experiment_id": "1"}, "data": {"tags": [{"value": "no key"}]}},
+        {"info": {"run_id": "a", "experiment_id": "1"}, "data": {"metrics": [{"key": "k", "value": "many"}]}},
+        {"info": {"run_id": "a", "experiment_id": "1"}, "data": {"metrics": [{"key": "k", "value": 1, "step": "next"}]}},
+    ],
+)
+def test_what_is_no_run_is_known(document: object) -> None:
+    with pytest.raises(ValidationError):
+        TrackedRun.model_validate(document)
+
+
+def test_silence_is_said_and_ends(server: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        uri = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    reader = ProgressReader(uri, None)
-    asyncio.run(reader.refresh())
-    assert reader.silent
-    silence = reader.report("u1").silence
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    reader = TrackedProgress(f"http://{address}/", None)
+    assert ask(reader, "u1") == {"u1"}
+    assert ask(reader, "u1") == set()
+    silence = reader.silence
     assert silence is not None
-    assert silence.startswith(f"progress is unknown: MLflow at {uri} has not answered since ")
-    assert silence.endswith("training goes on and keeps its metrics")
+    assert silence.startswith(f"MLflow at http://{address} has not answered since ")
+    reader._uri = server  # the server is there again
+    assert ask(reader, "u1") == {"u1"}
+    assert reader.silence is None
+
+
+def test_a_silence_names_no_password() -> None:
+    reader = TrackedProgress("http://me:secret@127.0.0.1:9", None)
+    ask(reader, "u1")
+    assert reader.silence is not None and "secret" not in reader.silence and "127.0.0.1:9" in reader.silence
+
+
+class _Locked(BaseHTTPRequestHandler):
+    """Lets those through to a server who know the password, as a proxy before MLflow does."""
+
+    def __init__(self, behind: str, *arguments: Any) -> None:
+        self.behind = behind
+        super().__init__(*arguments)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        wanted = base64.b64encode("me:pä:ss".encode()).decode()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers["Authorization"] != f"Basic {wanted}":
+            status, said = 401, b"who are you?"
+        else:
+            request = urllib.request.Request(self.behind + self.path, body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, said = answer.status, answer.read()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+
+@pytest.fixture
+def locked(server: str) -> Iterator[str]:
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Locked, server))
+    threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield f"http://127.0.0.1:{proxy.server_port}"
+    proxy.shutdown()
+    proxy.server_close()
+
+
+def test_a_server_that_asks_for_a_password_gets_it_from_files_that_may_change(
+    server: str, locked: str, uid: str, tmp_path: Path
+) -> None:
+    log(client := MlflowClient(server), a_run(client, uid, "sft"), 3, 3000, total=10)
+    reader = TrackedProgress(locked, None, tmp_path)
+    ask(reader, uid)
+    assert "FileNotFoundError" in (reader.silence or "")
+    (tmp_path / "username").write_text("me\n")
+    (tmp_path / "password").write_text("old")
+    ask(reader, uid)
+    assert "401" in (reader.silence or "")
+    (tmp_path / "password").write_text("pä:ss\n")
+    ask(reader, uid)
+    assert reader.silence is None
+    assert reader.progress(uid)["sft"].step == 3
 
 
 @pytest.mark.parametrize(
@@ -96,7 +286,7 @@ def test_silence_is_said_and_ends() -> None:
         ([{"key": metrics.TOTAL_STEPS, "value": 0.0, "timestamp": 1000, "step": 0}], None),
         (
             [
-                {"key": metrics.LOSS, "value": float("nan"), "timestamp": 9000, "step": 9},
+                {"key": metrics.LOSS, "value": "NaN", "timestamp": 9000, "step": 9},
                 {"key": metrics.TOTAL_STEPS, "value": 4.0, "timestamp": 2000, "step": "2"},
             ],
             (2, 4, 50, None, {}),
@@ -104,6 +294,6 @@ def test_silence_is_said_and_ends() -> None:
     ],
 )
 def test_progress_of_latest_metrics(points: list[dict[str, object]], expected: tuple[object, ...] | None) -> None:
-    progress = progress_of(points)
+    progress = progress_of([Point.model_validate(point) for point in points], datetime.now(UTC))
     found = progress and (progress.step, progress.total_steps, progress.percent, progress.seconds_left, progress.metrics)
     assert found == expected

@@ -1,0 +1,193 @@
+"""Asks the first pod of each running attempt how far it is, without MLflow; what a pod answers is believed within bounds only."""
+
+import asyncio
+import ipaddress
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import aiohttp
+from alignment_api.heartbeat import HEARTBEAT_PATH, HEARTBEAT_PORT, Activity, Heartbeat, heartbeat_token, told
+from alignment_api.job import Progress
+from pydantic import ValidationError
+from yarl import URL
+
+from alignment_operator.bounds import MOST_STEPS, Sightings, bounded_progress, bounded_time, printable
+from alignment_operator.observation import FirstPod, Pulse
+
+_AT_ONCE = 100
+_TIMEOUT_SECONDS = 3
+_MOST_BYTES = 65_536
+_KEPT_SECONDS = 3600
+"""How long the last word of a pod is kept that is no longer there: what it saved counts when its attempt is judged."""
+_LONGEST_AGE = timedelta(days=366)
+_LONGEST_CAUSE = 160
+_LARGEST_AMOUNT = 10**18
+
+
+class _StageKey(NamedTuple):
+    job_uid: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class _Word:
+    """What one attempt said last."""
+
+    pulse: Pulse
+    progress: Progress | None
+
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """Give what a status shows of it."""
+        pulse = self.pulse
+        return pulse.attempt, pulse.doing, pulse.last_checkpoint, pulse.model_revision, self.progress
+
+
+class _NoHeartbeat(ValueError):
+    """The pod answered something else."""
+
+
+class Heartbeats:
+    """What the first pod of each attempt last said of itself."""
+
+    def __init__(self, port: int = HEARTBEAT_PORT) -> None:
+        self._port = port
+        self._words: dict[_StageKey, _Word] = {}
+        self._unheard: dict[_StageKey, str] = {}
+        self._sightings = Sightings()
+
+    def pulses(self, job_uid: str) -> dict[str, Pulse]:
+        """Give the last words of a job's stages."""
+        return {key.stage: word.pulse for key, word in self._words.items() if key.job_uid == job_uid}
+
+    def progress(self, job_uid: str) -> dict[str, Progress]:
+        """Say how far a job's stages are, as far as their pods have said."""
+        return {key.stage: word.progress for key, word in self._words.items() if key.job_uid == job_uid and word.progress}
+
+    def unheard(self, job_uid: str) -> dict[str, str]:
+        """Say of a job's stages whose running pod did not answer the last question why it did not."""
+        return {key.stage: why for key, why in self._unheard.items() if key.job_uid == job_uid}
+
+    @property
+    def silent_count(self) -> int:
+        """Count the running attempts whose pod did not answer."""
+        return len(self._unheard)
+
+    async def refresh(self, pods: list[FirstPod]) -> set[str]:
+        """Ask all pods once; the answer names the jobs of which something is known that their status shows."""
+        turns = asyncio.Semaphore(_AT_ONCE)
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        # An answer that unpacks itself could be any size.
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
+            answers = await asyncio.gather(*(self._ask(session, turns, pod) for pod in pods))
+        changed = {pod.job_uid for pod, answer in zip(pods, answers, strict=True) if self._take(pod, answer)}
+        self._forget(pods)
+        return changed
+
+    async def _ask(self, session: aiohttp.ClientSession, turns: asyncio.Semaphore, pod: FirstPod) -> _Word | str:
+        """Give what a pod says, or why it says nothing: one pod that is wrong hides no other."""
+        async with turns:
+            try:
+                beat = _read(await _fetch(session, pod, self._port), pod)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                return f"its pod does not answer at {_host(pod.address)}:{self._port} ({_cause(error)})"
+        return self._word(pod, beat, datetime.now(UTC))
+
+    def _word(self, pod: FirstPod, beat: Heartbeat, now: datetime) -> _Word:
+        moved = _ours(beat.progress_time, beat.time, now) if beat.progress_time else now
+        updated = self._sightings.time_of(pod[:3], beat.progress_time or beat.step, moved)
+        progress = None
+        if beat.step is not None and beat.total_steps is not None:
+            progress = bounded_progress(beat.step, beat.total_steps, beat.seconds_left, beat.metrics or {}, updated)
+        return _Word(
+            Pulse(
+                attempt=pod.attempt,
+                heard_time=now,
+                alive_time=_ours(beat.alive_time, beat.time, now),
+                has_stepped=beat.has_stepped,
+                doing=_doing(beat.activity) if beat.activity else None,
+                last_checkpoint=_checkpoint(beat.last_checkpoint),
+                model_revision=_revision(beat.model_revision),
+            ),
+            progress,
+        )
+
+    def _take(self, pod: FirstPod, answer: _Word | str) -> bool:
+        key = _StageKey(pod.job_uid, pod.stage)
+        known, was_unheard = self._words.get(key), key in self._unheard
+        if isinstance(answer, str):
+            self._unheard[key] = answer
+            if known and known.pulse.attempt != pod.attempt:
+                del self._words[key]
+            return not was_unheard
+        self._unheard.pop(key, None)
+        self._words[key] = answer
+        return was_unheard or known is None or known.shown != answer.shown
+
+    def _forget(self, pods: list[FirstPod]) -> None:
+        asked = {_StageKey(pod.job_uid, pod.stage) for pod in pods}
+        since = datetime.now(UTC) - timedelta(seconds=_KEPT_SECONDS)
+        self._words = {key: word for key, word in self._words.items() if key in asked or word.pulse.heard_time > since}
+        self._unheard = {key: why for key, why in self._unheard.items() if key in asked}
+        self._sightings.keep_only({pod[:3] for pod in pods})
+
+
+async def _fetch(session: aiohttp.ClientSession, pod: FirstPod, port: int) -> bytes:
+    url = URL.build(scheme="http", host=str(ipaddress.ip_address(pod.address)), port=port, path=HEARTBEAT_PATH)
+    headers = {"Authorization": f"Bearer {heartbeat_token(*pod[:3])}", "Accept-Encoding": "identity"}
+    async with session.get(url, headers=headers, allow_redirects=False) as answer:
+        if answer.status != 200:
+            raise _NoHeartbeat(f"it answers {answer.status}")
+        body = b""
+        async for part in answer.content.iter_chunked(_MOST_BYTES):
+            body += part
+            if len(body) > _MOST_BYTES:
+                raise _NoHeartbeat(f"it answers more than {_MOST_BYTES} bytes")
+        return body
+
+
+def _read(body: bytes, pod: FirstPod) -> Heartbeat:
+    try:
+        beat = Heartbeat.model_validate_json(body)
+    except ValidationError as error:
+        raise _NoHeartbeat("it answers what is no heartbeat") from error
+    if (beat.job_uid, beat.stage, beat.attempt) != pod[:3]:
+        raise _NoHeartbeat("it answers for another attempt")
+    return beat
+
+
+def _ours(moment: datetime, pods_now: datetime | None, now: datetime) -> datetime:
+    """Read a time of the pod's clock by ours: as an age, where the pod says what its clock shows."""
+    if pods_now is None:
+        return bounded_time(moment, now)
+    age = bounded_time(pods_now, datetime.max.replace(tzinfo=UTC)) - bounded_time(moment, datetime.max.replace(tzinfo=UTC))
+    return now - min(max(age, timedelta()), _LONGEST_AGE)
+
+
+def _doing(activity: Activity) -> str:
+    amounts = (activity.done or 0, activity.total or 0)
+    return printable(activity.what if max(amounts) > _LARGEST_AMOUNT else told(activity))
+
+
+def _checkpoint(step: int | None) -> int | None:
+    return step if step is not None and step <= MOST_STEPS else None
+
+
+def _revision(text: str | None) -> str | None:
+    return text if text is not None and re.fullmatch(r"[\w.-]{1,64}", text, re.ASCII) else None
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {_TIMEOUT_SECONDS} s"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return printable(str(error) or type(error).__name__)[:_LONGEST_CAUSE]

@@ -1,0 +1,137 @@
+"""Searches MLflow for the runs of jobs, page by page; runs that are not as the trainer writes them are left out."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+from alignment_api import metrics
+from alignment_api.credentials import read_login
+from alignment_api.runs import Beginning, newest_run
+from pydantic import BaseModel, Field, ValidationError
+
+_TIMEOUT_SECONDS = 10
+_CONNECTIONS = 8
+_Id = Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
+
+logger = logging.getLogger(__name__)
+
+
+class Point(BaseModel):
+    """The latest value of one metric."""
+
+    key: str
+    value: float
+    timestamp: int = 0
+    step: int = 0
+
+
+class _Tag(BaseModel):
+    key: str
+    value: str = ""
+
+
+class _Info(BaseModel):
+    run_id: _Id
+    experiment_id: _Id
+    start_time: int | None = None
+
+
+class _Data(BaseModel):
+    tags: list[_Tag] = []
+    metrics: list[Point] = []
+
+
+class TrackedRun(BaseModel):
+    """One run, as far as the operator looks at it; its status is nothing that it believes."""
+
+    info: _Info
+    data: _Data = _Data()
+
+    @property
+    def job_uid(self) -> str:
+        """Name the job it says it belongs to."""
+        return self._tag(metrics.JOB_UID_TAG)
+
+    @property
+    def stage(self) -> str:
+        """Name the stage; a job's own run has none."""
+        return self._tag(metrics.STAGE_TAG)
+
+    def _tag(self, key: str) -> str:
+        return next((tag.value for tag in self.data.tags if tag.key == key), "")
+
+
+def newest(runs: list[TrackedRun], now_milliseconds: int) -> TrackedRun | None:
+    """Choose the stage's run among several."""
+    return newest_run(runs, lambda run: Beginning(run.info.start_time, run.info.run_id), now_milliseconds)
+
+
+class Search:
+    """One look into MLflow."""
+
+    def __init__(self, session: aiohttp.ClientSession, api: str, runs_at_once: int, experiments_at_once: int) -> None:
+        self._session = session
+        self._api = api
+        self._runs_at_once = runs_at_once
+        self._experiments_at_once = experiments_at_once
+        self._experiments: list[list[str]] = []
+
+    async def running(self) -> list[TrackedRun]:
+        """Give the runs of all jobs that say they are under way."""
+        return await self._runs(f"attributes.status = 'RUNNING' and tags.`{metrics.JOB_UID_TAG}` LIKE '%'")
+
+    async def of_job(self, job_uid: str) -> list[TrackedRun]:
+        """Give all runs of one job, whatever their status."""
+        assert "'" not in job_uid, "the API server makes uids of letters, digits and '-'"
+        return await self._runs(f"tags.`{metrics.JOB_UID_TAG}` = '{job_uid}'")
+
+    async def look_up_experiments(self) -> None:
+        """Learn which experiments there are, in portions of a size that one question may name."""
+        self._experiments = [
+            [known["experiment_id"] for known in page["experiments"]]
+            async for page in self._pages("experiments/search", {"max_results": self._experiments_at_once})
+            if page.get("experiments")
+        ]
+
+    async def _runs(self, wanted: str) -> list[TrackedRun]:
+        found: list[TrackedRun] = []
+        for experiments in self._experiments:
+            question = {"experiment_ids": experiments, "filter": wanted, "max_results": self._runs_at_once}
+            async for page in self._pages("runs/search", question):
+                found += [run for run in map(_read, page.get("runs", [])) if run]
+        return found
+
+    async def _pages(self, path: str, question: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        token: str | None = ""
+        while token is not None:
+            page = {"page_token": token} if token else {}
+            async with self._session.post(f"{self._api}/{path}", json={**question, **page}) as answer:
+                said: dict[str, Any] = await answer.json()
+            yield said
+            token = said.get("next_page_token") or None
+
+
+@asynccontextmanager
+async def searching(
+    uri: str, credentials: Path | None, runs_at_once: int = 1000, experiments_at_once: int = 1000
+) -> AsyncIterator[Search]:
+    """Open a connection to MLflow; name and password are read each time, since a mounted Secret may change."""
+    auth = aiohttp.BasicAuth(*read_login(credentials), encoding="utf-8") if credentials else None
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+    connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector, auth=auth, raise_for_status=True) as session:
+        search = Search(session, f"{uri}/api/2.0/mlflow", runs_at_once, experiments_at_once)
+        await search.look_up_experiments()
+        yield search
+
+
+def _read(document: Any) -> TrackedRun | None:
+    try:
+        return TrackedRun.model_validate(document)
+    except ValidationError as error:
+        # Pods can write to MLflow: what one of them made hides nobody else's run.
+        logger.debug("a run of MLflow is left out: %s", error.errors(include_input=False, include_url=False))
+        return None

@@ -1,0 +1,59 @@
+"""What pods say and what MLflow says become one report: the newest word of both, and one sentence about silence."""
+
+import asyncio
+import socket
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alignment_api.job import Progress
+from alignment_operator.heartbeats import Heartbeats
+from alignment_operator.observation import FirstPod
+from alignment_operator.progress import ProgressReader, newest_words
+from alignment_operator.tracked_progress import TrackedProgress
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def at(step: int, seconds: int = 0) -> Progress:
+    return Progress(step=step, total_steps=10, percent=step * 10, updated_time=NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("situation", "pods", "tracked", "steps"),
+    [
+        ("nobody speaks", {}, {}, {}),
+        ("only the pod", {"sft": at(3)}, {}, {"sft": 3}),
+        ("only MLflow", {}, {"sft": at(3)}, {"sft": 3}),
+        ("MLflow is behind", {"sft": at(3, 2)}, {"sft": at(2, 1)}, {"sft": 3}),
+        ("the pod is not heard any more", {"sft": at(3, 2)}, {"sft": at(5, 9)}, {"sft": 5}),
+        ("both as new", {"sft": at(3)}, {"sft": at(2)}, {"sft": 3}),
+        ("of different stages", {"dpo": at(1)}, {"sft": at(9, 9)}, {"sft": 9, "dpo": 1}),
+    ],
+)
+def test_the_newest_word_counts(
+    situation: str, pods: dict[str, Progress], tracked: dict[str, Progress], steps: dict[str, int]
+) -> None:
+    assert {stage: word.step for stage, word in newest_words(pods, tracked).items()} == steps, situation
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_silence_of_both_channels_is_one_sentence() -> None:
+    port = free_port()
+    reader = ProgressReader(TrackedProgress(f"http://127.0.0.1:{free_port()}", None), Heartbeats(port))
+    assert reader.report("u1").silence is None
+    pods = [FirstPod("u1", "sft", 1, "127.0.0.1")]
+    asyncio.run(reader.tracked.refresh(pods))
+    silence = reader.report("u1").silence or ""
+    assert silence.startswith("progress is unknown: MLflow at http://127.0.0.1:")
+    assert silence.endswith("); training goes on and keeps its metrics") and "its pod" not in silence
+    asyncio.run(reader.heartbeats.refresh(pods))
+    report = reader.report("u1")
+    unheard = f"its pod does not answer at 127.0.0.1:{port} (Connection refused)"
+    assert report.unheard == {"sft": unheard}
+    assert (report.silence or "").endswith(f", and {unheard}; training goes on and keeps its metrics")
+    assert reader.report("another").unheard == {}
