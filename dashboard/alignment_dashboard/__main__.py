@@ -35,7 +35,8 @@ SETTINGS = {
 ENVIRONMENT = (
     "ALIGNMENT_SOURCE=kubernetes shows the jobs of a cluster instead of a folder's: those of the namespaces in "
     'ALIGNMENT_NAMESPACES (["team-a"]; all where empty), by KUBECONFIG or as the pod it runs in. '
-    "MLFLOW_TRACKING_URI names the MLflow server."
+    "MLFLOW_TRACKING_URI names the MLflow server, ALIGNMENT_TRACKING_CREDENTIALS_FOLDER a folder with the files username and "
+    "password, where it asks for them."
 )
 
 

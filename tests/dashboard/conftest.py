@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     from alignment_dashboard import cache
 
     monkeypatch.setenv("ALIGNMENT_HOME", str(tmp_path / "home"))
-    for name in ("MLFLOW_TRACKING_URI", "ALIGNMENT_SOURCE", "ALIGNMENT_NAMESPACES"):
+    for name in ("MLFLOW_TRACKING_URI", "ALIGNMENT_SOURCE", "ALIGNMENT_NAMESPACES", "ALIGNMENT_TRACKING_CREDENTIALS_FOLDER"):
         monkeypatch.delenv(name, raising=False)
     cache.listing.clear()
     cache.curves.clear()
@@ -72,11 +72,11 @@ def log_run(home: Home, empty_database: Path) -> RunLogger:
     shutil.copy(empty_database, home.root / "mlflow.db")
     client, parents = MlflowClient(home.tracking_uri), dict[str, str]()
 
-    def log(job_uid: str, stage: str, metrics: dict[str, list[tuple[int, float]]]) -> str:
+    def log(job_uid: str, stage: str, metrics: dict[str, list[tuple[int, float]]], **others: Any) -> str:
         if job_uid not in parents:
             parents[job_uid] = client.create_run("0", tags={JOB_UID_TAG: job_uid}).info.run_id
         tags = {JOB_UID_TAG: job_uid, PARENT_TAG: parents[job_uid], STAGE_TAG: stage, KIND_TAG: stage}
-        run_id = client.create_run("0", tags=tags).info.run_id
+        run_id = client.create_run(**{"experiment_id": "0", "tags": tags, **others}).info.run_id
         logged = [
             Metric(key, value, moment, step) for key, points in metrics.items() for moment, (step, value) in enumerate(points)
         ]

@@ -1,16 +1,23 @@
 """Runs are read from a real MLflow database, and nothing is ever written to it."""
 
+import base64
 import hashlib
+import json
 import math
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alignment_api.home import Home
 from alignment_api.metrics import LOSS, REWARD_MARGIN
+from alignment_dashboard.data import runs
 from alignment_dashboard.data.runs import RunsUnavailable, read_histories, read_stage_runs, tracking_uri
 
 Points = list[tuple[int, float]]
@@ -34,6 +41,30 @@ def test_a_stage_begun_anew_shows_its_newest_run(home: Home, log_run: RunLogger)
     log_run("uid-a", "sft", {LOSS: [(1, 2.0)]})
     newest = log_run("uid-a", "sft", {LOSS: [(1, 1.0)]})
     assert read_stage_runs(home.tracking_uri, "uid-a")["sft"].run_id == newest
+
+
+def test_the_run_that_began_last_is_shown_whatever_its_status_and_its_place(home: Home, log_run: RunLogger) -> None:
+    from mlflow import MlflowClient
+
+    client, began = MlflowClient(home.tracking_uri), int(time.time() * 1000)
+    newest = log_run("uid-a", "sft", {LOSS: [(1, 1.0)]}, start_time=began - 1000)
+    log_run("uid-a", "sft", {LOSS: [(1, 2.0)]}, start_time=began - 9000)
+    log_run("uid-a", "sft", {LOSS: [(1, 3.0)]}, start_time=10**15)
+    client.set_terminated(newest, "FAILED")
+    assert read_stage_runs(home.tracking_uri, "uid-a")["sft"].run_id == newest
+
+
+def test_experiments_and_runs_are_paged_through(home: Home, log_run: RunLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.setattr(runs, "EXPERIMENTS_AT_ONCE", 2)
+    monkeypatch.setattr(runs, "RUNS_AT_ONCE", 2)
+    client = MlflowClient(home.tracking_uri)
+    experiments = [client.create_experiment(f"team-{number}") for number in range(4)]
+    expected = {}
+    for number, experiment in enumerate(experiments * 3):
+        expected[f"stage-{number}"] = log_run("uid-a", f"stage-{number}", {}, experiment_id=experiment)
+    assert {stage: run.run_id for stage, run in read_stage_runs(home.tracking_uri, "uid-a").items()} == expected
 
 
 @pytest.mark.parametrize("uid", ["uid-none", "o'clock", "`", ""])
@@ -133,6 +164,51 @@ def test_a_server_that_is_away_is_said_in_one_line() -> None:
     with pytest.raises(RunsUnavailable, match=r"MLflow at http://127\.0\.0\.1:9 cannot be read") as caught:
         read_stage_runs("http://127.0.0.1:9", "uid-a")
     assert "\n" not in str(caught.value)
+
+
+class _Locked(BaseHTTPRequestHandler):
+    """Says which name and password it was given."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        given = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
+        body = json.dumps({"error_code": "PERMISSION_DENIED", "message": f"I know no {given!r}"}).encode()
+        self.send_response(403)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+
+def test_a_server_that_asks_for_a_password_gets_it_from_files(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(variable, "")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Locked)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    uri = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv(runs.CREDENTIALS_VARIABLE, str(tmp_path))
+    with pytest.raises(RunsUnavailable, match=r"No such file.*username"):
+        read_stage_runs(uri, "uid-a")
+    for password in ("old", "new"):
+        (tmp_path / "username").write_text("me\n")
+        (tmp_path / "password").write_text(password)
+        with pytest.raises(RunsUnavailable, match=f"I know no 'me:{password}'"):
+            read_stage_runs(uri, "uid-a")
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_page_shows_no_password_of_an_address() -> None:
+    with pytest.raises(RunsUnavailable, match=r"MLflow at http://127\.0\.0\.1:9 cannot be read") as caught:
+        read_stage_runs("http://me:secret@127.0.0.1:9", "uid-a")
+    assert "secret" not in str(caught.value)
 
 
 def test_the_environment_names_another_server(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

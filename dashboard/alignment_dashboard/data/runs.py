@@ -4,20 +4,24 @@ import math
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mlflow
 from alembic.script import ScriptDirectory
+from alignment_api.credentials import read_login, without_credentials
 from alignment_api.home import Home
-from alignment_api.metrics import JOB_UID_TAG, KIND_TAG, PARENT_TAG, STAGE_TAG
+from alignment_api.metrics import JOB_UID_TAG, KIND_TAG, STAGE_TAG
 from alignment_api.problems import first_line
+from alignment_api.runs import Beginning, newest_run
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.store.entities import PagedList
 from sqlalchemy.exc import SQLAlchemyError
 
 from alignment_dashboard.data.history import Histories, Point
@@ -25,6 +29,10 @@ from alignment_dashboard.data.source import source
 
 SQLITE = "sqlite:///"
 REASON_LENGTH = 120
+EXPERIMENTS_AT_ONCE = 1000
+RUNS_AT_ONCE = 1000
+CREDENTIALS_VARIABLE = "ALIGNMENT_TRACKING_CREDENTIALS_FOLDER"
+"""Names the folder with the files username and password, where MLflow asks for them."""
 
 
 class RunsUnavailable(Exception):
@@ -51,13 +59,14 @@ def tracking_uri() -> str:
 def read_stage_runs(uri: str, job_uid: str) -> dict[str, StageRun]:
     """Find the runs of a job's stages by their tags; a stage that has not started has none."""
     with _reading(uri) as client:
-        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        tagged = _search(client, experiments, JOB_UID_TAG, job_uid)
-        parents = [run for run in tagged if STAGE_TAG not in run.data.tags]
-        children = [run for parent in parents for run in _search(client, experiments, PARENT_TAG, parent.info.run_id)]
-    oldest_first = sorted(children, key=lambda run: run.info.start_time)
-    found = [_stage_run(run) for run in oldest_first if STAGE_TAG in run.data.tags]
-    return {run.stage: run for run in found}
+        tagged = _search(client, JOB_UID_TAG, job_uid)
+    by_stage: dict[str, list[Run]] = {}
+    for run in tagged:
+        if STAGE_TAG in run.data.tags:
+            by_stage.setdefault(run.data.tags[STAGE_TAG], []).append(run)
+    now = time.time_ns() // 1_000_000
+    newest = (newest_run(runs, lambda run: Beginning(run.info.start_time, run.info.run_id), now) for runs in by_stage.values())
+    return {run.data.tags[STAGE_TAG]: _stage_run(run) for run in newest if run}
 
 
 def read_histories(uri: str, run: StageRun, metrics: Iterable[str]) -> Histories:
@@ -66,10 +75,24 @@ def read_histories(uri: str, run: StageRun, metrics: Iterable[str]) -> Histories
     return {metric: _read_history(uri, run, metric) for metric in metrics if metric in logged}
 
 
-def _search(client: MlflowClient, experiments: list[str], tag: str, value: str) -> list[Run]:
-    if "'" in value or not experiments:
+def _search(client: MlflowClient, tag: str, value: str) -> list[Run]:
+    if "'" in value:
         return []
-    return list(client.search_runs(experiments, filter_string=f"tags.`{tag}` = '{value}'"))
+    runs: list[Run] = []
+    for experiments in _pages(client.search_experiments, EXPERIMENTS_AT_ONCE):
+        named = [experiment.experiment_id for experiment in experiments]
+        search = partial(client.search_runs, named, f"tags.`{tag}` = '{value}'")
+        runs += [run for page in _pages(search, RUNS_AT_ONCE) for run in page]
+    return runs
+
+
+def _pages(search: Callable[..., PagedList[Any]], at_once: int) -> Iterator[PagedList[Any]]:
+    """Ask page after page, to the last."""
+    page = search(max_results=at_once)
+    yield page
+    while page.token:
+        page = search(max_results=at_once, page_token=page.token)
+        yield page
 
 
 def _stage_run(run: Run) -> StageRun:
@@ -97,11 +120,20 @@ def _reading(uri: str) -> Iterator[MlflowClient]:
     try:
         if uri.startswith(SQLITE):
             _require_finished_database(Path(uri.removeprefix(SQLITE)))
+        _log_in()
         yield _client(uri)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise RunsUnavailable(
-            f"MLflow at {uri} cannot be read now; the page goes on trying. It said: {first_line(error)[:REASON_LENGTH]}"
+            f"MLflow at {without_credentials(uri)} cannot be read now; the page goes on trying. "
+            f"It said: {without_credentials(first_line(error))[:REASON_LENGTH]}"
         ) from error
+
+
+def _log_in() -> None:
+    """Give MLflow's client the name and password it reads at each request; a mounted Secret may change."""
+    folder = os.environ.get(CREDENTIALS_VARIABLE)
+    if folder:
+        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = read_login(Path(folder))
 
 
 @lru_cache(maxsize=4)
