@@ -1,15 +1,19 @@
 """A real MLflow server that is away while a stage is trained, and what has arrived afterwards."""
 
+import base64
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -211,6 +215,64 @@ def test_work_that_was_set_aside_does_not_end_the_job(server, tmp_path, trainer)
     statuses = {run.data.tags.get(metrics.INPUT_HASH_TAG): run.info.status for run in found}
     # Nobody said how the newer attempt ended: it may be at work.
     assert statuses == {None: "RUNNING", old.input_hash: "FAILED", new.input_hash: "RUNNING"}
+
+
+class Locked(BaseHTTPRequestHandler):
+    """Lets those through to a server who know the password, as a proxy before MLflow does."""
+
+    def __init__(self, behind, *arguments):
+        self.behind = behind
+        super().__init__(*arguments)
+
+    def log_message(self, *_):
+        pass
+
+    def parse_request(self):
+        is_known = super().parse_request()
+        if is_known:
+            self.answer()
+        return False
+
+    def answer(self):
+        given = self.headers.get("Authorization", "").removeprefix("Basic ")
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if base64.b64decode(given).decode() != "me:new":
+            status, said = 401, b"who are you?"
+        else:
+            kind = self.headers.get("Content-Type", "application/octet-stream")
+            request = urllib.request.Request(self.behind + self.path, body, {"Content-Type": kind}, method=self.command)
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    status, said = answer.status, answer.read()
+            except urllib.error.HTTPError as error:
+                status, said = error.code, error.read()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+
+def test_a_server_that_asks_for_a_password_gets_it_from_files_that_may_change(server, tmp_path, trainer, capfd, monkeypatch):
+    for variable in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(variable, "")
+    (tmp_path / "username").write_text("me\n")
+    (tmp_path / "password").write_text("old")
+    server.start()
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), partial(Locked, server.uri))
+    threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    config = at(trainer.config(tmp_path), server)
+    target = {"uri": f"http://127.0.0.1:{proxy.server_port}", "credentials": str(tmp_path)}
+    locked = config.model_copy(update={"tracking": config.tracking.model_copy(update=target)})
+    write(locked, steps=5)
+    ship(locked, ExitCode.STOPPED)
+    complaint = capfd.readouterr().err
+    assert "cannot be used" in complaint and "401" in complaint and "old" not in complaint
+    (tmp_path / "password").write_text("new\n")
+    ship(locked, ExitCode.DONE)
+    assert arrived_as_written(config, Path(config.paths.stage)).info.status == "FINISHED"
+    proxy.shutdown()
+    proxy.server_close()
 
 
 def test_a_stage_that_is_done_ships_the_rest_when_its_pod_is_run_again(server, finished, tmp_path, trainer):

@@ -83,9 +83,9 @@ class Shipment:
     def __init__(self, config: RunConfig, is_live: bool) -> None:
         self._stage = Path(config.paths.stage)
         first = next(read_points_with_ends(self._stage / METRICS_FILE), None)
-        self._runs = TrackedRuns(config, is_live, first[0].time if first else None)
-        # A run that is not the one we shipped to, because somebody deleted that, gets everything.
         known = _read_shipped(self._stage)
+        self._runs = TrackedRuns(config, is_live, first[0].time if first else None, known.run_id if known else None)
+        # A run that is not the one we shipped to, because somebody deleted that, gets everything.
         self._shipped = known if known and known.run_id == self._runs.run_id else Shipped(run_id=self._runs.run_id)
 
     def ship_points(self) -> None:

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from alignment_api.credentials import without_credentials
+
 from alignment_trainer.shipping import left_behind, ship_all
 from alignment_trainer.tracked_runs import be_patient
 
@@ -31,7 +33,7 @@ def _ship(stage: Path) -> bool:
         ship_all(stage)
     # MLflow's client raises errors of a dozen libraries; another stage may go to another server.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else ""
+        reason = without_credentials(str(error).splitlines()[0]) if str(error) else ""
         print(f"error: {stage}: MLflow did not take it ({type(error).__name__}: {reason}); try again", file=sys.stderr)
         return False
     print(f"{stage}: everything has arrived", flush=True)

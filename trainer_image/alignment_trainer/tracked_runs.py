@@ -6,15 +6,22 @@ import json
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alignment_api import metrics
-from alignment_api.run_config import RunConfig
+from alignment_api.credentials import read_login
+from alignment_api.run_config import RunConfig, TrackingTarget
+from alignment_api.runs import Beginning, newest_run
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 _PARAMETERS_AT_ONCE = 100
+_RUNS_AT_ONCE = 1000
 _VALUE_LIMIT = 6000
 _LOCK_FILE = ".tracking.lock"
 _PATIENCE = {
@@ -33,16 +40,25 @@ def be_patient() -> None:
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
+def log_in(tracking: TrackingTarget) -> None:
+    """Give MLflow's client the name and password that it reads at each request: in this process, and nowhere else."""
+    if tracking.credentials:
+        login = read_login(Path(tracking.credentials))
+        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = login
+
+
 class TrackedRuns:
     """The run of this stage and that of its job; one that is live is shown as running again."""
 
-    def __init__(self, config: RunConfig, is_live: bool, start_time: int | None) -> None:
+    def __init__(self, config: RunConfig, is_live: bool, start_time: int | None, known_run_id: str | None = None) -> None:
+        log_in(config.tracking)
         # Imported here: this takes a second, which training need not wait for.
         from mlflow import MlflowClient
 
         self._config = config
         self._is_live = is_live
         self._start_time = start_time
+        self._known_run_id = known_run_id
         self._client = MlflowClient(config.tracking.uri)
         self._experiment = self._find_experiment()
         self._described: set[str] = set()
@@ -67,6 +83,8 @@ class TrackedRuns:
         """Send measurements: name, value, time in milliseconds, step."""
         from mlflow.entities import Metric
 
+        # A mounted Secret may have changed since.
+        log_in(self._config.tracking)
         self._client.log_batch(self.run_id, metrics=[Metric(*value) for value in values])
 
     def log_samples(self, step: int, rows: list[dict[str, Any]]) -> None:
@@ -111,16 +129,31 @@ class TrackedRuns:
             return str(known.experiment_id)
 
     def _find_or_create(self, stage: str | None, name: str, tags: dict[str, str]) -> str:
-        job = self._config.job.uid
-        for run in self._client.search_runs([self._experiment], f"tags.`{metrics.JOB_UID_TAG}` = '{job}'", max_results=1000):
-            if run.data.tags.get(metrics.STAGE_TAG) == stage and _same_inputs(run.data.tags, tags):
-                if self._is_live:
-                    self._client.update_run(run.info.run_id, status="RUNNING")
-                break
-        else:
+        run = self._chosen([run for run in self._runs_of_job() if run.data.tags.get(metrics.STAGE_TAG) == stage], tags)
+        if run is None:
             run = self._client.create_run(self._experiment, start_time=self._start_time, tags=tags, run_name=name)
+        elif self._is_live:
+            self._client.update_run(run.info.run_id, status="RUNNING")
         self._described = set(run.data.params)
         return str(run.info.run_id)
+
+    def _chosen(self, runs: "list[Run]", tags: dict[str, str]) -> "Run | None":
+        """Choose the run to go on with: the one this folder was shipped to, else the stage's newest, if it has our inputs."""
+        ours = [run for run in runs if _same_inputs(run.data.tags, tags)]
+        known = next((run for run in ours if run.info.run_id == self._known_run_id), None)
+        # Where others look for the newest run, work that goes on under inputs of old must not be found behind newer ones.
+        among = runs if self._is_live else ours
+        newest = newest_run(among, lambda run: Beginning(run.info.start_time, run.info.run_id), time.time_ns() // 1_000_000)
+        return known or (newest if newest in ours else None)
+
+    def _runs_of_job(self) -> "list[Run]":
+        mine = f"tags.`{metrics.JOB_UID_TAG}` = '{self._config.job.uid}'"
+        page = self._client.search_runs([self._experiment], mine, max_results=_RUNS_AT_ONCE)
+        runs = list(page)
+        while page.token:
+            page = self._client.search_runs([self._experiment], mine, max_results=_RUNS_AT_ONCE, page_token=page.token)
+            runs += page
+        return runs
 
 
 @contextmanager

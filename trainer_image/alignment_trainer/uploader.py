@@ -6,6 +6,7 @@ import textwrap
 import threading
 from pathlib import Path
 
+from alignment_api.credentials import without_credentials
 from alignment_api.exit_codes import ExitCode
 from alignment_api.run_config import RunConfig
 
@@ -81,7 +82,8 @@ class Uploader(threading.Thread):
             self._complained = True
             sync = os.environ.get(SYNC_VARIABLE, _POD_SYNC)
             print(
-                f"MLflow at {self._config.tracking.uri} cannot be used ({trouble}); training does not wait, and what is in "
+                f"MLflow at {without_credentials(self._config.tracking.uri)} cannot be used ({without_credentials(trouble)}); "
+                "training does not wait, and what is in "
                 f"{self._stage} arrives later: when it answers, with the next stage, or by `{sync}`",
                 file=sys.stderr,
                 flush=True,

@@ -1,0 +1,103 @@
+"""Which run a stage's folder goes on with: its own, else the newest of the stage if that has the same inputs."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from alignment_api import metrics
+from alignment_trainer import tracked_runs
+from alignment_trainer.tracked_runs import TrackedRuns
+from mlflow import MlflowClient
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """One empty database for all tests here: making one takes seconds."""
+    folder = tmp_path_factory.mktemp("database")
+    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").create_experiment("tests")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def config(database, tmp_path, trainer):
+    shutil.copy(database, tmp_path / "mlflow.db")
+    made = trainer.config(tmp_path)
+    Path(made.paths.stage).mkdir(parents=True)
+    return made
+
+
+def begun(config, seconds_ago=0):
+    return int((time.time() - seconds_ago) * 1000)
+
+
+def with_inputs(config, input_hash):
+    return config.model_copy(update={"input_hash": input_hash})
+
+
+def test_the_next_attempt_goes_on_with_the_newest_run(config):
+    first = TrackedRuns(config, True, begun(config, 60)).run_id
+    assert TrackedRuns(config, True, None).run_id == first
+
+
+def test_of_several_runs_the_newest_is_gone_on_with_whatever_their_status(config):
+    client = MlflowClient(config.tracking.uri)
+    first = TrackedRuns(config, True, begun(config, 60))
+    tags = client.get_run(first.run_id).data.tags
+    experiment = client.get_experiment_by_name("tests").experiment_id
+    newest = client.create_run(experiment, begun(config, 20), tags).info.run_id
+    client.create_run(experiment, begun(config, 40), tags)
+    client.create_run(experiment, begun(config, -(10**9)), tags)
+    client.set_terminated(newest, "FAILED")
+    assert TrackedRuns(config, True, None).run_id == newest
+
+
+def test_inputs_of_old_begin_a_run_anew_that_is_the_newest_again(config):
+    old = TrackedRuns(with_inputs(config, "a"), True, begun(config, 60)).run_id
+    between = TrackedRuns(with_inputs(config, "b"), True, begun(config, 40)).run_id
+    again = TrackedRuns(with_inputs(config, "a"), True, None).run_id
+    assert len({old, between, again}) == 3
+    assert TrackedRuns(with_inputs(config, "a"), True, None).run_id == again
+
+
+def test_work_that_was_set_aside_is_shipped_to_its_own_run(config):
+    old = TrackedRuns(with_inputs(config, "a"), True, begun(config, 60)).run_id
+    TrackedRuns(with_inputs(config, "b"), True, begun(config, 40))
+    again = TrackedRuns(with_inputs(config, "a"), True, None).run_id
+    assert TrackedRuns(with_inputs(config, "a"), False, None, known_run_id=old).run_id == old
+    assert TrackedRuns(with_inputs(config, "a"), False, None).run_id == again
+
+
+def test_a_folder_goes_on_with_the_run_it_was_shipped_to(config):
+    client = MlflowClient(config.tracking.uri)
+    own = TrackedRuns(config, True, begun(config, 60)).run_id
+    tags = client.get_run(own).data.tags | {metrics.INPUT_HASH_TAG: "another"}
+    client.create_run(client.get_experiment_by_name("tests").experiment_id, None, tags)
+    assert TrackedRuns(config, True, None, known_run_id=own).run_id == own
+
+
+def test_runs_are_paged_through(config, monkeypatch):
+    monkeypatch.setattr(tracked_runs, "_RUNS_AT_ONCE", 2)
+    client = MlflowClient(config.tracking.uri)
+    own = TrackedRuns(config, True, begun(config, 60)).run_id
+    experiment = client.get_experiment_by_name("tests").experiment_id
+    for number in range(5):
+        tags = {metrics.JOB_UID_TAG: config.job.uid, metrics.STAGE_TAG: f"stage-{number}"}
+        client.create_run(experiment, None, tags)
+    assert TrackedRuns(config, True, None).run_id == own
+
+
+def test_no_other_process_of_a_pod_is_told_the_password(own_workspace, trainer):
+    for name in ("username", "password"):
+        (own_workspace / name).write_text("hunter2")
+    config = trainer.config(own_workspace, sft__optimization__maxSteps=10_000)
+    target = {"uri": "http://127.0.0.1:9", "credentials": str(own_workspace)}
+    attempt = trainer.attempt(config.model_copy(update={"tracking": config.tracking.model_copy(update=target)}), own_workspace)
+    attempt.wait_until(attempt.has_checkpoint)
+    processes = attempt.processes()
+    assert len(processes["rank"]) == 2
+    for number in [attempt.process.pid, *processes["torchrun"], *processes["rank"]]:
+        assert "hunter2" not in Path(f"/proc/{number}/environ").read_text()
+    attempt.stop()
+    result = attempt.wait()
+    assert "cannot be used" in result.output and "hunter2" not in result.output
