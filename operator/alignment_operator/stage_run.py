@@ -16,6 +16,7 @@ from alignment_operator.settings import Settings
 
 HUB_TOKEN_PATH = "/etc/alignment-hub/token"
 S3_CREDENTIALS_PATH = "/etc/alignment-s3/credentials"
+TRACKING_CREDENTIALS_PATH = "/etc/alignment-tracking"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ class StageRun:
     def rendering(self, settings: Settings) -> str:
         """Hash what the operator's settings add to the pods."""
         image = [settings.trainer_image, *settings.image_pull_secrets]
-        return digest([self.fingerprint, image, settings.grace_seconds, settings.tracking_uri, settings.workspace_path])
+        # What is not set is left out, or a new version of the operator would replace what waits.
+        secret = [settings.tracking_credentials_secret] if settings.tracking_credentials_secret else []
+        return digest([self.fingerprint, image, settings.grace_seconds, settings.tracking_uri, settings.workspace_path, *secret])
 
     def folder_of(self, stage: Stage, workspace: str) -> PurePosixPath:
         """Give the folder of one of the job's stages."""
@@ -118,6 +121,7 @@ class StageRun:
                 uri=settings.tracking_uri,
                 experiment=(self.spec.tracking.experiment if self.spec.tracking else None) or self.namespace,
                 artifacts=settings.tracking_artifacts,
+                credentials=TRACKING_CREDENTIALS_PATH if settings.tracking_credentials_secret else None,
             ),
             world_size=world_size(self.compute),
             accumulation_steps=accumulation_steps(optimization.global_batch_size, self.compute) if optimization else 1,

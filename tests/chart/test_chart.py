@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from alignment_api.heartbeat import HEARTBEAT_PORT
+from alignment_operator.backends import pytorchjob
 from alignment_operator.settings import Settings
+from builders import a_job, a_run
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/alignment-operator"
@@ -33,7 +36,15 @@ EVERYTHING = (
 )
 SOME_NAMESPACES = 'watchNamespaces=["team-a","team-b"]'
 OWN_TRACKING = ("mlflow.enabled=false", 'tracking.uri="https://mlflow.example.com"')
-INSTALLATIONS = {"default": (), "everything": EVERYTHING, "namespaces": (SOME_NAMESPACES,), "own tracking": OWN_TRACKING}
+OWN_LOCKED_TRACKING = (*OWN_TRACKING, 'tracking.credentialsSecret="mlflow-login"')
+INSTALLATIONS = {
+    "default": (),
+    "everything": EVERYTHING,
+    "namespaces": (SOME_NAMESPACES,),
+    "everything in namespaces": (SOME_NAMESPACES, *EVERYTHING),
+    "own tracking": OWN_TRACKING,
+    "own tracking with a password": OWN_LOCKED_TRACKING,
+}
 # A helm that was built without its release scripts takes a Kubernetes of years ago for the default.
 RENDERING = ("--namespace", "aligning", "--kube-version", "1.33.0")
 
@@ -149,6 +160,8 @@ def test_selectors_find_the_pods_they_are_meant_for(values: tuple[str, ...], ren
         ports = {port["name"] for port in template["spec"]["containers"][0]["ports"]}
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
     for name, policy in of_kind("NetworkPolicy", objects).items():
+        if name.endswith("-trainer"):
+            continue  # it selects pods that the operator makes
         assert policy["spec"]["podSelector"]["matchLabels"] == deployments[name]["spec"]["template"]["metadata"]["labels"]
 
 
@@ -201,6 +214,8 @@ def test_an_installation_for_some_namespaces_has_no_right_in_others(render: Rend
         ('watchNamespaces=["Team A"]', "watchNamespaces/0"),
         ('operator.image.digest="latest"', "operator/image/digest"),
         ('tracking.uri="mlflow:5000"', "tracking/uri"),
+        ('tracking.credentialsSecret="Mlflow Login"', "tracking/credentialsSecret"),
+        ('tracking.credentialsSecret="mlflow-login"', "leave it empty, or set mlflow.enabled=false and tracking.uri."),
         ("mlflow.enabled=false", "There is no MLflow server: set tracking.uri to one that exists, or mlflow.enabled=true."),
         ('tracking.uri="http://mlflow:5000"', "set mlflow.enabled=false, or leave tracking.uri empty."),
         ("dashboard.ingress.enabled=true", "dashboard.ingress.host is empty: set the name that browsers will use."),
@@ -210,6 +225,77 @@ def test_a_value_that_cannot_work_is_refused_by_name(value: str, sentence: str, 
     done = attempt(value)
     assert done.returncode != 0
     assert sentence in done.stderr.replace("'", "").replace(".", "/") or sentence in done.stderr
+
+
+@pytest.mark.parametrize("address", ["https://me:hunter2@mlflow.example.com", "https://hunter2@mlflow.example.com/path"])
+@pytest.mark.parametrize("field", ["uri", "publicUrl", "artifacts"])
+def test_an_address_with_a_password_is_refused_without_repeating_it(field: str, address: str, attempt: Helm) -> None:
+    done = attempt("mlflow.enabled=false", 'tracking.uri="https://mlflow.example.com"', f'tracking.{field}="{address}"')
+    assert done.returncode != 0
+    assert (
+        f"tracking.{field} without user and password: put them into a Secret with the keys username and password, "
+        "and name it in tracking.credentialsSecret"
+    ) in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_an_address_may_hold_an_at_sign_in_its_path(render: Render) -> None:
+    objects = render("mlflow.enabled=false", 'tracking.uri="https://mlflow.example.com/a@b"')
+    assert environment(objects, "release-alignment-operator")["ALIGNMENT_TRACKING_URI"] == "https://mlflow.example.com/a@b"
+
+
+def test_a_password_reaches_operator_and_dashboard_as_files(render: Render) -> None:
+    objects = render(*OWN_LOCKED_TRACKING)
+    items = [{"key": "username", "path": "username"}, {"key": "password", "path": "password"}]
+    for name, pod in pods(objects):
+        volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
+        if name.endswith("-test"):
+            assert "tracking-credentials" not in volumes
+            continue
+        secret = {"secretName": "mlflow-login", "items": items, "defaultMode": 0o440}
+        assert volumes["tracking-credentials"]["secret"] == secret
+        mount = next(found for found in pod["containers"][0]["volumeMounts"] if found["name"] == "tracking-credentials")
+        assert mount["mountPath"] == environment(objects, name)["ALIGNMENT_TRACKING_CREDENTIALS_FOLDER"] and mount["readOnly"]
+    assert environment(objects, "release-alignment-operator")["ALIGNMENT_TRACKING_CREDENTIALS_SECRET"] == "mlflow-login"
+    assert "tracking-credentials" not in json.dumps(render(*OWN_TRACKING))
+
+
+def trainer_policies(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [found for found in objects if found["kind"] == "NetworkPolicy" and found["metadata"]["name"].endswith("-trainer")]
+
+
+def test_training_pods_let_in_the_operator_and_each_other(render: Render) -> None:
+    objects = render(SOME_NAMESPACES, "networkPolicy.enabled=true")
+    policies = trainer_policies(objects)
+    assert [policy["metadata"]["namespace"] for policy in policies] == ["team-a", "team-b"]
+    (*_, job) = pytorchjob.render(a_run(a_job(), "sft"), Settings())
+    trainer = job["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]["metadata"]["labels"]
+    operator = of_kind("Deployment", objects)["release-alignment-operator"]["spec"]["template"]["metadata"]["labels"]
+    for policy in policies:
+        spec = policy["spec"]
+        assert spec["podSelector"]["matchLabels"].items() <= trainer.items()
+        assert spec["policyTypes"] == ["Ingress"]
+        asking, peers = spec["ingress"]
+        assert asking["ports"] == [{"port": HEARTBEAT_PORT, "protocol": "TCP"}]
+        [peer] = asking["from"]
+        assert peer["podSelector"]["matchLabels"] == operator
+        assert peer["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "aligning"}}
+        assert peers == {"from": [{"podSelector": spec["podSelector"]}]}, "all ports, and only of the same namespace"
+
+
+@pytest.mark.parametrize("values", [("networkPolicy.enabled=true",), (SOME_NAMESPACES,)])
+def test_no_policy_for_namespaces_that_nobody_named_or_where_policies_are_off(values: tuple[str, ...], render: Render) -> None:
+    assert trainer_policies(render(*values)) == []
+
+
+def test_the_policy_of_the_docs_is_the_chart_s(helm: Helm) -> None:
+    values = flags(('watchNamespaces=["team"]', "networkPolicy.enabled=true"))
+    name = "alignment-operator"
+    done = helm("template", name, str(CHART), "--namespace", name, "--kube-version", "1.33.0", *values)
+    [made] = trainer_policies([document for document in yaml.safe_load_all(done.stdout) if document])
+    page = (ROOT / "docs/install.md").read_text()
+    [shown] = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "NetworkPolicy" in block]
+    assert shown["spec"] == made["spec"] and shown["metadata"]["name"] == made["metadata"]["name"]
 
 
 def every_object(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

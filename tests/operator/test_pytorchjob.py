@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from alignment_api.lineage import digest
 from alignment_api.names import FINGERPRINT_ANNOTATION, INPUT_HASH_ANNOTATION
 from alignment_api.problems import InvalidJob
 from alignment_api.run_config import RunConfig
@@ -169,6 +170,26 @@ def test_the_s3_credentials_are_a_file_and_never_a_variable() -> None:
     assert mount == {"name": "s3-credentials", "mountPath": "/etc/alignment-s3", "readOnly": True}
     assert "AWS" not in json.dumps(pod["containers"][0]["env"])
     assert RunConfig.parse(json.loads(manifests[0]["data"]["run.json"])).paths.s3_credentials == "/etc/alignment-s3/credentials"
+
+
+def test_the_password_of_mlflow_is_a_file_and_never_a_variable() -> None:
+    manifests = rendered(settings=Settings(tracking_credentials_secret="mlflow-login"))
+    pod = pod_of(manifests)
+    volume = next(volume for volume in pod["volumes"] if volume["name"] == "tracking-credentials")
+    mount = next(mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "tracking-credentials")
+    items = [{"key": "username", "path": "username"}, {"key": "password", "path": "password"}]
+    assert volume["secret"] == {"secretName": "mlflow-login", "items": items, "defaultMode": 0o440}
+    assert mount == {"name": "tracking-credentials", "mountPath": "/etc/alignment-tracking", "readOnly": True}
+    assert "MLFLOW" not in json.dumps(pod["containers"][0]["env"])
+    assert RunConfig.parse(json.loads(manifests[0]["data"]["run.json"])).tracking.credentials == "/etc/alignment-tracking"
+    assert "alignment-tracking" not in json.dumps(rendered())
+
+
+def test_settings_that_are_not_set_leave_the_rendering_as_it_was() -> None:
+    run, settings = a_run(a_job(), "sft"), Settings()
+    before = [run.fingerprint, [settings.trainer_image], settings.grace_seconds, settings.tracking_uri, settings.workspace_path]
+    assert run.rendering(settings) == digest(before)
+    assert run.rendering(Settings(tracking_credentials_secret="mlflow-login")) != digest(before)
 
 
 def test_one_machine_has_no_secrets() -> None:

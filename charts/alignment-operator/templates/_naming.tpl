@@ -43,6 +43,8 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- define "alignment.trackingUri" -}}
 {{- if and .Values.mlflow.enabled .Values.tracking.uri }}
 {{- fail "tracking.uri names an MLflow server that exists, and mlflow.enabled starts another: set mlflow.enabled=false, or leave tracking.uri empty." }}
+{{- else if and .Values.mlflow.enabled .Values.tracking.credentialsSecret }}
+{{- fail "tracking.credentialsSecret is for an MLflow server that exists, and the one of mlflow.enabled asks for no password: leave it empty, or set mlflow.enabled=false and tracking.uri." }}
 {{- else if .Values.mlflow.enabled }}http://{{ include "alignment.mlflowHost" . }}:5000
 {{- else }}{{ required "There is no MLflow server: set tracking.uri to one that exists, or mlflow.enabled=true." .Values.tracking.uri }}
 {{- end }}

@@ -30,3 +30,23 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
 {{- end }}
+
+{{- define "alignment.trackingFolder" -}}
+/etc/alignment-tracking
+{{- end }}
+
+{{- define "alignment.trackingVolume" -}}
+{{- with .Values.tracking.credentialsSecret }}
+- name: tracking-credentials
+  secret:
+    secretName: {{ . }}
+    items: [{key: username, path: username}, {key: password, path: password}]
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+
+{{- define "alignment.trackingMount" -}}
+{{- if .Values.tracking.credentialsSecret }}
+- {name: tracking-credentials, mountPath: {{ include "alignment.trackingFolder" . }}, readOnly: true}
+{{- end }}
+{{- end }}

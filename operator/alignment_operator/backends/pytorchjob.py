@@ -3,6 +3,7 @@
 from typing import Any
 
 from alignment_api.batch import processes_per_node
+from alignment_api.credentials import PASSWORD_FILE, USERNAME_FILE
 from alignment_api.job import Storage
 from alignment_api.lineage import digest
 from alignment_api.names import (
@@ -23,11 +24,12 @@ from alignment_api.training import Compute, SecretKey
 from alignment_operator.backends import Manifest
 from alignment_operator.endpoint_keys import ENDPOINT_KEYS_FOLDER, key_volume
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import HUB_TOKEN_PATH, S3_CREDENTIALS_PATH, StageRun
+from alignment_operator.stage_run import HUB_TOKEN_PATH, S3_CREDENTIALS_PATH, TRACKING_CREDENTIALS_PATH, StageRun
 
 # Kueue reads it from the PyTorchJob and holds the job back until there is quota.
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _CONFIG_FOLDER = "/etc/alignment"
+_TRACKING_VOLUME = "tracking-credentials"
 # The user that the trainer image is built with.
 _USER = 10001
 
@@ -193,6 +195,8 @@ def _container(run: StageRun, settings: Settings) -> Manifest:
         mounts.append({"name": name, "mountPath": path.rsplit("/", 1)[0], "readOnly": True})
     if run.endpoint_keys:
         mounts.append({"name": "endpoint-keys", "mountPath": str(ENDPOINT_KEYS_FOLDER), "readOnly": True})
+    if settings.tracking_credentials_secret:
+        mounts.append({"name": _TRACKING_VOLUME, "mountPath": TRACKING_CREDENTIALS_PATH, "readOnly": True})
     return {
         # The training-operator looks for a container of this name.
         "name": "pytorch",
@@ -253,6 +257,10 @@ def _volumes(run: StageRun, settings: Settings, storage: Storage) -> list[Manife
         volumes.append({"name": name, "secret": {"secretName": secret.name, "items": items, "defaultMode": 0o440}})
     if run.endpoint_keys:
         volumes.append({"name": "endpoint-keys", **key_volume(run.endpoint_keys)})
+    if settings.tracking_credentials_secret:
+        items = [{"key": name, "path": name} for name in (USERNAME_FILE, PASSWORD_FILE)]
+        secret_source = {"secretName": settings.tracking_credentials_secret, "items": items, "defaultMode": 0o440}
+        volumes.append({"name": _TRACKING_VOLUME, "secret": secret_source})
     return volumes
 
 
