@@ -56,6 +56,7 @@ class Heartbeats:
     def __init__(self, port: int = HEARTBEAT_PORT) -> None:
         self._port = port
         self._words: dict[_StageKey, _Word] = {}
+        self._answering: set[_StageKey] = set()
         self._unheard: dict[_StageKey, str] = {}
         self._sightings = Sightings()
 
@@ -66,6 +67,10 @@ class Heartbeats:
     def progress(self, job_uid: str) -> dict[str, Progress]:
         """Say how far a job's stages are, as far as their pods have said."""
         return {key.stage: word.progress for key, word in self._words.items() if key.job_uid == job_uid and word.progress}
+
+    def answering(self, job_uid: str) -> set[str]:
+        """Name a job's stages whose pod answered the last question."""
+        return {key.stage for key in self._answering if key.job_uid == job_uid}
 
     def unheard(self, job_uid: str) -> dict[str, str]:
         """Say of a job's stages whose running pod did not answer the last question why it did not."""
@@ -130,6 +135,7 @@ class Heartbeats:
 
     def _forget(self, pods: list[FirstPod]) -> None:
         asked = {_StageKey(pod.job_uid, pod.stage) for pod in pods}
+        self._answering = asked - self._unheard.keys()
         since = datetime.now(UTC) - timedelta(seconds=_KEPT_SECONDS)
         self._words = {key: word for key, word in self._words.items() if key in asked or word.pulse.heard_time > since}
         self._unheard = {key: why for key, why in self._unheard.items() if key in asked}

@@ -18,7 +18,9 @@ class ProgressReader:
         """Say what is known of one job."""
         unheard = self.heartbeats.unheard(job_uid)
         return Report(
-            stages=newest_words(self.heartbeats.progress(job_uid), self.tracked.progress(job_uid)),
+            stages=best_words(
+                self.heartbeats.progress(job_uid), self.tracked.progress(job_uid), self.heartbeats.answering(job_uid)
+            ),
             run_ids=self.tracked.run_ids(job_uid),
             tracking=self.tracked.parent(job_uid),
             silence=_silence(self.tracked.silence, unheard),
@@ -27,10 +29,11 @@ class ProgressReader:
         )
 
 
-def newest_words(pods: dict[str, Progress], tracked: dict[str, Progress]) -> dict[str, Progress]:
-    """Take of each stage what was said last; the pod's word where both are as new."""
+def best_words(pods: dict[str, Progress], tracked: dict[str, Progress], answering: set[str]) -> dict[str, Progress]:
+    """Take of each stage its pod's word while that answers, else what was said last; the pod's where both are as new."""
     stages = {**tracked, **pods}
-    for stage in pods.keys() & tracked.keys():
+    for stage in (pods.keys() & tracked.keys()) - answering:
+        # A pod that answers knows best, and nobody else can speak for it; MLflow has the same later, if it is the truth.
         if tracked[stage].updated_time > pods[stage].updated_time:
             stages[stage] = tracked[stage]
     return stages

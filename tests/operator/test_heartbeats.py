@@ -268,13 +268,13 @@ def test_a_pod_that_falls_silent_keeps_its_last_word_and_is_told_of(pods: Pods, 
     pods.answers["127.0.0.1"] = lambda handler: released.wait(60) and None
     assert ask(heartbeats, first_pod()) == {"u1"}
     assert ask(heartbeats, first_pod()) == set()
-    assert heartbeats.silent_count == 1
+    assert heartbeats.silent_count == 1 and heartbeats.answering("u1") == set()
     assert "no answer within" in heartbeats.unheard("u1")["sft"]
     assert heartbeats.pulses("u1")["sft"].heard_time == heard
     released.set()
     pods.say("127.0.0.1", a_beat())
     assert ask(heartbeats, first_pod()) == {"u1"}
-    assert heartbeats.unheard("u1") == {}
+    assert heartbeats.unheard("u1") == {} and heartbeats.answering("u1") == {"sft"}
 
 
 def test_the_word_of_an_ended_attempt_stays_until_the_next_one_runs(pods: Pods) -> None:
@@ -282,7 +282,7 @@ def test_the_word_of_an_ended_attempt_stays_until_the_next_one_runs(pods: Pods) 
     heartbeats = Heartbeats(pods.port)
     ask(heartbeats, first_pod())
     ask(heartbeats)
-    assert heartbeats.pulses("u1")["sft"].last_checkpoint == 2
+    assert heartbeats.pulses("u1")["sft"].last_checkpoint == 2 and heartbeats.answering("u1") == set()
     ask(heartbeats, first_pod("127.0.0.1", attempt=2))
     assert heartbeats.pulses("u1") == {} and heartbeats.progress("u1") == {}
 

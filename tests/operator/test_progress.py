@@ -1,4 +1,4 @@
-"""What pods say and what MLflow says become one report: the newest word of both, and one sentence about silence."""
+"""What pods say and what MLflow says become one report: the best word of both, and one sentence about silence."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ import pytest
 from alignment_api.job import Progress
 from alignment_operator.heartbeats import Heartbeats
 from alignment_operator.observation import FirstPod
-from alignment_operator.progress import ProgressReader, newest_words
+from alignment_operator.progress import ProgressReader, best_words
 from alignment_operator.tracked_progress import TrackedProgress
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -19,21 +19,24 @@ def at(step: int, seconds: int = 0) -> Progress:
 
 
 @pytest.mark.parametrize(
-    ("situation", "pods", "tracked", "steps"),
+    ("situation", "pods", "tracked", "answering", "steps"),
     [
-        ("nobody speaks", {}, {}, {}),
-        ("only the pod", {"sft": at(3)}, {}, {"sft": 3}),
-        ("only MLflow", {}, {"sft": at(3)}, {"sft": 3}),
-        ("MLflow is behind", {"sft": at(3, 2)}, {"sft": at(2, 1)}, {"sft": 3}),
-        ("the pod is not heard any more", {"sft": at(3, 2)}, {"sft": at(5, 9)}, {"sft": 5}),
-        ("both as new", {"sft": at(3)}, {"sft": at(2)}, {"sft": 3}),
-        ("of different stages", {"dpo": at(1)}, {"sft": at(9, 9)}, {"sft": 9, "dpo": 1}),
+        ("nobody speaks", {}, {}, set(), {}),
+        ("only the pod", {"sft": at(3)}, {}, {"sft"}, {"sft": 3}),
+        ("only MLflow", {}, {"sft": at(3)}, set(), {"sft": 3}),
+        ("the pod answers, though not of steps", {}, {"sft": at(3)}, {"sft"}, {"sft": 3}),
+        ("MLflow is behind", {"sft": at(3, 2)}, {"sft": at(2, 1)}, {"sft"}, {"sft": 3}),
+        ("another pod writes ahead of the one that answers", {"sft": at(3, 2)}, {"sft": at(9, 9)}, {"sft"}, {"sft": 3}),
+        ("the pod does not answer any more", {"sft": at(3, 2)}, {"sft": at(5, 9)}, set(), {"sft": 5}),
+        ("the pod's last word is newer", {"sft": at(3, 2)}, {"sft": at(2, 1)}, set(), {"sft": 3}),
+        ("both as new", {"sft": at(3)}, {"sft": at(2)}, set(), {"sft": 3}),
+        ("of different stages", {"dpo": at(1)}, {"sft": at(9, 9)}, {"dpo"}, {"sft": 9, "dpo": 1}),
     ],
 )
-def test_the_newest_word_counts(
-    situation: str, pods: dict[str, Progress], tracked: dict[str, Progress], steps: dict[str, int]
+def test_the_best_word_counts(
+    situation: str, pods: dict[str, Progress], tracked: dict[str, Progress], answering: set[str], steps: dict[str, int]
 ) -> None:
-    assert {stage: word.step for stage, word in newest_words(pods, tracked).items()} == steps, situation
+    assert {stage: word.step for stage, word in best_words(pods, tracked, answering).items()} == steps, situation
 
 
 def free_port() -> int:

@@ -194,9 +194,10 @@ def test_settings_that_are_not_set_leave_the_rendering_as_it_was() -> None:
 
 def test_one_machine_has_no_secrets() -> None:
     secret = {"name": "bucket", "key": "aws"}
-    config_map, _ = process.render(a_run(a_job(s3CredentialsSecret=secret, hubTokenSecret=secret), "sft"), Settings())
-    paths = RunConfig.parse(json.loads(config_map["data"]["run.json"])).paths
-    assert (paths.s3_credentials, paths.hub_token) == (None, None)
+    run = a_run(a_job(s3CredentialsSecret=secret, hubTokenSecret=secret), "sft")
+    config_map, _ = process.render(run, Settings(tracking_credentials_secret="mlflow-login"))
+    config = RunConfig.parse(json.loads(config_map["data"]["run.json"]))
+    assert (config.paths.s3_credentials, config.paths.hub_token, config.tracking.credentials) == (None, None, None)
 
 
 def test_the_queue_is_a_label_of_the_job_and_suspend_is_left_to_kueue() -> None:

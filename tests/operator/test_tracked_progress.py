@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from alignment_api import metrics
@@ -229,6 +229,8 @@ def test_a_silence_names_no_password() -> None:
 class _Locked(BaseHTTPRequestHandler):
     """Lets those through to a server who know the password, as a proxy before MLflow does."""
 
+    asked: ClassVar[list[str]] = []
+
     def __init__(self, behind: str, *arguments: Any) -> None:
         self.behind = behind
         super().__init__(*arguments)
@@ -237,6 +239,7 @@ class _Locked(BaseHTTPRequestHandler):
         pass
 
     def do_POST(self) -> None:
+        self.asked.append(self.path)
         wanted = base64.b64encode("me:pä:ss".encode()).decode()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers["Authorization"] != f"Basic {wanted}":
@@ -276,6 +279,24 @@ def test_a_server_that_asks_for_a_password_gets_it_from_files_that_may_change(
     ask(reader, uid)
     assert reader.silence is None
     assert reader.progress(uid)["sft"].step == 3
+
+
+def test_all_jobs_together_cost_one_question_while_nothing_is_open(server: str, locked: str, uid: str, tmp_path: Path) -> None:
+    client = MlflowClient(server)
+    (tmp_path / "username").write_text("me")
+    (tmp_path / "password").write_text("pä:ss")
+    jobs = [f"{uid}-{number}" for number in range(5)]
+    runs = {job: a_run(client, job, "sft") for job in jobs}
+    reader = TrackedProgress(locked, None, tmp_path)
+    ask(reader, *jobs)
+    _Locked.asked.clear()
+    ask(reader, *jobs)
+    steady = ["/api/2.0/mlflow/experiments/search", "/api/2.0/mlflow/runs/search"]
+    assert _Locked.asked == steady
+    client.set_terminated(runs[jobs[0]], "FINISHED")
+    ask(reader, *jobs)
+    assert _Locked.asked == [*steady, *steady, steady[1]]
+    assert reader.run_ids(jobs[0]) == {"sft": runs[jobs[0]]}
 
 
 @pytest.mark.parametrize(

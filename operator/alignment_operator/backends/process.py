@@ -33,7 +33,8 @@ def render(run: StageRun, settings: Settings) -> list[Manifest]:
     # exception, since a stranger's job would send them to an address of its own.
     keys = keys_of_this_machine(run.spec, run.stage, settings.secrets_path) if settings.secrets_path else None
     own = config.paths.model_copy(update={"hub_token": None, "s3_credentials": None, "endpoint_keys": keys or None})
-    config = config.model_copy(update={"paths": own})
+    tracking = config.tracking.model_copy(update={"credentials": None})
+    config = config.model_copy(update={"paths": own, "tracking": tracking})
     return [
         {
             "kind": "ConfigMap",
