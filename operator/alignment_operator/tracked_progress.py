@@ -1,6 +1,5 @@
 """How far running stages are as MLflow tells it, and since when it does not."""
 
-import asyncio
 import math
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -82,7 +81,7 @@ class TrackedProgress:
         running = await search.running()
         known = _by_stage(running)
         open_jobs = sorted({key.job_uid for key in wanted if not self._is_settled(key, known.get(key, []))})
-        looks = await asyncio.gather(*(search.of_job(uid) for uid in open_jobs))
+        looks = [await search.of_job(uid) for uid in open_jobs]
         everything = _by_stage([run for runs in looks for run in runs])
         now = int(datetime.now(UTC).timestamp() * 1000)
         found = {}

@@ -1,5 +1,6 @@
 """Searches MLflow for the runs of jobs, page by page; runs that are not as the trainer writes them are left out."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,8 @@ from alignment_api.runs import Beginning, newest_run
 from pydantic import BaseModel, Field, ValidationError
 
 _TIMEOUT_SECONDS = 10
-_CONNECTIONS = 8
+_TRIES = 3
+_PAUSE_SECONDS = 0.2
 _Id = Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
 
 logger = logging.getLogger(__name__)
@@ -108,10 +110,20 @@ class Search:
         token: str | None = ""
         while token is not None:
             page = {"page_token": token} if token else {}
-            async with self._session.post(f"{self._api}/{path}", json={**question, **page}) as answer:
-                said: dict[str, Any] = await answer.json()
+            said = await self._ask(path, {**question, **page})
             yield said
             token = said.get("next_page_token") or None
+
+    async def _ask(self, path: str, question: dict[str, Any]) -> dict[str, Any]:
+        """Ask once, or again where the server stumbles: MLflow 3.17 answers 500 now and then to searches at the same moment."""
+        for tries in range(1, _TRIES + 1):
+            async with self._session.post(f"{self._api}/{path}", json=question) as answer:
+                if answer.status < 500 or tries == _TRIES:
+                    answer.raise_for_status()
+                    said: dict[str, Any] = await answer.json()
+                    return said
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise AssertionError("the last try returns or raises")
 
 
 @asynccontextmanager
@@ -121,8 +133,7 @@ async def searching(
     """Open a connection to MLflow; name and password are read each time, since a mounted Secret may change."""
     auth = aiohttp.BasicAuth(*read_login(credentials), encoding="utf-8") if credentials else None
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-    connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
-    async with aiohttp.ClientSession(timeout=timeout, connector=connector, auth=auth, raise_for_status=True) as session:
+    async with aiohttp.ClientSession(timeout=timeout, auth=auth) as session:
         search = Search(session, f"{uri}/api/2.0/mlflow", runs_at_once, experiments_at_once)
         await search.look_up_experiments()
         yield search

@@ -132,6 +132,7 @@ def test_experiments_and_runs_are_paged_through(server: str, uid: str) -> None:
         expected[f"{uid}-{number}"] = {"sft": number}
     reader = TrackedProgress(server, None, page_size=2)
     ask(reader, *expected)
+    assert reader.silence is None
     assert {one: {stage: told.step for stage, told in reader.progress(one).items()} for one in expected} == expected
 
 
@@ -230,6 +231,7 @@ class _Locked(BaseHTTPRequestHandler):
     """Lets those through to a server who know the password, as a proxy before MLflow does."""
 
     asked: ClassVar[list[str]] = []
+    stumbles_at: ClassVar[set[int]] = set()
 
     def __init__(self, behind: str, *arguments: Any) -> None:
         self.behind = behind
@@ -240,6 +242,9 @@ class _Locked(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.asked.append(self.path)
+        if len(self.asked) in self.stumbles_at:
+            self.send_error(500)
+            return
         wanted = base64.b64encode("me:pä:ss".encode()).decode()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers["Authorization"] != f"Basic {wanted}":
@@ -257,6 +262,8 @@ class _Locked(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def locked(server: str) -> Iterator[str]:
+    _Locked.asked.clear()
+    _Locked.stumbles_at.clear()
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Locked, server))
     threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     yield f"http://127.0.0.1:{proxy.server_port}"
@@ -279,6 +286,18 @@ def test_a_server_that_asks_for_a_password_gets_it_from_files_that_may_change(
     ask(reader, uid)
     assert reader.silence is None
     assert reader.progress(uid)["sft"].step == 3
+
+
+@pytest.mark.parametrize(("stumbles_at", "is_silent"), [({1}, False), ({2, 3}, False), ({2, 3, 4}, True)])
+def test_a_server_that_stumbles_is_asked_again(
+    server: str, locked: str, uid: str, tmp_path: Path, stumbles_at: set[int], is_silent: bool
+) -> None:
+    (tmp_path / "username").write_text("me")
+    (tmp_path / "password").write_text("pä:ss")
+    _Locked.stumbles_at |= stumbles_at
+    ask(reader := TrackedProgress(locked, None, tmp_path), uid)
+    assert (reader.silence is not None) == is_silent
+    assert not is_silent or "500" in (reader.silence or "")
 
 
 def test_all_jobs_together_cost_one_question_while_nothing_is_open(server: str, locked: str, uid: str, tmp_path: Path) -> None:
