@@ -91,6 +91,7 @@ def _situation(
         children=mine,
         progress=report.stages.get(name),
         pulse=report.pulses.get(name),
+        unheard=report.unheard.get(name),
         silence=report.silence,
         may_run=may_run,
         halt=halt,

@@ -12,7 +12,7 @@ from alignment_api.stages import TRAINING_KINDS
 from alignment_operator.observation import Child, Pulse
 from alignment_operator.settings import Settings
 from alignment_operator.stage_run import StageRun
-from alignment_operator.stall import judge
+from alignment_operator.stall import Hearing, judge
 
 Halt = Literal["Suspended", "DeadlineExceeded"]
 
@@ -26,6 +26,7 @@ class Situation:
     children: list[Child]
     progress: Progress | None
     pulse: Pulse | None
+    unheard: str | None
     silence: str | None
     may_run: bool
     halt: Halt | None
@@ -266,7 +267,9 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
 
 def _running(situation: Situation, record: StageStatus, child: Child) -> StageDecision:
     timeout = _stall_timeout(situation)
-    verdict = judge(child, situation.progress, situation.pulse, situation.silence, timeout, situation.now)
+    interval = situation.settings.progress_interval_seconds
+    hearing = Hearing(situation.progress, situation.pulse, situation.unheard, situation.silence, interval)
+    verdict = judge(child, hearing, timeout, situation.now)
     if verdict.kind == "Stalled":
         stalled = replace(child, state="Failed", reason="Stalled", message=verdict.message or "", exit_code=1)
         decision = _failed(situation, record, stalled)

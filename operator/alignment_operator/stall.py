@@ -10,8 +10,21 @@ from alignment_operator.observation import Child, Pulse
 UNHEARD_FACTOR = 4
 """How many times longer an attempt may seem to stand still where nobody can tell whether it does."""
 
-_HEARD_SECONDS = 60
-"""A pod that answered within this time counts as heard: a few answers may be lost."""
+_HEARD_SECONDS, _HEARD_INTERVALS = 60, 3
+"""A pod that answered within this time, or one of so many questions, counts as heard: a few answers may be lost."""
+
+
+class Hearing(NamedTuple):
+    """What the channels tell of an attempt, and why they are silent where they are."""
+
+    progress: Progress | None
+    pulse: Pulse | None
+    unheard: str | None
+    """Why its pod did not answer."""
+    silence: str | None
+    """Why MLflow tells nothing."""
+    interval_seconds: float
+    """How often both are asked."""
 
 
 class Verdict(NamedTuple):
@@ -22,28 +35,30 @@ class Verdict(NamedTuple):
     seconds_left: float | None
 
 
-def judge(
-    child: Child, progress: Progress | None, pulse: Pulse | None, silence: str | None, timeout_seconds: int | None, now: datetime
-) -> Verdict:
+def judge(child: Child, hearing: Hearing, timeout_seconds: int | None, now: datetime) -> Verdict:
     """Decide about an attempt whose containers all run."""
-    pulse = pulse if pulse and pulse.attempt == child.attempt else None
-    is_heard = pulse is not None and now - pulse.heard_time <= timedelta(seconds=_HEARD_SECONDS)
+    pulse = hearing.pulse if hearing.pulse and hearing.pulse.attempt == child.attempt else None
+    is_heard = pulse is not None and now - pulse.heard_time <= _heard_within(hearing.interval_seconds)
+    silence = None if is_heard else hearing.silence
     if timeout_seconds is None or child.start_time is None:
-        return Verdict("Fine" if is_heard or not silence else "Unknown", silence if not is_heard else None, None)
-    last = _last_sign(child.start_time, progress, pulse)
+        return Verdict("Unknown" if silence else "Fine", silence, None)
+    last = _last_sign(child.start_time, hearing.progress, pulse)
     left = (last + timedelta(seconds=timeout_seconds) - now).total_seconds()
     if is_heard:
         return Verdict("Fine", None, left) if left > 0 else Verdict("Stalled", _standstill(pulse, timeout_seconds), None)
     longest = timeout_seconds * UNHEARD_FACTOR
-    left_unheard = (last + timedelta(seconds=longest) - now).total_seconds()
-    if left_unheard <= 0:
+    end = last + timedelta(seconds=longest)
+    if now >= end:
         return Verdict("Stalled", f"nothing was heard of it for {longest} s (four times restart.stallTimeoutSeconds)", None)
     if silence or left <= 0:
-        why = silence or "neither its pod nor MLflow tells of new steps"
-        return Verdict(
-            "Unknown", f"{why}; it is restarted if that lasts until {last + timedelta(seconds=longest):%H:%M} UTC", left_unheard
-        )
+        why = silence or hearing.unheard or "its pod does not answer"
+        more = "" if silence else ", and MLflow tells of no new steps"
+        return Verdict("Unknown", f"{why}{more}; if that lasts, it is restarted at {end:%H:%M} UTC", (end - now).total_seconds())
     return Verdict("Fine", None, left)
+
+
+def _heard_within(interval_seconds: float) -> timedelta:
+    return timedelta(seconds=max(_HEARD_SECONDS, _HEARD_INTERVALS * interval_seconds))
 
 
 def _last_sign(start: datetime, progress: Progress | None, pulse: Pulse | None) -> datetime:
