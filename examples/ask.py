@@ -1,6 +1,7 @@
 """Asks the same question of the base model and of every model that a local job has made: `examples/ask.py tiny`."""
 
 import argparse
+import json
 import os
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def models_of(home: Home, name: str, namespace: str) -> dict[str, Path]:
         raise SystemExit(
             f"error: there is no job {namespace}/{name} in {home.root}; run it first: alignment run examples/{name}.yaml"
         )
-    job = AlignmentJob.model_validate_json(file.read_text())
+    job = AlignmentJob.parse_stored(json.loads(file.read_text()))
     folders = {}
     if job.spec.model and job.spec.model.uri and job.spec.model.uri.startswith(WORKSPACE_PREFIX):
         folders["base"] = home.workspace / job.spec.model.uri.removeprefix(WORKSPACE_PREFIX)

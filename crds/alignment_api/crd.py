@@ -5,41 +5,13 @@ import sys
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.alias_generators import to_camel
 
+from alignment_api.admission import ADMISSION_RULES
 from alignment_api.document import write_documents
 from alignment_api.job import AlignmentJobSpec, AlignmentJobStatus
-from alignment_api.names import GROUP, JOB_NAME_MAXIMUM, KIND, PLURAL, VERSION
-from alignment_api.stages import STAGE_KINDS
+from alignment_api.names import GROUP, KIND, PLURAL, VERSION
 
 Node = dict[str, Any]
-
-_NAME_RULE = {
-    "rule": f"self.metadata.name.size() <= {JOB_NAME_MAXIMUM} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-    "message": f"the name must begin with a small letter, hold only small letters, digits and '-', and be at most "
-    f"{JOB_NAME_MAXIMUM} characters long: pods are named after it",
-}
-# A stage that runs or has succeeded keeps its settings, or its result would no longer be what the spec says.
-_BEGUN_RULE = {
-    "rule": "!has(oldSelf.status) || !has(oldSelf.status.stages) || !has(oldSelf.spec.stages) || "
-    "oldSelf.status.stages.all(seen, !(seen.state in ['Running', 'Succeeded']) || "
-    "!oldSelf.spec.stages.exists(old, old.name == seen.name) || "
-    "(has(self.spec.stages) && self.spec.stages.exists(new, new.name == seen.name && "
-    "oldSelf.spec.stages.exists(old, old.name == seen.name && "
-    + " && ".join(
-        f"has(old.{kind}) == has(new.{kind}) && (!has(old.{kind}) || old.{kind} == new.{kind})"
-        for kind in ("model", *map(to_camel, STAGE_KINDS))
-    )
-    + "))))",
-    "message": "a stage that is running or has succeeded keeps its settings; suspend the job first, or apply it as another job",
-}
-_BEGUN_MODEL_RULE = {
-    "rule": "!has(oldSelf.status) || !has(oldSelf.status.stages) || "
-    "!oldSelf.status.stages.exists(seen, seen.state in ['Running', 'Succeeded']) || "
-    "(has(self.spec.model) == has(oldSelf.spec.model) && (!has(self.spec.model) || self.spec.model == oldSelf.spec.model) && "
-    "has(self.spec.recipe) == has(oldSelf.spec.recipe) && (!has(self.spec.recipe) || self.spec.recipe == oldSelf.spec.recipe))",
-    "message": "model and recipe stay as they are once a stage is running or has succeeded; apply it as another job",
-}
 
 
 def custom_resource_definition() -> Node:
@@ -101,7 +73,7 @@ def structural_schema(model: type[BaseModel]) -> Node:
 
 
 def _root_schema() -> Node:
-    return {
+    schema: Node = {
         "type": "object",
         "description": "One alignment of one model, from base weights to a measured result.",
         "required": ["spec"],
@@ -112,8 +84,13 @@ def _root_schema() -> Node:
             "spec": structural_schema(AlignmentJobSpec),
             "status": structural_schema(AlignmentJobStatus),
         },
-        "x-kubernetes-validations": [_NAME_RULE, _BEGUN_RULE, _BEGUN_MODEL_RULE],
     }
+    for rule in ADMISSION_RULES:
+        node = schema
+        for name in rule.path:
+            node = node["properties"][name]
+        node.setdefault("x-kubernetes-validations", []).append({"rule": rule.cel, "message": rule.message})
+    return schema
 
 
 def _structural(node: Node, definitions: dict[str, Node]) -> Node:

@@ -125,12 +125,14 @@ class AlignmentJobSpec(Schema):
             lambda spec: _forward_reference(spec) is None,
             "a stage's model.stage must name an earlier stage",
             _blame_reference,
+            is_relied_on=True,
         ),
         Rule(
             "!has(self.stages) || self.stages.all(stage, self.stages.exists_one(other, other.name == stage.name))",
             lambda spec: _repeated_name(spec) is None,
             "stage names must be unique",
             _blame_name,
+            is_relied_on=True,
         ),
     )
 

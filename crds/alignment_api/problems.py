@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from alignment_api.schema import BROKEN_FIELD
+
 
 class Problem(NamedTuple):
     """One thing that is wrong."""
@@ -55,6 +57,13 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
         case "value_error":
             broken = context["error"]
             return Problem(f"{path}.{broken.field}".removesuffix("."), f"{broken}")
+        case error if error == BROKEN_FIELD:
+            return Problem(path, f"{_shown(detail['input'])} is not possible: {detail['msg']}")
+        case "float_type" | "int_type" as wanted if number := _number_in(detail["input"], whole=wanted == "int_type"):
+            return Problem(path, f"{_shown(detail['input'])} is text, not a number; write {number}, without quotes")
+        case "string_type" if isinstance(detail["input"], int | float):
+            shown = _shown(detail["input"])
+            return Problem(path, f'{shown} is not text; write "{shown}", in quotes')
         case "literal_error":
             return Problem(path, f"{_shown(detail['input'])} is not possible; use {context['expected']}")
         case "string_pattern_mismatch":
@@ -66,12 +75,8 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
 
 
 def _form(field: str, pattern: str) -> str:
-    if field == "uri":
-        return "hf://owner/name, workspace://path or s3://bucket/key (letters, digits and . _ - / @ + =); write one of these"
     if field == "name":
         return "small letters, digits and '-', beginning with a letter; rename it"
-    if field in ("cpu", "memory", "sharedMemory", "size"):
-        return "a quantity such as 500m, 4 or 16Gi; write it so"
     if pattern.startswith("^[a-z0-9]"):
         return "small letters, digits, '-' and '.', as Kubernetes names things; correct it"
     return f"{pattern}; correct it"
@@ -104,6 +109,15 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
         if found:
             return found
     return None
+
+
+def _number_in(value: Any, *, whole: bool) -> str | None:
+    """Write the number that a text holds as every YAML reader takes it for one: with an exponent, also a dot and a sign."""
+    found = re.fullmatch(r"([-+]?[0-9]+)(\.[0-9]+)?(?:[eE]([-+]?)([0-9]+))?", value.strip()) if isinstance(value, str) else None
+    if found is None or (whole and found[0] != found[1]):
+        return None
+    digits, decimals, sign, exponent = found.groups(default="")
+    return f"{digits}{decimals or '.0'}e{sign or '+'}{exponent}" if exponent else f"{digits}{decimals}"
 
 
 def _shown(value: Any) -> str:

@@ -34,28 +34,33 @@ def _rows(node: Node, path: str) -> Iterator[tuple[str, str, str]]:
     for name, child in node.get("properties", {}).items():
         here = f"{path}.{name}"
         yield here, _kind(child), child.get("description", "").replace("|", "\\|")
-        if child["type"] == "array":
+        if "items" in child:
             yield from _rows(child["items"], f"{here}[]")
         else:
             yield from _rows(child, here)
 
 
 def _rules(node: Node, path: str) -> list[str]:
-    found = list(_rule_lines(node, path))
-    return [f"\n### Rules within {path}\n\n", *found] if found else []
+    places: dict[str, list[str]] = {}
+    for place, message in _messages(node, path):
+        places.setdefault(message, []).append(f"`{place}`")
+    lines = [f"- {', '.join(there)}: {message}\n" for message, there in places.items()]
+    return [f"\n### Rules within {path}\n\n", *lines] if lines else []
 
 
-def _rule_lines(node: Node, path: str) -> Iterator[str]:
+def _messages(node: Node, path: str) -> Iterator[tuple[str, str]]:
+    """List where in a node which rule holds."""
     for rule in node.get("x-kubernetes-validations", []):
-        yield f"- `{path}`: {rule['message']}\n"
+        yield path, rule["message"]
     for name, child in node.get("properties", {}).items():
-        inner = child["items"] if child["type"] == "array" else child
-        yield from _rule_lines(inner, f"{path}.{name}" + ("[]" if child["type"] == "array" else ""))
+        yield from _messages(child.get("items", child), f"{path}.{name}" + ("[]" if "items" in child else ""))
 
 
 def _kind(node: Node) -> str:
     if "enum" in node:
         return " \\| ".join(str(value) for value in node["enum"])
+    if "x-kubernetes-int-or-string" in node:
+        return "integer or string"
     if node["type"] == "array":
         return f"list of {_kind(node['items'])}"
     if isinstance(node.get("additionalProperties"), dict):

@@ -1,13 +1,21 @@
 """What every model of the API shares: spelling, strictness, and rules that hold in Python and on the API server alike."""
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+BROKEN_FIELD = "broken_field"
+"""The type of pydantic's error where a value breaks a rule of its field."""
+
+_RULES = "x-kubernetes-validations"
+_STORED = {"is_stored": True}
 
 
 class Rule(NamedTuple):
@@ -18,6 +26,36 @@ class Rule(NamedTuple):
     message: str
     blame: Callable[[Any], tuple[str, str]] | None = None
     """Where Python can say more than CEL: the field within the model, and a sentence about its value."""
+    is_relied_on: bool = False
+    """Without it the model's own code fails; so it is asked of stored jobs too, and cannot be added to a version that has any."""
+
+
+@dataclass(frozen=True)
+class FieldRule:
+    """One condition on a single value, among the annotations of its field: for the API server (CEL) and for Python alike."""
+
+    cel: str
+    holds: Callable[[Any], bool]
+    message: str
+    """What the value must be; it goes on from "it", and from the name of the field."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_after_validator_function(self._obey, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(schema)
+        return {**found, _RULES: [*found.get(_RULES, []), {"rule": self.cel, "message": self.message}]}
+
+    def _obey(self, value: Any, info: ValidationInfo) -> Any:
+        if not _is_stored(info) and not self.holds(value):
+            raise PydanticCustomError(BROKEN_FIELD, "it {message}", {"message": self.message})
+        return value
+
+
+def form(pattern: str, message: str) -> FieldRule:
+    """Make the rule that a text has a form. A `pattern` in the schema would do as well, but is shown to people as it is."""
+    matching = re.compile(pattern)
+    return FieldRule(f"self.matches(r'{pattern}')", lambda text: matching.fullmatch(text) is not None, message)
 
 
 class BrokenRule(ValueError):
@@ -41,10 +79,10 @@ class Schema(BaseModel):
     rules: ClassVar[tuple[Rule, ...]] = ()
 
     @model_validator(mode="after")
-    def obey_rules(self) -> Self:
+    def obey_rules(self, info: ValidationInfo) -> Self:
         """Refuse what the API server would refuse."""
         for rule in self.rules:
-            if not rule.holds(self):
+            if (rule.is_relied_on or not _is_stored(info)) and not rule.holds(self):
                 raise BrokenRule(*(rule.blame(self) if rule.blame else ("", rule.message)))
         return self
 
@@ -52,17 +90,30 @@ class Schema(BaseModel):
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         schema = handler.resolve_ref_schema(handler(core_schema))
         if cls.rules:
-            schema["x-kubernetes-validations"] = [{"rule": rule.cel, "message": rule.message} for rule in cls.rules]
+            schema[_RULES] = [{"rule": rule.cel, "message": rule.message} for rule in cls.rules]
         return schema
 
     @classmethod
     def parse(cls, document: Any) -> Self:
         """Read plain data as strictly as the API server does: no text where a number belongs, no Python spelling."""
-        return cls.model_validate_json(json.dumps(document, default=str), strict=True, by_name=False)
+        return cls._read(document, {})
+
+    @classmethod
+    def parse_stored(cls, document: Any) -> Self:
+        """Read what was taken before, perhaps by an earlier version: rules are asked only where code relies on them."""
+        return cls._read(document, _STORED)
+
+    @classmethod
+    def _read(cls, document: Any, context: dict[str, bool]) -> Self:
+        return cls.model_validate_json(json.dumps(document, default=str), strict=True, by_name=False, context=context)
 
     def dump(self) -> dict[str, Any]:
         """Give plain data back, without the fields nobody set."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _is_stored(info: ValidationInfo) -> bool:
+    return info.context == _STORED
 
 
 def exactly_one(*fields: str) -> Callable[[Any], bool]:

@@ -195,6 +195,7 @@ class Stage(Schema):
             f"{count_set(*STAGE_KINDS)} == 1",
             exactly_one(*STAGE_KINDS),
             "set exactly one of distill, feedback, sft, dpo, dpoDistillation, evaluate and export",
+            is_relied_on=True,
         ),
     )
 

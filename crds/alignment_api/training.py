@@ -1,16 +1,18 @@
 """What the stages have in common: where data and models come from, how weights are updated, how large things may get."""
 
-from typing import Annotated, ClassVar, Literal
+import re
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from alignment_api.schema import Rule, Schema, at_most_one, count_set, exactly_one
+from alignment_api.schema import FieldRule, Rule, Schema, at_most_one, count_set, exactly_one, form
 
 Uri = Annotated[
     str,
-    Field(
-        max_length=512,
-        pattern=r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+|workspace://[A-Za-z0-9._@+=-][A-Za-z0-9._/@+=-]*|s3://[a-z0-9.-]+/.+)$",
+    Field(max_length=512),
+    form(
+        r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+|workspace://[A-Za-z0-9._@+=-][A-Za-z0-9._/@+=-]*|s3://[a-z0-9.-]+/.+)$",
+        "must be hf://owner/name, workspace://path or s3://bucket/key (letters, digits and . _ - / @ + =)",
     ),
 ]
 NO_WAY_UP = Rule(
@@ -130,7 +132,7 @@ class Optimization(Schema):
         ),
     )
 
-    learning_rate: Annotated[float | None, Field(gt=0, le=1, description="Highest learning rate, such as 5e-7.")] = None
+    learning_rate: Annotated[float | None, Field(gt=0, le=1, description="Highest learning rate, such as 5.0e-7.")] = None
     schedule: Annotated[
         Literal["Cosine", "Linear", "Constant"] | None, Field(description="How the learning rate falls after the warm-up.")
     ] = None
@@ -218,14 +220,44 @@ class Toleration(Schema):
     ] = None
 
 
-Quantity = Annotated[str, Field(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
+def _in_text(value: Any) -> Any:
+    """Write whole numbers as text, as Kubernetes takes both for quantities; so `cpu: 1` and `cpu: "1"` are the same job."""
+    return str(value) if type(value) is int else value
+
+
+# As Kubernetes reads quantities. CEL asks by a function: a pattern on a value of two types is too costly for Kubernetes 1.33.
+_is_quantity = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([num]|k|[MGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?").fullmatch
+Quantity = Annotated[
+    str,
+    Field(max_length=32),
+    BeforeValidator(_in_text),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 32}),
+    FieldRule(
+        "type(self) == int ? self >= 0 : isQuantity(self) && !self.startsWith('-')",
+        lambda text: _is_quantity(text) is not None,
+        "must be a quantity such as 500m, 4 or 16Gi; units are k, M, G, T and Ki, Mi, Gi, Ti, without B, and m for a thousandth",
+    ),
+]
+
+
+# GPUs under another name would be neither counted nor queued for: of any vendor, shared, virtual or a part (MIG) of one.
+_GPU_RESOURCE = r"^(gpu\.[^/]*/.*|[^/]*/[vp]?gpu.*|[^/]*/mig-.*)$"
+_is_gpu = re.compile(_GPU_RESOURCE).fullmatch
+_NO_GPU = FieldRule(
+    f"!self.matches(r'{_GPU_RESOURCE}')",
+    lambda name: _is_gpu(name) is None,
+    "must not be a GPU resource, which gpusPerNode asks for; name the network devices, such as rdma/hca",
+)
 
 
 class Rdma(Schema):
     """A high-speed network between the nodes, by the name of its device resource."""
 
     resource_name: Annotated[
-        str, Field(max_length=253, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$", description="Extended resource, such as rdma/hca.")
+        str,
+        Field(max_length=253, description="Extended resource of the network devices, such as rdma/hca."),
+        form(r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$", "must be an extended resource, domain/name, such as rdma/hca"),
+        _NO_GPU,
     ]
     count: Annotated[int, Field(ge=1, le=64, description="Devices per node.")]
     interfaces: Annotated[
@@ -281,8 +313,10 @@ class Endpoint(Schema):
 
     base_url: Annotated[
         str,
-        Field(
-            max_length=512, pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?$", description="Address up to /v1."
+        Field(max_length=512, description="Address up to /v1."),
+        form(
+            r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?$",
+            "must be an address such as http://teacher.models.svc:8000/v1, with http:// or https:// before it",
         ),
     ]
     model: Annotated[str, Field(min_length=1, max_length=253, description="Model name that the server knows.")]

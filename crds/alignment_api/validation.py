@@ -1,5 +1,6 @@
 """From a document to a job that can run, or to sentences about what is wrong with it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,10 +32,19 @@ _NEEDED = {
 
 def read_job(document: Any) -> AlignmentJob:
     """Read a job as its author wrote it; fields and the rules between them are checked, nothing is filled in."""
+    return _read(document, AlignmentJob.parse)
+
+
+def read_stored_job(document: Any) -> AlignmentJob:
+    """Read a job that was taken before, perhaps by an earlier version; a rule that it breaks is said where it is resolved."""
+    return _read(document, AlignmentJob.parse_stored)
+
+
+def _read(document: Any, parse: Callable[[Any], AlignmentJob]) -> AlignmentJob:
     if not isinstance(document, dict):
         raise InvalidJob([Problem("the document", "is not an AlignmentJob; begin with apiVersion, kind, metadata and spec")])
     try:
-        return AlignmentJob.parse(document)
+        return parse(document)
     except ValidationError as error:
         raise InvalidJob(from_validation(error, AlignmentJob)) from error
 

@@ -66,7 +66,7 @@ def uids(objects: list[Object]) -> set[str]:
 
 def test_a_job_of_another_namespace_is_left_alone(elsewhere: Job, start: StartJob) -> None:
     # The operator has seen what came later, so it has had its time to see this one.
-    later = start({**a_document("later", recipe="nothing-like-this")})
+    later = start(a_document("later", compute={}))
     later.wait("it is seen", lambda status: status.get("phase") == "Failed")
     assert "status" not in elsewhere.read()
     assert elsewhere.children() == []

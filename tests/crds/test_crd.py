@@ -33,6 +33,7 @@ ALLOWED = {
     "minItems",
     "maxItems",
     "maxProperties",
+    "x-kubernetes-int-or-string",
     "x-kubernetes-validations",
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
@@ -48,6 +49,10 @@ def nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str,
             yield from nodes(node[inner], f"{path}[]")
 
 
+def type_of(node: dict[str, Any]) -> str:
+    return "integer or string" if node.get("x-kubernetes-int-or-string") else str(node["type"])
+
+
 ALL = list(nodes(SCHEMA))
 
 
@@ -59,8 +64,10 @@ def test_the_committed_file_is_what_the_models_generate() -> None:
 @pytest.mark.parametrize(("path", "node"), ALL, ids=[path for path, _ in ALL])
 def test_every_node_is_structural(path: str, node: dict[str, Any]) -> None:
     assert set(node) <= ALLOWED
-    assert node["type"] in ("object", "array", "string", "integer", "number", "boolean")
-    assert ("items" in node) == (node["type"] == "array")
+    # What may be a number or text has no type of its own.
+    assert type_of(node) in ("object", "array", "string", "integer", "number", "boolean", "integer or string")
+    assert ("type" in node) != ("x-kubernetes-int-or-string" in node)
+    assert ("items" in node) == (type_of(node) == "array")
     for bound in ("exclusiveMinimum", "exclusiveMaximum"):
         assert not isinstance(node.get(bound, True), float)
 
@@ -74,7 +81,8 @@ def test_every_field_of_the_spec_is_described_and_bounded(path: str, node: dict[
         "array": {"maxItems"},
         "integer": {"minimum"},
         "number": {"minimum"},
-    }.get(node["type"], set())
+        "integer or string": {"maxLength"},
+    }.get(type_of(node), set())
     assert not bounds or bounds & set(node), f"{path} has no bound"
 
 

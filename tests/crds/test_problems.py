@@ -87,6 +87,26 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[0].sft.optimization.learningRate: 'fast' is not possible: it should be a valid number; correct it",
     ),
     (
+        "a rate in quotes, or as YAML readers take it that want a dot",
+        {"stages": [{"name": "a", "sft": a_training(optimization={"learningRate": "3e-3"})}]},
+        "spec.stages[0].sft.optimization.learningRate: '3e-3' is text, not a number; write 3.0e-3, without quotes",
+    ),
+    (
+        "a rate without a sign",
+        {"stages": [{"name": "a", "sft": a_training(optimization={"maximumGradientNorm": "1.5E3"})}]},
+        "spec.stages[0].sft.optimization.maximumGradientNorm: '1.5E3' is text, not a number; write 1.5e+3, without quotes",
+    ),
+    (
+        "a count in quotes",
+        {"compute": {"nodes": "2", "gpusPerNode": 0}},
+        "spec.compute.nodes: '2' is text, not a number; write 2, without quotes",
+    ),
+    (
+        "half a node in quotes",
+        {"compute": {"nodes": "1.5", "gpusPerNode": 0}},
+        "spec.compute.nodes: '1.5' is not possible: it should be a valid integer; correct it",
+    ),
+    (
         "a rate below zero",
         {"stages": [{"name": "a", "sft": a_training(optimization={"learningRate": -1})}]},
         "spec.stages[0].sft.optimization.learningRate: -1 is not possible: it should be greater than 0; correct it",
@@ -94,8 +114,8 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "an address we do not know",
         {"model": {"uri": "ftp://x"}},
-        "spec.model.uri: 'ftp://x' is not of the form hf://owner/name, workspace://path or s3://bucket/key "
-        "(letters, digits and . _ - / @ + =); write one of these",
+        "spec.model.uri: 'ftp://x' is not possible: it must be hf://owner/name, workspace://path or s3://bucket/key "
+        "(letters, digits and . _ - / @ + =)",
     ),
     (
         "a way out of the workspace",
@@ -187,7 +207,19 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "a size in words",
         {"storage": {"size": "large"}},
-        "spec.storage.size: 'large' is not of the form a quantity such as 500m, 4 or 16Gi; write it so",
+        "spec.storage.size: 'large' is not possible: it must be a quantity such as 500m, 4 or 16Gi; units are k, M, G, T and "
+        "Ki, Mi, Gi, Ti, without B, and m for a thousandth",
+    ),
+    (
+        "a quantity that only text can be",
+        {"compute": {"nodes": 1, "gpusPerNode": 0, "cpu": 0.5}},
+        'spec.compute.cpu: 0.5 is not text; write "0.5", in quotes',
+    ),
+    (
+        "a GPU as a network",
+        {"compute": {"nodes": 1, "gpusPerNode": 0, "rdma": {"resourceName": "nvidia.com/gpu", "count": 1}}},
+        "spec.compute.rdma.resourceName: 'nvidia.com/gpu' is not possible: it must not be a GPU resource, which gpusPerNode asks "
+        "for; name the network devices, such as rdma/hca",
     ),
     ("no stages", {"stages": None}, "spec: set stages, or a recipe that brings them"),
     (
@@ -223,6 +255,12 @@ def test_a_foreign_document_is_refused_in_a_sentence(document: Any, sentence: st
     with pytest.raises(InvalidJob) as refused:
         read_job(document)
     assert sentence in str(refused.value).splitlines()
+
+
+@pytest.mark.parametrize(("written", "read"), [(1, "1"), ("1", "1"), ("500m", "500m"), (1073741824, "1073741824")])
+def test_whole_numbers_and_text_are_the_same_quantity(written: Any, read: str) -> None:
+    compute = read_job(a_document(compute={"nodes": 2, "gpusPerNode": 0, "cpu": written})).spec.compute
+    assert compute and compute.cpu == read
 
 
 def test_datasets_may_lie_in_a_bucket() -> None:

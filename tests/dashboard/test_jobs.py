@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alignment_api.home import Home
@@ -103,6 +104,18 @@ def test_a_job_from_a_recipe_has_the_stages_of_the_recipe(home: Home, write_job:
 def test_a_job_from_an_unknown_recipe_is_still_a_job(home: Home, write_job: JobWriter) -> None:
     write_job("one", stages=None, recipe="of-tomorrow")
     assert len(read_jobs().jobs) == 1
+
+
+@pytest.mark.parametrize("others", [{}, {"stages": None, "recipe": "zephyr-paper"}])
+def test_a_job_that_breaks_a_rule_of_this_version_is_still_a_job(
+    write_job: JobWriter, home: Home, others: dict[str, Any]
+) -> None:
+    document = write_job("one", {"phase": "Running"}, **others).dump()
+    document["spec"]["compute"] = {"nodes": 2, "gpusPerNode": 0, "rdma": {"resourceName": "nvidia.com/gpu", "count": 1}}
+    (home.job_folder("default", "one") / "job.json").write_text(json.dumps(document))
+    found = read_jobs()
+    assert found.problems == ()
+    assert [job.metadata.name for job in found.jobs] == ["one"]
 
 
 def test_fields_of_a_newer_version_are_left_out(write_job: JobWriter) -> None:

@@ -1,5 +1,6 @@
 """What of a stage's folder has arrived in MLflow, and bringing the rest there: each point and each sample once."""
 
+import json
 import time
 from itertools import groupby
 from pathlib import Path
@@ -68,7 +69,7 @@ def left_behind(folder: Path) -> list[Path]:
 
 def ship_all(stage: Path, tracking: TrackingTarget | None = None) -> None:
     """Ship what a stage left, on which nobody works any more; to another server than its own where one is given."""
-    config = RunConfig.model_validate_json((stage / RUN_CONFIG_FILE).read_text())
+    config = RunConfig.parse_stored(json.loads((stage / RUN_CONFIG_FILE).read_text()))
     # The folder may have been set aside, or its volume be mounted elsewhere.
     here = config.paths.model_copy(update={"stage": str(stage)})
     shipment = Shipment(config.model_copy(update={"paths": here, "tracking": tracking or config.tracking}), is_live=False)

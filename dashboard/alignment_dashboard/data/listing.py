@@ -76,12 +76,12 @@ def parse_job(document: Any) -> AlignmentJob:
 
 def _parse_known(document: Any) -> AlignmentJob:
     try:
-        return AlignmentJob.parse(document)
+        return AlignmentJob.parse_stored(document)
     except ValidationError as error:
         unknown = [found["loc"] for found in error.errors() if found["type"] == "extra_forbidden"]
         if not unknown:
             raise
-    return AlignmentJob.parse(_without(document, unknown))
+    return AlignmentJob.parse_stored(_without(document, unknown))
 
 
 def _without(document: Any, paths: list[tuple[int | str, ...]]) -> Any:
@@ -99,5 +99,5 @@ def _with_stages(job: AlignmentJob) -> AlignmentJob:
         return job
     try:
         return job.model_copy(update={"spec": resolve(job.spec).spec})
-    except UnknownRecipe:
-        return job  # a newer version's recipe: its status says enough
+    except (UnknownRecipe, ValidationError):
+        return job  # a recipe, or a value, of another version: its status says enough

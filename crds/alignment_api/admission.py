@@ -1,0 +1,90 @@
+"""Rules that only the API server asks: about changes, about what a cluster needs, and what Python says elsewhere at length."""
+
+from typing import NamedTuple
+
+from pydantic.alias_generators import to_camel
+
+from alignment_api.names import JOB_NAME_MAXIMUM
+from alignment_api.recipes import recipe_names
+from alignment_api.stages import STAGE_KINDS, TRAINING_KINDS
+
+
+class AdmissionRule(NamedTuple):
+    """One condition, at a node of the schema."""
+
+    path: tuple[str, ...]
+    """The properties that lead to the node; a rule is asked again only when something at its node or below has changed."""
+    cel: str
+    message: str
+
+
+_NAME = AdmissionRule(
+    (),
+    f"self.metadata.name.size() <= {JOB_NAME_MAXIMUM} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    f"the name must begin with a small letter, hold only small letters, digits and '-', and be at most "
+    f"{JOB_NAME_MAXIMUM} characters long: pods are named after it",
+)
+# A stage that runs or has succeeded keeps its settings, or its result would no longer be what the spec says.
+_BEGUN = AdmissionRule(
+    (),
+    "!has(oldSelf.status) || !has(oldSelf.status.stages) || !has(oldSelf.spec.stages) || "
+    "oldSelf.status.stages.all(seen, !(seen.state in ['Running', 'Succeeded']) || "
+    "!oldSelf.spec.stages.exists(old, old.name == seen.name) || "
+    "(has(self.spec.stages) && self.spec.stages.exists(new, new.name == seen.name && "
+    "oldSelf.spec.stages.exists(old, old.name == seen.name && "
+    + " && ".join(
+        f"has(old.{kind}) == has(new.{kind}) && (!has(old.{kind}) || old.{kind} == new.{kind})"
+        for kind in ("model", *map(to_camel, STAGE_KINDS))
+    )
+    + "))))",
+    "a stage that is running or has succeeded keeps its settings; suspend the job first, or apply it as another job",
+)
+_BEGUN_MODEL = AdmissionRule(
+    (),
+    "!has(oldSelf.status) || !has(oldSelf.status.stages) || "
+    "!oldSelf.status.stages.exists(seen, seen.state in ['Running', 'Succeeded']) || "
+    "(has(self.spec.model) == has(oldSelf.spec.model) && (!has(self.spec.model) || self.spec.model == oldSelf.spec.model) && "
+    "has(self.spec.recipe) == has(oldSelf.spec.recipe) && (!has(self.spec.recipe) || self.spec.recipe == oldSelf.spec.recipe))",
+    "model and recipe stay as they are once a stage is running or has succeeded; apply it as another job",
+)
+# Definition and operator are one release, so that its recipes are the operator's. Asked at the field itself: a job whose recipe
+# a later release no longer has can still be suspended and deleted. Python says the same (recipes.UnknownRecipe).
+_RECIPE = AdmissionRule(
+    ("spec", "recipe"),
+    f"self in {recipe_names()}",
+    f"must be a recipe of this version: {', '.join(recipe_names())}",
+)
+# A local run needs none; on a cluster the backend says the same of a job that was stored before this rule.
+_STORAGE = AdmissionRule(
+    ("spec",),
+    "has(self.storage)",
+    "set storage, the workspace volume: claimName (a claim that exists) or size (a claim to create)",
+)
+
+
+def _indivisible_batch() -> AdmissionRule:
+    """Refuse a batch that cannot be divided, where the spec itself says all that decides it (validation.py says the rest)."""
+    batch = "".join(
+        f".or(stage.?{kind}.?optimization.?globalBatchSize)" if index else f"stage.?{kind}.?optimization.?globalBatchSize"
+        for index, kind in enumerate(map(to_camel, TRAINING_KINDS))
+    )
+    written = {
+        field: f"stage.?compute.?{field}.or(self.?compute.?{field})"
+        for field in ("nodes", "gpusPerNode", "processesPerNode", "microBatchSize")
+    }
+    processes = (
+        f"({written['gpusPerNode']}.value() > 0 ? {written['gpusPerNode']}.value() : {written['processesPerNode']}.orValue(1))"
+    )
+    together = f"{written['nodes']}.value() * {processes} * {written['microBatchSize']}.value()"
+    unwritten = " || ".join(
+        f"!{part}.hasValue()" for part in (batch, *(written[field] for field in ("nodes", "gpusPerNode", "microBatchSize")))
+    )
+    return AdmissionRule(
+        ("spec",),
+        # A recipe may say otherwise for one of its stages than the job's compute.
+        f"has(self.recipe) || !has(self.stages) || self.stages.all(stage, {unwritten} || {batch}.value() % ({together}) == 0)",
+        "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode (or processesPerNode, on CPUs) x microBatchSize",
+    )
+
+
+ADMISSION_RULES = (_NAME, _BEGUN, _BEGUN_MODEL, _RECIPE, _STORAGE, _indivisible_batch())

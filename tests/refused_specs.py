@@ -1,0 +1,160 @@
+"""Specs that the API server refuses before a job is stored, with its sentence, and near misses that it takes."""
+
+from typing import Any, NamedTuple
+
+from builders import a_document, a_training
+
+
+class Refusal(NamedTuple):
+    """One spec, as far as it differs from a valid one, and what the API server says to it."""
+
+    situation: str
+    spec: dict[str, Any]
+    sentence: str
+
+
+def stages(**training: Any) -> dict[str, Any]:
+    return {"stages": [{"name": "a", "sft": a_training(**training)}]}
+
+
+def optimization(**settings: Any) -> dict[str, Any]:
+    return stages(optimization={"learningRate": 1e-3, "globalBatchSize": 8, **settings})
+
+
+def batch(size: int, compute: dict[str, Any], **others: Any) -> dict[str, Any]:
+    return {**optimization(epochs=1, globalBatchSize=size), "compute": compute, **others}
+
+
+def documented(spec: dict[str, Any], name: str = "job") -> dict[str, Any]:
+    """Write a spec's differences into a valid job; None leaves a field out."""
+    document = a_document(name)
+    document["spec"] = {key: value for key, value in {**document["spec"], **spec}.items() if value is not None}
+    return document
+
+
+SIXTEEN = {"nodes": 2, "gpusPerNode": 8, "microBatchSize": 1}
+_INDIVISIBLE = "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode"
+_NO_GPU = "must not be a GPU resource, which gpusPerNode asks for; name the network devices, such as rdma/hca"
+
+
+def rdma(resource: str) -> dict[str, Any]:
+    return {"compute": {"nodes": 2, "gpusPerNode": 0, "rdma": {"resourceName": resource, "count": 1}}}
+
+
+def memory(amount: Any) -> dict[str, Any]:
+    return {"compute": {"nodes": 2, "gpusPerNode": 0, "memory": amount}}
+
+
+REFUSED = [
+    Refusal("a misspelt field", stages(optimzation={}), 'unknown field "optimzation"'),
+    Refusal("a field of nowhere", {"storage": {"claimName": "a", "zzz": 1}}, 'unknown field "zzz"'),
+    Refusal("no stages", {"stages": None}, "set stages, or a recipe that brings them"),
+    Refusal("an empty list of stages", {"stages": []}, "spec.stages in body should have at least 1 items"),
+    Refusal("no model", {"model": None}, "set model.uri, or a recipe that brings it"),
+    Refusal(
+        "a reference to no stage",
+        {"stages": [{"name": "dpo", "model": {"stage": "stf"}, "dpo": a_training()}]},
+        "a stage's model.stage must name an earlier stage",
+    ),
+    Refusal(
+        "a reference forwards",
+        {"stages": [{"name": "dpo", "model": {"stage": "sft"}, "dpo": a_training()}, {"name": "sft", "sft": a_training()}]},
+        "a stage's model.stage must name an earlier stage",
+    ),
+    Refusal(
+        "a reference and the base",
+        {"stages": [{"name": "sft", "model": {"stage": "x", "base": True}, "sft": a_training()}]},
+        "set exactly one of stage (an earlier stage's name) and base: true",
+    ),
+    Refusal(
+        "a name twice",
+        {"stages": [{"name": "a", "sft": a_training()}, {"name": "a", "dpo": a_training()}]},
+        "stage names must be unique",
+    ),
+    Refusal(
+        "two kinds in one stage",
+        {"stages": [{"name": "a", "sft": a_training(), "dpo": a_training()}]},
+        "set exactly one of distill, feedback, sft, dpo, dpoDistillation, evaluate and export",
+    ),
+    Refusal("two ends", optimization(epochs=1, maxSteps=1), "set only one of epochs and maxSteps"),
+    Refusal(
+        "two warm-ups", optimization(epochs=1, warmup={"fraction": 0.1, "steps": 3}), "set exactly one of fraction and steps"
+    ),
+    Refusal("a rate below zero", optimization(epochs=1, learningRate=-1), "learningRate in body should be greater than 0"),
+    Refusal("a rate as text", optimization(epochs=1, learningRate="3e-3"), 'got "string", expected "number"'),
+    Refusal("an address we do not know", {"model": {"uri": "ftp://x"}}, "must be hf://owner/name, workspace://path or s3://"),
+    Refusal("a model without a scheme", {"model": {"uri": "team/model"}}, "must be hf://owner/name, workspace://path or s3://"),
+    Refusal(
+        "rows without a scheme",
+        stages(datasets=[{"uri": "inputs/rows.jsonl"}]),
+        "must be hf://owner/name, workspace://path or s3://bucket/key",
+    ),
+    Refusal(
+        "a server without a scheme",
+        {"stages": [{"name": "a", "distill": {"teachers": [{"baseUrl": "teacher:8000/v1", "model": "t"}]}}]},
+        "must be an address such as http://teacher.models.svc:8000/v1",
+    ),
+    Refusal(
+        "a way out of the workspace",
+        {"model": {"uri": "workspace://a/../../etc"}},
+        "uri must not contain '..'; name the path from the workspace's root",
+    ),
+    Refusal(
+        "quantized weights without an adapter",
+        stages(adapter={"quantization": "NF4"}),
+        "quantization needs lora: quantized weights cannot be trained themselves",
+    ),
+    Refusal("no workspace", {"storage": None}, "set storage, the workspace volume: claimName (a claim that exists) or size"),
+    Refusal(
+        "a claim that exists and one to create",
+        {"storage": {"claimName": "a", "size": "1Gi"}},
+        "set exactly one of claimName (a claim that exists) and size (a claim to create)",
+    ),
+    Refusal(
+        "a class for a claim that exists",
+        {"storage": {"claimName": "a", "storageClassName": "fast"}},
+        "storageClassName goes with size: a claim that exists has its class already",
+    ),
+    Refusal("a size in words", {"storage": {"size": "large"}}, "must be a quantity such as 500m, 4 or 16Gi"),
+    Refusal("memory in bytes with a B", memory("3GB"), "must be a quantity such as 500m, 4 or 16Gi"),
+    Refusal("memory below zero", memory(-1), "must be a quantity such as 500m, 4 or 16Gi"),
+    Refusal("memory below zero as text", memory("-1"), "must be a quantity such as 500m, 4 or 16Gi"),
+    Refusal("an unknown recipe", {"recipe": "zephyr"}, "must be a recipe of this version: dpo-kd-offline, dpo-kd-online, "),
+    Refusal("GPUs as a network", rdma("nvidia.com/gpu"), _NO_GPU),
+    Refusal("GPUs of another vendor", rdma("amd.com/gpu"), _NO_GPU),
+    Refusal("GPUs of a third vendor", rdma("gpu.intel.com/i915"), _NO_GPU),
+    Refusal("shared GPUs", rdma("nvidia.com/gpu.shared"), _NO_GPU),
+    Refusal("a part of a GPU", rdma("nvidia.com/mig-1g.5gb"), _NO_GPU),
+    Refusal("a device without a domain", rdma("hca"), "must be an extended resource, domain/name, such as rdma/hca"),
+    Refusal("a batch that does not divide", batch(30, SIXTEEN), _INDIVISIBLE),
+    Refusal("a batch that is too small", batch(8, SIXTEEN), _INDIVISIBLE),
+    Refusal(
+        "a batch that a stage's own compute does not divide",
+        batch(16, SIXTEEN, stages=[{"name": "a", "dpo": a_training(), "compute": {**SIXTEEN, "nodes": 1, "microBatchSize": 3}}]),
+        _INDIVISIBLE,
+    ),
+    Refusal(
+        "a batch that processes do not divide",
+        batch(8, {"nodes": 1, "gpusPerNode": 0, "processesPerNode": 3, "microBatchSize": 1}),
+        _INDIVISIBLE,
+    ),
+]
+
+TAKEN: list[tuple[str, dict[str, Any]]] = [
+    ("a recipe", {"recipe": "zephyr-paper", "model": None, "stages": None, "compute": None}),
+    ("CPUs as a number", {"compute": {"nodes": 2, "gpusPerNode": 0, "cpu": 1}}),
+    ("bytes as a number", memory(3221225472)),
+    ("a size as a number", {"storage": {"size": 10737418240}}),
+    (
+        "quantities in all their forms",
+        {"compute": {"nodes": 2, "gpusPerNode": 0, "cpu": "0.5", "memory": "3e9", "sharedMemory": ".5Ti"}},
+    ),
+    ("a network", rdma("rdma/hca_shared_devices_a")),
+    ("a network of a vendor of GPUs", rdma("nvidia.com/hostdev")),
+    ("a batch that divides", batch(32, SIXTEEN)),
+    ("a batch of one process for each node", batch(8, {"nodes": 2, "gpusPerNode": 0, "microBatchSize": 4})),
+    (
+        "a batch of several processes on CPUs",
+        batch(6, {"nodes": 1, "gpusPerNode": 0, "processesPerNode": 3, "microBatchSize": 2}),
+    ),
+]
