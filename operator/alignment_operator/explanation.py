@@ -66,4 +66,7 @@ def _flatten(value: Any, path: str, into: dict[str, Any]) -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    # Whoever copies 5e-05 into a job needs the dot, or some readers of YAML take it for text.
+    if isinstance(value, float) and "." not in str(value):
+        return str(value).replace("e", ".0e")
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -20,7 +20,7 @@ def test_no_model_is_there_twice() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("recipe", [name for name in recipe_names() if name != "tutor-lora"])
+@pytest.mark.parametrize("recipe", recipe_names())
 def test_the_models_of_the_recipes_are_known(recipe: str) -> None:
     spec = resolve(AlignmentJobSpec(recipe=recipe)).spec
     assert known_base_shape(spec) is not None

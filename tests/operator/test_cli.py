@@ -63,6 +63,8 @@ def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     (beta,) = [line for line in lines if line[0] == "spec.stages[1].dpo.beta"]
     assert beta == ["spec.stages[1].dpo.beta", "0.1", "recipe", "zephyr-paper", "paper:", "0.1"]
+    (rate,) = [line for line in lines if line[0] == "spec.stages[1].dpo.optimization.learningRate"]
+    assert rate[1] == "5.0e-07"
     batch = "sft: 512 examples per step = 16 processes x 4 per forward x 8 accumulated"
     assert batch in [" ".join(line) for line in lines]
     pairs = "dpo: 32 pairs per step over 16 processes, packed into forwards of at most 4096 tokens"
