@@ -10,7 +10,7 @@ from alignment_api.recipes import recipe_names
 from alignment_api.validation import read_job, read_stored_job, resolve_job, runnable_job
 from alignment_operator.backends import pytorchjob
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun
+from alignment_operator.stage_run import fresh_run
 from builders import a_document
 from refused_specs import REFUSED, TAKEN, Refusal, documented, memory, rdma
 from refused_specs import stages as a_stage
@@ -22,7 +22,7 @@ def rendered(document: dict[str, Any]) -> None:
     job = read_job(document)
     spec = runnable_job(job).spec
     for stage in spec.stages or []:
-        pytorchjob.render(StageRun(job, spec, stage, 1), Settings())
+        pytorchjob.render(fresh_run(job, spec, stage), Settings())
 
 
 @pytest.mark.parametrize("refusal", REFUSED, ids=lambda refusal: refusal.situation)
