@@ -109,7 +109,10 @@ def resolve(spec: AlignmentJobSpec, recorded: Recorded | None = None) -> Resolve
         resolving.add_named_recipe(spec.recipe)
         resolving.add_recorded(_without_recipe(recorded))
     resolving.add_defaults(_Layer("default", _comments("defaults")), _tree("defaults"))
-    return Resolved(AlignmentJobSpec.parse(resolving.values), resolving.origins)
+    # What was recorded whole was taken by the version of then; a rule that was added since stops none of it.
+    is_as_recorded = recorded is not None and spec.dump() == recorded.written
+    parse = AlignmentJobSpec.parse_stored if is_as_recorded else AlignmentJobSpec.parse
+    return Resolved(parse(resolving.values), resolving.origins)
 
 
 def _without_recipe(recorded: Recorded) -> Recorded:

@@ -32,7 +32,7 @@ def settle(job: AlignmentJob) -> Settled:
         return Settled(spec, _record(job.spec, spec), _edited_unseen(job, spec))
     recorded = Recorded(json.loads(known.written), json.loads(known.resolved))
     # What a new version has added to the API is filled in; what was recorded stays.
-    before = resolve(AlignmentJobSpec.parse(recorded.written), recorded).spec
+    before = resolve(AlignmentJobSpec.parse_stored(recorded.written), recorded).spec
     if job.spec.dump() == recorded.written:
         return Settled(before, known)
     try:

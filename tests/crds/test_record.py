@@ -8,7 +8,8 @@ from alignment_api.job import AlignmentJob, AlignmentJobStatus, StageStatus
 from alignment_api.lineage import input_hash
 from alignment_api.problems import InvalidJob
 from alignment_api.record import Settled, settle
-from builders import a_job, a_training
+from alignment_api.validation import read_stored_job
+from builders import a_document, a_job, a_training
 from new_version import Change, change_recipe
 
 __all__ = ["change_recipe"]
@@ -44,6 +45,24 @@ def test_a_new_version_changes_nothing_of_what_is_recorded(change_recipe: Change
     settled = settle(job)
     assert (value(settled, 0, "checkpoint.keep"), settled.edited, settled.moved) == (2, frozenset(), frozenset())
     assert settled.record == (job.status.record if job.status else None)
+
+
+def test_a_rule_that_a_new_version_adds_stops_nothing_that_is_recorded() -> None:
+    job = recorded()
+    assert job.status and job.status.record
+    rdma = {"resourceName": "nvidia.com/gpu", "count": 1}
+    written, resolved = (
+        {**spec, "compute": {**spec["compute"], "rdma": rdma}}
+        for spec in (json.loads(job.status.record.written), json.loads(job.status.record.resolved))
+    )
+    status = {"observedGeneration": 1, "record": {"written": json.dumps(written), "resolved": json.dumps(resolved)}}
+    stored = read_stored_job({**a_document(**written), "status": status})
+    settled = settle(stored)
+    assert settled.spec.compute and settled.spec.compute.rdma
+    assert (settled.spec.compute.rdma.resource_name, settled.edited, settled.refusal) == ("nvidia.com/gpu", frozenset(), None)
+    edit = settle(read_stored_job({**a_document(**{**written, "suspend": True}), "status": status}))
+    assert (edit.spec.suspend, edit.edited) == (True, frozenset())
+    assert edit.refusal and "spec.compute.rdma.resourceName: 'nvidia.com/gpu' is not possible" in edit.refusal
 
 
 def test_what_a_new_version_adds_is_filled_in_and_reaches_no_stage(change_recipe: Change) -> None:
