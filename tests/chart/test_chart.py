@@ -410,8 +410,24 @@ def test_images(values: tuple[str, ...], image: str, render: Render) -> None:
 @pytest.mark.parametrize(
     ("values", "said", "unsaid"),
     [
-        ((), ["kubectl apply --namespace default", "service/release-alignment-operator-dashboard 8501:80"], ["NOTE"]),
-        ((SOME_NAMESPACES,), ["kubectl apply --namespace team-a", "of team-a, team-b."], []),
+        (
+            (),
+            [
+                "kubectl apply --namespace team --filename",
+                'puts them\ninto the namespace "team". This says Bound',
+                "alignment-workspace --namespace team",
+                "delete\nthe claim release-alignment-operator-mlflow",
+                "service/release-alignment-operator-dashboard 8501:80",
+            ],
+            ["NOTE", "--namespace default"],
+        ),
+        (
+            (SOME_NAMESPACES,),
+            ["kubectl apply --namespace team-a", 'write team-a for its namespace "team"', "of team-a, team-b."],
+            [],
+        ),
+        (('mlflow.storage.storageClassName="fast"',), [], ["default StorageClass"]),
+        (('mlflow.storage.existingClaim="mine"',), [], ["default StorageClass"]),
         (EVERYTHING, ["https://alignment.example.com", "no login"], ["MLflow has no login", "plain HTTP", "port-forward"]),
         (("crds.keep=false",), ["will delete all AlignmentJobs"], []),
         (("crds.enabled=false",), ["crds.enabled is false"], []),
