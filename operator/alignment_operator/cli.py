@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import shlex
 import subprocess
 import sys
@@ -140,7 +141,7 @@ def _near(path: Path) -> Path:
 def sync(options: argparse.Namespace) -> int:
     """Bring to MLflow what jobs of this machine measured while it was away."""
     home = Home(options.home) if options.home else Home.from_environment()
-    jobs = [AlignmentJob.model_validate_json(path.read_text()) for path in home.job_files()]
+    jobs = [AlignmentJob.parse_stored(json.loads(path.read_text())) for path in home.job_files()]
     wanted = [job.metadata for job in jobs if options.job in (None, job.metadata.name)]
     if options.job and not wanted:
         print(f"error: {home.root} has no job {options.job}; name one that `alignment run` has run", file=sys.stderr)

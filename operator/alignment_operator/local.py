@@ -144,7 +144,7 @@ class LocalCluster:
 
     def _read_job(self, key: Key) -> AlignmentJob | None:
         path = self.home.job_folder(*key) / "job.json"
-        return AlignmentJob.model_validate_json(path.read_text()) if path.exists() else None
+        return AlignmentJob.parse_stored(json.loads(path.read_text())) if path.exists() else None
 
     def _write_job(self, job: AlignmentJob) -> None:
         folder = self.home.job_folder(*_key(job))
