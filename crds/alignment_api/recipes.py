@@ -130,6 +130,8 @@ class _Resolving:
 
     def __init__(self, values: Tree) -> None:
         self.values = values
+        # What its author wrote for all stages wins over what a recipe says of one.
+        self._for_all_stages = set(values.get("compute", {}))
         self.origins: dict[str, Origin] = {}
         self._note(values, "spec", "spec", _Layer("spec", {}))
 
@@ -143,10 +145,11 @@ class _Resolving:
         layer = _Layer("record", {})
         resolved = {key: value for key, value in recorded.resolved.items() if key != "stages"}
         self._fill(self.values, resolved, "spec", "", layer, recorded.written)
+        edited = _changed_keys(recorded.written.get("compute", {}), self.values.get("compute", {})) & self._for_all_stages
+        known = {stage["name"]: _without_compute(stage, edited) for stage in recorded.resolved.get("stages", [])}
         if "stages" not in self.values and "stages" not in recorded.written:
-            self.values["stages"] = copy.deepcopy(recorded.resolved.get("stages", []))
+            self.values["stages"] = copy.deepcopy(list(known.values()))
         written = {stage["name"]: stage for stage in recorded.written.get("stages", [])}
-        known = {stage["name"]: stage for stage in recorded.resolved.get("stages", [])}
         for index, stage in enumerate(self.values.get("stages", [])):
             before = known.get(stage["name"])
             if before is not None and _kind(before) == _kind(stage):
@@ -154,10 +157,10 @@ class _Resolving:
                 self._fill(stage, match, f"spec.stages[{index}]", "", layer, written.get(stage["name"], {}))
 
     def add_recipe(self, layer: _Layer, recipe: Tree) -> None:
-        stages = recipe.pop("stages", [])
+        stages = [_without_compute(stage, self._for_all_stages) for stage in recipe.pop("stages", [])]
         self._fill(self.values, recipe, "spec", "", layer)
         if "stages" not in self.values:
-            self.values["stages"] = [copy.deepcopy(stage) for stage in stages]
+            self.values["stages"] = copy.deepcopy(stages)
             for index in range(len(stages)):
                 self._note(stages[index], f"spec.stages[{index}]", f"stages[{index}]", layer)
             return
@@ -200,6 +203,16 @@ class _Resolving:
                 self._note(item, f"{path}[{index}]", f"{source_path}[{index}]", layer)
         else:
             self.origins[path] = layer.origin(source_path)
+
+
+def _without_compute(stage: Tree, keys: set[str]) -> Tree:
+    compute = {key: value for key, value in stage.get("compute", {}).items() if key not in keys}
+    others = {key: value for key, value in stage.items() if key != "compute"}
+    return {**others, "compute": compute} if compute else others
+
+
+def _changed_keys(before: Tree, after: Tree) -> set[str]:
+    return {key for key in after if before.get(key) != after[key]}
 
 
 def _kind(stage: Tree) -> str:

@@ -132,6 +132,18 @@ def test_another_recipe_wins_over_the_record_and_the_old_one_leaves_nothing_behi
     assert value(settled, 0, "checkpoint.keep") == 2, "a default that was recorded"
 
 
+def test_what_is_written_for_all_stages_wins_over_a_recipe_s_stage_also_after_it_was_recorded() -> None:
+    job = recorded(recipe="zephyr-paper", model=None, stages=None, compute=None)
+    assert micro_batches(settle(job)) == [4, 2]
+    assert micro_batches(settle(a_job(recipe="zephyr-paper", model=None, stages=None, compute={"microBatchSize": 1}))) == [1, 1]
+    settled = edited(job, recipe="zephyr-paper", model=None, stages=None, compute={"microBatchSize": 1})
+    assert (micro_batches(settled), settled.edited, settled.moved) == ([1, 1], frozenset(), {"sft", "dpo"})
+
+
+def micro_batches(settled: Settled) -> list[int | None]:
+    return [settled.spec.compute_of(stage).micro_batch_size for stage in settled.spec.stages or []]
+
+
 def test_a_recipe_that_a_new_version_no_longer_has_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     own = [{"name": "dpo", "dpo": {"datasets": [{"uri": "workspace://rows.jsonl"}]}}]
     job = recorded(recipe="zephyr-paper", stages=own)
