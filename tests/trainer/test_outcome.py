@@ -1,6 +1,17 @@
+import re
+
 import pytest
+from alignment_api.exit_codes import Termination, consequence
 from alignment_trainer.failures import BadData, Diverged, PeerLost, Stopped
-from alignment_trainer.outcome import RankFailure, RankOutcome, failure_of, record_failures, record_outcome, termination_of
+from alignment_trainer.outcome import (
+    RankFailure,
+    RankOutcome,
+    failure_of,
+    record_failures,
+    record_launcher_outcome,
+    record_outcome,
+    termination_of,
+)
 
 BROKEN_ROW = failure_of(BadData("rows.jsonl:3: has no chosen"))
 NOT_A_NUMBER = failure_of(Diverged("loss is nan at step 7"))
@@ -17,8 +28,10 @@ DEFECT = RankOutcome(70, "Defect", "KeyError: 'a'")
         ("and the others lost it", [(1, 75), (0, 65)], {0: BROKEN_ROW, 1: LOST}, 1, False, 65, "BadData"),
         ("numbers left the rails", [(0, 70), (1, 70)], {0: NOT_A_NUMBER, 1: NOT_A_NUMBER}, 1, False, 70, "Diverged"),
         ("a defect", [(0, 70)], {0: DEFECT}, 1, False, 70, "Defect"),
-        ("out of memory", [(1, -9)], {}, 1, False, 137, "Killed"),
-        ("out of memory, seen by the other first", [(0, 75), (1, -9)], {0: LOST}, 1, False, 137, "Killed"),
+        ("out of memory", [(1, -9)], {}, 1, False, 70, "ProcessKilled"),
+        ("out of memory, seen by the other first", [(0, 75), (1, -9)], {0: LOST}, 1, False, 70, "ProcessKilled"),
+        ("a watchdog gave up", [(1, -6)], {}, 1, False, 134, "Aborted"),
+        ("a watchdog gave up, and the other saw it", [(1, -6), (0, 75)], {0: LOST}, 1, False, 134, "Aborted"),
         ("a segmentation fault", [(1, -11)], {}, 1, False, 139, "Killed"),
         ("a process on another node is gone", [(0, 75)], {0: LOST}, 1, False, 75, "PeerLost"),
         ("stopped here", [], {0: STOPPED, 1: STOPPED}, 143, True, 75, "Stopped"),
@@ -26,7 +39,8 @@ DEFECT = RankOutcome(70, "Defect", "KeyError: 'a'")
         ("stopped while loading", [(0, -15)], {}, 143, True, 75, "Stopped"),
         ("stopped while one was loading", [(0, 70)], {0: DEFECT}, 143, True, 75, "Stopped"),
         ("did not stop in time", [(0, -9)], {}, 143, True, 137, "Killed"),
-        ("the launcher itself was killed", [], {}, -9, False, 137, "Killed"),
+        ("the launcher itself was killed", [], {}, -9, False, 70, "ProcessKilled"),
+        ("the launcher was aborted", [], {}, -6, False, 134, "Killed"),
         ("nobody says why", [(0, 3)], {}, 1, False, 70, "Defect"),
     ],
 )
@@ -38,3 +52,22 @@ def test_what_an_end_means(tmp_path, situation, failures, outcomes, launcher_cod
     termination = termination_of(tmp_path, launcher_code, stop_requested)
     assert (termination.exit_code, termination.reason) == (code, reason), situation
     assert termination.message
+
+
+def test_a_launcher_that_met_nobody_lost_its_peers(tmp_path):
+    record_launcher_outcome(tmp_path, LOST)
+    assert termination_of(tmp_path, 1, False) == Termination(exit_code=75, reason="PeerLost", message=LOST.message)
+    assert termination_of(tmp_path, 1, True).reason == "Stopped"
+
+
+def test_a_process_that_only_its_pod_survived_is_counted_and_says_what_to_do(tmp_path):
+    record_failures(tmp_path, [RankFailure(1, -9)])
+    told = termination_of(tmp_path, 1, False)
+    assert consequence(told.exit_code, told.reason) == "Application"
+    assert re.search("process 1 was killed .* the host's memory ran out; raise compute.memory", told.message)
+
+
+def test_a_long_sentence_fits_a_termination(tmp_path):
+    record_outcome(tmp_path, 0, RankOutcome(70, "Defect", "begin" + "x" * 5000 + "end"))
+    assert re.fullmatch(r"beginx+ … x+end", termination_of(tmp_path, 1, False).message)
+    assert Termination(**failure_of(BadData("é" * 9000))._asdict()).message

@@ -5,14 +5,17 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
-from alignment_api.exit_codes import ExitCode, Termination
+from alignment_api.exit_codes import PROCESS_KILLED, ExitCode, Termination
 
 from alignment_trainer.failures import PeerLost, StageFailure, Stopped
 from alignment_trainer.files import write_whole
+from alignment_trainer.termination import shortened
 
 OUTCOMES_VARIABLE = "ALIGNMENT_OUTCOMES"
 LAUNCHER_FILE = "launcher.json"
-_MESSAGE_LIMIT = 3000
+_LAUNCHER_OUTCOME_FILE = "launcher-outcome.json"
+_MESSAGE_LIMIT = 2900
+"""Less than a termination takes, so that there is room to say what was left out."""
 
 
 class RankOutcome(NamedTuple):
@@ -40,9 +43,14 @@ def record_failures(folder: Path, failures: list[RankFailure]) -> None:
     write_whole(folder / LAUNCHER_FILE, json.dumps([failure._asdict() for failure in failures]))
 
 
+def record_launcher_outcome(folder: Path, outcome: RankOutcome) -> None:
+    """Write down why the launcher ended before any rank began."""
+    write_whole(folder / _LAUNCHER_OUTCOME_FILE, json.dumps(outcome._asdict()))
+
+
 def failure_of(error: StageFailure) -> RankOutcome:
     """Turn a failure with a sentence into an outcome."""
-    return RankOutcome(int(error.exit_code), error.reason, str(error)[:_MESSAGE_LIMIT])
+    return RankOutcome(int(error.exit_code), error.reason, shortened(str(error), _MESSAGE_LIMIT))
 
 
 def termination_of(folder: Path, launcher_code: int, stop_requested: bool) -> Termination:
@@ -50,23 +58,24 @@ def termination_of(folder: Path, launcher_code: int, stop_requested: bool) -> Te
     if launcher_code == 0:
         return Termination(exit_code=0, reason="Completed", message="the stage is done")
     failures, outcomes = _failures(folder), _outcomes(folder)
-    told = [outcomes[failure.rank] for failure in failures if failure.rank in outcomes]
-    told += [outcome for rank, outcome in sorted(outcomes.items()) if outcome not in told]
-    telling = next((outcome for outcome in told if outcome.reason not in (PeerLost.reason, Stopped.reason)), None)
+    said = [outcomes[failure.rank] for failure in failures if failure.rank in outcomes]
+    said += [outcome for rank, outcome in sorted(outcomes.items()) if outcome not in said]
+    telling = next((outcome for outcome in said if outcome.reason not in (PeerLost.reason, Stopped.reason)), None)
     if telling and not stop_requested:
-        return _termination(telling)
+        return told(telling)
     killed = next((failure for failure in failures if failure.exit_code < 0 and failure.exit_code != -signal.SIGTERM), None)
-    if killed and not (stop_requested and told):
-        return _killed(killed)
-    stopped = next((outcome for outcome in told if outcome.reason == Stopped.reason), None)
+    if killed and not (stop_requested and said):
+        return _killed(killed, stop_requested)
+    stopped = next((outcome for outcome in said if outcome.reason == Stopped.reason), None)
     if stopped:
-        return _termination(stopped)
+        return told(stopped)
     if stop_requested:
         return Termination(
             exit_code=ExitCode.STOPPED, reason=Stopped.reason, message="stopped on request, with nothing new to save"
         )
-    if told:
-        return _termination(told[0])
+    said += _launcher_outcome(folder)
+    if said:
+        return told(said[0])
     return _unexplained(launcher_code, failures)
 
 
@@ -81,21 +90,45 @@ def _outcomes(folder: Path) -> dict[int, RankOutcome]:
     }
 
 
-def _termination(outcome: RankOutcome) -> Termination:
-    return Termination(exit_code=outcome.exit_code, reason=outcome.reason, message=outcome.message[:_MESSAGE_LIMIT])
+def _launcher_outcome(folder: Path) -> list[RankOutcome]:
+    path = folder / _LAUNCHER_OUTCOME_FILE
+    return [RankOutcome(**json.loads(path.read_text()))] if path.exists() else []
 
 
-def _killed(failure: RankFailure) -> Termination:
-    number = -failure.exit_code
-    hint = "; often memory ran out: raise compute.memory or lower compute.microBatchSize" if number == signal.SIGKILL else ""
+def told(outcome: RankOutcome) -> Termination:
+    """Say how a stage ended, in no more words than fit."""
+    return Termination(exit_code=outcome.exit_code, reason=outcome.reason, message=shortened(outcome.message, _MESSAGE_LIMIT))
+
+
+def _killed(failure: RankFailure, stop_requested: bool) -> Termination:
+    number, who = -failure.exit_code, f"process {failure.rank}"
+    if number == signal.SIGKILL and not stop_requested:
+        return _out_of_host_memory(who)
+    if number == signal.SIGABRT:
+        message = (
+            f"{who} was aborted (SIGABRT), as NCCL does when others do not answer: a process on another node, or the network "
+            f"between them, probably failed; the log above says what it waited for"
+        )
+        return Termination(exit_code=128 + number, reason="Aborted", message=message)
+    hint = "; it did not stop in time" if number == signal.SIGKILL else ""
     return Termination(
-        exit_code=128 + number,
-        reason="Killed",
-        message=f"process {failure.rank} was killed by {signal.Signals(number).name}{hint}",
+        exit_code=128 + number, reason="Killed", message=f"{who} was killed by {signal.Signals(number).name}{hint}"
+    )
+
+
+def _out_of_host_memory(who: str) -> Termination:
+    """Tell of a SIGKILL that this pod survived; whoever takes a pod away ends the supervisor too."""
+    return Termination(
+        exit_code=ExitCode.DEFECT,
+        reason=PROCESS_KILLED,
+        message=f"{who} was killed (SIGKILL) while its pod went on: probably the host's memory ran out; raise compute.memory, "
+        f"so that the pod goes where there is room, or lower compute.microBatchSize, maxLength or processesPerNode",
     )
 
 
 def _unexplained(launcher_code: int, failures: list[RankFailure]) -> Termination:
+    if launcher_code == -signal.SIGKILL:
+        return _out_of_host_memory("the launcher of the processes")
     if launcher_code < 0:
         number = -launcher_code
         return Termination(

@@ -5,15 +5,20 @@ import os
 import sys
 from pathlib import Path
 
-from torch.distributed import run
+from alignment_api.problems import first_line
+from torch.distributed import DistError, run
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.rendezvous import RendezvousError
 
+from alignment_trainer.failures import PeerLost
 from alignment_trainer.lifeline import die_with
-from alignment_trainer.outcome import OUTCOMES_VARIABLE, RankFailure, record_failures
+from alignment_trainer.outcome import OUTCOMES_VARIABLE, RankFailure, failure_of, record_failures, record_launcher_outcome
 
 SUPERVISOR_VARIABLE = "ALIGNMENT_SUPERVISOR_PID"
 LAUNCHER_VARIABLE = "ALIGNMENT_LAUNCHER_PID"
+_RENDEZVOUS_SECONDS = 20 * 24 * 3600
+"""As long as torch can wait, which counts milliseconds in 32 bits: whether a late node still comes, the operator judges."""
 
 
 def main() -> None:
@@ -23,12 +28,18 @@ def main() -> None:
     # The supervisor says in a sentence which process ended how; pids and signals beside it tell no more.
     logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
     try:
-        run.run(run.parse_args(sys.argv[1:]))  # type: ignore[no-untyped-call]
+        waiting = f"--rdzv-conf=timeout={_RENDEZVOUS_SECONDS}"
+        run.run(run.parse_args([waiting, *sys.argv[1:]]))  # type: ignore[no-untyped-call]
     except ChildFailedError as error:
         failures = sorted(error.failures.items(), key=lambda item: item[1].timestamp)
         record_failures(
             Path(os.environ[OUTCOMES_VARIABLE]), [RankFailure(int(rank), failure.exitcode) for rank, failure in failures]
         )
+        sys.exit(1)
+    except (DistError, RendezvousError) as error:
+        # Before its ranks start, all that a launcher does is to meet those of the other nodes.
+        lost = PeerLost(f"the other nodes of the stage could not be met ({first_line(error)}); their own logs may say why")
+        record_launcher_outcome(Path(os.environ[OUTCOMES_VARIABLE]), failure_of(lost))
         sys.exit(1)
     except SignalException as error:
         sys.exit(128 + error.sigval)
