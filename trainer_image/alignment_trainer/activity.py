@@ -147,11 +147,17 @@ def counted(items: Iterable[Item], what: str, total: int | None, unit: str) -> I
 
 
 @contextmanager
+def measured(what: str, total: int | None, unit: str, measure: Callable[[], int]) -> Iterator[None]:
+    """Say that something is done by others, who are asked from time to time how far they are."""
+    with _phase(_Phase(what, total, unit, measure)):
+        yield
+
+
+@contextmanager
 def reading(what: str, files: Iterable[Path]) -> Iterator[None]:
     """Say how much of some files a library has read that tells nothing itself."""
     paths = [path.resolve() for path in files]
-    total = sum(path.stat().st_size for path in paths)
-    with _phase(_Phase(what, total, "bytes", bytes_read(paths))):
+    with measured(what, sum(path.stat().st_size for path in paths), "bytes", bytes_read(paths)):
         yield
 
 

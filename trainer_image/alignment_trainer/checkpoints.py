@@ -4,12 +4,14 @@ import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from alignment_api.names import CHECKPOINTS_FOLDER, MANIFEST_FILE
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from alignment_trainer.activity import Advance, advancing
 from alignment_trainer.failures import IncompleteCheckpoint, NoUsableCheckpoint
 from alignment_trainer.files import rename_whole, write_whole
 
@@ -62,18 +64,21 @@ def staging_folder(stage: Path) -> Path:
     return stage / CHECKPOINTS_FOLDER / _STAGING
 
 
-def hash_file(path: Path) -> str:
-    """Hash a file's content."""
+def hash_file(path: Path, advance: Advance = lambda count: None) -> str:
+    """Hash a file's content, and say with each piece of it how many bytes that was."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
+            advance(len(block))
     return digest.hexdigest()
 
 
 def hash_files(paths: Iterable[Path]) -> str:
     """Hash some files' names and contents, in the order in which they are given."""
-    lines = [f"{path.name}:{hash_file(path)}\n" for path in paths]
+    files = list(paths)
+    with advancing("hashing files", sum(path.stat().st_size for path in files), "bytes") as advance:
+        lines = [f"{path.name}:{hash_file(path, advance)}\n" for path in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -102,11 +107,9 @@ def _not_seen(staged: Path, seen: Sequence[Sizes]) -> list[str]:
 
 def commit(staged: Path, stage: Path, step: int, total_steps: int, world_size: int) -> Path:
     """Make a fully written folder a checkpoint."""
-    files = {
-        str(path.relative_to(staged)): FileRecord(size=path.stat().st_size, sha256=hash_file(path))
-        for path in sorted(staged.rglob("*"))
-        if path.is_file()
-    }
+    sizes = sizes_of(staged)
+    with advancing(f"hashing {_PREFIX}{step}", sum(sizes.values()), "bytes") as advance:
+        files = {name: FileRecord(size=size, sha256=hash_file(staged / name, advance)) for name, size in sizes.items()}
     manifest = CheckpointManifest(step=step, total_steps=total_steps, world_size=world_size, files=files)
     manifest.sha256 = manifest.digest()
     write_whole(staged / MANIFEST_FILE, manifest.model_dump_json(indent=1))
@@ -142,7 +145,8 @@ def newest_verified(stage: Path) -> Checkpoint | None:
     """Find the newest checkpoint that is whole; None only where there was never one."""
     folders = _newest_first(stage)
     for folder in folders:
-        fault = next(_faults(folder), None)
+        with closing(_faults(folder)) as faults:
+            fault = next(faults, None)
         if fault is None:
             return Checkpoint(folder, _manifest(folder))
         print(f"{folder} is skipped: {fault}", file=sys.stderr, flush=True)
@@ -167,7 +171,7 @@ def _manifest(folder: Path) -> CheckpointManifest:
     return CheckpointManifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
 
 
-def _faults(folder: Path) -> Iterator[str]:
+def _faults(folder: Path) -> Generator[str, None, None]:
     try:
         manifest = _manifest(folder)
     except (OSError, ValidationError):
@@ -183,6 +187,7 @@ def _faults(folder: Path) -> Iterator[str]:
             yield f"{name} is missing"
         elif path.stat().st_size != record.size:
             yield f"{name} has {path.stat().st_size} bytes, not {record.size}"
-    for name, record in manifest.files.items():
-        if (folder / name).is_file() and hash_file(folder / name) != record.sha256:
-            yield f"{name} does not have the content it was saved with"
+    with advancing(f"verifying {folder.name}", sum(record.size for record in manifest.files.values()), "bytes") as advance:
+        for name, record in manifest.files.items():
+            if (folder / name).is_file() and hash_file(folder / name, advance) != record.sha256:
+                yield f"{name} does not have the content it was saved with"

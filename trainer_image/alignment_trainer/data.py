@@ -90,7 +90,8 @@ def _write(config: RunConfig, settings: Settings, form: _Form, folder: Path) -> 
         preparations = [Preparation(form.read, form.tokenize, form.control_tokens, one.cleaning, index) for one in selected]
         rows = _rows(selection, part, list(zip(selected, preparations, strict=True)))
         total = sum(len(one.wanted) for one in selected)
-        _write_arrow(staged / f"{part}.arrow", form.columns, watched(rows, total, f"rows prepared ({part})", config, settings))
+        told = watched(rows, total, f"preparing rows ({part})", "rows", config, settings)
+        _write_arrow(staged / f"{part}.arrow", form.columns, told)
     _refuse_nothing(selection, settings)
     print("\n".join(selection.told(f"{settings.path}.datasets", settings.max_length)), file=sys.stderr, flush=True)
     (staged / _REPORT_FILE).write_text(json.dumps(selection.report, indent=1))

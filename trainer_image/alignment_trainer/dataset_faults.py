@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from alignment_api.run_config import RunConfig
 from alignment_api.training import Dataset, Datasets
 
+from alignment_trainer.activity import counted
 from alignment_trainer.decontamination import texts_of
 from alignment_trainer.failures import BadData
 from alignment_trainer.messages import BadRow
 from alignment_trainer.mixture import ImpossibleHoldout, draw
+from alignment_trainer.row_survey import survey
 from alignment_trainer.rows import dialogue_of, pair_of
 from alignment_trainer.settings import training_settings
 from alignment_trainer.sources import PlacedRow, Source, find_source
@@ -68,24 +71,28 @@ def _faults(config: RunConfig, datasets: Datasets, reader: str, path: str, findi
 
 
 def _row_faults(source: Source, dataset: Dataset, key: tuple[str, str], field: str, findings: Findings) -> Iterator[str]:
-    count, unanswered, first, is_whole = 0, 0, "", True
-    for row in source.rows():
-        count += 1
-        try:
-            if not _is_answered(key[0], row):
-                unanswered, first = unanswered + 1, first or row.place
-        except BadRow as fault:
-            is_whole = False
-            yield f"{row.place}: {fault} ({field})"
-    findings.rows[key] = count if is_whole else 0
-    if not count:
+    found = survey(source, partial(_is_answered, key[0]), f"checking {dataset.uri}")
+    if found is None:
+        yield from _each_fault(source, key[0], field)
+        return
+    findings.rows[key] = found.rows
+    if not found.rows:
         yield f"{field}: {dataset.uri} has no rows; fill it or remove it from the job"
-    elif unanswered == count:
-        yield f"{field}: in all {count} rows of {dataset.uri} {_NOTHING}; correct it or remove it from the job"
-    elif unanswered:
+    elif found.unanswered == found.rows:
+        yield f"{field}: in all {found.rows} rows of {dataset.uri} {_NOTHING}; correct it or remove it from the job"
+    elif found.first:
         findings.left_out.append(
-            f"{field}: {unanswered} of {count} rows of {dataset.uri} are left out because {_NOTHING}; the first is {first}"
+            f"{field}: {found.unanswered} of {found.rows} rows of {dataset.uri} are left out because {_NOTHING}; "
+            f"the first is {found.first[2]}"
         )
+
+
+def _each_fault(source: Source, reader: str, field: str) -> Iterator[str]:
+    for row in counted(source.rows(), f"looking for faults ({field})", None, "rows"):
+        try:
+            _is_answered(reader, row)
+        except BadRow as fault:
+            yield f"{row.place}: {fault} ({field})"
 
 
 def _is_answered(reader: str, row: PlacedRow) -> bool:

@@ -1,5 +1,6 @@
-"""How much of some files this process has read, though a library reads them: what is mapped into memory, or came from a disk."""
+"""How much of some files this process has read, though a library reads them: what it mapped into memory, or read from files."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,14 +11,14 @@ def bytes_read(files: Sequence[Path]) -> Callable[[], int]:
     """Begin to watch files of this process; each call says how many of their bytes it has read so far."""
     sizes = {str(path): path.stat().st_size for path in files}
     most = dict.fromkeys(sizes, 0)
-    start = _from_disks()
+    start = _read_by_main_thread()
 
     def read() -> int:
         mapped = _mapped(sizes)
         for name, size in sizes.items():
             # A file that was mapped and is no more was read.
             most[name] = max(most[name], mapped.get(name, size if most[name] else 0))
-        return max(sum(most.values()), min(_from_disks() - start, sum(sizes.values())))
+        return max(sum(most.values()), min(_read_by_main_thread() - start, sum(sizes.values())))
 
     return read
 
@@ -36,8 +37,10 @@ def _mapped(names: dict[str, int]) -> dict[str, int]:
     return {name: min(read, names[name]) for name, read in found.items()}
 
 
-def _from_disks() -> int:
-    return sum(int(line.split()[1]) for line in _lines(_PROCESS / "io") if line.startswith("read_bytes:"))
+def _read_by_main_thread() -> int:
+    # Other threads read too, such as the one that asks here.
+    lines = _lines(_PROCESS / "task" / str(os.getpid()) / "io")
+    return sum(int(line.split()[1]) for line in lines if line.startswith("rchar:"))
 
 
 def _lines(path: Path) -> list[str]:

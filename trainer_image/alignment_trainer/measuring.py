@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from alignment_trainer.activity import counted
 from alignment_trainer.peak_memory import peak_memory
 from alignment_trainer.sums import Measured, Sums
 
@@ -41,7 +42,8 @@ class Measuring:
         trainer: Any = self
         model, rows = trainer.model_wrapped, trainer.eval_dataset
         model.eval()
-        for dealt in trainer.deal(rows, range(len(rows))):
+        rounds = trainer.deal(rows, range(len(rows)))
+        for dealt in counted(rounds, "evaluating", len(rounds), "batches"):
             trainer.current = trainer.share(rows, dealt, len(rows))
             with torch.no_grad():
                 trainer.compute_loss(model, trainer._prepare_inputs(trainer.current.inputs))

@@ -64,7 +64,7 @@ class Reference(NamedTuple):
     def _computed(self, rows: Any, dealt: list[Round], forward: Forward) -> Any:
         rounds: Iterable[Round] = dealt
         if PartialState().is_main_process:
-            rounds = watched(dealt, len(dealt), "batches seen by the reference", self.config, self.settings)
+            rounds = watched(dealt, len(dealt), "asking the reference", "batches", self.config, self.settings)
         mine: list[tuple[int, list[float]]] = []
         for wanted, counts in rounds:
             of_answers = forward([rows[row] for row in wanted]).double().tolist()

@@ -1,5 +1,7 @@
 """Makes each checkpoint that transformers writes a whole one: flushed by all processes, then hashed and named by the first."""
 
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from alignment_trainer.activity import measured
 from alignment_trainer.checkpoints import await_all, commit, prune, sizes_of
 from alignment_trainer.files import flush_tree
 from alignment_trainer.journal import Journal
@@ -22,11 +25,18 @@ class SaveWhole(TrainerCallback):  # type: ignore[misc]
         self._keep = keep
         self._journal = journal
         self._divergence = divergence
+        self._writing = ExitStack()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Begin to tell how much is written: transformers, which begins after this, says nothing until all of it is."""
+        if control.should_save:
+            written = partial(_size_of, _staged(args, state))
+            self._writing.enter_context(measured(f"writing step-{state.global_step}", None, "bytes", written))
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Run after transformers wrote the files of every process."""
-        processes = PartialState()
-        staged = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        self._writing.close()
+        processes, staged = PartialState(), _staged(args, state)
         processes.wait_for_everyone()
         flush_tree(staged)
         if self._journal:
@@ -37,3 +47,15 @@ class SaveWhole(TrainerCallback):  # type: ignore[misc]
             commit(staged, self._stage, state.global_step, state.max_steps, processes.num_processes)
             prune(self._stage, self._keep, self._divergence.last_good_step(state.global_step))
         processes.wait_for_everyone()
+
+
+def _staged(args: TrainingArguments, state: TrainerState) -> Path:
+    return Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+
+
+def _size_of(staged: Path) -> int:
+    try:
+        return sum(sizes_of(staged).values())
+    except FileNotFoundError:
+        # A file went, as temporary ones do, between being listed and being looked at.
+        return 0

@@ -1,7 +1,6 @@
-"""Tells that a stage is being prepared: a line for people, and a point in the journal for whoever waits for progress."""
+"""Tells how far a stage is prepared: as an activity, and with points in the journal for whoever reads nothing else."""
 
 import math
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TypeVar
 from alignment_api import metrics
 from alignment_api.run_config import RunConfig
 
+from alignment_trainer.activity import counted
 from alignment_trainer.journal import Journal
 from alignment_trainer.settings import Settings
 
@@ -19,18 +19,23 @@ _SECONDS = 15
 
 
 def watched(
-    items: Iterable[Item], total: int, what: str, config: RunConfig, settings: Settings, every_seconds: float = _SECONDS
+    items: Iterable[Item],
+    total: int,
+    what: str,
+    unit: str,
+    config: RunConfig,
+    settings: Settings,
+    every_seconds: float = _SECONDS,
 ) -> Iterator[Item]:
     """Give the items on, and say from time to time how far they are."""
     journal: Journal | None = None
     told = time.monotonic()
-    for done, item in enumerate(items, start=1):
+    for item in counted(items, what, total, unit):
         yield item
         if time.monotonic() - told >= every_seconds:
             told = time.monotonic()
             journal = journal or Journal(Path(config.paths.stage))
             journal.append(0, {}, {metrics.TOTAL_STEPS: float(most_steps(settings, total))})
-            print(f"{settings.path}.datasets: {done} of {total} {what}", file=sys.stderr, flush=True)
 
 
 def most_steps(settings: Settings, rows: int) -> int:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -30,8 +30,10 @@ def processors() -> int:
     return min(_MOST_PROCESSES, len(os.sched_getaffinity(0))) if sys.platform == "linux" else 1
 
 
-def spread(work: Callable[[Item], Result], items: Iterable[Item], processes: int) -> Iterator[Result]:
-    """Do the work on each item; the first failure is raised and ends it all."""
+def spread(
+    work: Callable[[Item], Result], items: Iterable[Item], processes: int, at_once: int = _ITEMS_AT_ONCE
+) -> Generator[Result, None, None]:
+    """Do the work on each item, some at once by each process; the first failure is raised and ends it all."""
     if processes <= 1:
         yield from map(work, items)
         return
@@ -42,24 +44,30 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], processes: int
         initializer=_begin,
         initargs=(work, os.getpid()),
     )
+    others, is_whole = set(multiprocessing.active_children()), False
     try:
         waiting: deque[Future[list[Result]]] = deque()
-        for chunk in _chunks(items):
+        for chunk in _chunks(items, at_once):
             waiting.append(executor.submit(_do, chunk))
             if len(waiting) >= processes * _WAITING_PER_PROCESS:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+        is_whole = True
     except BrokenProcessPool as error:
         advice = "often memory ran out: raise compute.memory"
         raise WorkerLost(f"a process that prepares rows was killed; {advice}") from error
     finally:
+        if not is_whole:
+            # Nobody waits for what is still being done, and a piece of it may take minutes.
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()
         executor.shutdown(cancel_futures=True)
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _chunks(items: Iterable[Item], at_once: int) -> Iterator[list[Item]]:
     remaining = iter(items)
-    while chunk := list(islice(remaining, _ITEMS_AT_ONCE)):
+    while chunk := list(islice(remaining, at_once)):
         yield chunk
 
 

@@ -1,6 +1,8 @@
 """Runs a trainer from its newest checkpoint, or from the start, to its end: the way all stages train alike."""
 
 import platform
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,10 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 from alignment_api.run_config import RunConfig
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alignment_trainer import checkpoints
+from alignment_trainer.activity import reading
 from alignment_trainer.checkpoints import Checkpoint
 from alignment_trainer.data import Data
 from alignment_trainer.environment import describe, write_environment
@@ -70,8 +73,24 @@ def train(
     # Those that may end training come last, so that what they saw is written down.
     for callback in (*callbacks, stop, divergence):
         trainer.add_callback(callback)
-    trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
+    with ExitStack() as loading:
+        if checkpoint:
+            files = [path for path in checkpoint.folder.rglob("*") if path.is_file()]
+            loading.enter_context(reading(f"loading {checkpoint.folder.name}", files))
+        trainer.add_callback(_WhenTrainingBegins(loading.close))
+        trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
     stop.raise_if_stopped()
+
+
+class _WhenTrainingBegins(TrainerCallback):  # type: ignore[misc]
+    """Does something as soon as all is loaded."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        self._do = do
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Do it."""
+        self._do()
 
 
 def _devices() -> list[str]:

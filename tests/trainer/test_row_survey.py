@@ -1,0 +1,74 @@
+"""However many processes look at rows, they find the same."""
+
+import json
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from alignment_api.run_config import Paths
+from alignment_api.training import Dataset
+from alignment_trainer import row_survey
+from alignment_trainer.dataset_faults import _is_answered
+from alignment_trainer.row_survey import Survey, survey
+from alignment_trainer.sources import find_source
+
+UNANSWERED = (3, 255, 256, 700)
+
+
+def rows(fault=None):
+    made = [{"prompt": "a", "completion": "" if index in UNANSWERED else "b"} for index in range(2000)]
+    if fault is not None:
+        made[fault] = {"prompt": "a"}
+    return made
+
+
+def write(path, rows):
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(rows))
+    else:
+        path.write_text("\n\n".join(json.dumps(row) for row in rows))
+
+
+@pytest.fixture(params=[1, 2, 3])
+def processes(request, monkeypatch):
+    monkeypatch.setattr(row_survey, "_FEWEST_ROWS_TO_SPREAD", 10)
+    monkeypatch.setattr(row_survey, "processors", lambda: request.param)
+
+
+def found(tmp_path, uri="workspace://rows"):
+    paths = Paths(workspace=str(tmp_path), stage=str(tmp_path / "stage"))
+    source = find_source(Dataset(uri=uri), paths)
+    return survey(source, lambda row: _is_answered("sft", row), "checking")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("b.jsonl", "rows/b.jsonl:7"), ("b.parquet", "rows/b.parquet: row 4"), ("b.json", "rows/b.json: row 4")]
+)
+def test_all_rows_of_all_files_are_counted(tmp_path, processes, name, place):
+    (tmp_path / "rows").mkdir()
+    write(tmp_path / "rows" / "a.jsonl", [{"prompt": "a", "completion": "b"}] * 500)
+    write(tmp_path / "rows" / name, rows())
+    write(tmp_path / "rows" / "c.jsonl", rows())
+    index, number = 1, int(place.rpartition(":")[2].rpartition(" ")[2])
+    assert found(tmp_path) == Survey(4500, 8, (index, number, place))
+
+
+@pytest.mark.parametrize("fault", [0, 256, 1999])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
+def test_one_row_that_cannot_be_read_is_enough(tmp_path, processes, name, fault):
+    write(tmp_path / name, rows(fault))
+    assert found(tmp_path, f"workspace://{name}") is None
+
+
+def test_a_file_that_ends_in_the_middle_is_found(tmp_path, processes):
+    write(tmp_path / "rows.parquet", rows())
+    content = (tmp_path / "rows.parquet").read_bytes()
+    (tmp_path / "rows.parquet").write_bytes(content[:-20])
+    assert found(tmp_path, "workspace://rows.parquet") is None
+
+
+def test_nothing_is_nothing(tmp_path, processes):
+    write(tmp_path / "rows.jsonl", [])
+    assert found(tmp_path, "workspace://rows.jsonl") == Survey()
