@@ -32,6 +32,7 @@ DONE_FILE = "DONE"
 METRICS_FILE = "metrics.jsonl"
 SAMPLES_FILE = "samples.jsonl"
 ACTIVITY_FILE = "activity.json"
+BASE_MODEL_FILE = "base-model.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 MODEL_FOLDER = "model"
 

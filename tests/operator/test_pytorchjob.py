@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from alignment_api.heartbeat import HEARTBEAT_PORT
 from alignment_api.lineage import digest
 from alignment_api.names import FINGERPRINT_ANNOTATION, INPUT_HASH_ANNOTATION
 from alignment_api.problems import InvalidJob
@@ -78,6 +79,15 @@ def test_the_pods_are_restricted_and_carry_no_token() -> None:
 def test_the_workspace_is_not_walked_at_each_start_where_its_root_has_the_pods_group_already() -> None:
     security = pod_of(rendered())["securityContext"]
     assert (security["fsGroup"], security["fsGroupChangePolicy"]) == (10001, "OnRootMismatch")
+
+
+@pytest.mark.parametrize("role", ["Master", "Worker"])
+def test_pods_answer_how_they_do_and_processes_of_one_machine_do_not(role: str) -> None:
+    (container,) = pod_of(rendered(), role)["containers"]
+    assert {"name": "ALIGNMENT_HEARTBEAT_PORT", "value": str(HEARTBEAT_PORT)} in container["env"]
+    assert container["ports"] == [{"name": "heartbeat", "containerPort": HEARTBEAT_PORT, "protocol": "TCP"}]
+    local = process.render(a_run(a_job(), "sft"), Settings())[-1]
+    assert "ALIGNMENT_HEARTBEAT_PORT" not in local["spec"]["environment"]
 
 
 def test_a_failed_pod_stays_and_nobody_restarts_it_but_us() -> None:

@@ -1,7 +1,7 @@
 import json
 
 from alignment_api import metrics
-from alignment_trainer.journal import Journal, last_step, latest_values, read_points, read_points_with_ends
+from alignment_trainer.journal import Journal, JournalTail, last_step, latest_values, read_points, read_points_with_ends
 
 
 def progress(left):
@@ -44,3 +44,22 @@ def test_a_torn_line_is_not_read_and_not_continued(tmp_path):
     assert [end for _, end in read_points_with_ends(path)] == [whole]
     Journal(tmp_path).append(2, {"train/loss": 0.5}, {})
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+
+
+def test_a_tail_reads_each_point_once_and_begins_anew_with_another_file(tmp_path):
+    tail = JournalTail(tmp_path / "metrics.jsonl")
+    assert tail.read().progress() is None
+    journal = Journal(tmp_path)
+    journal.append(1, {}, {metrics.TOTAL_STEPS: 4.0})
+    assert tail.read().progress().step == 1
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"time": 5, "step": 2, "metr')
+        file.flush()
+        assert tail.read().progress().step == 1
+        file.write('ics": {}}\n')
+    assert tail.read().progress().step == 2
+    assert tail.read() is tail.read()
+    (tmp_path / "metrics.jsonl").rename(tmp_path / "aside.jsonl")
+    assert tail.read().progress() is None
+    Journal(tmp_path).append(3, {}, {metrics.TOTAL_STEPS: 9.0})
+    assert tail.read().progress().total_steps == 9

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from alignment_api import metrics
 from alignment_api.names import METRICS_FILE
+from alignment_api.progress import Course
 
 _PROGRESS = (metrics.TOTAL_STEPS, metrics.SECONDS_LEFT)
 
@@ -49,6 +50,32 @@ class Journal:
     def flush_to_disk(self) -> None:
         """Bring all points to the disk."""
         os.fsync(self._file.fileno())
+
+
+class JournalTail:
+    """Reads a journal as it grows, each point once; where another file has taken its name, that one from its start."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode: int | None = None
+        self._end, self._course = 0, Course()
+
+    def read(self) -> Course:
+        """Give all that was measured so far."""
+        try:
+            state = self._path.stat()
+        except FileNotFoundError:
+            self._begin(None)
+            return self._course
+        if state.st_ino != self._inode or state.st_size < self._end:
+            self._begin(state.st_ino)
+        for point, end in read_points_with_ends(self._path, self._end):
+            self._course.add(*point)
+            self._end = end
+        return self._course
+
+    def _begin(self, inode: int | None) -> None:
+        self._inode, self._end, self._course = inode, 0, Course()
 
 
 def read_points(path: Path, start: int = 0) -> Iterator[Point]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from alignment_api.batch import processes_per_node
 from alignment_api.credentials import PASSWORD_FILE, USERNAME_FILE
+from alignment_api.heartbeat import HEARTBEAT_PORT
 from alignment_api.job import Storage
 from alignment_api.lineage import digest
 from alignment_api.names import (
@@ -203,6 +204,7 @@ def _container(run: StageRun, settings: Settings) -> Manifest:
         "image": settings.trainer_image,
         "command": ["python", "-m", "alignment_trainer"],
         "env": [{"name": name, "value": value} for name, value in _environment(run.compute, settings).items()],
+        "ports": [{"name": "heartbeat", "containerPort": HEARTBEAT_PORT, "protocol": "TCP"}],
         "resources": _resources(run.compute),
         "securityContext": security,
         # Where the trainer could not say why it ended, the end of its log does.
@@ -219,6 +221,8 @@ def _environment(compute: Compute, settings: Settings) -> dict[str, str]:
         "HF_HOME": f"{settings.workspace_path}/.cache/huggingface",
         "OMP_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        # A pod has its ports for itself; where none is named, nobody is answered.
+        "ALIGNMENT_HEARTBEAT_PORT": str(HEARTBEAT_PORT),
     }
     if compute.rdma:
         variables["NCCL_IB_DISABLE"] = "0"

@@ -1,0 +1,100 @@
+"""What a heartbeat says of a stage's folder, from before it is claimed."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alignment_api import metrics
+from alignment_api.heartbeat import Activity
+from alignment_trainer.journal import Journal
+from alignment_trainer.stage_folder import claim
+from alignment_trainer.stage_watch import StageWatch
+
+
+@pytest.fixture
+def config(tmp_path, trainer):
+    return trainer.config(tmp_path)
+
+
+@pytest.fixture
+def stage(tmp_path):
+    return tmp_path / "job" / "sft"
+
+
+def seen(watch):
+    watch.look_at_folder()
+    return watch.heartbeat()
+
+
+def do(stage, what, time):
+    activity = Activity(what=what, done=1, total=2, unit="rows", time=time)
+    (stage / "activity.json").write_text(activity.model_dump_json(by_alias=True))
+
+
+def test_before_there_is_a_folder_it_is_alive(config):
+    heartbeat = seen(StageWatch(config))
+    assert (heartbeat.job_uid, heartbeat.stage, heartbeat.attempt) == ("0badcafe-1", "sft", 1)
+    assert (heartbeat.step, heartbeat.activity, heartbeat.progress_time, heartbeat.last_checkpoint) == (None,) * 4
+    assert datetime.now(UTC) - heartbeat.alive_time < timedelta(minutes=1)
+
+
+def test_work_of_other_inputs_is_nobodys_progress(config, stage):
+    claim(config.model_copy(update={"input_hash": "another"}))
+    Journal(stage).append(24, {metrics.LOSS: 0.1}, {metrics.TOTAL_STEPS: 24.0})
+    (stage / "checkpoints" / "step-24").mkdir(parents=True)
+    now = datetime.now(UTC)
+    do(stage, "checking rows", now)
+    watch = StageWatch(config)
+    heartbeat = seen(watch)
+    assert (heartbeat.step, heartbeat.last_checkpoint, heartbeat.progress_time) == (None, None, now)
+    assert heartbeat.activity.what == "checking rows"
+    claim(config)
+    assert seen(watch).step is None
+
+
+def test_steps_are_told_as_they_are_done(config, stage):
+    claim(config)
+    watch, journal = StageWatch(config), Journal(stage)
+    journal.append(0, {}, {metrics.TOTAL_STEPS: 24.0})
+    assert (seen(watch).step, seen(watch).total_steps, seen(watch).seconds_left) == (0, 24, None)
+    journal.append(1, {metrics.LOSS: 2.5, metrics.TOKENS: 100.0}, {metrics.SECONDS_LEFT: 46.0})
+    (stage / "checkpoints" / "step-1").mkdir(parents=True)
+    heartbeat = seen(watch)
+    assert (heartbeat.step, heartbeat.seconds_left, heartbeat.metrics) == (1, 46, {metrics.LOSS: 2.5})
+    assert heartbeat.last_checkpoint == 1
+    assert datetime.now(UTC) - heartbeat.progress_time < timedelta(minutes=1)
+
+
+def test_the_newer_of_step_and_activity_is_progress(config, stage):
+    claim(config)
+    Journal(stage).append(1, {}, {metrics.TOTAL_STEPS: 24.0})
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    watch = StageWatch(config)
+    do(stage, "evaluating", later)
+    assert seen(watch).progress_time == later
+    # An activity that is over did advance then.
+    (stage / "activity.json").unlink()
+    assert (seen(watch).activity, seen(watch).progress_time) == (None, later)
+    do(stage, "merging", later - timedelta(minutes=4))
+    assert seen(watch).progress_time == later
+
+
+def test_the_commit_of_the_base_model_is_told_once_it_is_known(config, stage):
+    claim(config)
+    assert seen(StageWatch(config)).model_revision is None
+    (stage.parent / "base-model.json").write_text(json.dumps({"uri": "hf://a/b", "revision": "c0ffee", "digest": "1"}))
+    assert seen(StageWatch(config)).model_revision == "c0ffee"
+
+
+def test_a_folder_that_cannot_be_read_is_told_once_and_what_was_seen_stays(config, stage, capfd):
+    claim(config)
+    Journal(stage).append(1, {}, {metrics.TOTAL_STEPS: 24.0})
+    watch = StageWatch(config)
+    assert seen(watch).step == 1
+    (stage / "input.json").write_text("{")
+    assert (seen(watch).step, seen(watch).step) == (1, 1)
+    assert capfd.readouterr().err.count("cannot be read to say how far it is") == 1
+    claim_again = json.dumps({"inputHash": config.input_hash})
+    (stage / "input.json").write_text(claim_again)
+    Journal(stage).append(2, {metrics.LOSS: 1.0}, {})
+    assert seen(watch).step == 2

@@ -1,0 +1,91 @@
+"""How a running stage does, kept up to date beside it: whether its processes work, and how far its folder says that they are."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from alignment_api.heartbeat import Activity, Heartbeat
+from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
+from alignment_api.run_config import RunConfig
+from pydantic import ValidationError
+
+from alignment_trainer.checkpoints import newest_step
+from alignment_trainer.journal import JournalTail
+from alignment_trainer.liveness import Liveness, read_processes
+from alignment_trainer.stage_folder import is_ours, model_revision
+
+_LOOK_SECONDS = 2.0
+
+
+class StageWatch:
+    """Watches one attempt from this process, and says at any moment what it saw last."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._config = config
+        self._stage = Path(config.paths.stage)
+        self._journal = JournalTail(self._stage / METRICS_FILE)
+        self._progress_time: datetime | None = None
+        self._complaint = ""
+        self.liveness = Liveness(os.getpid())
+        self._seen = Heartbeat(
+            job_uid=config.job.uid, stage=config.stage_name, attempt=config.attempt, alive_time=self.liveness.time
+        )
+
+    def start(self) -> None:
+        """Begin to look, in two threads: a volume that does not answer must not hide that processes work."""
+        for look, name in ((self._look_at_processes, "liveness"), (self.look_at_folder, "progress")):
+            threading.Thread(target=_again_and_again, args=(look,), name=name, daemon=True).start()
+
+    def heartbeat(self) -> Heartbeat:
+        """Say how the stage does."""
+        return self._seen.model_copy(update={"alive_time": self.liveness.time})
+
+    def look_at_folder(self) -> None:
+        """Read how far the stage is."""
+        try:
+            self._seen = self._seen.model_copy(update=self._read_folder())
+            self._complaint = ""
+        except (OSError, ValueError) as error:
+            # Watching must not end what is watched. What was seen last grows old, and its times say so.
+            complaint = f"{self._stage} cannot be read to say how far it is ({error}); the stage goes on"
+            if complaint != self._complaint:
+                print(complaint, file=sys.stderr, flush=True)
+            self._complaint = complaint
+
+    def _look_at_processes(self) -> None:
+        self.liveness.look(time.monotonic(), read_processes())
+
+    def _read_folder(self) -> dict[str, object]:
+        activity = _activity(self._stage)
+        # Until the folder is claimed, it may hold work of other inputs.
+        is_claimed = is_ours(self._config)
+        progress = self._journal.read().progress() if is_claimed else None
+        times = (self._progress_time, activity and activity.time, progress and progress.updated_time)
+        self._progress_time = max((known for known in times if known), default=None)
+        return {
+            "step": progress and progress.step,
+            "total_steps": progress and progress.total_steps,
+            "seconds_left": progress and progress.seconds_left,
+            "metrics": progress and progress.metrics,
+            "progress_time": self._progress_time,
+            "activity": activity,
+            "last_checkpoint": newest_step(self._stage) if is_claimed else None,
+            "model_revision": model_revision(self._stage),
+        }
+
+
+def _activity(stage: Path) -> Activity | None:
+    try:
+        return Activity.model_validate_json((stage / ACTIVITY_FILE).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _again_and_again(look: Callable[[], None]) -> None:
+    while True:
+        look()
+        time.sleep(_LOOK_SECONDS)
