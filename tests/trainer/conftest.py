@@ -118,18 +118,20 @@ class Result(NamedTuple):
 
 
 class Attempt:
-    """A supervisor at work."""
+    """A supervisor at work; as the first process of its own namespace where that is asked for and possible, as in a pod."""
 
-    def __init__(self, config: RunConfig, folder: Path, **environment: str) -> None:
+    def __init__(self, config: RunConfig, folder: Path, is_first: bool = False, is_heard: bool = False, **environment: str) -> None:
         self.config = config
         self.stage = Path(config.paths.stage)
         self._log = folder / f"{config.stage_name}-{config.attempt}.log"
         self._termination = folder / f"{config.stage_name}-{config.attempt}.termination.json"
         written = folder / f"{config.stage_name}-{config.attempt}.json"
         written.write_text(config.model_dump_json(by_alias=True, exclude_none=True))
+        self.heartbeat_port = str(_free_port()) if is_heard else ""
+        self.port = environment.setdefault("PET_MASTER_PORT", str(_free_port()))
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "alignment_trainer"],
+                [*(_as_first() if is_first else []), sys.executable, "-m", "alignment_trainer"],
                 stdout=log,
                 stderr=log,
                 env={
@@ -139,9 +141,9 @@ class Attempt:
                     "PET_NODE_RANK": "0",
                     "PET_NPROC_PER_NODE": str(config.world_size),
                     "PET_MASTER_ADDR": "127.0.0.1",
-                    "PET_MASTER_PORT": str(_free_port()),
                     "ALIGNMENT_RUN_CONFIG": str(written),
                     "ALIGNMENT_TERMINATION_LOG": str(self._termination),
+                    "ALIGNMENT_HEARTBEAT_PORT": self.heartbeat_port,
                     **environment,
                 },
             )
@@ -169,9 +171,21 @@ class Attempt:
         """Say whether there is something to go on from."""
         return any((self.stage / "checkpoints").glob("step-*"))
 
+    @property
+    def supervisor(self) -> int | None:
+        """Give its number, once it runs."""
+        if self.process.args[0] == sys.executable:
+            return self.process.pid
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(children[0]) if children else None
+
+    def has_loaded(self, library: str) -> bool:
+        """Say whether the supervisor has a library in its memory."""
+        return self.supervisor is not None and library in Path(f"/proc/{self.supervisor}/maps").read_text()
+
     def stop(self) -> None:
         """Ask it to stop."""
-        self.process.send_signal(signal.SIGTERM)
+        os.kill(self.supervisor, signal.SIGTERM)
 
     def processes(self) -> dict[str, list[int]]:
         """Find the launcher and the ranks that work for it."""
@@ -184,13 +198,19 @@ class Attempt:
                 variables = (entry / "environ").read_text()
             except OSError:
                 continue
-            if f"ALIGNMENT_SUPERVISOR_PID={self.process.pid}\0" in variables:
+            if f"ALIGNMENT_TERMINATION_LOG={self._termination}\0" in variables:
                 # The launcher's arguments name the ranks' module too.
                 module = words[words.index("-m") + 1] if "-m" in words else words[-1]
                 name = module.rpartition(".")[2]
                 if name in found:
                     found[name].append(int(entry.name))
         return found
+
+
+def _as_first() -> list[str]:
+    command = ["unshare", "--pid", "--fork", "--kill-child"]
+    is_possible = shutil.which("unshare") and subprocess.run([*command, "true"], capture_output=True).returncode == 0
+    return command if is_possible else []
 
 
 def _free_port() -> int:

@@ -1,5 +1,6 @@
 """Real attempts: a supervisor, torchrun and two processes, on CPUs."""
 
+import http.client
 import json
 import math
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from alignment_api import metrics
+from alignment_api.heartbeat import HEARTBEAT_PATH, Heartbeat, heartbeat_token
 from alignment_trainer.checkpoints import newest_verified
 from alignment_trainer.weights import weights_digest
 from mlflow import MlflowClient
@@ -21,6 +23,17 @@ def started_again(finished, tmp_path, trainer):
     """A workspace as the short job's, with nothing done yet; the same seeds must lead to the same weights."""
     shutil.copytree(finished / "inputs", tmp_path / "inputs")
     return tmp_path
+
+
+def connections(attempt, state="01"):
+    """List the ends of connections with the port where an attempt's nodes meet: 01 are open, 0A wait for some."""
+    lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    ends = [(local, remote) for _, local, remote, found, *_ in lines if found == state]
+    return [end for pair in ends for end in pair if end.endswith(f":{int(attempt.port):04X}")]
+
+
+def listens(attempt):
+    return bool(connections(attempt, "0A"))
 
 
 def manifest(stage):
@@ -110,9 +123,12 @@ def test_a_stop_saves_and_the_next_attempt_goes_on_to_the_same_weights(finished,
     assert result.termination.last_checkpoint == stopped_at < trainer.steps
     assert max(trainer.values(first.stage, metrics.LOSS)) == stopped_at
 
-    second = trainer.attempt(trainer.config(started_again, attempt=2), started_again)
+    # An operator that was upgraded since knows other defaults; what the stage began with goes on.
+    upgraded = trainer.config(started_again, attempt=2, sft__checkpoint={"everySteps": 8, "keep": 7}, sft__packing=False)
+    second = trainer.attempt(upgraded.model_copy(update={"input_hash": first.config.input_hash}), started_again)
     result = second.wait()
     assert result.code == 0, result.output
+    assert "the stage goes on with what it began with" in result.output
     assert f"step {stopped_at}/" not in result.output
     assert f"step {stopped_at + 1}/" in result.output
     assert trainer.values(second.stage, metrics.LOSS) == trainer.values(finished / "job" / "sft", metrics.LOSS)
@@ -124,7 +140,7 @@ def test_a_killed_process_ends_the_attempt_and_the_next_goes_on_without_repeatin
     first.wait_until(first.has_checkpoint)
     os.kill(first.processes()["rank"][-1], signal.SIGKILL)
     result = first.wait()
-    assert (result.code, result.termination.reason) == (137, "Killed"), result.output
+    assert (result.code, result.termination.reason) == (70, "ProcessKilled"), result.output
     assert result.termination.last_checkpoint is not None
     assert "exitcode" not in result.output and "Traceback" not in result.output
 
@@ -168,13 +184,53 @@ def test_nothing_trains_on_after_the_supervisor_was_killed(started_again, traine
     pytest.fail(f"still there: {attempt.processes()}")
 
 
-def test_a_stop_before_training_has_nothing_to_save(started_again, trainer):
-    attempt = trainer.attempt(trainer.config(started_again), started_again)
-    attempt.wait_until(lambda: attempt.processes()["torchrun"])
+@pytest.mark.parametrize(
+    ("environment", "begins", "message"),
+    [
+        ({}, lambda attempt: attempt.has_loaded("pydantic_core"), "stopped on request, before training began"),
+        ({}, lambda attempt: attempt.processes()["torchrun"], "stopped on request, with nothing new to save"),
+        ({"PET_NNODES": "2", "PET_NPROC_PER_NODE": "1"}, listens, "stopped on request, with nothing new to save"),
+        ({}, lambda attempt: attempt.processes()["rank"], "stopped on request, with nothing new to save"),
+    ],
+    ids=["it has only begun", "the launcher starts", "it waits for another node", "its processes load torch"],
+)
+def test_the_first_process_of_a_pod_stops_at_once_whatever_it_waits_for(started_again, trainer, environment, begins, message):
+    attempt = trainer.attempt(trainer.config(started_again), started_again, is_first=True, **environment)
+    attempt.wait_until(lambda: begins(attempt))
     attempt.stop()
     result = attempt.wait()
-    assert (result.code, result.termination.reason) == (75, "Stopped"), result.output
+    assert (result.code, result.termination.reason, result.termination.message) == (75, "Stopped", message), result.output
     assert result.termination.last_checkpoint is None
+
+
+def test_a_node_that_comes_late_is_waited_for(started_again, trainer):
+    # As long as torch would wait by itself, if it were let.
+    nodes = {"PET_NNODES": "2", "PET_NPROC_PER_NODE": "1", "PET_RDZV_CONF": "timeout=2"}
+    config = trainer.config(started_again, compute__nodes=2, compute__processesPerNode=1)
+    (started_again / "other").mkdir()
+    first = trainer.attempt(config, started_again, **nodes)
+    first.wait_until(lambda: listens(first))
+    time.sleep(4)
+    late = trainer.attempt(config, started_again / "other", **nodes, PET_NODE_RANK="1", PET_MASTER_PORT=first.port)
+    late.wait_until(lambda: first.processes()["rank"] and late.processes()["rank"])
+    for node in (first, late):
+        node.stop()
+    assert [node.wait().termination.reason for node in (first, late)] == ["Stopped", "Stopped"]
+
+
+def test_a_node_that_is_lost_before_all_have_come_is_nobodys_fault(started_again, trainer):
+    nodes = {"PET_NNODES": "3", "PET_NPROC_PER_NODE": "1"}
+    (started_again / "other").mkdir()
+    first = trainer.attempt(trainer.config(started_again), started_again, **nodes)
+    first.wait_until(lambda: listens(first))
+    other = trainer.attempt(
+        trainer.config(started_again), started_again / "other", **nodes, PET_NODE_RANK="1", PET_MASTER_PORT=first.port
+    )
+    other.wait_until(lambda: len(connections(first)) == 2 * 2)
+    first.process.kill()
+    result = other.wait()
+    assert (result.code, result.termination.reason) == (75, "PeerLost"), result.output
+    assert "the other nodes of the stage could not be met" in result.termination.message
 
 
 def many(path, times):
@@ -193,17 +249,40 @@ def rows_without_end(row, pipe, are_read):
         return
 
 
+def heard(attempt):
+    """Ask an attempt how it does, as the operator would; nothing until it answers."""
+    job, port = attempt.config.job, int(attempt.heartbeat_port)
+    token = heartbeat_token(job.uid, attempt.config.stage_name, attempt.config.attempt)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", HEARTBEAT_PATH, headers={"Authorization": f"Bearer {token}"})
+        return Heartbeat.model_validate_json(connection.getresponse().read())
+    except ConnectionRefusedError:
+        return None
+
+
 @pytest.mark.parametrize(
-    ("stage", "rows", "sign"),
-    [("sft", "sft.jsonl", ".data"), ("dpo", "preferences.jsonl", "data")],
+    ("stage", "rows", "times", "doing"),
+    [("sft", "sft.jsonl", 30, "preparing rows (train)"), ("dpo", "preferences.jsonl", 12, "asking the reference")],
     ids=["rows are tokenized", "the reference sees the pairs"],
 )
-def test_a_stop_while_a_stage_is_prepared_ends_it_at_once(finished, tmp_path, trainer, stage, rows, sign):
+def test_a_stage_that_is_prepared_says_so_and_a_stop_ends_it_at_once(finished, tmp_path, trainer, stage, rows, times, doing):
     for folder in ("inputs", "job/sft") if stage == "dpo" else ("inputs",):
         shutil.copytree(finished / folder, tmp_path / folder)
-    many(tmp_path / "inputs" / "tiny" / rows, 12)
-    attempt = trainer.attempt(trainer.config(tmp_path, stage), tmp_path)
-    attempt.wait_until((attempt.stage / sign).exists)
+    many(tmp_path / "inputs" / "tiny" / rows, times)
+    attempt = trainer.attempt(trainer.config(tmp_path, stage), tmp_path, is_heard=True)
+    attempt.wait_until(lambda: heard(attempt) is not None)
+    first = heard(attempt)
+    assert (first.step, first.last_checkpoint) == (None, None)
+
+    def is_doing():
+        activity = heard(attempt).activity
+        return activity and activity.what == doing and activity.done
+
+    attempt.wait_until(is_doing)
+    last = heard(attempt)
+    assert last.alive_time > first.alive_time
+    assert last.progress_time and last.total_steps in (None, 8, trainer.steps)
     attempt.stop()
     began = time.monotonic()
     result = attempt.wait()

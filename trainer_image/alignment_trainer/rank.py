@@ -16,6 +16,7 @@ die_with(int(os.environ["ALIGNMENT_LAUNCHER_PID"]))
 from alignment_api.exit_codes import ExitCode  # noqa: E402
 from alignment_api.run_config import RunConfig  # noqa: E402
 
+from alignment_trainer import activity  # noqa: E402
 from alignment_trainer.failures import BadConfiguration, PeerLost, StageFailure  # noqa: E402
 from alignment_trainer.outcome import OUTCOMES_VARIABLE, RankOutcome, failure_of, record_outcome  # noqa: E402
 
@@ -24,6 +25,8 @@ def main() -> int:
     """Run this process's part of the stage, and write down how it ended."""
     rank = int(os.environ["RANK"])
     config = RunConfig.model_validate_json(Path(os.environ["ALIGNMENT_RUN_CONFIG"]).read_text())
+    if rank == 0:
+        activity.begin(Path(config.paths.stage))
     try:
         _check_world(config)
         _run_stage(config)
@@ -114,9 +117,16 @@ def _outcome_of(error: Exception) -> RankOutcome:
 def _says_peer_is_gone(error: Exception, text: str) -> bool:
     import torch
 
-    if isinstance(error, torch.distributed.DistNetworkError):
+    if isinstance(error, torch.distributed.DistNetworkError | torch.distributed.DistStoreError):
         return True
-    signs = ("Connection closed by peer", "Connection reset by peer", "Socket closed", "Broken pipe", "remote process exited")
+    signs = (
+        "Connection closed by peer",
+        "Connection reset by peer",
+        "Socket closed",
+        "Broken pipe",
+        "remote process exited",
+        "Timed out waiting",
+    )
     return ("gloo" in text or "NCCL" in text) and any(sign in text for sign in signs)
 
 

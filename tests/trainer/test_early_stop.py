@@ -1,0 +1,39 @@
+"""A stop before there is anything that could take it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+WAITING = "print('begun', flush=True)\nwhile True:\n    time.sleep(1)"
+LEAVE = f"import time\nfrom alignment_trainer import early_stop\nearly_stop.leave_on_request()\n{WAITING}"
+HELD_UP = f"""
+import time
+from alignment_trainer import early_stop
+early_stop._CLEANUP_SECONDS = 0.1
+early_stop.leave_soon()
+{WAITING}
+"""
+
+
+@pytest.mark.parametrize(("program", "number"), [(LEAVE, signal.SIGTERM), (LEAVE, signal.SIGINT), (HELD_UP, None)])
+def test_it_ends_with_a_word_whatever_is_done(tmp_path, program, number):
+    environment = {**os.environ, "ALIGNMENT_TERMINATION_LOG": str(tmp_path / "log")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "begun\n"
+    if number:
+        process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert error == "Stopped: stopped on request, before training began\n"
+    assert json.loads((tmp_path / "log").read_text())["reason"] == "Stopped"
+
+
+def test_it_loads_nothing_that_takes_long():
+    program = "import sys, alignment_trainer.early_stop; sys.exit(bool({'pydantic', 'alignment_api'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

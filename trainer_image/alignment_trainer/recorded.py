@@ -1,0 +1,82 @@
+"""What a stage has begun with stays the truth for it, whatever recipes and defaults a newer operator knows."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from alignment_api.batch import ImpossibleBatch, accumulation_steps
+from alignment_api.names import RUN_CONFIG_FILE
+from alignment_api.problems import from_validation
+from alignment_api.run_config import RunConfig
+from pydantic import ValidationError
+
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.settings import stage_path
+from alignment_trainer.stage_folder import is_ours
+
+
+def as_begun(config: RunConfig) -> RunConfig:
+    """Give the settings and the model that the stage's folder was claimed with, and all else as this attempt is told it."""
+    path = Path(config.paths.stage) / RUN_CONFIG_FILE
+    if not is_ours(config) or not path.exists():
+        return config
+    recorded = _read(path)
+    if recorded.stage.kind != config.stage.kind:
+        return config
+    changed = list(_differences(stage_path(config), recorded.stage.settings.dump(), config.stage.settings.dump()))
+    changed += _differences("spec.model", _model(recorded), _model(config))
+    if not changed:
+        return config
+    print(
+        f"the stage goes on with what it began with, though this attempt was told otherwise: {'; '.join(changed)}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return _with_accumulation(_merged(config, recorded))
+
+
+def _read(path: Path) -> RunConfig:
+    try:
+        return RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        problem = from_validation(error, RunConfig)[0]
+        raise BadConfiguration(
+            f"{path}: {problem}; the stage began with another version of the operator: go on with that version, or remove "
+            f"{path.parent} to begin the stage anew"
+        ) from error
+
+
+def _merged(config: RunConfig, recorded: RunConfig) -> RunConfig:
+    kind = config.stage.kind
+    stage = config.stage.model_copy(update={kind: getattr(recorded.stage, kind)})
+    stages = [stage if known.name == stage.name else known for known in config.spec.stages or []]
+    return config.model_copy(update={"spec": config.spec.model_copy(update={"stages": stages, "model": recorded.spec.model})})
+
+
+def _with_accumulation(config: RunConfig) -> RunConfig:
+    optimization = getattr(config.stage.settings, "optimization", None)
+    if optimization is None or optimization.global_batch_size is None:
+        return config
+    try:
+        steps = accumulation_steps(optimization.global_batch_size, config.compute)
+    except ImpossibleBatch:
+        # The check of what cannot be divided says so with the nearest batches that can.
+        return config
+    return config.model_copy(update={"accumulation_steps": steps})
+
+
+def _model(config: RunConfig) -> dict[str, Any]:
+    return config.spec.model.dump() if config.spec.model else {}
+
+
+def _differences(path: str, recorded: Any, told: Any) -> Iterator[str]:
+    if isinstance(recorded, dict) and isinstance(told, dict):
+        for name in sorted(recorded.keys() | told.keys()):
+            yield from _differences(f"{path}.{name}", recorded.get(name), told.get(name))
+    elif recorded != told:
+        yield f"{path} stays {_shown(recorded)}, not {_shown(told)}"
+
+
+def _shown(value: Any) -> str:
+    return "unset" if value is None else str(value)

@@ -1,0 +1,142 @@
+"""Carries one attempt of one stage through: checks what it will read, starts its processes, and says what became of them."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from alignment_api.exit_codes import Termination
+from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer import activity, heartbeat, preflight
+from alignment_trainer.checkpoints import newest_step
+from alignment_trainer.early_stop import MESSAGE, leave_soon
+from alignment_trainer.failures import Stopped
+from alignment_trainer.journal import last_step
+from alignment_trainer.outcome import OUTCOMES_VARIABLE, termination_of
+from alignment_trainer.recorded import as_begun
+from alignment_trainer.shipping import is_shipped
+from alignment_trainer.stage_folder import claim, is_done, model_revision
+from alignment_trainer.stage_watch import StageWatch
+from alignment_trainer.uploader import FLUSH_SECONDS, Uploader
+
+CONFIG_VARIABLE = "ALIGNMENT_RUN_CONFIG"
+_CLEANUP_SECONDS = 2
+
+
+class Supervisor:
+    """Runs one attempt."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.stage = Path(config.paths.stage)
+        self.stop_requested = False
+        self._is_checking = False
+        self._launcher: subprocess.Popen[bytes] | None = None
+        self._is_first_node = int(os.environ.get("PET_NODE_RANK") or 0) == 0
+        self._watch = StageWatch(config)
+
+    def listen(self) -> None:
+        """Take requests to stop from now on."""
+        signal.signal(signal.SIGTERM, self._request_stop)
+        signal.signal(signal.SIGINT, self._request_stop)
+
+    def run(self) -> Termination:
+        """Carry the attempt through."""
+        if heartbeat.serve(self.config, self._watch.heartbeat):
+            self._watch.start()
+        if is_done(self.config):
+            self._ship_rest()
+            return Termination(exit_code=0, reason="Completed", message="the stage was done before")
+        self.config = as_begun(self.config)
+        if self._is_first_node:
+            activity.begin(self.stage)
+        self._check()
+        if self._is_first_node:
+            claim(self.config)
+        if self.stop_requested:
+            raise Stopped(MESSAGE)
+        termination = self._train()
+        return termination.model_copy(
+            update={
+                "step": last_step(self.stage / METRICS_FILE),
+                "last_checkpoint": newest_step(self.stage),
+                "model_revision": model_revision(self.stage),
+            }
+        )
+
+    def _request_stop(self, *_: int | FrameType | None) -> None:
+        """Ask the ranks to save and stop, or stop checking what they would read; asking again changes nothing."""
+        if self.stop_requested:
+            return
+        self.stop_requested = True
+        if self._launcher:
+            self._launcher.send_signal(signal.SIGTERM)
+        else:
+            # What is being done may hold the exception up, such as a library that waits for its downloads.
+            leave_soon()
+            if self._is_checking:
+                raise Stopped(MESSAGE)
+
+    def _check(self) -> None:
+        self._is_checking = True
+        try:
+            preflight.check(self.config)
+        finally:
+            self._is_checking = False
+
+    def _ship_rest(self) -> None:
+        """Ship what MLflow did not take when the stage was run."""
+        if self._is_first_node and not is_shipped(self.stage):
+            uploader = Uploader(self.config, is_live=False)
+            uploader.start()
+            uploader.drain()
+
+    def _train(self) -> Termination:
+        uploader = Uploader(self.config) if self._is_first_node else None
+        folder = Path(tempfile.mkdtemp(prefix="alignment-"))
+        try:
+            self._start(folder)
+            if uploader:
+                uploader.start()
+            termination = termination_of(folder, self._wait(), self.stop_requested)
+            if uploader:
+                uploader.finish(termination.exit_code)
+            return termination
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _start(self, folder: Path) -> None:
+        # What this attempt was told may differ from what the stage began with: all ranks read what was made of both.
+        config_path = folder / RUN_CONFIG_FILE
+        config_path.write_text(self.config.model_dump_json(by_alias=True, exclude_none=True), encoding="utf-8")
+        # Time for the last metrics and the termination message is kept back from what the ranks may use.
+        patience = max(1, self.config.grace_seconds - FLUSH_SECONDS - _CLEANUP_SECONDS)
+        options = [f"--shutdown-timeout={patience}", "-m", "alignment_trainer.rank"]
+        # From here on, this process only waits and ships metrics: what it does is no sign that the stage works.
+        self._watch.liveness.counts_root = False
+        launcher = subprocess.Popen(
+            [sys.executable, "-m", "alignment_trainer.torchrun", *options],
+            env={
+                **os.environ,
+                CONFIG_VARIABLE: str(config_path),
+                OUTCOMES_VARIABLE: str(folder),
+                "ALIGNMENT_SUPERVISOR_PID": str(os.getpid()),
+            },
+        )
+        self._launcher = launcher
+        if self.stop_requested:
+            launcher.send_signal(signal.SIGTERM)
+
+    def _wait(self) -> int:
+        assert self._launcher is not None
+        while True:
+            try:
+                return self._launcher.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                continue
