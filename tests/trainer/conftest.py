@@ -120,7 +120,9 @@ class Result(NamedTuple):
 class Attempt:
     """A supervisor at work; as the first process of its own namespace where that is asked for and possible, as in a pod."""
 
-    def __init__(self, config: RunConfig, folder: Path, is_first: bool = False, is_heard: bool = False, **environment: str) -> None:
+    def __init__(
+        self, config: RunConfig, folder: Path, is_first: bool = False, is_heard: bool = False, **environment: str
+    ) -> None:
         self.config = config
         self.stage = Path(config.paths.stage)
         self._log = folder / f"{config.stage_name}-{config.attempt}.log"

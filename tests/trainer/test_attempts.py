@@ -1,5 +1,6 @@
 """Real attempts: a supervisor, torchrun and two processes, on CPUs."""
 
+import contextlib
 import http.client
 import json
 import math
@@ -239,14 +240,12 @@ def many(path, times):
 
 
 def rows_without_end(row, pipe, are_read):
-    """Write one row over and over until nobody reads it any more."""
-    try:
-        with pipe.open("wb") as file:
+    """Write one row over and over to whoever reads; a reader may have seen enough, and another one come."""
+    while True:
+        with contextlib.suppress(BrokenPipeError), pipe.open("wb") as file:
             while True:
                 file.write(row * 10_000)
                 are_read.set()
-    except BrokenPipeError:
-        return
 
 
 def heard(attempt):
