@@ -1,6 +1,7 @@
 """What a heartbeat says of a stage's folder, from before it is claimed."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,8 +27,8 @@ def seen(watch):
     return watch.heartbeat()
 
 
-def do(stage, what, time):
-    activity = Activity(what=what, done=1, total=2, unit="rows", time=time)
+def do(stage, what, moment):
+    activity = Activity(what=what, done=1, total=2, unit="rows", time=moment)
     (stage / "activity.json").write_text(activity.model_dump_json(by_alias=True))
 
 
@@ -63,6 +64,26 @@ def test_steps_are_told_as_they_are_done(config, stage):
     assert (heartbeat.step, heartbeat.seconds_left, heartbeat.metrics) == (1, 46, {metrics.LOSS: 2.5})
     assert heartbeat.last_checkpoint == 1
     assert datetime.now(UTC) - heartbeat.progress_time < timedelta(minutes=1)
+
+
+def test_steps_of_an_earlier_attempt_are_none_of_this_one(config, stage):
+    claim(config)
+    journal = Journal(stage)
+    journal.append(0, {}, {metrics.TOTAL_STEPS: 24.0})
+    journal.append(1, {metrics.LOSS: 2.5}, {metrics.SECONDS_LEFT: 46.0})
+    time.sleep(0.01)
+    watch = StageWatch(config)
+    assert (seen(watch).step, seen(watch).has_stepped) == (1, False)
+    journal.append(1, {}, {metrics.TOTAL_STEPS: 24.0})
+    assert not seen(watch).has_stepped
+    # The same step again, as after a restart: its values are known, and it was trained all the same.
+    journal.append(1, {metrics.LOSS: 2.5}, {metrics.SECONDS_LEFT: 46.0})
+    assert seen(watch).has_stepped
+
+
+def test_times_can_be_read_as_ages_though_clocks_differ(config):
+    heartbeat = StageWatch(config).heartbeat()
+    assert heartbeat.alive_time <= heartbeat.time <= datetime.now(UTC)
 
 
 def test_the_newer_of_step_and_activity_is_progress(config, stage):

@@ -59,6 +59,8 @@ class JournalTail:
         self._path = path
         self._inode: int | None = None
         self._end, self._course = 0, Course()
+        self.trained_milliseconds = 0
+        """When a step was last trained, since 1970; what is told before the first one tells nothing of the time left."""
 
     def read(self) -> Course:
         """Give all that was measured so far."""
@@ -72,10 +74,13 @@ class JournalTail:
         for point, end in read_points_with_ends(self._path, self._end):
             self._course.add(*point)
             self._end = end
+            if metrics.SECONDS_LEFT in point.metrics:
+                self.trained_milliseconds = point.time
         return self._course
 
     def _begin(self, inode: int | None) -> None:
         self._inode, self._end, self._course = inode, 0, Course()
+        self.trained_milliseconds = 0
 
 
 def read_points(path: Path, start: int = 0) -> Iterator[Point]:

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alignment_api.heartbeat import Activity, Heartbeat
@@ -28,6 +28,7 @@ class StageWatch:
         self._config = config
         self._stage = Path(config.paths.stage)
         self._journal = JournalTail(self._stage / METRICS_FILE)
+        self._start_milliseconds = time.time_ns() // 1_000_000
         self._progress_time: datetime | None = None
         self._complaint = ""
         self.liveness = Liveness(os.getpid())
@@ -42,7 +43,7 @@ class StageWatch:
 
     def heartbeat(self) -> Heartbeat:
         """Say how the stage does."""
-        return self._seen.model_copy(update={"alive_time": self.liveness.time})
+        return self._seen.model_copy(update={"alive_time": self.liveness.time, "time": datetime.now(UTC)})
 
     def look_at_folder(self) -> None:
         """Read how far the stage is."""
@@ -67,6 +68,7 @@ class StageWatch:
         times = (self._progress_time, activity and activity.time, progress and progress.updated_time)
         self._progress_time = max((known for known in times if known), default=None)
         return {
+            "has_stepped": is_claimed and self._journal.trained_milliseconds >= self._start_milliseconds,
             "step": progress and progress.step,
             "total_steps": progress and progress.total_steps,
             "seconds_left": progress and progress.seconds_left,
