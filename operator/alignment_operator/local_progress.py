@@ -1,9 +1,8 @@
 """How far the stages of a job of this machine are: read from the files that their processes write."""
 
 import json
-import math
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from alignment_api import metrics
 from alignment_api.heartbeat import Activity, told
 from alignment_api.job import Progress
 from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
+from alignment_api.progress import Course
 
 from alignment_operator.observation import Child, Pulse
 
@@ -39,7 +39,8 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
         heard_time=now,
         # A process of this machine is seen to live; whoever started it sees whether it works.
         alive_time=now,
-        has_stepped=any(metrics.LOSS in point["metrics"] and point["time"] >= since for point in points),
+        # Steps that are trained again repeat no loss, but always tell the time that is left.
+        has_stepped=any(metrics.SECONDS_LEFT in point["metrics"] and point["time"] >= since for point in points),
         doing=told(activity) if activity else None,
     )
     return StageFiles(progress, pulse)
@@ -56,22 +57,10 @@ def _activity(file: Path, running: Child | None) -> Activity | None:
 
 
 def _progress(points: list[dict[str, Any]]) -> Progress | None:
-    latest: dict[str, float] = {}
-    step, updated = 0, 0
+    course = Course()
     for point in points:
-        latest.update(point["metrics"])
-        step, updated = max(step, point["step"]), point["time"]
-    total = int(latest.get(metrics.TOTAL_STEPS, 0))
-    if not total:
-        return None
-    return Progress(
-        step=step,
-        total_steps=total,
-        percent=min(100, 100 * step // total),
-        seconds_left=round(latest[metrics.SECONDS_LEFT]) if metrics.SECONDS_LEFT in latest else None,
-        updated_time=datetime.fromtimestamp(updated // 1000, UTC),
-        metrics={name: latest[name] for name in metrics.HEADLINES if math.isfinite(latest.get(name, math.nan))},
-    )
+        course.add(**point)
+    return course.progress()
 
 
 def _tail(journal: Path) -> list[dict[str, Any]]:

@@ -25,11 +25,12 @@ def write(stage: Path, points: list[dict[str, Any]], activity: Activity | None =
     return stage
 
 
+LEFT = {"progress/seconds_left": 9.0}
 STEPS: list[tuple[str, list[dict[str, Any]], bool]] = [
     ("nothing yet", [], False),
-    ("only an earlier attempt has trained", [point(-60, 8, **{"train/loss": 1.0})], False),
-    ("it prepares", [point(-60, 8, **{"train/loss": 1.0}), point(30, 8)], False),
-    ("it has trained a step", [point(30, 9, **{"train/loss": 1.0})], True),
+    ("only an earlier attempt has trained", [point(-60, 8, **LEFT)], False),
+    ("it prepares", [point(-60, 8, **LEFT), point(30, 8)], False),
+    ("it trains steps anew that were trained before", [point(30, 8, **LEFT)], True),
 ]
 
 
