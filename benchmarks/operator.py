@@ -95,6 +95,10 @@ class Operator:
         """Count the reconciles so far; 0 while it is starting."""
         return int(self._metric(r'^alignment_reconciles_total\{outcome="done"\} (\S+)'))
 
+    def is_at_work(self) -> bool:
+        """Say whether it holds the namespace."""
+        return self._metric(r"^alignment_scopes_held (\S+)") == 1
+
     def is_idle(self) -> bool:
         """Say whether nothing waits to be reconciled."""
         return self._metric(r"^alignment_queue_length (\S+)") == 0
@@ -328,7 +332,7 @@ def main() -> None:
     with own_namespace(), quiet_training_operator():
         children = Arrivals(*TRAINING)
         with running_operator(options.log) as operator:
-            time.sleep(8)
+            until(operator.is_at_work, pause=0.2)
             figures["single"] = measure_single(children, options.trainer_runtime, options.single)
             figures["next_stage"] = measure_next_stage(children, options.single)
             figures["burst"] = measure_burst(operator, children, options.jobs)

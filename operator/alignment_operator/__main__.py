@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -18,14 +19,17 @@ from kubernetes.aio.client import ApiClient, ApiException, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 from pydantic import ValidationError
 
-from alignment_operator import handlers, lease, telemetry
+from alignment_operator import handlers, telemetry
 from alignment_operator.backends import pytorchjob
-from alignment_operator.cluster import KubernetesCluster
+from alignment_operator.cluster import KubernetesCluster, NotHeld
 from alignment_operator.health import Health
 from alignment_operator.heartbeats import Heartbeats
+from alignment_operator.kubernetes_api import KubernetesApi
+from alignment_operator.lease import LEADER_SECONDS, Lease, Lost, lead
 from alignment_operator.progress import ProgressReader
 from alignment_operator.queue import Queue
 from alignment_operator.reconcile import Key, reconcile
+from alignment_operator.scopes import Scopes
 from alignment_operator.settings import Settings
 from alignment_operator.tracked_progress import TrackedProgress
 
@@ -53,7 +57,7 @@ def main() -> None:
         sys.exit("\n".join(f"error: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()))
     try:
         asyncio.run(serve(settings))
-    except* (_Ended, asyncio.CancelledError):
+    except* (_Ended, Lost, asyncio.CancelledError):
         logger.info("stopped")
 
 
@@ -66,13 +70,29 @@ async def serve(settings: Settings) -> None:
     health = Health()
     await health.serve(settings.health_port)
     telemetry.serve(settings.metrics_port)
-    async with ApiClient(await _configuration()) as api:
-        work = functools.partial(operate, api, settings, health)
-        health.ready = True
-        if settings.namespace:
-            await lease.lead(api, settings.lease, settings.namespace, work)
+    async with ApiClient(await _configuration()) as client:
+        if settings.namespace is None:
+            await _operate_outside(client, settings, health)
         else:
-            await work()
+            await _operate_as_leader(client, settings, settings.namespace, health)
+
+
+async def _operate_outside(client: ApiClient, settings: Settings, health: Health) -> None:
+    """Work without replicas, outside a cluster; another operator in the same namespaces is still respected."""
+    scopes = Scopes(KubernetesApi(client), settings.watch_namespaces, f"outside/{socket.gethostname()}/{os.getpid()}")
+    health.hindrance = lambda: None
+    await operate(client, settings, health, scopes)
+
+
+async def _operate_as_leader(client: ApiClient, settings: Settings, namespace: str, health: Health) -> None:
+    """Work while this replica of the release leads; the next one is ready as soon as it could."""
+    api, kin = KubernetesApi(client), f"{namespace}/{settings.lease}/"
+    # By the pod's name: a container that was started anew goes on at once.
+    identity = kin + (os.environ.get("HOSTNAME") or socket.gethostname())
+    leader = Lease(api, namespace, settings.lease, identity, LEADER_SECONDS)
+    health.hindrance = lambda: None if leader.held else leader.trouble
+    scopes = Scopes(api, settings.watch_namespaces, identity, kin, lambda: leader.held)
+    await lead(leader, lambda: operate(client, settings, health, scopes))
 
 
 async def _configuration() -> Configuration:
@@ -87,27 +107,36 @@ async def _configuration() -> Configuration:
     return configuration
 
 
-async def operate(api: ApiClient, settings: Settings, health: Health) -> None:
-    """Reconcile all jobs."""
+async def operate(client: ApiClient, settings: Settings, health: Health, scopes: Scopes) -> None:
+    """Reconcile the jobs of all namespaces that are held."""
     telemetry.LEADER.set(1)
     tracked = TrackedProgress(settings.tracking_uri, settings.tracking_public_url, settings.tracking_credentials_folder)
     reader = ProgressReader(tracked, Heartbeats())
-    cluster = KubernetesCluster(api, settings, reader)
-    queue = Queue(functools.partial(_reconcile, cluster, settings))
+    cluster = KubernetesCluster(client, settings, reader, scopes.holds)
+    queue = Queue(functools.partial(_reconcile, cluster, scopes, settings))
     telemetry.QUEUE_LENGTH.set_function(lambda: len(queue))
     telemetry.TRACKING_REACHABLE.set_function(lambda: tracked.silence is None)
     telemetry.PODS_UNHEARD.set_function(lambda: reader.heartbeats.silent_count)
-    # Before the first reconcile every child is known: a child that is not seen would be made again.
-    await _relist(cluster, queue, health)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(queue.run())
-        group.create_task(_every(_RELIST_SECONDS, lambda: _relist(cluster, queue, health), _FIRST_RELIST_SECONDS))
-        interval = settings.progress_interval_seconds
-        for channel in (reader.tracked, reader.heartbeats):
-            group.create_task(_every(interval, functools.partial(_refresh, channel, cluster, queue), interval))
-        group.create_task(_watch(settings, cluster, queue))
-        if cluster.missing_kinds:
-            group.create_task(_await_kinds(cluster, queue, health))
+    try:
+        # Before the first reconcile every child is known: a child that is not seen would be made again.
+        await asyncio.gather(_relist(cluster, queue, health), scopes.look())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(queue.run())
+            group.create_task(scopes.run(lambda namespace: _wake(cluster, queue, namespace)))
+            group.create_task(_every(_RELIST_SECONDS, lambda: _relist(cluster, queue, health), _FIRST_RELIST_SECONDS))
+            interval = settings.progress_interval_seconds
+            for channel in (reader.tracked, reader.heartbeats):
+                group.create_task(_every(interval, functools.partial(_refresh, channel, cluster, queue), interval))
+            group.create_task(_watch(settings, cluster, queue))
+            if cluster.missing_kinds:
+                group.create_task(_await_kinds(cluster, queue, health))
+    finally:
+        await scopes.release()
+
+
+def _wake(cluster: KubernetesCluster, queue: Queue, namespace: str) -> None:
+    for key in cluster.jobs_seen.of_namespace(namespace):
+        queue.add(key)
 
 
 async def _watch(settings: Settings, cluster: KubernetesCluster, queue: Queue) -> None:
@@ -133,10 +162,16 @@ async def _await_kinds(cluster: KubernetesCluster, queue: Queue, health: Health)
     raise _Ended
 
 
-async def _reconcile(cluster: KubernetesCluster, settings: Settings, key: Key) -> float | None:
+async def _reconcile(cluster: KubernetesCluster, scopes: Scopes, settings: Settings, key: Key) -> float | None:
+    if not scopes.holds(key.namespace):
+        scopes.wait(key.namespace)
+        return None
     started = time.monotonic()
     try:
         delay = await reconcile(cluster, pytorchjob, settings, key, datetime.now(UTC).replace(microsecond=0))
+    except NotHeld:
+        scopes.wait(key.namespace)
+        return None
     except InvalidJob as error:
         # Only a newer API than ours can hold what this one does not know: nothing here can mend that.
         telemetry.RECONCILES.labels("unreadable").inc()

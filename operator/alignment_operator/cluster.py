@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
@@ -34,11 +35,19 @@ _EVENT_MESSAGE_MAXIMUM = 1024
 logger = logging.getLogger(__name__)
 
 
+class NotHeld(Exception):
+    """The namespace is not this operator's at present, so nothing is written there."""
+
+
 class KubernetesCluster:
     """Implements the Cluster interface."""
 
-    def __init__(self, client: ApiClient, settings: Settings, reader: ProgressReader) -> None:
+    def __init__(
+        self, client: ApiClient, settings: Settings, reader: ProgressReader, holds: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """Whether a namespace may be written to, `holds` is asked before each write."""
         self._api = KubernetesApi(client)
+        self._holds = holds
         self._namespaces = settings.watch_namespaces
         self._reader = reader
         self.jobs_seen = Jobs()
@@ -77,7 +86,7 @@ class KubernetesCluster:
         """Create a child and what belongs to it; what is there already stays as it is. Raises Refused."""
         for manifest in manifests:
             try:
-                created = await self._api.post(_path(_COLLECTIONS[manifest["kind"]], _namespace(job)), manifest)
+                created = await self._writing(job).post(_path(_COLLECTIONS[manifest["kind"]], _namespace(job)), manifest)
             except ApiException as error:
                 if not is_there_already(error):
                     raise _refusal(manifest, error) from error
@@ -91,7 +100,7 @@ class KubernetesCluster:
         """Delete a child after its pods: they get their grace period to save."""
         body = {"propagationPolicy": "Foreground", "preconditions": {"uid": child.uid}}
         try:
-            left = await self._api.delete(_path(_TRAINING_JOBS, _namespace(job), child.name), body)
+            left = await self._writing(job).delete(_path(_TRAINING_JOBS, _namespace(job), child.name), body)
         except ApiException as error:
             # Gone already, or another one under the same name: either way it is not ours to delete any more.
             if error.status not in (404, 409):
@@ -107,7 +116,7 @@ class KubernetesCluster:
         body = {**job.dump(), "status": status.dump()}
         path = _path(_JOBS, _namespace(job), job.metadata.name)
         try:
-            written = await self._api.put(f"{path}/status", body)
+            written = await self._writing(job).put(f"{path}/status", body)
         except ApiException as error:
             # A job that was deleted meanwhile has no status to write.
             if error.status == 404:
@@ -122,15 +131,22 @@ class KubernetesCluster:
     async def delete_job(self, job: AlignmentJob) -> None:
         """Remove the job; its workspace stays."""
         try:
-            await self._api.delete(_path(_JOBS, _namespace(job), job.metadata.name), {"preconditions": {"uid": job.metadata.uid}})
+            await self._writing(job).delete(
+                _path(_JOBS, _namespace(job), job.metadata.name), {"preconditions": {"uid": job.metadata.uid}}
+            )
         except ApiException as error:
             if error.status != 404:
                 raise
 
+    def _writing(self, job: AlignmentJob) -> KubernetesApi:
+        if not self._holds(_namespace(job)):
+            raise NotHeld
+        return self._api
+
     async def _end_unstarted(self, job: AlignmentJob, pod: str) -> None:
         """Spare a pod with nothing to save its grace period: init containers often ignore the request to stop."""
         try:
-            await self._api.delete(_path(_PODS, _namespace(job), pod), {"gracePeriodSeconds": 1})
+            await self._writing(job).delete(_path(_PODS, _namespace(job), pod), {"gracePeriodSeconds": 1})
         except ApiException as error:
             if error.status != 404:
                 raise
@@ -149,7 +165,7 @@ class KubernetesCluster:
     async def _tell(self, job: AlignmentJob, happening: Happening) -> None:
         """Post an Event whose name follows from what it says, so that saying it twice is saying it once."""
         try:
-            await self._api.post(_path(_EVENTS, _namespace(job)), _event(job, happening, datetime.now(UTC)))
+            await self._writing(job).post(_path(_EVENTS, _namespace(job)), _event(job, happening, datetime.now(UTC)))
         except ApiException as error:
             # An Event is a courtesy: without it the status still says everything.
             if error.status != 409:

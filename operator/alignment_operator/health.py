@@ -1,6 +1,7 @@
-"""Answers the kubelet: alive while the loop turns and, once this replica leads, while the API server is heard."""
+"""Answers the kubelet: alive while the loop turns and the API server is heard where it should be; ready to lead, or leading."""
 
 import time
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -12,7 +13,8 @@ class Health:
     """What the probes are told."""
 
     def __init__(self) -> None:
-        self.ready = False
+        self.hindrance: Callable[[], str | None] = lambda: "starting"
+        """Why this replica neither leads nor could."""
         # A replica that waits for the lease has nothing to hear.
         self._last_sign: float | None = None
 
@@ -32,6 +34,7 @@ class Health:
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, port=port).start()
+        self.port = runner.addresses[0][1]
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(
@@ -39,4 +42,5 @@ class Health:
         )
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        return web.Response(text="ok" if self.ready else "starting", status=200 if self.ready else 503)
+        hindrance = self.hindrance()
+        return web.Response(text=hindrance or "ok", status=503 if hindrance else 200)

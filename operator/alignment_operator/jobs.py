@@ -48,6 +48,10 @@ class Jobs:
         """Give the keys of all jobs by their uids."""
         return dict(self._keys)
 
+    def of_namespace(self, namespace: str) -> list[Key]:
+        """Name the jobs of a namespace."""
+        return [key for key in self._objects if key.namespace == namespace]
+
     def _drop(self, key: Key) -> None:
         known = self._objects.pop(key, None)
         if known is not None:

@@ -1,6 +1,8 @@
 """Plain JSON in and out of the Kubernetes API, through the official client's connection and credentials."""
 
 import json
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 from kubernetes.aio.client import ApiClient, ApiException
 
@@ -8,31 +10,49 @@ from alignment_operator.versions import Object
 
 FIELD_MANAGER = "alignment-operator"
 _TIMEOUT_SECONDS = 30
+_LINE_MAXIMUM = 1000
+
+
+class RequestRefused(ApiException):
+    """What was not a success; as text it is one short line, since logs are read by the line."""
+
+    def __str__(self) -> str:
+        return " ".join(f"{self.status} {self.reason}: {said(self)}".split())[:_LINE_MAXIMUM]
 
 
 class KubernetesApi:
-    """Four verbs over paths; what is not a success raises ApiException."""
+    """Four verbs over paths; what is not a success raises RequestRefused."""
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
     async def get(self, path: str, **query: str) -> Object:
         """Read an object or a list."""
+        found, _ = await self._request("GET", path, query, None)
+        return found
+
+    async def get_with_time(self, path: str, **query: str) -> tuple[Object, datetime | None]:
+        """Read an object or a list, and the API server's clock, which no clock of a node can be taken for."""
         return await self._request("GET", path, query, None)
 
     async def post(self, path: str, body: Object) -> Object:
         """Create an object."""
-        return await self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body)
+        written, _ = await self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body)
+        return written
 
     async def put(self, path: str, body: Object) -> Object:
         """Replace an object as it was read."""
-        return await self._request("PUT", path, {"fieldManager": FIELD_MANAGER}, body)
+        written, _ = await self._request("PUT", path, {"fieldManager": FIELD_MANAGER}, body)
+        return written
 
     async def delete(self, path: str, body: Object) -> Object:
         """Delete an object; the body carries preconditions."""
-        return await self._request("DELETE", path, {}, body)
+        left, _ = await self._request("DELETE", path, {}, body)
+        return left
 
-    async def _request(self, method: str, path: str, query: dict[str, str], body: Object | None) -> Object:
+    async def _request(
+        self, method: str, path: str, query: dict[str, str], body: Object | None
+    ) -> tuple[Object, datetime | None]:
         parameters = await self._client.param_serialize(
             method=method,
             resource_path=path,
@@ -44,9 +64,9 @@ class KubernetesApi:
         response = await self._client.call_api(*parameters, _request_timeout=_TIMEOUT_SECONDS)
         text = (await response.read()).decode()  # type: ignore[no-untyped-call]
         if not 200 <= response.status <= 299:
-            raise ApiException(status=response.status, reason=response.reason, body=text)
-        answer: Object = json.loads(text)
-        return answer
+            raise RequestRefused(status=response.status, reason=response.reason, body=text)
+        date = response.headers.get("Date")
+        return json.loads(text), parsedate_to_datetime(date) if date else None
 
 
 def said(error: ApiException) -> str:
@@ -63,7 +83,7 @@ def is_there_already(error: ApiException) -> bool:
 def _status(error: ApiException) -> Object | None:
     """Read the API server's answer; None where something else, such as a proxy, has answered."""
     try:
-        status: Object = json.loads(error.body or "{}")
+        status = json.loads(error.body or "{}")
     except ValueError:
         return None
-    return status
+    return status if isinstance(status, dict) else None

@@ -8,6 +8,8 @@ RECONCILE_SECONDS = Histogram(
 )
 QUEUE_LENGTH = Gauge("alignment_queue_length", "Jobs that wait for their reconcile or are in it.")
 LEADER = Gauge("alignment_leader", "1 while this replica is the one that reconciles.")
+SCOPES_HELD = Gauge("alignment_scopes_held", "Scopes that this operator reconciles: namespaces, or 1 for all of them.")
+SCOPES_LEFT_ALONE = Gauge("alignment_scopes_left_alone", "Scopes that are watched, and reconciled by another operator.")
 TRACKING_REACHABLE = Gauge("alignment_tracking_reachable", "1 while MLflow answers.")
 PODS_UNHEARD = Gauge("alignment_pods_unheard", "Running attempts whose pod did not answer when it was last asked.")
 WATCH_EVENTS = Counter("alignment_watch_events_total", "Watch events by kind of object.", ["kind"])

@@ -175,6 +175,31 @@ def test_rights_are_named_one_by_one(values: tuple[str, ...], render: Render) ->
         assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
 
 
+def may(objects: list[dict[str, Any]], resource: str) -> set[tuple[str | None, str | None, str]]:
+    """List the verbs on a resource, each with the namespace and the name of the object that it is held to."""
+    return {
+        (role["metadata"].get("namespace"), name, verb)
+        for role in objects
+        if role["kind"] in ("Role", "ClusterRole")
+        for rule in role["rules"]
+        if resource in rule["resources"]
+        for name in rule.get("resourceNames", [None])
+        for verb in rule["verbs"]
+    }
+
+
+def lease(namespace: str, name: str) -> set[tuple[str | None, str | None, str]]:
+    return {(namespace, None, "create"), (namespace, name, "get"), (namespace, name, "update")}
+
+
+def test_leases_are_named_and_a_scope_is_one(render: Render) -> None:
+    of_release = lease("aligning", "release-alignment-operator")
+    of_all = lease("kube-system", "all.alignment-operator.dev") | {(None, "alignment-operator.dev", "list")}
+    of_some = lease("team-a", "alignment-operator.dev") | lease("team-b", "alignment-operator.dev")
+    assert may(render(), "leases") == of_release | of_all
+    assert may(render(SOME_NAMESPACES), "leases") == of_release | of_some
+
+
 def test_the_dashboard_may_only_read(render: Render) -> None:
     rules = of_kind("ClusterRole", render())["release-alignment-operator-dashboard"]["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
@@ -186,7 +211,7 @@ def test_an_installation_for_some_namespaces_has_no_right_in_others(render: Rend
     assert not of_kind("ClusterRole", objects) and not of_kind("ClusterRoleBinding", objects)
     roles = [(found["metadata"].get("namespace"), found["metadata"]["name"]) for found in objects if found["kind"] == "Role"]
     assert sorted(roles, key=lambda role: (role[0] or "", role[1])) == [
-        (None, "release-alignment-operator-lease"),
+        ("aligning", "release-alignment-operator-lease"),
         ("team-a", "release-alignment-operator"),
         ("team-a", "release-alignment-operator-dashboard"),
         ("team-b", "release-alignment-operator"),

@@ -1,6 +1,9 @@
-"""A replica that waits is alive; one that leads must hear the API server."""
+"""A replica that waits is alive; one that leads must hear the API server; ready is who leads or could."""
+
+import asyncio
 
 import pytest
+from aiohttp import ClientSession
 from alignment_operator import health as module
 from alignment_operator.health import Health
 
@@ -17,3 +20,17 @@ def test_a_leader_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPatc
     assert leading.alive
     monkeypatch.setattr(module, "_LONGEST_SILENCE_SECONDS", -1)
     assert not leading.alive
+
+
+def test_who_neither_leads_nor_could_is_not_ready_and_says_why() -> None:
+    async def ask(health: Health) -> tuple[int, str]:
+        await health.serve(0)
+        async with ClientSession() as session, session.get(f"http://127.0.0.1:{health.port}/readyz") as answer:
+            return answer.status, await answer.text()
+
+    waiting, starting = Health(), Health()
+    waiting.hindrance = lambda: None
+    assert asyncio.run(ask(waiting)) == (200, "ok")
+    assert asyncio.run(ask(starting)) == (503, "starting")
+    starting.hindrance = lambda: "403 Forbidden: leases are forbidden"
+    assert asyncio.run(ask(starting)) == (503, "403 Forbidden: leases are forbidden")

@@ -35,3 +35,44 @@ subjects:
     namespace: {{ $root.Release.Namespace }}
 {{- end }}
 {{- end }}
+
+{{/* LEASE: what whoever holds it must be allowed. */}}
+{{- define "alignment.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  # A right to create cannot be held to a name.
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ . }}]
+  verbs: [get, update]
+{{- end }}
+
+{{/* (list ROOT NAMESPACE NAME LEASE): lets the operator's ServiceAccount hold LEASE in NAMESPACE, by a Role NAME. */}}
+{{- define "alignment.leaseAccess" -}}
+{{- $root := index . 0 -}}
+{{- $labels := include "alignment.labels" (list $root "operator") }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ index . 2 }}
+  namespace: {{ index . 1 }}
+  labels: {{- $labels | nindent 4 }}
+rules: {{- include "alignment.leaseRules" (index . 3) | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ index . 2 }}
+  namespace: {{ index . 1 }}
+  labels: {{- $labels | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ index . 2 }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "alignment.name" $root }}
+    namespace: {{ $root.Release.Namespace }}
+{{- end }}
