@@ -24,6 +24,8 @@ class ApiServer:
         self.seconds = 0.0
         self.refusals: dict[str, tuple[int, str]] = {}
         """What is answered to a request such as "PUT /apis/...", in place of doing it."""
+        self.validate: Callable[[Object], str | None] = lambda _: None
+        """What is wrong with an object that is to be written."""
         self._version = 0
 
     @property
@@ -53,6 +55,9 @@ class ApiServer:
         if asked in self.refusals:
             return self._refuse(*self.refusals[asked])
         body = json.loads(await request.text() or "{}")
+        wrong = self.validate(body) if request.method in ("POST", "PUT") else None
+        if wrong:
+            return self._refuse(422, wrong)
         return {"GET": self._get, "POST": self._post, "PUT": self._put, "DELETE": self._delete}[request.method](request, body)
 
     def _get(self, request: web.Request, _: Object) -> web.Response:

@@ -1,23 +1,26 @@
 """Everything that is asked of the Kubernetes API: the Cluster that jobs are reconciled against."""
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
-from alignment_api.names import API_VERSION, JOB_LABEL, KIND, PLURAL
+from alignment_api.names import API_VERSION, ATTEMPT_LABEL, JOB_LABEL, KIND, PLURAL, STAGE_LABEL
 from alignment_api.validation import read_job
 from kubernetes.aio.client import ApiClient, ApiException
 
+from alignment_operator.backends.pytorchjob import config_name
 from alignment_operator.children import Children
-from alignment_operator.events import Happening, happenings
+from alignment_operator.decisions import decisions
+from alignment_operator.events import Happening, event_of, happenings
 from alignment_operator.jobs import Jobs
-from alignment_operator.kubernetes_api import FIELD_MANAGER, KubernetesApi, is_there_already, said
+from alignment_operator.kubernetes_api import KubernetesApi, is_there_already, said
 from alignment_operator.observation import Child, FirstPod, Report
 from alignment_operator.progress import ProgressReader
 from alignment_operator.reconcile import Key, Refused
+from alignment_operator.reduced_status import reduced
+from alignment_operator.refusals import refusal_of
 from alignment_operator.settings import Settings
 from alignment_operator.versions import Object, version_of
 
@@ -30,7 +33,8 @@ _COLLECTIONS = {
     "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims"),
     "PyTorchJob": _TRAINING_JOBS,
 }
-_EVENT_MESSAGE_MAXIMUM = 1024
+# Not valid, not JSON, too large: the same again would be refused again.
+_NEVER_TAKEN = (400, 413, 422)
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +56,7 @@ class KubernetesCluster:
         self._reader = reader
         self.jobs_seen = Jobs()
         self.children_seen = Children()
+        self._refused: dict[Key, tuple[str | None, AlignmentJobStatus]] = {}
         self.missing_kinds: set[str] = set()
         """What the API server had no word for when it was last asked."""
 
@@ -67,7 +72,13 @@ class KubernetesCluster:
     async def job(self, key: Key) -> AlignmentJob | None:
         """Give the job as it was last told of: a request per look would cost the API server more than all the rest."""
         found = self.jobs_seen.get(key)
-        return read_job(found) if found else None
+        if found is None:
+            self._refused.pop(key, None)
+            return None
+        job = read_job(found)
+        # Decisions build on what was decided, whether or not the API server has taken all of it.
+        uid, refused = self._refused.get(key, (None, None))
+        return job.model_copy(update={"status": refused}) if refused and uid == job.metadata.uid else job
 
     async def children(self, job: AlignmentJob) -> list[Child]:
         """Give the children as they were last told of."""
@@ -89,15 +100,20 @@ class KubernetesCluster:
                 created = await self._writing(job).post(_path(_COLLECTIONS[manifest["kind"]], _namespace(job)), manifest)
             except ApiException as error:
                 if not is_there_already(error):
-                    raise _refusal(manifest, error) from error
+                    raise refusal_of(manifest, error) from error
                 if manifest["kind"] != "PyTorchJob":
                     continue
                 created = await self._mine(job, manifest["metadata"]["name"])
             if created["kind"] == "PyTorchJob":
                 self.children_seen.observe("ADDED", created)
+                labels = manifest["metadata"]["labels"]
+                attempt = f"{_name(job)} {labels[STAGE_LABEL]} {labels[ATTEMPT_LABEL]}"
+                logger.info("%s: PyTorchJob %s is created", attempt, manifest["metadata"]["name"])
 
     async def delete(self, job: AlignmentJob, child: Child) -> None:
         """Delete a child after its pods: they get their grace period to save."""
+        # First, and with every try: where this is broken off, the child is still there to be deleted again, with both.
+        await self._delete_config(job, child)
         body = {"propagationPolicy": "Foreground", "preconditions": {"uid": child.uid}}
         try:
             left = await self._writing(job).delete(_path(_TRAINING_JOBS, _namespace(job), child.name), body)
@@ -106,30 +122,53 @@ class KubernetesCluster:
             if error.status not in (404, 409):
                 raise
         else:
+            logger.info("%s %s %s: PyTorchJob %s is deleted", _name(job), child.stage, child.attempt, child.name)
             if left["kind"] == "PyTorchJob":
                 self.children_seen.observe("MODIFIED", left)
         for pod in self.children_seen.unstarted_pods(_namespace(job), child):
             await self._end_unstarted(job, pod)
 
     async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
-        """Replace the job's status, unless the job has changed since it was read."""
-        body = {**job.dump(), "status": status.dump()}
-        path = _path(_JOBS, _namespace(job), job.metadata.name)
+        """Replace the job's status, unless the job has changed since it was read; one that is refused blocks nothing."""
         try:
-            written = await self._writing(job).put(f"{path}/status", body)
+            await self._put_status(job, status)
+            self._refused.pop(Key(_namespace(job), job.metadata.name), None)
         except ApiException as error:
             # A job that was deleted meanwhile has no status to write.
             if error.status == 404:
                 return
+            if error.status not in _NEVER_TAKEN:
+                raise
+            await self._write_reduced(job, status, error)
+        for line in decisions(_name(job), job.status, status):
+            logger.info("%s", line)
+        for happening in happenings(job.status, status):
+            await self._tell(job, happening)
+
+    async def _write_reduced(self, job: AlignmentJob, status: AlignmentJobStatus, refusal: ApiException) -> None:
+        """Write what is left of a refused status; even if that is refused, what was decided counts, until a restart."""
+        logger.warning("%s: the API server refused the status, and is given less: %s", _name(job), refusal)
+        try:
+            await self._put_status(job, reduced(status, said(refusal)))
+        except ApiException as error:
+            if error.status not in (404, *_NEVER_TAKEN):
+                raise
+            logger.warning("%s: the API server refused the reduced status too: %s", _name(job), error)
+        self._refused[Key(_namespace(job), job.metadata.name)] = job.metadata.uid, status
+
+    async def _put_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
+        path = _path(_JOBS, _namespace(job), job.metadata.name)
+        try:
+            written = await self._writing(job).put(f"{path}/status", {**job.dump(), "status": status.dump()})
+        except ApiException as error:
             if error.status == 409:
                 self.jobs_seen.observe("MODIFIED", await self._api.get(path))
             raise
         self.jobs_seen.observe("MODIFIED", written)
-        for happening in happenings(job.status, status):
-            await self._tell(job, happening)
 
     async def delete_job(self, job: AlignmentJob) -> None:
         """Remove the job; its workspace stays."""
+        logger.info("%s: finished for ttlSecondsAfterFinished, so it is deleted", _name(job))
         try:
             await self._writing(job).delete(
                 _path(_JOBS, _namespace(job), job.metadata.name), {"preconditions": {"uid": job.metadata.uid}}
@@ -142,6 +181,17 @@ class KubernetesCluster:
         if not self._holds(_namespace(job)):
             raise NotHeld
         return self._api
+
+    async def _delete_config(self, job: AlignmentJob, child: Child) -> None:
+        name = config_name(child.name, job.metadata.uid, child.rendering)
+        try:
+            await self._writing(job).delete(_path(_COLLECTIONS["ConfigMap"], _namespace(job), name), {})
+        except ApiException as error:
+            # Without the right to, it stays until the job goes; that is no reason to let the child run on.
+            if error.status == 403:
+                logger.warning("%s: ConfigMap %s stays: %s", _name(job), name, error)
+            elif error.status != 404:
+                raise
 
     async def _end_unstarted(self, job: AlignmentJob, pod: str) -> None:
         """Spare a pod with nothing to save its grace period: init containers often ignore the request to stop."""
@@ -165,7 +215,7 @@ class KubernetesCluster:
     async def _tell(self, job: AlignmentJob, happening: Happening) -> None:
         """Post an Event whose name follows from what it says, so that saying it twice is saying it once."""
         try:
-            await self._writing(job).post(_path(_EVENTS, _namespace(job)), _event(job, happening, datetime.now(UTC)))
+            await self._writing(job).post(_path(_EVENTS, _namespace(job)), event_of(job, happening, datetime.now(UTC)))
         except ApiException as error:
             # An Event is a courtesy: without it the status still says everything.
             if error.status != 409:
@@ -191,49 +241,10 @@ def _path(collection: tuple[str, str], namespace: str, *rest: str) -> str:
     return "/".join([root, "namespaces", namespace, plural, *rest])
 
 
+def _name(job: AlignmentJob) -> str:
+    return f"{job.metadata.namespace}/{job.metadata.name}"
+
+
 def _namespace(job: AlignmentJob) -> str:
     assert job.metadata.namespace is not None, "the API server gives every job a namespace"
     return job.metadata.namespace
-
-
-def _event(job: AlignmentJob, happening: Happening, now: datetime) -> Object:
-    message = happening.message[:_EVENT_MESSAGE_MAXIMUM]
-    identity = hashlib.sha256(f"{job.metadata.uid}{happening.reason}{message}".encode()).hexdigest()[:16]
-    time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    about = {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "name": job.metadata.name,
-        "namespace": job.metadata.namespace,
-        "uid": job.metadata.uid,
-    }
-    return {
-        "metadata": {"name": f"{job.metadata.name}.{identity}", "namespace": job.metadata.namespace},
-        "involvedObject": about,
-        "type": happening.type,
-        "reason": happening.reason,
-        "message": message,
-        "source": {"component": FIELD_MANAGER},
-        "reportingComponent": FIELD_MANAGER,
-        "firstTimestamp": time,
-        "lastTimestamp": time,
-        "count": 1,
-    }
-
-
-def _refusal(manifest: Object, error: ApiException) -> Refused | ApiException:
-    """Say in words why the API server did not take an object, where a person can do something about it."""
-    kind, message = manifest["kind"], said(error)
-    if error.status == 404 and kind == "PyTorchJob":
-        return Refused(
-            "TrainingOperatorMissing", "the cluster knows no PyTorchJob: install Kubeflow's training-operator (1.9.4 or later)"
-        )
-    if error.status == 500 and "webhook" in message:
-        return Refused("WebhookUnavailable", f"a webhook did not answer, so no {kind} can be created: {message}")
-    if error.status == 403 and "exceeded quota" in message:
-        return Refused("QuotaExceeded", message)
-    if error.status == 403:
-        return Refused("Forbidden", f"the operator may not create a {kind} here: {message}")
-    if error.status in (400, 422):
-        return Refused("Rejected", f"the API server rejects the {kind}: {message}")
-    return error

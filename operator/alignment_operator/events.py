@@ -1,8 +1,14 @@
 """Which Kubernetes Events a change of status deserves; pure."""
 
-from typing import NamedTuple
+import hashlib
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from alignment_api.job import AlignmentJobStatus, StageStatus
+from alignment_api.job import AlignmentJob, AlignmentJobStatus, StageStatus
+from alignment_api.names import API_VERSION, KIND
+
+_MESSAGE_MAXIMUM = 1024
+_COMPONENT = "alignment-operator"
 
 
 class Happening(NamedTuple):
@@ -39,3 +45,29 @@ def _of_stage(old: StageStatus | None, new: StageStatus) -> list[Happening]:
     if new.state == "Pending" and new.reason not in (None, "Starting") and (old is None or old.reason != new.reason):
         told.append(Happening("Warning", new.reason or "Pending", f"{new.name}: {new.message}"))
     return told
+
+
+def event_of(job: AlignmentJob, happening: Happening, now: datetime) -> dict[str, Any]:
+    """Write an Event whose name follows from what it says, so that saying it twice is saying it once."""
+    message = happening.message[:_MESSAGE_MAXIMUM]
+    identity = hashlib.sha256(f"{job.metadata.uid}{happening.reason}{message}".encode()).hexdigest()[:16]
+    time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    about = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": job.metadata.name,
+        "namespace": job.metadata.namespace,
+        "uid": job.metadata.uid,
+    }
+    return {
+        "metadata": {"name": f"{job.metadata.name}.{identity}", "namespace": job.metadata.namespace},
+        "involvedObject": about,
+        "type": happening.type,
+        "reason": happening.reason,
+        "message": message,
+        "source": {"component": _COMPONENT},
+        "reportingComponent": _COMPONENT,
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+    }

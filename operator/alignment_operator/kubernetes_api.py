@@ -6,18 +6,18 @@ from email.utils import parsedate_to_datetime
 
 from kubernetes.aio.client import ApiClient, ApiException
 
+from alignment_operator.one_line import one_line
 from alignment_operator.versions import Object
 
 FIELD_MANAGER = "alignment-operator"
 _TIMEOUT_SECONDS = 30
-_LINE_MAXIMUM = 1000
 
 
 class RequestRefused(ApiException):
     """What was not a success; as text it is one short line, since logs are read by the line."""
 
     def __str__(self) -> str:
-        return " ".join(f"{self.status} {self.reason}: {said(self)}".split())[:_LINE_MAXIMUM]
+        return one_line(f"{self.status} {self.reason}: {said(self)}")
 
 
 class KubernetesApi:

@@ -65,7 +65,7 @@ class Lease:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             trouble = f"the API server cannot be reached ({error or type(error).__name__})"
         if trouble and trouble != self.trouble:
-            logger.warning("the lease %s cannot be renewed or taken: %s", self._path, trouble)
+            logger.warning("nothing is done under the lease %s, which cannot be renewed or taken: %s", self._path, trouble)
         self.trouble = trouble
         return self.held
 

@@ -4,6 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from kubernetes.aio.client import ApiException
+
+from alignment_operator.one_line import one_line
 from alignment_operator.reconcile import Key
 
 _FIRST_BACKOFF_SECONDS = 0.25
@@ -65,7 +68,9 @@ class Queue:
         except Exception as error:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             backoff = min(_FIRST_BACKOFF_SECONDS * 2.0 ** (failures - 1), _LONGEST_BACKOFF_SECONDS)
-            logger.warning("%s/%s: %s; trying again in %.1f s", *key, error, backoff, exc_info=failures == 5)
+            # What the API server has refused needs no traceback: it says why.
+            unexpected = failures == 5 and not isinstance(error, ApiException)
+            logger.warning("%s/%s: %s; trying again in %.1f s", *key, one_line(error), backoff, exc_info=unexpected)
             return backoff
         self._failures.pop(key, None)
         return delay

@@ -200,6 +200,10 @@ def test_leases_are_named_and_a_scope_is_one(render: Render) -> None:
     assert may(render(SOME_NAMESPACES), "leases") == of_release | of_some
 
 
+def test_configurations_are_made_and_removed_and_never_read(render: Render) -> None:
+    assert may(render(), "configmaps") == {(None, None, "create"), (None, None, "delete")}
+
+
 def test_the_dashboard_may_only_read(render: Render) -> None:
     rules = of_kind("ClusterRole", render())["release-alignment-operator-dashboard"]["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}

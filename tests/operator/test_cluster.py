@@ -1,21 +1,24 @@
 """What is asked of an API server, and what becomes of its answers."""
 
+import functools
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from alignment_api.job import AlignmentJob, AlignmentJobStatus
+from alignment_api.job import AlignmentJob, AlignmentJobStatus, Phase, StageStatus
 from alignment_operator import __main__ as process
 from alignment_operator import lease, scopes
 from alignment_operator.backends import pytorchjob
 from alignment_operator.cluster import KubernetesCluster, NotHeld
+from alignment_operator.observation import Child
 from alignment_operator.progress import ProgressReader
 from alignment_operator.reconcile import Key
 from alignment_operator.scopes import Scopes
 from alignment_operator.settings import Settings
 from api_server import ApiServer, with_api
 from builders import a_child, a_document, a_run
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client import ApiClient, ApiException
 
 KEY = Key("team", "job")
 SETTINGS = Settings()
@@ -78,5 +81,178 @@ def test_a_job_in_a_namespace_of_another_operator_is_looked_at_once_that_one_is_
         assert woken == ["team"] and world.cluster.jobs_seen.of_namespace("team") == [KEY]
         await process._reconcile(world.cluster, ours, SETTINGS, KEY)
         assert CHILD in world.server.objects
+
+    with_world(act)
+
+
+CONFIG_FOLDER = "/api/v1/namespaces/team/configmaps"
+
+
+async def created(world: World) -> tuple[AlignmentJob, Child]:
+    """Give a job and its child, with all that belongs to it."""
+    job = await world.job()
+    await world.cluster.create(job, pytorchjob.render(a_run(job, "sft"), SETTINGS))
+    world.server.requests.clear()
+    [child] = await world.cluster.children(job)
+    return job, child
+
+
+def configs(world: World) -> list[str]:
+    return [path for path in world.server.objects if path.startswith(CONFIG_FOLDER)]
+
+
+def test_the_configuration_of_an_attempt_goes_before_it() -> None:
+    async def act(world: World) -> None:
+        job, child = await created(world)
+        [config] = configs(world)
+        await world.cluster.delete(job, child)
+        assert world.server.writes() == [f"DELETE {config}", f"DELETE {CHILD}"]
+        assert configs(world) == []
+        await world.cluster.delete(job, child)
+
+    with_world(act)
+
+
+def test_a_deletion_that_was_broken_off_is_done_as_a_whole_by_the_next_operator() -> None:
+    async def act(world: World) -> None:
+        job, child = await created(world)
+        world.server.refusals[f"DELETE {CHILD}"] = (503, "etcd is away")
+        with pytest.raises(ApiException):
+            await world.cluster.delete(job, child)
+        world.server.refusals.clear()
+        assert CHILD in world.server.objects and configs(world) == []
+        await world.cluster.delete(job, child)
+        assert CHILD not in world.server.objects
+
+    with_world(act)
+
+
+def test_without_the_right_to_delete_configurations_children_are_stopped_all_the_same() -> None:
+    async def act(world: World) -> None:
+        job, child = await created(world)
+        [config] = configs(world)
+        world.server.refusals[f"DELETE {config}"] = (403, "forbidden")
+        await world.cluster.delete(job, child)
+        assert CHILD not in world.server.objects
+
+    with_world(act)
+
+
+def a_status(job: AlignmentJob, *stages: StageStatus, phase: Phase = "Running") -> AlignmentJobStatus:
+    return AlignmentJobStatus(phase=phase, message="said", observed_generation=1, stages=list(stages))
+
+
+def training(**others: Any) -> StageStatus:
+    return StageStatus.model_validate({"name": "sft", "state": "Running", "attempts": 1, "child": "job-sft-1", **others})
+
+
+FAR = {"step": 3, "totalSteps": 100, "percent": 30, "updatedTime": "2026-01-01T12:00:00Z"}
+
+
+def without_progress(body: dict[str, Any]) -> str | None:
+    """Refuse what an API server with a narrower definition would."""
+    told = any("progress" in stage for stage in body.get("status", {}).get("stages", []))
+    return "status.stages[0].progress.totalSteps: Invalid value\n(too large)" if told else None
+
+
+def test_a_status_that_is_refused_leaves_all_that_decisions_build_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def act(world: World) -> None:
+        world.server.validate = without_progress
+        job = await world.job()
+        full = a_status(job, training(progress=FAR, failedAttempt=1, applicationFailures=2))
+        await world.cluster.write_status(job, full)
+        written = world.server.objects[JOB]["status"]
+        assert written["stages"] == [training(failedAttempt=1, applicationFailures=2).dump()]
+        assert written["message"] == (
+            "the API server refused the full status (status.stages[0].progress.totalSteps: Invalid value (too large)): said"
+        )
+        seen = await world.cluster.job(KEY)
+        assert seen is not None and seen.status == full, "the same is not written again and again"
+
+    with caplog.at_level(logging.INFO):
+        with_world(act)
+    [warning] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning == (
+        "team/job: the API server refused the status, and is given less: 422 Unprocessable Entity: "
+        "status.stages[0].progress.totalSteps: Invalid value (too large)"
+    )
+
+
+def test_a_job_of_which_no_status_is_taken_goes_on_and_is_stopped() -> None:
+    async def act(world: World) -> None:
+        scopes = Scopes(world.cluster._api, [], "aligning/release/pod")
+        await scopes.look()
+        go = functools.partial(process._reconcile, world.cluster, scopes, SETTINGS, KEY)
+        world.server.validate = lambda body: "never" if "status" in body else None
+        await world.job()
+        for _ in range(4):
+            await go()
+        assert CHILD in world.server.objects
+        world.server.requests.clear()
+        await go()
+        assert world.server.requests == [], "what was refused is not tried again without news"
+        suspended = world.server.objects[JOB]
+        world.server.store(JOB, {**suspended, "spec": {**suspended["spec"], "suspend": True}})
+        await world.cluster.relist()
+        await go()
+        assert CHILD not in world.server.objects
+
+    with_world(act)
+
+
+def test_a_conflict_is_no_refusal() -> None:
+    async def act(world: World) -> None:
+        job = await world.job()
+        world.server.store(JOB, world.server.objects[JOB])
+        with pytest.raises(ApiException) as conflict:
+            await world.cluster.write_status(job, a_status(job, training()))
+        assert conflict.value.status == 409
+        again = await world.cluster.job(KEY)
+        assert again is not None
+        await world.cluster.write_status(again, a_status(job, training()))
+        assert world.server.objects[JOB]["status"]["phase"] == "Running"
+
+    with_world(act)
+
+
+def test_a_status_that_is_taken_again_replaces_what_was_left() -> None:
+    async def act(world: World) -> None:
+        world.server.validate = without_progress
+        job = await world.job()
+        await world.cluster.write_status(job, a_status(job, training(progress=FAR)))
+        world.server.validate = lambda _: None
+        again = await world.cluster.job(KEY)
+        assert again is not None
+        whole = a_status(job, training(progress={**FAR, "totalSteps": 10}))
+        await world.cluster.write_status(again, whole)
+        assert world.server.objects[JOB]["status"] == whole.dump()
+        seen = await world.cluster.job(KEY)
+        assert seen is not None and seen.status == whole
+
+    with_world(act)
+
+
+def test_every_decision_and_every_act_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def act(world: World) -> None:
+        job, child = await created(world)
+        await world.cluster.write_status(job, a_status(job, training()))
+        await world.cluster.delete(job, child)
+
+    with caplog.at_level(logging.INFO, logger="alignment_operator"):
+        with_world(act)
+    assert [record.getMessage() for record in caplog.records] == [
+        "team/job sft 1: PyTorchJob job-sft-1 is created",
+        "team/job sft 1: Running",
+        "team/job sft 1: PyTorchJob job-sft-1 is deleted",
+    ]
+
+
+def test_what_the_api_server_refuses_is_one_line() -> None:
+    async def act(world: World) -> None:
+        job = await world.job()
+        world.server.refusals[f"PUT {JOB}/status"] = (500, "etcd\nis away")
+        with pytest.raises(ApiException) as refused:
+            await world.cluster.write_status(job, a_status(job, training()))
+        assert str(refused.value) == "500 Internal Server Error: etcd is away"
 
     with_world(act)

@@ -45,15 +45,15 @@ def render(run: StageRun, settings: Settings) -> list[Manifest]:
     config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {**_metadata(run, settings), "name": _config_name(run, settings)},
+        "metadata": {**_metadata(run, settings), "name": config_name(run.name, run.job.metadata.uid, run.rendering(settings))},
         "data": {RUN_CONFIG_FILE: config.model_dump_json(by_alias=True, exclude_none=True, indent=1)},
     }
     return [*_created_claim(run, run.spec.storage), config_map, _pytorch_job(run, settings, run.spec.storage)]
 
 
-def _config_name(run: StageRun, settings: Settings) -> str:
+def config_name(child: str, job_uid: str | None, rendering: str) -> str:
     """Name the RunConfig by what is in it: one that an earlier try or an earlier job of this name left is never taken for it."""
-    return f"{run.name}-{digest([run.job.metadata.uid, run.rendering(settings)])[:8]}"
+    return f"{child}-{digest([job_uid, rendering])[:8]}"
 
 
 def _metadata(run: StageRun, settings: Settings) -> Manifest:
@@ -250,8 +250,9 @@ def _volumes(run: StageRun, settings: Settings, storage: Storage) -> list[Manife
     memory: Manifest = {"medium": "Memory"}
     if run.compute.shared_memory:
         memory["sizeLimit"] = run.compute.shared_memory
+    config = config_name(run.name, run.job.metadata.uid, run.rendering(settings))
     volumes: list[Manifest] = [
-        {"name": "config", "configMap": {"name": _config_name(run, settings)}},
+        {"name": "config", "configMap": {"name": config}},
         {"name": "workspace", "persistentVolumeClaim": {"claimName": _claim_name(run, storage)}},
         {"name": "shared-memory", "emptyDir": memory},
         {"name": "scratch", "emptyDir": {}},

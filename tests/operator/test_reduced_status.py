@@ -1,0 +1,59 @@
+"""A status that was refused keeps what decisions build on, within bounds."""
+
+from alignment_api.job import AlignmentJobStatus, Condition, StageStatus, TrackingStatus
+from alignment_operator.reduced_status import reduced
+from builders import NOW
+
+
+def test_what_remains() -> None:
+    progress = {"step": 1, "totalSteps": 2, "percent": 50, "updatedTime": NOW.isoformat()}
+    stage = {
+        "name": "sft",
+        "state": "Restarting",
+        "reason": "Defect",
+        "message": "said\nby a pod \x1b" + "x" * 4000,
+        "attempts": 3,
+        "failedAttempt": 2,
+        "applicationFailures": 2,
+        "infrastructureFailures": 1,
+        "retryTime": NOW.isoformat(),
+        "child": "job-sft-2",
+        "inputHash": "in",
+        "gpuSeconds": 7,
+        "lastCheckpoint": 40,
+        "output": "workspace://x",
+    }
+    told = {"progress": progress, "runId": "run"}
+    condition = Condition(type="Failed", status="False", reason="Defect", message="m" * 4000)
+    full = AlignmentJobStatus(
+        observed_generation=2,
+        phase="Restarting",
+        reason="Defect",
+        message="sft: it broke",
+        current_stage="sft",
+        progress="50%",
+        eta="1m",
+        model="hf://x",
+        gpus=8,
+        gpu_seconds=7,
+        tracking=TrackingStatus(run_id="run"),
+        conditions=[condition],
+        stages=[StageStatus.model_validate({**stage, **told})],
+    )
+    left = reduced(full, "runId: Invalid value:\n too long")
+    assert left.dump() == {
+        "observedGeneration": 2,
+        "phase": "Restarting",
+        "reason": "Defect",
+        "message": "the API server refused the full status (runId: Invalid value: too long): sft: it broke",
+        "currentStage": "sft",
+        "gpuSeconds": 7,
+        "conditions": [{**condition.dump(), "message": "m" * 999 + "…"}],
+        "stages": [{**StageStatus.model_validate(stage).dump(), "message": "said by a pod " + "x" * 985 + "…"}],
+    }
+
+
+def test_numbers_are_whole_numbers_that_every_reader_takes() -> None:
+    stage = StageStatus(name="sft", state="Failed").model_copy(update={"attempts": 10**20, "gpu_seconds": -1})
+    [left] = reduced(AlignmentJobStatus(stages=[stage]), "too large").stages or []
+    assert (left.attempts, left.gpu_seconds) == (2**53 - 1, 0)
