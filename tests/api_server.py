@@ -70,7 +70,10 @@ class ApiServer:
         selector = request.query.get("fieldSelector", "")
         name = selector.removeprefix("metadata.name=") if selector.startswith("metadata.name=") else None
         items = [found for found in under if name in (None, found["metadata"]["name"])]
-        return self._give({"kind": "List", "metadata": {"resourceVersion": str(self._version)}, "items": items})
+        begin, limit = int(request.query.get("continue") or 0), int(request.query.get("limit") or len(items))
+        rest = {"continue": str(begin + limit)} if begin + limit < len(items) else {}
+        metadata = {"resourceVersion": str(self._version), **rest}
+        return self._give({"kind": "List", "metadata": metadata, "items": items[begin : begin + limit]})
 
     def _post(self, request: web.Request, body: Object) -> web.Response:
         path = f"{request.path}/{body['metadata']['name']}"

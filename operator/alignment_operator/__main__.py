@@ -36,6 +36,7 @@ from alignment_operator.tracked_progress import TrackedProgress
 # The first time soon: what is deleted between our list and the first of the watches is in neither.
 _FIRST_RELIST_SECONDS, _RELIST_SECONDS = 60, 900
 _LOOK_FOR_KINDS_SECONDS = 10
+_ASK_ABOUT_STUCK_PODS_SECONDS = 10
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +128,8 @@ async def operate(client: ApiClient, settings: Settings, health: Health, scopes:
             interval = settings.progress_interval_seconds
             for channel in (reader.tracked, reader.heartbeats):
                 group.create_task(_every(interval, functools.partial(_refresh, channel, cluster, queue), interval))
+            pause = _ASK_ABOUT_STUCK_PODS_SECONDS
+            group.create_task(_every(pause, lambda: _ask_about_stuck_pods(cluster, queue), pause))
             group.create_task(_watch(settings, cluster, queue))
             if cluster.missing_kinds:
                 group.create_task(_await_kinds(cluster, queue, health))
@@ -196,6 +199,11 @@ async def _relist(cluster: KubernetesCluster, queue: Queue, health: Health) -> N
 
 async def _refresh(channel: TrackedProgress | Heartbeats, cluster: KubernetesCluster, queue: Queue) -> None:
     for key in cluster.jobs_seen.keys_of(await channel.refresh(cluster.first_pods())):
+        queue.add(key)
+
+
+async def _ask_about_stuck_pods(cluster: KubernetesCluster, queue: Queue) -> None:
+    for key in await cluster.ask_about_stuck_pods():
         queue.add(key)
 
 

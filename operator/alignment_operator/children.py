@@ -80,6 +80,10 @@ class Children:
         """Name the pods of a child whose trainer never started."""
         return [_name(pod) for pod in self._pods(namespace, child.uid) if pod["status"].get("phase") == "Pending"]
 
+    def pod_uids(self, namespace: str, child: Child) -> list[str]:
+        """Name the pods of a child as Events do."""
+        return [pod["metadata"].get("uid", "") for pod in self._pods(namespace, child.uid)]
+
     def _training_jobs(self, namespace: str, job_name: str, job_uid: str) -> list[Object]:
         mine = self._owned["PyTorchJob"].get(job_uid, {}).values()
         return [job for job in mine if _place(job)[0] == namespace and _made_by_us(job, job_name, _name(job))]

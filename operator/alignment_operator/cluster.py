@@ -22,6 +22,7 @@ from alignment_operator.reconcile import Key, Refused
 from alignment_operator.reduced_status import reduced
 from alignment_operator.refusals import refusal_of
 from alignment_operator.settings import Settings
+from alignment_operator.stuck_pods import StuckPods
 from alignment_operator.versions import Object, version_of
 
 _JOBS = (f"/apis/{API_VERSION}", PLURAL)
@@ -56,6 +57,7 @@ class KubernetesCluster:
         self._reader = reader
         self.jobs_seen = Jobs()
         self.children_seen = Children()
+        self._stuck = StuckPods(self._api)
         self._refused: dict[Key, tuple[str | None, AlignmentJobStatus]] = {}
         self.missing_kinds: set[str] = set()
         """What the API server had no word for when it was last asked."""
@@ -81,8 +83,15 @@ class KubernetesCluster:
         return job.model_copy(update={"status": refused}) if refused and uid == job.metadata.uid else job
 
     async def children(self, job: AlignmentJob) -> list[Child]:
-        """Give the children as they were last told of."""
-        return self.children_seen.of(_namespace(job), job.metadata.name, job.metadata.uid or "")
+        """Give the children as they were last told of, and where one is stuck, with what the cluster says about it."""
+        key = Key(_namespace(job), job.metadata.name)
+        children = self.children_seen.of(*key, job.metadata.uid or "")
+        return self._stuck.told(key, children, lambda child: self.children_seen.pod_uids(key.namespace, child))
+
+    async def ask_about_stuck_pods(self) -> set[Key]:
+        """Read why children do not start; the answer names the jobs to which that is news."""
+        is_mine = lambda key: self._holds(key.namespace) and self.jobs_seen.get(key) is not None  # noqa: E731
+        return await self._stuck.ask(is_mine, datetime.now(UTC))
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
         """Say how far the stages are."""

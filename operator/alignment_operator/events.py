@@ -8,6 +8,8 @@ from alignment_api.job import AlignmentJob, AlignmentJobStatus, StageStatus
 from alignment_api.names import API_VERSION, KIND
 
 _MESSAGE_MAXIMUM = 1024
+# Why a stage is pending without anything being wrong.
+_AS_USUAL = (None, "Starting", "PullingImage")
 _COMPONENT = "alignment-operator"
 
 
@@ -42,7 +44,7 @@ def _of_stage(old: StageStatus | None, new: StageStatus) -> list[Happening]:
         told.append(Happening("Normal", "StageSucceeded", f"{new.name}: {new.output}"))
     if new.state == "Restarting" and new.failed_attempt and (old is None or old.failed_attempt != new.failed_attempt):
         told.append(Happening("Warning", new.reason or "Failed", f"{new.name}: {new.message}"))
-    if new.state == "Pending" and new.reason not in (None, "Starting") and (old is None or old.reason != new.reason):
+    if new.state == "Pending" and new.reason not in _AS_USUAL and (old is None or old.reason != new.reason):
         told.append(Happening("Warning", new.reason or "Pending", f"{new.name}: {new.message}"))
     return told
 

@@ -204,6 +204,11 @@ def test_configurations_are_made_and_removed_and_never_read(render: Render) -> N
     assert may(render(), "configmaps") == {(None, None, "create"), (None, None, "delete")}
 
 
+def test_events_are_posted_and_read_where_jobs_are(render: Render) -> None:
+    assert may(render(), "events") == {(None, None, "create"), (None, None, "list")}
+    assert {namespace for namespace, _, _ in may(render(SOME_NAMESPACES), "events")} == {"team-a", "team-b"}
+
+
 def test_the_dashboard_may_only_read(render: Render) -> None:
     rules = of_kind("ClusterRole", render())["release-alignment-operator-dashboard"]["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}

@@ -88,6 +88,15 @@ def test_pods_whose_trainer_never_started_have_nothing_to_save() -> None:
     assert children.unstarted_pods("team", child) == ["job-sft-2-worker-0"]
 
 
+def test_pods_are_named_as_events_name_them() -> None:
+    children = Children()
+    for found in (training_job("Created"), pod(), pod("worker", "Pending")):
+        found["metadata"].setdefault("uid", f"uid of {found['metadata']['name']}")
+        children.observe("ADDED", found)
+    (child,) = children.of("team", "job", "u1")
+    assert sorted(children.pod_uids("team", child)) == ["uid of job-sft-2-master-0", "uid of job-sft-2-worker-0"]
+
+
 def test_a_strangers_pod_with_some_of_our_labels_is_nobodys_child() -> None:
     children = Children()
     children.observe("ADDED", training_job("Running"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alignment_api.job import AlignmentJob, AlignmentJobStatus, Phase, StageStatus
 from alignment_operator import __main__ as process
-from alignment_operator import lease, scopes
+from alignment_operator import lease, scopes, stuck_pods
 from alignment_operator.backends import pytorchjob
 from alignment_operator.cluster import KubernetesCluster, NotHeld
 from alignment_operator.observation import Child
@@ -254,5 +254,21 @@ def test_what_the_api_server_refuses_is_one_line() -> None:
         with pytest.raises(ApiException) as refused:
             await world.cluster.write_status(job, a_status(job, training()))
         assert str(refused.value) == "500 Internal Server Error: etcd is away"
+
+    with_world(act)
+
+
+def test_a_child_that_is_stuck_says_what_the_cluster_says_of_its_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stuck_pods, "_STUCK_SECONDS", -1)
+
+    async def act(world: World) -> None:
+        job, child = await created(world)
+        assert (child.state, child.reason) == ("Pending", "Starting")
+        about = {"name": child.name, "uid": child.uid, "kind": "PyTorchJob"}
+        told = {"type": "Warning", "reason": "FailedCreatePod", "message": "exceeded quota", "involvedObject": about}
+        world.server.store("/api/v1/namespaces/team/events/one", {"metadata": {}, **told})
+        assert await world.cluster.ask_about_stuck_pods() == {KEY}
+        [stuck] = await world.cluster.children(job)
+        assert (stuck.state, stuck.reason, stuck.message) == ("Pending", "FailedCreatePod", "job-sft-1: exceeded quota")
 
     with_world(act)

@@ -19,6 +19,7 @@ def told(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[tuple[
 def test_a_life_in_events() -> None:
     moments: list[tuple[AlignmentJobStatus, list[tuple[str, str]]]] = [
         (status("Pending", stage("Pending", reason="Starting")), []),
+        (status("Pending", stage("Pending", reason="PullingImage", message="for 2m")), []),
         (status("Pending", stage("Pending", reason="Unschedulable", message="no node")), [("Warning", "Unschedulable")]),
         (status("Running", stage("Running")), [("Normal", "StageStarted")]),
         (status("Restarting", stage("Restarting", reason="Killed", failed_attempt=1)), [("Warning", "Killed")]),

@@ -1,0 +1,240 @@
+"""A pod that does not start says why, in the words of the cluster's own Events, for few requests."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from alignment_operator import stuck_pods as module
+from alignment_operator.kubernetes_api import KubernetesApi
+from alignment_operator.observation import Child
+from alignment_operator.reconcile import Key
+from alignment_operator.stuck_pods import StuckPods, sentence_for
+from api_server import ApiServer, with_api
+from kubernetes.aio.client import ApiClient
+
+NOW = datetime(2026, 1, 1, 12, 10, tzinfo=UTC)
+SECRET = 'MountVolume.SetUp failed for volume "hub-token" : secret "hub" not found'
+QUOTA = 'Error creating: pods "job-sft-1-master-0" is forbidden: exceeded quota: gpus, used: pods=4, limited: pods=4'
+SECURITY = (
+    'Error creating: pods "job-sft-1-master-0" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation'
+)
+IMAGE = 'Pulling image "registry.example.com/alignment-trainer:1"'
+
+
+def event(
+    kind: str, reason: str, message: str = "", time: str | None = "12:09:00", of: str = "pod", **others: Any
+) -> dict[str, Any]:
+    last = {"lastTimestamp": f"2026-01-01T{time}Z"} if time else {}
+    return {
+        "type": kind,
+        "reason": reason,
+        "message": message,
+        "involvedObject": {"name": of, "uid": f"uid-{of}"},
+        **last,
+        **others,
+    }
+
+
+SCHEDULED = event("Normal", "Scheduled", "assigned to node-1", "12:00:00")
+SITUATIONS: dict[str, tuple[list[dict[str, Any]], tuple[str, str] | None]] = {
+    "nothing was said": ([], None),
+    "it is on its way": ([SCHEDULED], None),
+    "a Secret is missing": (
+        [SCHEDULED, event("Warning", "FailedMount", SECRET)],
+        ("FailedMount", f"pod: {SECRET}"),
+    ),
+    "the namespace has no room": (
+        [event("Warning", "FailedCreatePod", QUOTA, of="job-sft-1")],
+        ("FailedCreatePod", f"job-sft-1: {QUOTA}"),
+    ),
+    "the namespace's level refuses the pod": (
+        [event("Warning", "FailedCreatePod", SECURITY, of="job-sft-1")],
+        ("FailedCreatePod", f"job-sft-1: {SECURITY}"),
+    ),
+    "what was in the way is past": (
+        [event("Warning", "FailedScheduling", "0/2 nodes", "11:59:00"), SCHEDULED],
+        None,
+    ),
+    "a warning of the same second as a step is of after it": (
+        [event("Warning", "FailedMount", SECRET), event("Normal", "Scheduled")],
+        ("FailedMount", f"pod: {SECRET}"),
+    ),
+    "a step that has nothing to do with it does not end it": (
+        [event("Warning", "FailedMount", SECRET), event("Normal", "NotTriggerScaleUp", "", "12:09:30")],
+        ("FailedMount", f"pod: {SECRET}"),
+    ),
+    "the newest warning of an object": (
+        [event("Warning", "FailedMount", SECRET), event("Warning", "FailedAttachVolume", "in use", "12:09:30")],
+        ("FailedAttachVolume", "pod: in use"),
+    ),
+    "one pod goes on, the other does not": (
+        [event("Warning", "FailedMount", SECRET, of="master"), event("Normal", "Started", "", "12:09:30", of="worker")],
+        ("FailedMount", f"master: {SECRET}"),
+    ),
+    "pods that say the same in turn": (
+        [event("Warning", "FailedMount", "no", of="master"), event("Warning", "FailedMount", "no", "12:09:30", of="worker")],
+        ("FailedMount", "master: no"),
+    ),
+    "an image is being pulled": (
+        [SCHEDULED, event("Normal", "Pulling", IMAGE, "12:09:30")],
+        ("PullingImage", 'pod: pulling image "registry.example.com/alignment-trainer:1"'),
+    ),
+    "an image is being pulled for long": (
+        [SCHEDULED, event("Normal", "Pulling", IMAGE, "12:07:30")],
+        ("PullingImage", 'pod: pulling image "registry.example.com/alignment-trainer:1" for 2m'),
+    ),
+    "the image is there": ([event("Normal", "Pulling", IMAGE), event("Normal", "Pulled", "", "12:09:30")], None),
+    "a warning comes before an image": (
+        [event("Normal", "Pulling", IMAGE, of="master"), event("Warning", "FailedMount", SECRET, of="worker")],
+        ("FailedMount", f"worker: {SECRET}"),
+    ),
+    "a series": (
+        [SCHEDULED, event("Warning", "FailedMount", "s", None, series={"lastObservedTime": "2026-01-01T12:09:00.000000Z"})],
+        ("FailedMount", "pod: s"),
+    ),
+    "an Event with the time of its first alone": (
+        [SCHEDULED, event("Warning", "FailedMount", "e", None, eventTime="2026-01-01T12:09:00.000000Z")],
+        ("FailedMount", "pod: e"),
+    ),
+    "a stranger's words are one short line": (
+        [event("Warning", "not a reason\n", "a\nb\x1b" + "x" * 3000)],
+        ("Warning", "pod: a b " + "x" * 990 + "…"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_what_is_said(name: str) -> None:
+    events, expected = SITUATIONS[name]
+    assert sentence_for(events, NOW) == expected
+    assert sentence_for(events[::-1], NOW) == expected
+
+
+class Namespace:
+    """Stuck children, and a clock that only this moves."""
+
+    def __init__(self, server: ApiServer, client: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.server, self.stuck = server, StuckPods(KubernetesApi(client))
+        monkeypatch.setattr(module, "monotonic", server.monotonic)
+
+    def see(self, name: str, reason: str = "Starting", namespace: str = "team") -> tuple[str, str]:
+        child = Child(f"{name}-sft-1", f"uid-{name}", "sft", 1, "", "", "Pending", reason=reason)
+        [told] = self.stuck.told(Key(namespace, name), [child], lambda _: [f"uid-{name}-pod"])
+        return told.reason, told.message
+
+    async def ask(self) -> set[Key]:
+        self.server.requests.clear()
+        return await self.stuck.ask(lambda _: True, NOW)
+
+    def happens(self, told: dict[str, Any], namespace: str = "team") -> None:
+        self.server.store(f"/api/v1/namespaces/{namespace}/events/{len(self.server.objects)}", {"metadata": {}, **told})
+
+
+def with_namespace(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
+    with_api(lambda server, client: act(Namespace(server, client, monkeypatch)))
+
+
+def test_only_who_is_stuck_for_a_while_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(world: Namespace) -> None:
+        world.see("job")
+        world.happens(event("Warning", "FailedMount", SECRET, of="job-pod"))
+        assert await world.ask() == set() and world.server.requests == []
+        world.server.seconds += 11
+        assert await world.ask() == {Key("team", "job")}
+        assert world.see("job") == ("FailedMount", f"job-pod: {SECRET}")
+        assert await world.ask() == set(), "the same is no news"
+        assert world.see("job", "Unschedulable") == ("Unschedulable", ""), "what the pod says itself counts more"
+        assert world.see("job") == ("Starting", ""), "what has begun anew is not judged by what was"
+
+    with_namespace(monkeypatch, act)
+
+
+def test_what_does_not_hinder_any_more_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(world: Namespace) -> None:
+        world.see("job")
+        world.happens(event("Warning", "FailedMount", SECRET, of="job-pod"))
+        world.server.seconds += 11
+        await world.ask()
+        world.happens(event("Normal", "Pulled", "", "12:09:30", of="job-pod"))
+        assert await world.ask() == {Key("team", "job")}
+        assert world.see("job") == ("Starting", "")
+
+    with_namespace(monkeypatch, act)
+
+
+def test_a_thousand_waiting_jobs_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(world: Namespace) -> None:
+        for number in range(1000):
+            world.see(f"job-{number}")
+        world.happens(event("Warning", "FailedCreatePod", QUOTA, of="job-7"))
+        world.server.seconds += 11
+        assert await world.ask() == {Key("team", "job-7")}
+        assert world.server.requests == ["GET /api/v1/namespaces/team/events"]
+
+    with_namespace(monkeypatch, act)
+
+
+def test_namespaces_are_asked_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(world: Namespace) -> None:
+        asked: list[str] = []
+        for number in range(50):
+            world.see("job", namespace=f"team-{number}")
+        for _ in range(3):
+            world.server.seconds += 11
+            await world.ask()
+            assert len(world.server.requests) == 20
+            asked += world.server.requests
+        assert len(set(asked)) == 50
+
+    with_namespace(monkeypatch, act)
+
+
+def test_all_pages_are_read_and_no_more_than_are_bearable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_EVENTS_A_PAGE", 2)
+
+    async def act(world: Namespace) -> None:
+        world.see("job")
+        for number in range(5):
+            world.happens(event("Warning", "FailedMount", "another's", of=f"other-{number}"))
+        world.happens(event("Warning", "FailedMount", SECRET, of="job-pod"))
+        world.server.seconds += 11
+        assert await world.ask() == {Key("team", "job")}
+        assert len(world.server.requests) == 3
+        for number in range(50):
+            world.happens(event("Normal", "Started", "another's", of=f"more-{number}"))
+        await world.ask()
+        assert len(world.server.requests) == 10
+
+    with_namespace(monkeypatch, act)
+
+
+def test_without_the_right_to_read_events_it_says_so_and_the_others_are_asked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act(world: Namespace) -> None:
+        world.see("job", namespace="closed")
+        world.see("job")
+        world.server.refusals["GET /api/v1/namespaces/closed/events"] = (403, "events are forbidden")
+        world.happens(event("Warning", "FailedMount", SECRET, of="job-pod"))
+        world.server.seconds += 11
+        assert await world.ask() == {Key("team", "job")}
+        await world.ask()
+
+    with caplog.at_level(logging.WARNING):
+        with_namespace(monkeypatch, act)
+    assert [record.getMessage() for record in caplog.records] == [
+        "why pods of namespace closed do not start cannot be read: 403 Forbidden: events are forbidden"
+    ]
+
+
+def test_jobs_that_are_gone_or_another_operator_s_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(world: Namespace) -> None:
+        world.see("job")
+        world.server.seconds += 11
+        world.server.requests.clear()
+        assert await world.stuck.ask(lambda _: False, NOW) == set()
+        await world.ask()
+        assert world.server.requests == []
+
+    with_namespace(monkeypatch, act)
