@@ -164,6 +164,7 @@ class KubernetesCluster:
                 raise
             logger.warning("%s: the API server refused the reduced status too: %s", _name(job), error)
         self._refused[Key(_namespace(job), job.metadata.name)] = job.metadata.uid, status
+        await self._tell(job, Happening("Warning", "StatusRefused", f"the API server refused the full status: {said(refusal)}"))
 
     async def _put_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
         path = _path(_JOBS, _namespace(job), job.metadata.name)

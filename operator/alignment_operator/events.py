@@ -38,7 +38,12 @@ def happenings(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[
 
 def _of_stage(old: StageStatus | None, new: StageStatus) -> list[Happening]:
     told = []
-    if new.state == "Running" and (old is None or old.state != "Running" or old.child != new.child):
+    # An attempt that is stopped before it began is "Running" only until its pods are gone.
+    if (
+        new.state == "Running"
+        and new.reason != "Suspending"
+        and (old is None or old.state != "Running" or old.child != new.child)
+    ):
         told.append(Happening("Normal", "StageStarted", f"{new.name}: attempt {new.attempts} is running"))
     if new.state == "Succeeded" and (old is None or old.state != "Succeeded"):
         told.append(Happening("Normal", "StageSucceeded", f"{new.name}: {new.output}"))

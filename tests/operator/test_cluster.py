@@ -168,6 +168,8 @@ def test_a_status_that_is_refused_leaves_all_that_decisions_build_on(caplog: pyt
         )
         seen = await world.cluster.job(KEY)
         assert seen is not None and seen.status == full, "the same is not written again and again"
+        events = [found for path, found in world.server.objects.items() if "/events/" in path]
+        assert "StatusRefused" in [event["reason"] for event in events]
 
     with caplog.at_level(logging.INFO):
         with_world(act)

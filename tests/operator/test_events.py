@@ -38,6 +38,11 @@ def test_a_life_in_events() -> None:
         before = moment
 
 
+def test_an_attempt_that_is_stopped_before_it_began_has_not_started() -> None:
+    stopping = stage("Running", reason="Suspending", message="saving a checkpoint and stopping")
+    assert told(status("Pending", stage("Pending", reason="Starting")), status("Running", stopping)) == []
+
+
 def test_the_end_of_a_job_is_told_with_its_reason() -> None:
     assert told(status("Running", stage("Running")), status("Failed", stage("Failed"), reason="BadData")) == [
         ("Warning", "BadData")
