@@ -26,6 +26,8 @@ class ApiServer:
         """What is answered to a request such as "PUT /apis/...", in place of doing it."""
         self.validate: Callable[[Object], str | None] = lambda _: None
         """What is wrong with an object that is to be written."""
+        self.prune: Callable[[Object], Object] = lambda status: status
+        """What is kept of a status."""
         self._version = 0
 
     @property
@@ -88,6 +90,8 @@ class ApiServer:
             return self._refuse(404, "NotFound")
         if body["metadata"].get("resourceVersion", known["metadata"]["resourceVersion"]) != known["metadata"]["resourceVersion"]:
             return self._refuse(409, "Conflict")
+        if request.path.endswith("/status"):
+            body["status"] = self.prune(body["status"])
         return self._give(self.store(path, {**known, **body, "metadata": {**known["metadata"], **body["metadata"]}}))
 
     def _delete(self, request: web.Request, body: Object) -> web.Response:

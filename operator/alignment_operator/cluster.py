@@ -12,30 +12,25 @@ from kubernetes.aio.client import ApiClient, ApiException
 
 from alignment_operator.backends.pytorchjob import config_name
 from alignment_operator.children import Children
-from alignment_operator.decisions import decisions
-from alignment_operator.events import Happening, event_of, happenings
 from alignment_operator.jobs import Jobs
-from alignment_operator.kubernetes_api import KubernetesApi, is_there_already, said
+from alignment_operator.kubernetes_api import KubernetesApi, is_there_already
 from alignment_operator.observation import Child, FirstPod, Report
 from alignment_operator.progress import ProgressReader
 from alignment_operator.reconcile import Key, Refused
-from alignment_operator.reduced_status import reduced
 from alignment_operator.refusals import refusal_of
 from alignment_operator.settings import Settings
+from alignment_operator.statuses import Statuses, name_of
 from alignment_operator.stuck_pods import StuckPods
 from alignment_operator.versions import Object, version_of
 
 _JOBS = (f"/apis/{API_VERSION}", PLURAL)
 _TRAINING_JOBS = ("/apis/kubeflow.org/v1", "pytorchjobs")
 _PODS = ("/api/v1", "pods")
-_EVENTS = ("/api/v1", "events")
 _COLLECTIONS = {
     "ConfigMap": ("/api/v1", "configmaps"),
     "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims"),
     "PyTorchJob": _TRAINING_JOBS,
 }
-# Not valid, not JSON, too large: the same again would be refused again.
-_NEVER_TAKEN = (400, 413, 422)
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +51,9 @@ class KubernetesCluster:
         self._namespaces = settings.watch_namespaces
         self._reader = reader
         self.jobs_seen = Jobs()
+        self._statuses = Statuses(self._writing, self.jobs_seen)
         self.children_seen = Children()
         self._stuck = StuckPods(self._api)
-        self._refused: dict[Key, tuple[str | None, AlignmentJobStatus]] = {}
         self.missing_kinds: set[str] = set()
         """What the API server had no word for when it was last asked."""
 
@@ -74,13 +69,7 @@ class KubernetesCluster:
     async def job(self, key: Key) -> AlignmentJob | None:
         """Give the job as it was last told of: a request per look would cost the API server more than all the rest."""
         found = self.jobs_seen.get(key)
-        if found is None:
-            self._refused.pop(key, None)
-            return None
-        job = read_job(found)
-        # Decisions build on what was decided, whether or not the API server has taken all of it.
-        uid, refused = self._refused.get(key, (None, None))
-        return job.model_copy(update={"status": refused}) if refused and uid == job.metadata.uid else job
+        return self._statuses.decided(read_job(found)) if found else None
 
     async def children(self, job: AlignmentJob) -> list[Child]:
         """Give the children as they were last told of, and where one is stuck, with what the cluster says about it."""
@@ -100,7 +89,8 @@ class KubernetesCluster:
     def first_pods(self) -> list[FirstPod]:
         """List the running pods that can be asked how far their stages are."""
         jobs = self.jobs_seen.uids()
-        return [pod for uid, key in jobs.items() for pod in self.children_seen.first_pods(*key, uid)]
+        mine = [(key, uid) for uid, key in jobs.items() if self._holds(key.namespace)]
+        return [pod for key, uid in mine for pod in self.children_seen.first_pods(*key, uid)]
 
     async def create(self, job: AlignmentJob, manifests: list[Object]) -> None:
         """Create a child and what belongs to it; what is there already stays as it is. Raises Refused."""
@@ -116,7 +106,7 @@ class KubernetesCluster:
             if created["kind"] == "PyTorchJob":
                 self.children_seen.observe("ADDED", created)
                 labels = manifest["metadata"]["labels"]
-                attempt = f"{_name(job)} {labels[STAGE_LABEL]} {labels[ATTEMPT_LABEL]}"
+                attempt = f"{name_of(job)} {labels[STAGE_LABEL]} {labels[ATTEMPT_LABEL]}"
                 logger.info("%s: PyTorchJob %s is created", attempt, manifest["metadata"]["name"])
 
     async def delete(self, job: AlignmentJob, child: Child) -> None:
@@ -131,7 +121,7 @@ class KubernetesCluster:
             if error.status not in (404, 409):
                 raise
         else:
-            logger.info("%s %s %s: PyTorchJob %s is deleted", _name(job), child.stage, child.attempt, child.name)
+            logger.info("%s %s %s: PyTorchJob %s is deleted", name_of(job), child.stage, child.attempt, child.name)
             if left["kind"] == "PyTorchJob":
                 self.children_seen.observe("MODIFIED", left)
         for pod in self.children_seen.unstarted_pods(_namespace(job), child):
@@ -139,46 +129,11 @@ class KubernetesCluster:
 
     async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
         """Replace the job's status, unless the job has changed since it was read; one that is refused blocks nothing."""
-        try:
-            await self._put_status(job, status)
-            self._refused.pop(Key(_namespace(job), job.metadata.name), None)
-        except ApiException as error:
-            # A job that was deleted meanwhile has no status to write.
-            if error.status == 404:
-                return
-            if error.status not in _NEVER_TAKEN:
-                raise
-            await self._write_reduced(job, status, error)
-        for line in decisions(_name(job), job.status, status):
-            logger.info("%s", line)
-        for happening in happenings(job.status, status):
-            await self._tell(job, happening)
-
-    async def _write_reduced(self, job: AlignmentJob, status: AlignmentJobStatus, refusal: ApiException) -> None:
-        """Write what is left of a refused status; even if that is refused, what was decided counts, until a restart."""
-        logger.warning("%s: the API server refused the status, and is given less: %s", _name(job), refusal)
-        try:
-            await self._put_status(job, reduced(status, said(refusal)))
-        except ApiException as error:
-            if error.status not in (404, *_NEVER_TAKEN):
-                raise
-            logger.warning("%s: the API server refused the reduced status too: %s", _name(job), error)
-        self._refused[Key(_namespace(job), job.metadata.name)] = job.metadata.uid, status
-        await self._tell(job, Happening("Warning", "StatusRefused", f"the API server refused the full status: {said(refusal)}"))
-
-    async def _put_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
-        path = _path(_JOBS, _namespace(job), job.metadata.name)
-        try:
-            written = await self._writing(job).put(f"{path}/status", {**job.dump(), "status": status.dump()})
-        except ApiException as error:
-            if error.status == 409:
-                self.jobs_seen.observe("MODIFIED", await self._api.get(path))
-            raise
-        self.jobs_seen.observe("MODIFIED", written)
+        await self._statuses.write(job, status)
 
     async def delete_job(self, job: AlignmentJob) -> None:
         """Remove the job; its workspace stays."""
-        logger.info("%s: finished for ttlSecondsAfterFinished, so it is deleted", _name(job))
+        logger.info("%s: finished for ttlSecondsAfterFinished, so it is deleted", name_of(job))
         try:
             await self._writing(job).delete(
                 _path(_JOBS, _namespace(job), job.metadata.name), {"preconditions": {"uid": job.metadata.uid}}
@@ -199,7 +154,7 @@ class KubernetesCluster:
         except ApiException as error:
             # Without the right to, it stays until the job goes; that is no reason to let the child run on.
             if error.status == 403:
-                logger.warning("%s: ConfigMap %s stays: %s", _name(job), name, error)
+                logger.warning("%s: ConfigMap %s stays: %s", name_of(job), name, error)
             elif error.status != 404:
                 raise
 
@@ -222,15 +177,6 @@ class KubernetesCluster:
             raise Refused("NameTaken", f"PyTorchJob {name} exists and belongs to somebody else; delete it, or rename this job")
         return found
 
-    async def _tell(self, job: AlignmentJob, happening: Happening) -> None:
-        """Post an Event whose name follows from what it says, so that saying it twice is saying it once."""
-        try:
-            await self._writing(job).post(_path(_EVENTS, _namespace(job)), event_of(job, happening, datetime.now(UTC)))
-        except ApiException as error:
-            # An Event is a courtesy: without it the status still says everything.
-            if error.status != 409:
-                logger.info("the event %s of %s was not taken: %s", happening.reason, job.metadata.name, said(error))
-
     async def _list(self, collection: tuple[str, str], kind: str, label: str = "") -> tuple[list[Object], int]:
         """List a kind in all namespaces that are watched; the answer carries the version that all of it has at least."""
         paths = [_path(collection, namespace) for namespace in self._namespaces] or ["/".join(collection)]
@@ -249,10 +195,6 @@ class KubernetesCluster:
 def _path(collection: tuple[str, str], namespace: str, *rest: str) -> str:
     root, plural = collection
     return "/".join([root, "namespaces", namespace, plural, *rest])
-
-
-def _name(job: AlignmentJob) -> str:
-    return f"{job.metadata.namespace}/{job.metadata.name}"
 
 
 def _namespace(job: AlignmentJob) -> str:

@@ -11,11 +11,13 @@ from alignment_operator import __main__ as process
 from alignment_operator import lease, scopes, stuck_pods
 from alignment_operator.backends import pytorchjob
 from alignment_operator.cluster import KubernetesCluster, NotHeld
+from alignment_operator.heartbeats import Heartbeats
 from alignment_operator.observation import Child
 from alignment_operator.progress import ProgressReader
 from alignment_operator.reconcile import Key
 from alignment_operator.scopes import Scopes
 from alignment_operator.settings import Settings
+from alignment_operator.tracked_progress import TrackedProgress
 from api_server import ApiServer, with_api
 from builders import a_child, a_document, a_run
 from kubernetes.aio.client import ApiClient, ApiException
@@ -31,7 +33,8 @@ class World:
 
     def __init__(self, server: ApiServer, client: ApiClient) -> None:
         self.server, self.held = server, True
-        self.cluster = KubernetesCluster(client, SETTINGS, ProgressReader("http://127.0.0.1:9", None), lambda _: self.held)
+        reader = ProgressReader(TrackedProgress("http://127.0.0.1:9", None, None), Heartbeats())
+        self.cluster = KubernetesCluster(client, SETTINGS, reader, lambda _: self.held)
         server.store(JOB, {**a_document(), "metadata": {"uid": "abcdef12-3456", "generation": 1}})
 
     async def job(self) -> AlignmentJob:
@@ -173,7 +176,7 @@ def test_a_status_that_is_refused_leaves_all_that_decisions_build_on(caplog: pyt
 
     with caplog.at_level(logging.INFO):
         with_world(act)
-    [warning] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    warning, _ = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warning == (
         "team/job: the API server refused the status, and is given less: 422 Unprocessable Entity: "
         "status.stages[0].progress.totalSteps: Invalid value (too large)"
@@ -200,6 +203,25 @@ def test_a_job_of_which_no_status_is_taken_goes_on_and_is_stopped() -> None:
         assert CHILD not in world.server.objects
 
     with_world(act)
+
+
+def test_what_an_older_definition_drops_is_told_once_and_not_written_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def act(world: World) -> None:
+        world.server.prune = lambda status: {name: value for name, value in status.items() if name != "stages"}
+        job = await world.job()
+        for attempts in (1, 2):
+            status = a_status(job, training(attempts=attempts))
+            await world.cluster.write_status(job, status)
+            seen = await world.cluster.job(KEY)
+            assert seen is not None and seen.status == status
+            job = seen
+
+    with caplog.at_level(logging.WARNING):
+        with_world(act)
+    assert [record.getMessage() for record in caplog.records] == [
+        "team/job: not all of the status is kept: the cluster's definition of AlignmentJobs knows less than this operator; "
+        "apply the one of its version"
+    ]
 
 
 def test_a_conflict_is_no_refusal() -> None:

@@ -1,0 +1,106 @@
+"""Writes what is decided of jobs: into their status, the log and Events; a status that the API server refuses blocks no job."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from alignment_api.job import AlignmentJob, AlignmentJobStatus
+from alignment_api.names import API_VERSION, PLURAL
+from kubernetes.aio.client import ApiException
+
+from alignment_operator.decisions import decisions
+from alignment_operator.events import Happening, event_of, happenings
+from alignment_operator.jobs import Jobs
+from alignment_operator.kubernetes_api import KubernetesApi, said
+from alignment_operator.one_line import one_line
+from alignment_operator.reduced_status import reduced
+
+# Not valid, not JSON, too large: the same again would be refused again.
+_NEVER_TAKEN = (400, 413, 422)
+_PRUNED = "the cluster's definition of AlignmentJobs knows less than this operator; apply the one of its version"
+
+logger = logging.getLogger(__name__)
+
+
+class Statuses:
+    """The statuses of all jobs, with those that the API server did not take as they are."""
+
+    def __init__(self, writing: Callable[[AlignmentJob], KubernetesApi], jobs: Jobs) -> None:
+        """Requests that write go through `writing`, and their answers to `jobs`."""
+        self._writing, self._jobs = writing, jobs
+        self._refused: dict[str, AlignmentJobStatus] = {}
+
+    def decided(self, job: AlignmentJob) -> AlignmentJob:
+        """Give the job with the status that was decided, whether or not the API server has taken all of it."""
+        refused = self._refused.get(job.metadata.uid or "")
+        return job.model_copy(update={"status": refused}) if refused else job
+
+    async def write(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
+        """Replace the job's status, unless the job has changed since it was read; one that is refused blocks nothing."""
+        try:
+            refusal = None if await self._put_status(job, status) else _PRUNED
+        except ApiException as error:
+            # A job that was deleted meanwhile has no status to write.
+            if error.status == 404:
+                return
+            if error.status not in _NEVER_TAKEN:
+                raise
+            logger.warning("%s: the API server refused the status, and is given less: %s", name_of(job), error)
+            refusal = said(error)
+            await self._put_reduced_status(job, reduced(status, refusal))
+        await self._remember(job, status, refusal)
+        for line in decisions(name_of(job), job.status, status):
+            logger.info("%s", line)
+        for happening in happenings(job.status, status):
+            await self._tell(job, happening)
+
+    async def _put_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> bool:
+        """Write a status; the answer says whether the API server has kept all of it."""
+        path, body = _path(job), status.dump()
+        try:
+            written = await self._writing(job).put(f"{path}/status", {**job.dump(), "status": body})
+        except ApiException as error:
+            if error.status == 409:
+                self._jobs.observe("MODIFIED", await self._writing(job).get(path))
+            raise
+        self._jobs.observe("MODIFIED", written)
+        return bool(written.get("status") == body)
+
+    async def _put_reduced_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
+        try:
+            await self._put_status(job, status)
+        except ApiException as error:
+            if error.status not in (404, *_NEVER_TAKEN):
+                raise
+            logger.warning("%s: the API server refused the reduced status too: %s", name_of(job), error)
+
+    async def _remember(self, job: AlignmentJob, status: AlignmentJobStatus, refusal: str | None) -> None:
+        """Keep what was decided where the API server has not: it counts until the operator starts anew."""
+        uid = job.metadata.uid or ""
+        known = self._refused.pop(uid, None)
+        if refusal is None:
+            return
+        self._refused[uid] = status
+        if known is None:
+            logger.warning("%s: not all of the status is kept: %s", name_of(job), one_line(refusal))
+            await self._tell(job, Happening("Warning", "StatusRefused", f"the API server refused the full status: {refusal}"))
+
+    async def _tell(self, job: AlignmentJob, happening: Happening) -> None:
+        """Post an Event whose name follows from what it says, so that saying it twice is saying it once."""
+        try:
+            await self._writing(job).post(
+                f"/api/v1/namespaces/{job.metadata.namespace}/events", event_of(job, happening, datetime.now(UTC))
+            )
+        except ApiException as error:
+            # An Event is a courtesy: without it the status still says everything.
+            if error.status != 409:
+                logger.info("the event %s of %s was not taken: %s", happening.reason, job.metadata.name, said(error))
+
+
+def name_of(job: AlignmentJob) -> str:
+    """Name a job in the log."""
+    return f"{job.metadata.namespace}/{job.metadata.name}"
+
+
+def _path(job: AlignmentJob) -> str:
+    return f"/apis/{API_VERSION}/namespaces/{job.metadata.namespace}/{PLURAL}/{job.metadata.name}"
