@@ -66,6 +66,10 @@ class Children:
         left = [leftover_of(pods) for pods in groups if _made_by_us(pods[0], job_name, _name(pods[0]).rsplit("-", 2)[0])]
         return sorted(children + left, key=lambda child: (child.stage, child.attempt))
 
+    def jobs_with_pods(self) -> set[str]:
+        """Name the jobs of which there are pods: of many, most only wait."""
+        return set(self._groups)
+
     def first_pods(self, namespace: str, job_name: str, job_uid: str) -> list[FirstPod]:
         """List the running pods that speak for a job's stages: of each the first one of its newest attempt."""
         found = {}

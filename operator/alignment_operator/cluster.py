@@ -88,9 +88,9 @@ class KubernetesCluster:
 
     def first_pods(self) -> list[FirstPod]:
         """List the running pods that can be asked how far their stages are."""
-        jobs = self.jobs_seen.uids()
-        mine = [(key, uid) for uid, key in jobs.items() if self._holds(key.namespace)]
-        return [pod for key, uid in mine for pod in self.children_seen.first_pods(*key, uid)]
+        keys = self.jobs_seen.uids()
+        mine = [(keys[uid], uid) for uid in self.children_seen.jobs_with_pods() if uid in keys]
+        return [pod for key, uid in mine if self._holds(key.namespace) for pod in self.children_seen.first_pods(*key, uid)]
 
     async def create(self, job: AlignmentJob, manifests: list[Object]) -> None:
         """Create a child and what belongs to it; what is there already stays as it is. Raises Refused."""

@@ -34,7 +34,7 @@ class Health:
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, port=port).start()
-        self.port = runner.addresses[0][1]
+        self.addresses = runner.addresses
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(

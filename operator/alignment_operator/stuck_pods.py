@@ -19,6 +19,8 @@ from alignment_operator.versions import Object
 
 # Together with the rounds, which come every 10 s, an Event is in the status within 30 s.
 _STUCK_SECONDS = 10
+# Who has been stuck for long is asked about every second round.
+_NEW_SECONDS, _SELDOM_SECONDS = 120, 15
 # One list answers for all that is stuck in a namespace: 1,000 children that wait cost no more than one.
 _NAMESPACES_A_ROUND, _EVENTS_A_PAGE, _PAGES_A_NAMESPACE = 20, 500, 10
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
@@ -66,13 +68,14 @@ class StuckPods:
 
     async def ask(self, is_mine: Callable[[Key], bool], now: datetime) -> set[Key]:
         """Read the Events of those that are stuck for a while; the answer names the jobs of which something else is said now."""
-        self._stuck = {key: stuck for key, stuck in self._stuck.items() if is_mine(key)}
-        late = monotonic() - _STUCK_SECONDS
-        waiting = {key.namespace for key, stuck in self._stuck.items() if any(child.since < late for child in stuck.values())}
-        self._asked = {namespace: self._asked.get(namespace, 0.0) for namespace in waiting}
         news: set[Key] = set()
-        for namespace in sorted(waiting, key=lambda known: self._asked[known])[:_NAMESPACES_A_ROUND]:
+        for namespace in self._due():
             self._asked[namespace] = monotonic()
+            jobs = [key for key in self._stuck if key.namespace == namespace]
+            for key in [key for key in jobs if not is_mine(key)]:
+                del self._stuck[key]
+            if not any(key in self._stuck for key in jobs):
+                continue
             trouble = None
             try:
                 news |= self._take(namespace, await self._events(namespace), now)
@@ -82,6 +85,20 @@ class StuckPods:
                 logger.warning("why pods of namespace %s do not start cannot be read: %s", namespace, trouble)
             self._troubles[namespace] = trouble
         return news
+
+    def _due(self) -> list[str]:
+        """Name the namespaces to ask about in this round, those first that were asked longest ago."""
+        now = monotonic()
+        waits: dict[str, list[float]] = defaultdict(list)
+        for key, stuck in self._stuck.items():
+            waits[key.namespace] += [now - child.since for child in stuck.values() if now - child.since > _STUCK_SECONDS]
+        self._asked = {namespace: self._asked.get(namespace, 0.0) for namespace, seconds in waits.items() if seconds}
+        due = [
+            namespace
+            for namespace, asked in self._asked.items()
+            if min(waits[namespace]) < _NEW_SECONDS or now - asked > _SELDOM_SECONDS
+        ]
+        return sorted(due, key=lambda namespace: self._asked[namespace])[:_NAMESPACES_A_ROUND]
 
     async def _events(self, namespace: str) -> dict[str, list[Object]]:
         """List a namespace's Events by the uid of the object that they are about."""
@@ -100,7 +117,8 @@ class StuckPods:
         news = set()
         for key, stuck in self._stuck.items():
             for child in stuck.values() if key.namespace == namespace else ():
-                said = sentence_for([event for uid in child.uids for event in events.get(uid, [])], now)
+                told = [event for uid in child.uids if uid in events for event in events[uid]]
+                said = sentence_for(told, now) if told else None
                 if said != child.sentence:
                     child.sentence = said
                     news.add(key)

@@ -25,7 +25,9 @@ def test_a_leader_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPatc
 def test_who_neither_leads_nor_could_is_not_ready_and_says_why() -> None:
     async def ask(health: Health) -> tuple[int, str]:
         await health.serve(0)
-        async with ClientSession() as session, session.get(f"http://127.0.0.1:{health.port}/readyz") as answer:
+        # IPv4 and IPv6 are each given a port of their own.
+        port = next(address[1] for address in health.addresses if address[0] == "0.0.0.0")
+        async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/readyz") as answer:
             return answer.status, await answer.text()
 
     waiting, starting = Health(), Health()

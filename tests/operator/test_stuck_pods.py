@@ -175,6 +175,19 @@ def test_a_thousand_waiting_jobs_are_one_request(monkeypatch: pytest.MonkeyPatch
     with_namespace(monkeypatch, act)
 
 
+def test_who_is_stuck_for_long_is_asked_about_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(world: Namespace) -> None:
+        world.see("job")
+        rounds = []
+        for _ in range(20):
+            world.server.seconds += 10
+            await world.ask()
+            rounds.append(len(world.server.requests))
+        assert rounds == [0, *[1] * 10, *[0, 1] * 4, 0]
+
+    with_namespace(monkeypatch, act)
+
+
 def test_namespaces_are_asked_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(world: Namespace) -> None:
         asked: list[str] = []
