@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import API_VERSION, ATTEMPT_LABEL, JOB_LABEL, KIND, PLURAL, STAGE_LABEL
-from alignment_api.validation import read_job
+from alignment_api.validation import read_stored_job
 from kubernetes.aio.client import ApiClient, ApiException
 
 from alignment_operator.backends.pytorchjob import config_name
@@ -69,7 +69,7 @@ class KubernetesCluster:
     async def job(self, key: Key) -> AlignmentJob | None:
         """Give the job as it was last told of: a request per look would cost the API server more than all the rest."""
         found = self.jobs_seen.get(key)
-        return self._statuses.decided(read_job(found)) if found else None
+        return self._statuses.decided(read_stored_job(found)) if found else None
 
     async def children(self, job: AlignmentJob) -> list[Child]:
         """Give the children as they were last told of, and where one is stuck, with what the cluster says about it."""

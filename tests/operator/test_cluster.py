@@ -296,3 +296,14 @@ def test_a_child_that_is_stuck_says_what_the_cluster_says_of_its_pods(monkeypatc
         assert (stuck.state, stuck.reason, stuck.message) == ("Pending", "FailedCreatePod", "job-sft-1: exceeded quota")
 
     with_world(act)
+
+
+def test_a_stored_job_that_breaks_a_rule_of_a_new_version_is_still_read() -> None:
+    async def act(world: World) -> None:
+        rdma = {"resourceName": "nvidia.com/gpu", "count": 8}
+        document = a_document(compute={"nodes": 2, "gpusPerNode": 8, "rdma": rdma})
+        world.server.store(JOB, {**document, "metadata": {"uid": "abcdef12-3456", "generation": 1}})
+        job = await world.job()
+        assert job.spec.compute is not None and job.spec.compute.rdma is not None
+
+    with_world(act)
