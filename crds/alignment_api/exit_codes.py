@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
 
     DONE = 0
     BAD_DATA = 65
+    UNREACHABLE = 69
     DEFECT = 70
     STOPPED = 75
     BAD_CONFIGURATION = 78
@@ -45,6 +46,6 @@ def consequence(exit_code: int, reason: str) -> Consequence:
     """Say whether a failure is final, uses up the budget of retries, or is nobody's fault."""
     if exit_code in (ExitCode.BAD_DATA, ExitCode.BAD_CONFIGURATION) or reason in (DIVERGED, OUT_OF_MEMORY):
         return "Permanent"
-    if exit_code in (ExitCode.STOPPED, 128 + 9, 128 + 15):
+    if exit_code in (ExitCode.STOPPED, ExitCode.UNREACHABLE, 128 + 9, 128 + 15):
         return "Infrastructure"
     return "Application"

@@ -14,6 +14,7 @@ from alignment_api.exit_codes import consequence
         (1, "", "Application"),
         (139, "Killed", "Application"),
         (75, "Stopped", "Infrastructure"),
+        (69, "Unreachable", "Infrastructure"),
         (137, "Killed", "Infrastructure"),
         (137, "OOMKilled", "Permanent"),
         (143, "Killed", "Infrastructure"),

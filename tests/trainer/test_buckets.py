@@ -3,10 +3,15 @@
 import json
 import os
 import re
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.error import HTTPError
 
 import boto3
 import pytest
+from alignment_trainer import fetching
 from alignment_trainer.failures import BadData, Unreachable
 from alignment_trainer.preflight import check
 from alignment_trainer.sources import find_source
@@ -128,9 +133,103 @@ def test_without_credentials_the_secret_is_named(bucket, configured, monkeypatch
         check(config)
 
 
-def test_a_server_that_does_not_answer_is_worth_another_try(configured):
-    config = configured("s3://bucket/rows.jsonl")
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(fetching, "PATIENCE", fetching.Patience(3, 0.01, 0.02, 2))
+
+
+def pointed_at(configured, url, uri):
+    config = configured(uri)
     text = configured.credentials.read_text()
-    configured.credentials.write_text(re.sub(r"endpoint_url = .*", "endpoint_url = http://127.0.0.1:9", text))
-    with pytest.raises(Unreachable, match=r"s3://bucket/rows.jsonl cannot be fetched now \(.*127.0.0.1:9"):
+    configured.credentials.write_text(re.sub(r"endpoint_url = .*", f"endpoint_url = {url}", text))
+    return config
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://no-such-host.invalid"])
+def test_a_server_that_does_not_answer_is_worth_another_try(configured, quick, url, capsys):
+    config = pointed_at(configured, url, "s3://bucket/rows.jsonl")
+    with pytest.raises(Unreachable, match=rf"s3://bucket/rows.jsonl cannot be fetched now \(.*{url}.*; 3 tries\)"):
         check(config)
+    assert capsys.readouterr().err.count("it is tried again at") == 2
+
+
+@pytest.fixture
+def faulty(server):
+    """A server that answers as S3 does, after the faults that the test gives it."""
+    faults, asked = [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(f"{self.command} {self.path}")
+            if faults:
+                status, headers, body = faults.pop(0)
+            else:
+                request = urllib.request.Request(f"{server}{self.path}", headers=dict(self.headers), method=self.command)
+                try:
+                    with urllib.request.urlopen(request) as answer:
+                        status, headers, body = answer.status, dict(answer.headers), answer.read()
+                except HTTPError as error:
+                    status, headers, body = error.code, dict(error.headers), error.read()
+            self.send_response(status)
+            for name, value in headers.items():
+                if name.lower() not in ("connection", "transfer-encoding"):
+                    self.send_header(name, value)
+            if not any(name.lower() == "content-length" for name in headers):
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_):
+            """Keep the test's output to itself."""
+
+    started = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=started.serve_forever, daemon=True).start()
+    started.faults, started.asked, started.url = faults, asked, f"http://127.0.0.1:{started.server_port}"
+    yield started
+    started.shutdown()
+
+
+def answer(status, code, **headers):
+    return status, headers, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+
+
+SLOW = answer(503, "SlowDown")
+
+
+@pytest.mark.parametrize(
+    ("faults", "waits"),
+    [
+        ([], 0),
+        ([SLOW, SLOW], 2),
+        ([answer(429, "TooManyRequests", **{"Retry-After": "1"})], 1),
+        ([answer(500, "InternalError")], 1),
+    ],
+    ids=["nothing", "slow down twice", "429", "500"],
+)
+def test_an_object_comes_in_spite_of(bucket, configured, faulty, quick, faults, waits, capsys):
+    config = pointed_at(configured, faulty.url, f"s3://{bucket[1]}/rows.jsonl")
+    faulty.faults[:] = faults
+    assert [row.values for row in source(config).rows()] == ROWS
+    assert capsys.readouterr().err.count("it is tried again at") == waits
+
+
+def test_what_remains_is_tried_as_often_as_we_say(bucket, configured, faulty, quick):
+    config = pointed_at(configured, faulty.url, f"s3://{bucket[1]}/rows.jsonl")
+    faulty.faults[:] = [SLOW] * 50
+    with pytest.raises(Unreachable, match="the server answers 503"):
+        check(config)
+    assert len(faulty.asked) == 3
+
+
+@pytest.mark.parametrize("fault", [answer(403, "AccessDenied"), answer(401, "Unauthorized")])
+def test_a_refusal_is_final(bucket, configured, faulty, quick, fault, capsys):
+    config = pointed_at(configured, faulty.url, f"s3://{bucket[1]}/rows.jsonl")
+    faulty.faults[:] = [fault] * 50
+    with pytest.raises(
+        BadData, match=r"s3://.*/rows.jsonl cannot be read \(.*\); check bucket, key and spec.s3CredentialsSecret"
+    ):
+        check(config)
+    assert "tried again" not in capsys.readouterr().err

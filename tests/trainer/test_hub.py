@@ -1,82 +1,282 @@
-"""Datasets of the Hub are read at a commit; what the Hub would answer is answered by a server of the test's own."""
+"""Datasets and models of the Hub are read at a commit; what the Hub would answer is answered by a server of the test's own."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
-from alignment_trainer.hub import newest_commit
+from alignment_trainer.hub import Wanted, newest_commit
+from huggingface_hub import constants
 
 COMMIT, OLDER = "c" * 40, "0" * 40
-ANSWERS = {
-    "/api/datasets/team/rows": COMMIT,
-    "/api/datasets/team/rows/revision/main": COMMIT,
-    "/api/datasets/team/rows/revision/v1": OLDER,
-}
 
 
-class _Hub(BaseHTTPRequestHandler):
+@dataclass
+class Repository:
+    """What the server has, and the faults with which it answers first."""
+
+    revisions: dict[str | None, str] = field(
+        default_factory=lambda: {None: COMMIT, "main": COMMIT, "v1": OLDER, "0000000": OLDER}
+    )
+    files: dict[str, bytes] = field(default_factory=dict)
+    faults: list[Any] = field(default_factory=list)
+    """Each is (status, headers), or a number of bytes of a body after which the connection is cut."""
+    asked: Counter[str] = field(default_factory=Counter)
+
+
+class Hub:
+    """A server that speaks as much of the Hub's language as its library needs for models."""
+
+    def __init__(self) -> None:
+        self.repository = Repository()
+        hub = self
+
+        class Handler(_Handler):
+            @property
+            def repository(self) -> Repository:
+                return hub.repository
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    repository: Repository
+
     def do_GET(self) -> None:
-        commit = ANSWERS.get(self.path.partition("?")[0])
-        body = json.dumps({"id": "team/rows", "sha": commit} if commit else {"error": "Repository not found"}).encode()
-        self.send_response(200 if commit else 404)
-        self.send_header("Content-Length", str(len(body)))
-        if not commit:
-            self.send_header("X-Error-Code", "RepoNotFound")
-        self.end_headers()
-        self.wfile.write(body)
+        path = self.path.partition("?")[0]
+        self.repository.asked[f"{self.command} {path}"] += 1
+        cut = None
+        if self.repository.faults:
+            fault = self.repository.faults[0]
+            if isinstance(fault, tuple):
+                self.repository.faults.pop(0)
+                return self.answer(fault[0], b'{"error": "as the test wants"}', **fault[1])
+            if "/resolve/" in path and self.command == "GET" and path.endswith(".safetensors"):
+                cut = self.repository.faults.pop(0)
+        if "/resolve/" in path:
+            return self.file(path.partition("/resolve/")[2].partition("/")[2], cut)
+        return self.about(path)
 
     do_HEAD = do_GET  # noqa: N815
+
+    def about(self, path: str) -> None:
+        name, _, rest = path.removeprefix("/api/").partition("/")[2].partition("/revision/")
+        if name.startswith("team/rows/tree/"):
+            files = [
+                {"type": "file", "path": name, "size": len(content), "oid": _etag(content)}
+                for name, content in self.repository.files.items()
+            ]
+            return self.answer(200, json.dumps(files).encode())
+        commit = self.repository.revisions.get(rest or None)
+        if name != "team/rows":
+            return self.answer(404, b"{}", **{"X-Error-Code": "RepoNotFound"})
+        if commit is None:
+            return self.answer(404, b"{}", **{"X-Error-Code": "RevisionNotFound"})
+        return self.answer(200, json.dumps({"id": "team/rows", "sha": commit}).encode())
+
+    def file(self, name: str, cut: int | None) -> None:
+        content = self.repository.files.get(name)
+        if content is None:
+            return self.answer(404, b"", **{"X-Error-Code": "EntryNotFound"})
+        begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        about = {"ETag": f'"{_etag(content)}"', "X-Repo-Commit": self.path.partition("/resolve/")[2].partition("/")[0]}
+        if begin:
+            about["Content-Range"] = f"bytes {begin}-{len(content) - 1}/{len(content)}"
+        return self.answer(206 if begin else 200, content[begin:], cut, **about)
+
+    def answer(self, status: int, body: bytes, cut: int | None = None, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[:cut])
+        self.close_connection = cut is not None
 
     def log_message(self, *_: object) -> None:
         """Keep the test's output to itself."""
 
 
+def _etag(content: bytes) -> str:
+    return hashlib.sha1(content).hexdigest()
+
+
 @pytest.fixture(scope="module")
-def hub() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), _Hub)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+def running() -> Iterator[Hub]:
+    hub = Hub()
+    yield hub
+    hub.server.shutdown()
+
+
+@pytest.fixture
+def hub(running: Hub) -> Hub:
+    """A Hub as it begins."""
+    running.repository = Repository(files={"config.json": b"{}", "model.safetensors": bytes(range(256)) * 4096})
+    return running
 
 
 @pytest.mark.parametrize(
-    ("revision", "commit"), [(None, COMMIT), ("main", COMMIT), ("v1", OLDER), (OLDER, OLDER), ("a" * 40, "a" * 40)]
+    ("revision", "commit"),
+    [(None, COMMIT), ("main", COMMIT), ("v1", OLDER), ("0000000", OLDER), (OLDER, OLDER), ("a" * 40, "a" * 40)],
 )
-def test_a_revision_becomes_a_commit(hub: str, revision: str | None, commit: str) -> None:
-    assert newest_commit("team/rows", revision, None, hub) == commit
+@pytest.mark.parametrize("kind", ["dataset", "model"])
+def test_a_revision_becomes_a_commit(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, kind: str, revision: str | None, commit: str
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert newest_commit(Wanted(kind, "hf://team/rows", revision, "hf://team/rows"), None, hub.url) == commit
 
 
 PROGRAM = """
 import sys
+from pathlib import Path
 from alignment_api.run_config import Paths
 from alignment_api.training import Dataset
+from alignment_trainer import fetching, hub
 from alignment_trainer.failures import StageFailure
-from alignment_trainer.hub import load
+fetching.PATIENCE = fetching.Patience(tries=3, first_wait_seconds=0.05, longest_wait_seconds=0.1, longest_asked_seconds=2)
+kind, uri, workspace = sys.argv[1:4]
+paths = Paths(workspace=workspace, stage=workspace)
 try:
-    load(Dataset(uri=sys.argv[1]), Paths(workspace=sys.argv[2], stage=sys.argv[2]))
+    if kind == "dataset":
+        print(hub.load(Dataset(uri=uri, revision=(sys.argv[4:] or [None])[0]), paths))
+    else:
+        hub.prepare_surroundings(paths)
+        wanted = hub.Wanted("model", uri, (sys.argv[4:] or [None])[0], f"spec.model.uri: {uri}")
+        print(hub.bring_model(wanted, hub.newest_commit(wanted, None), None))
 except StageFailure as failure:
     print(type(failure).__name__, failure)
 """
 
 
-@pytest.mark.parametrize(
-    ("reachable", "said"),
-    [
-        (True, "BadData hf://team/absent cannot be loaded ("),
-        (False, "Unreachable hf://team/absent cannot be fetched now ([Errno 111] Connection refused); check the network"),
-    ],
+def fetch(url: str, root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Fetch in a process of its own, since the libraries read their surroundings once."""
+    surroundings = {**os.environ, "HF_ENDPOINT": url, **environment}
+    surroundings.pop("HF_HOME", None)
+    surroundings.pop("HF_TOKEN", None)
+    if "HF_HUB_OFFLINE" not in environment:
+        surroundings.pop("HF_HUB_OFFLINE", None)
+    kind, uri, *rest = arguments
+    command = [sys.executable, "-c", PROGRAM, kind, uri, str(root), *rest]
+    ended = subprocess.run(command, capture_output=True, text=True, env=surroundings, timeout=120)
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return ended
+
+
+MODEL = "spec.model.uri: hf://team/rows"
+BUSY, LIMITED = (503, {}), (429, {"Retry-After": "1"})
+UNREACHABLE = (
+    "Unreachable {} cannot be fetched now ({}; 3 tries); look at the network and the endpoint, it is tried again later\n"
 )
-def test_what_the_hub_does_not_give_is_said(hub: str, tmp_path: object, reachable: bool, said: str) -> None:
-    # The libraries read their surroundings once, so this is a process of its own.
-    surroundings = {**os.environ, "HF_ENDPOINT": hub if reachable else "http://127.0.0.1:9", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    surroundings.pop("HF_HUB_OFFLINE", None)
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "hf://team/absent", str(tmp_path)], capture_output=True, text=True, env=surroundings
-    )
-    assert ended.stdout.startswith(said), ended.stderr
-    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        ([], []),
+        (
+            [BUSY, BUSY],
+            [
+                "the server answers 503 Service Unavailable (try 1 of 3)",
+                "the server answers 503 Service Unavailable (try 2 of 3)",
+            ],
+        ),
+        ([LIMITED], ["the server answers 429 Too Many Requests (try 1 of 3)"]),
+        ([300_000, 400_000], []),
+    ],
+    ids=["nothing", "503 twice", "429", "cut off twice"],
+)
+def test_a_model_comes_in_spite_of(hub: Hub, tmp_path: Path, faults: list[Any], told: list[str]) -> None:
+    hub.repository.faults = list(faults)
+    ended = fetch(hub.url, tmp_path, "model", "hf://team/rows")
+    folder = Path(ended.stdout.strip())
+    assert folder.name == COMMIT, ended.stdout + ended.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == hub.repository.files
+    lines = [line for line in ended.stderr.splitlines() if MODEL in line]
+    assert [line.removeprefix(f"{MODEL}: ").partition("; it is tried again at ")[0] for line in lines] == told
+
+
+def test_what_is_here_is_asked_for_no_more(hub: Hub, tmp_path: Path) -> None:
+    fetch(hub.url, tmp_path, "model", "hf://team/rows", COMMIT)
+    hub.repository.asked.clear()
+    again = fetch("http://127.0.0.1:9", tmp_path, "model", "hf://team/rows", COMMIT)
+    assert Path(again.stdout.strip()).name == COMMIT
+    assert not hub.repository.asked
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+@pytest.mark.parametrize(
+    ("url", "faults", "said"),
+    [
+        (None, [BUSY] * 9, "the server answers 503 Service Unavailable"),
+        (None, [LIMITED] * 9, "the server answers 429 Too Many Requests"),
+        ("http://127.0.0.1:9", [], "[Errno 111] Connection refused"),
+        ("http://no-such-host.invalid", [], "["),
+    ],
+    ids=["503", "429", "refused", "no such name"],
+)
+def test_what_remains_may_be_tried_later(
+    hub: Hub, tmp_path: Path, kind: str, url: str | None, faults: list[Any], said: str
+) -> None:
+    hub.repository.faults = list(faults)
+    ended = fetch(url or hub.url, tmp_path, kind, "hf://team/rows")
+    shown = MODEL if kind == "model" else "hf://team/rows"
+    assert ended.stdout.startswith(f"Unreachable {shown} cannot be fetched now ({said}"), ended.stdout + ended.stderr
+    assert ended.stdout.endswith("; 3 tries); look at the network and the endpoint, it is tried again later\n")
+    assert ended.stderr.count("; it is tried again at ") == 2
+    if faults:
+        assert len(hub.repository.faults) == 6, "the library's own tries must not multiply with ours"
+
+
+GATED = (403, {"X-Error-Code": "GatedRepo"})
+PRIVATE = "is not on the Hub, or is private; correct the uri, or give a token that may read it in spec.hubTokenSecret"
+
+
+@pytest.mark.parametrize("pinned", [False, True], ids=["newest", "pinned"])
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ((401, {}), PRIVATE),
+        ((404, {"X-Error-Code": "RepoNotFound"}), PRIVATE),
+        (
+            GATED,
+            "is gated; accept its terms on the page of team/rows on the Hub, "
+            "and give a token of that account in spec.hubTokenSecret",
+        ),
+        ((403, {}), "may not be read with the token of spec.hubTokenSecret (the Hub answers 403); give another"),
+    ],
+    ids=["401", "404", "gated", "403"],
+)
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_a_refusal_says_what_to_do(hub: Hub, tmp_path: Path, kind: str, fault: Any, said: str, pinned: bool) -> None:
+    hub.repository.faults = [fault] * 9
+    ended = fetch(hub.url, tmp_path, kind, "hf://team/rows", *([COMMIT] if pinned else []))
+    assert ended.stdout == f"BadData {MODEL if kind == 'model' else 'hf://team/rows'} {said}\n", ended.stderr
+    assert "tried again" not in ended.stderr
+    assert len(hub.repository.faults) == 8
+
+
+@pytest.mark.parametrize(("kind", "field"), [("model", "spec.model.revision"), ("dataset", "the dataset's revision")])
+def test_a_missing_revision_is_named(hub: Hub, tmp_path: Path, kind: str, field: str) -> None:
+    ended = fetch(hub.url, tmp_path, kind, "hf://team/rows", "v9")
+    assert ended.stdout.endswith(f"hf://team/rows has no revision v9; correct {field}\n")
+    assert ended.stdout.startswith("BadData ")
+
+
+def test_offline_is_no_fault_of_the_network(hub: Hub, tmp_path: Path) -> None:
+    ended = fetch(hub.url, tmp_path, "model", "hf://team/rows", HF_HUB_OFFLINE="1")
+    assert ended.stdout.startswith(f"BadData {MODEL} is not here, and HF_HUB_OFFLINE forbids to fetch it")

@@ -11,8 +11,11 @@ from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
 
-from alignment_trainer.failures import BadData, Unreachable
+from alignment_trainer.activity import advancing
+from alignment_trainer.failures import BadData
+from alignment_trainer.fetching import fetched
 from alignment_trainer.files import flush
+from alignment_trainer.network_faults import Passing
 
 _CACHE = Path(".cache") / "s3"
 
@@ -20,23 +23,37 @@ _CACHE = Path(".cache") / "s3"
 def fetch(uri: str, paths: Paths, format_of: Callable[[str], str | None]) -> list[tuple[str, Path]]:
     """Bring an object, or all objects of a known format right below a prefix; give each one's name and its file here."""
     # Imported late: most jobs read no bucket.
-    from botocore.exceptions import BotoCoreError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     if paths.s3_credentials:
         os.environ["AWS_SHARED_CREDENTIALS_FILE"] = paths.s3_credentials
     try:
-        return _fetched(uri, Path(paths.workspace) / _CACHE, format_of)
-    except (FileNotFoundError, PermissionError, NoCredentialsError) as error:
-        raise BadData(f"{uri} cannot be read ({first_line(error)}); check bucket, key and spec.s3CredentialsSecret") from error
-    except (OSError, BotoCoreError) as error:
-        raise Unreachable(f"{uri} cannot be fetched now ({first_line(error)}); check the network and the endpoint") from error
+        return fetched(uri, lambda: _fetched(uri, Path(paths.workspace) / _CACHE, format_of))
+    except (FileNotFoundError, PermissionError, BotoCoreError, ClientError) as error:
+        raise BadData(_refusal(uri, error)) from error
+    except OSError as error:
+        # What S3 refuses in other words comes as an OSError too; one of this machine's own has a number.
+        if error.errno is not None and not isinstance(error.__cause__, ClientError):
+            raise
+        raise BadData(_refusal(uri, error)) from error
+
+
+def _refusal(uri: str, error: Exception) -> str:
+    return f"{uri} cannot be read ({first_line(error)}); check bucket, key and spec.s3CredentialsSecret"
+
+
+def _system() -> Any:
+    import s3fs
+
+    # Every answer is asked for anew: an object may have changed since another stage read it. We alone try again.
+    once = {"retries": {"total_max_attempts": 1, "mode": "standard"}}
+    system = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=once)
+    system.retries = 1
+    return system
 
 
 def _fetched(uri: str, cache: Path, format_of: Callable[[str], str | None]) -> list[tuple[str, Path]]:
-    import s3fs
-
-    # Every answer is asked for anew: an object may have changed since another stage read it.
-    system = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+    system = _system()
     about = system.info(uri)
     if about["type"] == "directory":
         entries = sorted(system.ls(uri, detail=True), key=lambda entry: str(entry["name"]))
@@ -54,12 +71,24 @@ def _brought(system: Any, about: dict[str, Any], cache: Path, format_of: Callabl
         cache.mkdir(parents=True, exist_ok=True)
         staged = cache / f".{version}.{socket.gethostname()}.{os.getpid()}"
         try:
-            system.get_file(about["name"], str(staged))
+            _download(system, about, staged)
             if system.info(about["name"])["ETag"] != about["ETag"]:
-                raise Unreachable(f"s3://{about['name']} changed while it was fetched; have it written whole, and try again")
+                raise Passing(f"s3://{about['name']} changed while it was fetched; have it written whole")
             flush(staged)
             staged.replace(target)
             flush(cache)
         finally:
             staged.unlink(missing_ok=True)
     return target
+
+
+def _download(system: Any, about: dict[str, Any], target: Path) -> None:
+    from fsspec.callbacks import Callback  # type: ignore[import-untyped]
+
+    with advancing(f"downloading s3://{about['name']}", about["size"], "bytes") as advance:
+
+        class Count(Callback):  # type: ignore[misc]
+            def relative_update(self, inc: int = 1) -> None:
+                advance(inc)
+
+        system.get_file(about["name"], str(target), callback=Count())

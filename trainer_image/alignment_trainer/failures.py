@@ -69,7 +69,7 @@ class WorkerLost(StageFailure):
 
 
 class Unreachable(StageFailure):
-    """What a stage reads lies elsewhere, and nobody answers there; trying again may help."""
+    """What a stage reads lies elsewhere, and nobody answers there: no fault of the job, which is tried again later."""
 
-    exit_code = ExitCode.DEFECT
+    exit_code = ExitCode.UNREACHABLE
     reason = "Unreachable"

@@ -1,42 +1,165 @@
-"""Brings datasets of the Hub here, always at a commit: the one that the job names, or the newest one, written down."""
+"""Brings datasets and models of the Hub here, always at a commit: the one that the job names, or the newest one, written down."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from alignment_api.names import HUB_PREFIX
 from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
 from alignment_api.training import Dataset
 
-from alignment_trainer.failures import BadData, Unreachable
+from alignment_trainer.activity import Advance, advancing
+from alignment_trainer.failures import BadData
+from alignment_trainer.fetching import fetched
+
+_MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+_COMMIT_LENGTH = 40
+
+
+class Wanted(NamedTuple):
+    """A repository of the Hub, as a job names it."""
+
+    kind: str
+    uri: str
+    revision: str | None
+    shown: str
+    """How messages name it; the field is left out where whoever asks adds it."""
+
+    @property
+    def name(self) -> str:
+        """Give its name on the Hub."""
+        return self.uri.removeprefix(HUB_PREFIX)
+
+    @property
+    def revision_field(self) -> str:
+        """Name the field that gives the revision."""
+        return "spec.model.revision" if self.kind == "model" else "the dataset's revision"
 
 
 def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
     """Load a dataset's split, and say which commit it is of."""
-    # Read by the libraries once, when they are imported.
-    os.environ.setdefault("HF_HOME", str(Path(paths.workspace) / ".cache" / "huggingface"))
+    prepare_surroundings(paths)
     import datasets
-    import httpx2
-    from huggingface_hub.errors import HfHubHTTPError
 
     datasets.disable_progress_bars()
-    name = dataset.uri.removeprefix(HUB_PREFIX)
-    token = Path(paths.hub_token).read_text().strip() if paths.hub_token else None
+    wanted, token, split = (
+        Wanted("dataset", dataset.uri, dataset.revision, dataset.uri),
+        token_of(paths),
+        dataset.split or "train",
+    )
+    commit = newest_commit(wanted, token)
+    with advancing(f"fetching {dataset.uri}", None, "bytes") as advance, _asked(wanted, advance):
+        rows = fetched(
+            wanted.shown,
+            lambda: datasets.load_dataset(wanted.name, dataset.configuration, split=split, revision=commit, token=token),
+        )
+        return rows, commit
+
+
+def bring_model(wanted: Wanted, commit: str, token: str | None) -> Path:
+    """Bring a model's files here, and give their folder; for what is here already nobody is asked."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    def bring(**how: Any) -> Any:
+        return snapshot_download(wanted.name, revision=commit, allow_patterns=_MODEL_FILES, token=token, **how)
+
     try:
-        revision = newest_commit(name, dataset.revision, token)
-        split = dataset.split or "train"
-        return datasets.load_dataset(name, dataset.configuration, split=split, revision=revision, token=token), revision
-    except (ConnectionError, httpx2.TransportError) as error:
-        raise Unreachable(f"{dataset.uri} cannot be fetched now ({first_line(error)}); check the network") from error
-    except (ValueError, FileNotFoundError, HfHubHTTPError) as error:
-        raise BadData(f"{dataset.uri} cannot be loaded ({first_line(error)}); check name, revision, split and access") from error
+        return Path(bring(local_files_only=True))
+    except LocalEntryNotFoundError:
+        pass
+    with _asked(wanted):
+        missing = fetched(wanted.shown, lambda: bring(dry_run=True))
+        total = sum(file.file_size or 0 for file in missing if file.will_download)
+        with advancing(f"downloading {wanted.uri}", total, "bytes") as advance:
+            return Path(fetched(wanted.shown, lambda: bring(tqdm_class=_bar(advance))))
 
 
-def newest_commit(name: str, revision: str | None, token: str | None, endpoint: str | None = None) -> str:
-    """Resolve a branch, a tag or nothing to the commit that it is now; a whole commit needs nobody to be asked."""
-    if revision and len(revision) == 40 and set(revision) <= set("0123456789abcdef"):
-        return revision
+def newest_commit(wanted: Wanted, token: str | None, endpoint: str | None = None) -> str:
+    """Resolve a branch, a tag, a short hash or nothing to the commit that it is now; a whole commit needs nobody to be asked."""
+    if is_commit(wanted.revision):
+        return str(wanted.revision)
     from huggingface_hub import HfApi
 
-    return str(HfApi(endpoint=endpoint, token=token).dataset_info(name, revision=revision).sha)
+    api = HfApi(endpoint=endpoint, token=token)
+    with _asked(wanted):
+        about = fetched(wanted.shown, lambda: api.repo_info(wanted.name, repo_type=wanted.kind, revision=wanted.revision))
+    return str(about.sha)
+
+
+def is_commit(revision: str | None) -> bool:
+    """Say whether a revision names a commit in full, and so the same files for ever."""
+    return revision is not None and len(revision) == _COMMIT_LENGTH and set(revision) <= set("0123456789abcdef")
+
+
+def token_of(paths: Paths) -> str | None:
+    """Read the token that the job gives."""
+    return Path(paths.hub_token).read_text().strip() if paths.hub_token else None
+
+
+def prepare_surroundings(paths: Paths) -> None:
+    """Tell the Hub's libraries how to fetch and where to keep it; they read it once, when they are imported."""
+    os.environ.setdefault("HF_HOME", str(Path(paths.workspace) / ".cache" / "huggingface"))
+    # What the libraries would ask for besides, in a job that waits for it.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+@contextmanager
+def _asked(wanted: Wanted, advance: Advance | None = None) -> Iterator[None]:
+    """Translate what the Hub refuses for good into a sentence that says what to do."""
+    import httpx2
+
+    from alignment_trainer.hub_session import patient_hub
+
+    try:
+        with patient_hub(wanted.shown, advance):
+            yield
+    except (ValueError, FileNotFoundError, ConnectionError, httpx2.HTTPError) as error:
+        raise BadData(_refusal(wanted, error)) from error
+
+
+def _refusal(wanted: Wanted, error: Exception) -> str:
+    from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError, RevisionNotFoundError
+
+    page = f"the page of {wanted.name} on the Hub"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, GatedRepoError):
+        return f"{wanted.shown} is gated; accept its terms on {page}, and give a token of that account in spec.hubTokenSecret"
+    if isinstance(error, RevisionNotFoundError):
+        return f"{wanted.shown} has no revision {wanted.revision}; correct {wanted.revision_field}"
+    if isinstance(error, RepositoryNotFoundError) or status == 401:
+        return (
+            f"{wanted.shown} is not on the Hub, or is private; correct the uri, "
+            f"or give a token that may read it in spec.hubTokenSecret"
+        )
+    if status == 403:
+        return f"{wanted.shown} may not be read with the token of spec.hubTokenSecret (the Hub answers 403); give another"
+    if isinstance(error, OfflineModeIsEnabled):
+        return (
+            f"{wanted.shown} is not here, and HF_HUB_OFFLINE forbids to fetch it; copy it to the workspace volume, or unset that"
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return f"{wanted.shown} has a server whose certificate is not trusted; name its authority in SSL_CERT_FILE"
+    return f"{wanted.shown} cannot be loaded ({first_line(error)}); check name, revision, configuration and split"
+
+
+def _bar(advance: Advance) -> type:
+    """Make what the Hub's library takes for a progress bar; of its bars the one counts that says what has been written."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    class Bar(tqdm):  # type: ignore[misc]
+        def __init__(self, *items: Any, **how: Any) -> None:
+            self._advance: Callable[[int], None] | None = None
+            if how.get("unit") == "B" and str(how.get("desc", "")).startswith("Reconstructing"):
+                self._advance = advance
+            super().__init__(*items, **{**how, "disable": True})
+
+        def update(self, n: float | None = 1) -> bool | None:
+            if self._advance:
+                self._advance(int(n or 0))
+            return None
+
+    return Bar

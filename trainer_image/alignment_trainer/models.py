@@ -6,40 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from alignment_api.combinations import packing_problem
-from alignment_api.names import HUB_PREFIX, MANIFEST_FILE
-from alignment_api.run_config import RunConfig
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
+from alignment_api.names import MANIFEST_FILE
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, set_seed
 from trl.chat_template_utils import get_training_chat_template
 
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.settings import Settings
-from alignment_trainer.sources import workspace_path
 from alignment_trainer.templates import NAMED, template_hash
 from alignment_trainer.tokens import marks_answers
-
-_HUB_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
-
-
-def start_folder(config: RunConfig) -> Path:
-    """Give the folder of the weights that the stage starts from; the Hub's are brought here first."""
-    if config.paths.parent_model:
-        return Path(config.paths.parent_model)
-    model = config.spec.model
-    assert model is not None and model.uri is not None
-    if not model.uri.startswith(HUB_PREFIX):
-        return workspace_path(model.uri, config.paths.workspace)
-    name = model.uri.removeprefix(HUB_PREFIX)
-    token = Path(config.paths.hub_token).read_text().strip() if config.paths.hub_token else None
-    try:
-        with PartialState().local_main_process_first():
-            return Path(snapshot_download(name, revision=model.revision, allow_patterns=_HUB_FILES, token=token))
-    except (HfHubHTTPError, ConnectionError, FileNotFoundError) as error:
-        raise BadData(f"spec.model.uri: {model.uri} cannot be loaded ({error}); check name, revision and access") from error
 
 
 def load_tokenizer(folder: Path, settings: Settings, needs_marks: bool) -> Any:

@@ -16,7 +16,6 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from alignment_trainer.checkpoints import Checkpoint, clear_staging, newest_verified
 from alignment_trainer.data import Data
 from alignment_trainer.environment import library_versions
-from alignment_trainer.failures import BadData
 from alignment_trainer.files import flush_tree, rename_whole, write_whole
 from alignment_trainer.journal import latest_values
 from alignment_trainer.models import load_model
@@ -28,22 +27,6 @@ ADAPTER_FOLDER = "adapter"
 _MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
 _TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.jinja")
 _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
-
-
-def check_start(folder: Path) -> str:
-    """Hash the weights that a stage starts from, and refuse them where they are not what the stage before made."""
-    if not PartialState().is_main_process:
-        return ""
-    digest = weights_digest(folder)
-    manifest = folder.parent / MANIFEST_FILE
-    if manifest.exists():
-        made = json.loads(manifest.read_text()).get("weights", {}).get("made")
-        if made and made != digest:
-            raise BadData(
-                f"{folder} does not hold the weights that its {MANIFEST_FILE} names; "
-                f"somebody changed it: restore it, or run that stage again"
-            )
-    return digest
 
 
 def publish(config: RunConfig, settings: Settings, tokenizer: Any, data: Data, start: Path, start_digest: str) -> None:

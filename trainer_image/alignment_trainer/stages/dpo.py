@@ -9,7 +9,7 @@ from alignment_api.batch import pair_tokens
 from alignment_api.run_config import RunConfig
 from transformers import AutoConfig, TrainingArguments
 
-from alignment_trainer import data, deepspeed, memory, models, result
+from alignment_trainer import base_model, data, deepspeed, memory, models, result
 from alignment_trainer.arguments import training_arguments
 from alignment_trainer.preference.losses import Objective
 from alignment_trainer.preference.model import unfit
@@ -26,14 +26,14 @@ def run(config: RunConfig) -> None:
     settings, own = training_settings(config), dpo_settings(config)
     objective = Objective(own.loss, own.beta, own.label_smoothing)
     checkpoint = find_checkpoint(config, settings)
-    start = models.start_folder(config)
+    start = base_model.start_folder(config)
     packs = _packs(start, settings, own)
     common = training_arguments(config, settings, is_resumed=checkpoint is not None)
     arguments = TrainingArguments(**common) if packs else padded_arguments(common, objective, settings.max_length)
     deepspeed.initialize(settings)
 
     memory.check(config, start)
-    start_digest = result.check_start(start)
+    start_digest = base_model.check_start(config, start, checkpoint)
     tokenizer = models.load_tokenizer(start, settings, needs_marks=False)
     rows = data.dpo_data(config, settings, tokenizer)
     model = models.load_model(start, settings)

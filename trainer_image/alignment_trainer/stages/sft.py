@@ -5,7 +5,7 @@ from typing import Any
 from alignment_api.run_config import RunConfig
 from trl import SFTConfig, SFTTrainer
 
-from alignment_trainer import data, deepspeed, measurements, memory, models, result
+from alignment_trainer import base_model, data, deepspeed, measurements, memory, models, result
 from alignment_trainer.arguments import training_arguments
 from alignment_trainer.measuring import Measuring
 from alignment_trainer.settings import sft_settings, training_settings
@@ -35,9 +35,9 @@ def run(config: RunConfig) -> None:
     )
     deepspeed.initialize(settings)
 
-    start = models.start_folder(config)
+    start = base_model.start_folder(config)
     memory.check(config, start)
-    start_digest = result.check_start(start)
+    start_digest = base_model.check_start(config, start, checkpoint)
     tokenizer = models.load_tokenizer(start, settings, needs_marks=own.assistant_only_loss)
     rows = data.sft_data(config, settings, tokenizer, own.assistant_only_loss)
     model = models.load_model(start, settings)

@@ -1,0 +1,93 @@
+"""Which weights a stage starts from: brought here at one commit for the whole job, and the same each time the stage goes on."""
+
+import json
+from pathlib import Path
+
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from alignment_api.names import HUB_PREFIX, MANIFEST_FILE
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer import hub
+from alignment_trainer.base_record import BaseRecord, read_base, write_base
+from alignment_trainer.checkpoints import Checkpoint
+from alignment_trainer.failures import BadData
+from alignment_trainer.files import write_whole
+from alignment_trainer.sources import workspace_path
+from alignment_trainer.weights import weights_digest
+
+_START_FILE = "start.json"
+
+
+def start_folder(config: RunConfig) -> Path:
+    """Give the folder of the weights that the stage starts from; the Hub's are brought here first."""
+    if config.paths.parent_model:
+        return Path(config.paths.parent_model)
+    model = config.spec.model
+    assert model is not None and model.uri is not None
+    if not model.uri.startswith(HUB_PREFIX):
+        return workspace_path(model.uri, config.paths.workspace)
+    wanted = hub.Wanted("model", model.uri, model.revision, f"spec.model.uri: {model.uri}")
+    token = hub.token_of(config.paths)
+    # The first process asks for all, so that they start from the same commit, and nothing is fetched twice.
+    commits = [_commit(config, wanted, token) if PartialState().is_main_process else None]
+    broadcast_object_list(commits)
+    with PartialState().main_process_first():
+        return hub.bring_model(wanted, str(commits[0]), token)
+
+
+def check_start(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -> str:
+    """Hash the weights that a stage starts from, and refuse them where they are not those that it has to start from."""
+    if not PartialState().is_main_process:
+        return ""
+    digest = weights_digest(start)
+    _check_parent(start, digest)
+    _check_begun(Path(config.paths.stage), start, digest, checkpoint)
+    if not config.paths.parent_model:
+        _record_base(config, start, digest)
+    return digest
+
+
+def _commit(config: RunConfig, wanted: hub.Wanted, token: str | None) -> str:
+    """Resolve the model once for the job: a branch may have moved when a later attempt or stage begins."""
+    known = read_base(config)
+    if known and known.revision:
+        return known.revision
+    commit = hub.newest_commit(wanted, token)
+    write_base(config, BaseRecord(uri=wanted.uri, named_revision=wanted.revision, revision=commit))
+    return commit
+
+
+def _check_parent(start: Path, digest: str) -> None:
+    manifest = start.parent / MANIFEST_FILE
+    if manifest.exists():
+        made = json.loads(manifest.read_text()).get("weights", {}).get("made")
+        if made and made != digest:
+            raise BadData(
+                f"{start} does not hold the weights that its {MANIFEST_FILE} names; "
+                f"somebody changed it: restore it, or run that stage again"
+            )
+
+
+def _check_begun(stage: Path, start: Path, digest: str, checkpoint: Checkpoint | None) -> None:
+    """Write down what the stage begins with; an attempt that goes on from a checkpoint has to find the same."""
+    file = stage / _START_FILE
+    begun = json.loads(file.read_text())["weights"] if checkpoint and file.exists() else digest
+    if begun != digest:
+        assert checkpoint is not None
+        raise BadData(
+            f"{start} does not hold the weights that this stage began with (their hash is {digest[:12]}, and was {begun[:12]}), "
+            f"so {checkpoint.folder} cannot be gone on from; restore them, or remove {stage} to begin the stage anew"
+        )
+    write_whole(file, json.dumps({"weights": digest}))
+
+
+def _record_base(config: RunConfig, start: Path, digest: str) -> None:
+    model = config.spec.model
+    assert model is not None and model.uri is not None
+    known = read_base(config) or BaseRecord(uri=model.uri, named_revision=model.revision)
+    if known.revision and known.digest and known.digest != digest:
+        # The files of a commit never change.
+        raise BadData(f"{start} does not hold what was fetched of {model.uri} before; remove it, and it is fetched again")
+    if known.digest != digest:
+        write_base(config, known.model_copy(update={"digest": digest}))

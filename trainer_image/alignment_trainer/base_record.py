@@ -1,0 +1,64 @@
+"""Which model a job begins with, as it was resolved once: a file beside the folders of the job's stages; without torch."""
+
+import sys
+from pathlib import Path
+
+from alignment_api.names import HUB_PREFIX, job_folder
+from alignment_api.run_config import RunConfig
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from alignment_trainer.files import write_whole
+
+_FILE = "base-model.json"
+
+
+class BaseRecord(BaseModel):
+    """What `spec.model` came to."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    uri: str
+    named_revision: str | None = None
+    """What the job says, such as a branch; nothing means the newest commit."""
+    revision: str | None = None
+    """The commit; nothing where the model is no model of the Hub."""
+    digest: str | None = None
+    """A hash of the weights, once they were read."""
+
+    def answers(self, config: RunConfig) -> bool:
+        """Say whether this is what the job names today: after an edit it is resolved anew."""
+        model = config.spec.model
+        return model is not None and (self.uri, self.named_revision) == (model.uri, model.revision)
+
+
+def read_base(config: RunConfig) -> BaseRecord | None:
+    """Read what the model was resolved to; None where that is not known, or where the job names another one now."""
+    path = _path(config)
+    try:
+        record = BaseRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValidationError:
+        print(f"{path} cannot be read: the model is resolved anew", file=sys.stderr, flush=True)
+        return None
+    return record if record.answers(config) else None
+
+
+def write_base(config: RunConfig, record: BaseRecord) -> None:
+    """Write it down for all later attempts and stages of the job."""
+    path = _path(config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, record.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def model_revision(config: RunConfig) -> str | None:
+    """Give the commit of the Hub model that the job begins with, as far as it is known."""
+    uri = config.spec.model.uri if config.spec.model else None
+    record = read_base(config) if uri and uri.startswith(HUB_PREFIX) else None
+    return record.revision if record else None
+
+
+def _path(config: RunConfig) -> Path:
+    job = config.job
+    return Path(config.paths.workspace) / job_folder(job.namespace, job.name, job.uid) / _FILE

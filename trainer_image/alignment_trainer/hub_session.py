@@ -1,0 +1,113 @@
+"""The Hub's library with our policy of trying again in the place of its own, which waits in silence and without an end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import huggingface_hub
+from huggingface_hub.utils import _http
+
+from alignment_trainer.activity import Advance
+from alignment_trainer.failures import Unreachable
+from alignment_trainer.fetching import GivenUp, Pauses
+from alignment_trainer.network_faults import fault_of_answer, passing_fault
+
+_SILENCE_SECONDS = 60.0
+_REFUSALS = {"RepoNotFound", "RevisionNotFound", "GatedRepo"}
+
+
+class Refused(BaseException):
+    """Carries a refusal through libraries that answer one with what their caches hold of any other revision."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _PatientClient(httpx2.Client):
+    """Sends each request until it is answered for good."""
+
+    def __init__(self, what: str, advance: Advance) -> None:
+        super().__init__(event_hooks={"request": [_http.hf_request_event_hook]}, follow_redirects=True, timeout=_SILENCE_SECONDS)
+        self._pauses = Pauses(what)
+        self._advance = advance
+
+    def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        """Send a request; an answer that may be another one soon is no answer."""
+        _limit_silence(request)
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                response = super().send(request, **how)
+                fault = fault_of_answer(response.status_code, response.headers)
+            except httpx2.TransportError as error:
+                fault = passing_fault(error)
+                if fault is None:
+                    raise Refused(error) from error
+            else:
+                if fault is None:
+                    return self._final(response)
+                response.close()
+            self._pause(tries, fault)
+
+    def _final(self, response: httpx2.Response) -> httpx2.Response:
+        if response.status_code in (401, 403) or response.headers.get("X-Error-Code") in _REFUSALS:
+            response.read()
+            try:
+                _http.hf_raise_for_status(response)
+            except httpx2.HTTPError as error:
+                raise Refused(error) from error
+        if isinstance(response.stream, httpx2.SyncByteStream):
+            response.stream = _ResumableBody(response.stream, self._advance)
+        return response
+
+    def _pause(self, tries: int, fault: Any) -> None:
+        try:
+            self._pauses.pause(tries, fault)
+        except Unreachable as failure:
+            raise GivenUp(failure) from failure
+
+
+class _ResumableBody(httpx2.SyncByteStream):
+    """A body whose break the Hub's library takes up where it was: it does so for one class of breaks alone."""
+
+    def __init__(self, body: httpx2.SyncByteStream, advance: Advance) -> None:
+        self._body = body
+        self._advance = advance
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the body's parts, and count their bytes."""
+        try:
+            for part in self._body:
+                self._advance(len(part))
+                yield part
+        except httpx2.NetworkError as error:
+            raise httpx2.RemoteProtocolError(str(error)) from error
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._body.close()
+
+
+@contextmanager
+def patient_hub(what: str, advance: Advance | None = None) -> Iterator[None]:
+    """Have all that the Hub's libraries ask for fetched under our policy; what they refuse raises as they would say it."""
+    huggingface_hub.set_client_factory(lambda: _PatientClient(what, advance or _uncounted))
+    try:
+        yield
+    except Refused as refused:
+        raise refused.error from None
+    finally:
+        huggingface_hub.set_client_factory(_http.default_client_factory)
+
+
+def _uncounted(_: int) -> None:
+    """Count nothing."""
+
+
+def _limit_silence(request: httpx2.Request) -> None:
+    """Some requests of the library would wait for ever."""
+    limits = request.extensions.get("timeout", {})
+    request.extensions["timeout"] = {name: limits.get(name) or _SILENCE_SECONDS for name in ("connect", "read", "write", "pool")}

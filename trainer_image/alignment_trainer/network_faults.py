@@ -1,0 +1,121 @@
+"""Which errors of fetching may pass by themselves: a busy server, a broken connection, a name that does not resolve."""
+
+import errno
+import http.client
+import socket
+import ssl
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+from alignment_api.problems import first_line
+
+_PASSING_ANSWERS = {408, 425, 429}
+_PASSING_CODES = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestThrottled", "InternalError"}
+"""What S3 writes into answers whose number says something else."""
+
+_PASSING_NUMBERS = {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH}
+_PASSING_CLASSES = {
+    "httpx2": ("TransportError",),
+    "botocore.exceptions": ("HTTPClientError", "ConnectionError", "IncompleteReadError", "ResponseStreamingError"),
+    "aiohttp": ("ClientConnectionError", "ClientPayloadError"),
+    "fsspec.exceptions": ("FSTimeoutError",),
+}
+_FINAL_CLASSES = {
+    "httpx2": ("UnsupportedProtocol", "LocalProtocolError"),
+    "huggingface_hub.errors": ("OfflineModeIsEnabled",),
+    "hf_xet": ("XetAuthenticationError", "XetObjectNotFoundError"),
+}
+_XET_DOWNLOAD = "xet_get"
+
+
+class Fault(NamedTuple):
+    """What went wrong, and how long the server asks to be left alone."""
+
+    said: str
+    asked_seconds: float | None = None
+
+
+class Passing(Exception):
+    """Something that was seen while fetching, and that another try may not see."""
+
+
+def passing_fault(error: BaseException) -> Fault | None:
+    """Give the fault behind an error where it may pass by itself; None where another try would find the same."""
+    chain = list(_chain(error))
+    if any(isinstance(each, (ssl.SSLCertVerificationError, *_loaded(_FINAL_CLASSES))) for each in chain):
+        return None
+    for each in chain:
+        answer = _answer(each)
+        if answer:
+            return fault_of_answer(*answer)
+        if _is_passing(each):
+            return Fault(first_line(each))
+    return None
+
+
+def fault_of_answer(status: int, headers: Mapping[str, str], code: str = "") -> Fault | None:
+    """Say whether a server's answer may be another one soon."""
+    if status not in _PASSING_ANSWERS and status < 500 and code not in _PASSING_CODES:
+        return None
+    phrase = code or http.client.responses.get(status, "")
+    return Fault(f"the server answers {status} {phrase}".rstrip(), _asked_seconds(headers))
+
+
+def _asked_seconds(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After, which is a number of seconds or a date (RFC 9110, section 10.2.3)."""
+    asked = next((value.strip() for name, value in headers.items() if name.lower() == "retry-after"), "")
+    if asked.isdecimal():
+        return float(asked)
+    try:
+        moment = parsedate_to_datetime(asked)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and what caused it, the outermost first."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def _answer(error: BaseException) -> tuple[int, Mapping[str, str], str] | None:
+    """Find the server's answer that an error of the Hub's or of S3's library carries."""
+    response: Any = getattr(error, "response", None)
+    if isinstance(response, dict):
+        about = response.get("ResponseMetadata", {})
+        if "HTTPStatusCode" in about:
+            return about["HTTPStatusCode"], about.get("HTTPHeaders", {}), str(response.get("Error", {}).get("Code", ""))
+        return None
+    status = getattr(response, "status_code", None)
+    return (status, response.headers, "") if isinstance(status, int) else None
+
+
+def _is_passing(error: BaseException) -> bool:
+    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, http.client.HTTPException, Passing)):
+        return True
+    if isinstance(error, OSError) and error.errno in _PASSING_NUMBERS:
+        return True
+    return isinstance(error, _loaded(_PASSING_CLASSES)) or _is_of_xet(error)
+
+
+def _is_of_xet(error: BaseException) -> bool:
+    """Recognize what the Hub's faster store reports, which has no classes of its own for the network."""
+    if not isinstance(error, RuntimeError):
+        return False
+    return any(frame.name == _XET_DOWNLOAD for frame in traceback.extract_tb(error.__traceback__))
+
+
+def _loaded(classes: Mapping[str, tuple[str, ...]]) -> tuple[type[BaseException], ...]:
+    """Give classes of those libraries that are in use; what nobody loaded raised nothing."""
+    return tuple(
+        getattr(sys.modules[module], name) for module, names in classes.items() if module in sys.modules for name in names
+    )
