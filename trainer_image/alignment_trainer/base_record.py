@@ -3,14 +3,12 @@
 import sys
 from pathlib import Path
 
-from alignment_api.names import HUB_PREFIX, job_folder
+from alignment_api.names import BASE_MODEL_FILE
 from alignment_api.run_config import RunConfig
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from alignment_trainer.files import write_whole
-
-_FILE = "base-model.json"
 
 
 class BaseRecord(BaseModel):
@@ -48,17 +46,8 @@ def read_base(config: RunConfig) -> BaseRecord | None:
 def write_base(config: RunConfig, record: BaseRecord) -> None:
     """Write it down for all later attempts and stages of the job."""
     path = _path(config)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, record.model_dump_json(by_alias=True, exclude_none=True))
 
 
-def model_revision(config: RunConfig) -> str | None:
-    """Give the commit of the Hub model that the job begins with, as far as it is known."""
-    uri = config.spec.model.uri if config.spec.model else None
-    record = read_base(config) if uri and uri.startswith(HUB_PREFIX) else None
-    return record.revision if record else None
-
-
 def _path(config: RunConfig) -> Path:
-    job = config.job
-    return Path(config.paths.workspace) / job_folder(job.namespace, job.name, job.uid) / _FILE
+    return Path(config.paths.stage).parent / BASE_MODEL_FILE

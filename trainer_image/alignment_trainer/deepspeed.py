@@ -1,7 +1,9 @@
 """What DeepSpeed is told: which parts of training the processes share out, and what is kept in host memory."""
 
+import gc
 import os
 import warnings
+from functools import _lru_cache_wrapper
 from typing import Any
 
 from alignment_trainer.settings import Settings
@@ -60,3 +62,18 @@ def initialize(settings: Settings) -> None:
         import deepspeed
 
         deepspeed.init_distributed(dist_backend="gloo")
+
+
+def release(trainer: Any) -> None:
+    """Have DeepSpeed let go of the model: its hooks, and what its modules remember, would keep it to the end of the process."""
+    engine = getattr(trainer, "deepspeed", None)
+    if engine is None:
+        return
+    from deepspeed.runtime.zero import parameter_offload
+
+    engine.destroy()
+    parameter_offload.FWD_MODULE_STACK.clear()
+    for remembered in gc.get_objects():
+        # Not isinstance: asking some of these objects for their class warns.
+        if type(remembered) is _lru_cache_wrapper and str(remembered.__module__).startswith("deepspeed."):
+            remembered.cache_clear()

@@ -1,24 +1,22 @@
 """Publishes a stage's result: the model, then the manifest, then DONE, each whole before the next."""
 
+import gc
 import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import PartialState
 from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
 from alignment_api.run_config import RunConfig
-from peft import PeftModel
-from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
+from alignment_trainer import merging
 from alignment_trainer.checkpoints import Checkpoint, clear_staging, newest_verified
-from alignment_trainer.data import Data
 from alignment_trainer.environment import library_versions
 from alignment_trainer.files import flush_tree, rename_whole, write_whole
 from alignment_trainer.journal import latest_values
-from alignment_trainer.models import load_model
 from alignment_trainer.settings import Settings
 from alignment_trainer.templates import template_hash
 from alignment_trainer.weights import empty_tensors, weights_digest
@@ -29,19 +27,33 @@ _TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json"
 _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
-def publish(config: RunConfig, settings: Settings, tokenizer: Any, data: Data, start: Path, start_digest: str) -> None:
+class Trained(NamedTuple):
+    """What is left of training beside its last checkpoint."""
+
+    settings: Settings
+    tokenizer: Any
+    report: dict[str, Any]
+    """What became of which rows."""
+    start: Path
+    start_digest: str
+
+
+def publish(config: RunConfig, trained: Trained) -> None:
     """Write model, manifest and DONE from the last checkpoint; the first process alone, the others are done."""
+    # What trained is full of cycles, and holds the GPU's memory until they are found.
+    gc.collect()
+    torch.cuda.empty_cache()
     if not PartialState().is_main_process:
         return
     stage = Path(config.paths.stage)
     checkpoint = newest_verified(stage)
     assert checkpoint is not None and checkpoint.is_last, "training ends with a checkpoint of its last step"
-    if settings.adapter:
+    if trained.settings.adapter:
         _publish_folder(stage / ADAPTER_FOLDER, lambda folder: _copy(checkpoint.folder, folder, _ADAPTER_FILES))
-        _publish_folder(stage / MODEL_FOLDER, lambda folder: _merge(start, stage / ADAPTER_FOLDER, settings, tokenizer, folder))
+        _publish_folder(stage / MODEL_FOLDER, lambda folder: _merge(trained, stage / ADAPTER_FOLDER, folder))
     else:
         _publish_folder(stage / MODEL_FOLDER, lambda folder: _copy(checkpoint.folder, folder, (*_MODEL_FILES, *_TOKENIZER_FILES)))
-    write_whole(stage / MANIFEST_FILE, json.dumps(_manifest(config, checkpoint, tokenizer, data, start_digest), indent=1))
+    write_whole(stage / MANIFEST_FILE, json.dumps(_manifest(config, checkpoint, trained), indent=1))
     clear_staging(stage)
     write_whole(stage / DONE_FILE, config.input_hash)
 
@@ -70,21 +82,12 @@ def _copy(source: Path, target: Path, patterns: tuple[str, ...]) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def _merge(start: Path, adapter: Path, settings: Settings, tokenizer: Any, target: Path) -> None:
-    """Make a plain model of start weights and adapter."""
-    # The weights are loaded whole, by this process alone.
-    unset_hf_deepspeed_config()
-    model = load_model(start, settings)
-    dtype = torch.float32 if settings.precision == "Float32" else torch.bfloat16
-    if settings.adapter and settings.adapter.quantized:
-        # The adapter was trained beside the rounded weights: merged into exact ones it would correct errors that are gone.
-        model = model.dequantize()
-    merged = PeftModel.from_pretrained(model.to(torch.float32), adapter).merge_and_unload().to(dtype)
-    merged.save_pretrained(target)
-    tokenizer.save_pretrained(target)
+def _merge(trained: Trained, adapter: Path, target: Path) -> None:
+    merging.merge(trained.start, adapter, trained.settings, target, PartialState().device)
+    trained.tokenizer.save_pretrained(target)
 
 
-def _manifest(config: RunConfig, checkpoint: Checkpoint, tokenizer: Any, data: Data, start_digest: str) -> dict[str, Any]:
+def _manifest(config: RunConfig, checkpoint: Checkpoint, trained: Trained) -> dict[str, Any]:
     stage = Path(config.paths.stage)
     return {
         "job": config.job.dump(),
@@ -95,10 +98,10 @@ def _manifest(config: RunConfig, checkpoint: Checkpoint, tokenizer: Any, data: D
         "settings": config.stage.settings.dump(),
         "steps": checkpoint.step,
         "worldSize": config.world_size,
-        **data.report,
-        "templateHash": template_hash(tokenizer.chat_template),
+        **trained.report,
+        "templateHash": template_hash(trained.tokenizer.chat_template),
         "adaptedLayers": _adapted_layers(stage / ADAPTER_FOLDER),
-        "weights": {"start": start_digest, "made": weights_digest(stage / MODEL_FOLDER)},
+        "weights": {"start": trained.start_digest, "made": weights_digest(stage / MODEL_FOLDER)},
         "metrics": latest_values(stage / METRICS_FILE),
         "versions": library_versions(),
     }

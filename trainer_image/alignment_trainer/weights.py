@@ -8,10 +8,12 @@ from typing import Any
 
 from alignment_trainer.checkpoints import hash_files
 
+_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
+
 
 def weights_digest(folder: Path) -> str:
-    """Hash the weights of a model, whatever else lies beside them."""
-    return hash_files(sorted(folder.glob("*.safetensors")))
+    """Hash the weights of a model, names and contents of all its files of them, whatever else lies beside them."""
+    return hash_files(weight_files(folder))
 
 
 def configuration_digest(folder: Path) -> str:
@@ -19,28 +21,35 @@ def configuration_digest(folder: Path) -> str:
     return hash_files(path for path in (folder / "config.json", folder / "adapter_config.json") if path.exists())
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """List the files that a model is loaded from; some models lie there a second time, in the form of other programs."""
+    if (folder / _WHOLE).exists():
+        return [folder / _WHOLE]
+    if (folder / _INDEX).exists():
+        names = set(json.loads((folder / _INDEX).read_text(encoding="utf-8"))["weight_map"].values())
+        return [folder / name for name in sorted(names)]
+    return sorted(folder.glob("*.safetensors"))
+
+
 def empty_tensors(folder: Path) -> list[str]:
     """Name the tensors without content: weights that were shared out and never collected again look so."""
     return [
         name
         for path in sorted(folder.glob("*.safetensors"))
-        for name, tensor in _header(path).items()
-        if name != "__metadata__" and math.prod(tensor["shape"]) == 0
+        for name, tensor in header(path)[1].items()
+        if math.prod(tensor["shape"]) == 0
     ]
 
 
 def parameter_count(folder: Path) -> int:
     """Count the numbers in the weights of a model."""
-    return sum(
-        math.prod(tensor["shape"])
-        for path in folder.glob("*.safetensors")
-        for name, tensor in _header(path).items()
-        if name != "__metadata__"
-    )
+    return sum(math.prod(tensor["shape"]) for path in weight_files(folder) for tensor in header(path)[1].values())
 
 
-def _header(path: Path) -> dict[str, Any]:
+def header(path: Path) -> tuple[int, dict[str, Any]]:
+    """Read where a file's tensors begin, and what it says of each."""
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
-        header: dict[str, Any] = json.loads(file.read(length))
-        return header
+        entries: dict[str, Any] = json.loads(file.read(length))
+        entries.pop("__metadata__", None)
+        return 8 + length, entries

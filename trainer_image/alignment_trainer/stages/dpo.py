@@ -9,20 +9,26 @@ from alignment_api.batch import pair_tokens
 from alignment_api.run_config import RunConfig
 from transformers import AutoConfig, TrainingArguments
 
-from alignment_trainer import base_model, data, deepspeed, memory, models, result
+from alignment_trainer import base_model, data, deepspeed, memory, merging, models, result
 from alignment_trainer.arguments import training_arguments
 from alignment_trainer.preference.losses import Objective
 from alignment_trainer.preference.model import unfit
 from alignment_trainer.preference.padded import PaddedTrainer, padded_arguments
 from alignment_trainer.preference.trainer import PackedTrainer
 from alignment_trainer.reference import reference_of
+from alignment_trainer.result import Trained
 from alignment_trainer.settings import DpoSettings, Settings, dpo_settings, training_settings
 from alignment_trainer.templates import template_hash
 from alignment_trainer.training import find_checkpoint, train
 
 
 def run(config: RunConfig) -> None:
-    """Train the stage and publish its model."""
+    """Train the stage and publish its model; by then nothing is left of what trained it."""
+    trained = _train(config)
+    result.publish(config, trained)
+
+
+def _train(config: RunConfig) -> Trained:
     settings, own = training_settings(config), dpo_settings(config)
     objective = Objective(own.loss, own.beta, own.label_smoothing)
     checkpoint = find_checkpoint(config, settings)
@@ -34,6 +40,7 @@ def run(config: RunConfig) -> None:
 
     memory.check(config, start)
     start_digest = base_model.check_start(config, start, checkpoint)
+    merging.check(start, settings)
     tokenizer = models.load_tokenizer(start, settings, needs_marks=False)
     rows = data.dpo_data(config, settings, tokenizer)
     model = models.load_model(start, settings)
@@ -56,7 +63,8 @@ def run(config: RunConfig) -> None:
     else:
         trainer = PaddedTrainer(model=model, peft_config=adapter, **parts)
     train(trainer, config, settings, checkpoint, rows, start)
-    result.publish(config, settings, tokenizer, rows, start, start_digest)
+    deepspeed.release(trainer)
+    return Trained(settings, tokenizer, rows.report, start, start_digest)
 
 
 def _packs(start: Path, settings: Settings, own: DpoSettings) -> bool:

@@ -5,9 +5,10 @@ from typing import Any
 from alignment_api.run_config import RunConfig
 from trl import SFTConfig, SFTTrainer
 
-from alignment_trainer import base_model, data, deepspeed, measurements, memory, models, result
+from alignment_trainer import base_model, data, deepspeed, measurements, memory, merging, models, result
 from alignment_trainer.arguments import training_arguments
 from alignment_trainer.measuring import Measuring
+from alignment_trainer.result import Trained
 from alignment_trainer.settings import sft_settings, training_settings
 from alignment_trainer.stepping import Stepping
 from alignment_trainer.sums import Measured
@@ -21,7 +22,12 @@ class _MeasuredSFTTrainer(Stepping, Measuring, SFTTrainer):  # type: ignore[misc
 
 
 def run(config: RunConfig) -> None:
-    """Train the stage and publish its model."""
+    """Train the stage and publish its model; by then nothing is left of what trained it."""
+    trained = _train(config)
+    result.publish(config, trained)
+
+
+def _train(config: RunConfig) -> Trained:
     settings, own = training_settings(config), sft_settings(config)
     checkpoint = find_checkpoint(config, settings)
     arguments = SFTConfig(
@@ -38,6 +44,7 @@ def run(config: RunConfig) -> None:
     start = base_model.start_folder(config)
     memory.check(config, start)
     start_digest = base_model.check_start(config, start, checkpoint)
+    merging.check(start, settings)
     tokenizer = models.load_tokenizer(start, settings, needs_marks=own.assistant_only_loss)
     rows = data.sft_data(config, settings, tokenizer, own.assistant_only_loss)
     model = models.load_model(start, settings)
@@ -55,4 +62,5 @@ def run(config: RunConfig) -> None:
         peft_config=models.lora(settings, model),
     )
     train(trainer, config, settings, checkpoint, rows, start)
-    result.publish(config, settings, tokenizer, rows, start, start_digest)
+    deepspeed.release(trainer)
+    return Trained(settings, tokenizer, rows.report, start, start_digest)

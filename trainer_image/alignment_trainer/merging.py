@@ -1,0 +1,207 @@
+"""Makes a plain model of weights and the adapter trained beside them, one tensor at a time, from file to file."""
+
+import ctypes
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftConfig, PeftModel
+from peft.tuners.lora import LoraLayer
+from safetensors import safe_open
+
+from alignment_trainer import skeleton
+from alignment_trainer.activity import advancing
+from alignment_trainer.failures import BadConfiguration, BadData
+from alignment_trainer.models import quantization, weights_dtype
+from alignment_trainer.settings import Settings
+from alignment_trainer.skeleton import Origin
+from alignment_trainer.tensor_files import ModelWriter, StoredTensor, as_written, stored_tensors
+
+_WEIGHT = ".weight"
+_ADAPTER = "default"
+_HALVES = ("lora_A", "lora_B")
+
+
+def check(start: Path, settings: Settings) -> None:
+    """Refuse weights into which an adapter could not be merged, before anything is trained beside them."""
+    if settings.adapter is None:
+        return
+    document = json.loads((start / "config.json").read_text(encoding="utf-8"))
+    if "quantization_config" in document:
+        raise BadConfiguration(
+            f"spec.model.uri: the weights in {start} are quantized already, and no adapter can be merged into those; "
+            f"name the model that they were made of, and have it quantized with {settings.path}.adapter.quantization"
+        )
+    model = skeleton.build(start)
+    found = skeleton.origins(model, [tensor.name for tensor in stored_tensors(start)])
+    missing = next(skeleton.without_weights(model, found), None)
+    if missing:
+        raise BadData(f"{start} has no weights for {missing}; copy the whole model folder")
+    parts = {origin.parameter for origin in found.values() if not origin.is_whole}
+    for layer in _linear_layers(model, settings):
+        if f"{layer}{_WEIGHT}" in parts:
+            raise BadConfiguration(
+                f"{settings.path}.adapter: {layer} is put together from several tensors of the files in {start}, and this "
+                f"version cannot merge an adapter into that; name other layers in lora.targetModules, or train all weights"
+            )
+
+
+def merge(start: Path, adapter: Path, settings: Settings, target: Path, device: torch.device) -> None:
+    """Write the merged model to a folder; 4-bit rounding happens on `device`, as it did in training."""
+    model = skeleton.build(start)
+    found = skeleton.origins(model, [tensor.name for tensor in stored_tensors(start)])
+    tensors = [tensor for tensor in stored_tensors(start) if tensor.name in found]
+    merger = _Merger(Adapter(model, adapter), _rounded_layers(start, settings), settings, device)
+    _save_description(model, merger.dtype, target)
+    with (
+        advancing("merging the adapter", sum(tensor.size for tensor in tensors), "bytes") as advance,
+        ModelWriter(target, [as_written(tensor, merger.dtype) for tensor in tensors]) as writer,
+    ):
+        for tensor in tensors:
+            for piece in merger.content(tensor, found[tensor.name]):
+                writer.write(piece)
+            advance(tensor.size)
+    assert sorted(merger.merged) == sorted(merger.adapter.names), "each adapted layer is merged exactly once"
+
+
+class _Merger:
+    """Makes of each tensor what the merged model has in its place."""
+
+    def __init__(self, adapter: "Adapter", rounded: set[str], settings: Settings, device: torch.device) -> None:
+        self.adapter = adapter
+        self.dtype = weights_dtype(settings)
+        self.merged: list[str] = []
+        self._rounded = rounded
+        self._settings = settings
+        self._device = device
+
+    def content(self, tensor: StoredTensor, origin: Origin) -> Iterator[Any]:
+        """Give the bytes to write, piece by piece."""
+        layer = _layer_of(origin, self.adapter.names | self._rounded)
+        if layer is None:
+            yield from _cast(tensor, self.dtype)
+            return
+        yield _content(self._layer(tensor, layer))
+        _give_memory_back()
+
+    def _layer(self, tensor: StoredTensor, layer: str) -> torch.Tensor:
+        """Add in 32 bit what was learned to the weights as training saw them: in its format, or rounded to 4 bit."""
+        weight = tensor.read().to(self.dtype)
+        if layer in self._rounded:
+            weight = _rounded(weight, self._settings, self._device).to(self.dtype)
+        if layer not in self.adapter.names:
+            return weight
+        self.merged.append(layer)
+        # In the place of the change: the sum is the same whichever is added to which.
+        return self.adapter.learned(layer).add_(weight).to(self.dtype)
+
+
+def _give_memory_back() -> None:
+    """Have the C library give back what was freed: it would keep it, piece by piece, for sizes that do not come again."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
+
+
+def _linear_layers(model: Any, settings: Settings) -> Iterator[str]:
+    """Name the layers that may be adapted, or all linear ones where those are held in 4 bit."""
+    assert settings.adapter is not None
+    wanted = None if settings.adapter.quantized else settings.adapter.target_modules
+    head = model.get_output_embeddings()
+    for name, layer in model.named_modules():
+        is_wanted = not wanted or any(name == each or name.endswith(f".{each}") for each in wanted)
+        if isinstance(layer, torch.nn.Linear) and layer is not head and is_wanted:
+            yield name
+
+
+def _rounded_layers(start: Path, settings: Settings) -> set[str]:
+    how = quantization(settings)
+    return skeleton.quantized_layers(start, how) if how else set()
+
+
+def _save_description(model: Any, dtype: torch.dtype, target: Path) -> None:
+    model.config.dtype = str(dtype).removeprefix("torch.")
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(target)
+    if model.can_generate():
+        model.generation_config.save_pretrained(target)
+
+
+class Adapter:
+    """An adapter in its file, beside a model without weights; PEFT knows what each part is to which layer."""
+
+    def __init__(self, model: Any, folder: Path) -> None:
+        PeftModel(model, PeftConfig.from_pretrained(str(folder)))
+        self._file = folder / "adapter_model.safetensors"
+        self._layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
+        self.names = set(self._layers)
+        with safe_open(self._file, framework="pt") as file:
+            halves = set(file.keys())
+        expected = {_half(name, which) for name in self.names for which in _HALVES}
+        assert halves == expected, f"the adapter's file and its layers differ in {sorted(halves ^ expected)[:3]}"
+
+    def learned(self, name: str) -> torch.Tensor:
+        """Compute what one layer has learned, in 32 bit."""
+        layer = self._layers[name]
+        with safe_open(self._file, framework="pt") as file:
+            for which in _HALVES:
+                half = file.get_tensor(_half(name, which)).to(torch.float32)
+                getattr(layer, which)[_ADAPTER].weight = torch.nn.Parameter(half, requires_grad=False)
+        learned: torch.Tensor = layer.get_delta_weight(_ADAPTER)
+        for which in _HALVES:
+            getattr(layer, which)[_ADAPTER].to("meta")
+        return learned
+
+
+def _half(layer: str, which: str) -> str:
+    return f"base_model.model.{layer}.{which}.weight"
+
+
+def _layer_of(origin: Origin, layers: set[str]) -> str | None:
+    layer = origin.parameter.removesuffix(_WEIGHT)
+    if layer == origin.parameter or layer not in layers:
+        return None
+    assert origin.is_whole, f"{origin.parameter} is not made of one tensor"
+    return layer
+
+
+def _rounded(weight: torch.Tensor, settings: Settings, device: torch.device) -> torch.Tensor:
+    """Round to 4 bit and back: an adapter trained beside rounded weights would correct errors that exact ones do not have."""
+    try:
+        return _round_trip(weight, settings, device)
+    except torch.cuda.OutOfMemoryError:
+        print("the GPU has no room for one layer; it is rounded on the CPU", file=sys.stderr, flush=True)
+        return _round_trip(weight, settings, torch.device("cpu"))
+
+
+def _round_trip(weight: torch.Tensor, settings: Settings, device: torch.device) -> torch.Tensor:
+    from bitsandbytes.functional import dequantize_4bit
+    from bitsandbytes.nn import Params4bit
+
+    how = quantization(settings)
+    assert how is not None
+    held = Params4bit(
+        weight,
+        requires_grad=False,
+        compress_statistics=how.bnb_4bit_use_double_quant,
+        quant_type=how.bnb_4bit_quant_type,
+        quant_storage=how.bnb_4bit_quant_storage,
+    ).to(device)
+    whole: torch.Tensor = dequantize_4bit(held.data, held.quant_state).cpu()
+    return whole
+
+
+def _cast(tensor: StoredTensor, dtype: torch.dtype) -> Iterator[Any]:
+    """Give a tensor's content piece by piece, its numbers in another format."""
+    for piece in tensor.pieces():
+        if tensor.dtype in (None, dtype):
+            yield piece
+        else:
+            yield _content(torch.frombuffer(piece, dtype=tensor.dtype).to(dtype))
+
+
+def _content(tensor: torch.Tensor) -> Any:
+    return tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data
