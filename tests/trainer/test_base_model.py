@@ -1,0 +1,143 @@
+"""A job has one base model: a commit for all attempts and stages, and the same weights each time a stage goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from alignment_trainer import base_model, hub
+from alignment_trainer.base_record import read_base
+from alignment_trainer.checkpoints import Checkpoint, CheckpointManifest
+from alignment_trainer.failures import BadData
+
+OLD, NEW = "a" * 40, "b" * 40
+BASE = "workspace://inputs/tiny/model"
+
+
+@pytest.fixture
+def branch(monkeypatch):
+    """What a branch of the Hub names today; the test moves it."""
+    newest = [OLD]
+    asked = []
+
+    def commit(wanted, token):
+        asked.append(wanted.revision)
+        return wanted.revision if hub.is_commit(wanted.revision) else newest[0]
+
+    monkeypatch.setattr(hub, "newest_commit", commit)
+    monkeypatch.setattr(hub, "bring_model", lambda wanted, commit, token: Path(wanted.name) / commit)
+    newest.append(asked)
+    return newest
+
+
+def configured(trainer, root, stage="sft", **model):
+    config = trainer.config(root, stage, model={"uri": "hf://team/base", **model})
+    Path(config.paths.stage).mkdir(parents=True, exist_ok=True)
+    return config
+
+
+def written(root):
+    return json.loads((root / "job" / "base-model.json").read_text())
+
+
+@pytest.mark.parametrize(("named", "commit"), [(None, OLD), ("main", OLD), ("aaaaaaa", OLD), (NEW, NEW)])
+def test_a_model_is_resolved_once(own_workspace, trainer, branch, named, commit):
+    model = {"revision": named} if named else {}
+    for attempt in range(3):
+        assert base_model.start_folder(configured(trainer, own_workspace, **model)).name == commit
+        branch[0] = f"{attempt}" * 40
+    assert branch[1] == [named]
+    assert written(own_workspace) == {"uri": "hf://team/base", **({"namedRevision": named} if named else {}), "revision": commit}
+
+
+@pytest.mark.parametrize("edit", [{"uri": "hf://team/other"}, {"revision": "main"}, {"revision": NEW}])
+def test_after_an_edit_it_is_resolved_anew(own_workspace, trainer, branch, edit):
+    base_model.start_folder(configured(trainer, own_workspace))
+    branch[0] = NEW
+    assert base_model.start_folder(configured(trainer, own_workspace, **edit)).name == NEW
+    assert written(own_workspace)["revision"] == NEW
+
+
+def test_a_broken_record_is_resolved_anew(own_workspace, trainer, branch, capsys):
+    config = configured(trainer, own_workspace)
+    (own_workspace / "job" / "base-model.json").write_text("{")
+    assert base_model.start_folder(config).name == OLD
+    assert "base-model.json cannot be read: the model is resolved anew" in capsys.readouterr().err
+
+
+def checkpoint(stage):
+    return Checkpoint(stage / "checkpoints" / "step-8", CheckpointManifest(step=8, total_steps=24, world_size=1, files={}))
+
+
+@pytest.fixture
+def begun(own_workspace, trainer):
+    """A stage that has begun from a model on the workspace volume."""
+    config = trainer.config(own_workspace)
+    stage = Path(config.paths.stage)
+    stage.mkdir(parents=True)
+    start = base_model.start_folder(config)
+    return config, stage, start, base_model.check_start(config, start, None)
+
+
+def change(folder):
+    """Change one number of the weights."""
+    file = folder / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def test_the_same_weights_are_gone_on_from(begun):
+    config, stage, start, digest = begun
+    assert base_model.check_start(config, start, checkpoint(stage)) == digest
+    assert read_base(config).digest == digest
+    assert written(stage.parents[1]) == {"uri": BASE, "digest": digest}
+
+
+def test_other_weights_are_refused_when_a_stage_goes_on(begun):
+    config, stage, start, digest = begun
+    change(start)
+    with pytest.raises(BadData) as refused:
+        base_model.check_start(config, start, checkpoint(stage))
+    assert str(refused.value).startswith(f"{start} does not hold the weights that this stage began with (their hash is ")
+    assert f"and was {digest[:12]}), so {stage}/checkpoints/step-8 cannot be gone on from" in str(refused.value)
+    assert str(refused.value).endswith(f"restore them, or remove {stage} to begin the stage anew")
+
+
+def test_a_stage_that_begins_may_have_other_weights(begun):
+    config, stage, start, digest = begun
+    change(start)
+    other = base_model.check_start(config, start, None)
+    assert other != digest
+    assert base_model.check_start(config, start, checkpoint(stage)) == other
+
+
+def test_a_stage_of_an_earlier_version_is_gone_on_with(begun):
+    config, stage, start, digest = begun
+    (stage / "start.json").unlink()
+    assert base_model.check_start(config, start, checkpoint(stage)) == digest
+    change(start)
+    with pytest.raises(BadData, match="began with"):
+        base_model.check_start(config, start, checkpoint(stage))
+
+
+def test_the_files_of_a_commit_never_change(own_workspace, trainer, branch):
+    config = configured(trainer, own_workspace)
+    base_model.start_folder(config)
+    start = own_workspace / "inputs" / "tiny" / "model"
+    base_model.check_start(config, start, None)
+    change(start)
+    with pytest.raises(
+        BadData, match=r"does not hold what was fetched of hf://team/base before; remove it, and it is fetched again"
+    ):
+        base_model.check_start(config, start, None)
+
+
+def test_an_attempt_ends_where_its_base_was_changed(own_workspace, trainer, tmp_path):
+    first = trainer.attempt(trainer.config(own_workspace), tmp_path)
+    first.wait_until(first.has_checkpoint)
+    first.stop()
+    assert first.wait().termination.reason == "Stopped"
+    change(own_workspace / "inputs" / "tiny" / "model")
+    result = trainer.attempt(trainer.config(own_workspace, attempt=2), tmp_path).wait()
+    assert (result.code, result.termination.reason) == (65, "BadData")
+    assert "does not hold the weights that this stage began with" in result.termination.message
