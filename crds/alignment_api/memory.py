@@ -19,6 +19,11 @@ _HEAD_TOKENS = 4096
 _HEAD_VOCABULARY = 32768
 # Our own head for pairs (alignment_trainer/preference/head.py) has so many bytes of logits at a time, three times.
 _PAIR_LOGITS = 256 * 2**20
+# Our merging (alignment_trainer/merging.py) passes other tensors on in pieces. Of a layer it has the weights, and in 32 bit what
+# was learned, twice; more where bitsandbytes rounds on a CPU (measured).
+_MERGED_PIECES = 2 * 16 * 2**20
+_MERGED_NUMBERS = 2 * 4
+_ROUNDED_NUMBERS = 6
 
 
 class Estimate(NamedTuple):
@@ -67,6 +72,16 @@ def trained_parameters(shape: ModelShape, work: Workload) -> int:
     if work.adapter is None:
         return shape.parameters
     return shape.layers * work.adapter.rank * sum(inputs + outputs for inputs, outputs in work.adapter.adapted(shape))
+
+
+def merging_bytes(shape: ModelShape, work: Workload) -> int:
+    """Estimate what merging the adapter takes of the host's memory, once training is over: the largest layer it changes."""
+    if work.adapter is None:
+        return 0
+    layers = list(shape.linear_sizes.values()) if work.adapter.is_quantized else work.adapter.adapted(shape)
+    largest = max((inputs * outputs for inputs, outputs in layers), default=0)
+    numbers = work.number_bytes + _MERGED_NUMBERS + (_ROUNDED_NUMBERS if work.adapter.is_quantized else 0)
+    return largest * numbers + _MERGED_PIECES
 
 
 def _trained_bytes(work: Workload) -> int:

@@ -6,7 +6,7 @@ from alignment_api.fitting import advice, cannot_fit, gibibytes, least_estimate
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.known_sizes import accelerator_bytes, known_base_shape
 from alignment_api.lineage import input_hash
-from alignment_api.memory import Estimate, estimate
+from alignment_api.memory import Estimate, estimate, merging_bytes
 from alignment_api.problems import Problem
 from alignment_api.shape import ModelShape
 from alignment_api.stages import TRAINING_KINDS, Stage, TrainingSettings
@@ -27,6 +27,11 @@ class StageMemory(NamedTuple):
         """Give the memory of the GPU that the job asks for, where its name tells it."""
         product = self.compute.accelerator_type
         return accelerator_bytes(product) if product else None
+
+    @property
+    def merging_bytes(self) -> int:
+        """Give what merging the stage's adapter takes of the host's memory; 0 where it trains none."""
+        return merging_bytes(self.shape, workload_of(self.stage, self.compute))
 
     def refusal(self, gpu: str, gpu_bytes: int) -> str | None:
         """Say why the stage cannot run on such a GPU and what to change; None where it may."""

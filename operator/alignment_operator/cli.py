@@ -26,7 +26,7 @@ from alignment_operator.explanation import batch_lines, explanation
 from alignment_operator.job_status import is_finished
 from alignment_operator.local import LocalCluster
 from alignment_operator.local_run import run_until_ended
-from alignment_operator.memory_table import gpu_memory, memory_line, memory_table
+from alignment_operator.memory_table import gpu_memory, host_line, memory_line, memory_table
 from alignment_operator.observation import Child
 from alignment_operator.reconcile import Key
 from alignment_operator.settings import Settings
@@ -172,7 +172,8 @@ def _explain_memory(spec: AlignmentJobSpec, console: Console) -> None:
     if memories:
         console.print(memory_table(memories))
     for memory in memories:
-        console.print(memory_line(memory), highlight=False, markup=False)
+        for line in filter(None, (memory_line(memory), host_line(memory))):
+            console.print(line, highlight=False, markup=False)
 
 
 def validate(options: argparse.Namespace) -> int:

@@ -51,6 +51,14 @@ def memory_line(memory: StageMemory) -> str:
     return f"{name}: may need {has}, which is {limit} the limit; if the memory runs out, {memory.advice(memory.gpu_bytes)}"
 
 
+def host_line(memory: StageMemory) -> str | None:
+    """Say what merging an adapter takes of the host's memory; None where the stage trains none."""
+    if not memory.merging_bytes:
+        return None
+    size = gibibytes(memory.merging_bytes)
+    return f"{memory.stage.name}: merging its adapter takes {size} GiB of the host's memory, layer by layer"
+
+
 def _model_shape(spec: AlignmentJobSpec, workspace: Path) -> ModelShape:
     """Look the model up, or read its config.json where the workspace of this machine has it."""
     known = known_base_shape(spec)

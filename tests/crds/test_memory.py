@@ -7,7 +7,7 @@ import bitsandbytes.optim
 import pytest
 import torch
 from alignment_api.known_sizes import known_shape
-from alignment_api.memory import estimate, trained_parameters
+from alignment_api.memory import estimate, merging_bytes, trained_parameters
 from alignment_api.shape import shape_of
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -162,3 +162,24 @@ def test_a_quantized_matrix_is_as_large_as_bitsandbytes_makes_it() -> None:
     plain, quantized = (estimate(MISTRAL, a_workload(adapter=adapter)).weights for adapter in (LORA, QLORA))
     adapters = trained_parameters(MISTRAL, a_workload(adapter=LORA)) * (4 - 2)
     assert (plain - quantized - adapters) / MISTRAL.linear_parameters == pytest.approx(2 - held / count, abs=1e-6)
+
+
+UP = 4096 * 14336
+
+
+@pytest.mark.parametrize(
+    ("settings", "numbers"),
+    [
+        ({"adapter": LORA}, 10 * UP),
+        ({"adapter": LORA, "is_16_bit": False}, 12 * UP),
+        ({"adapter": QLORA}, 16 * UP),
+        ({"adapter": LORA._replace(layers=("q_proj", "v_proj"))}, 10 * 4096 * 4096),
+        ({"adapter": QLORA._replace(layers=("q_proj", "v_proj"))}, 16 * UP),
+    ],
+)
+def test_merging_takes_one_layer_of_the_host(settings: dict[str, Any], numbers: int) -> None:
+    assert merging_bytes(MISTRAL, a_workload(**settings)) == numbers + 2**25
+
+
+def test_without_an_adapter_nothing_is_merged() -> None:
+    assert merging_bytes(MISTRAL, a_workload()) == 0

@@ -8,7 +8,7 @@ import pytest
 from alignment_api.known_sizes import known_models
 from alignment_api.shape import UnknownShape
 from alignment_api.validation import resolve_job
-from alignment_operator.memory_table import gpu_memory, memory_line, memory_table
+from alignment_operator.memory_table import gpu_memory, host_line, memory_line, memory_table
 from builders import a_job
 
 MISTRAL = "hf://mistralai/Mistral-7B-v0.1"
@@ -95,3 +95,15 @@ def test_every_part_is_in_the_table(tmp_path: Path) -> None:
     parts = ["weights", "gradients", "optimizer", "activations", "logits", "buffers", "update"]
     assert [column.header for column in table.columns] == ["GiB of each GPU", *parts, "at most"]
     assert list(table.columns[0].cells) == ["sft", "dpo"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "line"),
+    [
+        ("zephyr-paper", None),
+        ("zephyr-qlora", "sft: merging its adapter takes 0.9 GiB of the host's memory, layer by layer"),
+    ],
+)
+def test_what_merging_takes_of_the_host(tmp_path: Path, recipe: str, line: str | None) -> None:
+    job = a_job(recipe=recipe, model={"uri": MISTRAL}, stages=None, compute={})
+    assert host_line(gpu_memory(resolve_job(job).spec, tmp_path)[0]) == line

@@ -48,4 +48,5 @@ def _verdict(config: RunConfig, shape: ModelShape, gpu: str, gpu_bytes: int) -> 
         raise BadConfiguration(f"spec.stages[{config.stage_index}].compute: {config.stage_name} {refusal}")
     parts = ", ".join(f"{name} {gibibytes(size)}" for name, size in memory.needed._asdict().items() if size)
     total = f"{gibibytes(memory.needed.total)} of {gibibytes(gpu_bytes)} GiB"
-    return f"memory: {config.stage_name} needs about {total} of each {gpu} ({parts})"
+    merging = f"; merging its adapter takes {gibibytes(memory.merging_bytes)} GiB of the host" if memory.merging_bytes else ""
+    return f"memory: {config.stage_name} needs about {total} of each {gpu} ({parts}){merging}"
