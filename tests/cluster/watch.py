@@ -1,13 +1,17 @@
 """Remembers all that a watch tells, so that a test can say what never happened."""
 
+import itertools
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from cluster.kubectl import Kubectl, Object
+
+Said = TypeVar("Said")
 
 
 class Watch:
@@ -49,3 +53,8 @@ class Watch:
                 return
             yield event
             position += len(text[position:]) - len(text[position:].lstrip())
+
+
+def changes(told: Iterable[Said]) -> list[Said]:
+    """Leave out what only repeats what was said before it."""
+    return [said for said, _ in itertools.groupby(told)]

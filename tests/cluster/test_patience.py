@@ -1,0 +1,127 @@
+"""What only takes long is no fault: a node that comes late, a partner that comes late, MLflow that is away or cannot write."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from alignment_api.names import PLURAL
+from cluster import nodes, tracking
+from cluster.conftest import StartJob
+from cluster.environment import Environment
+from cluster.installation import Installation
+from cluster.jobs import TINY, Job, short_job
+from cluster.kubectl import Object
+from cluster.progress import expect_every_step_once, steps, train_until
+from cluster.watch import Watch, changes
+from cluster.workspace import Workspace
+
+_STALL_SECONDS = 60
+"""The shortest that the schema takes."""
+_LONGER_SECONDS = 75
+# So little that all of them fit on one node of two processors.
+_COMPUTE: Object = {**TINY["spec"]["compute"], "cpu": "100m"}
+_LATE_NODE = "node-2"
+
+
+@dataclass(frozen=True)
+class Story:
+    """Three jobs, what they said while what they need was missing, and all that they ever said."""
+
+    patient: Job
+    late: Job
+    untracked: Job
+    waiting: dict[str, Object]
+    """By job, its status while the second node was closed."""
+    silent: dict[str, list[Object]]
+    """By what MLflow did, the status of the job that trained, before and after."""
+    told: Watch
+
+    def phases(self, job: Job) -> list[tuple[str, str]]:
+        """Give phase and reason of all that a job ever said, each change once."""
+        said = [found.get("status", {}) for found in self.told.objects() if found["metadata"]["name"] == job.name]
+        return changes((status.get("phase", ""), status.get("reason", "")) for status in said)
+
+
+def a_job(name: str, steps: int, **spec: Any) -> Object:
+    """A job of so many steps that must not stand still for long."""
+    document = short_job(name, restart={"stallTimeoutSeconds": _STALL_SECONDS}, **spec)
+    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = steps
+    return document
+
+
+@pytest.fixture(scope="module")
+def story(start: StartJob, workspace: Workspace, installation: Installation, environment: Environment) -> Iterator[Story]:
+    """All of it side by side: a job that waits costs nothing."""
+    if environment.state is None:
+        pytest.skip("only the cluster of this folder has a node to close")
+    nodes.give_devices(workspace.kubectl)
+    on_late_node = {**_COMPUTE, "nodes": 1, "nodeSelector": {"kubernetes.io/hostname": _LATE_NODE}}
+    one_each = {**_COMPUTE, "rdma": {"resourceName": nodes.DEVICE, "count": 1}}
+    silent: dict[str, list[Object]] = {}
+    with Watch(workspace.kubectl, PLURAL, "") as told:
+        with nodes.closed(workspace.kubectl, _LATE_NODE):
+            patient = start(a_job("patient", 2, compute=on_late_node, activeDeadlineSeconds=_LONGER_SECONDS))
+            late = start(a_job("late", 10, compute=one_each))
+            # Far from its end at the end of this story, however fast the machine is.
+            untracked = start(a_job("untracked", 100_000, compute={**_COMPUTE, "nodes": 1}))
+            train_until(3, untracked, workspace)
+            with tracking.away(installation):
+                silent["is away"] = _before_and_after(untracked)
+            waiting = {job.name: job.status for job in (patient, late)}
+        # From here on the two run, and of them too MLflow tells nothing.
+        with tracking.refusing_writes(installation):
+            silent["refuses to write"] = _before_and_after(untracked)
+        yield Story(patient, late, untracked, waiting, silent, told)
+
+
+def _before_and_after(job: Job) -> list[Object]:
+    before = job.status
+    time.sleep(_LONGER_SECONDS)
+    return [before, job.status]
+
+
+def test_a_node_that_comes_late_costs_nothing(story: Story) -> None:
+    assert story.waiting["patient"]["reason"] == "Unschedulable"
+    story.patient.wait_for_end()
+    stage = story.patient.stage("sft")
+    assert (stage["attempts"], stage["applicationFailures"], stage["infrastructureFailures"]) == (1, 0, 0), story.phases(
+        story.patient
+    )
+
+
+def test_a_partner_that_comes_late_costs_nothing(story: Story, workspace: Workspace) -> None:
+    waiting = story.waiting["late"]
+    assert waiting["reason"] == "Unschedulable"
+    assert "waiting for 1 of 2 nodes: 0/2 nodes are available" in waiting["message"]
+    assert "Insufficient alignment-suite.dev/port" in waiting["message"]
+    story.late.wait_for_end()
+    stage = story.late.stage("sft")
+    assert (stage["attempts"], stage["applicationFailures"], stage["infrastructureFailures"]) == (1, 0, 0), story.phases(
+        story.late
+    )
+    expect_every_step_once(story.late, workspace)
+
+
+@pytest.mark.parametrize("mlflow", ["is away", "refuses to write"])
+def test_training_is_followed_without_mlflow(mlflow: str, story: Story) -> None:
+    before, after = (status["stages"][0] for status in story.silent[mlflow])
+    assert after["state"] == "Running", after
+    assert after["attempts"] == 1
+    assert after["progress"]["step"] > before.get("progress", {}).get("step", 0)
+    assert after.get("reason") not in ("Stalled", "ProgressUnknown")
+
+
+def test_it_is_never_taken_for_standing_still_and_nothing_is_lost(
+    story: Story, workspace: Workspace, installation: Installation
+) -> None:
+    job = story.untracked
+    job.change(suspend=True)
+    job.wait("it has saved and ended", lambda status: status["phase"] == "Suspended")
+    assert {reason for _, reason in story.phases(job)}.isdisjoint({"Stalled", "ProgressUnknown"})
+    assert job.stage("sft")["attempts"] == 1
+    done = steps(job, workspace)
+    assert done == list(range(1, len(done) + 1))
+    with tracking.client(installation) as asked:
+        tracking.await_steps(job, asked, done)
