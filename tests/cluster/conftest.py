@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from cluster.environment import Environment, Missing, find_environment, make_images
-from cluster.installation import Installation
+from cluster.installation import Installation, merged
 from cluster.jobs import Job
 from cluster.kubectl import Kubectl, Object
 from cluster.names import JOBS, OTHERS, RELEASES
@@ -83,6 +83,26 @@ def workspace(environment: Environment, namespaces: None, images: str) -> Worksp
     return workspace
 
 
+@pytest.fixture(scope="session")
+def elsewhere(environment: Environment, namespaces: None, images: str) -> Workspace:
+    """The same in a namespace that the installation was not made for."""
+    image, folder = f"{environment.registry}/alignment-trainer:{images}", environment.folder("others")
+    workspace = make_workspace(Kubectl(OTHERS), image, environment.steady, folder, environment.storage_class)
+    workspace.fill()
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def operator_alone(installation: Installation, values: Object) -> Object:
+    """What a further release sets that brings an operator and nothing else: it uses the MLflow server of the first."""
+    own: Object = {
+        "dashboard": {"enabled": False},
+        "mlflow": {"enabled": False},
+        "tracking": {"uri": f"http://{installation.name}-mlflow.{RELEASES}.svc:5000"},
+    }
+    return merged(values, own)
+
+
 @pytest.fixture(scope="module")
 def start(installation: Installation, workspace: Workspace) -> Iterator[StartJob]:
     """Apply a job; at the end of the module it is deleted."""
@@ -100,7 +120,8 @@ def start(installation: Installation, workspace: Workspace) -> Iterator[StartJob
 
 def _clear(kubectl: Kubectl, environment: Environment) -> None:
     Installation(kubectl, "suite", {}).remove()
-    Installation(Kubectl(OTHERS), "second", {}).remove()
+    for release in ("second", "rival", "upgraded"):
+        Installation(Kubectl(OTHERS), release, {}).remove()
     kubectl("delete", "namespace", *STANDARDS, "--ignore-not-found")
     for name in (f"{RELEASES}-mlflow", f"{JOBS}-{CLAIM}", f"{OTHERS}-{CLAIM}"):
         kubectl.delete("persistentvolume", name)

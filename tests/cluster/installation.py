@@ -19,18 +19,20 @@ class Installation:
     release: str
     values: Object
     """What each installation and upgrade sets; a test adds to it."""
+    chart: Path = CHART
 
     @property
     def name(self) -> str:
         """Name the chart's objects."""
         return f"{self.release}-alignment-operator"
 
-    def apply(self, values: Object | None = None) -> None:
-        """Install the chart, or upgrade it, and wait until it is ready."""
+    def apply(self, values: Object | None = None, wait: bool = True) -> None:
+        """Install the chart, or upgrade it, and wait until it is ready unless told otherwise."""
         given = json.dumps(merged(self.values, values or {}))
         helm(
-            *("upgrade", "--install", self.release, str(CHART), "--namespace", self.kubectl.namespace),
-            *("--values", "-", "--take-ownership", "--wait", "--timeout", "10m"),
+            *("upgrade", "--install", self.release, str(self.chart), "--namespace", self.kubectl.namespace),
+            *("--values", "-", "--take-ownership", "--timeout", "10m"),
+            *(["--wait"] if wait else []),
             given=given,
         )
 

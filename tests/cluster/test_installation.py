@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alignment_api.names import PLURAL
+from alignment_api.names import JOB_LABEL, PLURAL
 from builders import a_document
 from cluster.conftest import StartJob
-from cluster.environment import Environment
 from cluster.installation import CHART, Installation, helm, merged
 from cluster.jobs import TINY, Job, short_job
 from cluster.kubectl import Kubectl, Object, wait_for
-from cluster.names import OTHERS, RELEASES
+from cluster.names import JOBS, OTHERS, RELEASES
 from cluster.schemas import write_schemas
-from cluster.workspace import CLAIM, make_workspace
+from cluster.watch import Watch
+from cluster.workspace import CLAIM, Workspace
 
 OPTIONS = (
     "crds.enabled=false",
@@ -27,49 +27,65 @@ OPTIONS = (
 
 
 @pytest.fixture(scope="module")
-def second(installation: Installation, values: Object) -> Iterator[Installation]:
-    """A second release, for another namespace, which is not installed yet; it uses the MLflow server of the first."""
-    own: Object = {
-        "watchNamespaces": [OTHERS],
-        "dashboard": {"enabled": False},
-        "mlflow": {"enabled": False},
-        "tracking": {"uri": f"http://{installation.name}-mlflow.{RELEASES}.svc:5000"},
-    }
-    release = Installation(Kubectl(OTHERS), "second", merged(values, own))
+def second(operator_alone: Object) -> Iterator[Installation]:
+    """A second release, for another namespace, which is not installed yet."""
+    release = Installation(Kubectl(OTHERS), "second", {**operator_alone, "watchNamespaces": [OTHERS]})
     yield release
     release.remove()
 
 
 @pytest.fixture(scope="module")
-def elsewhere(second: Installation, environment: Environment, images: str) -> Iterator[Job]:
+def foreign(second: Installation, elsewhere: Workspace) -> Iterator[Job]:
     """A job in a namespace that the first release was not installed for."""
-    image, folder = f"{environment.registry}/alignment-trainer:{images}", environment.folder("others")
-    make_workspace(second.kubectl, image, environment.steady, folder, environment.storage_class).fill()
-    document = short_job("elsewhere", compute={**TINY["spec"]["compute"], "nodes": 1})
-    second.kubectl.apply(document)
-    job = Job(second.kubectl, second, "elsewhere")
+    elsewhere.kubectl.apply(short_job("foreign", compute={**TINY["spec"]["compute"], "nodes": 1}))
+    job = Job(elsewhere.kubectl, second, "foreign")
     yield job
     job.delete()
 
 
 @pytest.fixture(scope="module")
-def running(elsewhere: Job, second: Installation) -> Job:
+def running(foreign: Job, second: Installation) -> Job:
     """The same job, once a release was installed for its namespace and its pod runs."""
     second.apply()
-    elsewhere.wait("it runs", lambda status: status.get("phase") == "Running")
-    return elsewhere
+    foreign.wait("it runs", lambda status: status.get("phase") == "Running")
+    return foreign
+
+
+@pytest.fixture
+def rival(operator_alone: Object) -> Iterator[Installation]:
+    """A release for the very namespace of the first, with a setting of its own, which is not installed yet."""
+    own: Object = {"watchNamespaces": [JOBS], "trainer": {"graceSeconds": 90}}
+    release = Installation(Kubectl(OTHERS), "rival", merged(operator_alone, own))
+    yield release
+    release.remove()
 
 
 def uids(objects: list[Object]) -> set[str]:
     return {found["metadata"]["uid"] for found in objects}
 
 
-def test_a_job_of_another_namespace_is_left_alone(elsewhere: Job, start: StartJob) -> None:
+def test_a_job_of_another_namespace_is_left_alone(foreign: Job, start: StartJob) -> None:
     # The operator has seen what came later, so it has had its time to see this one.
-    later = start(a_document("later", compute={}))
-    later.wait("it is seen", lambda status: status.get("phase") == "Failed")
-    assert "status" not in elsewhere.read()
-    assert elsewhere.children() == []
+    later = start(a_document("later", suspend=True))
+    later.wait("it is seen", lambda status: status.get("phase") == "Suspended")
+    assert "status" not in foreign.read()
+    assert foreign.children() == []
+
+
+def test_a_second_operator_of_a_namespace_names_the_first_and_leaves_its_jobs_alone(
+    rival: Installation, installation: Installation, start: StartJob
+) -> None:
+    nowhere = {**TINY["spec"]["compute"], "nodes": 1, "nodeSelector": {"disk": "floppy"}}
+    with Watch(Kubectl(JOBS), "pytorchjobs", f"{JOB_LABEL}=contested") as children:
+        job = start(short_job("contested", compute=nowhere))
+        job.wait("it waits", lambda status: status.get("reason") == "Unschedulable")
+        # It may have no leave to be ready while another one leads.
+        rival.apply(wait=False)
+        wait_for("the second names the first", lambda: installation.name in rival.operator_log(), rival.operator_log, 60)
+        job.change(suspend=True)
+        job.wait("the first still minds it", lambda status: status.get("phase") == "Suspended")
+        assert {name: len(uids) for name, uids in children.uids().items()} == {"contested-sft-1": 1}
+    assert "SettingsChanged" not in [reason for reason, _ in job.events()]
 
 
 def test_an_upgrade_leaves_running_pods_alone(running: Job, second: Installation) -> None:

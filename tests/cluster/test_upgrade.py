@@ -1,0 +1,159 @@
+"""An upgrade from the version before, and one to other defaults, leave a finished, a running and a suspended job as they were."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from alignment_api.names import JOB_LABEL
+from builders import a_document
+from cluster import versions
+from cluster.environment import Environment
+from cluster.installation import Installation, merged
+from cluster.jobs import TINY, Job, short_job
+from cluster.kubectl import Kubectl, Object
+from cluster.names import OTHERS
+from cluster.progress import expect_every_step_once, first_step, reached, train_until
+from cluster.watch import Watch
+from cluster.workspace import Workspace
+
+_KEPT = (
+    *("name", "state", "attempts", "failedAttempt", "applicationFailures", "infrastructureFailures"),
+    *("child", "inputHash", "startTime", "completionTime", "gpuSeconds", "output"),
+)
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """Three jobs that the version before has begun."""
+
+    finished: Job
+    suspended: Job
+    running: Job
+    stopped_at: int
+    seen: list[dict[str, Any]]
+    """What there was of each job: under the version before, under this one, and under this one with another default."""
+    children: Watch
+
+
+@pytest.fixture(scope="module")
+def upgraded(
+    environment: Environment, images: str, elsewhere: Workspace, operator_alone: Object, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Upgraded]:
+    sources = tmp_path_factory.mktemp("before")
+    try:
+        chart = versions.unpack_before(sources)
+        before = versions.make_images_before(environment, images, sources)
+        others = versions.make_other_defaults(environment, images, sources)
+    except versions.Missing as missing:
+        raise pytest.fail.Exception(str(missing), pytrace=False) from None
+    values = {**operator_alone, "watchNamespaces": [OTHERS]}
+    release = Installation(Kubectl(OTHERS), "upgraded", values)
+    jobs: list[Job] = []
+    try:
+        with Watch(elsewhere.kubectl, "pytorchjobs", JOB_LABEL) as children:
+            replace(release, chart=chart).apply(
+                merged(values, {name: {"image": {"tag": before}} for name in ("operator", "trainer")})
+            )
+            stopped_at = bring_into_state(jobs, elsewhere, release)
+            seen = [all_of(jobs)]
+            release.apply()
+            jobs.append(meet(release, "first"))
+            seen.append(all_of(jobs[:3]))
+            release.apply({"operator": {"image": {"tag": others}}})
+            jobs.append(meet(release, "second"))
+            seen.append(all_of(jobs[:3]))
+            yield Upgraded(*jobs[:3], stopped_at, seen, children)
+    finally:
+        for job in jobs:
+            job.delete()
+        release.remove()
+
+
+def a_job(name: str, steps: int, *others: Object) -> Object:
+    """A job of one pod, so small that all of them fit on two nodes of two processors."""
+    document = short_job(name, compute={**TINY["spec"]["compute"], "nodes": 1, "cpu": "100m"})
+    stages = document["spec"]["stages"]
+    stages[0]["sft"]["optimization"]["maxSteps"] = steps
+    stages += others
+    return document
+
+
+def two_steps_of_dpo() -> Object:
+    stage = TINY["spec"]["stages"][1]
+    optimization = {"learningRate": 1e-4, "maxSteps": 2, "globalBatchSize": 16}
+    return {**stage, "dpo": {**stage["dpo"], "optimization": optimization}}
+
+
+def begin(document: Object, workspace: Workspace, release: Installation, jobs: list[Job]) -> Job:
+    workspace.kubectl.apply(document)
+    jobs.append(Job(workspace.kubectl, release, document["metadata"]["name"]))
+    return jobs[-1]
+
+
+def bring_into_state(jobs: list[Job], workspace: Workspace, release: Installation) -> int:
+    """Begin all three, and wait until each is what its name says; gives the step at which the suspended one stopped."""
+    finished = begin(a_job("finished", 2, two_steps_of_dpo()), workspace, release, jobs)
+    suspended = begin(a_job("suspended", 40), workspace, release, jobs)
+    train_until(7, suspended, workspace)
+    suspended.change(suspend=True)
+    suspended.wait("it is suspended", lambda status: status["phase"] == "Suspended")
+    finished.wait_for_end()
+    # Last, and long enough to outlive both upgrades.
+    train_until(3, begin(a_job("running", 200), workspace, release, jobs), workspace)
+    return reached(suspended, workspace)
+
+
+def meet(release: Installation, name: str) -> Job:
+    """Wait until the operator has seen a job that is newer than all others, and so has had its time to see those."""
+    release.kubectl.apply(a_document(name, suspend=True))
+    job = Job(release.kubectl, release, name)
+    job.wait("the operator has seen it", lambda status: status.get("phase") == "Suspended")
+    return job
+
+
+def all_of(jobs: list[Job]) -> dict[str, Any]:
+    """Give what must stay of each job: what its stages are made from and came to, its children and its pods."""
+    return {
+        job.name: {
+            "phase": job.status["phase"],
+            "stages": [{name: stage.get(name) for name in _KEPT} for stage in job.status["stages"]],
+            "children": uids(job.children()),
+            "pods": uids(job.pods()),
+        }
+        for job in jobs
+    }
+
+
+def uids(found: list[Object]) -> dict[str, str]:
+    return {known["metadata"]["name"]: known["metadata"]["uid"] for known in found}
+
+
+def test_before_it_they_are_what_they_are_called(upgraded: Upgraded) -> None:
+    phases = {name: what["phase"] for name, what in upgraded.seen[0].items()}
+    assert phases == {"finished": "Succeeded", "running": "Running", "suspended": "Suspended"}
+
+
+@pytest.mark.parametrize("upgrade", [1, 2], ids=["to-this-version", "to-other-defaults"])
+def test_all_stay_as_they_were(upgrade: int, upgraded: Upgraded) -> None:
+    assert upgraded.seen[upgrade] == upgraded.seen[0]
+
+
+def test_the_suspended_one_goes_on_from_its_checkpoint(upgraded: Upgraded, elsewhere: Workspace) -> None:
+    upgraded.suspended.change(suspend=False)
+    upgraded.suspended.wait_for_end()
+    assert first_step(upgraded.suspended, attempt=2) == upgraded.stopped_at + 1
+    expect_every_step_once(upgraded.suspended, elsewhere)
+
+
+def test_the_running_one_runs_to_its_end(upgraded: Upgraded, elsewhere: Workspace) -> None:
+    upgraded.running.wait_for_end()
+    assert uids(upgraded.running.pods()) == upgraded.seen[0]["running"]["pods"]
+    assert upgraded.running.stage("sft")["attempts"] == 1
+    expect_every_step_once(upgraded.running, elsewhere)
+
+
+def test_no_stage_was_begun_twice(upgraded: Upgraded) -> None:
+    made = {name: len(known) for name, known in upgraded.children.uids().items()}
+    expected = ("finished-sft-1", "finished-dpo-1", "running-sft-1", "suspended-sft-1", "suspended-sft-2")
+    assert made == dict.fromkeys(expected, 1)

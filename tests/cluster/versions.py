@@ -1,0 +1,63 @@
+"""Other versions than the one under test: the one before it, and one with another default."""
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from cluster.environment import ROOT, Environment, Missing
+
+BEFORE = "cd75c973ae735602ffac598422a2622a508ab39d"
+"""The last commit of the version before this one."""
+
+_CODE = {"operator": "operator/alignment_operator", "trainer": "trainer_image/alignment_trainer"}
+_CONTRACT = "crds/alignment_api"
+_CHART = "charts/alignment-operator"
+_DEFAULTS = "/opt/alignment/alignment_api/recipes/defaults.yaml"
+
+
+def unpack_before(folder: Path) -> Path:
+    """Take the version before out of the history of this repository; gives its chart."""
+    parts = (*_CODE.values(), _CONTRACT, _CHART)
+    done = subprocess.run(["git", "archive", BEFORE, "--", *parts], cwd=ROOT, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise Missing(
+            f"the version before ({BEFORE}) is not in this clone: git fetch --unshallow ({done.stderr.decode().strip()})"
+        )
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / _CHART
+
+
+def make_images_before(environment: Environment, tag: str, sources: Path) -> str:
+    """Make images with the programs of the version before, on the dependencies of today's, which take minutes to install."""
+    earlier = f"{tag}-before"
+    for program, code in _CODE.items():
+        lines = ["RUN rm -rf alignment_*", *(f"COPY {part} {Path(part).name}/" for part in (_CONTRACT, code))]
+        _make(environment, program, tag, earlier, lines, sources)
+    return earlier
+
+
+def make_other_defaults(environment: Environment, tag: str, folder: Path) -> str:
+    """Make an operator of today that keeps one checkpoint more where a job says nothing of it."""
+    other = f"{tag}-defaults"
+    lines = [f"RUN grep -q 'keep: 2' {_DEFAULTS} && sed -i 's/keep: 2/keep: 3/' {_DEFAULTS}"]
+    _make(environment, "operator", tag, other, lines, folder)
+    return other
+
+
+def _make(environment: Environment, program: str, base: str, tag: str, lines: list[str], context: Path) -> None:
+    name = f"{environment.registry}/alignment-{program}"
+    recipe = context / f"{tag}.Dockerfile"
+    recipe.write_text("\n".join([f"FROM {name}:{base}", "USER 0", *lines, "USER 10001:10001", ""]))
+    builder = "buildah" if shutil.which("buildah") else "docker"
+    insecure = ["--tls-verify=false"] if builder == "buildah" and environment.state else []
+    for command in (
+        ["build", *insecure, "--tag", f"{name}:{tag}", "--file", str(recipe), str(context)],
+        ["push", *insecure, f"{name}:{tag}"],
+    ):
+        done = subprocess.run([builder, *command], capture_output=True, text=True, check=False, env=os.environ)
+        if done.returncode != 0:
+            raise Missing(f"{builder} {command[0]} failed:\n{done.stderr[-3000:]}")
