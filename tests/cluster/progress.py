@@ -7,6 +7,15 @@ from cluster.jobs import Job
 from cluster.kubectl import wait_for
 from cluster.workspace import Workspace
 
+# The launcher's command line names the ranks' module too.
+_KILL_RANK = """
+import os, pathlib, signal
+for process in filter(str.isdigit, os.listdir("/proc")):
+    words = pathlib.Path("/proc", process, "cmdline").read_bytes().split(b"\\0")
+    if b"alignment_trainer.rank" in words and b"alignment_trainer.torchrun" not in words:
+        os.kill(int(process), signal.SIGKILL)
+"""
+
 
 def steps(job: Job, workspace: Workspace) -> list[int]:
     """Give the steps of the first stage that were measured, in the order in which they were written."""
@@ -28,6 +37,11 @@ def first_step(job: Job, attempt: int) -> int:
     said = re.search(r"^step (\d+)/", job.kubectl("logs", f"{job.name}-sft-{attempt}-master-0"), re.MULTILINE)
     assert said, job.describe()
     return int(said[1])
+
+
+def kill_rank(job: Job, attempt: int) -> None:
+    """Send SIGKILL to the process that trains in an attempt's first pod, as the host does when its memory runs out."""
+    job.kubectl("exec", "--stdin", f"{job.name}-sft-{attempt}-master-0", "--", "python", "-", given=_KILL_RANK)
 
 
 def expect_every_step_once(job: Job, workspace: Workspace) -> None:

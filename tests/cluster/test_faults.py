@@ -9,7 +9,7 @@ from cluster.conftest import StartJob
 from cluster.environment import Environment
 from cluster.installation import Installation
 from cluster.jobs import TINY, Job, short_job
-from cluster.progress import expect_every_step_once, first_step, reached, train_until
+from cluster.progress import expect_every_step_once, first_step, kill_rank, reached, train_until
 from cluster.watch import Watch
 from cluster.workspace import Workspace
 
@@ -53,6 +53,21 @@ def test_a_node_loses_its_power_and_comes_back(start: StartJob, workspace: Works
             environment.power("node-up", 2)
         expect_whole(job, workspace, children, attempts=2)
         assert before - _CHECKPOINT_EVERY_STEPS < first_step(job, attempt=2) <= before + 1
+
+
+def test_a_process_is_killed_within_a_pod_that_lives_on(start: StartJob, workspace: Workspace) -> None:
+    document = short_job("memory", compute={**TINY["spec"]["compute"], "nodes": 1})
+    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = 20
+    job = start(document)
+    train_until(7, job, workspace)
+    kill_rank(job, attempt=1)
+    job.wait_for_end()
+    stage = job.stage("sft")
+    # Nobody has taken the pod away: the host's memory has probably run out, and would do so for ever.
+    assert (stage["attempts"], stage["applicationFailures"], stage["infrastructureFailures"]) == (2, 1, 0), job.describe()
+    [told] = [message for reason, message in job.events() if reason == "ProcessKilled"]
+    assert "memory" in told
+    expect_every_step_once(job, workspace)
 
 
 def test_the_operator_is_killed_again_and_again(start: StartJob, workspace: Workspace, installation: Installation) -> None:
