@@ -249,7 +249,7 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
         status = _with(record, "Restarting", "SpecChanged", message, **_time_spent(situation, record, child))
         return StageDecision(status, [])
     if child.state == "Pending" and child.rendering != situation.run.rendering(situation.settings):
-        message = "the operator's settings have changed before the attempt began; it is replaced"
+        message = "a Secret of the job or the operator's settings have changed before the attempt began; it is replaced"
         return StageDecision(_with(record, "Restarting", "SettingsChanged", message), [])
     updated = record.model_copy(
         update={

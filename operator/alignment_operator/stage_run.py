@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from alignment_api.batch import accumulation_steps, world_size
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
@@ -84,11 +85,13 @@ class StageRun:
         return self.identity.fingerprint
 
     def rendering(self, settings: Settings) -> str:
-        """Hash what the operator's settings add to the pods."""
+        """Hash what changes nothing of the result and is worth no restart: a pod that waits is replaced, one that runs stays."""
         image = [settings.trainer_image, *settings.image_pull_secrets]
         # What is not set is left out, or a new version of the operator would replace what waits.
-        secret = [settings.tracking_credentials_secret] if settings.tracking_credentials_secret else []
-        return digest([self.fingerprint, image, settings.grace_seconds, settings.tracking_uri, settings.workspace_path, *secret])
+        secrets: list[Any] = [settings.tracking_credentials_secret] if settings.tracking_credentials_secret else []
+        named = {"hub": self.spec.hub_token_secret, "s3": self.spec.s3_credentials_secret}
+        secrets += [{use: secret.dump()} for use, secret in named.items() if secret]
+        return digest([self.fingerprint, image, settings.grace_seconds, settings.tracking_uri, settings.workspace_path, *secrets])
 
     def folder_of(self, stage: Stage, workspace: str) -> PurePosixPath:
         """Give the folder of one of the job's stages."""

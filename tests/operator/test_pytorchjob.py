@@ -202,6 +202,14 @@ def test_settings_that_are_not_set_leave_the_rendering_as_it_was() -> None:
     assert run.rendering(Settings(tracking_credentials_secret="mlflow-login")) != digest(before)
 
 
+@pytest.mark.parametrize("field", ["hubTokenSecret", "s3CredentialsSecret"])
+def test_a_corrected_secret_is_another_rendering(field: str) -> None:
+    wrong = a_run(a_job(**{field: {"name": "nowhere", "key": "token"}}), "sft")
+    right = a_run(a_job(**{field: {"name": "hub", "key": "token"}}), "sft")
+    assert wrong.fingerprint == right.fingerprint
+    assert len({run.rendering(Settings()) for run in (wrong, right, a_run(a_job(), "sft"))}) == 3
+
+
 def test_one_machine_has_no_secrets() -> None:
     secret = {"name": "bucket", "key": "aws"}
     run = a_run(a_job(s3CredentialsSecret=secret, hubTokenSecret=secret), "sft")
