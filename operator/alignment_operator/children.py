@@ -1,5 +1,7 @@
 """The children as the API server last told of them: listed at the start, kept by watch events."""
 
+import re
+
 from alignment_api.names import GROUP, JOB_UID_LABEL, KIND, STAGE_LABEL, child_name
 
 from alignment_operator.observation import Child, FirstPod
@@ -10,6 +12,7 @@ _POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", 
 _METADATA = ("name", "namespace", "uid", "labels", "annotations", "deletionTimestamp", "resourceVersion", "ownerReferences")
 # The training-operator names pods after their replica; only one pod of a namespace can bear a name.
 _FIRST_REPLICA = "master-0"
+_REPLICA = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _OWNERS = {"PyTorchJob": KIND, "Pod": "PyTorchJob"}
 
 _Place = tuple[str, str]
@@ -174,7 +177,16 @@ def _spoke_last(pod: Object) -> bool:
 
 def _telling(job: Object, pods: list[Object]) -> list[Object]:
     """While the PyTorchJob is being deleted, ignore pods that are gone: only those count that are still to end."""
-    return [pod for pod in pods if not (pod.get("gone") and job["metadata"].get("deletionTimestamp"))]
+    replicas = [pod for pod in pods if _is_replica(pod, job)]
+    return [pod for pod in replicas if not (pod.get("gone") and job["metadata"].get("deletionTimestamp"))]
+
+
+def _is_replica(pod: Object, job: Object) -> bool:
+    """Say whether a pod bears the name of one of the PyTorchJob's replicas: whoever makes pods can name any owner."""
+    wanted = {name.lower(): replica["replicas"] for name, replica in job["spec"]["pytorchReplicaSpecs"].items()}
+    role, _, index = _name(pod).removeprefix(f"{_name(job)}-").rpartition("-")
+    is_number = bool(_REPLICA.fullmatch(index))
+    return is_number and int(index) < wanted.get(role, 0) and _name(pod) == f"{_name(job)}-{role}-{index}"
 
 
 def _trimmed(found: Object) -> Object:

@@ -122,6 +122,19 @@ def test_a_pod_of_another_namespace_is_nobodys_child_whatever_it_claims() -> Non
     assert [child.state for child in before] == ["Running"]
 
 
+@pytest.mark.parametrize(
+    "name", ["stranger", "job-sft-2-worker-1", "job-sft-2-worker-00", "job-sft-2-chief-0", "job-sft-2-worker-²"]
+)
+def test_a_pod_under_a_name_that_no_replica_has_is_nobodys_child_whoever_is_named_as_its_owner(name: str) -> None:
+    children = Children()
+    for found in (training_job("Running", version=1), pod(version=2, **running()), pod("worker", version=3, **running())):
+        children.observe("ADDED", found)
+    forged = pod("worker", "Failed", version=4, **ended(65, SAID))
+    forged["metadata"]["name"] = name
+    children.observe("ADDED", forged)
+    assert [child.state for child in children.of("team", "job", "u1")] == ["Running"]
+
+
 FORGERIES: list[tuple[str, dict[str, Any]]] = [
     ("no owner", {"ownerReferences": []}),
     ("not controlled by the job", {"ownerReferences": [{**controlled_by(*JOB_OWNER), "controller": False}]}),
