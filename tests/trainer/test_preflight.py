@@ -35,6 +35,11 @@ def rename_column(path):
     path.write_text("\n".join(json.dumps(row) for row in rows))
 
 
+def link_to_a_secret(path):
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
 def make_folder(path):
     path.unlink()
     path.mkdir()
@@ -47,6 +52,16 @@ def write_garbage(path):
 @pytest.mark.parametrize(
     ("file", "damage", "fault"),
     [
+        (
+            SFT,
+            link_to_a_secret,
+            "spec.stages[0].sft.datasets[0].uri: workspace://inputs/tiny/sft.jsonl leads to /etc/passwd, a file of the system",
+        ),
+        (
+            f"{MODEL}/config.json",
+            link_to_a_secret,
+            "spec.model.uri: workspace://inputs/tiny/model leads to /etc/passwd, a file of the system and no model",
+        ),
         (
             SFT,
             remove,

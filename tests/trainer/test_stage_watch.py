@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alignment_api import metrics
 from alignment_api.heartbeat import Activity
+from alignment_trainer.base_record import BaseRecord, write_base
 from alignment_trainer.journal import Journal
 from alignment_trainer.stage_folder import claim
 from alignment_trainer.stage_watch import StageWatch
@@ -103,8 +104,10 @@ def test_the_newer_of_step_and_activity_is_progress(config, stage):
 def test_the_commit_of_the_base_model_is_told_once_it_is_known(config, stage):
     claim(config)
     assert seen(StageWatch(config)).model_revision is None
-    (stage.parent / "base-model.json").write_text(json.dumps({"uri": "hf://a/b", "revision": "c0ffee", "digest": "1"}))
+    write_base(config, BaseRecord(uri=config.spec.model.uri, revision="c0ffee"))
     assert seen(StageWatch(config)).model_revision == "c0ffee"
+    write_base(config, BaseRecord(uri="hf://the/model-before-an-edit", revision="c0ffee"))
+    assert seen(StageWatch(config)).model_revision is None
 
 
 def test_a_folder_that_cannot_be_read_is_told_once_and_what_was_seen_stays(config, stage, capfd):

@@ -43,6 +43,12 @@ def read_base(config: RunConfig) -> BaseRecord | None:
     return record if record.answers(config) else None
 
 
+def model_revision(config: RunConfig) -> str | None:
+    """Give the commit of the Hub model that the job begins with, where it is known."""
+    record = read_base(config)
+    return record.revision if record else None
+
+
 def write_base(config: RunConfig, record: BaseRecord) -> None:
     """Write it down for all later attempts and stages of the job."""
     path = _path(config)

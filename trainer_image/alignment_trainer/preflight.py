@@ -14,6 +14,7 @@ from alignment_api.run_config import RunConfig
 from alignment_trainer.dataset_faults import Findings, dataset_faults, holdout_faults
 from alignment_trainer.endpoints.key import key_faults
 from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
+from alignment_trainer.links import system_file
 from alignment_trainer.settings import kind_settings, training_settings
 from alignment_trainer.sources import workspace_path
 
@@ -72,6 +73,10 @@ def _start_faults(config: RunConfig) -> Iterator[str]:
 def _model_faults(folder: Path, name: str) -> Iterator[str]:
     if not folder.is_dir():
         yield f"{name} is not a folder on the workspace volume; copy the model there or correct the path"
+        return
+    found = system_file(folder)
+    if found:
+        yield f"{name} leads to {found}, a file of the system and no model; copy the model itself there"
         return
     if not (folder / "config.json").exists():
         yield f"{name} has no config.json; copy the whole model folder"

@@ -13,6 +13,7 @@ from alignment_api.training import Dataset
 from alignment_trainer import buckets, hub
 from alignment_trainer.failures import BadData
 from alignment_trainer.json_files import Place, Wanted
+from alignment_trainer.links import system_file
 from alignment_trainer.messages import BadRow
 from alignment_trainer.row_files import FORMATS, Row, count_rows, files_in, format_of, read_rows
 
@@ -82,6 +83,9 @@ def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:
     shown = uri.removeprefix(WORKSPACE_PREFIX)
     if not path.exists():
         raise BadData(f"{uri} does not exist on the workspace volume; copy it there or correct the path")
+    found = system_file(path)
+    if found:
+        raise BadData(f"{uri} leads to {found}, a file of the system and no data; copy the rows themselves to the volume")
     if path.is_dir():
         return [(f"{shown.rstrip('/')}/{file.name}", file) for file in files_in(path)]
     return [(shown, path)]

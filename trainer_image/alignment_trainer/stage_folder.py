@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from alignment_api.names import BASE_MODEL_FILE, DONE_FILE, RUN_CONFIG_FILE
+from alignment_api.names import DONE_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.files import write_whole
@@ -21,12 +21,6 @@ def is_done(config: RunConfig) -> bool:
 def is_ours(config: RunConfig) -> bool:
     """Say whether the folder was claimed for this stage's inputs."""
     return _owner(Path(config.paths.stage)) == config.input_hash
-
-
-def model_revision(stage: Path) -> str | None:
-    """Give the commit of the Hub model that the job begins with, where it has been written down."""
-    file = stage.parent / BASE_MODEL_FILE
-    return json.loads(file.read_text()).get("revision") if file.exists() else None
 
 
 def claim(config: RunConfig) -> None:

@@ -13,10 +13,11 @@ from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
 from alignment_api.run_config import RunConfig
 from pydantic import ValidationError
 
+from alignment_trainer.base_record import model_revision
 from alignment_trainer.checkpoints import newest_step
 from alignment_trainer.journal import JournalTail
 from alignment_trainer.liveness import Liveness, read_processes
-from alignment_trainer.stage_folder import is_ours, model_revision
+from alignment_trainer.stage_folder import is_ours
 
 _LOOK_SECONDS = 2.0
 
@@ -76,7 +77,7 @@ class StageWatch:
             "progress_time": self._progress_time,
             "activity": activity,
             "last_checkpoint": newest_step(self._stage) if is_claimed else None,
-            "model_revision": model_revision(self._stage),
+            "model_revision": model_revision(self._config),
         }
 
 

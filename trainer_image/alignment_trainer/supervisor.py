@@ -14,6 +14,7 @@ from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer import activity, heartbeat, preflight
+from alignment_trainer.base_record import model_revision
 from alignment_trainer.checkpoints import newest_step
 from alignment_trainer.early_stop import MESSAGE, leave_soon
 from alignment_trainer.failures import Stopped
@@ -21,7 +22,7 @@ from alignment_trainer.journal import last_step
 from alignment_trainer.outcome import OUTCOMES_VARIABLE, termination_of
 from alignment_trainer.recorded import as_begun
 from alignment_trainer.shipping import is_shipped
-from alignment_trainer.stage_folder import claim, is_done, model_revision
+from alignment_trainer.stage_folder import claim, is_done
 from alignment_trainer.stage_watch import StageWatch
 from alignment_trainer.uploader import FLUSH_SECONDS, Uploader
 
@@ -66,7 +67,7 @@ class Supervisor:
             update={
                 "step": last_step(self.stage / METRICS_FILE),
                 "last_checkpoint": newest_step(self.stage),
-                "model_revision": model_revision(self.stage),
+                "model_revision": model_revision(self.config),
             }
         )
 
