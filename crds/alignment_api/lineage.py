@@ -40,3 +40,12 @@ def stage_hash(spec: AlignmentJobSpec, stage: Stage, parent: str | None) -> str:
             "settings": stage.settings.dump(),
         }
     )
+
+
+def surroundings(spec: AlignmentJobSpec, stage: Stage) -> dict[str, Any]:
+    """Give what a stage's pods are made from beside its inputs."""
+    return {
+        "compute": spec.compute_of(stage).dump(),
+        "storage": spec.storage.dump() if spec.storage else None,
+        "queue": spec.queue_name,
+    }

@@ -147,7 +147,7 @@ class _Resolving:
         self._fill(self.values, resolved, "spec", "", layer, recorded.written)
         edited = _changed_keys(recorded.written.get("compute", {}), self.values.get("compute", {})) & self._for_all_stages
         known = {stage["name"]: _without_compute(stage, edited) for stage in recorded.resolved.get("stages", [])}
-        if "stages" not in self.values and "stages" not in recorded.written:
+        if known and "stages" not in self.values and "stages" not in recorded.written:
             self.values["stages"] = copy.deepcopy(list(known.values()))
         written = {stage["name"]: stage for stage in recorded.written.get("stages", [])}
         for index, stage in enumerate(self.values.get("stages", [])):

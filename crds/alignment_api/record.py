@@ -3,12 +3,17 @@
 import json
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from alignment_api.job import AlignmentJob, AlignmentJobSpec, Record
-from alignment_api.lineage import input_hash
-from alignment_api.problems import InvalidJob
+from alignment_api.lineage import input_hash, surroundings
+from alignment_api.problems import InvalidJob, Problem
 from alignment_api.recipes import Recorded, resolve
-from alignment_api.stages import Stage
 from alignment_api.validation import runnable_job
+
+_UNREADABLE = Problem(
+    "status.record", "was written by another version of the operator, and this one cannot read it; install that version again"
+)
 
 
 class Settled(NamedTuple):
@@ -28,11 +33,10 @@ def settle(job: AlignmentJob) -> Settled:
     """Decide what is to run of a job; raises InvalidJob where nothing of it was ever recorded and it cannot run."""
     known = job.status.record if job.status else None
     if known is None:
-        spec = runnable_job(job).spec
-        return Settled(spec, _record(job.spec, spec), _edited_unseen(job, spec))
-    recorded = Recorded(json.loads(known.written), json.loads(known.resolved))
+        return _first(job)
+    recorded = _read(known)
     # What a new version has added to the API is filled in; what was recorded stays.
-    before = resolve(AlignmentJobSpec.parse_stored(recorded.written), recorded).spec
+    before = _resolved_as_taken(recorded)
     if job.spec.dump() == recorded.written:
         return Settled(before, known)
     try:
@@ -41,6 +45,33 @@ def settle(job: AlignmentJob) -> Settled:
         return Settled(_with_wishes(before, job.spec), known, refusal=str(error))
     edited = _edited(before, spec)
     return Settled(spec, _record(job.spec, spec), edited, _moved(before, spec) - edited)
+
+
+def _first(job: AlignmentJob) -> Settled:
+    """Record a job for the first time; what a version without records has begun was checked by that version."""
+    spec = _resolved_as_taken(Recorded(job.spec.dump(), {})) if _was_begun_as_it_is(job) else runnable_job(job).spec
+    return Settled(spec, _record(job.spec, spec), _edited_unseen(job, spec))
+
+
+def _was_begun_as_it_is(job: AlignmentJob) -> bool:
+    status = job.status
+    if status is None or not status.stages or status.reason == "InvalidSpec":
+        return False
+    return status.observed_generation == job.metadata.generation
+
+
+def _resolved_as_taken(recorded: Recorded) -> AlignmentJobSpec:
+    try:
+        return resolve(AlignmentJobSpec.parse_stored(recorded.written), recorded).spec
+    except (ValidationError, LookupError) as error:
+        raise InvalidJob([_UNREADABLE]) from error
+
+
+def _read(known: Record) -> Recorded:
+    try:
+        return Recorded(json.loads(known.written), json.loads(known.resolved))
+    except ValueError as error:
+        raise InvalidJob([_UNREADABLE]) from error
 
 
 def _record(written: AlignmentJobSpec, resolved: AlignmentJobSpec) -> Record:
@@ -81,11 +112,7 @@ def _edited(before: AlignmentJobSpec, after: AlignmentJobSpec) -> frozenset[str]
 
 
 def _moved(before: AlignmentJobSpec, after: AlignmentJobSpec) -> frozenset[str]:
-    old = {stage.name: _surroundings(before, stage) for stage in before.stages or []}
+    old = {stage.name: surroundings(before, stage) for stage in before.stages or []}
     return frozenset(
-        stage.name for stage in after.stages or [] if stage.name in old and old[stage.name] != _surroundings(after, stage)
+        stage.name for stage in after.stages or [] if stage.name in old and old[stage.name] != surroundings(after, stage)
     )
-
-
-def _surroundings(spec: AlignmentJobSpec, stage: Stage) -> list[Any]:
-    return [spec.compute_of(stage).dump(), spec.storage.dump() if spec.storage else None, spec.queue_name]

@@ -28,6 +28,7 @@ from alignment_api.names import (
     STAGE_LABEL,
     stage_folder,
 )
+from alignment_api.record import settle
 from pydantic import ValidationError
 
 from alignment_operator.job_status import is_finished
@@ -65,7 +66,7 @@ class LocalCluster:
     def with_status(self, job: AlignmentJob) -> AlignmentJob:
         """Give a job the status that it has here, if it was ever stored."""
         known = self._read_job(_key(job))
-        return job.model_copy(update={"status": known.status if known else None})
+        return job.model_copy(update={"status": _recorded(known) if known else None})
 
     def lock(self, key: Key) -> bool:
         """Become the only one that reconciles a job; the lock ends with this process."""
@@ -225,6 +226,14 @@ class LocalCluster:
         # Only a process that still holds its lock can be the one we started: its number may have been given away since.
         if started and self._is_alive(folder):
             os.kill(started["pid"], number)
+
+
+def _recorded(known: AlignmentJob) -> AlignmentJobStatus | None:
+    """Give a stored job's status with its record: an edit is told by it from what a new version would make of the spec."""
+    status = known.status
+    if status is None or status.record is not None or not status.stages:
+        return status
+    return status.model_copy(update={"record": settle(known).record})
 
 
 def _set_aside(folder: Path) -> None:

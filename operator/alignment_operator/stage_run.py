@@ -6,7 +6,7 @@ from typing import Any
 
 from alignment_api.batch import accumulation_steps, world_size
 from alignment_api.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.lineage import digest, input_hash, parent_of
+from alignment_api.lineage import digest, input_hash, parent_of, surroundings
 from alignment_api.names import MODEL_FOLDER, child_name, stage_folder
 from alignment_api.run_config import EndpointKey, JobIdentity, Paths, RunConfig, TrackingTarget
 from alignment_api.stages import Stage
@@ -31,17 +31,7 @@ class Identity:
 def identity_of(spec: AlignmentJobSpec, stage: Stage, known_input_hash: str | None = None) -> Identity:
     """Give the identity of a stage as this version computes it; nothing of the operator's settings is in it."""
     made_from = known_input_hash or input_hash(spec, stage)
-    return Identity(
-        made_from,
-        digest(
-            {
-                "input": made_from,
-                "compute": spec.compute_of(stage).dump(),
-                "storage": spec.storage.dump() if spec.storage else None,
-                "queue": spec.queue_name,
-            }
-        ),
-    )
+    return Identity(made_from, digest({"input": made_from, **surroundings(spec, stage)}))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import pytest
 from alignment_api.home import Home
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import METRICS_FILE
+from alignment_api.record import settle
 from alignment_operator.backends import process
 from alignment_operator.job_status import is_finished
 from alignment_operator.local import LocalCluster
@@ -265,3 +266,19 @@ def test_a_new_version_runs_nothing_again_and_an_edit_what_it_reaches(cluster: L
     assert record is not None
     kept = [next(stage[kind] for kind in ("sft", "dpo") if kind in stage) for stage in json.loads(record.resolved)["stages"]]
     assert [settings["checkpoint"]["keep"] for settings in kept] == [2, 2]
+
+
+def test_an_edit_of_a_job_that_a_version_without_records_ran_reaches_only_what_it_names(
+    cluster: LocalCluster, change_recipe: Change
+) -> None:
+    cluster.apply(a_job())
+    finished = run_to_its_end(cluster)
+    assert finished.status is not None
+    asyncio.run(cluster.write_status(finished, finished.status.model_copy(update={"record": None})))
+    change_recipe("defaults", "keep: 2 ", "keep: 3 ")
+    edit = [{"name": "sft", "sft": a_training()}, {"name": "dpo", "dpo": a_training(beta=0.3)}]
+    assert settle(cluster.with_status(a_job(stages=edit))).edited == {"dpo"}
+    cluster.apply(a_job(stages=edit))
+    again = run_to_its_end(cluster)
+    attempts = {stage.name: stage.attempts for stage in (again.status.stages if again.status else None) or []}
+    assert attempts == {"sft": 1, "dpo": 2}
