@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -71,12 +72,25 @@ class JournalTail:
             return self._course
         if state.st_ino != self._inode or state.st_size < self._end:
             self._begin(state.st_ino)
-        for point, end in read_points_with_ends(self._path, self._end):
-            self._course.add(*point)
-            self._end = end
-            if metrics.SECONDS_LEFT in point.metrics:
-                self.trained_milliseconds = point.time
+        while self._read_on():
+            pass
         return self._course
+
+    def _read_on(self) -> bool:
+        """Take the points that are new; after a line that is none, which is left out, there may be more."""
+        try:
+            for point, end in read_points_with_ends(self._path, self._end):
+                self._course.add(*point)
+                self._end = end
+                if metrics.SECONDS_LEFT in point.metrics:
+                    self.trained_milliseconds = point.time
+        except (ValueError, TypeError) as error:
+            print(f"{self._path} has a line that is no point ({error}); it is left out", file=sys.stderr, flush=True)
+            with self._path.open("rb") as file:
+                file.seek(self._end)
+                self._end += len(file.readline())
+            return True
+        return False
 
     def _begin(self, inode: int | None) -> None:
         self._inode, self._end, self._course = inode, 0, Course()
