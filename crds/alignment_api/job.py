@@ -230,6 +230,9 @@ class StageStatus(Schema):
     infrastructure_failures: Annotated[int, Field(ge=0, description="Failures around it, which never use up the budget.")] = 0
     retry_time: Annotated[datetime | None, Field(description="When the next attempt starts.")] = None
     child: Annotated[str | None, Field(max_length=253, description="The object that runs it.")] = None
+    child_uid: Annotated[str | None, Field(max_length=64, description="The uid of that object; another one is a stranger.")] = (
+        None
+    )
     input_hash: Annotated[str | None, Field(max_length=64, description="What the stage was made from.")] = None
     fingerprint: Annotated[str | None, Field(max_length=64, description="What its pods were made from.")] = None
     start_time: Annotated[datetime | None, Field(description="When its first attempt started.")] = None

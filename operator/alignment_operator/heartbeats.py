@@ -58,6 +58,7 @@ class Heartbeats:
         self._words: dict[_StageKey, _Word] = {}
         self._answering: set[_StageKey] = set()
         self._unheard: dict[_StageKey, str] = {}
+        self._asked: dict[FirstPod, datetime] = {}
         self._sightings = Sightings()
 
     def pulses(self, job_uid: str) -> dict[str, Pulse]:
@@ -71,6 +72,10 @@ class Heartbeats:
     def answering(self, job_uid: str) -> set[str]:
         """Name a job's stages whose pod answered the last question."""
         return {key.stage for key in self._answering if key.job_uid == job_uid}
+
+    def asked_since(self, job_uid: str) -> dict[str, datetime]:
+        """Say since when the pods of a job's stages were asked at each turn."""
+        return {pod.stage: since for pod, since in self._asked.items() if pod.job_uid == job_uid}
 
     def unheard(self, job_uid: str) -> dict[str, str]:
         """Say of a job's stages whose running pod did not answer the last question why it did not."""
@@ -90,6 +95,9 @@ class Heartbeats:
         async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
             answers = await asyncio.gather(*(self._ask(session, turns, pod) for pod in pods))
         changed = {pod.job_uid for pod, answer in zip(pods, answers, strict=True) if self._take(pod, answer)}
+        # Silence counts from the first question on: what was before nobody asked.
+        now = datetime.now(UTC)
+        self._asked = {pod: self._asked.get(pod, now) for pod in pods}
         self._forget(pods)
         return changed
 
@@ -113,6 +121,7 @@ class Heartbeats:
                 attempt=pod.attempt,
                 heard_time=now,
                 alive_time=_ours(beat.alive_time, beat.time, now),
+                advanced_time=updated if beat.progress_time else None,
                 has_stepped=beat.has_stepped,
                 doing=_doing(beat.activity) if beat.activity else None,
                 last_checkpoint=_checkpoint(beat.last_checkpoint),

@@ -51,6 +51,8 @@ class Pulse:
     """When its processes were last seen to work."""
     has_stepped: bool = False
     """Whether this attempt has trained a step: until then any work counts as progress."""
+    advanced_time: datetime | None = None
+    """When a step or what it does beside steps last advanced."""
     doing: str | None = None
     """What it does beside training steps, and how far that is: "loading weights: 3 of 15 GB"."""
     last_checkpoint: int | None = None
@@ -69,5 +71,7 @@ class Report:
     """Why nothing can be known at present: not to be taken for a lack of progress."""
     pulses: dict[str, Pulse] = field(default_factory=dict)
     """Per stage, what its own pod said last; none where it was never heard."""
+    asked_since: dict[str, datetime] = field(default_factory=dict)
+    """Per stage, since when its running pod is asked again and again; none where this operator never asked."""
     unheard: dict[str, str] = field(default_factory=dict)
     """Per stage, why its running pod did not answer when it was last asked: "its pod does not answer at 10.0.0.1:8790 (...)"."""

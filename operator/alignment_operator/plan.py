@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, StageStatus
+from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, Progress, StageStatus
 from alignment_api.lineage import parent_of, stage_hash
 from alignment_api.record import Settled
 from alignment_api.stages import Stage
@@ -60,16 +60,19 @@ def plan(
     return _concluded(spec, old, status, children, waits, now)
 
 
-def refusal(job: AlignmentJob, sentence: str, now: datetime) -> Plan:
+def refusal(job: AlignmentJob, sentence: str, observed: list[Child], now: datetime) -> Plan:
     """Decide about a job that cannot run as it is written and of which nothing was recorded: its children stay as they are."""
     old = job.status or AlignmentJobStatus()
-    return _concluded(job.spec, old, refused(job, old, sentence, False, now), [], [], now)
+    is_under_way = any(child.state in _LIVE for child in observed)
+    return _concluded(job.spec, old, refused(job, old, sentence, is_under_way, now), [], [], now)
 
 
-def expected_children(job: AlignmentJob, found: list[Child]) -> list[Child]:
-    """Leave out attempts that the operator cannot have made: the next number is the highest that it gives."""
-    attempts = {stage.name: stage.attempts for stage in (job.status.stages if job.status else None) or []}
-    return [child for child in found if child.stage not in attempts or child.attempt <= attempts[child.stage] + 1]
+def _progress(report: Report, name: str, record: StageStatus | None) -> Progress | None:
+    """Give how far a stage is, unless that is the word of an attempt before the newest one."""
+    pulse = report.pulses.get(name)
+    if pulse and record and pulse.attempt < record.attempts:
+        return None
+    return report.stages.get(name)
 
 
 def _situation(
@@ -89,8 +92,9 @@ def _situation(
         run=run,
         previous=records.get(name),
         children=mine,
-        progress=report.stages.get(name),
+        progress=_progress(report, name, records.get(name)),
         pulse=report.pulses.get(name),
+        asked_since=report.asked_since.get(name),
         unheard=report.unheard.get(name),
         silence=report.silence,
         may_run=may_run,

@@ -15,7 +15,7 @@ Object = dict[str, Any]
 _CANNOT_PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _CONTAINER = "pytorch"
 _SIGKILL = 137
-_ATTEMPT = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
 class _Wait(NamedTuple):
@@ -83,7 +83,7 @@ def attempt_of(found: Object) -> int | None:
 def _running_since(job: Object, pods: list[Object], has_ended: bool) -> datetime | None:
     """Find when the last of all containers started; None while some have not: waiting for partners is no training."""
     started = [time for time in map(_started, pods) if time]
-    is_whole = len(started) >= _wanted(job) or has_ended
+    is_whole = len(started) >= _wanted(job) or (has_ended and len(started) == len(pods))
     return max(started) if started and is_whole else None
 
 
@@ -263,4 +263,8 @@ def _finish(job: Object, end: _End | None) -> str | None:
 
 
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        # Who may write a PyTorchJob's status may write anything; a time that is none is as good as missing.
+        return None

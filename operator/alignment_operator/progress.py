@@ -25,6 +25,7 @@ class ProgressReader:
             tracking=self.tracked.parent(job_uid),
             silence=_silence(self.tracked.silence, unheard),
             pulses=self.heartbeats.pulses(job_uid),
+            asked_since=self.heartbeats.asked_since(job_uid),
             unheard=unheard,
         )
 

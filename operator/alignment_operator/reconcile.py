@@ -8,9 +8,10 @@ from alignment_api.problems import InvalidJob
 from alignment_api.record import settle
 
 from alignment_operator.backends import Backend
+from alignment_operator.expected import expected_children
 from alignment_operator.job_status import held_back
 from alignment_operator.observation import Child, Report
-from alignment_operator.plan import Plan, expected_children, plan, refusal
+from alignment_operator.plan import Plan, plan, refusal
 from alignment_operator.settings import Settings
 
 _REFUSED_AGAIN_SECONDS = 5
@@ -70,7 +71,7 @@ async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key:
             return None
         acted = await _apply(cluster, backend, settings, job, decision, observed)
     except InvalidJob as error:
-        return await _refuse(cluster, job, str(error), now)
+        return await _refuse(cluster, job, str(error), observed, now)
     except Refused as refusal_of_child:
         held = held_back(job, decision.status, refusal_of_child.reason, str(refusal_of_child), now)
         await _report(cluster, job, held)
@@ -79,13 +80,16 @@ async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key:
     return 0 if acted else decision.requeue_after_seconds
 
 
-async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, now: datetime) -> float | None:
-    """Tell why a job cannot run as it is written; whatever runs of it is left alone."""
-    decision = refusal(job, sentence, now)
+async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, observed: list[Child], now: datetime) -> float | None:
+    """Tell why a job cannot run as it is written; whatever runs of it is left alone, unless it is to be suspended."""
+    decision = refusal(job, sentence, observed, now)
     if decision.job_has_expired:
         await cluster.delete_job(job)
         return None
     await _report(cluster, job, decision.status)
+    for child in observed if job.spec.suspend else []:
+        if child.state in ("Pending", "Queued", "Running"):
+            await cluster.delete(job, child)
     return decision.requeue_after_seconds
 
 

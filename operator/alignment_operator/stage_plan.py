@@ -26,6 +26,7 @@ class Situation:
     children: list[Child]
     progress: Progress | None
     pulse: Pulse | None
+    asked_since: datetime | None
     unheard: str | None
     silence: str | None
     may_run: bool
@@ -58,15 +59,18 @@ def decide(situation: Situation) -> StageDecision:
     if not situation.may_run:
         return StageDecision(_with(record, "Waiting", None, None, **_time_of_live(situation, record)), [])
     if record.state == "Failed":
-        return StageDecision(record, [newest.attempt] if newest else [])
+        # A live attempt may be left where its deletion was not carried out.
+        return StageDecision(record, [newest.attempt] if newest and newest.state in ("Failed", "Succeeded") else [])
     if situation.halt:
         return _halted(situation, record)
+    if newest and newest.state in ("Pending", "Queued", "Running"):
+        if _counted(record, newest):
+            return StageDecision(record, [])
+        return _under_way(situation, record, newest)
     stopping = next((child for child in situation.children if child.state == "Stopping"), None)
     if stopping:
         message = stopping.message or "waiting for the previous attempt to end"
         return StageDecision(_with(record, "Restarting", "Stopping", message, **_time_spent(situation, record, stopping)), [])
-    if newest and newest.state in ("Pending", "Queued", "Running"):
-        return _under_way(situation, record, newest)
     if situation.refusal:
         return StageDecision(_with(record, "Waiting", "InvalidSpec", situation.refusal), [newest.attempt] if newest else [])
     return _next_attempt(situation, record, newest)
@@ -146,6 +150,7 @@ def _succeeded(situation: Situation, record: StageStatus, child: Child) -> Stage
         "Completed",
         child.message or "completed",
         child=child.name,
+        child_uid=child.uid,
         start_time=record.start_time or child.start_time,
         completion_time=child.end_time or situation.now,
         progress=_finished_progress(situation.progress or record.progress),
@@ -176,6 +181,7 @@ def _failed(situation: Situation, record: StageStatus, child: Child) -> StageDec
         "infrastructure_failures": infrastructure,
         "last_checkpoint": last_checkpoint if last_checkpoint is not None else record.last_checkpoint,
         "child": child.name,
+        "child_uid": child.uid,
         "start_time": record.start_time or child.start_time,
         "progress": situation.progress or record.progress,
         **_time_spent(situation, record, child),
@@ -254,6 +260,8 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
     updated = record.model_copy(
         update={
             "child": child.name,
+            # While it waits, its name is proof enough, and not worth a write.
+            "child_uid": child.uid if child.state == "Running" else record.child_uid,
             "start_time": record.start_time or child.start_time,
             "progress": situation.progress or record.progress,
             "retry_time": None,
@@ -268,7 +276,7 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
 def _running(situation: Situation, record: StageStatus, child: Child) -> StageDecision:
     timeout = _stall_timeout(situation)
     interval = situation.settings.progress_interval_seconds
-    hearing = Hearing(situation.progress, situation.pulse, situation.unheard, situation.silence, interval)
+    hearing = Hearing(record.progress, situation.pulse, situation.asked_since, situation.unheard, situation.silence, interval)
     verdict = judge(child, hearing, timeout, situation.now)
     if verdict.kind == "Stalled":
         stalled = replace(child, state="Failed", reason="Stalled", message=verdict.message or "", exit_code=1)
@@ -292,7 +300,9 @@ def _next_attempt(situation: Situation, record: StageStatus, newest: Child | Non
         return StageDecision(record, [])
     attempt = record.attempts + 1
     run = replace(situation.run, attempt=attempt)
-    status = _with(record, "Pending", "Starting", _starting(attempt), attempts=attempt, child=run.name, retry_time=None)
+    status = _with(
+        record, "Pending", "Starting", _starting(attempt), attempts=attempt, child=run.name, child_uid=None, retry_time=None
+    )
     return StageDecision(status, [attempt])
 
 

@@ -19,6 +19,8 @@ class Hearing(NamedTuple):
 
     progress: Progress | None
     pulse: Pulse | None
+    asked_since: datetime | None
+    """Since when its pod is asked; silence before that tells nothing."""
     unheard: str | None
     """Why its pod did not answer."""
     silence: str | None
@@ -39,13 +41,17 @@ def judge(child: Child, hearing: Hearing, timeout_seconds: int | None, now: date
     """Decide about an attempt whose containers all run."""
     pulse = hearing.pulse if hearing.pulse and hearing.pulse.attempt == child.attempt else None
     is_heard = pulse is not None and now - pulse.heard_time <= _heard_within(hearing.interval_seconds)
-    silence = None if is_heard else hearing.silence
+    silence = None if is_heard or hearing.asked_since is None else hearing.silence
     if timeout_seconds is None or child.start_time is None:
         return Verdict("Unknown" if silence else "Fine", silence, None)
     last = _last_sign(child.start_time, hearing.progress, pulse)
     left = (last + timedelta(seconds=timeout_seconds) - now).total_seconds()
     if is_heard:
         return Verdict("Fine", None, left) if left > 0 else Verdict("Stalled", _standstill(pulse, timeout_seconds), None)
+    if hearing.asked_since is None:
+        return Verdict("Fine", None, None)
+    last = max(last, hearing.asked_since)
+    left = (last + timedelta(seconds=timeout_seconds) - now).total_seconds()
     longest = timeout_seconds * UNHEARD_FACTOR
     end = last + timedelta(seconds=longest)
     if now >= end:
@@ -53,7 +59,9 @@ def judge(child: Child, hearing: Hearing, timeout_seconds: int | None, now: date
     if silence or left <= 0:
         why = silence or hearing.unheard or "its pod does not answer"
         more = "" if silence else ", and MLflow tells of no new steps"
-        return Verdict("Unknown", f"{why}{more}; if that lasts, it is restarted at {end:%H:%M} UTC", (end - now).total_seconds())
+        return Verdict(
+            "Unknown", f"{why}{more}; if that lasts, it is restarted at {end:%Y-%m-%d %H:%M} UTC", (end - now).total_seconds()
+        )
     return Verdict("Fine", None, left)
 
 
@@ -66,6 +74,8 @@ def _last_sign(start: datetime, progress: Progress | None, pulse: Pulse | None) 
     signs = [start]
     if progress:
         signs.append(progress.updated_time)
+    if pulse and pulse.advanced_time:
+        signs.append(pulse.advanced_time)
     if pulse and not pulse.has_stepped:
         signs.append(pulse.alive_time)
     return max(signs)

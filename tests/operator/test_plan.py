@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from alignment_api.job import AlignmentJob, Progress, StageStatus
 from alignment_api.record import settle
+from alignment_operator.expected import expected_children
 from alignment_operator.observation import Child, Pulse, Report
-from alignment_operator.plan import Plan, expected_children, plan
+from alignment_operator.plan import Plan, plan
 from builders import NOW, PLAN_SETTINGS, a_child, a_job, a_training, later
 
 
@@ -17,8 +18,10 @@ def planned(
     progress: dict[str, Progress] | None = None,
     silence: str | None = None,
     pulses: dict[str, Pulse] | None = None,
+    is_asked: bool = True,
 ) -> Plan:
-    report = Report(progress or {}, silence=silence, pulses=pulses or {})
+    asked = dict.fromkeys(("sft", "dpo"), NOW) if is_asked else {}
+    report = Report(progress or {}, silence=silence, pulses=pulses or {}, asked_since=asked)
     return plan(job, settle(job), children, report, PLAN_SETTINGS, later(seconds))
 
 
@@ -384,11 +387,82 @@ def test_a_checkpoint_that_only_the_heartbeat_told_of_counts() -> None:
     assert "going on from step 40" in (decided.status.message or "")
 
 
-def test_an_attempt_that_the_operator_cannot_have_made_is_not_expected() -> None:
+EXPECTED: list[tuple[str, list[dict[str, Any]], list[int]]] = [
+    # what is found beside a status in which attempt 2 is the newest, its uid "mine"; the attempts that count
+    ("the newest", [{"attempt": 2, "uid": "mine"}], [2]),
+    ("another object under its name", [{"attempt": 2, "uid": "forged"}], []),
+    ("the next one, once nothing is left", [{"attempt": 3, "uid": "new"}], [3]),
+    ("the next one, while the newest is there", [{"attempt": 2, "uid": "mine"}, {"attempt": 3, "uid": "forged"}], [2]),
+    ("one far ahead", [{"attempt": 2, "uid": "mine"}, {"attempt": 999, "uid": "forged"}], [2]),
+    ("pods that an earlier one left", [{"attempt": 1, "uid": ""}, {"attempt": 2, "uid": "mine"}], [1, 2]),
+    ("pods that nobody left", [{"attempt": 3, "uid": ""}], []),
+]
+
+
+@pytest.mark.parametrize(("found", "counted"), [row[1:] for row in EXPECTED], ids=[row[0] for row in EXPECTED])
+def test_which_children_the_operator_can_have_made(found: list[dict[str, Any]], counted: list[int]) -> None:
     job = a_job()
-    running = then(job, planned(job, [a_child(job, "sft", "Running")]))
-    found = [a_child(job, "sft", "Running"), a_child(job, "sft", "Succeeded", attempt=999)]
-    assert expected_children(running, found) == found[:1]
+    begun = planned(job, []).status
+    known = {"state": "Running", "attempts": 2, "child_uid": "mine"}
+    stages = [stage.model_copy(update=known) if stage.name == "sft" else stage for stage in begun.stages or []]
+    running = job.model_copy(update={"status": begun.model_copy(update={"stages": stages})})
+    children = [a_child(job, "sft", "Running", **others) for others in found]
+    assert [child.attempt for child in expected_children(running, children)] == counted
+
+
+def test_of_a_job_whose_status_was_lost_the_children_tell_the_newest_attempt() -> None:
+    job = a_job()
+    children = [a_child(job, "sft", "Running", attempt=attempt) for attempt in (5, 100_000)]
+    assert expected_children(job, children) == children[:1]
+
+
+def test_pods_that_an_earlier_attempt_left_do_not_stop_the_one_that_runs() -> None:
+    job = a_job()
+    running = planned(job, [a_child(job, "sft", "Running")])
+    left = a_child(job, "sft", "Stopping", uid="", start_time=None)
+    decided = planned(then(job, running), [a_child(job, "sft", "Running"), left], 5)
+    assert (names(decided), stage(decided, "sft").state) == (["job-sft-1"], "Running")
+
+
+def test_an_operator_that_was_away_counts_no_silence_before_it_asked() -> None:
+    job = a_job(restart={"stallTimeoutSeconds": 100})
+    child = a_child(job, "sft", "Running")
+    before = planned(job, [child], 5000, {"sft": progress(50, 4990)}, pulses=pulse(4995, has_stepped=True))
+    started = planned(then(job, before), [child], 20_000, is_asked=False)
+    assert (names(started), started.status.reason) == (["job-sft-1"], "Training")
+    answered = planned(then(job, before), [child], 20_015, {"sft": progress(80, 20_010)}, pulses=pulse(20_014, has_stepped=True))
+    assert (names(answered), answered.status.reason) == (["job-sft-1"], "Training")
+
+
+def test_an_activity_that_advances_before_the_first_step_is_progress() -> None:
+    job = a_job(restart={"stallTimeoutSeconds": 100})
+    downloading = pulse(995, alive=500, advanced_time=later(990), doing="downloading: 5 of 10 GB")
+    assert names(planned(job, [a_child(job, "sft", "Running")], 1000, pulses=downloading)) == ["job-sft-1"]
+
+
+def test_a_stage_that_runs_anew_does_not_show_how_far_its_last_attempt_was() -> None:
+    job = a_job()
+    ended = planned(job, [a_child(job, "sft", "Succeeded")], 100, {"sft": progress(100, 90)}, pulses=pulse(90))
+    changed = a_job(generation=2, stages=[{"name": "sft", "sft": a_training(maxLength=32)}, {"name": "dpo", "dpo": a_training()}])
+    again = planned(then(changed, ended), [], 110, {"sft": progress(100, 90)}, pulses=pulse(90))
+    pending = planned(then(changed, again), [], 120, {"sft": progress(100, 90)}, pulses=pulse(90))
+    assert (stage(again, "sft").attempts, stage(pending, "sft").progress) == (2, None)
+
+
+def test_the_time_of_an_attempt_counts_once_towards_the_deadline() -> None:
+    job = a_job(activeDeadlineSeconds=100)
+    running = planned(job, [a_child(job, "sft", "Running")], 10)
+    changed = then(a_job(activeDeadlineSeconds=100, generation=2, compute={"nodes": 1, "gpusPerNode": 0}), running)
+    replaced = planned(changed, [a_child(job, "sft", "Running")], 60)
+    assert (stage(replaced, "sft").reason, stage(replaced, "sft").active_seconds) == ("SpecChanged", 60)
+    still_there = planned(then(changed, replaced), [a_child(job, "sft", "Running")], 90)
+    assert still_there.status.reason == "SpecChanged", "60 s and not 150"
+
+
+def test_a_job_that_has_ended_is_not_over_its_deadline() -> None:
+    job = a_job(activeDeadlineSeconds=100)
+    ended = planned(job, [a_child(job, name, "Succeeded", end_time=later(90)) for name in ("sft", "dpo")], 100)
+    assert planned(then(job, ended), [], 1000).status.phase == "Succeeded"
 
 
 def test_gpu_time_is_added_up_over_attempts() -> None:

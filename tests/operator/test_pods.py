@@ -252,6 +252,7 @@ RUNS: list[tuple[str, list[dict[str, Any]], str | None]] = [
     ("one waits for its partner", [pod(**running("12:00:00")), pod("worker", "Pending")], None),
     ("the later one counts", [pod(**running("12:00:00")), pod("worker", **running("12:11:00"))], "12:11:00"),
     ("one has ended its part", [pod(**running("12:11:00")), pod("worker", "Succeeded", **ended(0))], "12:11:00"),
+    ("one failed while its partner never ran", [pod(phase="Failed", **ended(1)), pod("worker", "Pending")], None),
     ("one failed, and the others are gone", [pod(phase="Failed", **ended(1))], "12:00:00"),
 ]
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import INPUT_HASH_ANNOTATION
+from alignment_api.validation import read_stored_job
 from alignment_operator.backends import process, pytorchjob
 from alignment_operator.observation import Child, Report
 from alignment_operator.reconcile import Key, Refused, reconcile
 from alignment_operator.settings import Settings
-from builders import NOW, a_child, a_job, a_training, later
+from builders import NOW, a_child, a_document, a_job, a_training, later
 from new_version import Change, change_recipe
 
 __all__ = ["change_recipe"]
@@ -38,7 +39,7 @@ class MemoryCluster:
         return list(self.observed.values())
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
-        return Report()
+        return Report(asked_since=dict.fromkeys(("sft", "dpo"), NOW))
 
     async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
         if self.refusal:
@@ -244,6 +245,70 @@ def test_an_expired_job_is_deleted() -> None:
         cluster.end(f"job-{name}-1", "Succeeded")
     assert go(cluster) == ["status Succeeded"]
     assert go(cluster) == ["delete job"]
+
+
+FAILED_DELETIONS: list[tuple[str, dict[str, Any], float, str]] = [
+    ("over its deadline", {"activeDeadlineSeconds": 100}, 101, "DeadlineExceeded"),
+    ("stalled for the last time", {"restart": {"applicationFailures": 0, "stallTimeoutSeconds": 60}}, 1000, "Stalled"),
+    ("stalled", {"restart": {"applicationFailures": 3, "stallTimeoutSeconds": 60}}, 1000, "Stalled"),
+]
+
+
+@pytest.mark.parametrize(
+    ("spec", "seconds", "reason"), [row[1:] for row in FAILED_DELETIONS], ids=[row[0] for row in FAILED_DELETIONS]
+)
+def test_a_deletion_that_fails_is_repeated_and_nothing_is_counted_twice(
+    spec: dict[str, Any], seconds: float, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = under_way(**spec)
+
+    async def fail(job: AlignmentJob, child: Child) -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cluster, "delete", fail)
+        for later_still in range(3):
+            with pytest.raises(TimeoutError):
+                go(cluster, seconds + later_still)
+    decided = status_of(cluster)
+    assert decided.reason == reason
+    assert [stage.application_failures for stage in decided.stages or []] == [1 if reason == "Stalled" else 0, 0]
+    assert go(cluster, seconds + 3) == ["delete job-sft-1"]
+    assert status_of(cluster) == decided
+
+
+def test_a_job_without_a_record_that_a_new_rule_refuses_goes_on_and_obeys() -> None:
+    rdma = {"resourceName": "nvidia.com/gpu", "count": 8}
+    compute = {"nodes": 2, "gpusPerNode": 0}
+    cluster = under_way(compute=compute, ttlSecondsAfterFinished=60)
+    without_record(cluster)
+    stored = stored_job(1, status_of(cluster), compute={**compute, "rdma": rdma}, ttlSecondsAfterFinished=60)
+    cluster.stored = stored
+    assert go(cluster, 1) == ["status Running"]
+    assert status_of(cluster).reason == "Training"
+    edited = stored_job(2, status_of(cluster), compute={**compute, "rdma": rdma}, ttlSecondsAfterFinished=60, suspend=True)
+    cluster.stored = edited
+    assert go(cluster, 2) == ["status Running", "delete job-sft-1"]
+
+
+def test_a_record_that_cannot_be_read_is_told_and_stops_nothing() -> None:
+    cluster = under_way()
+    record = status_of(cluster).record
+    assert record is not None
+    broken = status_of(cluster).model_copy(update={"record": record.model_copy(update={"resolved": "{"})})
+    cluster.stored = a_job(status=broken, ttlSecondsAfterFinished=1)
+    assert go(cluster, 1) == ["status Running"]
+    assert "status.record: was written by another version" in (status_of(cluster).message or "")
+    assert go(cluster, 100) == [], "a job under way does not expire"
+    cluster.stored = a_job(status=status_of(cluster), suspend=True)
+    assert go(cluster, 101) == ["delete job-sft-1"]
+
+
+def stored_job(generation: int, status: AlignmentJobStatus, **spec: Any) -> AlignmentJob:
+    """The same job as the cluster gives it where an earlier version has taken it."""
+    job = read_stored_job(a_document(**spec))
+    metadata = job.metadata.model_copy(update={"namespace": "team", "uid": "abcdef12-3456", "generation": generation})
+    return job.model_copy(update={"metadata": metadata, "status": status})
 
 
 class Crash(Exception):

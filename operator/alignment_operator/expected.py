@@ -1,0 +1,27 @@
+"""Which of the children that were found the operator can have made; others are strangers and change nothing; pure."""
+
+from alignment_api.job import AlignmentJob, StageStatus
+
+from alignment_operator.observation import Child
+
+_MOST_ATTEMPTS_UNRECORDED = 999
+"""Where a job's status was lost, its children tell which attempt is the newest, within reason."""
+
+
+def expected_children(job: AlignmentJob, found: list[Child]) -> list[Child]:
+    """Leave out what only looks like a child of the job."""
+    stages = job.status.stages if job.status else None
+    if not stages:
+        return [child for child in found if child.attempt <= _MOST_ATTEMPTS_UNRECORDED]
+    records = {stage.name: stage for stage in stages}
+    return [child for child in found if _is_expected(child, records.get(child.stage), found)]
+
+
+def _is_expected(child: Child, record: StageStatus | None, found: list[Child]) -> bool:
+    attempts = record.attempts if record else 0
+    if child.attempt > attempts:
+        # The next attempt is made when nothing of the stage is left; pods without a PyTorchJob are of an earlier one.
+        others = [other for other in found if other.stage == child.stage and other.attempt <= attempts]
+        return child.attempt == attempts + 1 and bool(child.uid) and not others
+    is_newest = child.attempt == attempts and child.uid and record and record.child_uid
+    return not is_newest or (record is not None and child.uid == record.child_uid)
