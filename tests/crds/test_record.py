@@ -153,9 +153,10 @@ def test_a_recipe_that_a_new_version_no_longer_has_stays_as_it_was(monkeypatch: 
 
 def test_an_edit_that_cannot_run_leaves_what_was_recorded_and_says_why() -> None:
     job = recorded()
-    settled = edited(job, recipe="no-such", suspend=True)
+    settled = edited(job, recipe="no-such", suspend=True, activeDeadlineSeconds=7, ttlSecondsAfterFinished=8)
     assert "'no-such' is not a recipe" in (settled.refusal or "")
-    assert settled.spec.suspend is True, "that much is clear"
+    wishes = settled.spec.suspend, settled.spec.active_deadline_seconds, settled.spec.ttl_seconds_after_finished
+    assert wishes == (True, 7, 8), "that much is clear"
     assert (settled.edited, settled.record) == (frozenset(), job.status.record if job.status else None)
     assert value(settled, 0, "checkpoint.keep") == 2
     with pytest.raises(InvalidJob, match="no-such"):

@@ -434,6 +434,32 @@ def test_an_operator_that_was_away_counts_no_silence_before_it_asked() -> None:
     assert (names(answered), answered.status.reason) == (["job-sft-1"], "Training")
 
 
+def test_where_questions_are_rare_a_pod_counts_as_heard_for_three_of_them() -> None:
+    rare = PLAN_SETTINGS.model_copy(update={"progress_interval_seconds": 60})
+    job = a_job(restart={"stallTimeoutSeconds": 100})
+    soon = Report({"sft": progress(5, 950)}, silence="away", pulses=pulse(830, has_stepped=True), asked_since={"sft": NOW})
+    reasons = [
+        stage(plan(job, settle(job), [a_child(job, "sft", "Running")], soon, settings, later(1000)), "sft").reason
+        for settings in (rare, PLAN_SETTINGS)
+    ]
+    assert reasons == [None, "ProgressUnknown"]
+
+
+def test_what_another_attempt_said_is_neither_what_this_one_does_nor_its_checkpoint() -> None:
+    job = a_job()
+    other = {"sft": Pulse(7, later(55), later(55), doing="merging", last_checkpoint=90)}
+    running = planned(job, [a_child(job, "sft", "Running")], 60, pulses=other)
+    assert (running.status.reason, running.status.message) == ("Training", "sft is running")
+    failed = planned(then(job, running), [a_child(job, "sft", "Failed", exit_code=137)], 61, pulses=other)
+    assert stage(failed, "sft").last_checkpoint is None
+
+
+def test_the_progress_of_an_attempt_that_failed_stays() -> None:
+    job = a_job()
+    decided = planned(job, [a_child(job, "sft", "Failed", exit_code=137)], 61, {"sft": progress(40, 55)})
+    assert stage(decided, "sft").progress == progress(40, 55)
+
+
 def test_an_activity_that_advances_before_the_first_step_is_progress() -> None:
     job = a_job(restart={"stallTimeoutSeconds": 100})
     downloading = pulse(995, alive=500, advanced_time=later(990), doing="downloading: 5 of 10 GB")
