@@ -232,12 +232,21 @@ def _end(pod: Object) -> _End | None:
     if terminated is None:
         if not _failed(pod):
             return None
+        if _gave_up_waiting(pod):
+            message = f"{name} gave up waiting for the first pod of its stage, which did not run yet"
+            return _End(time, _SIGKILL, "PartnerLate", message, is_lost=True)
         message = f"{name} failed: {status.get('message') or 'no reason given'}"
         return _End(time, _SIGKILL, status.get("reason") or "Lost", message, is_lost=True)
     if terminated.get("reason") == "OOMKilled":
         message = f"{name} used more than its memory limit; raise compute.memory, or lower microBatchSize or maxLength"
         return _End(time, _SIGKILL, OUT_OF_MEMORY, message, said.last_checkpoint, said.model_revision)
     return _End(time, terminated["exitCode"], said.reason, f"{name}: {said.message}", said.last_checkpoint, said.model_revision)
+
+
+def _gave_up_waiting(pod: Object) -> bool:
+    """Say whether the init container failed that the training-operator gives to all but the first pod."""
+    ended = (known.get("state", {}).get("terminated") or {} for known in pod["status"].get("initContainerStatuses", []))
+    return any(end.get("exitCode", 0) != 0 for end in ended)
 
 
 def _success(pods: list[Object]) -> Said | None:

@@ -202,6 +202,17 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "Failed",
         "job-sft-2-master-0: a [31mb " + "c" * (3000 - 20 - 8 - 4) + " ...",
     ),
+    (
+        "the first pod came too late for the others",
+        training_job("Failed"),
+        [
+            pod(phase="Pending", **unscheduled("0/2 nodes are available.")),
+            pod("worker", "Failed", initContainerStatuses=[{"name": "init-pytorch", "state": {"terminated": {"exitCode": 1}}}]),
+        ],
+        "Failed",
+        "PartnerLate",
+        "job-sft-2-worker-0 gave up waiting for the first pod of its stage, which did not run yet",
+    ),
     ("all pods gone", training_job("Failed"), [], "Failed", "PodsGone", "Failed it is"),
     ("done", training_job("Running", "Succeeded"), [pod(phase="Succeeded")], "Succeeded", "", ""),
     (
