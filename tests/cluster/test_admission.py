@@ -20,7 +20,7 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
         "it must be a multiple of 16; the nearest possible values are 16 or 32",
     ),
     (
-        "a-batch-that-a-recipe-could-divide",
+        "a-batch-a-recipe-could-divide",
         batch(30, SIXTEEN, recipe="zephyr-paper"),
         "spec.stages[0].sft.optimization.globalBatchSize: 30 cannot be divided among 16 processes with micro-batches of",
     ),
