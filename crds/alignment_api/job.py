@@ -20,7 +20,10 @@ class Model(Schema):
         Uri | None,
         Field(description="hf://owner/name, workspace://path (a folder on the workspace volume) or s3://bucket/prefix."),
     ] = None
-    revision: Annotated[str | None, Field(max_length=64, description="Commit of a Hub model; pin it to be reproducible.")] = None
+    revision: Annotated[
+        str | None,
+        Field(max_length=64, description="Commit, branch or tag of a Hub model; resolved to a commit once for the job."),
+    ] = None
     chat_template: Annotated[
         Literal["Model", "Zephyr", "ChatML"] | None, Field(description="How dialogues become text; Model is the tokenizer's own.")
     ] = None

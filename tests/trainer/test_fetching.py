@@ -89,24 +89,17 @@ def test_what_may_pass(error, said):
     assert (fault.said if fault else None) == said
 
 
-def in_seconds(seconds):
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
-
-
 @pytest.mark.parametrize(
     ("asked", "seconds"),
-    [
-        ("7", 7),
-        (" 120 ", 120),
-        (in_seconds(90), pytest.approx(90, abs=30)),
-        (in_seconds(-90), 0),
-        ("soon", None),
-        ("", None),
-        ("-3", None),
-    ],
+    [("7", 7), (" 120 ", 120), ("Fri, 28 Nov 2025 10:00:00 GMT", 0), ("soon", None), ("", None), ("-3", None)],
 )
 def test_retry_after_is_seconds_or_a_date(asked, seconds):
     assert fault_of_answer(429, {"retry-after": asked}).asked_seconds == seconds
+
+
+def test_a_date_to_come_is_waited_for():
+    day = format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
+    assert fault_of_answer(503, {"Retry-After": day}).asked_seconds == pytest.approx(86_400, abs=3_600)
 
 
 @pytest.mark.parametrize(
