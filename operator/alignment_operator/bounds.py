@@ -1,6 +1,7 @@
 """How far a status believes numbers, words and times that come from pods, so that the API server takes it; pure."""
 
 import math
+import re
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ MOST_STEPS = 100_000_000
 """As many as a spec can ask for."""
 
 _LONGEST_SECONDS_LEFT = 10 * 366 * 86_400
+_REVISION = re.compile(r"[0-9A-Za-z.-]{1,64}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,6 +38,16 @@ def bounded_progress(
 def bounded_time(told: datetime, now: datetime) -> datetime:
     """Take a time as told, but none that is still to come, nor one before computers."""
     return min(max(told if told.tzinfo else told.replace(tzinfo=UTC), _EPOCH), now)
+
+
+def bounded_checkpoint(step: int | None) -> int | None:
+    """Return the step of a checkpoint, or None where no stage can have such a step."""
+    return step if step is not None and 0 <= step <= MOST_STEPS else None
+
+
+def bounded_revision(text: str | None) -> str | None:
+    """Return the name of a commit, or None where the text is none."""
+    return text if text is not None and _REVISION.fullmatch(text) else None
 
 
 def printable(text: str) -> str:

@@ -79,8 +79,10 @@ class KubernetesCluster:
 
     async def ask_about_stuck_pods(self) -> set[Key]:
         """Read why children do not start; the answer names the jobs to which that is news."""
-        is_mine = lambda key: self._holds(key.namespace) and self.jobs_seen.get(key) is not None  # noqa: E731
-        return await self._stuck.ask(is_mine, datetime.now(UTC))
+        return await self._stuck.ask(self._is_mine, datetime.now(UTC))
+
+    def _is_mine(self, key: Key) -> bool:
+        return self._holds(key.namespace) and self.jobs_seen.get(key) is not None
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
         """Say how far the stages are."""

@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import os
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from alignment_api.job import Progress
 from pydantic import ValidationError
 from yarl import URL
 
-from alignment_operator.bounds import MOST_STEPS, Sightings, bounded_progress, bounded_time, printable
+from alignment_operator.bounds import Sightings, bounded_checkpoint, bounded_progress, bounded_revision, bounded_time, printable
 from alignment_operator.observation import FirstPod, Pulse
 
 _AT_ONCE = 100
@@ -124,8 +123,8 @@ class Heartbeats:
                 advanced_time=updated if beat.progress_time else None,
                 has_stepped=beat.has_stepped,
                 doing=_doing(beat.activity) if beat.activity else None,
-                last_checkpoint=_checkpoint(beat.last_checkpoint),
-                model_revision=_revision(beat.model_revision),
+                last_checkpoint=bounded_checkpoint(beat.last_checkpoint),
+                model_revision=bounded_revision(beat.model_revision),
             ),
             progress,
         )
@@ -186,14 +185,6 @@ def _ours(moment: datetime, pods_now: datetime | None, now: datetime) -> datetim
 def _doing(activity: Activity) -> str:
     amounts = (activity.done or 0, activity.total or 0)
     return printable(activity.what if max(amounts) > _LARGEST_AMOUNT else told(activity))
-
-
-def _checkpoint(step: int | None) -> int | None:
-    return step if step is not None and step <= MOST_STEPS else None
-
-
-def _revision(text: str | None) -> str | None:
-    return text if text is not None and re.fullmatch(r"[\w.-]{1,64}", text, re.ASCII) else None
 
 
 def _host(address: str) -> str:

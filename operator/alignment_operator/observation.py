@@ -8,6 +8,12 @@ from alignment_api.job import Progress, TrackingStatus
 
 ChildState = Literal["Pending", "Queued", "Running", "Stopping", "Succeeded", "Failed"]
 
+GOING_ON = ("Pending", "Queued", "Running")
+"""An attempt that goes on unless it is deleted."""
+
+UNENDED = (*GOING_ON, "Stopping")
+"""An attempt of which something is still there."""
+
 
 @dataclass(frozen=True)
 class Child:

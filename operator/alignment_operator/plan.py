@@ -9,12 +9,10 @@ from alignment_api.record import Settled
 from alignment_api.stages import Stage
 
 from alignment_operator.job_status import is_finished, refused, summarize
-from alignment_operator.observation import Child, Report
+from alignment_operator.observation import UNENDED, Child, Report
 from alignment_operator.settings import Settings
 from alignment_operator.stage_plan import Halt, Situation, StageDecision, decide
 from alignment_operator.stage_run import Identity, StageRun, identity_of
-
-_LIVE = ("Pending", "Queued", "Running", "Stopping")
 
 
 class Plan(NamedTuple):
@@ -55,7 +53,7 @@ def plan(
     revision = _model_revision(spec, old, observed, report)
     status = status.model_copy(update={"record": settled.record, "model_revision": revision})
     if settled.refusal:
-        is_under_way = any(child.state in _LIVE for child in observed)
+        is_under_way = any(child.state in UNENDED for child in observed)
         status = refused(job, status, settled.refusal, is_under_way, now)
     return _concluded(spec, old, status, children, waits, now)
 
@@ -63,7 +61,7 @@ def plan(
 def refusal(job: AlignmentJob, sentence: str, observed: list[Child], now: datetime) -> Plan:
     """Decide about a job that cannot run as it is written and of which nothing was recorded: its children stay as they are."""
     old = job.status or AlignmentJobStatus()
-    is_under_way = any(child.state in _LIVE for child in observed)
+    is_under_way = any(child.state in UNENDED for child in observed)
     return _concluded(job.spec, old, refused(job, old, sentence, is_under_way, now), [], [], now)
 
 

@@ -10,7 +10,7 @@ from alignment_api.record import settle
 from alignment_operator.backends import Backend
 from alignment_operator.expected import expected_children
 from alignment_operator.job_status import held_back
-from alignment_operator.observation import Child, Report
+from alignment_operator.observation import GOING_ON, Child, Report
 from alignment_operator.plan import Plan, plan, refusal
 from alignment_operator.settings import Settings
 
@@ -88,7 +88,7 @@ async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, observed: 
         return None
     await _report(cluster, job, decision.status)
     for child in observed if job.spec.suspend else []:
-        if child.state in ("Pending", "Queued", "Running"):
+        if child.state in GOING_ON:
             await cluster.delete(job, child)
     return decision.requeue_after_seconds
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from alignment_api.exit_codes import Termination
 from pydantic import ValidationError
 
+from alignment_operator.bounds import bounded_checkpoint, bounded_revision
+
 _LONGEST_SENTENCE = 3000
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
-_REVISION = re.compile(r"[0-9A-Za-z._/-]{1,64}", re.ASCII)
-_MOST_STEPS = 100_000_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -33,8 +33,8 @@ def read_termination(terminated: dict[str, Any] | None, missing_exit_code: int) 
     return Said(
         said.reason if _REASON.fullmatch(said.reason) else "Failed",
         as_sentence(said.message),
-        said.last_checkpoint if said.last_checkpoint is not None and 0 <= said.last_checkpoint <= _MOST_STEPS else None,
-        said.model_revision if said.model_revision and _REVISION.fullmatch(said.model_revision) else None,
+        bounded_checkpoint(said.last_checkpoint),
+        bounded_revision(said.model_revision),
     )
 
 

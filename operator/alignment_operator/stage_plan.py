@@ -9,7 +9,7 @@ from alignment_api.job import Progress, StageStatus
 from alignment_api.names import MODEL_FOLDER, WORKSPACE_PREFIX
 from alignment_api.stages import TRAINING_KINDS
 
-from alignment_operator.observation import Child, Pulse
+from alignment_operator.observation import GOING_ON, UNENDED, Child, Pulse
 from alignment_operator.settings import Settings
 from alignment_operator.stage_run import StageRun
 from alignment_operator.stall import Hearing, judge
@@ -63,7 +63,7 @@ def decide(situation: Situation) -> StageDecision:
         return StageDecision(record, [newest.attempt] if newest and newest.state in ("Failed", "Succeeded") else [])
     if situation.halt:
         return _halted(situation, record)
-    if newest and newest.state in ("Pending", "Queued", "Running"):
+    if newest and newest.state in GOING_ON:
         if _counted(record, newest):
             return StageDecision(record, [])
         return _under_way(situation, record, newest)
@@ -132,7 +132,7 @@ def _time_spent(situation: Situation, record: StageStatus, child: Child) -> dict
 
 
 def _live(situation: Situation) -> Child | None:
-    return next((child for child in situation.children if child.state in ("Pending", "Queued", "Running", "Stopping")), None)
+    return next((child for child in situation.children if child.state in UNENDED), None)
 
 
 def _time_of_live(situation: Situation, record: StageStatus) -> dict[str, object]:
