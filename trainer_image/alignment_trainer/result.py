@@ -13,9 +13,10 @@ from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FO
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer import merging
+from alignment_trainer.activity import advancing
 from alignment_trainer.checkpoints import Checkpoint, clear_staging, newest_verified
 from alignment_trainer.environment import library_versions
-from alignment_trainer.files import flush_tree, rename_whole, write_whole
+from alignment_trainer.files import flush, flush_tree, rename_whole, write_whole
 from alignment_trainer.journal import latest_values
 from alignment_trainer.settings import Settings
 from alignment_trainer.templates import template_hash
@@ -65,21 +66,28 @@ def _publish_folder(target: Path, write: Any) -> None:
     write(staged)
     empty = empty_tensors(staged)
     assert not empty, f"{empty[0]} and {len(empty) - 1} more tensors were saved without content"
-    for path in staged.iterdir():
-        # Some writers let only their own user read; the model is for others too.
-        path.chmod(0o644)
+    files = list(staged.iterdir())
+    with advancing(f"bringing the {target.name} to the disk", sum(path.stat().st_size for path in files), "bytes") as advance:
+        for path in files:
+            # Some writers let only their own user read; the model is for others too.
+            path.chmod(0o644)
+            flush(path)
+            advance(path.stat().st_size)
     flush_tree(staged)
     shutil.rmtree(target, ignore_errors=True)
     rename_whole(staged, target)
 
 
 def _copy(source: Path, target: Path, patterns: tuple[str, ...]) -> None:
-    for path in sorted({path for pattern in patterns for path in source.glob(pattern)}):
-        try:
-            # The same bytes under a second name: the checkpoint never changes, and may be removed.
-            os.link(path, target / path.name)
-        except OSError:
-            shutil.copyfile(path, target / path.name)
+    paths = sorted({path for pattern in patterns for path in source.glob(pattern)})
+    with advancing(f"publishing {source.name}", sum(path.stat().st_size for path in paths), "bytes") as advance:
+        for path in paths:
+            try:
+                # The same bytes under a second name: the checkpoint never changes, and may be removed.
+                os.link(path, target / path.name)
+            except OSError:
+                shutil.copyfile(path, target / path.name)
+            advance(path.stat().st_size)
 
 
 def _merge(trained: Trained, adapter: Path, target: Path) -> None:

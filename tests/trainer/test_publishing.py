@@ -1,0 +1,30 @@
+"""Publishing a folder tells how much of it is done, and leaves it whole under its name."""
+
+from contextlib import contextmanager
+
+import torch
+from alignment_trainer import result
+from safetensors.torch import save_file
+
+
+def test_publishing_tells_how_many_bytes_are_copied_and_on_the_disk(tmp_path, monkeypatch):
+    told = []
+
+    @contextmanager
+    def record(what, total, unit):
+        done = []
+        yield done.append
+        told.append((what, total, unit, sum(done)))
+
+    monkeypatch.setattr(result, "advancing", record)
+    source = tmp_path / "step-8"
+    source.mkdir()
+    save_file({"weight": torch.ones(8)}, source / "model.safetensors")
+    (source / "config.json").write_text("{}")
+    size = sum(path.stat().st_size for path in source.iterdir())
+    result._publish_folder(tmp_path / "model", lambda folder: result._copy(source, folder, ("*.safetensors", "config.json")))
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
+    assert told == [
+        ("publishing step-8", size, "bytes", size),
+        ("bringing the model to the disk", size, "bytes", size),
+    ]
