@@ -40,8 +40,8 @@ lock: ## lock the newest versions that the pyproject files allow
 	done
 
 generate: setup ## write the generated files: the CRD and the reference
-	$(BIN)/python -m alignment_api.crd > crds/alignmentjobs.yaml
-	$(BIN)/python -m alignment_api.reference > docs/reference.md
+	$(BIN)/python -m alignment_api.generated.crd > crds/alignmentjobs.yaml
+	$(BIN)/python -m alignment_api.generated.reference > docs/reference.md
 	cp crds/alignmentjobs.yaml $(CHART)/files/
 
 format: setup ## lay the code out
@@ -53,8 +53,8 @@ check: setup ## format, lint, types, import contracts, generated files
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m alignment_api.crd | diff - crds/alignmentjobs.yaml || { echo "crds/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
-	$(BIN)/python -m alignment_api.reference | diff - docs/reference.md || { echo "docs/reference.md is stale: run make generate" >&2; exit 1; }
+	$(BIN)/python -m alignment_api.generated.crd | diff - crds/alignmentjobs.yaml || { echo "crds/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
+	$(BIN)/python -m alignment_api.generated.reference | diff - docs/reference.md || { echo "docs/reference.md is stale: run make generate" >&2; exit 1; }
 	diff crds/alignmentjobs.yaml $(CHART)/files/ || { echo "$(CHART)/files/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
 
 test: setup ## every test that needs no cluster, but for the long ones

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from alignment_api import metrics
-from alignment_api.validation import read_job, runnable_job
+from alignment_api.resolving.validation import read_job, runnable_job
+from alignment_operator.deciding.stage_run import fresh_run
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import fresh_run
 
 WORDS = (
     "answer",
@@ -46,7 +46,7 @@ Figures = dict[str, Any]
 def write_inputs(folder: Path, rows: int) -> None:
     """Write a model of some ten million weights, and dialogues about as long as UltraChat's."""
     import torch
-    from alignment_trainer.templates import ZEPHYR
+    from alignment_trainer.models.templates import ZEPHYR
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -135,7 +135,7 @@ def plain_script(folder: Path) -> None:
     import resource
     import time
 
-    from alignment_trainer.rounds import order
+    from alignment_trainer.training.dealing import order
     from datasets import load_dataset
     from transformers import AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer

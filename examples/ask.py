@@ -10,8 +10,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob
 from alignment_api.names import MODEL_FOLDER, WORKSPACE_PREFIX, stage_folder
+from alignment_api.spec.job import AlignmentJob
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 

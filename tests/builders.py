@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alignment_api.job import AlignmentJob, AlignmentJobStatus
-from alignment_api.validation import read_job, resolve_job
-from alignment_operator.observation import Child
+from alignment_api.resolving.validation import read_job, resolve_job
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus
+from alignment_operator.deciding.observation import Child
+from alignment_operator.deciding.stage_run import StageRun, fresh_run
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun, fresh_run
 
 PLAN_SETTINGS = Settings(first_retry_delay_seconds=10, longest_retry_delay_seconds=60)
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from alignment_api import recipes
+from alignment_api.resolving import recipes
 
 Change = Callable[[str, str, str], None]
 

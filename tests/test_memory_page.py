@@ -4,15 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from alignment_api.activations import layer_bytes_per_token
-from alignment_api.fitting import GIBIBYTE
-from alignment_api.job import AlignmentJobSpec
-from alignment_api.known_sizes import known_base_shape
-from alignment_api.memory import Estimate, estimate
+from alignment_api.memory.activations import layer_bytes_per_token
+from alignment_api.memory.estimate import Estimate, estimate
+from alignment_api.memory.fitting import GIBIBYTE
+from alignment_api.memory.known_sizes import known_base_shape
+from alignment_api.memory.workload import workload_of
 from alignment_api.problems import InvalidJob
-from alignment_api.recipes import resolve
-from alignment_api.validation import runnable_job
-from alignment_api.workload import workload_of
+from alignment_api.resolving.recipes import resolve
+from alignment_api.resolving.validation import runnable_job
+from alignment_api.spec.job import AlignmentJobSpec
 from builders import a_job
 
 PAGE = (Path(__file__).parents[1] / "docs" / "memory.md").read_text()

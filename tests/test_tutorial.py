@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alignment_api.document import parse_document
 from alignment_api.names import stage_folder
-from alignment_api.validation import read_job
+from alignment_api.resolving.validation import read_job
 
 ROOT = Path(__file__).parents[1]
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")

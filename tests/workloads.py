@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alignment_api.workload import AdapterSize, Workload
+from alignment_api.memory.workload import AdapterSize, Workload
 
 LORA = AdapterSize(rank=16, layers=None, drops=False, is_quantized=False)
 QLORA = LORA._replace(is_quantized=True)

@@ -211,7 +211,7 @@ def _utilization(measured: Measured, name: str) -> list[str]:
     """Give what pairs need, not what is computed for padding or again, as a share of what the GPU could do in that time."""
     if measured.case.device != "cuda":
         return []
-    from alignment_trainer.throughput import peak_flops
+    from alignment_trainer.training.throughput import peak_flops
 
     peak = peak_flops([_device()])
     needed = measured.needed_flops(with_reference=name not in ("cached", "ours, cached"))

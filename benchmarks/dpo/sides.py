@@ -17,7 +17,7 @@ Figures = dict[str, float]
 COMPARED = ("loss", "grad_norm", "logps/chosen", "logps/rejected")
 BETA = 0.1
 # Imported once by the process from which the others are forked.
-PRELOAD = ["trl.trainer.dpo_trainer", "alignment_trainer.stages.dpo", "alignment_operator.stage_run"]
+PRELOAD = ["trl.trainer.dpo_trainer", "alignment_trainer.stages.dpo", "alignment_operator.deciding.stage_run"]
 
 
 class Side(NamedTuple):
@@ -114,9 +114,9 @@ def _tokenizer() -> Any:
 
 def _run_config(case: Case, side: Side, folder: Path) -> Any:
     """Write what the operator would tell the trainer."""
-    from alignment_api.validation import read_job, runnable_job
+    from alignment_api.resolving.validation import read_job, runnable_job
+    from alignment_operator.deciding.stage_run import fresh_run
     from alignment_operator.settings import Settings
-    from alignment_operator.stage_run import fresh_run
 
     identity = {"name": "benchmark", "namespace": "default", "uid": "0badcafe-1"}
     kind = {"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob"}
@@ -156,13 +156,13 @@ Built = tuple[Any, Callable[[int], object] | None]
 
 def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
     """Build the trainer as the stage does."""
-    from alignment_api.batch import pair_tokens
-    from alignment_trainer.arguments import training_arguments
+    from alignment_api.spec.batch import pair_tokens
     from alignment_trainer.preference.losses import Objective
+    from alignment_trainer.preference.reference import reference_of
     from alignment_trainer.preference.trainer import PackedTrainer
-    from alignment_trainer.reference import reference_of
-    from alignment_trainer.rounds import order
-    from alignment_trainer.settings import dpo_settings, training_settings
+    from alignment_trainer.settings.training import dpo_settings, training_settings
+    from alignment_trainer.training.arguments import training_arguments
+    from alignment_trainer.training.dealing import order
     from transformers import TrainingArguments
 
     config = _run_config(case, side, folder)
@@ -196,8 +196,8 @@ def _ask_reference(case: Case, trainer: Any, reference: Any, rows: Any, step: in
 def _theirs(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
     """Build TRL's trainer as a user would write it."""
     import trl.trainer.utils
-    from alignment_trainer.arguments import training_arguments
-    from alignment_trainer.settings import training_settings
+    from alignment_trainer.settings.training import training_settings
+    from alignment_trainer.training.arguments import training_arguments
     from trl import DPOConfig, DPOTrainer
 
     if side.compact:

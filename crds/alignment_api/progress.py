@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from alignment_api import metrics
-from alignment_api.job import Progress
+from alignment_api.spec.status import Progress
 
 
 class Course:

@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from alignment_api.job import AlignmentJobSpec
 from alignment_api.schema import Schema
-from alignment_api.stages import Stage
-from alignment_api.training import Compute, SecretKey
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.endpoints import SecretKey
+from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.stages import Stage
 
 
 class JobIdentity(Schema):

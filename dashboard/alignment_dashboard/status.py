@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from alignment_api.job import AlignmentJob, AlignmentJobStatus, Phase, Progress, StageStatus
 from alignment_api.metrics import HEADLINES
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus, Phase, Progress, StageStatus
 
 from alignment_dashboard.data.listing import Guidance
 from alignment_dashboard.units import write_duration

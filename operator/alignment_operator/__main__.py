@@ -19,19 +19,20 @@ from kubernetes.aio.client import ApiClient, ApiException, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 from pydantic import ValidationError
 
-from alignment_operator import handlers, telemetry
 from alignment_operator.backends import pytorchjob
-from alignment_operator.cluster import KubernetesCluster, NotHeld
-from alignment_operator.health import Health
-from alignment_operator.heartbeats import Heartbeats
-from alignment_operator.kubernetes_api import KubernetesApi
-from alignment_operator.lease import LEADER_SECONDS, Lease, Lost, lead
-from alignment_operator.progress import ProgressReader
+from alignment_operator.cluster import handlers, telemetry
+from alignment_operator.cluster.health import Health
+from alignment_operator.cluster.kubernetes_api import KubernetesApi
+from alignment_operator.cluster.lease import LEADER_SECONDS, Lease, Lost, lead
+from alignment_operator.cluster.scopes import Scopes
+from alignment_operator.cluster.world import KubernetesCluster, NotHeld
+from alignment_operator.deciding.observation import Key
+from alignment_operator.progress.heartbeats import Heartbeats
+from alignment_operator.progress.report import ProgressReader
+from alignment_operator.progress.tracked_progress import TrackedProgress
 from alignment_operator.queue import Queue
-from alignment_operator.reconcile import Key, reconcile
-from alignment_operator.scopes import Scopes
+from alignment_operator.reconcile import reconcile
 from alignment_operator.settings import Settings
-from alignment_operator.tracked_progress import TrackedProgress
 
 # The first time soon: what is deleted between our list and the first of the watches is in neither.
 _FIRST_RELIST_SECONDS, _RELIST_SECONDS = 60, 900

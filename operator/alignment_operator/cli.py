@@ -12,26 +12,26 @@ from pathlib import Path
 from alignment_api.document import UnreadableDocument, read_document, write_documents
 from alignment_api.exit_codes import consequence
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus
+from alignment_api.memory.shape import UnknownShape
 from alignment_api.names import MODEL_FOLDER, job_folder
 from alignment_api.problems import InvalidJob
-from alignment_api.recipes import UnknownRecipe, recipe_names, recipe_text
-from alignment_api.record import settle
-from alignment_api.shape import UnknownShape
-from alignment_api.validation import read_job, resolve_job, runnable_job
+from alignment_api.resolving.recipes import UnknownRecipe, recipe_names, recipe_text
+from alignment_api.resolving.record import settle
+from alignment_api.resolving.validation import read_job, resolve_job, runnable_job
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.status import AlignmentJobStatus
 from rich.console import Console
 
 from alignment_operator.backends import pytorchjob
-from alignment_operator.explanation import batch_lines, explanation
-from alignment_operator.job_status import is_finished
-from alignment_operator.local import LocalCluster
-from alignment_operator.local_run import run_until_ended
-from alignment_operator.memory_table import gpu_memory, host_line, memory_line, memory_table
-from alignment_operator.observation import Child
-from alignment_operator.reconcile import Key
+from alignment_operator.deciding.job_status import is_finished
+from alignment_operator.deciding.observation import Child, Key
+from alignment_operator.deciding.stage_run import fresh_run
+from alignment_operator.machine.explanation import batch_lines, explanation
+from alignment_operator.machine.memory_table import gpu_memory, host_line, memory_line, memory_table
+from alignment_operator.machine.run import run_until_ended
+from alignment_operator.machine.terminal import TerminalView, summary_table
+from alignment_operator.machine.world import LocalCluster
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import fresh_run
-from alignment_operator.terminal import TerminalView, summary_table
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 

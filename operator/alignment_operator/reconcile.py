@@ -1,27 +1,21 @@
 """The only sequence: observe, plan, apply, report; running it twice changes nothing."""
 
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.problems import InvalidJob
-from alignment_api.record import settle
+from alignment_api.resolving.record import settle
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus
 
 from alignment_operator.backends import Backend
-from alignment_operator.expected import expected_children
-from alignment_operator.job_status import held_back
-from alignment_operator.observation import GOING_ON, Child, Report
-from alignment_operator.plan import Plan, plan, refusal
+from alignment_operator.deciding.expected import expected_children
+from alignment_operator.deciding.job_status import held_back
+from alignment_operator.deciding.observation import GOING_ON, Child, Key, Report
+from alignment_operator.deciding.plan import Plan, plan, refusal
 from alignment_operator.settings import Settings
 
 _REFUSED_AGAIN_SECONDS = 5
-
-
-class Key(NamedTuple):
-    """Which job."""
-
-    namespace: str
-    name: str
 
 
 class Refused(Exception):

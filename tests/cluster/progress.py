@@ -12,7 +12,7 @@ _KILL_RANK = """
 import os, pathlib, signal
 for process in filter(str.isdigit, os.listdir("/proc")):
     words = pathlib.Path("/proc", process, "cmdline").read_bytes().split(b"\\0")
-    if b"alignment_trainer.rank" in words and b"alignment_trainer.torchrun" not in words:
+    if b"alignment_trainer.rank" in words and b"alignment_trainer.process.torchrun" not in words:
         os.kill(int(process), signal.SIGKILL)
 """
 

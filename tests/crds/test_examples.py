@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from alignment_api.document import read_document
-from alignment_api.validation import read_job, resolve_job, runnable_job
+from alignment_api.resolving.validation import read_job, resolve_job, runnable_job
 from alignment_operator.backends import pytorchjob
+from alignment_operator.deciding.stage_run import fresh_run
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import fresh_run
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))

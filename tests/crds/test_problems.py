@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from alignment_api.problems import InvalidJob, first_line
-from alignment_api.validation import read_job, resolve_job, runnable_job
+from alignment_api.resolving.validation import read_job, resolve_job, runnable_job
 from builders import a_document, a_training
 
 SITUATIONS: list[tuple[str, dict[str, Any], str]] = [

@@ -2,8 +2,8 @@ import math
 from datetime import UTC, datetime
 
 from alignment_api import metrics
-from alignment_api.job import Progress
 from alignment_api.progress import Course
+from alignment_api.spec.status import Progress
 
 
 def course(*points):

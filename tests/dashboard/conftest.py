@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob
 from alignment_api.metrics import JOB_UID_TAG, KIND_TAG, PARENT_TAG, STAGE_TAG
+from alignment_api.spec.job import AlignmentJob
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob
+from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard.data.jobs import read_jobs
 from alignment_dashboard.data.listing import UnreadableJob, identify, parse_job
 from alignment_dashboard.data.source import namespaces

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob
 from alignment_api.metrics import LOSS, REWARD_MARGIN
+from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard.figures import PANELS
 from opened_pages import page, words
 from streamlit.testing.v1 import AppTest

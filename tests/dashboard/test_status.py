@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
-from alignment_api.job import AlignmentJob, Phase, StageState
 from alignment_api.metrics import LOSS, REWARD_MARGIN
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import Phase, StageState
 from alignment_dashboard.data.listing import Guidance
 from alignment_dashboard.status import (
     BADGES,

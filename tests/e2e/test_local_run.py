@@ -17,7 +17,7 @@ from alignment_api import metrics
 from alignment_api.document import read_document
 from alignment_api.exit_codes import ExitCode
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob
+from alignment_api.spec.job import AlignmentJob
 from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,12 @@ from alignment_api import metrics
 from alignment_api.document import read_document
 from alignment_api.home import Home
 from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
-from alignment_api.validation import read_job, runnable_job
+from alignment_api.resolving.validation import read_job, runnable_job
 from alignment_operator.backends import process
 from alignment_operator.cli import FAILED, REFUSED, SUCCEEDED, failure_code, main
-from alignment_operator.local import LocalCluster
-from alignment_operator.local_run import local_settings
-from alignment_operator.stage_run import fresh_run
+from alignment_operator.deciding.stage_run import fresh_run
+from alignment_operator.machine.run import local_settings
+from alignment_operator.machine.world import LocalCluster
 from builders import a_child, a_document, a_job, a_training
 from mlflow import MlflowClient
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from alignment_operator import __main__ as module
-from alignment_operator.health import Health
+from alignment_operator.cluster.health import Health
+from alignment_operator.deciding.observation import Key
 from alignment_operator.queue import Queue
-from alignment_operator.reconcile import Key
 
 
 class LateCluster:

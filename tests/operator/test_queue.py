@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from alignment_operator import queue as module
+from alignment_operator.deciding.observation import Key
 from alignment_operator.queue import Queue
-from alignment_operator.reconcile import Key
 
 ONE, TWO = Key("team", "one"), Key("team", "two")
 

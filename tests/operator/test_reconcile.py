@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import INPUT_HASH_ANNOTATION
-from alignment_api.validation import read_stored_job
+from alignment_api.resolving.validation import read_stored_job
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus
 from alignment_operator.backends import process, pytorchjob
-from alignment_operator.observation import Child, Report
-from alignment_operator.reconcile import Key, Refused, reconcile
+from alignment_operator.deciding.observation import Child, Key, Report
+from alignment_operator.reconcile import Refused, reconcile
 from alignment_operator.settings import Settings
 from builders import NOW, a_child, a_document, a_job, a_training, later
 from new_version import Change, change_recipe

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from alignment_api.batch import accumulation_steps, world_size
 from alignment_api.exit_codes import Termination
-from alignment_api.job import AlignmentJob
-from alignment_api.lineage import input_hash, parent_of
-from alignment_api.recipes import resolve
+from alignment_api.resolving.recipes import resolve
 from alignment_api.run_config import JobIdentity, Paths, RunConfig, TrackingTarget
+from alignment_api.spec.batch import accumulation_steps, world_size
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.lineage import input_hash, parent_of
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = 24

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from alignment_api import metrics
 from alignment_api.heartbeat import HEARTBEAT_PATH, Heartbeat, heartbeat_token
-from alignment_trainer.checkpoints import newest_verified
-from alignment_trainer.weights import weights_digest
+from alignment_trainer.models.weights import weights_digest
+from alignment_trainer.workspace.checkpoints import newest_verified
 from mlflow import MlflowClient
 
 

@@ -9,8 +9,8 @@ import time
 
 import pytest
 from alignment_api import metrics
-from alignment_trainer.checkpoints import newest_step
-from alignment_trainer.weights import weights_digest
+from alignment_trainer.models.weights import weights_digest
+from alignment_trainer.workspace.checkpoints import newest_step
 
 pytestmark = pytest.mark.long
 

@@ -1,6 +1,6 @@
 """One attempt of one stage, from its RunConfig to its exit code: it always says in the end what became of it."""
 
-from alignment_trainer.early_stop import leave_on_request
+from alignment_trainer.process.early_stop import leave_on_request
 
 if __name__ == "__main__":
     # Before all that takes long to load.
@@ -19,9 +19,9 @@ from alignment_api.run_config import RunConfig
 from pydantic import ValidationError
 
 from alignment_trainer.failures import BadConfiguration, StageFailure
-from alignment_trainer.outcome import RankOutcome, failure_of, told
+from alignment_trainer.process.outcome import RankOutcome, failure_of, told
+from alignment_trainer.process.termination import fitted, write_termination
 from alignment_trainer.supervisor import CONFIG_VARIABLE, Supervisor
-from alignment_trainer.termination import fitted, write_termination
 
 _POD_CONFIG = Path("/etc/alignment") / RUN_CONFIG_FILE
 

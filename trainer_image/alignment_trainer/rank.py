@@ -9,16 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from alignment_trainer.lifeline import die_with
+from alignment_trainer.process.lifeline import die_with
 
 die_with(int(os.environ["ALIGNMENT_LAUNCHER_PID"]))
 
 from alignment_api.exit_codes import ExitCode  # noqa: E402
 from alignment_api.run_config import RunConfig  # noqa: E402
 
-from alignment_trainer import activity  # noqa: E402
 from alignment_trainer.failures import BadConfiguration, PeerLost, StageFailure  # noqa: E402
-from alignment_trainer.outcome import OUTCOMES_VARIABLE, RankOutcome, failure_of, record_outcome  # noqa: E402
+from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankOutcome, failure_of, record_outcome  # noqa: E402
+from alignment_trainer.workspace import activity  # noqa: E402
 
 
 def main() -> int:
@@ -75,10 +75,10 @@ def _run_stage(config: RunConfig) -> None:
     import transformers
     from accelerate import PartialState
 
-    from alignment_trainer import deepspeed
-    from alignment_trainer.arguments import COLLECTIVE_TIMEOUT_SECONDS
-    from alignment_trainer.settings import training_settings
+    from alignment_trainer.settings.training import training_settings
     from alignment_trainer.stages import dpo, sft
+    from alignment_trainer.training import deepspeed
+    from alignment_trainer.training.arguments import COLLECTIVE_TIMEOUT_SECONDS
 
     # TRL still calls transformers by names that are going away; nothing a user could act on.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")

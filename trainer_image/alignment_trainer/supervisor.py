@@ -13,18 +13,20 @@ from alignment_api.exit_codes import Termination
 from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer import activity, heartbeat, preflight
-from alignment_trainer.base_record import model_revision
-from alignment_trainer.checkpoints import newest_step
-from alignment_trainer.early_stop import MESSAGE, leave_soon
+from alignment_trainer.checks import preflight
 from alignment_trainer.failures import Stopped
-from alignment_trainer.journal import last_step
-from alignment_trainer.outcome import OUTCOMES_VARIABLE, termination_of
-from alignment_trainer.recorded import as_begun
-from alignment_trainer.shipping import is_shipped
-from alignment_trainer.stage_folder import claim, is_done
-from alignment_trainer.stage_watch import StageWatch
-from alignment_trainer.uploader import FLUSH_SECONDS, Uploader
+from alignment_trainer.process import heartbeat
+from alignment_trainer.process.early_stop import MESSAGE, leave_soon
+from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, termination_of
+from alignment_trainer.process.stage_watch import StageWatch
+from alignment_trainer.tracking.shipping import is_shipped
+from alignment_trainer.tracking.uploader import FLUSH_SECONDS, Uploader
+from alignment_trainer.workspace import activity
+from alignment_trainer.workspace.base_record import model_revision
+from alignment_trainer.workspace.checkpoints import newest_step
+from alignment_trainer.workspace.journal import last_step
+from alignment_trainer.workspace.recorded import as_begun
+from alignment_trainer.workspace.stage_folder import claim, is_done
 
 CONFIG_VARIABLE = "ALIGNMENT_RUN_CONFIG"
 _CLEANUP_SECONDS = 2
@@ -122,7 +124,7 @@ class Supervisor:
         # From here on, this process only waits and ships metrics: what it does is no sign that the stage works.
         self._watch.liveness.counts_root = False
         launcher = subprocess.Popen(
-            [sys.executable, "-m", "alignment_trainer.torchrun", *options],
+            [sys.executable, "-m", "alignment_trainer.process.torchrun", *options],
             env={
                 **os.environ,
                 CONFIG_VARIABLE: str(config_path),

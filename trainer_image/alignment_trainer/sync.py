@@ -6,8 +6,8 @@ from pathlib import Path
 
 from alignment_api.credentials import without_credentials
 
-from alignment_trainer.shipping import left_behind, ship_all
-from alignment_trainer.tracked_runs import be_patient
+from alignment_trainer.tracking.shipping import left_behind, ship_all
+from alignment_trainer.tracking.tracked_runs import be_patient
 
 _WORKSPACE = Path("/workspace")
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from pydantic.alias_generators import to_camel
 
 from alignment_api.names import JOB_NAME_MAXIMUM
-from alignment_api.recipes import recipe_names
-from alignment_api.stages import STAGE_KINDS, TRAINING_KINDS
+from alignment_api.resolving.recipes import recipe_names
+from alignment_api.spec.stages import STAGE_KINDS, TRAINING_KINDS
 
 
 class AdmissionRule(NamedTuple):

@@ -1,4 +1,4 @@
-"""Generates the CustomResourceDefinition from the models: `python -m alignment_api.crd`."""
+"""Generates the CustomResourceDefinition from the models: `python -m alignment_api.generated.crd`."""
 
 import copy
 import sys
@@ -6,10 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from alignment_api.admission import ADMISSION_RULES
 from alignment_api.document import write_documents
-from alignment_api.job import AlignmentJobSpec, AlignmentJobStatus
+from alignment_api.generated.admission import ADMISSION_RULES
 from alignment_api.names import GROUP, KIND, PLURAL, VERSION
+from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.status import AlignmentJobStatus
 
 Node = dict[str, Any]
 
@@ -127,7 +128,7 @@ def _inlined(node: Node, definitions: dict[str, Node]) -> Node:
 
 def custom_resource_definition_text() -> str:
     """Write the definition as the file that people apply."""
-    head = "# Generated from crds/alignment_api/job.py by `make generate`; edit that instead.\n"
+    head = "# Generated from crds/alignment_api/spec/job.py by `make generate`; edit that instead.\n"
     return head + write_documents([custom_resource_definition()])
 
 

@@ -1,19 +1,19 @@
-"""Generates the reference of all fields from the CRD's schema: `python -m alignment_api.reference`."""
+"""Generates the reference of all fields from the CRD's schema: `python -m alignment_api.generated.reference`."""
 
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-from alignment_api.crd import custom_resource_definition
+from alignment_api.generated.crd import custom_resource_definition
 
 Node = dict[str, Any]
 
 _HEAD = """\
 # AlignmentJob, field by field
 
-Generated from crds/alignment_api/job.py by `make generate`; edit that instead. No hyperparameter has a default in the schema:
-what a spec leaves out comes from its recipe, then from the defaults, and `alignment explain job.yaml` shows which. `[]` marks the
-items of a list.
+Generated from crds/alignment_api/spec/job.py by `make generate`; edit that instead. No hyperparameter has a default in
+the schema: what a spec leaves out comes from its recipe, then from the defaults, and `alignment explain job.yaml` shows which.
+`[]` marks the items of a list.
 """
 
 

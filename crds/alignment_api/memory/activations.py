@@ -1,7 +1,7 @@
 """What a forward pass keeps of each token until the backward pass has used it."""
 
-from alignment_api.shape import ModelShape
-from alignment_api.workload import Workload
+from alignment_api.memory.shape import ModelShape
+from alignment_api.memory.workload import Workload
 
 # In the manner of Korthikanti et al. (arXiv 2205.05198, section 4), with the operations of transformers 5.23 in place of
 # Megatron's: every tensor that autograd saves is counted once. A test holds the count against what torch really saves.

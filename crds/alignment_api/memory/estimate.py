@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from alignment_api.activations import activation_bytes
-from alignment_api.shape import ModelShape
-from alignment_api.workload import Workload
+from alignment_api.memory.activations import activation_bytes
+from alignment_api.memory.shape import ModelShape
+from alignment_api.memory.workload import Workload
 
 # NF4 with double quantization (QLoRA, arXiv 2305.14314, section 3): 4 bit, 8 more for each 64 weights, 32 more for each 64 * 256.
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
@@ -19,8 +19,8 @@ _HEAD_TOKENS = 4096
 _HEAD_VOCABULARY = 32768
 # Our own head for pairs (alignment_trainer/preference/head.py) has so many bytes of logits at a time, three times.
 _PAIR_LOGITS = 256 * 2**20
-# Our merging (alignment_trainer/merging.py) passes other tensors on in pieces. Of a layer it has the weights, and in 32 bit what
-# was learned, twice; more where bitsandbytes rounds on a CPU (measured).
+# Our merging (alignment_trainer/models/merging.py) passes other tensors on in pieces. Of a layer it has the
+# weights, and in 32 bit what was learned, twice; more where bitsandbytes rounds on a CPU (measured).
 _MERGED_PIECES = 2 * 16 * 2**20
 _MERGED_NUMBERS = 2 * 4
 _ROUNDED_NUMBERS = 6

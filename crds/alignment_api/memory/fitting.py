@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from itertools import product
 
-from alignment_api.combinations import impossible_combination
-from alignment_api.memory import Estimate, estimate
-from alignment_api.shape import ModelShape
-from alignment_api.workload import AdapterSize, Workload
+from alignment_api.memory.estimate import Estimate, estimate
+from alignment_api.memory.shape import ModelShape
+from alignment_api.memory.workload import AdapterSize, Workload
+from alignment_api.spec.combinations import impossible_combination
 
 GIBIBYTE = 2**30
 

@@ -6,9 +6,9 @@ from importlib.resources import files
 from typing import Any
 
 from alignment_api.document import parse_document
-from alignment_api.job import AlignmentJobSpec
+from alignment_api.memory.shape import ModelShape, shape_of
 from alignment_api.names import HUB_PREFIX
-from alignment_api.shape import ModelShape, shape_of
+from alignment_api.spec.job import AlignmentJobSpec
 
 _FOLDER = files("alignment_api").joinpath("sizes")
 _MEBIBYTE = 2**20

@@ -2,16 +2,16 @@
 
 from typing import NamedTuple
 
-from alignment_api.fitting import advice, cannot_fit, gibibytes, least_estimate
-from alignment_api.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.known_sizes import accelerator_bytes, known_base_shape
-from alignment_api.lineage import input_hash
-from alignment_api.memory import Estimate, estimate, merging_bytes
+from alignment_api.memory.estimate import Estimate, estimate, merging_bytes
+from alignment_api.memory.fitting import advice, cannot_fit, gibibytes, least_estimate
+from alignment_api.memory.known_sizes import accelerator_bytes, known_base_shape
+from alignment_api.memory.shape import ModelShape
+from alignment_api.memory.workload import workload_of
 from alignment_api.problems import Problem
-from alignment_api.shape import ModelShape
-from alignment_api.stages import TRAINING_KINDS, Stage, TrainingSettings
-from alignment_api.training import Compute
-from alignment_api.workload import workload_of
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.lineage import input_hash
+from alignment_api.spec.stages import TRAINING_KINDS, Stage, TrainingSettings
 
 
 class StageMemory(NamedTuple):

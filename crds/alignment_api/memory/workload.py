@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from alignment_api.batch import world_size
-from alignment_api.shape import ModelShape
-from alignment_api.stages import PreferenceSettings, Sft, Stage, TrainingSettings
-from alignment_api.training import Adapter, Compute
+from alignment_api.memory.shape import ModelShape
+from alignment_api.spec.batch import world_size
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.optimization import Adapter
+from alignment_api.spec.stages import PreferenceSettings, Sft, Stage, TrainingSettings
 
 
 class AdapterSize(NamedTuple):

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from pydantic.alias_generators import to_camel
 
 from alignment_api.document import leaf_comments, parse_document
-from alignment_api.job import AlignmentJobSpec
-from alignment_api.stages import STAGE_KINDS
+from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.stages import STAGE_KINDS
 
 Tree = dict[str, Any]
 

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from alignment_api.job import AlignmentJob, AlignmentJobSpec, Record
-from alignment_api.lineage import input_hash, surroundings
 from alignment_api.problems import InvalidJob, Problem
-from alignment_api.recipes import Recorded, resolve
-from alignment_api.validation import runnable_job
+from alignment_api.resolving.recipes import Recorded, resolve
+from alignment_api.resolving.validation import runnable_job
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.lineage import input_hash, surroundings
+from alignment_api.spec.status import Record
 
 _UNREADABLE = Problem(
     "status.record", "was written by another version of the operator, and this one cannot read it; install that version again"

@@ -6,15 +6,15 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from alignment_api.batch import ImpossibleBatch, accumulation_steps
-from alignment_api.combinations import combination_problems, packing_problem
-from alignment_api.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.known_sizes import known_base_shape
+from alignment_api.memory.known_sizes import known_base_shape
+from alignment_api.memory.stages import memory_problems
 from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import InvalidJob, Problem, from_validation
-from alignment_api.recipes import Recorded, Resolved, UnknownRecipe, resolve
-from alignment_api.stage_memory import memory_problems
-from alignment_api.stages import RUNNABLE_KINDS, TRAINING_KINDS, Stage
+from alignment_api.resolving.recipes import Recorded, Resolved, UnknownRecipe, resolve
+from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps
+from alignment_api.spec.combinations import combination_problems, packing_problem
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.stages import RUNNABLE_KINDS, TRAINING_KINDS, Stage
 
 _COPY = "copy it to the workspace volume and use workspace://"
 

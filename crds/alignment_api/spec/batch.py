@@ -1,6 +1,6 @@
 """How the user's global batch is reached on the processes there are."""
 
-from alignment_api.training import Compute
+from alignment_api.spec.compute import Compute
 
 
 class ImpossibleBatch(ValueError):

@@ -1,8 +1,8 @@
 """Which settings cannot go together; asked before a job is taken and again before a stage is trained."""
 
 from alignment_api.problems import Problem
-from alignment_api.stages import PreferenceSettings, Stage, TrainingSettings
-from alignment_api.training import Compute
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.stages import PreferenceSettings, Stage, TrainingSettings
 
 
 def impossible_combination(sharding: str, offload: str, *, is_quantized: bool) -> Problem | None:

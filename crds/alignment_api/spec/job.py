@@ -7,8 +7,11 @@ from pydantic import Field
 
 from alignment_api.names import JOB_NAME_MAXIMUM
 from alignment_api.schema import Rule, Schema, count_set, exactly_one
-from alignment_api.stages import Stage
-from alignment_api.training import NO_WAY_UP, Compute, Name, Quantity, SecretKey, Steps, Uri
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.endpoints import SecretKey
+from alignment_api.spec.stages import Stage
+from alignment_api.spec.status import AlignmentJobStatus
+from alignment_api.spec.values import NO_WAY_UP, Name, Quantity, Uri
 
 
 class Model(Schema):
@@ -183,117 +186,6 @@ class AlignmentJobSpec(Schema):
         shared = self.compute or Compute()
         own = stage.compute or Compute()
         return shared.model_copy(update={field: value for field, value in own if value is not None})
-
-
-Phase = Literal["Pending", "Queued", "Running", "Restarting", "Suspended", "Succeeded", "Failed"]
-StageState = Literal["Waiting", "Pending", "Queued", "Running", "Restarting", "Suspended", "Succeeded", "Failed"]
-
-
-class Condition(Schema):
-    """One statement about the job, in the usual shape of Kubernetes."""
-
-    type: Annotated[Literal["Suspended", "Progressing", "Complete", "Failed"], Field(description="What is stated.")]
-    status: Annotated[Literal["True", "False", "Unknown"], Field(description="Whether it holds.")]
-    reason: Annotated[str, Field(max_length=128, description="Why, in one CamelCase word.")]
-    message: Annotated[str, Field(max_length=4096, description="Why, in a sentence.")]
-    observed_generation: Annotated[int | None, Field(ge=0, description="Generation of the spec this was said of.")] = None
-    last_transition_time: Annotated[datetime | None, Field(description="When the status last changed.")] = None
-
-
-class Progress(Schema):
-    """How far a stage is, as its trainer last reported."""
-
-    step: Annotated[int, Field(ge=0, description="Optimizer steps done.")]
-    total_steps: Annotated[Steps, Field(description="Optimizer steps in all.")]
-    percent: Annotated[int, Field(ge=0, le=100, description="Share of the steps.")]
-    seconds_left: Annotated[int | None, Field(ge=0, description="Time to the last step, at the present speed.")] = None
-    updated_time: Annotated[datetime, Field(description="When the trainer said so.")]
-    metrics: Annotated[dict[str, float] | None, Field(description="Latest values of the metrics that matter.")] = None
-
-
-class Record(Schema):
-    """What the job's stages are made of, as it was resolved once: a new version of the operator changes nothing of it."""
-
-    written: Annotated[str, Field(max_length=524_288, description="The spec as its author last wrote it, as JSON.")]
-    resolved: Annotated[
-        str, Field(max_length=524_288, description="That spec with every value that recipe and defaults gave it, as JSON.")
-    ]
-
-
-class StageStatus(Schema):
-    """What was last seen of one stage."""
-
-    name: Annotated[str, Field(max_length=63, description="The stage.")]
-    state: Annotated[StageState, Field(description="Where it stands.")]
-    reason: Annotated[str | None, Field(max_length=128, description="Why, in one CamelCase word.")] = None
-    message: Annotated[str | None, Field(max_length=4096, description="Why, in a sentence.")] = None
-    attempts: Annotated[int, Field(ge=0, description="Attempts so far.")] = 0
-    failed_attempt: Annotated[int | None, Field(ge=0, description="The latest attempt whose failure has been counted.")] = None
-    application_failures: Annotated[int, Field(ge=0, description="Counted failures of the training itself.")] = 0
-    infrastructure_failures: Annotated[int, Field(ge=0, description="Failures around it, which never use up the budget.")] = 0
-    retry_time: Annotated[datetime | None, Field(description="When the next attempt starts.")] = None
-    child: Annotated[str | None, Field(max_length=253, description="The object that runs it.")] = None
-    child_uid: Annotated[str | None, Field(max_length=64, description="The uid of that object; another one is a stranger.")] = (
-        None
-    )
-    input_hash: Annotated[str | None, Field(max_length=64, description="What the stage was made from.")] = None
-    fingerprint: Annotated[str | None, Field(max_length=64, description="What its pods were made from.")] = None
-    start_time: Annotated[datetime | None, Field(description="When its first attempt started.")] = None
-    completion_time: Annotated[datetime | None, Field(description="When it ended.")] = None
-    counted_attempt: Annotated[int | None, Field(ge=0, description="The latest attempt whose time has been added up.")] = None
-    active_seconds: Annotated[int, Field(ge=0, description="Time in which all containers of ended attempts ran.")] = 0
-    gpu_seconds: Annotated[int, Field(ge=0, description="GPU time of ended attempts, while all their containers ran.")] = 0
-    progress: Annotated[Progress | None, Field(description="How far it is.")] = None
-    run_id: Annotated[str | None, Field(max_length=64, description="Its MLflow run.")] = None
-    output: Annotated[str | None, Field(max_length=1024, description="Where its result lies, as a workspace uri.")] = None
-    last_checkpoint: Annotated[
-        int | None, Field(ge=0, description="Step of the newest checkpoint when the last attempt ended.")
-    ] = None
-
-
-class TrackingStatus(Schema):
-    """Where the job is logged."""
-
-    experiment_id: Annotated[str | None, Field(max_length=64, description="MLflow experiment.")] = None
-    run_id: Annotated[str | None, Field(max_length=64, description="MLflow run of the whole job.")] = None
-    url: Annotated[str | None, Field(max_length=1024, description="Page of that run.")] = None
-
-
-class AlignmentJobStatus(Schema):
-    """What was last observed; conditions are the truth, phase and the columns derive from them."""
-
-    observed_generation: Annotated[int | None, Field(ge=0, description="Generation of the spec this status speaks of.")] = None
-    conditions: Annotated[
-        list[Condition] | None,
-        Field(
-            max_length=8,
-            description="Suspended, Progressing, Complete and Failed, all set from the start.",
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-        ),
-    ] = None
-    phase: Annotated[Phase | None, Field(description="The conditions in one word.")] = None
-    reason: Annotated[str | None, Field(max_length=128, description="Reason of the condition that matters most.")] = None
-    message: Annotated[str | None, Field(max_length=4096, description="Message of the condition that matters most.")] = None
-    current_stage: Annotated[str | None, Field(max_length=63, description="The stage under way, or the one that failed.")] = None
-    progress: Annotated[str | None, Field(max_length=16, description="Share of all stages done, such as 62%.")] = None
-    eta: Annotated[str | None, Field(max_length=32, description="Time left in the current stage, such as 1h12m.")] = None
-    estimated_completion_time: Annotated[datetime | None, Field(description="When the current stage should end.")] = None
-    model: Annotated[str | None, Field(max_length=512, description="The model, from spec or recipe.")] = None
-    gpus: Annotated[int | None, Field(ge=0, description="GPUs of the current stage.")] = None
-    gpu_seconds: Annotated[int | None, Field(ge=0, description="GPU time of all ended attempts.")] = None
-    start_time: Annotated[datetime | None, Field(description="When the first stage started.")] = None
-    completion_time: Annotated[datetime | None, Field(description="When the job ended.")] = None
-    tracking: Annotated[TrackingStatus | None, Field(description="Where the job is logged.")] = None
-    model_revision: Annotated[str | None, Field(max_length=64, description="Commit of the Hub model that all stages use.")] = None
-    record: Annotated[Record | None, Field(description="What the stages are made of, unless the spec is edited.")] = None
-    stages: Annotated[
-        list[StageStatus] | None,
-        Field(
-            max_length=12,
-            description="What was last seen of each stage.",
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-        ),
-    ] = None
 
 
 class Metadata(Schema):

@@ -4,8 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-from alignment_api.job import AlignmentJobSpec
-from alignment_api.stages import TRAINING_KINDS, Stage
+from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.stages import TRAINING_KINDS, Stage
 
 
 def parent_of(spec: AlignmentJobSpec, stage: Stage) -> Stage | None:

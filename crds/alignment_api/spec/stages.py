@@ -5,22 +5,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from alignment_api.schema import Rule, Schema, count_set, exactly_one
-from alignment_api.training import (
-    Adapter,
-    Budget,
-    Checkpoint,
-    Compute,
-    Dataset,
-    Datasets,
-    Decontamination,
-    Endpoint,
-    Evaluation,
-    Fraction,
-    Holdout,
-    Optimization,
-    Sampling,
-    StageName,
-)
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.data import Dataset, Datasets, Decontamination, Holdout
+from alignment_api.spec.endpoints import Budget, Endpoint, Sampling
+from alignment_api.spec.optimization import Adapter, Checkpoint, Evaluation, Optimization
+from alignment_api.spec.values import Fraction, StageName
 
 STAGE_KINDS = ("distill", "feedback", "sft", "dpo", "dpo_distillation", "evaluate", "export")
 TRAINING_KINDS = ("sft", "dpo", "dpo_distillation")

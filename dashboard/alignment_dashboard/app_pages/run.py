@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 import streamlit as st
-from alignment_api.job import AlignmentJob, Condition, StageStatus
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import Condition, StageStatus
 
 from alignment_dashboard import cache, figures
 from alignment_dashboard.data.listing import Listing

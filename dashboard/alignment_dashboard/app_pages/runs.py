@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
-from alignment_api.job import AlignmentJob
 from alignment_api.metrics import LOSS, REWARD_ACCURACY, REWARD_MARGIN
+from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Guidance, Listing, identify

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 
-from alignment_api.job import AlignmentJob
 from alignment_api.names import JOB_LABEL, STAGE_LABEL
+from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.data.cluster_api import UNREACHABLE
 from alignment_dashboard.data.listing import Failure, Guidance, Listing

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from alignment_api.job import AlignmentJob
-from alignment_api.recipes import UnknownRecipe, resolve
+from alignment_api.resolving.recipes import UnknownRecipe, resolve
+from alignment_api.spec.job import AlignmentJob
 from pydantic import ValidationError
 
 

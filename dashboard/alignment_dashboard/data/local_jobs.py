@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob
+from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.data.listing import Guidance, Listing, UnreadableJob, parse_job
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from alignment_api.job import AlignmentJob
+from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.data.cluster_api import ApiFailure, BrokenOff, ClusterApi, Object
 from alignment_dashboard.data.listing import Failure, UnreadableJob, parse_job

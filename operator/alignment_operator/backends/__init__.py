@@ -2,8 +2,8 @@
 
 from typing import Any, Protocol
 
+from alignment_operator.deciding.stage_run import StageRun
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun
 
 Manifest = dict[str, Any]
 

@@ -11,9 +11,9 @@ from alignment_api.names import (
 )
 
 from alignment_operator.backends import Manifest
-from alignment_operator.endpoint_keys import keys_of_this_machine
+from alignment_operator.deciding.endpoint_keys import keys_of_this_machine
+from alignment_operator.deciding.stage_run import StageRun
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun
 
 
 def render(run: StageRun, settings: Settings) -> list[Manifest]:

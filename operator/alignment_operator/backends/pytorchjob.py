@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from alignment_api.batch import processes_per_node
 from alignment_api.credentials import PASSWORD_FILE, USERNAME_FILE
 from alignment_api.heartbeat import HEARTBEAT_PORT
-from alignment_api.job import Storage
-from alignment_api.lineage import digest
 from alignment_api.names import (
     API_VERSION,
     ATTEMPT_LABEL,
@@ -20,12 +17,16 @@ from alignment_api.names import (
     STAGE_LABEL,
 )
 from alignment_api.problems import InvalidJob, Problem
-from alignment_api.training import Compute, SecretKey
+from alignment_api.spec.batch import processes_per_node
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.endpoints import SecretKey
+from alignment_api.spec.job import Storage
+from alignment_api.spec.lineage import digest
 
 from alignment_operator.backends import Manifest
-from alignment_operator.endpoint_keys import ENDPOINT_KEYS_FOLDER, key_volume
+from alignment_operator.deciding.endpoint_keys import ENDPOINT_KEYS_FOLDER, key_volume
+from alignment_operator.deciding.stage_run import HUB_TOKEN_PATH, S3_CREDENTIALS_PATH, TRACKING_CREDENTIALS_PATH, StageRun
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import HUB_TOKEN_PATH, S3_CREDENTIALS_PATH, TRACKING_CREDENTIALS_PATH, StageRun
 
 # Kueue reads it from the PyTorchJob and holds the job back until there is quota.
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"

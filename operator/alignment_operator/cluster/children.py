@@ -4,9 +4,9 @@ import re
 
 from alignment_api.names import GROUP, JOB_UID_LABEL, KIND, STAGE_LABEL, child_name
 
-from alignment_operator.observation import Child, FirstPod
-from alignment_operator.pods import attempt_of, child_of, is_lost, leftover_of
-from alignment_operator.versions import Object, Versions, identify
+from alignment_operator.backends.pods import attempt_of, child_of, is_lost, leftover_of
+from alignment_operator.cluster.versions import Object, Versions, identify
+from alignment_operator.deciding.observation import Child, FirstPod
 
 _POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses", "podIP")
 _METADATA = ("name", "namespace", "uid", "labels", "annotations", "deletionTimestamp", "resourceVersion", "ownerReferences")

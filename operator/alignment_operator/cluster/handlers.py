@@ -7,10 +7,10 @@ from typing import Any
 import kopf
 from alignment_api.names import GROUP, JOB_LABEL, KIND, PLURAL, VERSION
 
-from alignment_operator.cluster import KubernetesCluster
-from alignment_operator.jobs import key_of
+from alignment_operator.cluster.jobs import key_of
+from alignment_operator.cluster.telemetry import WATCH_EVENTS
+from alignment_operator.cluster.world import KubernetesCluster
 from alignment_operator.queue import Queue
-from alignment_operator.telemetry import WATCH_EVENTS
 
 
 class _Patience:

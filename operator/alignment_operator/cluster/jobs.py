@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from alignment_api.names import KIND
 
-from alignment_operator.reconcile import Key
-from alignment_operator.versions import Object, Versions
+from alignment_operator.cluster.versions import Object, Versions
+from alignment_operator.deciding.observation import Key
 
 
 class Jobs:

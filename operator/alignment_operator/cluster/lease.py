@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 from kubernetes.aio.client import ApiException
 
-from alignment_operator.kubernetes_api import KubernetesApi
-from alignment_operator.versions import Object
+from alignment_operator.cluster.kubernetes_api import KubernetesApi
+from alignment_operator.cluster.versions import Object
 
 LEASES = "/apis/coordination.k8s.io/v1"
 # Both times that an age is made of are told in whole seconds.

@@ -2,9 +2,9 @@
 
 from kubernetes.aio.client import ApiException
 
-from alignment_operator.kubernetes_api import said
+from alignment_operator.cluster.kubernetes_api import said
+from alignment_operator.cluster.versions import Object
 from alignment_operator.reconcile import Refused
-from alignment_operator.versions import Object
 
 
 def refusal_of(manifest: Object, error: ApiException) -> Refused | ApiException:

@@ -8,9 +8,9 @@ from time import monotonic
 import aiohttp
 from kubernetes.aio.client import ApiException
 
-from alignment_operator import telemetry
-from alignment_operator.kubernetes_api import KubernetesApi
-from alignment_operator.lease import LEASES, Lease, holder_of
+from alignment_operator.cluster import telemetry
+from alignment_operator.cluster.kubernetes_api import KubernetesApi
+from alignment_operator.cluster.lease import LEASES, Lease, holder_of
 
 LEASE_NAME = "alignment-operator.dev"
 # That of all namespaces has a name of its own, so that its namespace can be watched by itself too.

@@ -4,16 +4,17 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import API_VERSION, PLURAL
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus
 from kubernetes.aio.client import ApiException
 
-from alignment_operator.decisions import decisions
-from alignment_operator.events import Happening, event_of, happenings
-from alignment_operator.jobs import Jobs
-from alignment_operator.kubernetes_api import KubernetesApi, said
-from alignment_operator.one_line import one_line
-from alignment_operator.reduced_status import reduced
+from alignment_operator.cluster.jobs import Jobs
+from alignment_operator.cluster.kubernetes_api import KubernetesApi, said
+from alignment_operator.deciding.decisions import decisions
+from alignment_operator.deciding.events import Happening, event_of, happenings
+from alignment_operator.deciding.one_line import one_line
+from alignment_operator.deciding.reduced_status import reduced
 
 # Not valid, not JSON, too large: the same again would be refused again.
 _NEVER_TAKEN = (400, 413, 422)

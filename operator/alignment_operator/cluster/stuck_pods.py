@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from kubernetes.aio.client import ApiException
 
-from alignment_operator.kubernetes_api import KubernetesApi
-from alignment_operator.observation import Child
-from alignment_operator.one_line import one_line
-from alignment_operator.reconcile import Key
-from alignment_operator.versions import Object
+from alignment_operator.cluster.kubernetes_api import KubernetesApi
+from alignment_operator.cluster.versions import Object
+from alignment_operator.deciding.observation import Child, Key
+from alignment_operator.deciding.one_line import one_line
 
 # Together with the rounds, which come every 10 s, an Event is in the status within 30 s.
 _STUCK_SECONDS = 10

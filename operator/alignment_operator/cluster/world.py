@@ -5,23 +5,24 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import API_VERSION, ATTEMPT_LABEL, JOB_LABEL, KIND, PLURAL, STAGE_LABEL
-from alignment_api.validation import read_stored_job
+from alignment_api.resolving.validation import read_stored_job
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus
 from kubernetes.aio.client import ApiClient, ApiException
 
 from alignment_operator.backends.pytorchjob import config_name
-from alignment_operator.children import Children
-from alignment_operator.jobs import Jobs
-from alignment_operator.kubernetes_api import KubernetesApi, is_there_already
-from alignment_operator.observation import Child, FirstPod, Report
-from alignment_operator.progress import ProgressReader
-from alignment_operator.reconcile import Key, Refused
-from alignment_operator.refusals import refusal_of
+from alignment_operator.cluster.children import Children
+from alignment_operator.cluster.jobs import Jobs
+from alignment_operator.cluster.kubernetes_api import KubernetesApi, is_there_already
+from alignment_operator.cluster.refusals import refusal_of
+from alignment_operator.cluster.statuses import Statuses, name_of
+from alignment_operator.cluster.stuck_pods import StuckPods
+from alignment_operator.cluster.versions import Object, version_of
+from alignment_operator.deciding.observation import Child, FirstPod, Key, Report
+from alignment_operator.progress.report import ProgressReader
+from alignment_operator.reconcile import Refused
 from alignment_operator.settings import Settings
-from alignment_operator.statuses import Statuses, name_of
-from alignment_operator.stuck_pods import StuckPods
-from alignment_operator.versions import Object, version_of
 
 _JOBS = (f"/apis/{API_VERSION}", PLURAL)
 _TRAINING_JOBS = ("/apis/kubeflow.org/v1", "pytorchjobs")

@@ -5,8 +5,8 @@ import re
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 
-from alignment_api.job import Progress
 from alignment_api.metrics import HEADLINES
+from alignment_api.spec.status import Progress
 
 MOST_STEPS = 100_000_000
 """As many as a spec can ask for."""

@@ -1,8 +1,8 @@
 """What the operator's log says of a change of status: each decision is one line; pure."""
 
-from alignment_api.job import AlignmentJobStatus, StageStatus
+from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 
-from alignment_operator.one_line import one_line
+from alignment_operator.deciding.one_line import one_line
 
 _TOLD_PHASES = ("Succeeded", "Failed", "Suspended")
 

@@ -3,11 +3,11 @@
 from pathlib import PurePosixPath
 from typing import Any
 
-from alignment_api.endpoints import key_secrets
-from alignment_api.job import AlignmentJobSpec
 from alignment_api.names import ALLOWED_ENDPOINTS_ENTRY
 from alignment_api.run_config import EndpointKey
-from alignment_api.stages import Stage
+from alignment_api.spec.endpoints_asked import key_secrets
+from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.stages import Stage
 
 ENDPOINT_KEYS_FOLDER = PurePosixPath("/etc/alignment-endpoints")
 

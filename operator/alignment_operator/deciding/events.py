@@ -4,8 +4,9 @@ import hashlib
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from alignment_api.job import AlignmentJob, AlignmentJobStatus, StageStatus
 from alignment_api.names import API_VERSION, KIND
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 
 _MESSAGE_MAXIMUM = 1024
 # Why a stage is pending without anything being wrong.

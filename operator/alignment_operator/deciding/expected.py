@@ -1,8 +1,9 @@
 """Which of the children that were found the operator can have made; others are strangers and change nothing; pure."""
 
-from alignment_api.job import AlignmentJob, StageStatus
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import StageStatus
 
-from alignment_operator.observation import Child
+from alignment_operator.deciding.observation import Child
 
 _MOST_ATTEMPTS_UNRECORDED = 999
 """Where a job's status was lost, its children tell which attempt is the newest, within reason."""

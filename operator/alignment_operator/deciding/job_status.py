@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, Condition, Phase, StageStatus, TrackingStatus
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.status import AlignmentJobStatus, Condition, Phase, StageStatus, TrackingStatus
 
 INVALID_SPEC = "InvalidSpec"
 _FINISHED = ("Succeeded", "Failed")

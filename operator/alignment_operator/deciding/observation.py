@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from alignment_api.job import Progress, TrackingStatus
+from alignment_api.spec.status import Progress, TrackingStatus
 
 ChildState = Literal["Pending", "Queued", "Running", "Stopping", "Succeeded", "Failed"]
 
@@ -81,3 +81,10 @@ class Report:
     """Per stage, since when its running pod is asked again and again; none where this operator never asked."""
     unheard: dict[str, str] = field(default_factory=dict)
     """Per stage, why its running pod did not answer when it was last asked: "its pod does not answer at 10.0.0.1:8790 (...)"."""
+
+
+class Key(NamedTuple):
+    """Which job."""
+
+    namespace: str
+    name: str

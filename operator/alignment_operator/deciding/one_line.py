@@ -1,6 +1,6 @@
 """Text of others as one line for a log or a status: no breaks, no control characters, and no more than is read."""
 
-from alignment_operator.bounds import printable
+from alignment_operator.deciding.bounds import printable
 
 _READ_CHARACTERS = 1000
 

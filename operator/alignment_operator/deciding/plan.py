@@ -3,16 +3,17 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from alignment_api.job import AlignmentJob, AlignmentJobSpec, AlignmentJobStatus, Progress, StageStatus
-from alignment_api.lineage import parent_of, stage_hash
-from alignment_api.record import Settled
-from alignment_api.stages import Stage
+from alignment_api.resolving.record import Settled
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.lineage import parent_of, stage_hash
+from alignment_api.spec.stages import Stage
+from alignment_api.spec.status import AlignmentJobStatus, Progress, StageStatus
 
-from alignment_operator.job_status import is_finished, refused, summarize
-from alignment_operator.observation import UNENDED, Child, Report
+from alignment_operator.deciding.job_status import is_finished, refused, summarize
+from alignment_operator.deciding.observation import UNENDED, Child, Report
+from alignment_operator.deciding.stage_plan import Halt, Situation, StageDecision, decide
+from alignment_operator.deciding.stage_run import Identity, StageRun, identity_of
 from alignment_operator.settings import Settings
-from alignment_operator.stage_plan import Halt, Situation, StageDecision, decide
-from alignment_operator.stage_run import Identity, StageRun, identity_of
 
 
 class Plan(NamedTuple):

@@ -2,10 +2,10 @@
 
 from typing import Any, TypeVar
 
-from alignment_api.job import AlignmentJobStatus
 from alignment_api.schema import Schema
+from alignment_api.spec.status import AlignmentJobStatus
 
-from alignment_operator.one_line import one_line
+from alignment_operator.deciding.one_line import one_line
 
 # What every reader of JSON takes for a whole number.
 _LARGEST_NUMBER = 2**53 - 1

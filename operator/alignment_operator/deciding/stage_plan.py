@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from alignment_api.exit_codes import consequence
-from alignment_api.job import Progress, StageStatus
 from alignment_api.names import MODEL_FOLDER, WORKSPACE_PREFIX
-from alignment_api.stages import TRAINING_KINDS
+from alignment_api.spec.stages import TRAINING_KINDS
+from alignment_api.spec.status import Progress, StageStatus
 
-from alignment_operator.observation import GOING_ON, UNENDED, Child, Pulse
+from alignment_operator.deciding.observation import GOING_ON, UNENDED, Child, Pulse
+from alignment_operator.deciding.stage_run import StageRun
+from alignment_operator.deciding.stall import Hearing, judge
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun
-from alignment_operator.stall import Hearing, judge
 
 Halt = Literal["Suspended", "DeadlineExceeded"]
 

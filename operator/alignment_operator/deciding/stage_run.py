@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from alignment_api.batch import accumulation_steps, world_size
-from alignment_api.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.lineage import digest, input_hash, parent_of, surroundings
 from alignment_api.names import MODEL_FOLDER, child_name, stage_folder
 from alignment_api.run_config import EndpointKey, JobIdentity, Paths, RunConfig, TrackingTarget
-from alignment_api.stages import Stage
-from alignment_api.training import Compute
+from alignment_api.spec.batch import accumulation_steps, world_size
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.lineage import digest, input_hash, parent_of, surroundings
+from alignment_api.spec.stages import Stage
 
-from alignment_operator.endpoint_keys import mounted_keys
+from alignment_operator.deciding.endpoint_keys import mounted_keys
 from alignment_operator.settings import Settings
 
 HUB_TOKEN_PATH = "/etc/alignment-hub/token"

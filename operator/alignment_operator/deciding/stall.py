@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from alignment_api.job import Progress
+from alignment_api.spec.status import Progress
 
-from alignment_operator.observation import Child, Pulse
+from alignment_operator.deciding.observation import Child, Pulse
 
 UNHEARD_FACTOR = 4
 """How many times longer an attempt may seem to stand still where nobody can tell whether it does."""

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from alignment_api.batch import accumulation_steps, pair_tokens, world_size
-from alignment_api.job import AlignmentJobSpec
-from alignment_api.known_sizes import known_base_shape
-from alignment_api.recipes import Resolved
-from alignment_api.shape import ModelShape
-from alignment_api.stages import PreferenceSettings, Stage
-from alignment_api.training import Compute
+from alignment_api.memory.known_sizes import known_base_shape
+from alignment_api.memory.shape import ModelShape
+from alignment_api.resolving.recipes import Resolved
+from alignment_api.spec.batch import accumulation_steps, pair_tokens, world_size
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.stages import PreferenceSettings, Stage
 from rich.table import Table
 from rich.text import Text
 

@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-from alignment_api.fitting import fits, gibibytes
-from alignment_api.job import AlignmentJobSpec
-from alignment_api.known_sizes import known_base_shape
-from alignment_api.memory import Estimate
+from alignment_api.memory.estimate import Estimate
+from alignment_api.memory.fitting import fits, gibibytes
+from alignment_api.memory.known_sizes import known_base_shape
+from alignment_api.memory.shape import ModelShape, UnknownShape, shape_of
+from alignment_api.memory.stages import StageMemory, stage_memory
 from alignment_api.names import WORKSPACE_PREFIX
-from alignment_api.shape import ModelShape, UnknownShape, shape_of
-from alignment_api.stage_memory import StageMemory, stage_memory
-from alignment_api.stages import TRAINING_KINDS
+from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.stages import TRAINING_KINDS
 from rich.table import Table
 
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from alignment_api import metrics
 from alignment_api.heartbeat import Activity, told
-from alignment_api.job import Progress
 from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
 from alignment_api.progress import Course
+from alignment_api.spec.status import Progress
 
-from alignment_operator.observation import Child, Pulse
+from alignment_operator.deciding.observation import Child, Pulse
 
 _JOURNAL_TAIL_BYTES = 65_536
 

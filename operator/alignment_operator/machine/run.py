@@ -4,14 +4,15 @@ import asyncio
 import signal
 from datetime import UTC, datetime
 
-from alignment_api.job import AlignmentJob
+from alignment_api.spec.job import AlignmentJob
 
 from alignment_operator.backends import process
-from alignment_operator.job_status import is_finished
-from alignment_operator.local import LocalCluster
-from alignment_operator.reconcile import Key, reconcile
+from alignment_operator.deciding.job_status import is_finished
+from alignment_operator.deciding.observation import Key
+from alignment_operator.machine.terminal import TerminalView
+from alignment_operator.machine.world import LocalCluster
+from alignment_operator.reconcile import reconcile
 from alignment_operator.settings import Settings
-from alignment_operator.terminal import TerminalView
 
 _POLL_SECONDS = 0.5
 

@@ -5,15 +5,16 @@ from types import TracebackType
 from typing import Self
 
 from alignment_api import metrics
-from alignment_api.job import AlignmentJob, AlignmentJobStatus, StageStatus
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from alignment_operator.job_status import readable_duration
-from alignment_operator.outcome import changes
+from alignment_operator.deciding.job_status import readable_duration
+from alignment_operator.machine.changes import changes
 
 _STYLES = {
     "Running": "blue",

@@ -18,7 +18,6 @@ from typing import Any
 
 from alignment_api.exit_codes import Termination
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import (
     ATTEMPT_LABEL,
     FINGERPRINT_ANNOTATION,
@@ -28,13 +27,14 @@ from alignment_api.names import (
     STAGE_LABEL,
     stage_folder,
 )
-from alignment_api.record import settle
+from alignment_api.resolving.record import settle
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus
 from pydantic import ValidationError
 
-from alignment_operator.job_status import is_finished
-from alignment_operator.local_progress import read_stage
-from alignment_operator.observation import Child, Report
-from alignment_operator.reconcile import Key
+from alignment_operator.deciding.job_status import is_finished
+from alignment_operator.deciding.observation import Child, Key, Report
+from alignment_operator.machine.progress import read_stage
 
 
 class LocalCluster:

@@ -9,12 +9,19 @@ from typing import NamedTuple
 
 import aiohttp
 from alignment_api.heartbeat import HEARTBEAT_PATH, HEARTBEAT_PORT, Activity, Heartbeat, heartbeat_token, told
-from alignment_api.job import Progress
+from alignment_api.spec.status import Progress
 from pydantic import ValidationError
 from yarl import URL
 
-from alignment_operator.bounds import Sightings, bounded_checkpoint, bounded_progress, bounded_revision, bounded_time, printable
-from alignment_operator.observation import FirstPod, Pulse
+from alignment_operator.deciding.bounds import (
+    Sightings,
+    bounded_checkpoint,
+    bounded_progress,
+    bounded_revision,
+    bounded_time,
+    printable,
+)
+from alignment_operator.deciding.observation import FirstPod, Pulse
 
 _AT_ONCE = 100
 _TIMEOUT_SECONDS = 3

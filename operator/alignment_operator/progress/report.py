@@ -1,10 +1,10 @@
 """How far all running stages are: what their pods say and what MLflow says, as one report for each job."""
 
-from alignment_api.job import Progress
+from alignment_api.spec.status import Progress
 
-from alignment_operator.heartbeats import Heartbeats
-from alignment_operator.observation import Report
-from alignment_operator.tracked_progress import TrackedProgress
+from alignment_operator.deciding.observation import Report
+from alignment_operator.progress.heartbeats import Heartbeats
+from alignment_operator.progress.tracked_progress import TrackedProgress
 
 
 class ProgressReader:

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-from alignment_api.admission import ADMISSION_RULES
-from alignment_api.job import AlignmentJob
+from alignment_api.generated.admission import ADMISSION_RULES
 from alignment_api.problems import InvalidJob
-from alignment_api.recipes import recipe_names
-from alignment_api.validation import read_job, read_stored_job, resolve_job, runnable_job
+from alignment_api.resolving.recipes import recipe_names
+from alignment_api.resolving.validation import read_job, read_stored_job, resolve_job, runnable_job
+from alignment_api.spec.job import AlignmentJob
 from alignment_operator.backends import pytorchjob
+from alignment_operator.deciding.stage_run import fresh_run
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import fresh_run
 from builders import a_document
 from refused_specs import REFUSED, TAKEN, Refusal, documented, memory, rdma
 from refused_specs import stages as a_stage

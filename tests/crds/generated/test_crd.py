@@ -6,11 +6,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from alignment_api.crd import custom_resource_definition, custom_resource_definition_text
 from alignment_api.document import read_document
+from alignment_api.generated.crd import custom_resource_definition, custom_resource_definition_text
 from builders import a_document
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CRD = custom_resource_definition()
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 # What the API server allows in a structural schema, of what we use.

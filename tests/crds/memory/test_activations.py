@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from alignment_api.activations import activation_bytes
-from alignment_api.shape import shape_of
-from alignment_api.workload import Workload
+from alignment_api.memory.activations import activation_bytes
+from alignment_api.memory.shape import shape_of
+from alignment_api.memory.workload import Workload
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 from workloads import LORA, a_workload

@@ -6,9 +6,9 @@ import bitsandbytes.functional
 import bitsandbytes.optim
 import pytest
 import torch
-from alignment_api.known_sizes import known_shape
-from alignment_api.memory import estimate, merging_bytes, trained_parameters
-from alignment_api.shape import shape_of
+from alignment_api.memory.estimate import estimate, merging_bytes, trained_parameters
+from alignment_api.memory.known_sizes import known_shape
+from alignment_api.memory.shape import shape_of
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 from workloads import LORA, QLORA, a_workload

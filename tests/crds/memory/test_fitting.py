@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from alignment_api.fitting import GIBIBYTE, advice, cannot_fit, fits, nearest_fitting
-from alignment_api.job import AlignmentJobSpec
-from alignment_api.known_sizes import known_shape
-from alignment_api.memory import Estimate, estimate
-from alignment_api.recipes import resolve
+from alignment_api.memory.estimate import Estimate, estimate
+from alignment_api.memory.fitting import GIBIBYTE, advice, cannot_fit, fits, nearest_fitting
+from alignment_api.memory.known_sizes import known_shape
+from alignment_api.resolving.recipes import resolve
+from alignment_api.spec.job import AlignmentJobSpec
 from builders import a_document, a_training
 from workloads import LORA, QLORA, a_workload
 

@@ -1,11 +1,11 @@
 from typing import Any
 
 import pytest
-from alignment_api.job import AlignmentJobSpec
-from alignment_api.known_sizes import accelerator_bytes, known_base_shape, known_models, known_shape
-from alignment_api.recipes import recipe_names, resolve
-from alignment_api.shape import shape_of
-from alignment_api.training import Compute
+from alignment_api.memory.known_sizes import accelerator_bytes, known_base_shape, known_models, known_shape
+from alignment_api.memory.shape import shape_of
+from alignment_api.resolving.recipes import recipe_names, resolve
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.job import AlignmentJobSpec
 
 GIBIBYTE = 2**30
 

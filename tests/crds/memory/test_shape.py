@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from alignment_api.shape import UnknownShape, shape_of
+from alignment_api.memory.shape import UnknownShape, shape_of
 from transformers import AutoConfig, AutoModelForCausalLM
 
 SIZES = {"vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4}

@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from alignment_api.fitting import GIBIBYTE
-from alignment_api.job import AlignmentJob, AlignmentJobStatus, Progress, StageStatus
-from alignment_api.known_sizes import known_shape
-from alignment_api.lineage import input_hash
+from alignment_api.memory.fitting import GIBIBYTE
+from alignment_api.memory.known_sizes import known_shape
+from alignment_api.memory.stages import stage_memory
 from alignment_api.problems import InvalidJob
-from alignment_api.stage_memory import stage_memory
-from alignment_api.validation import resolve_job, runnable_job
+from alignment_api.resolving.validation import resolve_job, runnable_job
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.lineage import input_hash
+from alignment_api.spec.status import AlignmentJobStatus, Progress, StageStatus
 from builders import NOW, a_job
 
 UNSHARED = {"nodes": 1, "gpusPerNode": 8, "sharding": "None"}

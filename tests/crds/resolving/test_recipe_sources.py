@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from alignment_api.document import leaf_comments, parse_document, read_document
-from alignment_api.recipes import recipe_names, recipe_text
+from alignment_api.resolving.recipes import recipe_names, recipe_text
 
 TABLE = read_document(Path(__file__).with_name("recipe_sources.yaml"))
 MARK = re.compile(r"(?P<ours>ours(, unlike (the )?(?P<unlike>[^:]+))?)?(?P<source>[^:]*): .+")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 from alignment_api.document import leaf_comments
-from alignment_api.job import AlignmentJobSpec
-from alignment_api.recipes import recipe_names, recipe_text, resolve
+from alignment_api.resolving.recipes import recipe_names, recipe_text, resolve
+from alignment_api.spec.job import AlignmentJobSpec
 
 RECIPES = ["dpo-kd-offline", "dpo-kd-online", "tutor-lora", "zephyr-handbook", "zephyr-paper", "zephyr-qlora"]
 

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from alignment_api.job import AlignmentJob, AlignmentJobStatus, StageStatus
-from alignment_api.lineage import input_hash
 from alignment_api.problems import InvalidJob
-from alignment_api.record import Settled, settle
-from alignment_api.validation import read_stored_job
+from alignment_api.resolving.record import Settled, settle
+from alignment_api.resolving.validation import read_stored_job
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.lineage import input_hash
+from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 from builders import a_document, a_job, a_training
 from new_version import Change, change_recipe
 
@@ -147,7 +148,7 @@ def micro_batches(settled: Settled) -> list[int | None]:
 def test_a_recipe_that_a_new_version_no_longer_has_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     own = [{"name": "dpo", "dpo": {"datasets": [{"uri": "workspace://rows.jsonl"}]}}]
     job = recorded(recipe="zephyr-paper", stages=own)
-    monkeypatch.setattr("alignment_api.recipes.recipe_names", lambda: ["tutor-lora"])
+    monkeypatch.setattr("alignment_api.resolving.recipes.recipe_names", lambda: ["tutor-lora"])
     assert value(settle(job), 0, "optimization.globalBatchSize") == 32
 
 

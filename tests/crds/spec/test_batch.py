@@ -1,8 +1,8 @@
 """The global batch is the user's number; how it is reached follows from the processes."""
 
 import pytest
-from alignment_api.batch import ImpossibleBatch, accumulation_steps, world_size
-from alignment_api.training import Compute
+from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps, world_size
+from alignment_api.spec.compute import Compute
 
 
 @pytest.mark.parametrize(

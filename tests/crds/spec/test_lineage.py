@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from alignment_api.lineage import input_hash, parent_of
-from alignment_api.validation import read_job, resolve_job
+from alignment_api.resolving.validation import read_job, resolve_job
+from alignment_api.spec.lineage import input_hash, parent_of
 from builders import a_document, a_training
 
 STAGES = [

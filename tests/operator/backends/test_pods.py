@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from alignment_operator.pods import child_of
+from alignment_operator.backends.pods import child_of
 from observed_pods import SAID, ended, pod, running, training_job, unscheduled, waiting
 
 DISRUPTED = {

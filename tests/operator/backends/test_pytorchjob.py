@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from alignment_api.heartbeat import HEARTBEAT_PORT
-from alignment_api.lineage import digest
 from alignment_api.names import FINGERPRINT_ANNOTATION, INPUT_HASH_ANNOTATION
 from alignment_api.problems import InvalidJob
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.lineage import digest
 from alignment_operator.backends import process, pytorchjob
+from alignment_operator.deciding.stage_run import StageRun, identity_of
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun, identity_of
 from builders import a_job, a_run, a_training
 
 

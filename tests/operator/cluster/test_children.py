@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from alignment_operator.children import Children
+from alignment_operator.cluster.children import Children
 from observed_pods import LABELS, SAID, controlled_by, ended, pod, running, training_job
 
 JOB_OWNER = ("alignment-operator.dev/v1alpha1", "AlignmentJob", "u1")

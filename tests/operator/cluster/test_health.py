@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from aiohttp import ClientSession
-from alignment_operator import health as module
-from alignment_operator.health import Health
+from alignment_operator.cluster import health as module
+from alignment_operator.cluster.health import Health
 
 
 def test_a_replica_that_waits_for_the_lease_stays_alive(monkeypatch: pytest.MonkeyPatch) -> None:

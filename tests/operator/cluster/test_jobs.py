@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from alignment_operator.jobs import Jobs
-from alignment_operator.reconcile import Key
+from alignment_operator.cluster.jobs import Jobs
+from alignment_operator.deciding.observation import Key
 
 KEY = Key("team", "job")
 

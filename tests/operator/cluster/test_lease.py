@@ -5,9 +5,9 @@ import logging
 from typing import Any
 
 import pytest
-from alignment_operator import lease as module
-from alignment_operator.kubernetes_api import KubernetesApi
-from alignment_operator.lease import LEADER_SECONDS, LEASES, Lease, Lost, lead
+from alignment_operator.cluster import lease as module
+from alignment_operator.cluster.kubernetes_api import KubernetesApi
+from alignment_operator.cluster.lease import LEADER_SECONDS, LEASES, Lease, Lost, lead
 from api_server import ApiServer, with_api
 from kubernetes.aio.client import ApiClient
 

@@ -4,11 +4,11 @@ import logging
 from typing import Any
 
 import pytest
-from alignment_operator import lease, telemetry
-from alignment_operator import scopes as module
-from alignment_operator.kubernetes_api import KubernetesApi
-from alignment_operator.lease import LEASES
-from alignment_operator.scopes import Scopes
+from alignment_operator.cluster import lease, telemetry
+from alignment_operator.cluster import scopes as module
+from alignment_operator.cluster.kubernetes_api import KubernetesApi
+from alignment_operator.cluster.lease import LEASES
+from alignment_operator.cluster.scopes import Scopes
 from api_server import ApiServer, with_api
 from kubernetes.aio.client import ApiClient
 

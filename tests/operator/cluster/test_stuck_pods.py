@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from alignment_operator import stuck_pods as module
-from alignment_operator.kubernetes_api import KubernetesApi
-from alignment_operator.observation import Child
-from alignment_operator.reconcile import Key
-from alignment_operator.stuck_pods import StuckPods, sentence_for
+from alignment_operator.cluster import stuck_pods as module
+from alignment_operator.cluster.kubernetes_api import KubernetesApi
+from alignment_operator.cluster.stuck_pods import StuckPods, sentence_for
+from alignment_operator.deciding.observation import Child, Key
 from api_server import ApiServer, with_api
 from kubernetes.aio.client import ApiClient
 

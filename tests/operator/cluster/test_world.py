@@ -6,18 +6,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from alignment_api.job import AlignmentJob, AlignmentJobStatus, Phase, StageStatus
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus, Phase, StageStatus
 from alignment_operator import __main__ as process
-from alignment_operator import lease, scopes, stuck_pods
 from alignment_operator.backends import pytorchjob
-from alignment_operator.cluster import KubernetesCluster, NotHeld
-from alignment_operator.heartbeats import Heartbeats
-from alignment_operator.observation import Child
-from alignment_operator.progress import ProgressReader
-from alignment_operator.reconcile import Key
-from alignment_operator.scopes import Scopes
+from alignment_operator.cluster import lease, scopes, stuck_pods
+from alignment_operator.cluster.scopes import Scopes
+from alignment_operator.cluster.world import KubernetesCluster, NotHeld
+from alignment_operator.deciding.observation import Child, Key
+from alignment_operator.progress.heartbeats import Heartbeats
+from alignment_operator.progress.report import ProgressReader
+from alignment_operator.progress.tracked_progress import TrackedProgress
 from alignment_operator.settings import Settings
-from alignment_operator.tracked_progress import TrackedProgress
 from api_server import ApiServer, with_api
 from builders import a_child, a_document, a_run
 from kubernetes.aio.client import ApiClient, ApiException

@@ -1,7 +1,7 @@
 """Events tell transitions, once."""
 
-from alignment_api.job import AlignmentJobStatus, StageStatus
-from alignment_operator.events import happenings
+from alignment_api.spec.status import AlignmentJobStatus, StageStatus
+from alignment_operator.deciding.events import happenings
 
 
 def status(phase: str, *stages: StageStatus, reason: str = "R", message: str = "m") -> AlignmentJobStatus:

@@ -1,7 +1,7 @@
 """A status that was refused keeps what decisions build on, within bounds."""
 
-from alignment_api.job import AlignmentJobStatus, Condition, StageStatus, TrackingStatus
-from alignment_operator.reduced_status import reduced
+from alignment_api.spec.status import AlignmentJobStatus, Condition, StageStatus, TrackingStatus
+from alignment_operator.deciding.reduced_status import reduced
 from builders import NOW
 
 

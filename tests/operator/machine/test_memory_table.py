@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alignment_api.known_sizes import known_models
-from alignment_api.shape import UnknownShape
-from alignment_api.validation import resolve_job
-from alignment_operator.memory_table import gpu_memory, host_line, memory_line, memory_table
+from alignment_api.memory.known_sizes import known_models
+from alignment_api.memory.shape import UnknownShape
+from alignment_api.resolving.validation import resolve_job
+from alignment_operator.machine.memory_table import gpu_memory, host_line, memory_line, memory_table
 from builders import a_job
 
 MISTRAL = "hf://mistralai/Mistral-7B-v0.1"

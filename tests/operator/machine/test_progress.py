@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from alignment_api.heartbeat import Activity
-from alignment_operator.local_progress import read_stage
+from alignment_operator.machine.progress import read_stage
 from builders import NOW, a_child, a_job, later
 
 RUNNING = a_child(a_job(), "sft", "Running", attempt=2)

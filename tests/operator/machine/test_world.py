@@ -12,17 +12,18 @@ from typing import Any
 
 import pytest
 from alignment_api.home import Home
-from alignment_api.job import AlignmentJob, AlignmentJobStatus
 from alignment_api.names import METRICS_FILE
-from alignment_api.record import settle
+from alignment_api.resolving.record import settle
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import AlignmentJobStatus
 from alignment_operator.backends import process
-from alignment_operator.job_status import is_finished
-from alignment_operator.local import LocalCluster
-from alignment_operator.local_run import local_settings
-from alignment_operator.observation import Child
-from alignment_operator.reconcile import Key, reconcile
+from alignment_operator.deciding.job_status import is_finished
+from alignment_operator.deciding.observation import Child, Key
+from alignment_operator.deciding.stage_run import StageRun
+from alignment_operator.machine.run import local_settings
+from alignment_operator.machine.world import LocalCluster
+from alignment_operator.reconcile import reconcile
 from alignment_operator.settings import Settings
-from alignment_operator.stage_run import StageRun
 from builders import a_job, a_run, a_training
 from new_version import Change, change_recipe
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from alignment_api.heartbeat import HEARTBEAT_PATH, heartbeat_token
 from alignment_api.metrics import LOSS
-from alignment_operator import heartbeats as asking
-from alignment_operator.heartbeats import Heartbeats
-from alignment_operator.observation import FirstPod
+from alignment_operator.deciding.observation import FirstPod
+from alignment_operator.progress import heartbeats as asking
+from alignment_operator.progress.heartbeats import Heartbeats
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

@@ -20,9 +20,9 @@ from typing import Any, ClassVar
 
 import pytest
 from alignment_api import metrics
-from alignment_operator.observation import FirstPod
-from alignment_operator.tracked_progress import TrackedProgress, progress_of
-from alignment_operator.tracked_runs import Point, TrackedRun
+from alignment_operator.deciding.observation import FirstPod
+from alignment_operator.progress.tracked_progress import TrackedProgress, progress_of
+from alignment_operator.progress.tracked_runs import Point, TrackedRun
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 from pydantic import ValidationError

@@ -5,8 +5,8 @@ import sys
 import pyarrow
 import pyarrow.parquet
 import pytest
+from alignment_trainer.checks.preflight import check
 from alignment_trainer.failures import BadConfiguration, BadData
-from alignment_trainer.preflight import check
 
 SFT, PREFERENCES, MODEL = "inputs/tiny/sft.jsonl", "inputs/tiny/preferences.jsonl", "inputs/tiny/model"
 

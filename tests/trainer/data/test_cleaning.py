@@ -1,6 +1,6 @@
 import pytest
-from alignment_trainer.cleaning import speaks_of_itself, truecased, truecased_row
-from alignment_trainer.rows import Dialogue, Pair
+from alignment_trainer.data.cleaning import speaks_of_itself, truecased, truecased_row
+from alignment_trainer.reading.rows import Dialogue, Pair
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Text of a message never becomes a control token, and a text begins once."""
 
 import pytest
-from alignment_trainer.control_tokens import ControlTokens
-from alignment_trainer.rows import Dialogue, Pair
-from alignment_trainer.tokens import dialogue_tokens
+from alignment_trainer.data.control_tokens import ControlTokens
+from alignment_trainer.data.tokens import dialogue_tokens
+from alignment_trainer.reading.rows import Dialogue, Pair
 from tokenizers.processors import TemplateProcessing
 from transformers import AddedToken, AutoTokenizer
 

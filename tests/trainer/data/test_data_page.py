@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from alignment_api.stages import Sft
-from alignment_api.training import Dataset
-from alignment_trainer.messages import BadRow
-from alignment_trainer.mixture import used_rows
-from alignment_trainer.row_files import FORMATS
-from alignment_trainer.rows import dialogue_of, pair_of
-from alignment_trainer.selection import COUNTS
+from alignment_api.spec.data import Dataset
+from alignment_api.spec.stages import Sft
+from alignment_trainer.data.mixture import used_rows
+from alignment_trainer.data.selection import COUNTS
+from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.reading.row_files import FORMATS
+from alignment_trainer.reading.rows import dialogue_of, pair_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "data.md").read_text()
 
 
 def block(language: str) -> str:

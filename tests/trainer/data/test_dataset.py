@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
-from alignment_trainer.data import dpo_data, sft_data
+from alignment_trainer.data.dataset import dpo_data, sft_data
 from alignment_trainer.failures import BadData
-from alignment_trainer.settings import training_settings
+from alignment_trainer.settings.training import training_settings
 from transformers import AutoTokenizer
 
 FATES = ("train", "held_out", "duplicates", "nothing_answered", "refusals", "contaminated", "control_tokens", "dropped")

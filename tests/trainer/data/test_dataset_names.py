@@ -1,6 +1,6 @@
 import pytest
-from alignment_api.training import Dataset
-from alignment_trainer.dataset_names import dataset_names
+from alignment_api.spec.data import Dataset
+from alignment_trainer.data.dataset_names import dataset_names
 
 
 def at(uri, **fields):

@@ -1,5 +1,5 @@
 import pytest
-from alignment_trainer.decontamination import EvaluationIndex, texts_of, words_of
+from alignment_trainer.data.decontamination import EvaluationIndex, texts_of, words_of
 
 QUESTION = "Which of the seven planets that are named here has the largest number of moons?"
 """15 words."""

@@ -1,6 +1,6 @@
 import pytest
-from alignment_api.training import Dataset, Holdout
-from alignment_trainer.mixture import ImpossibleHoldout, draw, used_rows
+from alignment_api.spec.data import Dataset, Holdout
+from alignment_trainer.data.mixture import ImpossibleHoldout, draw, used_rows
 
 
 def dataset(**settings: object) -> Dataset:

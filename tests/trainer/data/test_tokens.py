@@ -1,10 +1,10 @@
 import logging
 
 import pytest
-from alignment_trainer.messages import BadRow
-from alignment_trainer.rows import Dialogue, Pair
-from alignment_trainer.templates import NAMED
-from alignment_trainer.tokens import IGNORED, dialogue_tokens, pair_tokens
+from alignment_trainer.data.tokens import IGNORED, dialogue_tokens, pair_tokens
+from alignment_trainer.models.templates import NAMED
+from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.reading.rows import Dialogue, Pair
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 

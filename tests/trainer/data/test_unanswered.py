@@ -1,8 +1,8 @@
 """Rows that answer nothing are found in every form, and are no fault."""
 
 import pytest
-from alignment_trainer.rows import dialogue_of, pair_of
-from alignment_trainer.unanswered import answers_nothing
+from alignment_trainer.data.unanswered import answers_nothing
+from alignment_trainer.reading.rows import dialogue_of, pair_of
 
 ASK = {"role": "user", "content": "Why?"}
 GOOD = {"role": "assistant", "content": "Because."}

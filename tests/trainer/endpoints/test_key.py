@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from alignment_api.run_config import EndpointKey, Paths, RunConfig
-from alignment_api.training import Endpoint, SecretKey
+from alignment_api.spec.endpoints import Endpoint, SecretKey
 from alignment_operator.backends import process, pytorchjob
 from alignment_operator.settings import Settings
+from alignment_trainer.checks.preflight import check
 from alignment_trainer.endpoints.key import access
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.preflight import check
 from builders import a_job, a_run, a_training
 
 KEY = "sk-0123456789abcdef"

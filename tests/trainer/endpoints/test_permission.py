@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from alignment_api.run_config import EndpointKey
-from alignment_api.training import SecretKey
+from alignment_api.spec.endpoints import SecretKey
 from alignment_trainer.endpoints.address import FORM
 from alignment_trainer.endpoints.permission import Forbidden, permission
 

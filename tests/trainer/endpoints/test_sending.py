@@ -11,7 +11,7 @@ from threading import Thread
 import httpx2
 import pytest
 from alignment_api.run_config import EndpointKey
-from alignment_api.training import SecretKey
+from alignment_api.spec.endpoints import SecretKey
 from alignment_trainer.endpoints.key import Access
 from alignment_trainer.endpoints.permission import permission
 from alignment_trainer.endpoints.sending import http_client

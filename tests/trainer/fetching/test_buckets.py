@@ -11,10 +11,10 @@ from urllib.error import HTTPError
 
 import boto3
 import pytest
-from alignment_trainer import fetching
+from alignment_trainer.checks.preflight import check
 from alignment_trainer.failures import BadData, Unreachable
-from alignment_trainer.preflight import check
-from alignment_trainer.sources import find_source
+from alignment_trainer.fetching import policy
+from alignment_trainer.reading.sources import find_source
 from moto.server import ThreadedMotoServer
 
 ROWS = [{"prompt": f"Say {number}.", "completion": f" It is {number}."} for number in range(40)]
@@ -135,7 +135,7 @@ def test_without_credentials_the_secret_is_named(bucket, configured, monkeypatch
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(fetching, "PATIENCE", fetching.Patience(3, 0.01, 0.02, 2))
+    monkeypatch.setattr(policy, "PATIENCE", policy.Patience(3, 0.01, 0.02, 2))
 
 
 def pointed_at(configured, url, uri):

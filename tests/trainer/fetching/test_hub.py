@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from alignment_trainer.hub import Wanted, newest_commit
+from alignment_trainer.fetching.hub import Wanted, newest_commit
 from huggingface_hub import constants
 
 COMMIT, OLDER = "c" * 40, "0" * 40
@@ -145,10 +145,11 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from alignment_api.run_config import Paths
-from alignment_api.training import Dataset
-from alignment_trainer import fetching, hub
+from alignment_api.spec.data import Dataset
+from alignment_trainer.fetching import policy
+from alignment_trainer.fetching import hub
 from alignment_trainer.failures import StageFailure
-fetching.PATIENCE = fetching.Patience(tries=3, first_wait_seconds=0.05, longest_wait_seconds=0.1, longest_asked_seconds=2)
+policy.PATIENCE = policy.Patience(tries=3, first_wait_seconds=0.05, longest_wait_seconds=0.1, longest_asked_seconds=2)
 kind, uri, workspace = sys.argv[1:4]
 paths = Paths(workspace=workspace, stage=workspace)
 try:

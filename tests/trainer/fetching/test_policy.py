@@ -9,10 +9,10 @@ import aiohttp
 import httpx2
 import pytest
 from alignment_api.exit_codes import consequence
-from alignment_trainer import fetching
 from alignment_trainer.failures import BadData, Unreachable
-from alignment_trainer.fetching import GivenUp, Patience, fetched
-from alignment_trainer.network_faults import Fault, Passing, fault_of_answer, passing_fault
+from alignment_trainer.fetching import policy
+from alignment_trainer.fetching.network_faults import Fault, Passing, fault_of_answer, passing_fault
+from alignment_trainer.fetching.policy import GivenUp, Patience, fetched
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
@@ -122,7 +122,7 @@ def test_how_long_is_waited(tries, asked, seconds):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(fetching, "PATIENCE", QUICK)
+    monkeypatch.setattr(policy, "PATIENCE", QUICK)
 
 
 def failing(*errors):

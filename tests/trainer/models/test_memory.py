@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from alignment_api.fitting import GIBIBYTE
-from alignment_api.known_sizes import known_models
-from alignment_api.training import Compute
-from alignment_api.workload import workload_of
+from alignment_api.memory.fitting import GIBIBYTE
+from alignment_api.memory.known_sizes import known_models
+from alignment_api.memory.workload import workload_of
+from alignment_api.spec.compute import Compute
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.memory import verdicts
-from alignment_trainer.models import weights_dtype
-from alignment_trainer.settings import training_settings
+from alignment_trainer.models.loading import weights_dtype
+from alignment_trainer.models.memory import verdicts
+from alignment_trainer.settings.training import training_settings
 
 MISTRAL = next(model["config"] for model in known_models() if "mistralai/Mistral-7B-v0.1" in model["names"])
 SIXTEEN_BIT = {"sft__precision": "BFloat16", "dpo__precision": "BFloat16"}

@@ -10,12 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from alignment_api.memory import merging_bytes
-from alignment_api.shape import shape_of
-from alignment_api.workload import AdapterSize, Workload
-from alignment_trainer import merging
+from alignment_api.memory.estimate import merging_bytes
+from alignment_api.memory.shape import shape_of
+from alignment_api.memory.workload import AdapterSize, Workload
 from alignment_trainer.failures import BadConfiguration, BadData
-from alignment_trainer.models import linear_layers, load_model
+from alignment_trainer.models import merging
+from alignment_trainer.models.adapters import linear_layers
+from alignment_trainer.models.loading import load_model
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -203,7 +204,7 @@ import sys, torch
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import test_merging as here
-from alignment_trainer import merging
+from alignment_trainer.models import merging
 root, how, quantized = Path(sys.argv[1]), sys.argv[3], sys.argv[4] == "qlora"
 torch.set_num_threads(1)
 
@@ -270,8 +271,9 @@ from datetime import timedelta
 from pathlib import Path
 from alignment_api.run_config import RunConfig
 from accelerate import PartialState
-from alignment_trainer import deepspeed, result
-from alignment_trainer.settings import training_settings
+from alignment_trainer.training import deepspeed
+from alignment_trainer.training import publishing
+from alignment_trainer.settings.training import training_settings
 from alignment_trainer.stages import dpo, sft
 config = RunConfig.model_validate_json(Path(sys.argv[1]).read_text())
 publish = result.publish

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from alignment_trainer import base_model, hub
-from alignment_trainer.base_record import read_base
-from alignment_trainer.checkpoints import Checkpoint, CheckpointManifest
 from alignment_trainer.failures import BadData
+from alignment_trainer.fetching import hub
+from alignment_trainer.models.start import check_start, start_folder
+from alignment_trainer.workspace.base_record import read_base
+from alignment_trainer.workspace.checkpoints import Checkpoint, CheckpointManifest
 
 OLD, NEW = "a" * 40, "b" * 40
 BASE = "workspace://inputs/tiny/model"
@@ -43,7 +44,7 @@ def written(root):
 def test_a_model_is_resolved_once(own_workspace, trainer, branch, named, commit):
     model = {"revision": named} if named else {}
     for attempt in range(3):
-        assert base_model.start_folder(configured(trainer, own_workspace, **model)).name == commit
+        assert start_folder(configured(trainer, own_workspace, **model)).name == commit
         branch[0] = f"{attempt}" * 40
     assert branch[1] == [named]
     assert written(own_workspace) == {"uri": "hf://team/base", **({"namedRevision": named} if named else {}), "revision": commit}
@@ -51,16 +52,16 @@ def test_a_model_is_resolved_once(own_workspace, trainer, branch, named, commit)
 
 @pytest.mark.parametrize("edit", [{"uri": "hf://team/other"}, {"revision": "main"}, {"revision": NEW}])
 def test_after_an_edit_it_is_resolved_anew(own_workspace, trainer, branch, edit):
-    base_model.start_folder(configured(trainer, own_workspace))
+    start_folder(configured(trainer, own_workspace))
     branch[0] = NEW
-    assert base_model.start_folder(configured(trainer, own_workspace, **edit)).name == NEW
+    assert start_folder(configured(trainer, own_workspace, **edit)).name == NEW
     assert written(own_workspace)["revision"] == NEW
 
 
 def test_a_broken_record_is_resolved_anew(own_workspace, trainer, branch, capsys):
     config = configured(trainer, own_workspace)
     (own_workspace / "job" / "base-model.json").write_text("{")
-    assert base_model.start_folder(config).name == OLD
+    assert start_folder(config).name == OLD
     assert "base-model.json cannot be read: the model is resolved anew" in capsys.readouterr().err
 
 
@@ -74,8 +75,8 @@ def begun(own_workspace, trainer):
     config = trainer.config(own_workspace)
     stage = Path(config.paths.stage)
     stage.mkdir(parents=True)
-    start = base_model.start_folder(config)
-    return config, stage, start, base_model.check_start(config, start, None)
+    start = start_folder(config)
+    return config, stage, start, check_start(config, start, None)
 
 
 def change(folder):
@@ -88,7 +89,7 @@ def change(folder):
 
 def test_the_same_weights_are_gone_on_from(begun):
     config, stage, start, digest = begun
-    assert base_model.check_start(config, start, checkpoint(stage)) == digest
+    assert check_start(config, start, checkpoint(stage)) == digest
     assert read_base(config).digest == digest
     assert written(stage.parents[1]) == {"uri": BASE, "digest": digest}
 
@@ -97,7 +98,7 @@ def test_other_weights_are_refused_when_a_stage_goes_on(begun):
     config, stage, start, digest = begun
     change(start)
     with pytest.raises(BadData) as refused:
-        base_model.check_start(config, start, checkpoint(stage))
+        check_start(config, start, checkpoint(stage))
     assert str(refused.value).startswith(f"{start} does not hold the weights that this stage began with (their hash is ")
     assert f"and was {digest[:12]}), so {stage}/checkpoints/step-8 cannot be gone on from" in str(refused.value)
     assert str(refused.value).endswith(f"restore them, or remove {stage} to begin the stage anew")
@@ -106,30 +107,30 @@ def test_other_weights_are_refused_when_a_stage_goes_on(begun):
 def test_a_stage_that_begins_may_have_other_weights(begun):
     config, stage, start, digest = begun
     change(start)
-    other = base_model.check_start(config, start, None)
+    other = check_start(config, start, None)
     assert other != digest
-    assert base_model.check_start(config, start, checkpoint(stage)) == other
+    assert check_start(config, start, checkpoint(stage)) == other
 
 
 def test_a_stage_of_an_earlier_version_is_gone_on_with(begun):
     config, stage, start, digest = begun
     (stage / "start.json").unlink()
-    assert base_model.check_start(config, start, checkpoint(stage)) == digest
+    assert check_start(config, start, checkpoint(stage)) == digest
     change(start)
     with pytest.raises(BadData, match="began with"):
-        base_model.check_start(config, start, checkpoint(stage))
+        check_start(config, start, checkpoint(stage))
 
 
 def test_the_files_of_a_commit_never_change(own_workspace, trainer, branch):
     config = configured(trainer, own_workspace)
-    base_model.start_folder(config)
+    start_folder(config)
     start = own_workspace / "inputs" / "tiny" / "model"
-    base_model.check_start(config, start, None)
+    check_start(config, start, None)
     change(start)
     with pytest.raises(
         BadData, match=r"does not hold what was fetched of hf://team/base before; remove it, and it is fetched again"
     ):
-        base_model.check_start(config, start, None)
+        check_start(config, start, None)
 
 
 def test_an_attempt_ends_where_its_base_was_changed(own_workspace, trainer, tmp_path):

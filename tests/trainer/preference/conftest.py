@@ -10,7 +10,7 @@ import pytest
 import torch
 from alignment_trainer.preference.losses import Objective
 from alignment_trainer.preference.padded import padded_arguments
-from alignment_trainer.reference import REFERENCE_COLUMNS
+from alignment_trainer.preference.reference import REFERENCE_COLUMNS
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast, TrainingArguments

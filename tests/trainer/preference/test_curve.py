@@ -8,10 +8,10 @@ import pytest
 import torch
 from alignment_trainer.preference.losses import Objective
 from alignment_trainer.preference.padded import _LOSSES
+from alignment_trainer.preference.reference import reference_of
 from alignment_trainer.preference.trainer import PackedTrainer
-from alignment_trainer.reference import reference_of
-from alignment_trainer.rounds import order
-from alignment_trainer.settings import training_settings
+from alignment_trainer.settings.training import training_settings
+from alignment_trainer.training.dealing import order
 from trl import DPOConfig
 
 STEPS, PAIRS_PER_STEP, SEED = 50, 8, 11

@@ -5,11 +5,11 @@ import math
 
 import pytest
 import torch
-from alignment_api.shape import PACKED_FAMILIES
-from alignment_trainer.measurements import reference_of
+from alignment_api.memory.shape import PACKED_FAMILIES
 from alignment_trainer.preference.losses import Moves, Objective, pair_losses
 from alignment_trainer.preference.model import unfit
 from alignment_trainer.preference.trainer import PairTrainer
+from alignment_trainer.training.measurements import reference_of
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig
 

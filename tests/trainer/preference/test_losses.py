@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from alignment_trainer.measurements import reference_of
 from alignment_trainer.preference.losses import Moves, Objective, pair_losses
 from alignment_trainer.preference.padded import _LOSSES
+from alignment_trainer.training.measurements import reference_of
 
 OBJECTIVES = [
     Objective("Sigmoid", 0.1, 0.0),

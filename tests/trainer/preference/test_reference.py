@@ -10,9 +10,9 @@ import torch
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
 from alignment_api.names import MANIFEST_FILE
-from alignment_trainer.reference import _keep, _read, reference_of
-from alignment_trainer.settings import training_settings
-from alignment_trainer.weights import weights_digest
+from alignment_trainer.models.weights import weights_digest
+from alignment_trainer.preference.reference import _keep, _read, reference_of
+from alignment_trainer.settings.training import training_settings
 from safetensors.torch import load_file, save_file
 
 VALUES = numpy.array([[-1.5, -2.5], [-3.0, -4.0]], dtype=numpy.float32)

@@ -9,10 +9,10 @@ import sys
 import pytest
 
 WAITING = "print('begun', flush=True)\nwhile True:\n    time.sleep(1)"
-LEAVE = f"import time\nfrom alignment_trainer import early_stop\nearly_stop.leave_on_request()\n{WAITING}"
+LEAVE = f"import time\nfrom alignment_trainer.process import early_stop\nearly_stop.leave_on_request()\n{WAITING}"
 HELD_UP = f"""
 import time
-from alignment_trainer import early_stop
+from alignment_trainer.process import early_stop
 early_stop._CLEANUP_SECONDS = 0.1
 early_stop.leave_soon()
 {WAITING}
@@ -35,5 +35,5 @@ def test_it_ends_with_a_word_whatever_is_done(tmp_path, program, number):
 
 
 def test_it_loads_nothing_that_takes_long():
-    program = "import sys, alignment_trainer.early_stop; sys.exit(bool({'pydantic', 'alignment_api'} & set(sys.modules)))"
+    program = "import sys, alignment_trainer.process.early_stop; sys.exit(bool({'pydantic', 'alignment_api'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

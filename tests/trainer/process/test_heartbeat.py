@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from alignment_api.heartbeat import HEARTBEAT_PATH, Heartbeat, heartbeat_token
-from alignment_trainer import heartbeat
+from alignment_trainer.process import heartbeat
 
 ANSWER = Heartbeat(job_uid="0badcafe-1", stage="sft", attempt=1, alive_time=datetime(2025, 1, 1, tzinfo=UTC), step=7)
 TOKEN = heartbeat_token("0badcafe-1", "sft", 1)

@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from alignment_trainer.liveness import Identity, Liveness, Work, descendants, has_worked, read_processes
+from alignment_trainer.process.liveness import Identity, Liveness, Work, descendants, has_worked, read_processes
 
 ROOT, RANK = Identity(1, 5), Identity(20, 9)
 IDLE = Work(1, 10.0, 1000, 10_000)

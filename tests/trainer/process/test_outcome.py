@@ -3,7 +3,7 @@ import re
 import pytest
 from alignment_api.exit_codes import Termination, consequence
 from alignment_trainer.failures import BadData, Diverged, PeerLost, Stopped
-from alignment_trainer.outcome import (
+from alignment_trainer.process.outcome import (
     RankFailure,
     RankOutcome,
     failure_of,

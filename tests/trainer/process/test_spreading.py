@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from alignment_trainer.failures import BadData, WorkerLost
-from alignment_trainer.spreading import spread
+from alignment_trainer.process.spreading import spread
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
@@ -58,7 +58,7 @@ def test_a_killed_process_is_a_failure_and_no_hang():
 
 def test_nobody_is_left_when_the_one_who_asked_is_killed():
     program = (
-        "import os, time\nfrom alignment_trainer.spreading import spread\n"
+        "import os, time\nfrom alignment_trainer.process.spreading import spread\n"
         "for item in spread(lambda item: (time.sleep(0.01), os.getpid())[1], range(100_000), 2):\n    print(item, flush=True)"
     )
     asking = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alignment_api import metrics
 from alignment_api.heartbeat import Activity
-from alignment_trainer.base_record import BaseRecord, write_base
-from alignment_trainer.journal import Journal
-from alignment_trainer.stage_folder import claim
-from alignment_trainer.stage_watch import StageWatch
+from alignment_trainer.process.stage_watch import StageWatch
+from alignment_trainer.workspace.base_record import BaseRecord, write_base
+from alignment_trainer.workspace.journal import Journal
+from alignment_trainer.workspace.stage_folder import claim
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from alignment_api.exit_codes import Termination
-from alignment_trainer.termination import MOST_BYTES, fitted, shortened, write_termination
+from alignment_trainer.process.termination import MOST_BYTES, fitted, shortened, write_termination
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_it_is_written_where_the_environment_says(tmp_path, monkeypatch):
 
 
 def test_it_can_be_written_before_anything_is_loaded():
-    program = "import sys, alignment_trainer.termination; sys.exit('pydantic' in sys.modules)"
+    program = "import sys, alignment_trainer.process.termination; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

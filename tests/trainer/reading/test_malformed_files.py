@@ -8,8 +8,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from alignment_api.exit_codes import ExitCode
+from alignment_trainer.checks.preflight import check
 from alignment_trainer.failures import BadData
-from alignment_trainer.preflight import check
 
 GOOD = {"prompt": "Why?", "completion": " Because."}
 LINE = json.dumps(GOOD)

@@ -6,11 +6,11 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from alignment_api.run_config import Paths
-from alignment_api.training import Dataset
-from alignment_trainer import row_survey
-from alignment_trainer.dataset_faults import _is_answered
-from alignment_trainer.row_survey import Survey, survey
-from alignment_trainer.sources import find_source
+from alignment_api.spec.data import Dataset
+from alignment_trainer.checks.datasets import _is_answered
+from alignment_trainer.reading import row_survey
+from alignment_trainer.reading.row_survey import Survey, survey
+from alignment_trainer.reading.sources import find_source
 
 UNANSWERED = (3, 255, 256, 700)
 

@@ -1,6 +1,6 @@
 import pytest
-from alignment_trainer.messages import BadRow
-from alignment_trainer.rows import Dialogue, Pair, dialogue_of, pair_of
+from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.reading.rows import Dialogue, Pair, dialogue_of, pair_of
 
 ASK = {"role": "user", "content": "Why?"}
 GOOD = {"role": "assistant", "content": "Because."}

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from alignment_api import metrics
-from alignment_api.shape import PACKED_FAMILIES
+from alignment_api.memory.shape import PACKED_FAMILIES
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.models import check_packing, linear_layers, lora
-from alignment_trainer.settings import training_settings
+from alignment_trainer.models.adapters import linear_layers, lora
+from alignment_trainer.models.loading import check_packing
+from alignment_trainer.settings.training import training_settings
 from alignment_trainer.stages import dpo, sft
 from transformers import AutoConfig, AutoModelForCausalLM
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from alignment_api import metrics
-from alignment_trainer import tracked_runs
-from alignment_trainer.tracked_runs import TrackedRuns
+from alignment_trainer.tracking import tracked_runs
+from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from mlflow import MlflowClient
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
-from alignment_trainer import uploader as uploading
-from alignment_trainer.journal import Journal
-from alignment_trainer.uploader import Uploader
+from alignment_trainer.tracking import uploader as uploading
+from alignment_trainer.tracking.uploader import Uploader
+from alignment_trainer.workspace.journal import Journal
 from mlflow import MlflowClient
 
 

@@ -1,6 +1,6 @@
 import pytest
-from alignment_trainer.arguments import training_arguments
-from alignment_trainer.settings import training_settings
+from alignment_trainer.settings.training import training_settings
+from alignment_trainer.training.arguments import training_arguments
 from transformers import TrainingArguments
 
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from alignment_trainer.samples import PROMPTS, Sample, Samples, drawn_rows, read_samples
-from alignment_trainer.sampling import AskPolicy, Prompt, prompt_of
+from alignment_trainer.training.ask_policy import AskPolicy, Prompt, prompt_of
+from alignment_trainer.workspace.samples import PROMPTS, Sample, Samples, drawn_rows, read_samples
 from transformers import AutoConfig, AutoModelForCausalLM, TrainerControl, TrainerState, TrainingArguments
 
 

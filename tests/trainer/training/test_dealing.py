@@ -1,5 +1,5 @@
 import pytest
-from alignment_trainer.rounds import order, rounds
+from alignment_trainer.training.dealing import order, rounds
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
-from alignment_trainer.deepspeed import deepspeed_config
-from alignment_trainer.settings import training_settings
+from alignment_trainer.settings.training import training_settings
+from alignment_trainer.training.deepspeed import deepspeed_config
 
 
 def zero(workspace, trainer, **compute):

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from alignment_api import metrics
-from alignment_trainer.divergence import PATIENCE, SMOOTHED_OVER, LossWatch
+from alignment_trainer.training.divergence import PATIENCE, SMOOTHED_OVER, LossWatch
 
 
 def stops_at(losses):

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from alignment_trainer import measurements
-from alignment_trainer.sums import Measured, Sums
+from alignment_trainer.training import measurements
+from alignment_trainer.training.sums import Measured, Sums
 
 
 def measured(total, over=None):

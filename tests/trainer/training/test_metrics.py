@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alignment_api import metrics
 
-PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 PROGRESS = {metrics.TOTAL_STEPS, metrics.SECONDS_LEFT}
 
 

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 import torch
-from alignment_trainer import result
+from alignment_trainer.training import publishing
 from safetensors.torch import save_file
 
 
@@ -16,13 +16,15 @@ def test_publishing_tells_how_many_bytes_are_copied_and_on_the_disk(tmp_path, mo
         yield done.append
         told.append((what, total, unit, sum(done)))
 
-    monkeypatch.setattr(result, "advancing", record)
+    monkeypatch.setattr(publishing, "advancing", record)
     source = tmp_path / "step-8"
     source.mkdir()
     save_file({"weight": torch.ones(8)}, source / "model.safetensors")
     (source / "config.json").write_text("{}")
     size = sum(path.stat().st_size for path in source.iterdir())
-    result._publish_folder(tmp_path / "model", lambda folder: result._copy(source, folder, ("*.safetensors", "config.json")))
+    publishing._publish_folder(
+        tmp_path / "model", lambda folder: publishing._copy(source, folder, ("*.safetensors", "config.json"))
+    )
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
     assert told == [
         ("publishing step-8", size, "bytes", size),

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 from alignment_api.heartbeat import Activity, told
-from alignment_trainer import activity
-from alignment_trainer.mapped_files import bytes_read
+from alignment_trainer.workspace import activity
+from alignment_trainer.workspace.mapped_files import bytes_read
 
 
 @pytest.fixture

@@ -2,8 +2,16 @@ import shutil
 import threading
 
 import pytest
-from alignment_trainer.checkpoints import await_all, commit, newest_step, newest_verified, prune, sizes_of, staging_folder
 from alignment_trainer.failures import IncompleteCheckpoint, NoUsableCheckpoint
+from alignment_trainer.workspace.checkpoints import (
+    await_all,
+    commit,
+    newest_step,
+    newest_verified,
+    prune,
+    sizes_of,
+    staging_folder,
+)
 
 
 def save(stage, step, total=30):

@@ -1,5 +1,5 @@
 import pytest
-from alignment_trainer.environment import describe, read_environment, write_environment
+from alignment_trainer.workspace.environment import describe, read_environment, write_environment
 
 ROWS = {"chat": {"train": 90, "held_out": 10, "cut": 3, "dropped": 1}}
 

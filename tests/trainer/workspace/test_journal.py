@@ -1,7 +1,7 @@
 import json
 
 from alignment_api import metrics
-from alignment_trainer.journal import Journal, JournalTail, last_step, latest_values, read_points, read_points_with_ends
+from alignment_trainer.workspace.journal import Journal, JournalTail, last_step, latest_values, read_points, read_points_with_ends
 
 
 def progress(left):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.recorded import as_begun
-from alignment_trainer.stage_folder import claim
+from alignment_trainer.workspace.recorded import as_begun
+from alignment_trainer.workspace.stage_folder import claim
 
 
 @pytest.fixture

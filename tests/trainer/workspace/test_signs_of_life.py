@@ -1,8 +1,8 @@
 import pytest
 from alignment_api import metrics
-from alignment_trainer.journal import Journal, read_points
-from alignment_trainer.settings import training_settings
-from alignment_trainer.signs_of_life import most_steps, watched
+from alignment_trainer.settings.training import training_settings
+from alignment_trainer.workspace.journal import Journal, read_points
+from alignment_trainer.workspace.signs_of_life import most_steps, watched
 
 
 @pytest.fixture

@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from alignment_api.run_config import RunConfig
-from alignment_api.training import Dataset, Datasets
+from alignment_api.spec.data import Dataset, Datasets
 
-from alignment_trainer.activity import counted
-from alignment_trainer.decontamination import texts_of
+from alignment_trainer.data.decontamination import texts_of
+from alignment_trainer.data.mixture import ImpossibleHoldout, draw
+from alignment_trainer.data.unanswered import answers_nothing
 from alignment_trainer.failures import BadData
-from alignment_trainer.messages import BadRow
-from alignment_trainer.mixture import ImpossibleHoldout, draw
-from alignment_trainer.row_survey import survey
-from alignment_trainer.rows import dialogue_of, pair_of
-from alignment_trainer.settings import training_settings
-from alignment_trainer.sources import PlacedRow, Source, find_source
-from alignment_trainer.unanswered import answers_nothing
+from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.reading.row_survey import survey
+from alignment_trainer.reading.rows import dialogue_of, pair_of
+from alignment_trainer.reading.sources import PlacedRow, Source, find_source
+from alignment_trainer.settings.training import training_settings
+from alignment_trainer.workspace.activity import counted
 
 _MEASURED_ON = "measured on"
 _NOTHING = "an answer is empty, or both answers are the same"

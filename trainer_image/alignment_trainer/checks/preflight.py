@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from alignment_api.batch import ImpossibleBatch, accumulation_steps
-from alignment_api.lineage import parent_of
 from alignment_api.names import BUCKET_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps
+from alignment_api.spec.lineage import parent_of
 
-from alignment_trainer.dataset_faults import Findings, dataset_faults, holdout_faults
+from alignment_trainer.checks.datasets import Findings, dataset_faults, holdout_faults
 from alignment_trainer.endpoints.key import key_faults
 from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
-from alignment_trainer.links import system_file
-from alignment_trainer.settings import kind_settings, training_settings
-from alignment_trainer.sources import workspace_path
+from alignment_trainer.settings.later import stages_to_come
+from alignment_trainer.settings.training import kind_settings, training_settings
+from alignment_trainer.workspace.links import system_file
+from alignment_trainer.workspace.paths import workspace_path
 
 _SHOWN = 5
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
@@ -42,13 +43,6 @@ def _refuse(faults: Iterator[str], failure: type[StageFailure] = BadData) -> Non
     more = sum(1 for _ in faults)
     if shown:
         raise failure("\n".join(shown) + (f"\nand {more} more" if more else ""))
-
-
-def stages_to_come(config: RunConfig) -> Iterator[RunConfig]:
-    """Give this stage and the later ones, each as it will be told; only the first one's processes are known already."""
-    yield config
-    for stage in islice(config.spec.stages or [], config.stage_index + 1, None):
-        yield config.model_copy(update={"stage_name": stage.name, "compute": config.spec.compute_of(stage)})
 
 
 def _check_batch(config: RunConfig) -> None:

@@ -2,8 +2,8 @@
 
 import re
 
-from alignment_trainer.messages import Text
-from alignment_trainer.rows import Dialogue, Pair
+from alignment_trainer.reading.messages import Text
+from alignment_trainer.reading.rows import Dialogue, Pair
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\.\.)\s+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from alignment_trainer.messages import Text
-from alignment_trainer.rows import Dialogue, Pair
+from alignment_trainer.reading.messages import Text
+from alignment_trainer.reading.rows import Dialogue, Pair
 
 
 class ControlTokens:

@@ -11,16 +11,16 @@ import datasets
 from accelerate import PartialState
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.control_tokens import ControlTokens
+from alignment_trainer.data.control_tokens import ControlTokens
+from alignment_trainer.data.preparation import Example, Preparation, Prepared
+from alignment_trainer.data.selection import TRAIN, Selected, Selection, evaluation_index, select
+from alignment_trainer.data.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
 from alignment_trainer.failures import BadData
-from alignment_trainer.files import flush_tree, rename_whole
-from alignment_trainer.preparation import Example, Preparation, Prepared
-from alignment_trainer.rows import dialogue_of, pair_of
-from alignment_trainer.selection import TRAIN, Selected, Selection, evaluation_index, select
-from alignment_trainer.settings import Settings
-from alignment_trainer.signs_of_life import watched
-from alignment_trainer.spreading import processors, spread
-from alignment_trainer.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
+from alignment_trainer.process.spreading import processors, spread
+from alignment_trainer.reading.rows import dialogue_of, pair_of
+from alignment_trainer.settings.training import Settings
+from alignment_trainer.workspace.files import flush_tree, rename_whole
+from alignment_trainer.workspace.signs_of_life import watched
 
 DATA_FOLDER = "data"
 _REPORT_FILE = "report.json"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from alignment_api.training import Dataset
+from alignment_api.spec.data import Dataset
 
 
 def dataset_names(*groups: Sequence[Dataset]) -> list[list[str]]:

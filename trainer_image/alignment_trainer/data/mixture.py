@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from alignment_api.training import Dataset, Holdout
+from alignment_api.spec.data import Dataset, Holdout
 
 
 class ImpossibleHoldout(ValueError):

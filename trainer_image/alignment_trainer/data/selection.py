@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from alignment_api.run_config import RunConfig
-from alignment_api.training import Dataset
+from alignment_api.spec.data import Dataset
 
-from alignment_trainer.dataset_names import dataset_names
-from alignment_trainer.decontamination import EvaluationIndex
+from alignment_trainer.data.dataset_names import dataset_names
+from alignment_trainer.data.decontamination import EvaluationIndex
+from alignment_trainer.data.mixture import ImpossibleHoldout, draw
+from alignment_trainer.data.preparation import Prepared
 from alignment_trainer.failures import BadConfiguration, BadData
-from alignment_trainer.mixture import ImpossibleHoldout, draw
-from alignment_trainer.preparation import Prepared
-from alignment_trainer.settings import Settings
-from alignment_trainer.sources import Source, find_source
+from alignment_trainer.reading.sources import Source, find_source
+from alignment_trainer.settings.training import Settings
 
 TRAIN, HELD_OUT = "train", "held_out"
 _FATES = {

@@ -1,10 +1,9 @@
 """Turns rows into token ids: what is learned of each, where answers end, and what does not fit."""
 
-import re
 from typing import Any, Literal
 
-from alignment_trainer.messages import BadRow, Message, Text
-from alignment_trainer.rows import Dialogue, Pair
+from alignment_trainer.reading.messages import BadRow, Message, Text
+from alignment_trainer.reading.rows import Dialogue, Pair
 
 IGNORED = -100
 
@@ -14,11 +13,6 @@ _SILENT = {"verbose": False}
 Tokens = dict[str, list[int]]
 Cut = Literal["cut", "unended"]
 """What a row that is too long has lost: later turns or the head of its prompt, or also the end of an answer."""
-
-
-def marks_answers(template: str | None) -> bool:
-    """Say whether a chat template marks which part of a dialogue is the answer."""
-    return re.search(r"\{%-?\s*generation\s*-?%\}", template or "") is not None
 
 
 def dialogue_tokens(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alignment_trainer.rows import Dialogue, Pair
+from alignment_trainer.reading.rows import Dialogue, Pair
 
 
 def answers_nothing(row: Dialogue | Pair) -> bool:

@@ -11,11 +11,11 @@ from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
 
-from alignment_trainer.activity import advancing
 from alignment_trainer.failures import BadData
-from alignment_trainer.fetching import fetched
-from alignment_trainer.files import flush
-from alignment_trainer.network_faults import Passing
+from alignment_trainer.fetching.network_faults import Passing
+from alignment_trainer.fetching.policy import fetched
+from alignment_trainer.workspace.activity import advancing
+from alignment_trainer.workspace.files import flush
 
 _CACHE = Path(".cache") / "s3"
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from alignment_api.names import HUB_PREFIX
 from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
-from alignment_api.training import Dataset
+from alignment_api.spec.data import Dataset
 
-from alignment_trainer.activity import Advance, advancing
 from alignment_trainer.failures import BadData
-from alignment_trainer.fetching import fetched
+from alignment_trainer.fetching.policy import fetched
+from alignment_trainer.workspace.activity import Advance, advancing
 
 _MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 _COMMIT_LENGTH = 40
@@ -112,7 +112,7 @@ def _asked(wanted: Wanted, advance: Advance | None = None) -> Iterator[None]:
     """Translate what the Hub refuses for good into a sentence that says what to do."""
     import httpx2
 
-    from alignment_trainer.hub_session import patient_hub
+    from alignment_trainer.fetching.hub_session import patient_hub
 
     try:
         with patient_hub(wanted.shown, advance):

@@ -8,10 +8,10 @@ import httpx2
 import huggingface_hub
 from huggingface_hub.utils import _http
 
-from alignment_trainer.activity import Advance
 from alignment_trainer.failures import Unreachable
-from alignment_trainer.fetching import GivenUp, Pauses
-from alignment_trainer.network_faults import fault_of_answer, passing_fault
+from alignment_trainer.fetching.network_faults import fault_of_answer, passing_fault
+from alignment_trainer.fetching.policy import GivenUp, Pauses
+from alignment_trainer.workspace.activity import Advance
 
 _SILENCE_SECONDS = 60.0
 _REFUSALS = {"RepoNotFound", "RevisionNotFound", "GatedRepo"}

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from alignment_trainer.activity import advancing
 from alignment_trainer.failures import Unreachable
-from alignment_trainer.network_faults import Fault, passing_fault
+from alignment_trainer.fetching.network_faults import Fault, passing_fault
+from alignment_trainer.workspace.activity import advancing
 
 Result = TypeVar("Result")
 

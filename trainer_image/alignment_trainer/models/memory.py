@@ -6,14 +6,14 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from alignment_api.fitting import gibibytes
+from alignment_api.memory.fitting import gibibytes
+from alignment_api.memory.shape import ModelShape, UnknownShape, shape_of
+from alignment_api.memory.stages import stage_memory
 from alignment_api.run_config import RunConfig
-from alignment_api.shape import ModelShape, UnknownShape, shape_of
-from alignment_api.stage_memory import stage_memory
-from alignment_api.training import Compute
+from alignment_api.spec.compute import Compute
 
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.preflight import stages_to_come
+from alignment_trainer.settings.later import stages_to_come
 
 
 def check(config: RunConfig, start: Path) -> None:

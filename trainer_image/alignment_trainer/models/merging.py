@@ -12,13 +12,13 @@ from peft import PeftConfig, PeftModel
 from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
 
-from alignment_trainer import skeleton
-from alignment_trainer.activity import advancing
 from alignment_trainer.failures import BadConfiguration, BadData
-from alignment_trainer.models import quantization, weights_dtype
-from alignment_trainer.settings import Settings
-from alignment_trainer.skeleton import Origin
-from alignment_trainer.tensor_files import ModelWriter, StoredTensor, as_written, stored_tensors
+from alignment_trainer.models import skeleton
+from alignment_trainer.models.loading import quantization, weights_dtype
+from alignment_trainer.models.skeleton import Origin
+from alignment_trainer.models.tensor_files import ModelWriter, StoredTensor, as_written, stored_tensors
+from alignment_trainer.settings.training import Settings
+from alignment_trainer.workspace.activity import advancing
 
 _WEIGHT = ".weight"
 _ADAPTER = "default"

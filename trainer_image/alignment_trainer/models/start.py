@@ -8,13 +8,13 @@ from accelerate.utils import broadcast_object_list
 from alignment_api.names import HUB_PREFIX, MANIFEST_FILE
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer import hub
-from alignment_trainer.base_record import BaseRecord, read_base, write_base
-from alignment_trainer.checkpoints import Checkpoint
 from alignment_trainer.failures import BadData
-from alignment_trainer.files import write_whole
-from alignment_trainer.sources import workspace_path
-from alignment_trainer.weights import weights_digest
+from alignment_trainer.fetching import hub
+from alignment_trainer.models.weights import weights_digest
+from alignment_trainer.workspace.base_record import BaseRecord, read_base, write_base
+from alignment_trainer.workspace.checkpoints import Checkpoint
+from alignment_trainer.workspace.files import write_whole
+from alignment_trainer.workspace.paths import workspace_path
 
 _START_FILE = "start.json"
 

@@ -1,6 +1,7 @@
 """Chat templates by name; answers are marked for the loss, and what ends an answer is part of it."""
 
 import hashlib
+import re
 
 ZEPHYR = (
     "{% if bos_token %}{{ bos_token }}{% endif %}"
@@ -34,3 +35,8 @@ NAMED = {"Zephyr": ZEPHYR, "ChatML": CHATML}
 def template_hash(template: str | None) -> str:
     """Hash a template, so that stages can tell whether they speak alike."""
     return hashlib.sha256((template or "").encode()).hexdigest()[:16]
+
+
+def marks_answers(template: str | None) -> bool:
+    """Say whether a chat template marks which part of a dialogue is the answer."""
+    return re.search(r"\{%-?\s*generation\s*-?%\}", template or "") is not None

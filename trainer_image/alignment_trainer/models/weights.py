@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from alignment_trainer.checkpoints import hash_files
+from alignment_trainer.workspace.hashes import hash_files
 
 _WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 

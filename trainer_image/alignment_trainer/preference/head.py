@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn.functional import linear
 
-from alignment_trainer.measurements import AnswerSums
+from alignment_trainer.training.measurements import AnswerSums
 
 Losses = Callable[[torch.Tensor, range], torch.Tensor]
 """From the log-probabilities of both answers of some pairs to the losses of these."""

@@ -3,11 +3,11 @@
 from typing import Any
 
 import torch
-from alignment_api.shape import PACKED_FAMILIES
+from alignment_api.memory.shape import PACKED_FAMILIES
 
-from alignment_trainer.measurements import AnswerSums
 from alignment_trainer.preference.attention import NAME
 from alignment_trainer.preference.head import AnswerHead, Losses, Question
+from alignment_trainer.training.measurements import AnswerSums
 
 
 def unfit(configuration: Any, max_length: int) -> str | None:

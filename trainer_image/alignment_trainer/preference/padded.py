@@ -8,14 +8,14 @@ from accelerate.utils import send_to_device
 from trl import DPOConfig, DPOTrainer
 from trl.models import prepare_deepspeed
 
-from alignment_trainer import measurements
-from alignment_trainer.measuring import Measuring
 from alignment_trainer.preference.losses import Objective
 from alignment_trainer.preference.model import disable_dropout
-from alignment_trainer.reference import REFERENCE_COLUMNS, Reference
-from alignment_trainer.rounds import Round, rounds
-from alignment_trainer.stepping import Stepping
-from alignment_trainer.sums import Measured
+from alignment_trainer.preference.reference import REFERENCE_COLUMNS, Reference
+from alignment_trainer.training import measurements
+from alignment_trainer.training.dealing import Round, rounds
+from alignment_trainer.training.exact_means import Measuring
+from alignment_trainer.training.stepping import Stepping
+from alignment_trainer.training.sums import Measured
 
 _LOSSES = {
     "Sigmoid": "sigmoid",

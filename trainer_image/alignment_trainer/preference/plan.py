@@ -4,7 +4,7 @@ import bisect
 import heapq
 from collections.abc import Sequence
 
-from alignment_trainer.rounds import Round
+from alignment_trainer.training.dealing import Round
 
 
 def plan(rows: Sequence[int], tokens: Sequence[int], most_tokens: int, process: int, processes: int) -> list[Round]:

@@ -16,19 +16,19 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.checkpoints import hash_file, hash_files
 from alignment_trainer.failures import Diverged
-from alignment_trainer.files import flush_tree, rename_whole
-from alignment_trainer.models import weights_dtype
-from alignment_trainer.rounds import Round
-from alignment_trainer.settings import Settings
-from alignment_trainer.signs_of_life import watched
-from alignment_trainer.weights import configuration_digest
+from alignment_trainer.models.loading import weights_dtype
+from alignment_trainer.models.weights import configuration_digest
+from alignment_trainer.settings.training import Settings
+from alignment_trainer.training.dealing import Round
+from alignment_trainer.workspace.files import flush_tree, rename_whole
+from alignment_trainer.workspace.hashes import hash_file, hash_files
+from alignment_trainer.workspace.signs_of_life import watched
 
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
 _PACKAGES = ("torch", "transformers", "trl", "bitsandbytes")
-_FORWARD = Path(__file__).parent / "preference"
+_FORWARD = Path(__file__).parent
 _VALUES, _MANIFEST = "values.npy", "manifest.json"
 
 REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")

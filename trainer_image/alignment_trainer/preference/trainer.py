@@ -11,17 +11,17 @@ from peft import PeftModel
 from transformers import Trainer
 from trl.models import prepare_deepspeed
 
-from alignment_trainer import measurements
-from alignment_trainer.measurements import AnswerSums
-from alignment_trainer.measuring import Measuring
 from alignment_trainer.preference.layout import lay_out
 from alignment_trainer.preference.losses import Moves, Objective, pair_losses
 from alignment_trainer.preference.model import PairModel, disable_dropout
 from alignment_trainer.preference.plan import plan
-from alignment_trainer.reference import REFERENCE_COLUMNS, Reference, RowsWithReference
-from alignment_trainer.rounds import Round
-from alignment_trainer.stepping import Stepping
-from alignment_trainer.sums import Measured
+from alignment_trainer.preference.reference import REFERENCE_COLUMNS, Reference, RowsWithReference
+from alignment_trainer.training import measurements
+from alignment_trainer.training.dealing import Round
+from alignment_trainer.training.exact_means import Measuring
+from alignment_trainer.training.measurements import AnswerSums
+from alignment_trainer.training.stepping import Stepping
+from alignment_trainer.training.sums import Measured
 
 
 class PairTrainer(Trainer):  # type: ignore[misc]

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 
-from alignment_trainer.termination import write_termination
+from alignment_trainer.process.termination import write_termination
 
 _STOPPED = 75
 _CLEANUP_SECONDS = 5.0

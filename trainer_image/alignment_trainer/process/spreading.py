@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from alignment_trainer.failures import WorkerLost
-from alignment_trainer.lifeline import die_with
+from alignment_trainer.process.lifeline import die_with
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -13,11 +13,11 @@ from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
 from alignment_api.run_config import RunConfig
 from pydantic import ValidationError
 
-from alignment_trainer.base_record import model_revision
-from alignment_trainer.checkpoints import newest_step
-from alignment_trainer.journal import JournalTail
-from alignment_trainer.liveness import Liveness, read_processes
-from alignment_trainer.stage_folder import is_ours
+from alignment_trainer.process.liveness import Liveness, read_processes
+from alignment_trainer.workspace.base_record import model_revision
+from alignment_trainer.workspace.checkpoints import newest_step
+from alignment_trainer.workspace.journal import JournalTail
+from alignment_trainer.workspace.stage_folder import is_ours
 
 _LOOK_SECONDS = 2.0
 

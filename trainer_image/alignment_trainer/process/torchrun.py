@@ -12,8 +12,8 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import RendezvousError
 
 from alignment_trainer.failures import PeerLost
-from alignment_trainer.lifeline import die_with
-from alignment_trainer.outcome import OUTCOMES_VARIABLE, RankFailure, failure_of, record_failures, record_launcher_outcome
+from alignment_trainer.process.lifeline import die_with
+from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankFailure, failure_of, record_failures, record_launcher_outcome
 
 SUPERVISOR_VARIABLE = "ALIGNMENT_SUPERVISOR_PID"
 LAUNCHER_VARIABLE = "ALIGNMENT_LAUNCHER_PID"

@@ -2,37 +2,12 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Any
 
-from alignment_trainer.messages import BadRow
-
-Wanted = Callable[[int], bool]
-"""Says of a row's position, counted from 0, whether it is to be read."""
-
-
-class Place(NamedTuple):
-    """Where a row is in its file: its line, or its number where lines are not rows; counted from one."""
-
-    unit: Literal["line", "row"]
-    number: int
-
-    def next(self) -> "Place":
-        """Give the place after this one."""
-        return self._replace(number=self.number + 1)
-
-    def within(self, file: str) -> str:
-        """Write the place as messages do; only a line looks like one."""
-        return f"{file}:{self.number}" if self.unit == "line" else f"{file}: row {self.number}"
-
-
-Placed = tuple[Place, dict[str, Any] | BadRow]
-"""A row's place, and what is in it."""
-
-LONGEST_LINE_BYTES = 64 * 1024 * 1024
-_MARK = b"\xef\xbb\xbf"
-_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+from alignment_trainer.reading.lines import BYTE_ORDER_MARK, LONGEST_LINE_BYTES, Place, Placed, Wanted, lines_of, text_line
+from alignment_trainer.reading.messages import BadRow
 
 
 def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
@@ -49,7 +24,7 @@ def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
 
 def json_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
     """Read one array of objects, or one object a line."""
-    content = path.read_bytes().removeprefix(_MARK)
+    content = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     if not content.lstrip().startswith(b"["):
         yield from json_line_rows(path, is_wanted)
         return
@@ -70,28 +45,6 @@ def count_json_lines(path: Path) -> int:
     """Count the rows of a file of lines without reading what is in them."""
     with _opened(path) as file:
         return sum(bool(line.strip()) for _, line in lines_of(file))
-
-
-def lines_of(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Give each line with its number, without the mark that some programs put before UTF-8."""
-    number = 0
-    while line := file.readline(LONGEST_LINE_BYTES + 1):
-        number += 1
-        # Nobody reads on in a line of this length; the rest of it is only skipped.
-        rest = line
-        while len(rest) > LONGEST_LINE_BYTES and not rest.endswith(b"\n"):
-            rest = file.readline(LONGEST_LINE_BYTES + 1)
-        yield number, line.removeprefix(_MARK) if number == 1 else line
-
-
-def text_line(line: bytes) -> str:
-    """Decode a line, and say what is wrong with it where it is not UTF-8."""
-    if line.startswith(_WIDE_MARKS) or b"\0" in line:
-        raise BadRow("holds NUL bytes or a mark of UTF-16; it is damaged, or not UTF-8: write the file anew as UTF-8")
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        raise BadRow(f"is not UTF-8 (byte {error.start + 1} of the line); write the file anew as UTF-8") from error
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -6,10 +6,10 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, NamedTuple
 
-from alignment_trainer.activity import measured
-from alignment_trainer.messages import BadRow
-from alignment_trainer.sources import PlacedRow, Source
-from alignment_trainer.spreading import processors, spread
+from alignment_trainer.process.spreading import processors, spread
+from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.reading.sources import PlacedRow, Source
+from alignment_trainer.workspace.activity import measured
 
 _FEWEST_ROWS_TO_SPREAD = 5000
 _BLOCK_ROWS = 256

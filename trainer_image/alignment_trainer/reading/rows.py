@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from alignment_trainer.messages import BadRow, Message, Text, conversation_of, messages_of, text_of, whole_text
-from alignment_trainer.multiple_choice import multiple_choice_of
+from alignment_trainer.reading.messages import BadRow, Message, Text, conversation_of, messages_of, text_of, whole_text
+from alignment_trainer.reading.multiple_choice import multiple_choice_of
 
 _DIALOGUES = (
     "messages, conversations, prompt and completion, instruction and output, or question, choices and answer (docs/data.md)"

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 from alignment_api.names import BUCKET_PREFIX, HUB_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import Paths
-from alignment_api.training import Dataset
+from alignment_api.spec.data import Dataset
 
-from alignment_trainer import buckets, hub
 from alignment_trainer.failures import BadData
-from alignment_trainer.json_files import Place, Wanted
-from alignment_trainer.links import system_file
-from alignment_trainer.messages import BadRow
-from alignment_trainer.row_files import FORMATS, Row, count_rows, files_in, format_of, read_rows
+from alignment_trainer.fetching import buckets, hub
+from alignment_trainer.reading.lines import Place, Wanted
+from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.reading.row_files import FORMATS, Row, count_rows, files_in, format_of, read_rows
+from alignment_trainer.workspace.links import system_file
+from alignment_trainer.workspace.paths import workspace_path
 
 
 class PlacedRow(NamedTuple):
@@ -55,11 +56,6 @@ class Source:
             for place, values, fault in part.read(is_wanted):
                 yield PlacedRow(place.within(part.shown), values, fault)
             first += self.counts[index] if wanted is not None else 0
-
-
-def workspace_path(uri: str, workspace: str) -> Path:
-    """Find what a workspace:// uri names."""
-    return Path(workspace) / uri.removeprefix(WORKSPACE_PREFIX)
 
 
 def find_source(dataset: Dataset, paths: Paths) -> Source:

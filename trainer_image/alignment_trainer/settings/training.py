@@ -1,17 +1,17 @@
 """A stage's settings with nothing left open: what is missing or cannot be combined is said here, in a sentence."""
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from alignment_api.combinations import combination_problems
 from alignment_api.run_config import RunConfig
-from alignment_api.stages import RUNNABLE_KINDS, Dpo, PreferenceSettings, Sft, TrainingSettings
-from alignment_api.training import Adapter, Compute, Dataset, Decontamination, Holdout, Optimization, Warmup
-from pydantic.alias_generators import to_camel
+from alignment_api.spec.combinations import combination_problems
+from alignment_api.spec.compute import Compute
+from alignment_api.spec.data import Dataset, Decontamination, Holdout
+from alignment_api.spec.optimization import Adapter, Optimization, Warmup
+from alignment_api.spec.stages import RUNNABLE_KINDS, Dpo, PreferenceSettings, Sft, TrainingSettings
 
 from alignment_trainer.failures import BadConfiguration
-
-Value = TypeVar("Value")
+from alignment_trainer.settings.given import given, stage_path
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,6 @@ class DpoSettings:
     batching: str
 
 
-def stage_path(config: RunConfig) -> str:
-    """Write where the stage's settings stand in the job."""
-    return f"spec.stages[{config.stage_index}].{to_camel(config.stage.kind)}"
-
-
 def training_settings(config: RunConfig) -> Settings:
     """Give the settings shared by all stages that update weights."""
     stage, path = config.stage, stage_path(config)
@@ -97,22 +92,22 @@ def training_settings(config: RunConfig) -> Settings:
         raise BadConfiguration(f"{path}: this trainer has no page for such a stage; it runs {', '.join(RUNNABLE_KINDS)}")
     settings = stage.settings
     assert isinstance(settings, TrainingSettings)
-    optimization = _given(settings.optimization, f"{path}.optimization")
-    checkpoint = _given(settings.checkpoint, f"{path}.checkpoint")
+    optimization = given(settings.optimization, f"{path}.optimization")
+    checkpoint = given(settings.checkpoint, f"{path}.checkpoint")
     evaluation = settings.evaluation.every_steps if settings.evaluation else None
-    model = _given(config.spec.model, "spec.model")
+    model = given(config.spec.model, "spec.model")
     result = Settings(
         path=path,
-        chat_template=_given(model.chat_template, "spec.model.chatTemplate"),
-        datasets=_given(getattr(settings, "datasets", None), f"{path}.datasets"),
+        chat_template=given(model.chat_template, "spec.model.chatTemplate"),
+        datasets=given(getattr(settings, "datasets", None), f"{path}.datasets"),
         holdout=settings.holdout,
         decontamination=_decontamination(getattr(settings, "decontamination", None), f"{path}.decontamination"),
-        max_length=_given(settings.max_length, f"{path}.maxLength"),
-        precision=_given(settings.precision, f"{path}.precision"),
+        max_length=given(settings.max_length, f"{path}.maxLength"),
+        precision=given(settings.precision, f"{path}.precision"),
         adapter=_adapter(settings.adapter, f"{path}.adapter"),
-        save_steps=_given(checkpoint.every_steps, f"{path}.checkpoint.everySteps"),
-        keep=_given(checkpoint.keep, f"{path}.checkpoint.keep"),
-        evaluation_steps=_given(evaluation, f"{path}.evaluation.everySteps") if settings.holdout else 0,
+        save_steps=given(checkpoint.every_steps, f"{path}.checkpoint.everySteps"),
+        keep=given(checkpoint.keep, f"{path}.checkpoint.keep"),
+        evaluation_steps=given(evaluation, f"{path}.evaluation.everySteps") if settings.holdout else 0,
         **_optimization(optimization, f"{path}.optimization"),
         **_compute(config.compute, path),
     )
@@ -125,8 +120,8 @@ def sft_settings(config: RunConfig) -> SftSettings:
     path, settings = stage_path(config), config.stage.settings
     assert isinstance(settings, Sft)
     return SftSettings(
-        packing=_given(settings.packing, f"{path}.packing"),
-        assistant_only_loss=_given(settings.assistant_only_loss, f"{path}.assistantOnlyLoss"),
+        packing=given(settings.packing, f"{path}.packing"),
+        assistant_only_loss=given(settings.assistant_only_loss, f"{path}.assistantOnlyLoss"),
     )
 
 
@@ -135,10 +130,10 @@ def dpo_settings(config: RunConfig) -> DpoSettings:
     path, settings = stage_path(config), config.stage.settings
     assert isinstance(settings, PreferenceSettings)
     return DpoSettings(
-        beta=_given(settings.beta, f"{path}.beta"),
-        loss=_given(settings.loss, f"{path}.loss"),
-        label_smoothing=_given(settings.label_smoothing, f"{path}.labelSmoothing"),
-        batching=_given(settings.batching, f"{path}.batching"),
+        beta=given(settings.beta, f"{path}.beta"),
+        loss=given(settings.loss, f"{path}.loss"),
+        label_smoothing=given(settings.label_smoothing, f"{path}.labelSmoothing"),
+        batching=given(settings.batching, f"{path}.batching"),
     )
 
 
@@ -151,27 +146,27 @@ def _optimization(optimization: Optimization, path: str) -> dict[str, Any]:
     if optimization.epochs is None and optimization.max_steps is None:
         raise BadConfiguration(f"{path}.epochs: is not set, nor is maxSteps; set one of them")
     return {
-        "learning_rate": _given(optimization.learning_rate, f"{path}.learningRate"),
-        "schedule": _given(optimization.schedule, f"{path}.schedule"),
-        "warmup": _given(optimization.warmup, f"{path}.warmup"),
+        "learning_rate": given(optimization.learning_rate, f"{path}.learningRate"),
+        "schedule": given(optimization.schedule, f"{path}.schedule"),
+        "warmup": given(optimization.warmup, f"{path}.warmup"),
         "epochs": optimization.epochs,
         "max_steps": optimization.max_steps,
-        "global_batch_size": _given(optimization.global_batch_size, f"{path}.globalBatchSize"),
-        "optimizer": _given(optimization.optimizer, f"{path}.optimizer"),
-        "weight_decay": _given(optimization.weight_decay, f"{path}.weightDecay"),
-        "maximum_gradient_norm": _given(optimization.maximum_gradient_norm, f"{path}.maximumGradientNorm"),
-        "seed": _given(optimization.seed, f"{path}.seed"),
+        "global_batch_size": given(optimization.global_batch_size, f"{path}.globalBatchSize"),
+        "optimizer": given(optimization.optimizer, f"{path}.optimizer"),
+        "weight_decay": given(optimization.weight_decay, f"{path}.weightDecay"),
+        "maximum_gradient_norm": given(optimization.maximum_gradient_norm, f"{path}.maximumGradientNorm"),
+        "seed": given(optimization.seed, f"{path}.seed"),
     }
 
 
 def _compute(compute: Compute, path: str) -> dict[str, Any]:
     path = path.rpartition(".")[0] + ".compute"
     return {
-        "micro_batch_size": _given(compute.micro_batch_size, f"{path}.microBatchSize"),
-        "sharding": _given(compute.sharding, f"{path}.sharding"),
-        "offload": _given(compute.offload, f"{path}.offload"),
-        "gradient_checkpointing": _given(compute.gradient_checkpointing, f"{path}.gradientCheckpointing"),
-        "on_cpu": not _given(compute.gpus_per_node, f"{path}.gpusPerNode"),
+        "micro_batch_size": given(compute.micro_batch_size, f"{path}.microBatchSize"),
+        "sharding": given(compute.sharding, f"{path}.sharding"),
+        "offload": given(compute.offload, f"{path}.offload"),
+        "gradient_checkpointing": given(compute.gradient_checkpointing, f"{path}.gradientCheckpointing"),
+        "on_cpu": not given(compute.gpus_per_node, f"{path}.gpusPerNode"),
     }
 
 
@@ -179,9 +174,9 @@ def _adapter(adapter: Adapter | None, path: str) -> LoraSettings | None:
     if adapter is None or adapter.lora is None:
         return None
     return LoraSettings(
-        rank=_given(adapter.lora.rank, f"{path}.lora.rank"),
-        alpha=_given(adapter.lora.alpha, f"{path}.lora.alpha"),
-        dropout=_given(adapter.lora.dropout, f"{path}.lora.dropout"),
+        rank=given(adapter.lora.rank, f"{path}.lora.rank"),
+        alpha=given(adapter.lora.alpha, f"{path}.lora.alpha"),
+        dropout=given(adapter.lora.dropout, f"{path}.lora.dropout"),
         target_modules=adapter.lora.target_modules,
         quantized=adapter.quantization is not None,
     )
@@ -198,15 +193,6 @@ def _decontamination(decontamination: Decontamination | None, path: str) -> Deco
         return None
     return DecontaminationSettings(
         datasets=decontamination.datasets,
-        ngram_words=_given(decontamination.ngram_words, f"{path}.ngramWords"),
-        overlap=_given(decontamination.overlap, f"{path}.overlap"),
+        ngram_words=given(decontamination.ngram_words, f"{path}.ngramWords"),
+        overlap=given(decontamination.overlap, f"{path}.overlap"),
     )
-
-
-def _given(value: Value | None, field: str) -> Value:
-    if value is None:
-        raise BadConfiguration(
-            f"{field}: is not set, and the trainer guesses nothing; set it, or have the operator write this file, "
-            f"which fills in recipes and defaults"
-        )
-    return value

@@ -5,48 +5,54 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
-from alignment_api.batch import pair_tokens
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.batch import pair_tokens
 from transformers import AutoConfig, TrainingArguments
 
-from alignment_trainer import base_model, data, deepspeed, memory, merging, models, result
-from alignment_trainer.arguments import training_arguments
+from alignment_trainer.data import dataset
+from alignment_trainer.models import memory, merging
+from alignment_trainer.models.adapters import lora, with_adapter
+from alignment_trainer.models.loading import load_model
+from alignment_trainer.models.start import check_start, start_folder
+from alignment_trainer.models.templates import template_hash
+from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
 from alignment_trainer.preference.losses import Objective
 from alignment_trainer.preference.model import unfit
 from alignment_trainer.preference.padded import PaddedTrainer, padded_arguments
+from alignment_trainer.preference.reference import reference_of
 from alignment_trainer.preference.trainer import PackedTrainer
-from alignment_trainer.reference import reference_of
-from alignment_trainer.result import Trained
-from alignment_trainer.settings import DpoSettings, Settings, dpo_settings, training_settings
-from alignment_trainer.templates import template_hash
-from alignment_trainer.training import find_checkpoint, train
+from alignment_trainer.settings.training import DpoSettings, Settings, dpo_settings, training_settings
+from alignment_trainer.training import deepspeed, publishing
+from alignment_trainer.training.arguments import training_arguments
+from alignment_trainer.training.publishing import Trained
+from alignment_trainer.training.run import find_checkpoint, train
 
 
 def run(config: RunConfig) -> None:
     """Train the stage and publish its model; by then nothing is left of what trained it."""
     trained = _train(config)
-    result.publish(config, trained)
+    publishing.publish(config, trained)
 
 
 def _train(config: RunConfig) -> Trained:
     settings, own = training_settings(config), dpo_settings(config)
     objective = Objective(own.loss, own.beta, own.label_smoothing)
     checkpoint = find_checkpoint(config, settings)
-    start = base_model.start_folder(config)
+    start = start_folder(config)
     packs = _packs(start, settings, own)
     common = training_arguments(config, settings, is_resumed=checkpoint is not None)
     arguments = TrainingArguments(**common) if packs else padded_arguments(common, objective, settings.max_length)
     deepspeed.initialize(settings)
 
     memory.check(config, start)
-    start_digest = base_model.check_start(config, start, checkpoint)
+    start_digest = check_start(config, start, checkpoint)
     merging.check(start, settings)
-    tokenizer = models.load_tokenizer(start, settings, needs_marks=False)
-    rows = data.dpo_data(config, settings, tokenizer)
-    model = models.load_model(start, settings)
-    models.check_vocabulary(model, tokenizer)
+    tokenizer = load_tokenizer(start, settings, needs_marks=False)
+    rows = dataset.dpo_data(config, settings, tokenizer)
+    model = load_model(start, settings)
+    check_vocabulary(model, tokenizer)
 
-    adapter = models.lora(settings, model)
+    adapter = lora(settings, model)
     parts: dict[str, Any] = {
         # What holds the policy back is the model it starts from; beside an adapter that is the model without it.
         "reference": reference_of(config, settings, start, start_digest, template_hash(tokenizer.chat_template), packs),
@@ -58,7 +64,7 @@ def _train(config: RunConfig) -> Trained:
     }
     if packs:
         most_tokens = pair_tokens(settings.micro_batch_size, settings.max_length)
-        adapted = models.with_adapter(model, adapter, settings)
+        adapted = with_adapter(model, adapter, settings)
         trainer: Any = PackedTrainer(objective=objective, most_tokens=most_tokens, model=adapted, **parts)
     else:
         trainer = PaddedTrainer(model=model, peft_config=adapter, **parts)

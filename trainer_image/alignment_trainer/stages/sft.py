@@ -5,14 +5,20 @@ from typing import Any
 from alignment_api.run_config import RunConfig
 from trl import SFTConfig, SFTTrainer
 
-from alignment_trainer import base_model, data, deepspeed, measurements, memory, merging, models, result
-from alignment_trainer.arguments import training_arguments
-from alignment_trainer.measuring import Measuring
-from alignment_trainer.result import Trained
-from alignment_trainer.settings import sft_settings, training_settings
-from alignment_trainer.stepping import Stepping
-from alignment_trainer.sums import Measured
-from alignment_trainer.training import find_checkpoint, train
+from alignment_trainer.data import dataset
+from alignment_trainer.models import memory, merging
+from alignment_trainer.models.adapters import lora
+from alignment_trainer.models.loading import check_packing, load_model
+from alignment_trainer.models.start import check_start, start_folder
+from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
+from alignment_trainer.settings.training import sft_settings, training_settings
+from alignment_trainer.training import deepspeed, measurements, publishing
+from alignment_trainer.training.arguments import training_arguments
+from alignment_trainer.training.exact_means import Measuring
+from alignment_trainer.training.publishing import Trained
+from alignment_trainer.training.run import find_checkpoint, train
+from alignment_trainer.training.stepping import Stepping
+from alignment_trainer.training.sums import Measured
 
 
 class _MeasuredSFTTrainer(Stepping, Measuring, SFTTrainer):  # type: ignore[misc]
@@ -24,7 +30,7 @@ class _MeasuredSFTTrainer(Stepping, Measuring, SFTTrainer):  # type: ignore[misc
 def run(config: RunConfig) -> None:
     """Train the stage and publish its model; by then nothing is left of what trained it."""
     trained = _train(config)
-    result.publish(config, trained)
+    publishing.publish(config, trained)
 
 
 def _train(config: RunConfig) -> Trained:
@@ -41,16 +47,16 @@ def _train(config: RunConfig) -> Trained:
     )
     deepspeed.initialize(settings)
 
-    start = base_model.start_folder(config)
+    start = start_folder(config)
     memory.check(config, start)
-    start_digest = base_model.check_start(config, start, checkpoint)
+    start_digest = check_start(config, start, checkpoint)
     merging.check(start, settings)
-    tokenizer = models.load_tokenizer(start, settings, needs_marks=own.assistant_only_loss)
-    rows = data.sft_data(config, settings, tokenizer, own.assistant_only_loss)
-    model = models.load_model(start, settings)
-    models.check_vocabulary(model, tokenizer)
+    tokenizer = load_tokenizer(start, settings, needs_marks=own.assistant_only_loss)
+    rows = dataset.sft_data(config, settings, tokenizer, own.assistant_only_loss)
+    model = load_model(start, settings)
+    check_vocabulary(model, tokenizer)
     if own.packing:
-        models.check_packing(model, settings)
+        check_packing(model, settings)
 
     trainer = _MeasuredSFTTrainer(
         rows_per_step=settings.global_batch_size,
@@ -59,7 +65,7 @@ def _train(config: RunConfig) -> Trained:
         train_dataset=rows.train,
         eval_dataset=rows.held_out,
         processing_class=tokenizer,
-        peft_config=models.lora(settings, model),
+        peft_config=lora(settings, model),
     )
     train(trainer, config, settings, checkpoint, rows, start)
     deepspeed.release(trainer)

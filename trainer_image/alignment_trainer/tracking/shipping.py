@@ -9,11 +9,11 @@ from alignment_api.names import DONE_FILE, METRICS_FILE, RUN_CONFIG_FILE, SAMPLE
 from alignment_api.run_config import RunConfig, TrackingTarget
 from pydantic import BaseModel
 
-from alignment_trainer.environment import read_environment
-from alignment_trainer.files import flush, write_whole
-from alignment_trainer.journal import Point, read_points_with_ends
-from alignment_trainer.samples import read_samples
-from alignment_trainer.tracked_runs import TrackedRuns
+from alignment_trainer.tracking.tracked_runs import TrackedRuns
+from alignment_trainer.workspace.environment import read_environment
+from alignment_trainer.workspace.files import flush, write_whole
+from alignment_trainer.workspace.journal import Point, read_points_with_ends
+from alignment_trainer.workspace.samples import read_samples
 
 _BATCH = 900
 _SHIPPED_FILE = "shipped.json"

@@ -10,8 +10,8 @@ from alignment_api.credentials import without_credentials
 from alignment_api.exit_codes import ExitCode
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.shipping import Shipment, forget_ending, left_behind, record_ending, ship_all
-from alignment_trainer.tracked_runs import be_patient
+from alignment_trainer.tracking.shipping import Shipment, forget_ending, left_behind, record_ending, ship_all
+from alignment_trainer.tracking.tracked_runs import be_patient
 
 FLUSH_SECONDS = 10
 """How long the end of training waits for MLflow at most; what is left is shipped by the next attempt or stage, or by a sync."""

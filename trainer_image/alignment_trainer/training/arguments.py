@@ -6,9 +6,9 @@ from typing import Any
 
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.checkpoints import staging_folder
-from alignment_trainer.deepspeed import deepspeed_config
-from alignment_trainer.settings import Settings
+from alignment_trainer.settings.training import Settings
+from alignment_trainer.training.deepspeed import deepspeed_config
+from alignment_trainer.workspace.checkpoints import staging_folder
 
 _OPTIMIZERS = {
     "AdamW": "adamw_torch",

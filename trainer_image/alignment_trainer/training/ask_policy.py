@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import torch
 from transformers import GenerationConfig, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alignment_trainer.samples import Sample, Samples
-from alignment_trainer.tokens import IGNORED
+from alignment_trainer.data.tokens import IGNORED
+from alignment_trainer.workspace.samples import Sample, Samples
 
 NEW_TOKENS = 128
 """Enough to see how an answer begins."""

@@ -6,7 +6,7 @@ import warnings
 from functools import _lru_cache_wrapper
 from typing import Any
 
-from alignment_trainer.settings import Settings
+from alignment_trainer.settings.training import Settings
 
 _STAGES = {"ZeRO1": 1, "ZeRO2": 2, "ZeRO3": 3}
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from alignment_trainer.activity import counted
-from alignment_trainer.peak_memory import peak_memory
-from alignment_trainer.sums import Measured, Sums
+from alignment_trainer.training.peak_memory import peak_memory
+from alignment_trainer.training.sums import Measured, Sums
+from alignment_trainer.workspace.activity import counted
 
 
 class Measuring:

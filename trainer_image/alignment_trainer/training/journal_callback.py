@@ -7,8 +7,8 @@ from typing import Any
 from alignment_api import metrics
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alignment_trainer.journal import Journal
-from alignment_trainer.throughput import Work, rates
+from alignment_trainer.training.throughput import Work, rates
+from alignment_trainer.workspace.journal import Journal
 
 _EVALUATION = "eval_"
 _NOT_MEASURED = ("epoch", "total_flos")

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from alignment_trainer.sums import Measured
+from alignment_trainer.training.sums import Measured
 
 
 def of_dialogues(inputs: dict[str, Any], answer: Any) -> dict[str, Measured]:

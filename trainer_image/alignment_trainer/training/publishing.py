@@ -12,15 +12,15 @@ from accelerate import PartialState
 from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer import merging
-from alignment_trainer.activity import advancing
-from alignment_trainer.checkpoints import Checkpoint, clear_staging, newest_verified
-from alignment_trainer.environment import library_versions
-from alignment_trainer.files import flush, flush_tree, rename_whole, write_whole
-from alignment_trainer.journal import latest_values
-from alignment_trainer.settings import Settings
-from alignment_trainer.templates import template_hash
-from alignment_trainer.weights import empty_tensors, weights_digest
+from alignment_trainer.models import merging
+from alignment_trainer.models.templates import template_hash
+from alignment_trainer.models.weights import empty_tensors, weights_digest
+from alignment_trainer.settings.training import Settings
+from alignment_trainer.workspace.activity import advancing
+from alignment_trainer.workspace.checkpoints import Checkpoint, clear_staging, newest_verified
+from alignment_trainer.workspace.environment import library_versions
+from alignment_trainer.workspace.files import flush, flush_tree, rename_whole, write_whole
+from alignment_trainer.workspace.journal import latest_values
 
 ADAPTER_FOLDER = "adapter"
 _MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")

@@ -12,21 +12,21 @@ from accelerate.utils import broadcast_object_list, gather_object
 from alignment_api.run_config import RunConfig
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alignment_trainer import checkpoints
-from alignment_trainer.activity import reading
-from alignment_trainer.checkpoints import Checkpoint
-from alignment_trainer.data import Data
-from alignment_trainer.environment import describe, write_environment
+from alignment_trainer.data.dataset import Data
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.journal import Journal
-from alignment_trainer.samples import Samples, drawn_rows
-from alignment_trainer.sampling import AskPolicy, prompt_of
-from alignment_trainer.saving import SaveWhole
-from alignment_trainer.settings import Settings
-from alignment_trainer.stopping import StopOnDivergence, StopOnRequest, StopRequest
-from alignment_trainer.throughput import Work, flops_per_token, peak_flops
-from alignment_trainer.tracking import Track
-from alignment_trainer.weights import parameter_count
+from alignment_trainer.models.weights import parameter_count
+from alignment_trainer.settings.training import Settings
+from alignment_trainer.training.ask_policy import AskPolicy, prompt_of
+from alignment_trainer.training.journal_callback import Track
+from alignment_trainer.training.saving import SaveWhole
+from alignment_trainer.training.stopping import StopOnDivergence, StopOnRequest, StopRequest
+from alignment_trainer.training.throughput import Work, flops_per_token, peak_flops
+from alignment_trainer.workspace import checkpoints
+from alignment_trainer.workspace.activity import reading
+from alignment_trainer.workspace.checkpoints import Checkpoint
+from alignment_trainer.workspace.environment import describe, write_environment
+from alignment_trainer.workspace.journal import Journal
+from alignment_trainer.workspace.samples import Samples, drawn_rows
 
 
 def find_checkpoint(config: RunConfig, settings: Settings) -> Checkpoint | None:

@@ -10,11 +10,11 @@ from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from alignment_trainer.activity import measured
-from alignment_trainer.checkpoints import await_all, commit, prune, sizes_of
-from alignment_trainer.files import flush_tree
-from alignment_trainer.journal import Journal
-from alignment_trainer.stopping import StopOnDivergence
+from alignment_trainer.training.stopping import StopOnDivergence
+from alignment_trainer.workspace.activity import measured
+from alignment_trainer.workspace.checkpoints import await_all, commit, prune, sizes_of
+from alignment_trainer.workspace.files import flush_tree
+from alignment_trainer.workspace.journal import Journal
 
 
 class SaveWhole(TrainerCallback):  # type: ignore[misc]

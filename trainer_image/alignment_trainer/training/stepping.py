@@ -8,8 +8,8 @@ import torch
 from accelerate.utils import DistributedType
 from datasets import Dataset
 
-from alignment_trainer.rounds import Round, order, rounds
-from alignment_trainer.tokens import IGNORED
+from alignment_trainer.data.tokens import IGNORED
+from alignment_trainer.training.dealing import Round, order, rounds
 
 
 class Share(NamedTuple):

@@ -9,8 +9,8 @@ import torch
 from accelerate import PartialState
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alignment_trainer.divergence import PATIENCE, SMOOTHED_OVER, LossWatch
 from alignment_trainer.failures import Diverged, Stopped
+from alignment_trainer.training.divergence import PATIENCE, SMOOTHED_OVER, LossWatch
 
 _WATCHED = ("loss", "grad_norm", "eval_loss")
 

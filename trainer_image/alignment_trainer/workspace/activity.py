@@ -12,8 +12,8 @@ from typing import TypeVar
 from alignment_api.heartbeat import Activity, told
 from alignment_api.names import ACTIVITY_FILE
 
-from alignment_trainer.files import write_at_once
-from alignment_trainer.mapped_files import bytes_read
+from alignment_trainer.workspace.files import write_at_once
+from alignment_trainer.workspace.mapped_files import bytes_read
 
 Item = TypeVar("Item")
 Advance = Callable[[int], None]

@@ -8,7 +8,7 @@ from alignment_api.run_config import RunConfig
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from alignment_trainer.files import write_whole
+from alignment_trainer.workspace.files import write_whole
 
 
 class BaseRecord(BaseModel):

@@ -4,20 +4,20 @@ import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from alignment_api.names import CHECKPOINTS_FOLDER, MANIFEST_FILE
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from alignment_trainer.activity import Advance, advancing
 from alignment_trainer.failures import IncompleteCheckpoint, NoUsableCheckpoint
-from alignment_trainer.files import rename_whole, write_whole
+from alignment_trainer.workspace.activity import advancing
+from alignment_trainer.workspace.files import rename_whole, write_whole
+from alignment_trainer.workspace.hashes import hash_file
 
 _PREFIX = "step-"
 _STAGING = ".staging"
-_BLOCK = 1 << 20
 _PATIENCE_SECONDS = 90.0
 """Longer than NFS shows a folder as it was: 60 seconds, where nobody mounted it otherwise."""
 
@@ -62,24 +62,6 @@ class Checkpoint:
 def staging_folder(stage: Path) -> Path:
     """Give the folder that unfinished checkpoints are written to."""
     return stage / CHECKPOINTS_FOLDER / _STAGING
-
-
-def hash_file(path: Path, advance: Advance = lambda count: None) -> str:
-    """Hash a file's content, and say with each piece of it how many bytes that was."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            advance(len(block))
-    return digest.hexdigest()
-
-
-def hash_files(paths: Iterable[Path]) -> str:
-    """Hash some files' names and contents, in the order in which they are given."""
-    files = list(paths)
-    with advancing("hashing files", sum(path.stat().st_size for path in files), "bytes") as advance:
-        lines = [f"{path.name}:{hash_file(path, advance)}\n" for path in files]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def sizes_of(staged: Path) -> Sizes:

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from alignment_api.batch import ImpossibleBatch, accumulation_steps
 from alignment_api.names import RUN_CONFIG_FILE
 from alignment_api.problems import from_validation
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps
 from pydantic import ValidationError
 
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.settings import stage_path
-from alignment_trainer.stage_folder import is_ours
+from alignment_trainer.settings.given import stage_path
+from alignment_trainer.workspace.stage_folder import is_ours
 
 
 def as_begun(config: RunConfig) -> RunConfig:

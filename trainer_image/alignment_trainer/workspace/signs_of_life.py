@@ -9,9 +9,9 @@ from typing import TypeVar
 from alignment_api import metrics
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.activity import counted
-from alignment_trainer.journal import Journal
-from alignment_trainer.settings import Settings
+from alignment_trainer.settings.training import Settings
+from alignment_trainer.workspace.activity import counted
+from alignment_trainer.workspace.journal import Journal
 
 Item = TypeVar("Item")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from alignment_api.names import DONE_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.files import write_whole
+from alignment_trainer.workspace.files import write_whole
 
 _OWNER_FILE = "input.json"
 

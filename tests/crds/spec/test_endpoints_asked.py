@@ -5,10 +5,10 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import pytest
-from alignment_api.endpoints import endpoints_of, key_secrets
 from alignment_api.schema import Schema
-from alignment_api.stages import STAGE_KINDS, Stage
-from alignment_api.training import Endpoint
+from alignment_api.spec.endpoints import Endpoint
+from alignment_api.spec.endpoints_asked import endpoints_of, key_secrets
+from alignment_api.spec.stages import STAGE_KINDS, Stage
 from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
 

@@ -1,0 +1,1 @@
+"""How much GPU memory a stage needs, and whether it fits."""

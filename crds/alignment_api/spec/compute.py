@@ -1,0 +1,89 @@
+"""Where and how a stage runs."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from alignment_api.schema import FieldRule, Schema, form
+from alignment_api.spec.values import Quantity
+
+
+class Toleration(Schema):
+    """A node taint that the pods accept."""
+
+    key: Annotated[str | None, Field(max_length=253, description="Taint key; every key where left out.")] = None
+    operator: Annotated[Literal["Exists", "Equal"] | None, Field(description="How the value is compared.")] = None
+    value: Annotated[str | None, Field(max_length=63, description="Taint value, with Equal.")] = None
+    effect: Annotated[
+        Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None,
+        Field(description="Taint effect; every effect where left out."),
+    ] = None
+
+
+# GPUs under another name would be neither counted nor queued for: of any vendor, shared, virtual or a part (MIG) of one.
+_GPU_RESOURCE = r"^(gpu\.[^/]*/.*|[^/]*/[vp]?gpu.*|[^/]*/mig-.*)$"
+_is_gpu = re.compile(_GPU_RESOURCE).fullmatch
+_NO_GPU = FieldRule(
+    f"!self.matches(r'{_GPU_RESOURCE}')",
+    lambda name: _is_gpu(name) is None,
+    "must not be a GPU resource, which gpusPerNode asks for; name the network devices, such as rdma/hca",
+)
+
+
+class Rdma(Schema):
+    """A high-speed network between the nodes, by the name of its device resource."""
+
+    resource_name: Annotated[
+        str,
+        Field(max_length=253, description="Extended resource of the network devices, such as rdma/hca."),
+        form(r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$", "must be an extended resource, domain/name, such as rdma/hca"),
+        _NO_GPU,
+    ]
+    count: Annotated[int, Field(ge=1, le=64, description="Devices per node.")]
+    interfaces: Annotated[
+        str | None,
+        Field(
+            max_length=253, pattern=r"^[A-Za-z0-9_,:=^-]+$", description="Network devices NCCL may use, such as mlx5_0,mlx5_1."
+        ),
+    ] = None
+
+
+class Compute(Schema):
+    """Where and how a stage runs; nothing here changes what is learned beyond rounding."""
+
+    nodes: Annotated[int | None, Field(ge=1, le=100, description="Nodes, one pod each.")] = None
+    gpus_per_node: Annotated[int | None, Field(ge=0, le=16, description="GPUs and processes of each pod; 0 trains on CPUs.")] = (
+        None
+    )
+    processes_per_node: Annotated[
+        int | None, Field(ge=1, le=64, description="Processes of each pod when there are no GPUs; one where left out.")
+    ] = None
+    accelerator_type: Annotated[
+        str | None,
+        Field(max_length=63, pattern=r"^[A-Za-z0-9._-]+$", description="Value of the node label nvidia.com/gpu.product."),
+    ] = None
+    micro_batch_size: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=4096,
+            description="Examples in one forward of one process; accumulation follows from globalBatchSize. Packed pairs: as "
+            "many tokens as so many full pairs.",
+        ),
+    ] = None
+    sharding: Annotated[
+        Literal["None", "ZeRO1", "ZeRO2", "ZeRO3"] | None, Field(description="What the processes share out instead of copying.")
+    ] = None
+    offload: Annotated[
+        Literal["None", "Optimizer", "OptimizerAndParameters"] | None, Field(description="What ZeRO keeps in host memory.")
+    ] = None
+    gradient_checkpointing: Annotated[bool | None, Field(description="Recompute activations instead of keeping them.")] = None
+    cpu: Annotated[Quantity | None, Field(description="CPUs of each pod.")] = None
+    memory: Annotated[Quantity | None, Field(description="Memory of each pod.")] = None
+    shared_memory: Annotated[Quantity | None, Field(description="Size of /dev/shm, counted as memory.")] = None
+    node_selector: Annotated[
+        dict[str, Annotated[str, Field(max_length=63)]] | None, Field(max_length=32, description="Labels a node must have.")
+    ] = None
+    tolerations: Annotated[list[Toleration] | None, Field(max_length=32, description="Node taints the pods accept.")] = None
+    rdma: Annotated[Rdma | None, Field(description="High-speed network between the nodes.")] = None

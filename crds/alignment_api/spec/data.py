@@ -1,0 +1,85 @@
+"""Where rows come from, and which of them are held out or dropped."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from alignment_api.schema import Rule, Schema, count_set, exactly_one
+from alignment_api.spec.values import NO_WAY_UP, Fraction, Name, OpenFraction, Uri
+
+
+class Dataset(Schema):
+    """One named source of rows, whose form is recognised by their columns (docs/data.md)."""
+
+    rules: ClassVar = (NO_WAY_UP,)
+
+    uri: Annotated[
+        Uri,
+        Field(description="hf://owner/name, workspace://path or s3://bucket/key: a file, or a folder of files on the last two."),
+    ]
+    name: Annotated[
+        Name | None,
+        Field(description="Name in manifests and counts; the last part of the uri where left out, or more if several are alike."),
+    ] = None
+    revision: Annotated[str | None, Field(max_length=64, description="Commit of a Hub dataset; pin it to be reproducible.")] = (
+        None
+    )
+    configuration: Annotated[str | None, Field(max_length=128, description="Configuration (subset) of a Hub dataset.")] = None
+    split: Annotated[
+        str | None, Field(max_length=128, pattern=r"^[A-Za-z0-9._]+$", description="Split of a Hub dataset, such as train_sft.")
+    ] = None
+    fraction: Annotated[Fraction | None, Field(description="Share of the rows that is used, drawn with the stage's seed.")] = None
+    max_examples: Annotated[
+        int | None, Field(ge=1, le=1_000_000_000, description="At most this many rows: min(maxExamples, rows available).")
+    ] = None
+    cleaning: Annotated[
+        list[Literal["Truecase", "DropRefusals"]] | None,
+        Field(
+            min_length=1,
+            max_length=2,
+            description="Truecase corrects sentences written in small or in capital letters alone; DropRefusals drops rows whose "
+            "assistant speaks of itself as an AI or as without feelings and opinions.",
+        ),
+    ] = None
+
+
+Datasets = Annotated[list[Dataset], Field(min_length=1, max_length=64)]
+
+
+class Holdout(Schema):
+    """Rows kept out of training for evaluation, taken from each dataset before they are merged."""
+
+    rules: ClassVar = (
+        Rule(
+            f"{count_set('fraction', 'examples', 'datasets')} == 1",
+            exactly_one("fraction", "examples", "datasets"),
+            "set exactly one of fraction, examples and datasets",
+        ),
+    )
+
+    fraction: Annotated[OpenFraction | None, Field(description="Share of each dataset.")] = None
+    examples: Annotated[
+        int | None, Field(ge=1, le=10_000_000, description="Number of rows, shared among the datasets by size.")
+    ] = None
+    datasets: Annotated[Datasets | None, Field(description="Separate datasets that are only evaluated on.")] = None
+
+
+class Decontamination(Schema):
+    """Training rows that hold what the model will be measured on are dropped."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.datasets.all(dataset, !has(dataset.cleaning))",
+            lambda decontamination: all(dataset.cleaning is None for dataset in decontamination.datasets),
+            "datasets that a model is measured on are not cleaned; remove cleaning",
+        ),
+    )
+
+    datasets: Annotated[
+        list[Dataset],
+        Field(min_length=1, max_length=32, description="What the model will be measured on; all texts of their rows count."),
+    ]
+    ngram_words: Annotated[
+        int | None, Field(ge=2, le=64, description="Words in a row that must agree to be counted as the same.")
+    ] = None
+    overlap: Annotated[Fraction | None, Field(description="Share of a text's words at which it counts as known.")] = None

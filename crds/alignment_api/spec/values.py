@@ -1,0 +1,62 @@
+"""The forms of single values that several parts of a spec share."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from alignment_api.schema import FieldRule, Rule, form
+
+Uri = Annotated[
+    str,
+    Field(max_length=512),
+    form(
+        r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+|workspace://[A-Za-z0-9._@+=-][A-Za-z0-9._/@+=-]*|s3://[a-z0-9.-]+/.+)$",
+        "must be hf://owner/name, workspace://path or s3://bucket/key (letters, digits and . _ - / @ + =)",
+    ),
+]
+
+
+NO_WAY_UP = Rule(
+    cel="!has(self.uri) || !self.uri.contains('..')",
+    holds=lambda source: source.uri is None or ".." not in source.uri,
+    message="uri must not contain '..'; name the path from the workspace's root",
+    blame=lambda source: ("uri", f"{source.uri!r} must not contain '..'; name the path from the workspace's root"),
+)
+
+
+Name = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+
+
+StageName = Annotated[str, Field(max_length=16, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
+
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+OpenFraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+Steps = Annotated[int, Field(ge=1, le=100_000_000)]
+
+
+def _in_text(value: Any) -> Any:
+    """Write whole numbers as text, as Kubernetes takes both for quantities; so `cpu: 1` and `cpu: "1"` are the same job."""
+    return str(value) if type(value) is int else value
+
+
+# As Kubernetes reads quantities. CEL asks by a function: a pattern on a value of two types is too costly for Kubernetes 1.33.
+_is_quantity = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([num]|k|[MGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?").fullmatch
+
+
+Quantity = Annotated[
+    str,
+    Field(max_length=32),
+    BeforeValidator(_in_text),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 32}),
+    FieldRule(
+        "type(self) == int ? self >= 0 : isQuantity(self) && !self.startsWith('-')",
+        lambda text: _is_quantity(text) is not None,
+        "must be a quantity such as 500m, 4 or 16Gi; units are k, M, G, T and Ki, Mi, Gi, Ti, without B, and m for a thousandth",
+    ),
+]

@@ -1,0 +1,1 @@
+"""All decisions, as pure functions."""

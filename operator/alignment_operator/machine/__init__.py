@@ -1,0 +1,1 @@
+"""The world of one machine: a folder and processes."""

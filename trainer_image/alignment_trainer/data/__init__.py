@@ -1,0 +1,1 @@
+"""Which rows a stage trains on, and as which tokens."""

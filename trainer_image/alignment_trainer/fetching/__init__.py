@@ -1,0 +1,1 @@
+"""Bringing files here from the Hub and from buckets."""

@@ -1,0 +1,1 @@
+"""What a stage starts from and ends as."""

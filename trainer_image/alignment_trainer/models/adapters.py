@@ -1,0 +1,57 @@
+"""Describes an adapter and puts it beside the weights."""
+
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.settings.training import Settings
+
+
+def lora(settings: Settings, model: Any) -> LoraConfig | None:
+    """Describe the adapter to train."""
+    if not settings.adapter:
+        return None
+    targets, layers = settings.adapter.target_modules, linear_layers(model)
+    unknown = [target for target in targets or [] if target.rpartition(".")[2] not in layers]
+    if unknown:
+        raise BadConfiguration(
+            f"{settings.path}.adapter.lora.targetModules: the model has no layer {unknown[0]} that could be adapted; "
+            f"name some of {', '.join(layers)}, or leave targetModules out"
+        )
+    return LoraConfig(
+        r=settings.adapter.rank,
+        lora_alpha=settings.adapter.alpha,
+        lora_dropout=settings.adapter.dropout,
+        target_modules=targets or layers,
+        task_type="CAUSAL_LM",
+    )
+
+
+def with_adapter(model: Any, adapter: LoraConfig | None, settings: Settings) -> Any:
+    """Put an adapter beside the weights, which are only read from then on."""
+    if adapter is None:
+        return model
+    quantized = bool(settings.adapter and settings.adapter.quantized)
+    # ZeRO-3 gathers weights of one number format only; elsewhere adapters are trained in 32 bit.
+    adapted = get_peft_model(model, adapter, autocast_adapter_dtype=quantized or settings.sharding != "ZeRO3")
+    if quantized:
+        # As the authors of QLoRA do (arXiv 2305.14314, section 3).
+        for weight in adapted.parameters():
+            weight.data = weight.data.to(torch.bfloat16) if weight.requires_grad else weight.data
+    if settings.gradient_checkpointing:
+        adapted.enable_input_require_grads()
+    return adapted
+
+
+def linear_layers(model: Any) -> list[str]:
+    """Find what the model's linear layers are called; the head is none of them."""
+    head = model.get_output_embeddings()
+    return sorted(
+        {
+            name.rpartition(".")[2]
+            for name, layer in model.named_modules()
+            if isinstance(layer, torch.nn.Linear) and layer is not head
+        }
+    )

@@ -1,0 +1,1 @@
+"""Starting processes, watching them, and learning how they ended."""

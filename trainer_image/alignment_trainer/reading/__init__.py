@@ -1,0 +1,1 @@
+"""Bytes of files become rows: dialogues and pairs."""

@@ -1,0 +1,1 @@
+"""A stage's settings with nothing left open, by kind."""

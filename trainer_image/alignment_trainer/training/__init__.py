@@ -1,0 +1,1 @@
+"""The loop that all trained kinds share."""

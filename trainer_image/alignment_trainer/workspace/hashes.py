@@ -1,0 +1,27 @@
+"""Hashes of files."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from alignment_trainer.workspace.activity import Advance, advancing
+
+_BLOCK = 1 << 20
+
+
+def hash_file(path: Path, advance: Advance = lambda count: None) -> str:
+    """Hash a file's content, and say with each piece of it how many bytes that was."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            advance(len(block))
+    return digest.hexdigest()
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """Hash some files' names and contents, in the order in which they are given."""
+    files = list(paths)
+    with advancing("hashing files", sum(path.stat().st_size for path in files), "bytes") as advance:
+        lines = [f"{path.name}:{hash_file(path, advance)}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
