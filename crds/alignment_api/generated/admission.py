@@ -6,7 +6,7 @@ from pydantic.alias_generators import to_camel
 
 from alignment_api.names import JOB_NAME_MAXIMUM
 from alignment_api.resolving.recipes import recipe_names
-from alignment_api.spec.stages import STAGE_KINDS, TRAINING_KINDS
+from alignment_api.spec.kinds import KINDS
 
 
 class AdmissionRule(NamedTuple):
@@ -34,7 +34,7 @@ _BEGUN = AdmissionRule(
     "oldSelf.spec.stages.exists(old, old.name == seen.name && "
     + " && ".join(
         f"has(old.{kind}) == has(new.{kind}) && (!has(old.{kind}) || old.{kind} == new.{kind})"
-        for kind in ("model", *map(to_camel, STAGE_KINDS))
+        for kind in ("model", *map(to_camel, KINDS))
     )
     + "))))",
     "a stage that is running or has succeeded keeps its settings; suspend the job first, or apply it as another job",
@@ -66,7 +66,7 @@ def _indivisible_batch() -> AdmissionRule:
     """Refuse a batch that cannot be divided, where the spec itself says all that decides it (validation.py says the rest)."""
     batch = "".join(
         f".or(stage.?{kind}.?optimization.?globalBatchSize)" if index else f"stage.?{kind}.?optimization.?globalBatchSize"
-        for index, kind in enumerate(map(to_camel, TRAINING_KINDS))
+        for index, kind in enumerate(to_camel(kind) for kind in KINDS if KINDS[kind].trains)
     )
     written = {
         field: f"stage.?compute.?{field}.or(self.?compute.?{field})"

@@ -10,8 +10,9 @@ from alignment_api.memory.workload import workload_of
 from alignment_api.problems import Problem
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import input_hash
-from alignment_api.spec.stages import TRAINING_KINDS, Stage, TrainingSettings
+from alignment_api.spec.stages import Stage, TrainingSettings
 
 
 class StageMemory(NamedTuple):
@@ -63,7 +64,7 @@ def memory_problems(job: AlignmentJob, spec: AlignmentJobSpec) -> list[Problem]:
     problems = []
     for index, stage in enumerate(spec.stages or []):
         compute = spec.compute_of(stage)
-        if stage.kind not in TRAINING_KINDS or not compute.gpus_per_node or _has_run(job, spec, stage):
+        if not KINDS[stage.kind].trains or not compute.gpus_per_node or _has_run(job, spec, stage):
             continue
         memory = stage_memory(stage, compute, shape)
         refusal = memory.gpu_bytes and memory.refusal(compute.accelerator_type or "", memory.gpu_bytes)

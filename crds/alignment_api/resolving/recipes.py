@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from alignment_api.document import leaf_comments, parse_document
 from alignment_api.spec.job import AlignmentJobSpec
-from alignment_api.spec.stages import STAGE_KINDS
+from alignment_api.spec.kinds import KINDS
 
 Tree = dict[str, Any]
 
@@ -23,7 +23,7 @@ _WHOLE = {"warmup", "holdout", "storage", "nodeSelector"}
 _RIVALS = {"epochs": "maxSteps", "maxSteps": "epochs"}
 # Filled where the user asks for them, never added.
 _ON_REQUEST = {"adapter", "decontamination"}
-_KINDS = tuple(map(to_camel, STAGE_KINDS))
+_KINDS = tuple(map(to_camel, KINDS))
 
 
 class Origin(NamedTuple):

@@ -14,20 +14,10 @@ from alignment_api.resolving.recipes import Recorded, Resolved, UnknownRecipe, r
 from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps
 from alignment_api.spec.combinations import combination_problems, packing_problem
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.spec.stages import RUNNABLE_KINDS, TRAINING_KINDS, Stage
+from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.stages import Stage
 
 _COPY = "copy it to the workspace volume and use workspace://"
-
-# What no default can give, by kind; a recipe or the user must.
-_NEEDED = {
-    "distill": ("teachers", "prompts"),
-    "feedback": ("responders", "judge", "prompts"),
-    "sft": ("datasets", "max_length", "optimization.learning_rate", "optimization.global_batch_size"),
-    "dpo": ("datasets", "max_length", "optimization.learning_rate", "optimization.global_batch_size"),
-    "dpo_distillation": ("teacher", "prompts", "max_length", "optimization.learning_rate", "optimization.global_batch_size"),
-    "evaluate": ("tasks",),
-    "export": (),
-}
 
 
 def read_job(document: Any) -> AlignmentJob:
@@ -72,10 +62,10 @@ def runnable_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolve
         Problem(
             f"spec.stages[{index}].{to_camel(stage.kind)}",
             f"this version cannot run such a stage yet; remove it, or wait for a version whose trainer has it "
-            f"(it runs {', '.join(to_camel(kind) for kind in RUNNABLE_KINDS)})",
+            f"(it runs {', '.join(to_camel(kind) for kind in KINDS if KINDS[kind].runs)})",
         )
         for index, stage in enumerate(resolved.spec.stages or [])
-        if stage.kind not in RUNNABLE_KINDS
+        if not KINDS[stage.kind].runs
     ] or memory_problems(job, resolved.spec)
     if problems:
         raise InvalidJob(problems)
@@ -98,11 +88,11 @@ def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
     kind = f"{path}.{to_camel(stage.kind)}"
     problems = [
         Problem(f"{kind}.{_camel_path(needed)}", "is not set, and neither recipe nor default gives it; set it")
-        for needed in _NEEDED[stage.kind]
+        for needed in KINDS[stage.kind].needed
         if _value(stage.settings, needed) is None
     ]
     problems += _parent_problems(spec, stage, path)
-    if stage.kind in TRAINING_KINDS:
+    if KINDS[stage.kind].trains:
         problems += _training_problems(spec, stage, path, kind)
     return problems
 
@@ -110,7 +100,7 @@ def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
 def _parent_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:
     named = stage.model.stage if stage.model else None
     parent = next((known for known in spec.stages or [] if known.name == named), None)
-    if parent is None or parent.kind in TRAINING_KINDS:
+    if parent is None or KINDS[parent.kind].trains:
         return []
     return [
         Problem(

@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 from alignment_api.spec.job import AlignmentJobSpec
-from alignment_api.spec.stages import TRAINING_KINDS, Stage
+from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.stages import Stage
 
 
 def parent_of(spec: AlignmentJobSpec, stage: Stage) -> Stage | None:
@@ -16,7 +17,7 @@ def parent_of(spec: AlignmentJobSpec, stage: Stage) -> Stage | None:
         return None
     if stage.model and stage.model.stage:
         return next(known for known in earlier if known.name == stage.model.stage)
-    return next((known for known in reversed(earlier) if known.kind in TRAINING_KINDS), None)
+    return next((known for known in reversed(earlier) if KINDS[known.kind].trains), None)
 
 
 def digest(document: Any) -> str:

@@ -8,13 +8,9 @@ from alignment_api.schema import Rule, Schema, count_set, exactly_one
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.data import Dataset, Datasets, Decontamination, Holdout
 from alignment_api.spec.endpoints import Budget, Endpoint, Sampling
+from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.optimization import Adapter, Checkpoint, Evaluation, Optimization
 from alignment_api.spec.values import Fraction, StageName
-
-STAGE_KINDS = ("distill", "feedback", "sft", "dpo", "dpo_distillation", "evaluate", "export")
-TRAINING_KINDS = ("sft", "dpo", "dpo_distillation")
-RUNNABLE_KINDS = ("sft", "dpo")
-"""The kinds that have a trainer page; the others are in the schema and refused with a sentence."""
 
 MaximumLength = Annotated[
     int | None, Field(ge=8, le=1_048_576, description="Longest example in tokens, prompt and answer together.")
@@ -181,8 +177,8 @@ class Stage(Schema):
 
     rules: ClassVar = (
         Rule(
-            f"{count_set(*STAGE_KINDS)} == 1",
-            exactly_one(*STAGE_KINDS),
+            f"{count_set(*KINDS)} == 1",
+            exactly_one(*KINDS),
             "set exactly one of distill, feedback, sft, dpo, dpoDistillation, evaluate and export",
             is_relied_on=True,
         ),
@@ -206,7 +202,7 @@ class Stage(Schema):
     @property
     def kind(self) -> str:
         """Name the one kind that is set, as Python spells it."""
-        return next(kind for kind in STAGE_KINDS if getattr(self, kind) is not None)
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
     @property
     def settings(self) -> Schema:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from alignment_api.exit_codes import consequence
 from alignment_api.names import MODEL_FOLDER, WORKSPACE_PREFIX
-from alignment_api.spec.stages import TRAINING_KINDS
+from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.status import Progress, StageStatus
 
 from alignment_operator.deciding.observation import GOING_ON, UNENDED, Child, Pulse
@@ -143,7 +143,7 @@ def _time_of_live(situation: Situation, record: StageStatus) -> dict[str, object
 def _succeeded(situation: Situation, record: StageStatus, child: Child) -> StageStatus:
     run = situation.run
     folder = run.folder_of(run.stage, "")
-    output = folder / MODEL_FOLDER if run.stage.kind in TRAINING_KINDS else folder
+    output = folder / MODEL_FOLDER if KINDS[run.stage.kind].leaves == "Model" else folder
     return _with(
         record,
         "Succeeded",

@@ -8,7 +8,8 @@ import pytest
 from alignment_api.schema import Schema
 from alignment_api.spec.endpoints import Endpoint
 from alignment_api.spec.endpoints_asked import endpoints_of, key_secrets
-from alignment_api.spec.stages import STAGE_KINDS, Stage
+from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.stages import Stage
 from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
 
@@ -42,7 +43,7 @@ def a_stage(kind: str) -> Stage:
     return Stage.parse({"name": "stage", to_camel(kind): STAGES[kind][0]})
 
 
-@pytest.mark.parametrize("kind", STAGE_KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_endpoints_of_a_stage(kind: str) -> None:
     assert {field: known.model for field, known in endpoints_of(a_stage(kind))} == STAGES[kind][1]
 
@@ -70,7 +71,7 @@ def _holders(annotation: Any, field: str) -> Iterator[str]:
             yield from _holders(argument, f"{field}[0]")
 
 
-@pytest.mark.parametrize("kind", STAGE_KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_field_of_the_schema_that_can_hold_an_endpoint_is_left_out_here(kind: str) -> None:
     assert set(fields_that_hold_endpoints(kind)) == {field for field in STAGES[kind][1] if not field.endswith("[1]")}
 
@@ -98,5 +99,5 @@ def test_an_endpoint_is_found_in_whatever_a_later_kind_holds_it_in() -> None:
 
 
 def test_a_key_that_several_endpoints_need_is_named_once() -> None:
-    stages = [a_stage(kind) for kind in STAGE_KINDS]
+    stages = [a_stage(kind) for kind in KINDS]
     assert [(secret.name, secret.key) for secret in key_secrets(stages)] == [("a", "api-key"), ("b", "api-key")]

@@ -7,8 +7,9 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.combinations import combination_problems
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.data import Dataset, Decontamination, Holdout
+from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.optimization import Adapter, Optimization, Warmup
-from alignment_api.spec.stages import RUNNABLE_KINDS, Dpo, PreferenceSettings, Sft, TrainingSettings
+from alignment_api.spec.stages import Dpo, PreferenceSettings, Sft, TrainingSettings
 
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.given import given, stage_path
@@ -88,8 +89,10 @@ class DpoSettings:
 def training_settings(config: RunConfig) -> Settings:
     """Give the settings shared by all stages that update weights."""
     stage, path = config.stage, stage_path(config)
-    if stage.kind not in RUNNABLE_KINDS:
-        raise BadConfiguration(f"{path}: this trainer has no page for such a stage; it runs {', '.join(RUNNABLE_KINDS)}")
+    if not KINDS[stage.kind].runs:
+        raise BadConfiguration(
+            f"{path}: this trainer has no page for such a stage; it runs {', '.join(kind for kind in KINDS if KINDS[kind].runs)}"
+        )
     settings = stage.settings
     assert isinstance(settings, TrainingSettings)
     optimization = given(settings.optimization, f"{path}.optimization")
