@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from kubernetes.aio.client import ApiException
 
 from alignment_operator.deciding.observation import Key
-from alignment_operator.deciding.one_line import one_line
+from alignment_operator.deciding.untrusted import one_line
 
 _FIRST_BACKOFF_SECONDS = 0.25
 _LONGEST_BACKOFF_SECONDS = 60.0

@@ -9,9 +9,9 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus
 
 from alignment_operator.backends import Backend
-from alignment_operator.deciding.expected import expected_children
 from alignment_operator.deciding.job_status import held_back
 from alignment_operator.deciding.observation import GOING_ON, Child, Key, Report
+from alignment_operator.deciding.own_children import expected_children
 from alignment_operator.deciding.plan import Plan, plan, refusal
 from alignment_operator.settings import Settings
 

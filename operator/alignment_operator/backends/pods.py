@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from alignment_api.exit_codes import OUT_OF_MEMORY, consequence
 from alignment_api.names import ATTEMPT_LABEL, FINGERPRINT_ANNOTATION, INPUT_HASH_ANNOTATION, RENDERING_ANNOTATION, STAGE_LABEL
 
+from alignment_operator.backends.termination import Said, as_sentence, read_termination
 from alignment_operator.deciding.observation import Child, ChildState
-from alignment_operator.deciding.said import Said, as_sentence, read_termination
 
 Object = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from alignment_api.exit_codes import Termination
 from pydantic import ValidationError
 
-from alignment_operator.deciding.bounds import bounded_checkpoint, bounded_revision
+from alignment_operator.deciding.untrusted import bounded_checkpoint, bounded_revision
 
 _LONGEST_SENTENCE = 3000
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,62}", re.ASCII)

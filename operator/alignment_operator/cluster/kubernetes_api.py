@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from kubernetes.aio.client import ApiClient, ApiException
 
 from alignment_operator.cluster.versions import Object
-from alignment_operator.deciding.one_line import one_line
+from alignment_operator.deciding.untrusted import one_line
 
 FIELD_MANAGER = "alignment-operator"
 _TIMEOUT_SECONDS = 30

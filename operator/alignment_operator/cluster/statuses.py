@@ -11,10 +11,10 @@ from kubernetes.aio.client import ApiException
 
 from alignment_operator.cluster.jobs import Jobs
 from alignment_operator.cluster.kubernetes_api import KubernetesApi, said
-from alignment_operator.deciding.decisions import decisions
 from alignment_operator.deciding.events import Happening, event_of, happenings
-from alignment_operator.deciding.one_line import one_line
+from alignment_operator.deciding.log_lines import decisions
 from alignment_operator.deciding.reduced_status import reduced
+from alignment_operator.deciding.untrusted import one_line
 
 # Not valid, not JSON, too large: the same again would be refused again.
 _NEVER_TAKEN = (400, 413, 422)

@@ -14,7 +14,7 @@ from kubernetes.aio.client import ApiException
 from alignment_operator.cluster.kubernetes_api import KubernetesApi
 from alignment_operator.cluster.versions import Object
 from alignment_operator.deciding.observation import Child, Key
-from alignment_operator.deciding.one_line import one_line
+from alignment_operator.deciding.untrusted import one_line
 
 # Together with the rounds, which come every 10 s, an Event is in the status within 30 s.
 _STUCK_SECONDS = 10

@@ -2,7 +2,7 @@
 
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 
-from alignment_operator.deciding.one_line import one_line
+from alignment_operator.deciding.untrusted import one_line
 
 _TOLD_PHASES = ("Succeeded", "Failed", "Suspended")
 

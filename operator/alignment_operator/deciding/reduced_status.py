@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from alignment_api.schema import Schema
 from alignment_api.spec.status import AlignmentJobStatus
 
-from alignment_operator.deciding.one_line import one_line
+from alignment_operator.deciding.untrusted import one_line
 
 # What every reader of JSON takes for a whole number.
 _LARGEST_NUMBER = 2**53 - 1

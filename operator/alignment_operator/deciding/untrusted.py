@@ -12,6 +12,7 @@ MOST_STEPS = 100_000_000
 """As many as a spec can ask for."""
 
 _LONGEST_SECONDS_LEFT = 10 * 366 * 86_400
+_READ_CHARACTERS = 1000
 _REVISION = re.compile(r"[0-9A-Za-z.-]{1,64}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,6 +49,12 @@ def bounded_checkpoint(step: int | None) -> int | None:
 def bounded_revision(text: str | None) -> str | None:
     """Return the name of a commit, or None where the text is none."""
     return text if text is not None and _REVISION.fullmatch(text) else None
+
+
+def one_line(text: object, characters: int = _READ_CHARACTERS) -> str:
+    """Return the text as one line of at most so many characters, fit for a log or a status."""
+    line = printable(str(text))
+    return line if len(line) <= characters else f"{line[: characters - 1]}…"
 
 
 def printable(text: str) -> str:

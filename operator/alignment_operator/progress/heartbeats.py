@@ -13,7 +13,8 @@ from alignment_api.spec.status import Progress
 from pydantic import ValidationError
 from yarl import URL
 
-from alignment_operator.deciding.bounds import (
+from alignment_operator.deciding.observation import FirstPod, Pulse
+from alignment_operator.deciding.untrusted import (
     Sightings,
     bounded_checkpoint,
     bounded_progress,
@@ -21,7 +22,6 @@ from alignment_operator.deciding.bounds import (
     bounded_time,
     printable,
 )
-from alignment_operator.deciding.observation import FirstPod, Pulse
 
 _AT_ONCE = 100
 _TIMEOUT_SECONDS = 3

@@ -11,8 +11,8 @@ from alignment_api import metrics
 from alignment_api.credentials import without_credentials
 from alignment_api.spec.status import Progress, TrackingStatus
 
-from alignment_operator.deciding.bounds import Sightings, bounded_progress, printable
 from alignment_operator.deciding.observation import FirstPod
+from alignment_operator.deciding.untrusted import Sightings, bounded_progress, printable
 from alignment_operator.progress.tracked_runs import Point, Search, TrackedRun, newest, searching
 
 _LONGEST_CAUSE = 200

@@ -1,7 +1,7 @@
 """Each decision is one line of the log, once."""
 
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
-from alignment_operator.deciding.decisions import decisions
+from alignment_operator.deciding.log_lines import decisions
 
 
 def status(phase: str, *stages: StageStatus, **others: object) -> AlignmentJobStatus:

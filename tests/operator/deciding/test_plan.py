@@ -6,8 +6,8 @@ import pytest
 from alignment_api.resolving.record import settle
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import Progress, StageStatus
-from alignment_operator.deciding.expected import expected_children
 from alignment_operator.deciding.observation import Child, Pulse, Report
+from alignment_operator.deciding.own_children import expected_children
 from alignment_operator.deciding.plan import Plan, plan
 from builders import NOW, PLAN_SETTINGS, a_child, a_job, a_training, later
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from alignment_api.metrics import LOSS, REWARD_MARGIN
-from alignment_operator.deciding.bounds import Sightings, bounded_progress, bounded_time, printable
+from alignment_operator.deciding.untrusted import Sightings, bounded_progress, bounded_time, printable
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
