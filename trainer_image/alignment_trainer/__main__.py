@@ -1,10 +1,10 @@
 """One attempt of one stage, from its RunConfig to its exit code: it always says in the end what became of it."""
 
-from alignment_trainer.process.early_stop import leave_on_request
+from alignment_trainer.process.stop_signals import exit_on_request
 
 if __name__ == "__main__":
     # Before all that takes long to load.
-    leave_on_request()
+    exit_on_request()
 
 import argparse
 import os

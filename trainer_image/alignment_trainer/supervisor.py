@@ -16,16 +16,16 @@ from alignment_api.run_config import RunConfig
 from alignment_trainer.checks import preflight
 from alignment_trainer.failures import Stopped
 from alignment_trainer.process import heartbeat
-from alignment_trainer.process.early_stop import MESSAGE, leave_soon
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, termination_of
 from alignment_trainer.process.stage_watch import StageWatch
+from alignment_trainer.process.stop_signals import MESSAGE, exit_after_cleanup
 from alignment_trainer.tracking.shipping import is_shipped
 from alignment_trainer.tracking.uploader import FLUSH_SECONDS, Uploader
 from alignment_trainer.workspace import activity
 from alignment_trainer.workspace.base_record import model_revision
 from alignment_trainer.workspace.checkpoints import newest_step
 from alignment_trainer.workspace.journal import last_step
-from alignment_trainer.workspace.recorded import as_begun
+from alignment_trainer.workspace.recorded_settings import with_recorded_settings
 from alignment_trainer.workspace.stage_folder import claim, is_done
 
 CONFIG_VARIABLE = "ALIGNMENT_RUN_CONFIG"
@@ -56,7 +56,7 @@ class Supervisor:
         if is_done(self.config):
             self._ship_rest()
             return Termination(exit_code=0, reason="Completed", message="the stage was done before")
-        self.config = as_begun(self.config)
+        self.config = with_recorded_settings(self.config)
         if self._is_first_node:
             activity.begin(self.stage)
         self._check()
@@ -82,7 +82,7 @@ class Supervisor:
             self._launcher.send_signal(signal.SIGTERM)
         else:
             # What is being done may hold the exception up, such as a library that waits for its downloads.
-            leave_soon()
+            exit_after_cleanup()
             if self._is_checking:
                 raise Stopped(MESSAGE)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from alignment_api.credentials import without_credentials
 
 from alignment_trainer.tracking.shipping import left_behind, ship_all
-from alignment_trainer.tracking.tracked_runs import be_patient
+from alignment_trainer.tracking.tracked_runs import configure_client
 
 _WORKSPACE = Path("/workspace")
 
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     if missing:
         print(f"error: {missing[0]}: is not a folder; name a workspace, a job's or a stage's folder", file=sys.stderr)
         return 2
-    be_patient()
+    configure_client()
     arrived = [_ship(stage) for folder in folders for stage in left_behind(folder)]
     return 0 if all(arrived) else 1
 

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from alignment_trainer.checks.preflight import check
 from alignment_trainer.failures import BadData, Unreachable
-from alignment_trainer.fetching import policy
+from alignment_trainer.fetching import retries
 from alignment_trainer.reading.sources import find_source
 from moto.server import ThreadedMotoServer
 
@@ -135,7 +135,7 @@ def test_without_credentials_the_secret_is_named(bucket, configured, monkeypatch
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(policy, "PATIENCE", policy.Patience(3, 0.01, 0.02, 2))
+    monkeypatch.setattr(retries, "RETRY_POLICY", retries.RetryPolicy(3, 0.01, 0.02, 2))
 
 
 def pointed_at(configured, url, uri):

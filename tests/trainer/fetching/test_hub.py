@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from alignment_trainer.fetching.hub import Wanted, newest_commit
+from alignment_trainer.fetching.hub import HubRepository, newest_commit
 from huggingface_hub import constants
 
 COMMIT, OLDER = "c" * 40, "0" * 40
@@ -138,7 +138,7 @@ def test_a_revision_becomes_a_commit(
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    assert newest_commit(Wanted(kind, "hf://team/rows", revision, "hf://team/rows"), None, hub.url) == commit
+    assert newest_commit(HubRepository(kind, "hf://team/rows", revision, "hf://team/rows"), None, hub.url) == commit
 
 
 PROGRAM = """
@@ -146,10 +146,12 @@ import sys
 from pathlib import Path
 from alignment_api.run_config import Paths
 from alignment_api.spec.data import Dataset
-from alignment_trainer.fetching import policy
+from alignment_trainer.fetching import retries
 from alignment_trainer.fetching import hub
 from alignment_trainer.failures import StageFailure
-policy.PATIENCE = policy.Patience(tries=3, first_wait_seconds=0.05, longest_wait_seconds=0.1, longest_asked_seconds=2)
+retries.RETRY_POLICY = retries.RetryPolicy(
+    tries=3, first_wait_seconds=0.05, longest_wait_seconds=0.1, longest_retry_after_seconds=2
+)
 kind, uri, workspace = sys.argv[1:4]
 paths = Paths(workspace=workspace, stage=workspace)
 try:
@@ -157,7 +159,7 @@ try:
         print(hub.load(Dataset(uri=uri, revision=(sys.argv[4:] or [None])[0]), paths))
     else:
         hub.prepare_surroundings(paths)
-        wanted = hub.Wanted("model", uri, (sys.argv[4:] or [None])[0], f"spec.model.uri: {uri}")
+        wanted = hub.HubRepository("model", uri, (sys.argv[4:] or [None])[0], f"spec.model.uri: {uri}")
         print(hub.bring_model(wanted, hub.newest_commit(wanted, None), None))
 except StageFailure as failure:
     print(type(failure).__name__, failure)

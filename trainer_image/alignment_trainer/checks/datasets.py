@@ -7,9 +7,9 @@ from functools import partial
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.data import Dataset, Datasets
 
+from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
-from alignment_trainer.data.unanswered import answers_nothing
 from alignment_trainer.failures import BadData
 from alignment_trainer.reading.messages import BadRow
 from alignment_trainer.reading.row_survey import survey

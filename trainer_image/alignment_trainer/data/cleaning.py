@@ -1,6 +1,7 @@
 """Corrects and drops what web dialogues are known for: sentences in the wrong case, and answers that speak of being an AI."""
 
 import re
+from collections.abc import Iterator
 
 from alignment_trainer.reading.messages import Text
 from alignment_trainer.reading.rows import Dialogue, Pair
@@ -29,6 +30,13 @@ _OF_ITSELF = tuple(
 )
 
 
+def answers_nothing(row: Dialogue | Pair) -> bool:
+    """Say whether an answer is empty or white space, or both answers of a pair are the same."""
+    if isinstance(row, Pair) and row.chosen == row.rejected:
+        return True
+    return any(not answer or answer.isspace() for answer in _answers(row))
+
+
 def truecased_row(row: Dialogue | Pair) -> Dialogue | Pair:
     """Correct the case in the messages of a row; texts without roles may begin within a sentence and stay as they are."""
     return type(row)(*(_truecased_messages(part) for part in row))  # type: ignore[arg-type]
@@ -55,6 +63,15 @@ def truecased(text: str) -> str:
             begins = index == 0 or not lines[index - 1].strip()
             lines[index] = _line(line, begins)
     return "\n".join(lines)
+
+
+def _answers(row: Dialogue | Pair) -> Iterator[str]:
+    """Give all answers, those of earlier turns too: each is learned, or was given to what is learned."""
+    prompt, *answers = row
+    yield from (answer for answer in answers if isinstance(answer, str))
+    for part in (prompt, *answers):
+        if isinstance(part, list):
+            yield from (message["content"] for message in part if message["role"] == "assistant")
 
 
 def _truecased_messages(part: Text | None) -> Text | None:

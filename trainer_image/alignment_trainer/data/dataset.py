@@ -16,11 +16,11 @@ from alignment_trainer.data.preparation import Example, Preparation, Prepared
 from alignment_trainer.data.selection import TRAIN, Selected, Selection, evaluation_index, select
 from alignment_trainer.data.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
 from alignment_trainer.failures import BadData
-from alignment_trainer.process.spreading import processors, spread
+from alignment_trainer.process.parallel import parallel_map, worker_count
 from alignment_trainer.reading.rows import dialogue_of, pair_of
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.workspace.files import flush_tree, rename_whole
-from alignment_trainer.workspace.signs_of_life import watched
+from alignment_trainer.workspace.preparation_progress import with_progress
 
 DATA_FOLDER = "data"
 _REPORT_FILE = "report.json"
@@ -90,7 +90,7 @@ def _write(config: RunConfig, settings: Settings, form: _Form, folder: Path) -> 
         preparations = [Preparation(form.read, form.tokenize, form.control_tokens, one.cleaning, index) for one in selected]
         rows = _rows(selection, part, list(zip(selected, preparations, strict=True)))
         total = sum(len(one.wanted) for one in selected)
-        told = watched(rows, total, f"preparing rows ({part})", "rows", config, settings)
+        told = with_progress(rows, total, f"preparing rows ({part})", "rows", config, settings)
         _write_arrow(staged / f"{part}.arrow", form.columns, told)
     _refuse_nothing(selection, settings)
     print("\n".join(selection.told(f"{settings.path}.datasets", settings.max_length)), file=sys.stderr, flush=True)
@@ -102,9 +102,9 @@ def _write(config: RunConfig, settings: Settings, form: _Form, folder: Path) -> 
 def _rows(selection: Selection, part: str, prepared: list[tuple[Selected, Preparation]]) -> Iterator[dict[str, Any] | None]:
     """Prepare all rows of a part; where one is not trained on, None is given, so that the time it took is seen."""
     for one, preparation in prepared:
-        processes = processors() if len(one.wanted) >= _FEWEST_ROWS_TO_SPREAD else 1
+        processes = worker_count() if len(one.wanted) >= _FEWEST_ROWS_TO_SPREAD else 1
         row: Prepared
-        for row in spread(preparation.prepared, one.source.rows(frozenset(one.wanted)), processes):
+        for row in parallel_map(preparation.prepared, one.source.rows(frozenset(one.wanted)), processes):
             yield row.tokens if selection.keeps(part, one.name, row) else None
 
 

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import numpy
 from jinja2 import TemplateError
 
-from alignment_trainer.data.cleaning import speaks_of_itself, truecased_row
+from alignment_trainer.data.cleaning import answers_nothing, speaks_of_itself, truecased_row
 from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.tokens import Cut, Tokens
-from alignment_trainer.data.unanswered import answers_nothing
 from alignment_trainer.failures import BadData
 from alignment_trainer.reading.messages import BadRow, Text
 from alignment_trainer.reading.rows import Dialogue, Pair

@@ -12,8 +12,8 @@ from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
 
 from alignment_trainer.failures import BadData
-from alignment_trainer.fetching.network_faults import Passing
-from alignment_trainer.fetching.policy import fetched
+from alignment_trainer.fetching.network_faults import TransientError
+from alignment_trainer.fetching.retries import with_retries
 from alignment_trainer.workspace.activity import advancing
 from alignment_trainer.workspace.files import flush
 
@@ -28,7 +28,7 @@ def fetch(uri: str, paths: Paths, format_of: Callable[[str], str | None]) -> lis
     if paths.s3_credentials:
         os.environ["AWS_SHARED_CREDENTIALS_FILE"] = paths.s3_credentials
     try:
-        return fetched(uri, lambda: _fetched(uri, Path(paths.workspace) / _CACHE, format_of))
+        return with_retries(uri, lambda: _fetched(uri, Path(paths.workspace) / _CACHE, format_of))
     except (FileNotFoundError, PermissionError, BotoCoreError, ClientError) as error:
         raise BadData(_refusal(uri, error)) from error
     except OSError as error:
@@ -73,7 +73,7 @@ def _brought(system: Any, about: dict[str, Any], cache: Path, format_of: Callabl
         try:
             _download(system, about, staged)
             if system.info(about["name"])["ETag"] != about["ETag"]:
-                raise Passing(f"s3://{about['name']} changed while it was fetched; have it written whole")
+                raise TransientError(f"s3://{about['name']} changed while it was fetched; have it written whole")
             flush(staged)
             staged.replace(target)
             flush(cache)

@@ -12,14 +12,14 @@ from alignment_api.run_config import Paths
 from alignment_api.spec.data import Dataset
 
 from alignment_trainer.failures import BadData
-from alignment_trainer.fetching.policy import fetched
+from alignment_trainer.fetching.retries import with_retries
 from alignment_trainer.workspace.activity import Advance, advancing
 
 _MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 _COMMIT_LENGTH = 40
 
 
-class Wanted(NamedTuple):
+class HubRepository(NamedTuple):
     """A repository of the Hub, as a job names it."""
 
     kind: str
@@ -46,20 +46,20 @@ def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
 
     datasets.disable_progress_bars()
     wanted, token, split = (
-        Wanted("dataset", dataset.uri, dataset.revision, dataset.uri),
+        HubRepository("dataset", dataset.uri, dataset.revision, dataset.uri),
         token_of(paths),
         dataset.split or "train",
     )
     commit = newest_commit(wanted, token)
     with advancing(f"fetching {dataset.uri}", None, "bytes") as advance, _asked(wanted, advance):
-        rows = fetched(
+        rows = with_retries(
             wanted.shown,
             lambda: datasets.load_dataset(wanted.name, dataset.configuration, split=split, revision=commit, token=token),
         )
         return rows, commit
 
 
-def bring_model(wanted: Wanted, commit: str, token: str | None) -> Path:
+def bring_model(wanted: HubRepository, commit: str, token: str | None) -> Path:
     """Bring a model's files here, and give their folder; for what is here already nobody is asked."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -72,13 +72,13 @@ def bring_model(wanted: Wanted, commit: str, token: str | None) -> Path:
     except LocalEntryNotFoundError:
         pass
     with _asked(wanted):
-        missing = fetched(wanted.shown, lambda: bring(dry_run=True))
+        missing = with_retries(wanted.shown, lambda: bring(dry_run=True))
         total = sum(file.file_size or 0 for file in missing if file.will_download)
         with advancing(f"downloading {wanted.uri}", total, "bytes") as advance:
-            return Path(fetched(wanted.shown, lambda: bring(tqdm_class=_bar(advance))))
+            return Path(with_retries(wanted.shown, lambda: bring(tqdm_class=_bar(advance))))
 
 
-def newest_commit(wanted: Wanted, token: str | None, endpoint: str | None = None) -> str:
+def newest_commit(wanted: HubRepository, token: str | None, endpoint: str | None = None) -> str:
     """Resolve a branch, a tag, a short hash or nothing to the commit that it is now; a whole commit needs nobody to be asked."""
     if is_commit(wanted.revision):
         return str(wanted.revision)
@@ -86,7 +86,7 @@ def newest_commit(wanted: Wanted, token: str | None, endpoint: str | None = None
 
     api = HfApi(endpoint=endpoint, token=token)
     with _asked(wanted):
-        about = fetched(wanted.shown, lambda: api.repo_info(wanted.name, repo_type=wanted.kind, revision=wanted.revision))
+        about = with_retries(wanted.shown, lambda: api.repo_info(wanted.name, repo_type=wanted.kind, revision=wanted.revision))
     return str(about.sha)
 
 
@@ -108,20 +108,20 @@ def prepare_surroundings(paths: Paths) -> None:
 
 
 @contextmanager
-def _asked(wanted: Wanted, advance: Advance | None = None) -> Iterator[None]:
+def _asked(wanted: HubRepository, advance: Advance | None = None) -> Iterator[None]:
     """Translate what the Hub refuses for good into a sentence that says what to do."""
     import httpx2
 
-    from alignment_trainer.fetching.hub_session import patient_hub
+    from alignment_trainer.fetching.hub_session import retrying_hub
 
     try:
-        with patient_hub(wanted.shown, advance):
+        with retrying_hub(wanted.shown, advance):
             yield
     except (ValueError, FileNotFoundError, ConnectionError, httpx2.HTTPError) as error:
         raise BadData(_refusal(wanted, error)) from error
 
 
-def _refusal(wanted: Wanted, error: Exception) -> str:
+def _refusal(wanted: HubRepository, error: Exception) -> str:
     from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError, RevisionNotFoundError
 
     page = f"the page of {wanted.name} on the Hub"

@@ -9,8 +9,8 @@ import huggingface_hub
 from huggingface_hub.utils import _http
 
 from alignment_trainer.failures import Unreachable
-from alignment_trainer.fetching.network_faults import fault_of_answer, passing_fault
-from alignment_trainer.fetching.policy import GivenUp, Pauses
+from alignment_trainer.fetching.network_faults import fault_of_answer, transient_fault
+from alignment_trainer.fetching.retries import Backoff, RetriesExhausted
 from alignment_trainer.workspace.activity import Advance
 
 _SILENCE_SECONDS = 60.0
@@ -30,7 +30,7 @@ class _PatientClient(httpx2.Client):
 
     def __init__(self, what: str, advance: Advance) -> None:
         super().__init__(event_hooks={"request": [_http.hf_request_event_hook]}, follow_redirects=True, timeout=_SILENCE_SECONDS)
-        self._pauses = Pauses(what)
+        self._pauses = Backoff(what)
         self._advance = advance
 
     def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
@@ -43,7 +43,7 @@ class _PatientClient(httpx2.Client):
                 response = super().send(request, **how)
                 fault = fault_of_answer(response.status_code, response.headers)
             except httpx2.TransportError as error:
-                fault = passing_fault(error)
+                fault = transient_fault(error)
                 if fault is None:
                     raise Refused(error) from error
             else:
@@ -67,7 +67,7 @@ class _PatientClient(httpx2.Client):
         try:
             self._pauses.pause(tries, fault)
         except Unreachable as failure:
-            raise GivenUp(failure) from failure
+            raise RetriesExhausted(failure) from failure
 
 
 class _ResumableBody(httpx2.SyncByteStream):
@@ -92,7 +92,7 @@ class _ResumableBody(httpx2.SyncByteStream):
 
 
 @contextmanager
-def patient_hub(what: str, advance: Advance | None = None) -> Iterator[None]:
+def retrying_hub(what: str, advance: Advance | None = None) -> Iterator[None]:
     """Have all that the Hub's libraries ask for fetched under our policy; what they refuse raises as they would say it."""
     huggingface_hub.set_client_factory(lambda: _PatientClient(what, advance or _uncounted))
     try:

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from alignment_api.problems import first_line
 
-_PASSING_ANSWERS = {408, 425, 429}
-_PASSING_CODES = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestThrottled", "InternalError"}
+_TRANSIENT_ANSWERS = {408, 425, 429}
+_TRANSIENT_CODES = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestThrottled", "InternalError"}
 """What S3 writes into answers whose number says something else."""
 
-_PASSING_NUMBERS = {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH}
-_PASSING_CLASSES = {
+_TRANSIENT_NUMBERS = {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH}
+_TRANSIENT_CLASSES = {
     "httpx2": ("TransportError",),
     "botocore.exceptions": ("HTTPClientError", "ConnectionError", "IncompleteReadError", "ResponseStreamingError"),
     "aiohttp": ("ClientConnectionError", "ClientPayloadError"),
@@ -36,14 +36,14 @@ class Fault(NamedTuple):
     """What went wrong, and how long the server asks to be left alone."""
 
     said: str
-    asked_seconds: float | None = None
+    retry_after_seconds: float | None = None
 
 
-class Passing(Exception):
+class TransientError(Exception):
     """Something that was seen while fetching, and that another try may not see."""
 
 
-def passing_fault(error: BaseException) -> Fault | None:
+def transient_fault(error: BaseException) -> Fault | None:
     """Give the fault behind an error where it may pass by itself; None where another try would find the same."""
     chain = list(_chain(error))
     if any(isinstance(each, (ssl.SSLCertVerificationError, *_loaded(_FINAL_CLASSES))) for each in chain):
@@ -52,20 +52,20 @@ def passing_fault(error: BaseException) -> Fault | None:
         answer = _answer(each)
         if answer:
             return fault_of_answer(*answer)
-        if _is_passing(each):
+        if _is_transient(each):
             return Fault(first_line(each))
     return None
 
 
 def fault_of_answer(status: int, headers: Mapping[str, str], code: str = "") -> Fault | None:
     """Say whether a server's answer may be another one soon."""
-    if status not in _PASSING_ANSWERS and status < 500 and code not in _PASSING_CODES:
+    if status not in _TRANSIENT_ANSWERS and status < 500 and code not in _TRANSIENT_CODES:
         return None
     phrase = code or http.client.responses.get(status, "")
-    return Fault(f"the server answers {status} {phrase}".rstrip(), _asked_seconds(headers))
+    return Fault(f"the server answers {status} {phrase}".rstrip(), _retry_after_seconds(headers))
 
 
-def _asked_seconds(headers: Mapping[str, str]) -> float | None:
+def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """Read Retry-After, which is a number of seconds or a date (RFC 9110, section 10.2.3)."""
     asked = next((value.strip() for name, value in headers.items() if name.lower() == "retry-after"), "")
     if asked.isdecimal():
@@ -99,12 +99,14 @@ def _answer(error: BaseException) -> tuple[int, Mapping[str, str], str] | None:
     return (status, response.headers, "") if isinstance(status, int) else None
 
 
-def _is_passing(error: BaseException) -> bool:
-    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, http.client.HTTPException, Passing)):
+def _is_transient(error: BaseException) -> bool:
+    if isinstance(
+        error, (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, http.client.HTTPException, TransientError)
+    ):
         return True
-    if isinstance(error, OSError) and error.errno in _PASSING_NUMBERS:
+    if isinstance(error, OSError) and error.errno in _TRANSIENT_NUMBERS:
         return True
-    return isinstance(error, _loaded(_PASSING_CLASSES)) or _is_of_xet(error)
+    return isinstance(error, _loaded(_TRANSIENT_CLASSES)) or _is_of_xet(error)
 
 
 def _is_of_xet(error: BaseException) -> bool:

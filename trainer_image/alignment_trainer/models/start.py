@@ -27,7 +27,7 @@ def start_folder(config: RunConfig) -> Path:
     assert model is not None and model.uri is not None
     if not model.uri.startswith(HUB_PREFIX):
         return workspace_path(model.uri, config.paths.workspace)
-    wanted = hub.Wanted("model", model.uri, model.revision, f"spec.model.uri: {model.uri}")
+    wanted = hub.HubRepository("model", model.uri, model.revision, f"spec.model.uri: {model.uri}")
     token = hub.token_of(config.paths)
     # The first process asks for all, so that they start from the same commit, and nothing is fetched twice.
     commits = [_commit(config, wanted, token) if PartialState().is_main_process else None]
@@ -48,7 +48,7 @@ def check_start(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -
     return digest
 
 
-def _commit(config: RunConfig, wanted: hub.Wanted, token: str | None) -> str:
+def _commit(config: RunConfig, wanted: hub.HubRepository, token: str | None) -> str:
     """Resolve the model once for the job: a branch may have moved when a later attempt or stage begins."""
     known = read_base(config)
     if known and known.revision:

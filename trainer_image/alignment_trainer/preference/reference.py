@@ -23,7 +23,7 @@ from alignment_trainer.settings.training import Settings
 from alignment_trainer.training.dealing import Round
 from alignment_trainer.workspace.files import flush_tree, rename_whole
 from alignment_trainer.workspace.hashes import hash_file, hash_files
-from alignment_trainer.workspace.signs_of_life import watched
+from alignment_trainer.workspace.preparation_progress import with_progress
 
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
@@ -64,7 +64,7 @@ class Reference(NamedTuple):
     def _computed(self, rows: Any, dealt: list[Round], forward: Forward) -> Any:
         rounds: Iterable[Round] = dealt
         if PartialState().is_main_process:
-            rounds = watched(dealt, len(dealt), "asking the reference", "batches", self.config, self.settings)
+            rounds = with_progress(dealt, len(dealt), "asking the reference", "batches", self.config, self.settings)
         mine: list[tuple[int, list[float]]] = []
         for wanted, counts in rounds:
             of_answers = forward([rows[row] for row in wanted]).double().tolist()

@@ -6,7 +6,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, NamedTuple
 
-from alignment_trainer.process.spreading import processors, spread
+from alignment_trainer.process.parallel import parallel_map, worker_count
 from alignment_trainer.reading.messages import BadRow
 from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.workspace.activity import measured
@@ -49,11 +49,11 @@ def survey(source: Source, is_answered: Callable[[PlacedRow], bool], what: str) 
     def look(share: _Share) -> Survey | None:
         return _look(source, share, is_answered, looked_at)
 
-    processes = processors() if _is_long(source) else 1
+    processes = worker_count() if _is_long(source) else 1
     whole = Survey()
     with (
         measured(what, None, "rows", lambda: int(looked_at.value)),
-        closing(spread(look, _shares(source, processes), processes, at_once=1)) as surveys,
+        closing(parallel_map(look, _shares(source, processes), processes, at_once=1)) as surveys,
     ):
         for found in surveys:
             if found is None:

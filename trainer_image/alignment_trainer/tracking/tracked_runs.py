@@ -32,7 +32,7 @@ _PATIENCE = {
 }
 
 
-def be_patient() -> None:
+def configure_client() -> None:
     """Have MLflow's client give up sooner than it would by itself, and quietly; before its first use."""
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)

@@ -11,7 +11,7 @@ from alignment_api.exit_codes import ExitCode
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.tracking.shipping import Shipment, forget_ending, left_behind, record_ending, ship_all
-from alignment_trainer.tracking.tracked_runs import be_patient
+from alignment_trainer.tracking.tracked_runs import configure_client
 
 FLUSH_SECONDS = 10
 """How long the end of training waits for MLflow at most; what is left is shipped by the next attempt or stage, or by a sync."""
@@ -52,7 +52,7 @@ class Uploader(threading.Thread):
 
     def run(self) -> None:
         """Connect, then ship whatever is new; trouble with MLflow is told once and otherwise waited out."""
-        be_patient()
+        configure_client()
         shipment: Shipment | None = None
         has_looked_back = False
         while True:

@@ -9,12 +9,12 @@ import sys
 import pytest
 
 WAITING = "print('begun', flush=True)\nwhile True:\n    time.sleep(1)"
-LEAVE = f"import time\nfrom alignment_trainer.process import early_stop\nearly_stop.leave_on_request()\n{WAITING}"
+LEAVE = f"import time\nfrom alignment_trainer.process import stop_signals\nstop_signals.exit_on_request()\n{WAITING}"
 HELD_UP = f"""
 import time
-from alignment_trainer.process import early_stop
-early_stop._CLEANUP_SECONDS = 0.1
-early_stop.leave_soon()
+from alignment_trainer.process import stop_signals
+stop_signals._CLEANUP_SECONDS = 0.1
+stop_signals.exit_after_cleanup()
 {WAITING}
 """
 
@@ -35,5 +35,7 @@ def test_it_ends_with_a_word_whatever_is_done(tmp_path, program, number):
 
 
 def test_it_loads_nothing_that_takes_long():
-    program = "import sys, alignment_trainer.process.early_stop; sys.exit(bool({'pydantic', 'alignment_api'} & set(sys.modules)))"
+    program = (
+        "import sys, alignment_trainer.process.stop_signals; sys.exit(bool({'pydantic', 'alignment_api'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

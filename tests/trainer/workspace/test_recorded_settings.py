@@ -4,7 +4,7 @@ import json
 
 import pytest
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.workspace.recorded import as_begun
+from alignment_trainer.workspace.recorded_settings import with_recorded_settings
 from alignment_trainer.workspace.stage_folder import claim
 
 
@@ -29,7 +29,7 @@ def test_settings_and_model_stay_and_all_else_is_as_it_is_told(begun, capfd):
         compute__microBatchSize=2,
         dpo__beta=0.7,
     ).model_copy(update={"grace_seconds": 17})
-    made = as_begun(second)
+    made = with_recorded_settings(second)
     assert made.stage == first.stage
     assert made.spec.model == first.spec.model
     assert (made.attempt, made.grace_seconds, made.compute.micro_batch_size) == (2, 17, 2)
@@ -42,19 +42,19 @@ def test_settings_and_model_stay_and_all_else_is_as_it_is_told(begun, capfd):
 
 def test_what_was_begun_is_recorded_for_all_later_attempts(begun):
     first, told = begun
-    claim(as_begun(told(sft__packing=False)))
-    assert as_begun(told(sft__packing=False, sft__maxLength=64)).stage == first.stage
+    claim(with_recorded_settings(told(sft__packing=False)))
+    assert with_recorded_settings(told(sft__packing=False, sft__maxLength=64)).stage == first.stage
 
 
 def test_the_batch_is_reached_on_the_processes_there_are(begun):
     _, told = begun
-    made = as_begun(told(sft__optimization__globalBatchSize=16, compute__microBatchSize=1))
+    made = with_recorded_settings(told(sft__optimization__globalBatchSize=16, compute__microBatchSize=1))
     assert (made.stage.sft.optimization.global_batch_size, made.accumulation_steps) == (8, 4)
 
 
 def test_nothing_is_said_where_nothing_differs(begun, capfd):
     _, told = begun
-    assert as_begun(told()) == told()
+    assert with_recorded_settings(told()) == told()
     assert capfd.readouterr().err == ""
 
 
@@ -62,12 +62,12 @@ def test_nothing_is_said_where_nothing_differs(begun, capfd):
 def test_a_folder_that_was_never_begun_holds_nothing_back(begun, tmp_path, file):
     _, told = begun
     (tmp_path / "job" / "sft" / file).unlink()
-    assert as_begun(told(sft__packing=False)) == told(sft__packing=False)
+    assert with_recorded_settings(told(sft__packing=False)) == told(sft__packing=False)
 
 
 def test_work_of_other_inputs_holds_nothing_back(begun, trainer, tmp_path):
     edited = trainer.config(tmp_path, sft__packing=False)
-    assert as_begun(edited) == edited
+    assert with_recorded_settings(edited) == edited
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,6 @@ def test_a_record_that_this_version_cannot_read_is_named(begun, tmp_path, change
     path = tmp_path / "job" / "sft" / "run.json"
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     with pytest.raises(BadConfiguration) as error:
-        as_begun(told())
+        with_recorded_settings(told())
     assert str(error.value).startswith(f"{path}: ") and said in str(error.value)
     assert "begin the stage anew" in str(error.value)

@@ -2,7 +2,7 @@ import pytest
 from alignment_api import metrics
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.journal import Journal, read_points
-from alignment_trainer.workspace.signs_of_life import most_steps, watched
+from alignment_trainer.workspace.preparation_progress import most_steps, with_progress
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def config(tmp_path, trainer):
 
 
 def test_items_pass_and_leave_a_trace(config, tmp_path):
-    told = watched("abc", 3, "preparing rows", "rows", config, training_settings(config), every_seconds=0)
+    told = with_progress("abc", 3, "preparing rows", "rows", config, training_settings(config), every_seconds=0)
     assert list(told) == ["a", "b", "c"]
     journal = tmp_path / "job" / "sft" / "metrics.jsonl"
     assert [(point.step, point.metrics) for point in read_points(journal)] == [(0, {metrics.TOTAL_STEPS: 24.0})] * 3
@@ -22,7 +22,9 @@ def test_items_pass_and_leave_a_trace(config, tmp_path):
 
 
 def test_what_is_soon_done_leaves_none(config, tmp_path):
-    assert list(watched(range(1000), 1000, "preparing rows", "rows", config, training_settings(config))) == list(range(1000))
+    assert list(with_progress(range(1000), 1000, "preparing rows", "rows", config, training_settings(config))) == list(
+        range(1000)
+    )
     assert not (tmp_path / "job" / "sft" / "metrics.jsonl").exists()
 
 

@@ -12,13 +12,13 @@ _CLEANUP_SECONDS = 5.0
 MESSAGE = "stopped on request, before training began"
 
 
-def leave_on_request() -> None:
+def exit_on_request() -> None:
     """End at once when somebody asks, until somebody else takes the signals over."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: leave())
 
 
-def leave_soon() -> None:
+def exit_after_cleanup() -> None:
     """Give what is being done a few seconds to end by itself, and end it all then."""
     timer = threading.Timer(_CLEANUP_SECONDS, leave)
     timer.daemon = True

@@ -10,13 +10,13 @@ import httpx2
 import pytest
 from alignment_api.exit_codes import consequence
 from alignment_trainer.failures import BadData, Unreachable
-from alignment_trainer.fetching import policy
-from alignment_trainer.fetching.network_faults import Fault, Passing, fault_of_answer, passing_fault
-from alignment_trainer.fetching.policy import GivenUp, Patience, fetched
+from alignment_trainer.fetching import retries
+from alignment_trainer.fetching.network_faults import Fault, TransientError, fault_of_answer, transient_fault
+from alignment_trainer.fetching.retries import RetriesExhausted, RetryPolicy, with_retries
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-QUICK = Patience(tries=3, first_wait_seconds=0.01, longest_wait_seconds=0.02, longest_asked_seconds=0.03)
+QUICK = RetryPolicy(tries=3, first_wait_seconds=0.01, longest_wait_seconds=0.02, longest_retry_after_seconds=0.03)
 
 
 def of_hub(status, **headers):
@@ -78,14 +78,14 @@ def of_xet():
         (OfflineModeIsEnabled("offline"), None),
         (of_xet(), "the store did not answer"),
         (RuntimeError("a defect"), None),
-        (Passing("it changed"), "it changed"),
+        (TransientError("it changed"), "it changed"),
         (ValueError("no such split"), None),
         (BadData("no"), None),
     ],
     ids=lambda value: (str(value) or type(value).__name__)[:40],
 )
 def test_what_may_pass(error, said):
-    fault = passing_fault(error)
+    fault = transient_fault(error)
     assert (fault.said if fault else None) == said
 
 
@@ -94,12 +94,12 @@ def test_what_may_pass(error, said):
     [("7", 7), (" 120 ", 120), ("Fri, 28 Nov 2025 10:00:00 GMT", 0), ("soon", None), ("", None), ("-3", None)],
 )
 def test_retry_after_is_seconds_or_a_date(asked, seconds):
-    assert fault_of_answer(429, {"retry-after": asked}).asked_seconds == seconds
+    assert fault_of_answer(429, {"retry-after": asked}).retry_after_seconds == seconds
 
 
 def test_a_date_to_come_is_waited_for():
     day = format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
-    assert fault_of_answer(503, {"Retry-After": day}).asked_seconds == pytest.approx(86_400, abs=3_600)
+    assert fault_of_answer(503, {"Retry-After": day}).retry_after_seconds == pytest.approx(86_400, abs=3_600)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,12 @@ def test_a_date_to_come_is_waited_for():
     ],
 )
 def test_how_long_is_waited(tries, asked, seconds):
-    assert Patience().wait_seconds(tries, Fault("", asked)) == seconds
+    assert RetryPolicy().wait_seconds(tries, Fault("", asked)) == seconds
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(policy, "PATIENCE", QUICK)
+    monkeypatch.setattr(retries, "RETRY_POLICY", QUICK)
 
 
 def failing(*errors):
@@ -137,7 +137,7 @@ def failing(*errors):
 
 
 def test_what_passes_is_fetched_in_the_end_and_each_wait_is_told(capsys):
-    assert fetched("s3://b/k", failing(of_hub(503), ConnectionResetError("reset"))) == "here"
+    assert with_retries("s3://b/k", failing(of_hub(503), ConnectionResetError("reset"))) == "here"
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("s3://b/k: the server answers 503 Service Unavailable (try 1 of 3); it is tried again at ")
     assert second.startswith("s3://b/k: reset (try 2 of 3); it is tried again at ")
@@ -146,7 +146,7 @@ def test_what_passes_is_fetched_in_the_end_and_each_wait_is_told(capsys):
 
 def test_what_remains_is_nobodys_fault():
     with pytest.raises(Unreachable) as remains:
-        fetched("s3://b/k", failing(*[of_hub(503)] * 3))
+        with_retries("s3://b/k", failing(*[of_hub(503)] * 3))
     assert str(remains.value) == (
         "s3://b/k cannot be fetched now (the server answers 503 Service Unavailable; 3 tries); "
         "look at the network and the endpoint, it is tried again later"
@@ -156,7 +156,7 @@ def test_what_remains_is_nobodys_fault():
 
 def test_what_does_not_pass_is_raised_at_once(capsys):
     with pytest.raises(HfHubHTTPError):
-        fetched("hf://a/b", failing(of_hub(404), of_hub(404)))
+        with_retries("hf://a/b", failing(of_hub(404), of_hub(404)))
     assert not capsys.readouterr().err
 
 
@@ -165,8 +165,8 @@ def test_a_request_that_was_given_up_is_not_begun_again():
 
     def fetch():
         tried.append(1)
-        raise GivenUp(Unreachable("gone"))
+        raise RetriesExhausted(Unreachable("gone"))
 
     with pytest.raises(Unreachable, match="gone"):
-        fetched("hf://a/b", fetch)
+        with_retries("hf://a/b", fetch)
     assert tried == [1]

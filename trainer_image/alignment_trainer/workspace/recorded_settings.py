@@ -16,7 +16,7 @@ from alignment_trainer.settings.given import stage_path
 from alignment_trainer.workspace.stage_folder import is_ours
 
 
-def as_begun(config: RunConfig) -> RunConfig:
+def with_recorded_settings(config: RunConfig) -> RunConfig:
     """Give the settings and the model that the stage's folder was claimed with, and all else as this attempt is told it."""
     path = Path(config.paths.stage) / RUN_CONFIG_FILE
     if not is_ours(config) or not path.exists():

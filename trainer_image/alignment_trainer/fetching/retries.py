@@ -8,31 +8,35 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from alignment_trainer.failures import Unreachable
-from alignment_trainer.fetching.network_faults import Fault, passing_fault
+from alignment_trainer.fetching.network_faults import Fault, transient_fault
 from alignment_trainer.workspace.activity import advancing
 
 Result = TypeVar("Result")
 
 
-class Patience(NamedTuple):
+class RetryPolicy(NamedTuple):
     """How often and how long something is tried."""
 
     tries: int = 7
     first_wait_seconds: float = 2
     longest_wait_seconds: float = 60
-    longest_asked_seconds: float = 600
+    longest_retry_after_seconds: float = 600
     """No server is left alone for longer, whatever it asks."""
 
     def wait_seconds(self, tries: int, fault: Fault) -> float:
         """Say how long to wait after so many tries."""
         own = min(self.first_wait_seconds * 2.0 ** (tries - 1), self.longest_wait_seconds)
-        return own if fault.asked_seconds is None else max(own, min(fault.asked_seconds, self.longest_asked_seconds))
+        return (
+            own
+            if fault.retry_after_seconds is None
+            else max(own, min(fault.retry_after_seconds, self.longest_retry_after_seconds))
+        )
 
 
-PATIENCE = Patience()
+RETRY_POLICY = RetryPolicy()
 
 
-class GivenUp(BaseException):
+class RetriesExhausted(BaseException):
     """Carries a failure through libraries that answer any Exception with whatever lies in their caches."""
 
     def __init__(self, failure: Unreachable) -> None:
@@ -40,12 +44,12 @@ class GivenUp(BaseException):
         self.failure = failure
 
 
-class Pauses:
+class Backoff:
     """Keeps all threads from a server that wants to be left alone, and tells of each pause once."""
 
-    def __init__(self, what: str, patience: Patience | None = None) -> None:
+    def __init__(self, what: str, patience: RetryPolicy | None = None) -> None:
         self._what = what
-        self._patience = patience or PATIENCE
+        self._patience = patience or RETRY_POLICY
         self._lock = threading.Lock()
         self._until = 0.0
 
@@ -59,7 +63,7 @@ class Pauses:
         seconds = self._patience.wait_seconds(tries, fault)
         with self._lock:
             is_first = time.monotonic() >= self._until
-            if is_first or fault.asked_seconds is not None:
+            if is_first or fault.retry_after_seconds is not None:
                 self._until = max(self._until, time.monotonic() + seconds)
             until = self._until
         if is_first:
@@ -69,17 +73,17 @@ class Pauses:
         _wait(until)
 
 
-def fetched(what: str, fetch: Callable[[], Result]) -> Result:
+def with_retries(what: str, fetch: Callable[[], Result]) -> Result:
     """Fetch something: again where what went wrong may pass; Unreachable is what remains."""
-    pauses, tries = Pauses(what), 0
+    pauses, tries = Backoff(what), 0
     while True:
         tries += 1
         try:
             return fetch()
-        except GivenUp as given_up:
+        except RetriesExhausted as given_up:
             raise given_up.failure from given_up
         except Exception as error:
-            fault = passing_fault(error)
+            fault = transient_fault(error)
             if fault is None:
                 raise
             pauses.pause(tries, fault)

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 from alignment_trainer.failures import BadData, WorkerLost
-from alignment_trainer.process.spreading import spread
+from alignment_trainer.process.parallel import parallel_map
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
 @pytest.mark.parametrize("size", [0, 1, 31, 33, 1000])
 def test_results_come_in_order(processes, size):
     factor = 3
-    assert list(spread(lambda item: item * factor, range(size), processes)) == [item * 3 for item in range(size)]
+    assert list(parallel_map(lambda item: item * factor, range(size), processes)) == [item * 3 for item in range(size)]
 
 
 def test_others_do_the_work():
-    assert os.getpid() not in set(spread(lambda _: os.getpid(), range(100), 2))
+    assert os.getpid() not in set(parallel_map(lambda _: os.getpid(), range(100), 2))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -29,7 +29,7 @@ def test_a_failure_is_told_as_it_is(processes):
         return item
 
     with pytest.raises(BadData, match=r"^rows.jsonl:77: is broken$"):
-        list(spread(work, range(1000), processes))
+        list(parallel_map(work, range(1000), processes))
 
 
 def test_little_is_read_ahead():
@@ -40,7 +40,7 @@ def test_little_is_read_ahead():
             read.append(item)
             yield item
 
-    results = spread(lambda item: item, items(), 2)
+    results = parallel_map(lambda item: item, items(), 2)
     assert next(results) == 0
     assert len(read) < 1000
     results.close()
@@ -53,13 +53,14 @@ def test_a_killed_process_is_a_failure_and_no_hang():
         return item
 
     with pytest.raises(WorkerLost, match="a process that prepares rows was killed"):
-        list(spread(work, range(1000), 2))
+        list(parallel_map(work, range(1000), 2))
 
 
 def test_nobody_is_left_when_the_one_who_asked_is_killed():
     program = (
-        "import os, time\nfrom alignment_trainer.process.spreading import spread\n"
-        "for item in spread(lambda item: (time.sleep(0.01), os.getpid())[1], range(100_000), 2):\n    print(item, flush=True)"
+        "import os, time\nfrom alignment_trainer.process.parallel import parallel_map\n"
+        "for item in parallel_map(lambda item: (time.sleep(0.01), os.getpid())[1], range(100_000), 2):\n"
+        "    print(item, flush=True)"
     )
     asking = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     working = int(asking.stdout.readline())

@@ -25,12 +25,12 @@ _WAITING_PER_PROCESS = 4
 _work: Callable[[Any], Any]
 
 
-def processors() -> int:
+def worker_count() -> int:
     """Say over how many processes work is spread; forking beside loaded libraries is safe on Linux alone."""
     return min(_MOST_PROCESSES, len(os.sched_getaffinity(0))) if sys.platform == "linux" else 1
 
 
-def spread(
+def parallel_map(
     work: Callable[[Item], Result], items: Iterable[Item], processes: int, at_once: int = _ITEMS_AT_ONCE
 ) -> Generator[Result, None, None]:
     """Do the work on each item, some at once by each process; the first failure is raised and ends it all."""

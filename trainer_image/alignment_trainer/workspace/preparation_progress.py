@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 _SECONDS = 15
 
 
-def watched(
+def with_progress(
     items: Iterable[Item],
     total: int,
     what: str,
