@@ -54,7 +54,7 @@ def test_the_arithmetic_of_the_page():
 
 
 def test_all_formats_and_counts_are_on_the_page():
-    assert set(re.findall(r"`(\.[a-z.]+)`", section("Files and where they lie"))) - {".cache"} == set(FORMATS)
+    assert set(re.findall(r"`(\.[a-z.]+)`", section("File formats and locations"))) - {".cache"} == set(FORMATS)
     named = {name for line in re.findall(r"^\| (`.*?) \|", section("How many rows are used"), re.MULTILINE)
              for name in re.findall(r"`(\w+)`", line)}  # fmt: skip
     assert named == set(COUNTS)
