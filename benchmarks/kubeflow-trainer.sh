@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kubeflow Trainer and JobSet on the test cluster, to be measured beside: kubeflow-trainer.sh up|down
+# Installs Kubeflow Trainer and JobSet on the test cluster for the comparison in benchmarks/operator.py: kubeflow-trainer.sh up|down
 
 set -euo pipefail
 BESIDE=$(dirname "$(readlink -f "$0")")
@@ -52,7 +52,7 @@ copy_module() { # MODULE VERSION SUBFOLDER NAME
   chmod -R u+w "$FOLDER/$4"
 }
 
-# Both controllers find their binary at /manager here, whatever the manifests call it.
+# Our images have both controllers at /manager, whatever path the manifests use.
 with_image() { # IMAGE
   jq --arg image "$1" 'if .kind == "Deployment"
     then .spec.template.spec.containers[0] |= (.image = $image | .command = ["/manager"] | .imagePullPolicy = "IfNotPresent") | .spec.replicas = 1
@@ -68,7 +68,7 @@ render_jobset() {
 
 render_trainer() {
   copy_module github.com/kubeflow/trainer/v2 "$TRAINER" manifests trainer
-  # JobSet is installed beside it, from its module: this line names an address outside.
+  # JobSet is installed from its own module: this line refers to an external address.
   sed -i '/third-party\/jobset/d' "$FOLDER/trainer/overlays/manager/kustomization.yaml"
   kubectl kustomize "$FOLDER/trainer/overlays/manager" | as_json | with_image "$TRAINER_IMAGE" >"$FOLDER/trainer.yaml"
 }

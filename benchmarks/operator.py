@@ -1,9 +1,9 @@
-"""Measures the operator on a cluster without a training-operator at work: latency, load, idleness, restart, the next stage.
+"""Measures the operator on a cluster whose training-operator is stopped: latency, load, idle cost, restart, next stage.
 
-Run it on the test cluster: `python -P benchmarks/operator.py > figures.json` (-P keeps this file from standing in for the
-standard library's `operator`). It starts the operator as a process of its own, puts the training-operator to sleep for the
-time being, and wakes it up afterwards. With Kubeflow Trainer in the cluster (kubeflow-trainer.sh up; --trainer-runtime
-benchmark) its TrainJob -> JobSet is measured between our own measurements.
+Run it on the test cluster: `python -P benchmarks/operator.py > figures.json` (-P prevents Python from importing this file
+instead of the standard library's `operator`). It starts the operator as a separate process, stops the training-operator
+before the measurements, and starts it again afterwards. With Kubeflow Trainer in the cluster (kubeflow-trainer.sh up;
+--trainer-runtime benchmark), its time from TrainJob to JobSet is measured alternately with ours.
 """
 
 import argparse
@@ -31,7 +31,7 @@ TRAINING = ("kubeflow.org", "v1", "pytorchjobs")
 JOBSETS = ("jobset.x-k8s.io", "v1alpha2", "jobsets")
 TRAIN_JOBS = ("trainer.kubeflow.org", "v1alpha1", "trainjobs")
 METRICS_PORT, HEALTH_PORT = 19090, 18080
-# Who reads the answers: Events are counted apart, since no state depends on them.
+# Events are counted separately, because no state depends on them.
 WRITES = ("POST", "PUT", "PATCH", "DELETE", "APPLY")
 RESOURCES = ("alignmentjobs", "pytorchjobs", "configmaps", "persistentvolumeclaims", "events")
 PATIENCE_SECONDS = 300
@@ -40,7 +40,7 @@ Figures = dict[str, Any]
 
 
 class Arrivals:
-    """When each object of a kind was first seen, by a watch of our own."""
+    """The time at which a watch first saw each object of a kind."""
 
     def __init__(self, group: str, version: str, plural: str) -> None:
         self.times: dict[str, float] = {}
@@ -62,12 +62,12 @@ class Arrivals:
                     self.times.setdefault(event["object"]["metadata"]["name"], now)
 
     def wait(self, names: list[str]) -> None:
-        """Wait until all are there."""
+        """Wait until all objects were seen."""
         until(lambda: all(name in self.times for name in names))
 
 
 class Operator:
-    """The operator as a process, and what it uses."""
+    """The operator as a process, with its CPU time and memory."""
 
     def __init__(self, log: Path) -> None:
         environment = {
@@ -81,30 +81,30 @@ class Operator:
             self._process = subprocess.Popen([sys.executable, "-m", "alignment_operator"], env=environment, stderr=output)
 
     def cpu_seconds(self) -> float:
-        """Give the processor time used so far."""
+        """Return the CPU time used so far."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_megabytes(self) -> float:
-        """Give the memory used now."""
+        """Return the memory in use."""
         used = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self._process.pid}/status").read_text())
         assert used is not None, "the operator has ended; look at its log"
         return int(used[1]) / 1024
 
     def reconciles(self) -> int:
-        """Count the reconciles so far; 0 while it is starting."""
+        """Return the number of reconciles so far; 0 while the operator starts."""
         return int(self._metric(r'^alignment_reconciles_total\{outcome="done"\} (\S+)'))
 
     def is_at_work(self) -> bool:
-        """Say whether it holds the namespace."""
+        """Return whether the operator holds the lease of the namespace."""
         return self._metric(r"^alignment_scopes_held (\S+)") == 1
 
     def is_idle(self) -> bool:
-        """Say whether nothing waits to be reconciled."""
+        """Return whether the queue is empty."""
         return self._metric(r"^alignment_queue_length (\S+)") == 0
 
     def stop(self) -> None:
-        """End it."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
 
@@ -118,7 +118,7 @@ class Operator:
 
 
 def until(holds: Callable[[], bool], pause: float = 0.002) -> None:
-    """Wait until something is true."""
+    """Wait until the condition holds."""
     limit = time.monotonic() + PATIENCE_SECONDS
     while not holds():
         if time.monotonic() > limit:
@@ -127,7 +127,7 @@ def until(holds: Callable[[], bool], pause: float = 0.002) -> None:
 
 
 def api_writes() -> dict[str, int]:
-    """Count the writes that the API server has answered, by resource."""
+    """Return the number of writes that the API server has answered, by resource."""
     text = client.ApiClient().call_api("GET", client.Configuration.get_default_copy().host + "/metrics")
     text.read()
     counts = dict.fromkeys(RESOURCES, 0)
@@ -139,12 +139,12 @@ def api_writes() -> dict[str, int]:
 
 
 def since(before: dict[str, int]) -> dict[str, int]:
-    """Count the writes since an earlier count."""
+    """Return the number of writes since an earlier count."""
     return {resource: count - before[resource] for resource, count in api_writes().items()}
 
 
 def a_job(name: str) -> dict[str, Any]:
-    """Build a job of two stages on two nodes of eight GPUs."""
+    """Return a job with two stages on two nodes of eight GPUs."""
     training = {"datasets": [{"uri": "workspace://rows.jsonl"}], "maxLength": 1024}
     training["optimization"] = {"learningRate": 1e-6, "globalBatchSize": 32, "epochs": 1}
     return {
@@ -161,21 +161,21 @@ def a_job(name: str) -> dict[str, Any]:
 
 
 def create(name: str) -> float:
-    """Create a job; the answer is when that was begun."""
+    """Create a job and return the time before the request."""
     began = time.monotonic()
     client.CustomObjectsApi().create_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, a_job(name))
     return began
 
 
 def spread(seconds: list[float]) -> Figures:
-    """Sum measurements up, in milliseconds."""
+    """Return a summary of measurements, in milliseconds."""
     ordered = sorted(seconds)
     at = lambda share: round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)  # noqa: E731
     return {"n": len(ordered), "p50_ms": round(1000 * statistics.median(ordered), 1), "p95_ms": at(0.95), "max_ms": at(1.0)}
 
 
 def measure_single(children: Arrivals, runtime: str | None, count: int) -> Figures:
-    """Measure apply -> PyTorchJob one at a time, and TrainJob -> JobSet in between."""
+    """Measure apply -> PyTorchJob one at a time, alternately with TrainJob -> JobSet."""
     ours, theirs = [], []
     jobsets = Arrivals(*JOBSETS) if runtime else None
     for number in range(count):
@@ -196,7 +196,7 @@ def measure_single(children: Arrivals, runtime: str | None, count: int) -> Figur
 
 
 def create_train_job(name: str, runtime: str) -> float:
-    """Create a TrainJob of the same size; the answer is when that was begun."""
+    """Create a TrainJob of the same size and return the time before the request."""
     body = {
         "apiVersion": f"{TRAIN_JOBS[0]}/{TRAIN_JOBS[1]}",
         "kind": "TrainJob",
@@ -209,7 +209,7 @@ def create_train_job(name: str, runtime: str) -> float:
 
 
 def measure_burst(operator: Operator, children: Arrivals, count: int) -> Figures:
-    """Apply many at once and wait until each has its child and its status."""
+    """Apply many jobs at once and wait until each has its child and its status."""
     before, cpu = api_writes(), operator.cpu_seconds()
     names = [f"many-{number}" for number in range(count)]
     with ThreadPoolExecutor(16) as pool:
@@ -220,7 +220,7 @@ def measure_burst(operator: Operator, children: Arrivals, count: int) -> Figures
     settled = time.monotonic()
     time.sleep(3)
     writes = since(before)
-    # What we wrote ourselves, the jobs, does not count.
+    # Do not count the jobs, which this benchmark wrote itself.
     counted = sum(writes.values()) - writes["events"] - count
     return {
         "jobs": count,
@@ -234,7 +234,7 @@ def measure_burst(operator: Operator, children: Arrivals, count: int) -> Figures
 
 
 def measure_idle(operator: Operator, seconds: int) -> Figures:
-    """Let it be."""
+    """Measure writes and CPU while nothing happens."""
     before, cpu = api_writes(), operator.cpu_seconds()
     time.sleep(seconds)
     used = operator.cpu_seconds() - cpu
@@ -242,7 +242,7 @@ def measure_idle(operator: Operator, seconds: int) -> Figures:
 
 
 def measure_restart(operator: Operator, before: dict[str, int], jobs: int) -> Figures:
-    """See what it does when it was started anew among all the jobs."""
+    """Measure writes and CPU of a restart with all jobs in the cluster."""
     until(lambda: operator.reconciles() >= jobs and operator.is_idle(), pause=0.2)
     cpu = operator.cpu_seconds()
     time.sleep(3)
@@ -250,7 +250,7 @@ def measure_restart(operator: Operator, before: dict[str, int], jobs: int) -> Fi
 
 
 def measure_next_stage(children: Arrivals, count: int) -> Figures:
-    """Say that SFT has ended, as the training-operator would, and wait for the object of DPO."""
+    """Mark SFT as ended, as the training-operator would, and wait for the PyTorchJob of DPO."""
     taken = []
     api = client.CustomObjectsApi()
     done = {"status": {"conditions": [{"type": "Succeeded", "status": "True", "reason": "Done", "message": "done"}]}}
@@ -267,7 +267,7 @@ def measure_next_stage(children: Arrivals, count: int) -> Figures:
 
 @contextmanager
 def running_operator(log: Path) -> Iterator[Operator]:
-    """Start the operator, and end it whatever happens."""
+    """Start the operator, and kill it at the end in any case."""
     operator = Operator(log)
     try:
         yield operator
@@ -277,7 +277,7 @@ def running_operator(log: Path) -> Iterator[Operator]:
 
 @contextmanager
 def quiet_training_operator() -> Iterator[None]:
-    """Keep the training-operator and its webhook away, so that only the operator under test writes."""
+    """Stop the training-operator and its webhook, so that only the operator under test writes."""
     hooks, apps = client.AdmissionregistrationV1Api(), client.AppsV1Api()
     scale = lambda replicas: apps.patch_namespaced_deployment_scale(  # noqa: E731
         "training-operator", "kubeflow", {"spec": {"replicas": replicas}}
@@ -301,15 +301,15 @@ def quiet_training_operator() -> Iterator[None]:
 
 @contextmanager
 def own_namespace() -> Iterator[None]:
-    """Work in a namespace of our own and leave nothing behind."""
+    """Create a namespace for the benchmark, and remove it at the end."""
     core, custom = client.CoreV1Api(), client.CustomObjectsApi()
-    # An earlier run's may still be on its way out.
+    # The namespace of an earlier run may still be terminating.
     until(lambda: all(known.metadata.name != NAMESPACE for known in core.list_namespace().items), pause=1)
     core.create_namespace({"metadata": {"name": NAMESPACE}})
     try:
         yield
     finally:
-        # Children first: the garbage collector would otherwise follow each of them by itself.
+        # Delete children first: otherwise the garbage collector handles each of them separately.
         for group, version, plural in (TRAINING, (GROUP, VERSION, PLURAL), TRAIN_JOBS):
             try:
                 custom.delete_collection_namespaced_custom_object(group, version, NAMESPACE, plural)
@@ -321,11 +321,11 @@ def own_namespace() -> Iterator[None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=1000, help="how many are applied at once")
-    parser.add_argument("--single", type=int, default=40, help="how many are applied one at a time")
-    parser.add_argument("--idle-seconds", type=int, default=600, help="how long nothing happens")
-    parser.add_argument("--trainer-runtime", help="a ClusterTrainingRuntime of Kubeflow Trainer, to be measured beside")
-    parser.add_argument("--log", type=Path, default=Path("operator.log"), help="where the operator's log goes")
+    parser.add_argument("--jobs", type=int, default=1000, help="number of jobs applied at once")
+    parser.add_argument("--single", type=int, default=40, help="number of jobs applied one at a time")
+    parser.add_argument("--idle-seconds", type=int, default=600, help="length of the idle measurement")
+    parser.add_argument("--trainer-runtime", help="a ClusterTrainingRuntime of Kubeflow Trainer, for the comparison")
+    parser.add_argument("--log", type=Path, default=Path("operator.log"), help="file for the operator's log")
     options = parser.parse_args()
     config.load_kube_config()
     figures: Figures = {}

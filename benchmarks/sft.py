@@ -1,8 +1,8 @@
-"""Measures SFT beside a plain TRL script on the same data: equal losses first, then tokens per second and peak memory.
+"""Compares SFT with a plain TRL script on the same data: first equal losses, then tokens per second and peak memory.
 
-`python -P benchmarks/sft.py` prints figures as JSON (-P keeps operator.py beside it from standing in for the standard library's
-`operator`). Both train the same model on the same dialogues in the same order, packed, on one process and one thread; runs
-alternate, each in a process of its own.
+`python -P benchmarks/sft.py` prints figures as JSON (-P prevents Python from importing operator.py of this folder instead of the
+standard library's `operator`). Both train the same model on the same dialogues in the same order, packed, on one process and one
+thread. Runs alternate, each in a new process.
 """
 
 import argparse
@@ -37,14 +37,14 @@ WORDS = (
     "water",
 )
 STEPS, BATCH, MAX_LENGTH, LEARNING_RATE, SEED = 12, 4, 1024, 1e-3, 42
-# Of one step: what fp32 sums in another order may differ by.
+# The losses of one step may differ by this much, because fp32 sums depend on their order.
 TOLERANCE = 2e-4
 
 Figures = dict[str, Any]
 
 
 def write_inputs(folder: Path, rows: int) -> None:
-    """Write a model of some ten million weights, and dialogues about as long as UltraChat's."""
+    """Write a model of about ten million weights, and dialogues about as long as UltraChat's."""
     import torch
     from alignment_trainer.models.templates import ZEPHYR
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -76,7 +76,7 @@ def write_inputs(folder: Path, rows: int) -> None:
 
 
 def dialogue(draw: random.Random) -> list[dict[str, str]]:
-    """Write one to three turns of log-normal length, none of which is too long for a row: what is cut, and where, is a choice."""
+    """Return one to three turns of log-normal length that fit into a row, because the two sides may cut rows differently."""
     turns = []
     for _ in range(draw.randint(1, 3)):
         for role, median in (("user", 40), ("assistant", 150)):
@@ -86,7 +86,7 @@ def dialogue(draw: random.Random) -> list[dict[str, str]]:
 
 
 def ours(folder: Path, run: int) -> Figures:
-    """Run the stage as a pod would."""
+    """Run the stage as a pod does."""
     training: Figures = {
         "datasets": [{"uri": "workspace://rows.jsonl"}],
         "maxLength": MAX_LENGTH,
@@ -124,14 +124,14 @@ def ours(folder: Path, run: int) -> Figures:
 
 
 def plain(folder: Path, tokens: float) -> Figures:
-    """Run the script in a process of its own; the tokens are those that ours counted, since the rows are the same."""
+    """Run the script in a new process; the rows are the same, so use the number of tokens that ours counted."""
     said = launch([sys.executable, "-P", __file__, "--as-plain-script", str(folder)])
     figures: Figures = json.loads(said.splitlines()[-1])
     return {**figures, "tokens_per_second": tokens / figures.pop("seconds")}
 
 
 def plain_script(folder: Path) -> None:
-    """Train as TRL's documentation shows it."""
+    """Train as TRL's documentation shows."""
     import resource
     import time
 
@@ -173,7 +173,7 @@ def plain_script(folder: Path) -> None:
         processing_class=AutoTokenizer.from_pretrained(folder / "model"),
         callbacks=[Clock()],
     )
-    # The rows in the order in which ours are trained on.
+    # Use the order in which ours trains on the rows.
     trainer.train_dataset = trainer.train_dataset.select(order(len(trainer.train_dataset), SEED, 0))
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
@@ -182,7 +182,7 @@ def plain_script(folder: Path) -> None:
 
 
 def launch(command: list[str], **environment: str) -> str:
-    """Run a command on one thread, without the Hub, and give what it prints."""
+    """Run a command on one thread, without the Hub, and return its output."""
     quiet = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "DS_ACCELERATOR": "cpu"}
     done = subprocess.run(command, env={**os.environ, **quiet, **environment}, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -191,36 +191,36 @@ def launch(command: list[str], **environment: str) -> str:
 
 
 def furthest(one: list[float], other: list[float]) -> float:
-    """Give the largest difference between two curves."""
+    """Return the largest difference between two curves."""
     return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
 def compare(folder: Path, repeats: int) -> list[tuple[Figures, Figures]]:
-    """Run both in turn; figures of different losses would say nothing."""
+    """Run both sides alternately, and stop if their losses differ: such figures cannot be compared."""
     pairs = []
     for run in range(repeats):
         mine = ours(folder, run)
         theirs = plain(folder, mine["tokens"])
         apart = furthest(mine["losses"], theirs["losses"])
         if apart > TOLERANCE:
-            raise SystemExit(f"error: the losses are {apart:.2g} apart, so there is nothing to compare")
+            raise SystemExit(f"error: the losses are {apart:.2g} apart, so the figures cannot be compared")
         pairs.append((mine, theirs))
     return pairs
 
 
 def medians(pairs: list[tuple[Figures, Figures]], name: str) -> list[float]:
-    """Give the medians of a figure, ours and theirs."""
+    """Return the medians of a figure, ours and TRL's."""
     return [round(statistics.median(pair[side][name] for pair in pairs), 3) for side in (0, 1)]
 
 
 def ratios(pairs: list[tuple[Figures, Figures]], name: str) -> Figures:
-    """Give ours of a figure as a multiple of theirs, run by run."""
+    """Return ours divided by TRL's for a figure, run by run."""
     each = [round(mine[name] / theirs[name], 3) for mine, theirs in pairs]
     return {"median": statistics.median(each), "all": each}
 
 
 def summary(pairs: list[tuple[Figures, Figures]]) -> Figures:
-    """Sum up; each list of two is ours and theirs."""
+    """Return the summary; each list of two is ours and TRL's."""
     return {
         "steps": STEPS,
         "furthest_losses": max(furthest(mine["losses"], theirs["losses"]) for mine, theirs in pairs),
@@ -234,7 +234,7 @@ def summary(pairs: list[tuple[Figures, Figures]]) -> Figures:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=400, help="dialogues")
-    parser.add_argument("--repeats", type=int, default=5, help="runs of each")
+    parser.add_argument("--repeats", type=int, default=5, help="runs per side")
     parser.add_argument("--as-plain-script", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.as_plain_script:

@@ -1,14 +1,14 @@
-"""Made-up pairs as long as those of real data sets, and how much work they are for either way of batching; without torch."""
+"""Synthetic pairs with the lengths of real data sets, and the work that packed and padded batching need for them; no torch."""
 
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 Lengths = tuple[int, int, int]
-"""Tokens of a pair's prompt, chosen and rejected answer."""
+"""Numbers of tokens of a pair's prompt, chosen and rejected answer."""
 
 FIRST_TOKEN = 2
-"""The tokens before it pad and end."""
+"""The tokens below it are padding and end of text."""
 _SHORTEST_ANSWER = 16
 
 
@@ -21,7 +21,7 @@ class Shape(NamedTuple):
     answer_spread: float
 
 
-# The spreads are chosen so that padding wastes on the first what it wastes on UltraFeedback, at micro-batches of 8 and of 1.
+# The spreads of the first shape are chosen so that padding wastes as much as on UltraFeedback, at micro-batches of 8 and of 1.
 SHAPES = {
     "UltraFeedback-like": Shape(110, 220, 0.8, 0.8),
     "long prompts": Shape(600, 120, 0.4, 0.7),
@@ -30,7 +30,7 @@ SHAPES = {
 
 
 class Size(NamedTuple):
-    """A Llama; `0.5b` and larger have about the measures of well-known models."""
+    """The dimensions of a Llama; `0.5b` and larger are close to well-known models."""
 
     layers: int
     hidden: int
@@ -40,7 +40,7 @@ class Size(NamedTuple):
 
     @property
     def layer_weights(self) -> int:
-        """Count the weights of all layers that multiply each token."""
+        """Count the weights of all layers that each token is multiplied with."""
         attention = 2 * self.hidden**2 * (1 + self.key_value_heads / self.heads)
         return round(self.layers * (attention + 3 * self.hidden * self.intermediate))
 
@@ -56,7 +56,7 @@ SIZES = {
 
 
 def draw_lengths(shape: Shape, count: int, max_length: int, seed: int) -> list[Lengths]:
-    """Draw lengths; as with real rows, prompts that leave no room are dropped, and answers are cut at the maximal length."""
+    """Draw lengths; as for real rows, prompts without room for an answer are dropped, and answers are cut at max_length."""
     draw = random.Random(seed)
     drawn: list[Lengths] = []
     while len(drawn) < count:
@@ -69,7 +69,7 @@ def draw_lengths(shape: Shape, count: int, max_length: int, seed: int) -> list[L
 
 
 def rows_of(lengths: Sequence[Lengths], vocabulary: int, seed: int) -> list[dict[str, Any]]:
-    """Make tokens; chosen and rejected answers prefer different ones, so that there is something to learn and losses move."""
+    """Return random tokens; chosen and rejected answers prefer different ones, so that the model can learn and losses change."""
     draw = random.Random(seed)
 
     def tokens(count: int, lean: float) -> list[int]:
@@ -82,14 +82,14 @@ def rows_of(lengths: Sequence[Lengths], vocabulary: int, seed: int) -> list[dict
 
 
 class Work(NamedTuple):
-    """What is computed for some pairs: tokens of one forward, and all linear floating-point operations."""
+    """The work for some pairs: tokens of one forward pass, and all linear floating-point operations."""
 
     tokens: int
     flops: float
 
 
 class Cost(NamedTuple):
-    """What a token costs, in weights, and how often the layers run forward to make the gradients."""
+    """The cost of a token, in weights, and whether the layers run forward twice per gradient."""
 
     layer_weights: int
     head_weights: int
@@ -97,7 +97,7 @@ class Cost(NamedTuple):
 
 
 def shared_work(lengths: Sequence[Lengths], cost: Cost, with_reference: bool, most_logits: float) -> Work:
-    """Count ours: each token once, answers alone in the head, whose logits are computed twice only where a pair has too many."""
+    """Count the work of ours: each token once, only answers in the head, logits twice only for pairs with too many."""
     tokens = sum(map(sum, lengths))
     answers = [chosen + rejected for _, chosen, rejected in lengths]
     projections = sum(count * (3 if count <= most_logits else 4) for count in answers) + with_reference * sum(answers)
@@ -105,7 +105,7 @@ def shared_work(lengths: Sequence[Lengths], cost: Cost, with_reference: bool, mo
 
 
 def padded_work(lengths: Sequence[Lengths], cost: Cost, with_reference: bool, micro_batch: int, compact: bool) -> Work:
-    """Count TRL's: each answer with its prompt, as long as the longest; the head's backward computes its logits again."""
+    """Count the work of TRL: each answer with its prompt, padded to the longest; the head's backward recomputes logits."""
     tokens, projected = 0, 0
     for batch in in_turn(lengths, micro_batch):
         width = max(prompt + max(chosen, rejected) for prompt, chosen, rejected in batch)
@@ -120,5 +120,5 @@ def _flops(tokens: int, projections: int, cost: Cost, with_reference: bool) -> f
 
 
 def in_turn(items: Sequence[Any], at_once: int) -> Iterator[Sequence[Any]]:
-    """Give the items on, so many at once."""
+    """Return the items in chunks of `at_once`."""
     return (items[start : start + at_once] for start in range(0, len(items), at_once))

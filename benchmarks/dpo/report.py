@@ -1,4 +1,4 @@
-"""Figures as markdown: what was measured, the ratios, every configuration's own figures, and how long the pairs were."""
+"""Writes the results as markdown: the setup, the ratios, the figures of every configuration, and the lengths of the pairs."""
 
 import math
 import os
@@ -24,27 +24,27 @@ _DETAILS = (
 _AGAINST = {
     "default": "TRL as in the handbook",
     "best": "TRL at its best micro-batch",
-    "compact": "the same, projecting only answers",
-    "cached": "the same as at its best, both with cached reference",
+    "compact": "TRL at its best, projecting only answers",
+    "cached": "TRL at its best, cached reference on both sides",
 }
 
 
 class Measured(NamedTuple):
-    """What a case has shown; of each side a step's figures by step."""
+    """The results of one case: for each side, the figures of each step."""
 
     case: Case
     sides: dict[str, Side]
     figures: dict[str, list[Figures]]
     sweep: dict[int, float]
-    """Seconds of a step by TRL's micro-batch."""
+    """Seconds per step for each micro-batch of TRL."""
 
     def seconds(self, name: str, clock: str) -> list[float]:
-        """Give what the steps took; with a live reference, ours took its pass over the same pairs too."""
+        """Return the time of each step; with a live reference, ours includes the reference's pass over the same pairs."""
         reference = f"reference_{clock}"
         return [figures[clock] + (figures.get(reference, 0.0) if name == "ours" else 0.0) for figures in self.figures[_key(name)]]
 
     def works(self, name: str) -> list[Work]:
-        """Count the work of the steps."""
+        """Count the work of each step."""
         case, side = self.case, self.sides[_key(name)]
         cost = self._cost
         if side.is_ours:
@@ -53,12 +53,12 @@ class Measured(NamedTuple):
         return [padded_work(step, cost, not side.cached, side.micro_batch, compact) for step in self._timed]
 
     def needed_flops(self, with_reference: bool) -> float:
-        """Count what all steps need, without padding and without anything that is computed twice."""
+        """Count the operations that all steps need, without padding and recomputation."""
         cost = self._cost._replace(gradient_checkpointing=False)
         return sum(shared_work(step, cost, with_reference, math.inf).flops for step in self._timed)
 
     def fits(self, name: str) -> bool:
-        """Say whether a side took all its steps."""
+        """Return whether a side completed all its steps without running out of memory."""
         return len(self.figures[_key(name)]) == self.case.steps - 1
 
     @property
@@ -72,14 +72,14 @@ class Measured(NamedTuple):
 
 
 def most_logits(case: Case) -> int:
-    """Say how many tokens' logits ours holds at once."""
+    """Return the number of tokens whose logits ours holds at once."""
     from alignment_trainer.preference.head import MOST_BYTES
 
     return int(MOST_BYTES // (4 * case.vocabulary))
 
 
 def page(measured: Sequence[Measured], arguments: Sequence[str]) -> str:
-    """Write the section."""
+    """Return the section as markdown."""
     case = measured[0].case
     utilization = " | MFU" if case.device == "cuda" else ""
     lengths = {each.case.shape: _length_lines(each.case) for each in measured}
@@ -92,14 +92,14 @@ def page(measured: Sequence[Measured], arguments: Sequence[str]) -> str:
             _table(_RATIOS),
             *(line for each in measured for line in ratio_lines(each)),
             "",
-            "Each configuration by itself; times are medians, tokens are those of one forward, padding included:",
+            "Each configuration on its own; times are medians, tokens are those of one forward pass, with padding:",
             "",
             _table(_DETAILS + utilization),
             *(line for each in measured for line in _detail_lines(each)),
             "",
             f"{_SWEPT[case.device]} of a step by TRL's micro-batch: " + "; ".join(map(_sweep, measured)) + ".",
             "",
-            "How many of the pairs' prompts and answers have how many tokens:",
+            "Lengths of prompts and answers: how many have at least so many tokens, and fewer than the next column's:",
             "",
             _table("pairs | part | " + " | ".join(f"from {start}" for start in _LENGTHS)),
             *(line for lines in lengths.values() for line in lines),
@@ -109,21 +109,27 @@ def page(measured: Sequence[Measured], arguments: Sequence[str]) -> str:
 
 
 def _introduction(case: Case, measured: Sequence[Measured], arguments: Sequence[str]) -> str:
-    size, ours = SIZES[case.size], measured[0].sides["ours"]
     words = [f'"{word}"' if " " in word else word for word in arguments if word != "--write"]
+    row_tokens = measured[0].sides["ours"].micro_batch * 2 * case.max_length
     handbook = "micro-batch 8, live reference model" + ("" if case.gradient_checkpointing else "; its checkpointing is off here")
-    numbers = "all in bfloat16" if case.device == "cuda" else "float32"
     return (
-        f"`{' '.join(['python', 'benchmarks/dpo', *words])}` ({date.today()}, {_machine(case)}). Whole training steps of the\n"
-        f"real trainers, AdamW and data loading included, on {case.pairs_per_step} pairs each: ours with rows of up to "
-        f"{ours.micro_batch * 2 * case.max_length} tokens, TRL's\n`DPOTrainer` as the alignment handbook configures it "
-        f"({handbook}), at the best of its micro-batches, the same\nprojecting only answers to the "
-        f"vocabulary (what it does on a GPU; elsewhere it projects every position), and with cached\nreference values on both "
-        f"sides. Everywhere else the time of ours includes the reference's pass over the same pairs. A Llama of\n{size.layers} "
-        f"layers and {size.hidden} hidden dimensions, {numbers}, lengths log-normal "
-        f"and cut at {case.max_length}, gradient checkpointing {'on' if case.gradient_checkpointing else 'off'}.\nLosses, "
-        f"gradient norms and log-probabilities of each step are compared before anything is printed. Ratios are theirs through\n"
-        f"ours, step by step on the same pairs: median (least to most) of {case.steps - 1}."
+        f"`{' '.join(['python', 'benchmarks/dpo', *words])}` ({date.today()}, {_machine(case)}). Each figure is from whole "
+        f"training\nsteps of the real trainers on {case.pairs_per_step} pairs each, with AdamW and data loading. Ours packs "
+        f"pairs into rows of up to {row_tokens} tokens. It is\ncompared with TRL's `DPOTrainer`:\n\n"
+        f"- as the alignment handbook configures it ({handbook});\n- at the best of its micro-batches;\n"
+        f"- at that micro-batch, projecting only answers to the vocabulary (TRL does so on a GPU; elsewhere it projects every "
+        f"position);\n- at that micro-batch, with cached reference values on both sides. In all other rows the time of ours "
+        f"includes the reference's\n  forward pass over the same pairs.\n\n{_setting(case)}"
+    )
+
+
+def _setting(case: Case) -> str:
+    size, numbers = SIZES[case.size], "bfloat16 throughout" if case.device == "cuda" else "float32"
+    return (
+        f"The model is a Llama of {size.layers} layers and {size.hidden} hidden dimensions, {numbers}; lengths are log-normal "
+        f"and cut at {case.max_length}; gradient\ncheckpointing is {'on' if case.gradient_checkpointing else 'off'}. The program "
+        f"compares losses, gradient norms and log-probabilities of each step before it prints anything.\n"
+        f"Ratios are TRL's value divided by ours, step by step on the same pairs: median (least to most) of {case.steps - 1}."
     )
 
 
@@ -156,7 +162,7 @@ def _table(columns: str) -> str:
 
 
 def ratio_lines(measured: Measured) -> list[str]:
-    """Compare a case's sides as rows of the first table."""
+    """Return the rows of the first table, which compare the sides of a case."""
     lines = []
     for name, words in _AGAINST.items():
         if name not in measured.sides:
@@ -185,7 +191,7 @@ def _peak(measured: Measured, name: str) -> float:
 def _detail_lines(measured: Measured) -> list[str]:
     case = measured.case
     lines = []
-    # TRL's best micro-batch may be the handbook's.
+    # TRL's best micro-batch can be the one of the handbook; list it once.
     theirs = {side: name for name, side in measured.sides.items() if not side.is_ours}
     for name in ("ours", *theirs.values(), "ours, cached"):
         if not measured.fits(name):
@@ -208,7 +214,7 @@ def _detail_lines(measured: Measured) -> list[str]:
 
 
 def _utilization(measured: Measured, name: str) -> list[str]:
-    """Give what pairs need, not what is computed for padding or again, as a share of what the GPU could do in that time."""
+    """Return the operations that the pairs need, without padding and recomputation, as a share of the GPU's peak."""
     if measured.case.device != "cuda":
         return []
     from alignment_trainer.training.throughput import peak_flops
@@ -236,7 +242,7 @@ def _length_lines(case: Case) -> list[str]:
 
 
 def write_section(document: Path, section: str) -> None:
-    """Replace the section in a document, or add it at the end."""
+    """Replace the section in the document, or append it."""
     before, found, after = document.read_text().partition(HEADING + "\n")
     _, more, following = after.partition("\n## ") if found else ("", "", "")
     document.write_text(before.rstrip("\n") + "\n\n" + section.rstrip("\n") + "\n" + (f"\n## {following}" if more else ""))

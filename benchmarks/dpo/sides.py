@@ -1,4 +1,4 @@
-"""Both sides as whole trainers, each in a process of its own that takes one training step when it is told to."""
+"""Builds both sides as complete trainers, each in its own process, which takes one training step per request."""
 
 import copy
 import resource
@@ -16,12 +16,12 @@ from pairs import SHAPES, SIZES, draw_lengths, rows_of
 Figures = dict[str, float]
 COMPARED = ("loss", "grad_norm", "logps/chosen", "logps/rejected")
 BETA = 0.1
-# Imported once by the process from which the others are forked.
+# Imported once, by the process that forks the others.
 PRELOAD = ["trl.trainer.dpo_trainer", "alignment_trainer.stages.dpo", "alignment_operator.deciding.stage_run"]
 
 
 class Side(NamedTuple):
-    """A configuration; pairs at once are, for ours, so many pairs' room in a row."""
+    """A configuration; for ours, the micro-batch is the number of full-length pairs that fit into a row."""
 
     name: str
     micro_batch: int
@@ -32,7 +32,7 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """What both sides train on."""
+    """The model, data and settings that all sides share."""
 
     shape: str
     vocabulary: int
@@ -48,12 +48,12 @@ class Case:
 
     @property
     def lengths(self) -> list[tuple[int, int, int]]:
-        """Give the pairs' lengths in the order in which they are trained on."""
+        """Return the lengths of the pairs in the order of training."""
         return draw_lengths(SHAPES[self.shape], self.steps * self.pairs_per_step, self.max_length, self.seed)
 
 
 def work(case: Case, side: Side, connection: Connection) -> None:
-    """Build a side, and take a step each time the other end of the connection asks."""
+    """Build a side, and take a step for each request from the other end of the connection."""
     import torch
 
     torch.set_num_threads(case.threads)
@@ -63,7 +63,7 @@ def work(case: Case, side: Side, connection: Connection) -> None:
     except torch.OutOfMemoryError:
         connection.send(None)
     except EOFError:
-        # Nobody wants more steps.
+        # The other end has closed: no more steps are needed.
         pass
 
 
@@ -98,8 +98,8 @@ def _model(case: Case) -> Any:
         bos_token_id=1,
         eos_token_id=1,
     )
-    # On a GPU in 16 bit, weights and AdamW too, so that 8b finds room; a stage that trains all weights of a model on one GPU
-    # holds them in 32 bit and computes in 16.
+    # On a GPU, weights and AdamW are in 16 bit too, so that 8b fits. A stage that trains all weights on one GPU would hold
+    # them in 32 bit and compute in 16.
     with torch.device(case.device):
         return AutoModelForCausalLM.from_config(configuration, dtype=torch.bfloat16 if case.device == "cuda" else torch.float32)
 
@@ -113,7 +113,7 @@ def _tokenizer() -> Any:
 
 
 def _run_config(case: Case, side: Side, folder: Path) -> Any:
-    """Write what the operator would tell the trainer."""
+    """Return the configuration that the operator would write for the trainer."""
     from alignment_api.resolving.validation import read_job, runnable_job
     from alignment_operator.deciding.stage_run import fresh_run
     from alignment_operator.settings import Settings
@@ -151,7 +151,7 @@ def _spec(case: Case, side: Side) -> dict[str, Any]:
 
 
 Built = tuple[Any, Callable[[int], object] | None]
-"""A trainer, and what computes the reference's values of a step where that is not part of the step itself."""
+"""A trainer, and a function that computes the reference's values of a step, if they are not part of the step itself."""
 
 
 def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
@@ -170,7 +170,7 @@ def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
     model.config.save_pretrained(folder)
     kept = reference_of(config, settings, folder, "random", "none", packs=True)
     most_tokens = pair_tokens(settings.micro_batch_size, settings.max_length)
-    # The trainer shuffles; these are the rows that it shuffles into the order in which the others have them.
+    # The trainer shuffles: store the rows so that its shuffle restores the order of the other sides.
     shuffled = order(len(rows), settings.seed, 0)
     trainer = PackedTrainer(
         objective=Objective(own.loss, own.beta, own.label_smoothing),
@@ -187,7 +187,7 @@ def _ours(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Built:
 
 
 def _ask_reference(case: Case, trainer: Any, reference: Any, rows: Any, step: int) -> None:
-    """Have the reference's values of a step's pairs computed and kept, as before training those of all pairs are."""
+    """Compute and cache the reference's values of one step's pairs, as the stage does for all pairs before training."""
     start = step * case.pairs_per_step
     wanted = rows.select(range(start, start + case.pairs_per_step))
     reference.of(wanted, trainer.deal_all, partial(trainer.reference_values, trainer.model))
@@ -201,7 +201,7 @@ def _theirs(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Buil
     from trl import DPOConfig, DPOTrainer
 
     if side.compact:
-        # What TRL does on a GPU; its kernel looks for Triton under the same name in a module of its own, and stays torch's.
+        # Do what TRL does on a GPU. Its kernel looks Triton up under the same name in another module, so it stays with torch.
         trl.trainer.utils._use_triton = lambda device: True
 
     class OfTokens(DPOTrainer):  # type: ignore[misc]
@@ -223,7 +223,7 @@ def _theirs(case: Case, side: Side, model: Any, rows: Any, folder: Path) -> Buil
 
 
 def _clock(connection: Connection, gauges: "_Gauges", reference: Callable[[int], object] | None) -> Any:
-    """Make what halts training between steps: a step lasts from what was logged of the one before to what is logged of it."""
+    """Return a callback that pauses training between steps; a step is timed from the previous step's log to its own log."""
     from transformers import TrainerCallback
 
     class Clock(TrainerCallback):  # type: ignore[misc]
@@ -251,7 +251,7 @@ def _clock(connection: Connection, gauges: "_Gauges", reference: Callable[[int],
 
 
 class _Gauges:
-    """Clocks and memory of this process, or of its GPU; made when the model is there and nothing else is."""
+    """Clocks and memory of this process, or of its GPU; created right after the model."""
 
     def __init__(self, device: str) -> None:
         self._on_gpu = device == "cuda"
@@ -268,7 +268,7 @@ class _Gauges:
         return {name: after - start[name] for name, after in self.now().items()}
 
     def peak(self) -> float:
-        """Give the peak: all that the GPU held, or what this process held besides the model."""
+        """Return the peak: all memory of the GPU, or this process's memory without the model."""
         if self._on_gpu:
             import torch
 
