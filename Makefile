@@ -57,7 +57,7 @@ check: setup ## format, lint, types, import contracts, generated files
 	$(BIN)/python -m alignment_api.generated.reference | diff - docs/reference.md || { echo "docs/reference.md is stale: run make generate" >&2; exit 1; }
 	diff crds/alignmentjobs.yaml $(CHART)/files/ || { echo "$(CHART)/files/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
 
-test: setup ## every test that needs no cluster, but for the long ones
+test: setup ## every test that needs no cluster, but for the long ones; FAST=1 leaves out those that start a process or load torch
 	$(BIN)/python -m pytest --ignore=tests/cluster -m "not long"
 
 test-long: setup ## training that is killed and stopped again and again; takes minutes
