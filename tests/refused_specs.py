@@ -32,8 +32,16 @@ def documented(spec: dict[str, Any], name: str = "job") -> dict[str, Any]:
     return document
 
 
+def reading(settings: dict[str, Any], *, before: str = "distill") -> dict[str, Any]:
+    """A stage `first` and one behind it with the given settings."""
+    kinds: dict[str, Any] = {"distill": {}, "feedback": {}, "sft": a_training()}
+    return {"stages": [{"name": "first", before: kinds[before]}, {"name": "second", **settings}]}
+
+
 SIXTEEN = {"nodes": 2, "gpusPerNode": 8, "microBatchSize": 1}
 _INDIVISIBLE = "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode"
+_FORWARDS = "a dataset's stage must name an earlier stage"
+_NO_ROWS = "a dataset's stage must write rows: name a stage of kind distill or feedback"
 _NO_GPU = "must not be a GPU resource, which gpusPerNode asks for; name the network devices, such as rdma/hca"
 
 
@@ -88,6 +96,41 @@ REFUSED = [
         "rows without a scheme",
         stages(datasets=[{"uri": "inputs/rows.jsonl"}]),
         "must be hf://owner/name, workspace://path or s3://bucket/key",
+    ),
+    Refusal("rows of nowhere", stages(datasets=[{"name": "a"}]), "set exactly one of uri and stage"),
+    Refusal(
+        "rows of two places",
+        reading({"sft": a_training(datasets=[{"stage": "first", "uri": "hf://a/b"}])}),
+        "set exactly one of uri and stage (an earlier stage that writes rows)",
+    ),
+    Refusal(
+        "a split of a stage's rows",
+        reading({"sft": a_training(datasets=[{"stage": "first", "split": "train"}])}),
+        "revision, configuration and split need uri: the rows of a stage have none of them; remove them",
+    ),
+    Refusal("rows of no stage", reading({"sft": a_training(datasets=[{"stage": "frist"}])}), _FORWARDS),
+    Refusal("rows of itself", reading({"distill": {"prompts": [{"stage": "second"}]}}), _FORWARDS),
+    Refusal(
+        "rows of a later stage",
+        {
+            "stages": [
+                {"name": "sft", "sft": a_training(holdout={"datasets": [{"stage": "later"}]})},
+                {"name": "later", "distill": {}},
+            ]
+        },
+        _FORWARDS,
+    ),
+    Refusal("rows of a training stage", reading({"dpo": a_training(datasets=[{"stage": "first"}])}, before="sft"), _NO_ROWS),
+    *(
+        Refusal(f"rows of a training stage as {place}", reading(settings, before="sft"), _NO_ROWS)
+        for place, settings in {
+            "a holdout": {"sft": a_training(holdout={"datasets": [{"stage": "first"}]})},
+            "what is measured on": {"dpo": a_training(decontamination={"datasets": [{"stage": "first"}]})},
+            "prompts": {"feedback": {"prompts": [{"uri": "hf://a/b"}, {"stage": "first"}]}},
+            "prompts for a student": {"dpoDistillation": {"prompts": [{"stage": "first"}]}},
+            "a task": {"evaluate": {"tasks": [{"name": "a"}, {"name": "b", "dataset": {"stage": "first"}}]}},
+            "a text": {"export": {"perplexity": {"stage": "first"}}},
+        }.items()
     ),
     Refusal(
         "a server without a scheme",

@@ -35,6 +35,7 @@ ACTIVITY_FILE = "activity.json"
 BASE_MODEL_FILE = "base-model.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 MODEL_FOLDER = "model"
+ROWS_FOLDER = "rows"
 
 
 def child_name(job: str, stage: str, attempt: int) -> str:

@@ -36,6 +36,9 @@ class Paths(Schema):
     parent_model: str | None = Field(
         default=None, description="Folder of the weights an earlier stage made; the job's model where left out."
     )
+    stage_rows: dict[str, str] | None = Field(
+        default=None, description="Folder of rows of each earlier stage whose rows this stage or a later one reads, by its name."
+    )
     hub_token: str | None = Field(default=None, description="File with the Hub token.")
     s3_credentials: str | None = Field(default=None, description="AWS credentials file; the environment's own where left out.")
     endpoint_keys: list[EndpointKey] | None = Field(

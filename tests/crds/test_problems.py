@@ -29,6 +29,43 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[0].model.stage: 'sft' is not an earlier stage; the first stage can only start from the base model",
     ),
     (
+        "rows of no stage",
+        {"stages": [{"name": "one", "distill": {}}, {"name": "two", "sft": a_training(datasets=[{"stage": "on"}])}]},
+        "spec.stages[1].sft.datasets[0].stage: 'on' is not an earlier stage; name one of one",
+    ),
+    (
+        "rows of a later stage",
+        {
+            "stages": [
+                {"name": "sft", "sft": a_training(holdout={"datasets": [{"uri": "hf://a/b"}, {"stage": "later"}]})},
+                {"name": "later", "feedback": {}},
+            ]
+        },
+        "spec.stages[0].sft.holdout.datasets[1].stage: 'later' is not an earlier stage; no stage before it writes rows; "
+        "add a stage of kind distill or feedback before it",
+    ),
+    (
+        "rows of a training stage",
+        {
+            "stages": [
+                {"name": "a", "sft": a_training()},
+                {"name": "b", "evaluate": {"tasks": [{"name": "x", "dataset": {"stage": "a"}}]}},
+            ]
+        },
+        "spec.stages[1].evaluate.tasks[0].dataset.stage: 'a' writes no rows (sft); name a stage of kind distill or feedback",
+    ),
+    (
+        "rows of two places",
+        {"stages": [{"name": "a", "sft": a_training(datasets=[{"stage": "a", "uri": "hf://a/b"}])}]},
+        "spec.stages[0].sft.datasets[0]: set exactly one of uri and stage (an earlier stage that writes rows)",
+    ),
+    (
+        "a revision of a stage's rows",
+        {"stages": [{"name": "a", "sft": a_training(datasets=[{"stage": "a", "revision": "main"}])}]},
+        "spec.stages[0].sft.datasets[0]: revision, configuration and split need uri: the rows of a stage have none of them; "
+        "remove them",
+    ),
+    (
         "a name twice",
         {"stages": [{"name": "a", "sft": a_training()}, {"name": "a", "dpo": a_training()}]},
         "spec.stages[1].name: 'a' is the name of an earlier stage already; rename one of them",

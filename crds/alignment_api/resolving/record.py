@@ -9,7 +9,7 @@ from alignment_api.problems import InvalidJob, Problem
 from alignment_api.resolving.recipes import Recorded, resolve
 from alignment_api.resolving.validation import runnable_job
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.spec.lineage import input_hash, surroundings
+from alignment_api.spec.lineage import input_hashes, surroundings
 from alignment_api.spec.status import Record
 
 _UNREADABLE = Problem(
@@ -99,16 +99,12 @@ def _edited_unseen(job: AlignmentJob, spec: AlignmentJobSpec) -> frozenset[str]:
     status = job.status
     if status is None or status.observed_generation == job.metadata.generation:
         return frozenset()
-    new = _hashes(spec)
+    new = input_hashes(spec)
     return frozenset(stage.name for stage in status.stages or [] if stage.name in new and stage.input_hash != new[stage.name])
 
 
-def _hashes(spec: AlignmentJobSpec) -> dict[str, str]:
-    return {stage.name: input_hash(spec, stage) for stage in spec.stages or []}
-
-
 def _edited(before: AlignmentJobSpec, after: AlignmentJobSpec) -> frozenset[str]:
-    old, new = _hashes(before), _hashes(after)
+    old, new = input_hashes(before), input_hashes(after)
     return frozenset(name for name, made_from in new.items() if name in old and old[name] != made_from)
 
 

@@ -5,21 +5,43 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from alignment_api.schema import Rule, Schema, count_set, exactly_one
-from alignment_api.spec.values import NO_WAY_UP, Fraction, Name, OpenFraction, Uri
+from alignment_api.spec.values import NO_WAY_UP, Fraction, Name, OpenFraction, StageName, Uri
+
+STAGE_PREFIX = "stage:"
+_OF_A_URI = ("revision", "configuration", "split")
 
 
 class Dataset(Schema):
     """One named source of rows, whose form is recognised by their columns (docs/data.md)."""
 
-    rules: ClassVar = (NO_WAY_UP,)
+    rules: ClassVar = (
+        NO_WAY_UP,
+        Rule(
+            f"{count_set('uri', 'stage')} == 1",
+            exactly_one("uri", "stage"),
+            "set exactly one of uri and stage (an earlier stage that writes rows)",
+            is_relied_on=True,
+        ),
+        Rule(
+            f"has(self.uri) || {count_set(*_OF_A_URI)} == 0",
+            lambda dataset: dataset.uri is not None or all(getattr(dataset, field) is None for field in _OF_A_URI),
+            "revision, configuration and split need uri: the rows of a stage have none of them; remove them",
+        ),
+    )
 
     uri: Annotated[
-        Uri,
+        Uri | None,
         Field(description="hf://owner/name, workspace://path or s3://bucket/key: a file, or a folder of files on the last two."),
-    ]
+    ] = None
+    stage: Annotated[
+        StageName | None, Field(description="An earlier stage of this job whose rows are read, in place of uri.")
+    ] = None
     name: Annotated[
         Name | None,
-        Field(description="Name in manifests and counts; the last part of the uri where left out, or more if several are alike."),
+        Field(
+            description="Name in manifests and counts; the last part of the uri, or the stage's name, where left out, or more if "
+            "several are alike."
+        ),
     ] = None
     revision: Annotated[str | None, Field(max_length=64, description="Commit of a Hub dataset; pin it to be reproducible.")] = (
         None
@@ -41,6 +63,11 @@ class Dataset(Schema):
             "assistant speaks of itself as an AI or as without feelings and opinions.",
         ),
     ] = None
+
+    @property
+    def source(self) -> str:
+        """Name where the rows come from, as messages do."""
+        return self.uri or f"{STAGE_PREFIX}{self.stage}"
 
 
 Datasets = Annotated[list[Dataset], Field(min_length=1, max_length=64)]

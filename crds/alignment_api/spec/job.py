@@ -9,6 +9,12 @@ from alignment_api.names import JOB_NAME_MAXIMUM
 from alignment_api.schema import Rule, Schema, count_set, exactly_one
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.endpoints import SecretKey
+from alignment_api.spec.references import (
+    MODEL_OF_AN_EARLIER_STAGE,
+    ROWS_OF_A_STAGE_THAT_WRITES_THEM,
+    ROWS_OF_AN_EARLIER_STAGE,
+    UNIQUE_NAMES,
+)
 from alignment_api.spec.stages import Stage
 from alignment_api.spec.status import AlignmentJobStatus
 from alignment_api.spec.values import NO_WAY_UP, Name, Quantity, Uri
@@ -81,36 +87,6 @@ class Restart(Schema):
     ] = None
 
 
-def _forward_reference(spec: "AlignmentJobSpec") -> int | None:
-    """Find the first stage that builds on one that is not before it."""
-    earlier: set[str] = set()
-    for index, stage in enumerate(spec.stages or []):
-        if stage.model and stage.model.stage and stage.model.stage not in earlier:
-            return index
-        earlier.add(stage.name)
-    return None
-
-
-def _blame_reference(spec: "AlignmentJobSpec") -> tuple[str, str]:
-    index = _forward_reference(spec)
-    assert index is not None and spec.stages is not None
-    reference = spec.stages[index].model
-    earlier = [stage.name for stage in spec.stages[:index]]
-    known = f"name one of {', '.join(earlier)}" if earlier else "the first stage can only start from the base model"
-    return f"stages[{index}].model.stage", f"{(reference.stage if reference else None)!r} is not an earlier stage; {known}"
-
-
-def _repeated_name(spec: "AlignmentJobSpec") -> int | None:
-    names = [stage.name for stage in spec.stages or []]
-    return next((index for index, name in enumerate(names) if name in names[:index]), None)
-
-
-def _blame_name(spec: "AlignmentJobSpec") -> tuple[str, str]:
-    index = _repeated_name(spec)
-    assert index is not None and spec.stages is not None
-    return f"stages[{index}].name", f"{spec.stages[index].name!r} is the name of an earlier stage already; rename one of them"
-
-
 class AlignmentJobSpec(Schema):
     """What the user wants."""
 
@@ -125,21 +101,10 @@ class AlignmentJobSpec(Schema):
             lambda spec: spec.recipe is not None or (spec.model is not None and spec.model.uri is not None),
             "set model.uri, or a recipe that brings it",
         ),
-        Rule(
-            "!has(self.stages) || self.stages.all(index, stage, !has(stage.model) || !has(stage.model.stage) || "
-            "self.stages.exists(before, other, before < index && other.name == stage.model.stage))",
-            lambda spec: _forward_reference(spec) is None,
-            "a stage's model.stage must name an earlier stage",
-            _blame_reference,
-            is_relied_on=True,
-        ),
-        Rule(
-            "!has(self.stages) || self.stages.all(stage, self.stages.exists_one(other, other.name == stage.name))",
-            lambda spec: _repeated_name(spec) is None,
-            "stage names must be unique",
-            _blame_name,
-            is_relied_on=True,
-        ),
+        MODEL_OF_AN_EARLIER_STAGE,
+        ROWS_OF_AN_EARLIER_STAGE,
+        ROWS_OF_A_STAGE_THAT_WRITES_THEM,
+        UNIQUE_NAMES,
     )
 
     recipe: Annotated[

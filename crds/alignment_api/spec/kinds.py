@@ -20,13 +20,13 @@ class Kind:
     """Whether the stage updates weights, so that its settings are TrainingSettings and its model can be built upon."""
     runs: bool = False
     """Whether this version's trainer has a page for it; other kinds are in the schema and refused with a sentence."""
-    needs_gpus: bool = True
-    """Whether the stage computes with a model of its own; the others only ask endpoints."""
+    loads_model: bool = True
+    """Whether the stage starts from the job's model or an earlier stage's; the others only ask endpoints, without a GPU."""
 
 
 KINDS: dict[str, Kind] = {
-    "distill": Kind("Rows", ("teachers", "prompts"), needs_gpus=False),
-    "feedback": Kind("Rows", ("responders", "judge", "prompts"), needs_gpus=False),
+    "distill": Kind("Rows", ("teachers", "prompts"), loads_model=False),
+    "feedback": Kind("Rows", ("responders", "judge", "prompts"), loads_model=False),
     "sft": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo_distillation": Kind("Model", ("teacher", "prompts", *_TRAINED), trains=True),

@@ -2,18 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.parts import rows_read
 from alignment_api.spec.stages import Stage
 
 
 def parent_of(spec: AlignmentJobSpec, stage: Stage) -> Stage | None:
-    """Find the stage whose weights this one starts from; None means the job's own model."""
+    """Find the stage whose weights this one starts from; None means the job's own model, or that it loads no model."""
     stages = spec.stages or []
     earlier = stages[: next(index for index, known in enumerate(stages) if known.name == stage.name)]
-    if stage.model and stage.model.base:
+    if not KINDS[stage.kind].loads_model or (stage.model and stage.model.base):
         return None
     if stage.model and stage.model.stage:
         return next(known for known in earlier if known.name == stage.model.stage)
@@ -25,20 +27,39 @@ def digest(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
+def rows_needed(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
+    """List the stages before this one whose rows it or a later stage reads."""
+    stages = spec.stages or []
+    index = next(index for index, known in enumerate(stages) if known.name == stage.name)
+    read = {found.stage for reader in stages[index:] for found in rows_read(reader)}
+    return [known for known in stages[:index] if known.name in read]
+
+
+def input_hashes(spec: AlignmentJobSpec) -> dict[str, str]:
+    """Hash what each stage's result depends on: its settings and all that it builds on, but not where it runs."""
+    hashes: dict[str, str] = {}
+    for stage in spec.stages or []:
+        hashes[stage.name] = stage_hash(spec, stage, hashes)
+    return hashes
+
+
 def input_hash(spec: AlignmentJobSpec, stage: Stage) -> str:
-    """Hash what a stage's result depends on: its settings, its model and all before it, but not where it runs."""
+    """Hash what one stage's result depends on."""
+    return input_hashes(spec)[stage.name]
+
+
+def stage_hash(spec: AlignmentJobSpec, stage: Stage, earlier: Mapping[str, str]) -> str:
+    """Hash a stage's own inputs with the hashes of the earlier stages whose weights or rows it reads."""
     parent = parent_of(spec, stage)
-    return stage_hash(spec, stage, input_hash(spec, parent) if parent else None)
-
-
-def stage_hash(spec: AlignmentJobSpec, stage: Stage, parent: str | None) -> str:
-    """Hash a stage's own inputs with the hash of the stage that it builds on."""
+    # Only where there are some: a hash that changes with the operator's version would run finished stages again.
+    rows = {read.stage: earlier[read.stage] for read in rows_read(stage)}
     return digest(
         {
-            "model": spec.model.dump() if spec.model else None,
-            "parent": parent,
+            "model": spec.model.dump() if spec.model and KINDS[stage.kind].loads_model else None,
+            "parent": earlier[parent.name] if parent else None,
             "kind": stage.kind,
             "settings": stage.settings.dump(),
+            **({"rows": rows} if rows else {}),
         }
     )
 

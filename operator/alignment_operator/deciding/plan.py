@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from alignment_api.resolving.record import Settled
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.spec.lineage import parent_of, stage_hash
+from alignment_api.spec.lineage import stage_hash
 from alignment_api.spec.stages import Stage
 from alignment_api.spec.status import AlignmentJobStatus, Progress, StageStatus
 
@@ -115,8 +115,7 @@ def _identity(
 ) -> Identity:
     """Give a stage the identity that was recorded; only an edit that reaches it makes another one."""
     if known is None or known.input_hash is None or stage.name in settled.edited:
-        parent = parent_of(settled.spec, stage)
-        return identity_of(settled.spec, stage, stage_hash(settled.spec, stage, hashes[parent.name] if parent else None))
+        return identity_of(settled.spec, stage, stage_hash(settled.spec, stage, hashes))
     anew = identity_of(settled.spec, stage, known.input_hash)
     if stage.name in settled.moved:
         return anew

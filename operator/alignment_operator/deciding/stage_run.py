@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from alignment_api.names import MODEL_FOLDER, child_name, stage_folder
+from alignment_api.names import MODEL_FOLDER, ROWS_FOLDER, child_name, stage_folder
 from alignment_api.run_config import EndpointKey, JobIdentity, Paths, RunConfig, TrackingTarget
 from alignment_api.spec.batch import accumulation_steps, world_size
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.spec.lineage import digest, input_hash, parent_of, surroundings
+from alignment_api.spec.lineage import digest, input_hash, parent_of, rows_needed, surroundings
 from alignment_api.spec.stages import Stage
 
 from alignment_operator.deciding.endpoint_keys import mounted_keys
@@ -92,6 +92,10 @@ class StageRun:
     def run_config(self, settings: Settings) -> RunConfig:
         """Write down what one training pod reads."""
         parent = parent_of(self.spec, self.stage)
+        rows = {
+            read.name: str(self.folder_of(read, settings.workspace_path) / ROWS_FOLDER)
+            for read in rows_needed(self.spec, self.stage)
+        }
         optimization = getattr(self.stage.settings, "optimization", None)
         workspace = settings.workspace_path
         assert self.job.metadata.uid is not None
@@ -106,6 +110,7 @@ class StageRun:
                 workspace=workspace,
                 stage=str(self.folder_of(self.stage, workspace)),
                 parent_model=str(self.folder_of(parent, workspace) / MODEL_FOLDER) if parent else None,
+                stage_rows=rows or None,
                 hub_token=HUB_TOKEN_PATH if self.spec.hub_token_secret else None,
                 s3_credentials=S3_CREDENTIALS_PATH if self.spec.s3_credentials_secret else None,
                 endpoint_keys=self.endpoint_keys or None,

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 from alignment_api.resolving.validation import read_job, resolve_job
-from alignment_api.spec.lineage import input_hash, parent_of
+from alignment_api.spec.lineage import input_hash, parent_of, rows_needed
 from builders import a_document, a_training
 
+ENDPOINT = {"baseUrl": "http://teacher:8000/v1", "model": "t"}
 STAGES = [
     {"name": "sft", "sft": a_training()},
     {"name": "dpo", "dpo": a_training()},
@@ -44,3 +45,65 @@ def test_the_hash(change: dict[str, Any], changed: list[str]) -> None:
         if input_hash(before, old) != input_hash(after, new)
     ]
     assert differing == changed
+
+
+def test_a_stage_that_only_asks_endpoints_depends_on_no_model() -> None:
+    stages = [STAGES[0], {"name": "distill", "distill": {"teachers": [ENDPOINT], "prompts": [{"uri": "hf://a/b"}]}}]
+    before, after = resolved(stages=stages), resolved(stages=stages, model={"uri": "workspace://other"})
+    assert parent_of(before, before.stages[1]) is None
+    assert input_hash(before, before.stages[1]) == input_hash(after, after.stages[1])
+
+
+def test_the_hash_of_a_stage_that_reads_no_rows_of_stages_is_the_one_of_earlier_versions() -> None:
+    # Another hash would run stages again that an earlier version has finished.
+    spec = resolved()
+    assert [input_hash(spec, stage) for stage in spec.stages] == [
+        "581ff633bd973840",
+        "4227bb7023d80257",
+        "0ec77298897a564b",
+        "4227bb7023d80257",
+    ]
+
+
+WRITTEN = [
+    {"name": "distill", "distill": {"teachers": [ENDPOINT], "prompts": [{"uri": "hf://a/b"}]}},
+    {"name": "sft", "sft": a_training(datasets=[{"stage": "distill", "fraction": 0.5}])},
+    {"name": "raw", "model": {"base": True}, "sft": a_training()},
+    {"name": "dpo", "model": {"stage": "sft"}, "dpo": a_training()},
+    {"name": "judged", "feedback": {"responders": [ENDPOINT], "judge": ENDPOINT, "prompts": [{"stage": "distill"}]}},
+    {"name": "last", "model": {"stage": "raw"}, "dpo": a_training(holdout={"datasets": [{"stage": "judged"}]})},
+]
+
+
+def with_stage(index: int, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    (kind,) = set(WRITTEN[index]) & {"distill", "feedback", "sft", "dpo"}
+    return [*WRITTEN[:index], {**WRITTEN[index], kind: {**WRITTEN[index][kind], **settings}}, *WRITTEN[index + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("edit", "again"),
+    [
+        ((0, {"turns": 3}), ["distill", "sft", "dpo", "judged", "last"]),
+        ((1, {"maxLength": 32}), ["sft", "dpo"]),
+        ((1, {"datasets": [{"stage": "distill", "maxExamples": 3}]}), ["sft", "dpo"]),
+        ((2, {"maxLength": 32}), ["raw", "last"]),
+        ((4, {"answersPerPrompt": 3}), ["judged", "last"]),
+    ],
+    ids=["a teacher", "a reader", "what a reader takes", "an unrelated stage", "a reader that writes itself"],
+)
+def test_an_edit_runs_again_what_reads_its_rows_and_what_builds_on_that(edit: tuple[int, Any], again: list[str]) -> None:
+    before, after = resolved(stages=WRITTEN), resolved(stages=with_stage(*edit))
+    old, new = ({stage.name: input_hash(spec, stage) for stage in spec.stages} for spec in (before, after))
+    assert [name for name in new if old[name] != new[name]] == again
+
+
+def test_a_stage_needs_the_rows_of_earlier_stages_that_it_or_a_later_one_reads() -> None:
+    spec = resolved(stages=WRITTEN)
+    assert {stage.name: [read.name for read in rows_needed(spec, stage)] for stage in spec.stages} == {
+        "distill": [],
+        "sft": ["distill"],
+        "raw": ["distill"],
+        "dpo": ["distill"],
+        "judged": ["distill"],
+        "last": ["judged"],
+    }

@@ -81,6 +81,23 @@ def test_the_workspace_is_not_walked_at_each_start_where_its_root_has_the_pods_g
     assert (security["fsGroup"], security["fsGroupChangePolicy"]) == (10001, "OnRootMismatch")
 
 
+ROWS_READ = [
+    {"name": "distill", "distill": {"teachers": [{"baseUrl": "http://t/v1", "model": "t"}], "prompts": [{"uri": "hf://a/b"}]}},
+    {"name": "sft", "sft": a_training()},
+    {"name": "dpo", "dpo": a_training(datasets=[{"stage": "distill"}])},
+]
+
+
+@pytest.mark.parametrize("backend", [process, pytorchjob], ids=["process", "pytorchjob"])
+@pytest.mark.parametrize("stage", ["distill", "sft", "dpo"])
+def test_a_stage_knows_the_folder_of_rows_that_it_or_a_later_stage_reads(stage: str, backend: Any) -> None:
+    manifests = backend.render(a_run(a_job(stages=ROWS_READ), stage), Settings(workspace_path="/w"))
+    config = next(manifest for manifest in manifests if manifest["kind"] == "ConfigMap")
+    paths = RunConfig.model_validate_json(config["data"]["run.json"]).paths
+    # The first stage writes the rows itself: they are not there yet.
+    assert paths.stage_rows == (None if stage == "distill" else {"distill": "/w/team/job-abcdef12/distill/rows"})
+
+
 @pytest.mark.parametrize("role", ["Master", "Worker"])
 def test_pods_answer_how_they_do_and_processes_of_one_machine_do_not(role: str) -> None:
     (container,) = pod_of(rendered(), role)["containers"]

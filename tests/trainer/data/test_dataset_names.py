@@ -20,6 +20,9 @@ def at(uri, **fields):
         ([[at("workspace://a/b", name="b"), at("workspace://c/b")]], [["b", "c/b"]]),
         ([[at("workspace://a", name="x"), at("workspace://b", name="x")], []], [["x", "x 2"], []]),
         ([[at("workspace://a.csv")] * 2, [at("workspace://a.csv")]], [["a.csv", "a.csv 2"], ["a.csv 3"]]),
+        ([[Dataset(stage="distill")], [Dataset(stage="feedback", name="judged")]], [["distill"], ["judged"]]),
+        ([[Dataset(stage="distill"), at("workspace://a/distill.jsonl")]], [["stage:distill", "distill.jsonl"]]),
+        ([[Dataset(stage="distill")] * 2], [["stage:distill", "stage:distill 2"]]),
         ([[]], [[]]),
     ],
 )

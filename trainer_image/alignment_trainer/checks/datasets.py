@@ -28,8 +28,10 @@ class Findings:
 
     rows: dict[tuple[str, str], int] = field(default_factory=dict)
     """How many rows there are; 0 where a dataset has faults."""
-    left_out: list[str] = field(default_factory=list)
-    """A sentence for each dataset with rows that answer nothing."""
+    remarks: list[str] = field(default_factory=list)
+    """Sentences that stop nothing: about rows that answer nothing, and rows that are still to be written."""
+    unfinished: frozenset[str] = frozenset()
+    """This stage and the later ones: whose rows are not there yet."""
 
 
 def dataset_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
@@ -61,7 +63,11 @@ def _faults(config: RunConfig, datasets: Datasets, reader: str, path: str, findi
         if key in findings.rows:
             continue
         findings.rows[key] = 0
-        field = f"{path}[{index}].uri"
+        field = f"{path}[{index}].{'stage' if dataset.stage else 'uri'}"
+        if dataset.stage in findings.unfinished:
+            checked = f"they are checked when stage {config.stage_name!r} begins"
+            findings.remarks.append(f"{field}: the rows of stage {dataset.stage!r} are not there yet; {checked}")
+            continue
         try:
             source = find_source(dataset, config.paths)
         except BadData as fault:
@@ -71,18 +77,18 @@ def _faults(config: RunConfig, datasets: Datasets, reader: str, path: str, findi
 
 
 def _row_faults(source: Source, dataset: Dataset, key: tuple[str, str], field: str, findings: Findings) -> Iterator[str]:
-    found = survey(source, partial(_is_answered, key[0]), f"checking {dataset.uri}")
+    found = survey(source, partial(_is_answered, key[0]), f"checking {dataset.source}")
     if found is None:
         yield from _each_fault(source, key[0], field)
         return
     findings.rows[key] = found.rows
     if not found.rows:
-        yield f"{field}: {dataset.uri} has no rows; fill it or remove it from the job"
+        yield f"{field}: {dataset.source} has no rows; fill it or remove it from the job"
     elif found.unanswered == found.rows:
-        yield f"{field}: in all {found.rows} rows of {dataset.uri} {_NOTHING}; correct it or remove it from the job"
+        yield f"{field}: in all {found.rows} rows of {dataset.source} {_NOTHING}; correct it or remove it from the job"
     elif found.first:
-        findings.left_out.append(
-            f"{field}: {found.unanswered} of {found.rows} rows of {dataset.uri} are left out because {_NOTHING}; "
+        findings.remarks.append(
+            f"{field}: {found.unanswered} of {found.rows} rows of {dataset.source} are left out because {_NOTHING}; "
             f"the first is {found.first[2]}"
         )
 
@@ -107,4 +113,4 @@ def _is_answered(reader: str, row: PlacedRow) -> bool:
 
 
 def _identity(dataset: Dataset) -> str:
-    return dataset.model_dump_json(include={"uri", "revision", "configuration", "split"})
+    return dataset.model_dump_json(include={"uri", "stage", "revision", "configuration", "split"})

@@ -30,10 +30,10 @@ def check(config: RunConfig) -> None:
         training_settings(remaining)
         kind_settings(remaining)
         _check_batch(remaining)
-    findings = Findings()
+    findings = Findings(unfinished=frozenset(remaining.stage_name for remaining in stages_to_come(config)))
     _refuse(chain(_start_faults(config), *(dataset_faults(remaining, findings) for remaining in stages_to_come(config))))
     _refuse(chain(*(holdout_faults(remaining, findings) for remaining in stages_to_come(config))))
-    for sentence in findings.left_out:
+    for sentence in findings.remarks:
         print(sentence, file=sys.stderr, flush=True)
 
 

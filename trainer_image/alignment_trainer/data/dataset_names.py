@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from alignment_api.spec.data import Dataset
+from alignment_api.spec.data import STAGE_PREFIX, Dataset
 
 
 def dataset_names(*groups: Sequence[Dataset]) -> list[list[str]]:
@@ -25,6 +25,8 @@ def _choices(dataset: Dataset) -> list[str]:
     """List what a dataset may be called, the shortest first."""
     if dataset.name:
         return [dataset.name]
+    if dataset.uri is None:
+        return [dataset.source.removeprefix(STAGE_PREFIX), dataset.source]
     parts = dataset.uri.partition("://")[2].strip("/").split("/")
     chosen = "".join(f":{part}" for part in (dataset.configuration, dataset.split) if part)
     longer = ["/".join(parts[start:]) + chosen for start in range(len(parts) - 1, -1, -1)]

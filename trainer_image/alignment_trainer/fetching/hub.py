@@ -44,6 +44,7 @@ def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
     prepare_surroundings(paths)
     import datasets
 
+    assert dataset.uri is not None, "the rows of a stage are on the workspace volume"
     datasets.disable_progress_bars()
     wanted, token, split = (
         HubRepository("dataset", dataset.uri, dataset.revision, dataset.uri),

@@ -60,19 +60,30 @@ class Source:
 
 def find_source(dataset: Dataset, paths: Paths) -> Source:
     """Find a dataset's rows, bringing them here first where they lie elsewhere; what is wrong with it is BadData."""
-    if dataset.uri.startswith(HUB_PREFIX):
+    source = dataset.source
+    if source.startswith(HUB_PREFIX):
         loaded, revision = hub.load(dataset, paths)
-        return Source([Part(dataset.uri, partial(len, loaded), partial(_hub_rows, loaded))], revision)
-    if dataset.uri.startswith(BUCKET_PREFIX):
-        files = buckets.fetch(dataset.uri, paths, format_of)
+        return Source([Part(source, partial(len, loaded), partial(_hub_rows, loaded))], revision)
+    if dataset.stage:
+        files = _stage_files(source, dataset.stage, paths)
+    elif source.startswith(BUCKET_PREFIX):
+        files = buckets.fetch(source, paths, format_of)
     else:
-        files = _workspace_files(dataset.uri, workspace_path(dataset.uri, paths.workspace))
+        files = _workspace_files(source, workspace_path(source, paths.workspace))
     if not files:
-        raise BadData(f"{dataset.uri} is a folder without a {' or '.join(FORMATS)} file; name another, or fill it")
+        raise BadData(f"{source} is a folder without a {' or '.join(FORMATS)} file; name another, or fill it")
     for shown, path in files:
         if format_of(path.name) is None:
             raise BadData(f"{shown} is not a {' or '.join(FORMATS)} file; convert it to one of these")
     return Source([Part(shown, partial(count_rows, path), partial(read_rows, path)) for shown, path in files])
+
+
+def _stage_files(source: str, stage: str, paths: Paths) -> list[tuple[str, Path]]:
+    folder = (paths.stage_rows or {}).get(stage)
+    if folder is None or not Path(folder).is_dir():
+        place = f" ({folder} does not exist on the workspace volume)" if folder else ""
+        raise BadData(f"the rows of stage {stage!r} are missing{place}; put them back, or run the job under another name")
+    return _workspace_files(source, Path(folder))
 
 
 def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:

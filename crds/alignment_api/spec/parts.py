@@ -1,0 +1,44 @@
+"""Finds the parts of a stage's settings that are of one type, wherever the settings hold them; pure."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic.alias_generators import to_camel
+
+from alignment_api.schema import Schema
+from alignment_api.spec.data import Dataset
+from alignment_api.spec.stages import Stage
+
+Part = TypeVar("Part", bound=Schema)
+
+
+def parts_of(stage: Stage, wanted: type[Part]) -> list[tuple[str, Part]]:
+    """List the parts of one type, each with its field, such as feedback.responders[1]."""
+    return list(_parts_in(stage.settings, to_camel(stage.kind), wanted))
+
+
+class RowsRead(NamedTuple):
+    """A stage's field that reads rows of another stage."""
+
+    field: str
+    stage: str
+
+
+def rows_read(stage: Stage) -> list[RowsRead]:
+    """List the fields that read rows of other stages, such as sft.datasets[0].stage."""
+    datasets = parts_of(stage, Dataset)
+    return [RowsRead(f"{field}.stage", dataset.stage) for field, dataset in datasets if dataset.stage is not None]
+
+
+def _parts_in(value: Any, field: str, wanted: type[Part]) -> Iterator[tuple[str, Part]]:
+    if isinstance(value, wanted):
+        yield field, value
+    elif isinstance(value, Schema):
+        for name in type(value).model_fields:
+            yield from _parts_in(getattr(value, name), f"{field}.{to_camel(name)}", wanted)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _parts_in(item, f"{field}[{index}]", wanted)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _parts_in(item, f"{field}.{name}", wanted)

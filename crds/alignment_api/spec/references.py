@@ -1,0 +1,153 @@
+"""Rules about the names by which stages of one job refer to each other."""
+
+from collections.abc import Callable, Iterator
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic.alias_generators import to_camel
+
+from alignment_api.schema import Rule, Schema
+from alignment_api.spec.data import Dataset
+from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.parts import RowsRead, rows_read
+from alignment_api.spec.stages import Stage
+
+_NO_WRITER = "no stage before it writes rows"
+
+
+class _Reading(NamedTuple):
+    """A field that reads rows, and the position of its stage."""
+
+    position: int
+    read: RowsRead
+
+
+def _forward_reference(stages: list[Stage]) -> int | None:
+    """Find the first stage that builds on one that is not before it."""
+    earlier: set[str] = set()
+    for index, stage in enumerate(stages):
+        if stage.model and stage.model.stage and stage.model.stage not in earlier:
+            return index
+        earlier.add(stage.name)
+    return None
+
+
+def _blame_reference(spec: Any) -> tuple[str, str]:
+    index = _forward_reference(spec.stages)
+    assert index is not None
+    earlier = [stage.name for stage in spec.stages[:index]]
+    known = f"name one of {', '.join(earlier)}" if earlier else "the first stage can only start from the base model"
+    return f"stages[{index}].model.stage", f"{spec.stages[index].model.stage!r} is not an earlier stage; {known}"
+
+
+def _repeated_name(stages: list[Stage]) -> int | None:
+    names = [stage.name for stage in stages]
+    return next((index for index, name in enumerate(names) if name in names[:index]), None)
+
+
+def _blame_name(spec: Any) -> tuple[str, str]:
+    index = _repeated_name(spec.stages)
+    assert index is not None
+    return f"stages[{index}].name", f"{spec.stages[index].name!r} is the name of an earlier stage already; rename one of them"
+
+
+def _readings(stages: list[Stage]) -> Iterator[_Reading]:
+    for index, stage in enumerate(stages):
+        yield from (_Reading(index, read) for read in rows_read(stage))
+
+
+def _forward_reading(stages: list[Stage]) -> _Reading | None:
+    """Find the first field that reads rows of a stage that is not before its own."""
+    earlier = [{stage.name for stage in stages[:index]} for index in range(len(stages))]
+    return next((found for found in _readings(stages) if found.read.stage not in earlier[found.position]), None)
+
+
+def _blame_forward_reading(spec: Any) -> tuple[str, str]:
+    found = _forward_reading(spec.stages)
+    assert found is not None
+    writers = [stage.name for stage in spec.stages[: found.position] if _leaves_rows(stage)]
+    known = f"name one of {', '.join(writers)}" if writers else f"{_NO_WRITER}; add {_rows_kinds()} before it"
+    return _field(found), f"{found.read.stage!r} is not an earlier stage; {known}"
+
+
+def _rowless_reading(stages: list[Stage]) -> _Reading | None:
+    """Find the first field that reads rows of a stage that leaves none."""
+    rowless = {stage.name for stage in stages if not _leaves_rows(stage)}
+    return next((found for found in _readings(stages) if found.read.stage in rowless), None)
+
+
+def _blame_rowless_reading(spec: Any) -> tuple[str, str]:
+    found = _rowless_reading(spec.stages)
+    assert found is not None
+    kind = next(stage.kind for stage in spec.stages if stage.name == found.read.stage)
+    return _field(found), f"{found.read.stage!r} writes no rows ({to_camel(kind)}); name {_rows_kinds()}"
+
+
+def _field(found: _Reading) -> str:
+    return f"stages[{found.position}].{found.read.field}"
+
+
+def _leaves_rows(stage: Stage) -> bool:
+    return KINDS[stage.kind].leaves == "Rows"
+
+
+def _rows_kinds() -> str:
+    return f"a stage of kind {' or '.join(to_camel(kind) for kind in KINDS if KINDS[kind].leaves == 'Rows')}"
+
+
+def _for_each_dataset(annotation: Any, place: str, condition: Callable[[str], str]) -> str | None:
+    """Write the CEL that checks each dataset below a place of the schema; None where no dataset can be."""
+    if annotation is Dataset:
+        return condition(place)
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        found = (_for_each_dataset(argument, place, condition) for argument in get_args(annotation))
+        return next((cel for cel in found if cel), None)
+    if get_origin(annotation) is list:
+        item = place.rpartition(".")[2].removesuffix("s")
+        each = _for_each_dataset(get_args(annotation)[0], item, condition)
+        return each and f"{place}.all({item}, {each})"
+    if not (isinstance(annotation, type) and issubclass(annotation, Schema)):
+        return None
+    fields = {f"{place}.{to_camel(name)}": field.annotation for name, field in annotation.model_fields.items()}
+    cels = {field: _for_each_dataset(inner, field, condition) for field, inner in fields.items()}
+    return " && ".join(f"(!has({field}) || {cel})" for field, cel in cels.items() if cel) or None
+
+
+def _of_each_dataset(condition: str) -> str:
+    """Write the CEL of a condition on each dataset, named DATASET in it, that reads rows of a stage."""
+    asked = _for_each_dataset(Stage, "stage", lambda place: f"!has({place}.stage) || {condition.replace('DATASET', place)}")
+    return f"!has(self.stages) || self.stages.all(index, stage, {asked})"
+
+
+MODEL_OF_AN_EARLIER_STAGE = Rule(
+    "!has(self.stages) || self.stages.all(index, stage, !has(stage.model) || !has(stage.model.stage) || "
+    "self.stages.exists(before, other, before < index && other.name == stage.model.stage))",
+    lambda spec: _forward_reference(spec.stages or []) is None,
+    "a stage's model.stage must name an earlier stage",
+    _blame_reference,
+    is_relied_on=True,
+)
+UNIQUE_NAMES = Rule(
+    "!has(self.stages) || self.stages.all(stage, self.stages.exists_one(other, other.name == stage.name))",
+    lambda spec: _repeated_name(spec.stages or []) is None,
+    "stage names must be unique",
+    _blame_name,
+    is_relied_on=True,
+)
+ROWS_OF_AN_EARLIER_STAGE = Rule(
+    _of_each_dataset("self.stages.exists(before, other, before < index && other.name == DATASET.stage)"),
+    lambda spec: _forward_reading(spec.stages or []) is None,
+    "a dataset's stage must name an earlier stage",
+    _blame_forward_reading,
+    is_relied_on=True,
+)
+ROWS_OF_A_STAGE_THAT_WRITES_THEM = Rule(
+    _of_each_dataset(
+        "!self.stages.exists(other, other.name == DATASET.stage && !("
+        + " || ".join(f"has(other.{to_camel(kind)})" for kind in KINDS if KINDS[kind].leaves == "Rows")
+        + "))"
+    ),
+    lambda spec: _rowless_reading(spec.stages or []) is None,
+    f"a dataset's stage must write rows: name {_rows_kinds()}",
+    _blame_rowless_reading,
+)
