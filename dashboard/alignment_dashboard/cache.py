@@ -1,17 +1,17 @@
-"""What the pages read, kept for a moment, so that many open pages cost little more than one."""
+"""Caches what the pages read for a second or two, so that many open pages cost little more than one."""
 
 from typing import NamedTuple
 
 import streamlit as st
 
+from alignment_dashboard.charts import charts_of
 from alignment_dashboard.data.history import Histories
 from alignment_dashboard.data.jobs import read_jobs
 from alignment_dashboard.data.listing import Listing
-from alignment_dashboard.figures import PANELS
 
 
 class Curves(NamedTuple):
-    """What MLflow has of one stage, or why nothing."""
+    """The metrics of one stage, or a sentence that tells why MLflow could not be read."""
 
     histories: Histories
     problem: str | None = None
@@ -29,7 +29,7 @@ def curves(job_uid: str, stage: str, kind: str) -> Curves:
     # MLflow takes seconds to import, and the list of jobs does without it.
     from alignment_dashboard.data.runs import RunsUnavailable, read_histories, read_stage_runs, tracking_uri
 
-    wanted = dict.fromkeys(metric for panel in PANELS.get(kind, ()) for metric in panel.metrics)
+    wanted = dict.fromkeys(metric for chart in charts_of(kind) for metric in chart.metrics)
     try:
         uri = tracking_uri()
         run = read_stage_runs(uri, job_uid).get(stage)

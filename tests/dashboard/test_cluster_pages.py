@@ -112,7 +112,7 @@ def test_a_job_that_waits_says_why_and_until_when(api_server: Server) -> None:
     assert "Unschedulable: sft: 0/3 nodes have nvidia.com/gpu free" in said
     assert "Evicted: its node is gone" in said
     assert re.search(r"next attempt in (1h|\d+m)", said)
-    assert "has not been acted on" in said
+    assert "has not acted on the last change" in said
 
 
 def test_an_api_server_out_of_reach_is_one_sentence_over_the_last_good_data(

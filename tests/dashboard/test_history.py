@@ -1,14 +1,14 @@
-"""Making a history shorter keeps what matters."""
+"""Thinning a history out keeps its spikes, its NaN and its ends."""
 
 import math
 import random
 
 import pytest
-from alignment_dashboard.data.history import Point, broken, thin
+from alignment_dashboard.data.history import Point, not_finite, thin
 
 
 def line(length: int, **odd: float) -> list[Point]:
-    """Give a flat history with some odd values, by step."""
+    """Make a flat history with some other values, by step."""
     return [Point(step, odd.get(f"at_{step}", 1.0)) for step in range(length)]
 
 
@@ -23,8 +23,8 @@ def test_a_spike_of_one_step_is_kept(step: int, value: float) -> None:
     assert Point(step, value) in thin(line(10_000, **{f"at_{step}": value}), buckets=100)
 
 
-def test_a_broken_value_is_kept() -> None:
-    assert [point.step for point in broken(thin(line(10_000, at_777=math.nan), buckets=100))] == [777]
+def test_a_nan_is_kept() -> None:
+    assert [point.step for point in not_finite(thin(line(10_000, at_777=math.nan), buckets=100))] == [777]
 
 
 def test_lowest_and_highest_of_every_bucket_and_both_ends_are_kept_in_order() -> None:

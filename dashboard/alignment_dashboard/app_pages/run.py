@@ -1,4 +1,4 @@
-"""The page of one job: where it stands, stage by stage, and its curves while they grow."""
+"""The page of one job: its state, its progress stage by stage, and charts that grow while it trains."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,8 @@ import streamlit as st
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import Condition, StageStatus
 
-from alignment_dashboard import cache, figures
+from alignment_dashboard import cache, echarts
+from alignment_dashboard.charts import charts_of
 from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.notice import show_failures, show_notice
 from alignment_dashboard.status import (
@@ -39,7 +40,7 @@ def show() -> None:
         return
     rest = ENDED_SECONDS if phase_of(job) in ENDED else LIVE_SECONDS
     st.fragment(_show_head, run_every=LIVE_SECONDS)(identity, _stand(job))
-    st.fragment(_show_curves, run_every=rest)(identity)
+    st.fragment(_watch_charts, run_every=rest)(identity)
 
 
 def _stand(job: AlignmentJob) -> tuple[str, str | None]:
@@ -89,7 +90,7 @@ def _show_head(identity: str, drawn: tuple[str, str | None]) -> None:
     if said and not (why and why.message == status.message):
         st.text(said)
     if status.observed_generation is not None and status.observed_generation < (job.metadata.generation or 0):
-        st.caption("The last change of the spec has not been acted on yet.")
+        st.caption("The operator has not acted on the last change of the spec yet.")
     _show_numbers(job, now)
     _show_stages(job, now)
     if status.conditions:
@@ -169,39 +170,39 @@ def _show_conditions(conditions: list[Condition], now: datetime) -> None:
         )
 
 
-def _show_curves(identity: str) -> None:
+def _watch_charts(identity: str) -> None:
     job = cache.listing().find(identity)
     if job is None:
         return
     kinds = {stage.name: stage.kind for stage in job.spec.stages or []}
-    drawn = [stage.name for stage in stages_of(job) if kinds.get(stage.name) in figures.PANELS]
-    if not drawn:
-        st.text("None of this job's stages has curves.")
+    charted = [stage.name for stage in stages_of(job) if charts_of(kinds.get(stage.name, ""))]
+    if not charted:
+        st.text("None of this job's stages has charts.")
         return
     current = current_stage(job)
-    default = current.name if current and current.name in drawn else drawn[0]
-    # The key names the stage under way, so that the choice follows the job into its next stage.
-    stage = st.segmented_control("Curves of stage", drawn, default=default, required=True, key=f"stage-{default}")
+    default = current.name if current and current.name in charted else charted[0]
+    # The key contains the current stage, so that the selection follows the job into its next stage.
+    stage = st.segmented_control("Charts of stage", charted, default=default, required=True, key=f"stage-{default}")
     state = next(known.state for known in stages_of(job) if known.name == stage)
-    _show_panels(identity, stage, kinds[stage], growing=state not in ENDED)
+    _show_charts(identity, stage, kinds[stage], growing=state not in ENDED)
 
 
-def _show_panels(identity: str, stage: str, kind: str, growing: bool) -> None:
+def _show_charts(identity: str, stage: str, kind: str, growing: bool) -> None:
     curves = cache.curves(identity, stage, kind)
     if curves.problem:
-        show_notice("No curves", "gray", curves.problem)
+        show_notice("No charts", "gray", curves.problem)
         return
     if not any(curves.histories.values()):
-        show_notice("No curves", "gray", f"No points yet of stage {stage}. They appear here when it trains.")
+        show_notice("No charts", "gray", f"Stage {stage} has no points yet. Its charts appear here as soon as it trains.")
         return
     with st.grid(2, min_column_width=340, border=True) as grid:
-        for panel in figures.PANELS[kind]:
+        for chart in charts_of(kind):
             with grid.cell():
-                said = figures.describe(panel, curves.histories)
-                st.markdown(f"**{panel.title}**")
-                option = figures.draw(panel, curves.histories, growing)
-                st.echarts_chart(option, height=260, key=f"{stage}-{panel.title}", alt=f"{panel.title}: {said}")
-                st.caption(plain(said))
+                summary = echarts.describe(chart, curves.histories)
+                st.markdown(f"**{chart.title}**")
+                option = echarts.draw(chart, curves.histories, growing)
+                st.echarts_chart(option, height=260, key=f"{stage}-{chart.title}", alt=f"{chart.title}: {summary}")
+                st.caption(plain(summary))
 
 
 show()

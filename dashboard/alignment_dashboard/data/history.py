@@ -1,4 +1,4 @@
-"""One metric over the steps of a run, and how it is made shorter without losing what matters."""
+"""The points of one metric over the steps of a run, and how a long history is thinned out for a chart."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Point(NamedTuple):
-    """A value and the optimizer step it belongs to; the value may be no number."""
+    """A value and the optimizer step it belongs to; the value may be NaN or infinite."""
 
     step: int
     value: float
@@ -19,28 +19,27 @@ Histories = dict[str, History]
 
 
 def thin(history: History, buckets: int) -> list[Point]:
-    """Keep at most four points of each bucket: its first broken value, its lowest, its highest and its last."""
+    """Keep at most four points of each bucket: the first NaN or infinity, the lowest, the highest and the last."""
     if len(history) <= 4 * buckets:
         return list(history)
     kept: list[Point] = [history[0]]
-    for start, end in _bounds(len(history), buckets):
-        kept += [point for point in _telling(history[start:end]) if point.step > kept[-1].step]
+    for start, end in _edges(len(history), buckets):
+        kept += [point for point in _extremes(history[start:end]) if point.step > kept[-1].step]
     return kept
 
 
-def broken(history: History) -> list[Point]:
-    """Give the points that are no numbers: a training that diverged."""
+def not_finite(history: History) -> list[Point]:
+    """Return the points that are NaN or infinite, as after a divergence."""
     return [point for point in history if not math.isfinite(point.value)]
 
 
-def _bounds(length: int, buckets: int) -> Iterator[tuple[int, int]]:
-    edges = [length * number // buckets for number in range(buckets + 1)]
-    return pairwise(edges)
+def _edges(length: int, buckets: int) -> Iterator[tuple[int, int]]:
+    return pairwise(length * number // buckets for number in range(buckets + 1))
 
 
-def _telling(points: History) -> list[Point]:
+def _extremes(points: History) -> list[Point]:
     numbers = [point for point in points if math.isfinite(point.value)]
-    chosen = {*broken(points)[:1], points[-1]}
+    kept = {*not_finite(points)[:1], points[-1]}
     if numbers:
-        chosen |= {min(numbers, key=lambda point: point.value), max(numbers, key=lambda point: point.value)}
-    return sorted(chosen, key=lambda point: point.step)
+        kept |= {min(numbers, key=lambda point: point.value), max(numbers, key=lambda point: point.value)}
+    return sorted(kept, key=lambda point: point.step)
