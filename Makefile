@@ -16,7 +16,7 @@ CHART = charts/alignment-operator
 HELM = $(or $(shell command -v helm),$(or $(ALIGNMENT_CLUSTER_STATE),$(HOME)/.cache/alignment-operator/cluster)/bin/helm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo serve
+.PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo serve screenshot
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,3 +93,6 @@ demo: setup ## make a tiny model, align it, show what happened
 
 serve: setup ## the dashboard of this machine's jobs, on http://localhost:8501
 	$(BIN)/python -m alignment_dashboard --port $(PORT)
+
+screenshot: setup ## after make demo: the picture in README.md; needs Chromium
+	$(BIN)/python dashboard/screenshot.py tiny docs/dashboard.png
