@@ -1,4 +1,4 @@
-"""The dashboard's pages as a visitor gets them, run by Streamlit's own test harness."""
+"""Opens the dashboard's pages in Streamlit's test harness."""
 
 from importlib.resources import files
 
@@ -9,7 +9,7 @@ _APP = str(files("alignment_dashboard") / "app.py")
 
 
 def page(identity: str | None = None) -> AppTest:
-    """Open the list of jobs, or the page of one, as they are now."""
+    """Open the list of jobs, or the page of one job."""
     cache.listing.clear()
     app = AppTest.from_file(_APP, default_timeout=30)
     if identity is not None:
@@ -21,6 +21,6 @@ def page(identity: str | None = None) -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    """Give all text of a page, without what keeps it from being read as markdown."""
+    """Return all text of a page, without the backslashes of escaped markdown."""
     kinds = ("title", "subheader", "text", "caption", "markdown", "code")
     return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind)).replace("\\", "")

@@ -1,10 +1,10 @@
-"""The dashboard's navigation and page settings; each page is a file of app_pages."""
+"""The dashboard's navigation and page settings; each page is a file in app_pages."""
 
 from pathlib import Path
 
 import streamlit as st
 
-# Streamlit fetches an icon given by name from a public server; a file of our own works without one.
+# Streamlit fetches a named icon from a public server, so the icon is a file of this package.
 st.set_page_config(page_title="Alignment jobs", page_icon=Path(__file__).with_name("icon.svg"), layout="wide")
 st.navigation(
     [

@@ -1,4 +1,4 @@
-"""Caches what the pages read for a second or two, so that many open pages cost little more than one."""
+"""Caches jobs and curves for one or two seconds, so that many open pages cost little more than one."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from alignment_dashboard.data.listing import Listing
 
 
 class Curves(NamedTuple):
-    """The metrics of one stage, or a sentence that tells why MLflow could not be read."""
+    """The metrics of one stage, or a sentence about why MLflow cannot be read."""
 
     histories: Histories
     problem: str | None = None
@@ -25,8 +25,8 @@ def listing() -> Listing:
 
 @st.cache_resource(ttl=1.5, max_entries=100, show_spinner=False)
 def curves(job_uid: str, stage: str, kind: str) -> Curves:
-    """Read the metrics that the charts of a stage are drawn from."""
-    # MLflow takes seconds to import, and the list of jobs does without it.
+    """Read the metrics that the charts of a stage need."""
+    # Importing MLflow takes seconds, and the list of jobs does not need it.
     from alignment_dashboard.data.runs import RunsUnavailable, read_histories, read_stage_runs, tracking_uri
 
     wanted = dict.fromkeys(metric for chart in charts_of(kind) for metric in chart.metrics)

@@ -1,4 +1,4 @@
-"""A message in a frame, its text shown as it is; Streamlit's own alerts would make links of what looks like one."""
+"""A message in a frame, shown as plain text; Streamlit's own alerts would turn text that looks like a link into one."""
 
 import streamlit as st
 
@@ -8,14 +8,14 @@ from alignment_dashboard.text import plain
 
 
 def show_notice(label: str, colour: Colour, message: str) -> None:
-    """Show a message under a word that says what it is."""
+    """Show a message beside a badge with its kind."""
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         st.badge(plain(label), color=colour)
         st.text(message, width="stretch")
 
 
 def show_failures(failures: tuple[Failure, ...]) -> None:
-    """Say why the jobs may be old or not all, and what mends it."""
+    """Show why the jobs may be stale or incomplete, and the command that repairs it."""
     for failure in failures:
         show_notice(failure.label, "orange", failure.message)
         if failure.command:

@@ -1,4 +1,4 @@
-"""Puts a job's status into words, signs and colours; pure, and the same on every page."""
+"""Turns a job's status into words, signs and colours; pure, and the same on every page."""
 
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -12,15 +12,14 @@ from alignment_dashboard.units import write_duration
 
 Colour = Literal["blue", "green", "red", "orange", "gray"]
 QUIET_SECONDS = 1_800
-"""A running stage that is silent for longer needs a look, where the job does not set stallTimeoutSeconds."""
-
+"""A running stage needs attention after this long without progress, unless the job sets stallTimeoutSeconds."""
 
 UNSEEN_SECONDS = 60
-"""A job that nobody has looked at for longer needs a look."""
+"""A job needs attention if the operator writes no status for this long after its creation."""
 
 
 class Badge(NamedTuple):
-    """How a state looks: a sign, a word and a colour, so that none of them has to carry it alone."""
+    """How a state looks: a sign, a word and a colour, so that a reader who cannot see one has the others."""
 
     sign: str
     word: str
@@ -28,7 +27,7 @@ class Badge(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Give sign and word."""
+        """Return the sign and the word."""
         return f"{self.sign} {self.word}"
 
 
@@ -44,11 +43,11 @@ BADGES: dict[str, Badge] = {
 }
 ENDED = ("Succeeded", "Failed")
 _NOTEWORTHY = ("InvalidSpec", "ProgressUnknown")
-"""Reasons for which somebody should look at a job although it goes on."""
+"""Reasons that need attention although the job goes on."""
 
 
 class Attention(NamedTuple):
-    """Why somebody should look at a job."""
+    """Why a job needs attention."""
 
     colour: Colour
     reason: str
@@ -56,32 +55,32 @@ class Attention(NamedTuple):
 
 
 def status_of(job: AlignmentJob) -> AlignmentJobStatus:
-    """Give the status; a job that nobody has looked at yet has an empty one."""
+    """Return the status; an empty one if the operator has written none yet."""
     return job.status or AlignmentJobStatus()
 
 
 def phase_of(job: AlignmentJob) -> Phase:
-    """Give the phase; a job that nobody has looked at yet is pending."""
+    """Return the phase; Pending if the operator has written none yet."""
     return status_of(job).phase or "Pending"
 
 
 def stages_of(job: AlignmentJob) -> list[StageStatus]:
-    """Give all stages, those that have no status yet as waiting."""
+    """Return all stages; a stage without a status is Waiting."""
     seen = {stage.name: stage for stage in status_of(job).stages or []}
     named = [stage.name for stage in job.spec.stages or []] or list(seen)
     return [seen.get(name) or StageStatus(name=name, state="Waiting") for name in named]
 
 
 def current_stage(job: AlignmentJob) -> StageStatus | None:
-    """Give the stage under way, or the last that began."""
+    """Return the current stage, or else the last one that started."""
     stages = stages_of(job)
     named = next((stage for stage in stages if stage.name == status_of(job).current_stage), None)
-    begun = [stage for stage in stages if stage.state != "Waiting"]
-    return named or (begun[-1] if begun else None)
+    started = [stage for stage in stages if stage.state != "Waiting"]
+    return named or (started[-1] if started else None)
 
 
 def percent_of(job: AlignmentJob) -> int | None:
-    """Give the share of all stages that is done."""
+    """Return how much of all stages is done, in percent."""
     digits = (status_of(job).progress or "").removesuffix("%")
     if digits.isdigit():
         return min(100, int(digits))
@@ -89,7 +88,7 @@ def percent_of(job: AlignmentJob) -> int | None:
 
 
 def time_left(job: AlignmentJob, now: datetime) -> str | None:
-    """Write the time left in the current stage, counted from now rather than from when the status was written."""
+    """Write the time left in the current stage, counted from now, not from when the status was written."""
     status = status_of(job)
     if phase_of(job) != "Running":
         return None
@@ -100,7 +99,7 @@ def time_left(job: AlignmentJob, now: datetime) -> str | None:
 
 
 def headlines(job: AlignmentJob) -> dict[str, float]:
-    """Give the latest value of each metric that matters, from the last stage that has it."""
+    """Return the latest value of each headline metric, from the last stage that has it."""
     known: dict[str, float] = {}
     for stage in stages_of(job):
         known |= (stage.progress.metrics or {}) if stage.progress else {}
@@ -118,20 +117,19 @@ def _write_stage(stage: StageStatus) -> str:
 
 
 def write_reason(reason: str | None, message: str | None) -> str:
-    """Write why something is as it is: the word and the sentence, as far as they are known."""
+    """Join a reason and its message; either may be missing."""
     return ": ".join(part for part in (reason, message) if part)
 
 
 def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention | None:
-    """Say why somebody should look at a job, or None."""
+    """Return why a job needs attention, or None."""
     status, phase = status_of(job), phase_of(job)
     if _is_unseen(job, now) and guidance.unseen:
         return Attention("orange", "Unseen", guidance.unseen)
     if phase in ("Failed", "Restarting"):
-        said = status.message or f"The job says no more; see the output of {status.current_stage}."
-        return Attention(BADGES[phase].colour, status.reason or phase, said)
+        return Attention(BADGES[phase].colour, status.reason or phase, status.message or _no_message(status))
     if status.reason in _NOTEWORTHY:
-        return Attention("orange", status.reason, status.message or f"The job says no more; see {status.current_stage}.")
+        return Attention("orange", status.reason, status.message or _no_message(status))
     stage = current_stage(job)
     if phase != "Running" or stage is None or status.reason == "Preparing":
         return None
@@ -142,9 +140,14 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
     return Attention(
         "orange",
         "Silent",
-        f"Stage {stage.name} has told nothing for {write_duration((now - heard).total_seconds())}. "
+        f"Stage {stage.name} has reported no progress for {write_duration((now - heard).total_seconds())}. "
         f"{guidance.silence(job, stage.name)}",
     )
+
+
+def _no_message(status: AlignmentJobStatus) -> str:
+    where = f"stage {status.current_stage}" if status.current_stage else "the operator"
+    return f"The status has no message; read the logs of {where}."
 
 
 def _is_unseen(job: AlignmentJob, now: datetime) -> bool:

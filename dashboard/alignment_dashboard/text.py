@@ -1,8 +1,8 @@
-"""Keeps text that comes from jobs from being read as markdown, HTML, links or icons."""
+"""Escapes text that comes from jobs, so that Streamlit does not read it as markdown, HTML, links or icons."""
 
 import re
 
 
 def plain(text: str) -> str:
-    """Escape all that Streamlit's markdown gives a meaning to; a backslash before any other sign would be shown."""
+    """Escape all ASCII punctuation; before any other character the page would show the backslash."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)

@@ -1,4 +1,4 @@
-"""Writes numbers and times as people read them, the same on every page."""
+"""Formats numbers and times, the same on every page."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ def write_duration(seconds: float) -> str:
 
 
 def write_age(moment: datetime | None, now: datetime) -> str:
-    """Write how long ago something was; seconds matter only at first."""
+    """Write how long ago a moment was; seconds are shown only in the first minute."""
     if moment is None:
         return "–"
     seconds = (now - moment).total_seconds()
@@ -26,7 +26,7 @@ def write_age(moment: datetime | None, now: datetime) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """Cut a text that is too long for its place."""
+    """Cut a text to a length, and end it with an ellipsis if it was longer."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 

@@ -1,4 +1,4 @@
-"""A made home with jobs and a real MLflow database, and a small API server, which the dashboard's tests read."""
+"""Fixtures of the dashboard's tests: a local folder with jobs, a real MLflow database, and a small API server."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ RunLogger = Callable[..., str]
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """Give the home that the pages read, still empty."""
+    """Make the empty folder that the pages read."""
     from alignment_dashboard import cache
 
     monkeypatch.setenv("ALIGNMENT_HOME", str(tmp_path / "home"))
@@ -59,7 +59,7 @@ def write_job(home: Home) -> JobWriter:
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make one MLflow database for all tests, since its tables take seconds."""
+    """Create one MLflow database for all tests, since creating its tables takes seconds."""
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
@@ -87,7 +87,7 @@ def log_run(home: Home, empty_database: Path) -> RunLogger:
 
 
 def a_document(name: str, namespace: str = "team", status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    """A job as the API server stores it."""
+    """Return a job as the API server stores it."""
     document: dict[str, Any] = {
         "apiVersion": "alignment-operator.dev/v1alpha1",
         "kind": "AlignmentJob",
@@ -105,7 +105,7 @@ def a_document(name: str, namespace: str = "team", status: dict[str, Any] | None
 
 
 class ApiServer:
-    """Lists and watches AlignmentJobs over HTTP as Kubernetes does, and fails as it is told."""
+    """Lists and watches AlignmentJobs over HTTP as Kubernetes does, and fails as a test asks."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
@@ -113,13 +113,13 @@ class ApiServer:
         self.events: list[dict[str, Any]] = []
         self.version = 100
         self.oldest = 0
-        """Versions before this one are forgotten."""
+        """Versions before this one cannot be watched any more."""
         self.gone_within_the_watch = False
         self.refusals: dict[str, tuple[int, bytes]] = {}
         self.forbidden: str | None = None
         """A namespace that may not be listed."""
         self.requests: list[tuple[str, str]] = []
-        """Verb and resourceVersion of what was asked."""
+        """Verb and resourceVersion of each request."""
         self.cuts = 0
         self.connections: set[socket.socket] = set()
         self.port = 0
@@ -131,13 +131,13 @@ class ApiServer:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(self) -> None:
-        """Be out of reach until the next start."""
+        """Refuse connections until the next start."""
         self.server.shutdown()
         self.server.server_close()
         self.cut()
 
     def cut(self) -> None:
-        """Break all connections off in the middle of what they say."""
+        """Break all connections in the middle of their answers."""
         with self.changed:
             self.cuts += 1
             self.changed.notify_all()
@@ -149,28 +149,28 @@ class ApiServer:
         """Create or replace a job."""
         document = a_document(name, namespace, **others)
         kind = "MODIFIED" if (namespace, name) in self.jobs else "ADDED"
-        self.jobs[(namespace, name)] = self.tell(kind, document)
+        self.jobs[(namespace, name)] = self.record(kind, document)
 
     def delete(self, name: str, namespace: str = "team") -> None:
-        self.tell("DELETED", self.jobs.pop((namespace, name)))
+        self.record("DELETED", self.jobs.pop((namespace, name)))
 
     def bookmark(self) -> None:
-        self.tell("BOOKMARK", {"kind": "AlignmentJob", "metadata": {}})
+        self.record("BOOKMARK", {"kind": "AlignmentJob", "metadata": {}})
 
     def forget(self) -> None:
-        """Refuse to resume from what was told so far, as after a compaction."""
+        """Refuse to resume from the versions so far, as after a compaction."""
         self.oldest = self.version
 
     def refuse(self, verb: str, status: int, body: dict[str, Any] | bytes) -> None:
-        """Answer a verb with this, and end the watches that are open."""
+        """Answer a verb with this status and body, and end the open watches."""
         self.refusals[verb] = (status, body if isinstance(body, bytes) else json.dumps(body).encode())
         self.cut()
 
     def asked(self, verb: str) -> list[str]:
-        """Give the resourceVersions that a verb was asked with."""
+        """Return the resourceVersions of a verb's requests."""
         return [version for asked, version in self.requests if asked == verb]
 
-    def tell(self, kind: str, document: dict[str, Any]) -> dict[str, Any]:
+    def record(self, kind: str, document: dict[str, Any]) -> dict[str, Any]:
         with self.changed:
             self.version += 1
             stored = document | {"metadata": document["metadata"] | {"resourceVersion": str(self.version)}}
@@ -232,12 +232,12 @@ class Handler(BaseHTTPRequestHandler):
             if version < self.api.oldest:
                 self.chunk({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old resource version"}})
             else:
-                self.tell(namespace, version, seconds)
+                self.stream(namespace, version, seconds)
             self.wfile.write(b"0\r\n\r\n")
         except OSError:
             self.close_connection = True  # the connection was cut
 
-    def tell(self, namespace: str | None, version: int, seconds: float) -> None:
+    def stream(self, namespace: str | None, version: int, seconds: float) -> None:
         cuts = self.api.cuts
         while True:
             with self.api.changed:
@@ -251,20 +251,20 @@ class Handler(BaseHTTPRequestHandler):
                     self.chunk(event)
 
     def news(self, version: int, cuts: int) -> list[dict[str, Any]] | bool:
-        """Give what happened after a version; True ends the watch."""
+        """Return the events after a version; True ends the watch."""
         news = [event for event in self.api.events if int(event["object"]["metadata"]["resourceVersion"]) > version]
         return news or self.api.cuts > cuts
 
     def chunk(self, event: dict[str, Any]) -> None:
         line = json.dumps(event).encode() + b"\n"
-        # In two pieces, since a line may come in any.
+        # In two pieces, since a line may arrive in any number of them.
         for piece in (line[:20], line[20:]):
             self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
 
 
 @pytest.fixture
 def api_server(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
-    """Serve the Kubernetes API, and have the dashboard read it."""
+    """Serve the Kubernetes API, and let the dashboard read it."""
     from alignment_dashboard.data import cluster_jobs
     from alignment_dashboard.data.source import namespaces
     from alignment_dashboard.data.watch import JobWatch, Pace

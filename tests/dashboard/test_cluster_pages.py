@@ -1,4 +1,4 @@
-"""The pages of a cluster's jobs, as a visitor gets them while an API server does what it does."""
+"""The pages of a cluster's jobs, in every state of the API server."""
 
 import re
 import time
@@ -50,13 +50,13 @@ WAITING = {
 
 
 def until(holds: Callable[[Listing], object]) -> Listing:
-    """Wait until the listing fits."""
+    """Wait until a condition on the listing holds."""
     for _ in range(600):
         listing = read_jobs()
         if holds(listing):
             return listing
         time.sleep(0.05)
-    raise AssertionError(f"it never came to be; the listing is {listing}")
+    raise AssertionError(f"the condition never held; the listing is {listing}")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_silent_job_and_an_unseen_one(api_server: Server) -> None:
     said = words(page())
     logs = "kubectl logs --namespace team --selector alignment-operator.dev/job=one,alignment-operator.dev/stage=sft --tail 50"
     assert logs in said
-    assert "Unseen: The operator has not looked at this job yet." in said
+    assert "Unseen: The operator has not written a status for this job yet." in said
     assert "alignment run" not in said
 
 
@@ -126,7 +126,7 @@ def test_an_api_server_out_of_reach_is_one_sentence_over_the_last_good_data(
     for app in (page(), page("uid-one")):
         told = [text.value for text in app.text if "does not answer" in text.value]
         assert len(told) == 1
-        assert f"Shown is what was known at {NOW.year}-" in told[0]
+        assert f"The page shows the state of {NOW.year}-" in told[0]
     assert page().dataframe[0].value["Job"][0] == "one"
     gone = page("uid-other")
     assert "as soon as the jobs can be read" in words(gone)
@@ -139,7 +139,7 @@ def test_an_api_server_out_of_reach_is_one_sentence_over_the_last_good_data(
 def test_an_api_server_that_never_answered(api_server: Server) -> None:
     api_server.stop()
     app = page()
-    assert "Nothing has been read from it so far." in words(app)
+    assert "The dashboard has read no jobs from it yet." in words(app)
     assert not app.code
     api_server.start()
 
@@ -171,5 +171,5 @@ def test_unreadable_jobs_are_one_message(api_server: Server) -> None:
 @pytest.mark.parametrize("identity", ["", "uid-gone"])
 def test_a_job_that_is_not_here(api_server: Server, identity: str) -> None:
     app = page(identity)
-    assert app.subheader[0].value in ("No job chosen", "This job is not here")
+    assert app.subheader[0].value in ("No job chosen", "Job not found")
     assert "ALIGNMENT_HOME" not in words(app)

@@ -1,4 +1,4 @@
-"""Jobs are read from whatever lies in the folder, or in what the environment names."""
+"""Jobs are read from the local folder, whatever its files contain."""
 
 import json
 from collections.abc import Callable
@@ -133,7 +133,7 @@ def test_fields_of_a_newer_version_are_left_out(write_job: JobWriter) -> None:
 def test_a_stage_of_a_newer_kind_makes_the_job_unreadable(write_job: JobWriter) -> None:
     document = write_job("one").dump()
     document["spec"]["stages"].append({"name": "later", "ppo": {}})
-    with pytest.raises(UnreadableJob, match=r"not an AlignmentJob that this version knows \(spec.stages.2"):
+    with pytest.raises(UnreadableJob, match=r"not an AlignmentJob that this version can read \(spec.stages.2"):
         parse_job(document)
 
 
@@ -148,7 +148,7 @@ def test_namespaces(monkeypatch: pytest.MonkeyPatch, home: Home, text: str | Non
 
 
 @pytest.mark.parametrize("text", ["team", '"team"', "[1]", '[""]', "{}"])
-def test_what_is_no_list_of_namespaces(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_wrong_list_of_namespaces(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("ALIGNMENT_NAMESPACES", text)
     with pytest.raises(ValueError, match="give a JSON list of names"):
         namespaces()

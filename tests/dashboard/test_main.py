@@ -1,4 +1,4 @@
-"""How the dashboard is served."""
+"""The command that serves the dashboard."""
 
 import socket
 import subprocess
@@ -44,7 +44,7 @@ def test_it_serves_with_one_command(served: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("ALIGNMENT_SOURCE", "etcd"), ("ALIGNMENT_NAMESPACES", "team")])
-def test_a_setting_that_cannot_be_is_said_at_the_start(
+def test_a_wrong_setting_is_an_error_at_the_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -54,7 +54,7 @@ def test_a_setting_that_cannot_be_is_said_at_the_start(
     assert f"{name} is" in capsys.readouterr().err
 
 
-def test_nothing_is_sent_to_anyone_and_no_traceback_is_shown() -> None:
+def test_telemetry_and_tracebacks_are_off() -> None:
     given = flags("127.0.0.1", 8501)
     settings = dict(zip(given[::2], given[1::2], strict=True))
     assert settings["--browser.gatherUsageStats"] == "false"

@@ -80,7 +80,7 @@ def test_the_list_shows_active_jobs_first_with_stage_status_and_progress(write_j
     ]
 
 
-def test_what_needs_attention_is_told_as_plain_text(write_job: JobWriter) -> None:
+def test_what_needs_attention_is_plain_text(write_job: JobWriter) -> None:
     write_job("b-failed", FAILED)
     app = page()
     assert f"BadData: {WORDS}" in [text.value for text in app.text]
@@ -169,7 +169,7 @@ def test_a_failed_job_says_why_without_markup(write_job: JobWriter) -> None:
 def test_a_job_that_has_no_status_yet(write_job: JobWriter) -> None:
     write_job("one")
     app = page("uid-one")
-    assert "not begun" in words(app)
+    assert "not started" in words(app)
 
 
 def test_a_job_from_a_recipe_alone(write_job: JobWriter) -> None:
@@ -181,5 +181,5 @@ def test_a_job_from_a_recipe_alone(write_job: JobWriter) -> None:
 def test_a_job_that_is_not_here(write_job: JobWriter, identity: str) -> None:
     write_job("one")
     app = page(identity)
-    assert app.subheader[0].value in ("No job chosen", "This job is not here")
+    assert app.subheader[0].value in ("No job chosen", "Job not found")
     assert not app.title

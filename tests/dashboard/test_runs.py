@@ -106,7 +106,7 @@ def test_new_points_are_seen(home: Home, log_run: RunLogger) -> None:
 
 
 def test_a_missing_database_is_not_made(home: Home) -> None:
-    with pytest.raises(RunsUnavailable, match="when the first stage starts"):
+    with pytest.raises(RunsUnavailable, match=r"the first stage creates .* when it starts"):
         read_stage_runs(home.tracking_uri, "uid-a")
     assert not home.root.exists()
 
@@ -167,7 +167,7 @@ def test_a_server_that_is_away_is_said_in_one_line() -> None:
 
 
 class _Locked(BaseHTTPRequestHandler):
-    """Says which name and password it was given."""
+    """Refuses, and repeats the name and password of the request."""
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -218,7 +218,7 @@ def test_the_environment_names_another_server(home: Home, monkeypatch: pytest.Mo
 
 
 def test_reading_runs_never_brings_torch_nor_the_other_programs() -> None:
-    said = subprocess.run(
+    ended = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -229,7 +229,7 @@ def test_reading_runs_never_brings_torch_nor_the_other_programs() -> None:
         text=True,
         check=True,
     )
-    assert said.stdout.strip() == ""
+    assert ended.stdout.strip() == ""
 
 
 def test_jobs_of_a_cluster_need_a_server_that_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

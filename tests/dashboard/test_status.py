@@ -1,4 +1,4 @@
-"""Status in words: a table of situations."""
+"""A job's status in words: a table of situations."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
@@ -45,7 +45,7 @@ def made(status: dict[str, Any] | None, **spec: Any) -> AlignmentJob:
 
 
 def progress(percent: int, updated: str, **metrics: float) -> dict[str, Any]:
-    """Give a stage's progress."""
+    """Make a stage's progress."""
     return {"step": percent, "totalSteps": 100, "percent": percent, "updatedTime": updated} | (
         {"metrics": metrics} if metrics else {}
     )
@@ -55,7 +55,7 @@ SFT_DONE = {"name": "sft", "state": "Succeeded", "progress": progress(100, ago(h
 
 
 def dpo(state: str = "Running", updated: str = "", /, **metrics: float) -> dict[str, Any]:
-    """Give a dpo stage that is under way."""
+    """Make a dpo stage that runs."""
     return {
         "name": "dpo",
         "state": state,
@@ -120,11 +120,11 @@ def test_headlines_are_those_of_the_last_stage_that_has_them() -> None:
 @pytest.mark.parametrize(
     ("situation", "status", "reason"),
     [
-        ("nobody looked at it yet", None, None),
+        ("no status yet", None, None),
         ("runs well", {"phase": "Running", "currentStage": "dpo", "stages": [SFT_DONE, dpo()]}, None),
         ("done", {"phase": "Succeeded"}, None),
         ("failed", {"phase": "Failed", "reason": "BadData", "message": "line 17"}, "BadData"),
-        ("failed without a word", {"phase": "Failed"}, "Failed"),
+        ("failed without a message", {"phase": "Failed"}, "Failed"),
         ("tries again", {"phase": "Restarting", "reason": "Defect", "message": "in 10s"}, "Defect"),
         ("silent", {"phase": "Running", "currentStage": "dpo", "stages": [SFT_DONE, dpo("Running", ago(minutes=31))]}, "Silent"),
         (
@@ -133,7 +133,7 @@ def test_headlines_are_those_of_the_last_stage_that_has_them() -> None:
             None,
         ),
         ("an edit that cannot run", {"phase": "Running", "reason": "InvalidSpec", "message": "spec.recipe"}, "InvalidSpec"),
-        ("nobody hears of it", {"phase": "Running", "reason": "ProgressUnknown", "stages": [dpo()]}, "ProgressUnknown"),
+        ("progress unknown", {"phase": "Running", "reason": "ProgressUnknown", "stages": [dpo()]}, "ProgressUnknown"),
         (
             "silent, but ended",
             {"phase": "Succeeded", "stages": [SFT_DONE, dpo("Succeeded", ago(days=3))]},
@@ -146,11 +146,11 @@ def test_attention(situation: str, status: dict[str, Any] | None, reason: str | 
     assert (found.reason if found else None) == reason, situation
 
 
-def test_silence_is_told_with_what_to_do_about_it() -> None:
+def test_a_silent_stage_comes_with_what_to_do() -> None:
     job = made({"phase": "Running", "stages": [dpo("Running", ago(minutes=31))]})
     found = attention(job, NOW, GUIDANCE)
     assert found is not None
-    assert found.message == "Stage dpo has told nothing for 31m. Ask one-dpo."
+    assert found.message == "Stage dpo has reported no progress for 31m. Ask one-dpo."
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_silence_is_told_with_what_to_do_about_it() -> None:
     [
         ("created just now", None, 59, "Look.", None),
         ("created a while ago", None, 61, "Look.", "Unseen"),
-        ("where nobody has to look", None, 61, None, None),
+        ("without an operator", None, 61, None, None),
         ("seen", {"phase": "Pending"}, 61, "Look.", None),
     ],
 )
-def test_a_job_that_nobody_looks_at(
+def test_a_job_that_the_operator_has_not_seen(
     situation: str, status: dict[str, Any] | None, age: int, unseen: str | None, reason: str | None
 ) -> None:
     job = made(status)
@@ -179,7 +179,7 @@ def test_reasons(reason: str | None, message: str | None, written: str) -> None:
     assert write_reason(reason, message) == written
 
 
-def test_the_job_says_how_long_it_may_be_silent() -> None:
+def test_the_job_sets_how_long_a_stage_may_be_silent() -> None:
     job = made({"phase": "Running", "stages": [dpo("Running", ago(minutes=31))]}, restart={"stallTimeoutSeconds": 7200})
     assert attention(job, NOW, GUIDANCE) is None
 

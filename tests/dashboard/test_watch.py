@@ -1,4 +1,4 @@
-"""The jobs of a cluster are followed through all that an API server does to a watch."""
+"""A watch of a cluster's jobs, through all that an API server may do to it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,35 +15,35 @@ RUNNING = {"phase": "Running"}
 
 @pytest.fixture
 def watch(api_server: Server) -> Iterator[JobWatch]:
-    """Give a watch of all namespaces that loses no time; the test starts it."""
+    """Make a watch of all namespaces with short delays; the test starts it."""
     made = JobWatch(None, Pace(watch_seconds=5, first_delay_seconds=0.01, longest_delay_seconds=0.05))
     yield made
     made.stop()
 
 
 def until(watch: JobWatch, holds: Callable[[Known], object]) -> Known:
-    """Wait until what is known fits."""
+    """Wait until a condition on the snapshot holds."""
     for _ in range(600):
         known = watch.known()
         if holds(known):
             return known
         time.sleep(0.05)
-    raise AssertionError(f"it never came to be; known is {known}")
+    raise AssertionError(f"the condition never held; the snapshot is {known}")
 
 
 def names(known: Known) -> list[str]:
     return [job.metadata.name for job in known.jobs]
 
 
-def begun(watch: JobWatch, server: Server) -> None:
-    """Start, and wait until the server is watched."""
+def start(watch: JobWatch, server: Server) -> None:
+    """Start, and wait until the watch is open."""
     watch.start()
     until(watch, lambda known: known.heard and server.asked("watch"))
 
 
-def test_what_is_there_and_what_happens(api_server: Server, watch: JobWatch) -> None:
+def test_jobs_and_their_changes(api_server: Server, watch: JobWatch) -> None:
     api_server.put("old")
-    begun(watch, api_server)
+    start(watch, api_server)
     assert names(watch.known()) == ["old"]
     api_server.put("new")
     until(watch, lambda known: names(known) == ["new", "old"])
@@ -58,7 +58,7 @@ def test_one_namespace_alone(api_server: Server) -> None:
     api_server.put("ours")
     api_server.put("theirs", "other")
     watch = JobWatch("team", Pace(5, 0.01, 0.05))
-    begun(watch, api_server)
+    start(watch, api_server)
     api_server.put("theirs-too", "other")
     api_server.put("ours-too")
     assert names(until(watch, lambda known: len(known.jobs) > 1)) == ["ours", "ours-too"]
@@ -66,8 +66,8 @@ def test_one_namespace_alone(api_server: Server) -> None:
 
 
 @pytest.mark.parametrize("last", ["an event", "a bookmark"])
-def test_a_watch_that_breaks_off_goes_on_where_it_stood(api_server: Server, watch: JobWatch, last: str) -> None:
-    begun(watch, api_server)
+def test_a_watch_that_breaks_off_resumes_at_its_version(api_server: Server, watch: JobWatch, last: str) -> None:
+    start(watch, api_server)
     api_server.put("one")
     until(watch, lambda known: names(known) == ["one"])
     if last == "a bookmark":
@@ -82,9 +82,9 @@ def test_a_watch_that_breaks_off_goes_on_where_it_stood(api_server: Server, watc
     assert watch.known().failure is None
 
 
-def test_a_watch_that_ends_in_time_goes_on_where_it_stood(api_server: Server) -> None:
+def test_a_watch_that_ends_in_time_resumes_at_its_version(api_server: Server) -> None:
     watch = JobWatch(None, Pace(1, 0.01, 0.05))
-    begun(watch, api_server)
+    start(watch, api_server)
     api_server.put("one")
     until(watch, lambda _: len(api_server.asked("watch")) > 1)
     api_server.put("two")
@@ -95,11 +95,11 @@ def test_a_watch_that_ends_in_time_goes_on_where_it_stood(api_server: Server) ->
 
 
 @pytest.mark.parametrize("within", [False, True])
-def test_after_a_forgotten_version_all_is_listed_anew(api_server: Server, watch: JobWatch, within: bool) -> None:
+def test_after_a_forgotten_version_all_jobs_are_listed_again(api_server: Server, watch: JobWatch, within: bool) -> None:
     api_server.gone_within_the_watch = within
     for name in ("one", "two"):
         api_server.put(name)
-    begun(watch, api_server)
+    start(watch, api_server)
     api_server.stop()
     api_server.delete("one")
     api_server.put("three")
@@ -110,12 +110,12 @@ def test_after_a_forgotten_version_all_is_listed_anew(api_server: Server, watch:
 
 def test_an_api_server_out_of_reach_keeps_what_was_known(api_server: Server, watch: JobWatch) -> None:
     api_server.put("one")
-    begun(watch, api_server)
+    start(watch, api_server)
     api_server.stop()
     known = until(watch, lambda known: known.failure)
     assert known.failure is not None
     address = f"http://127.0.0.1:{api_server.port}"
-    assert known.failure.message == f"The API server at {address} does not answer (Connection refused); the page goes on trying."
+    assert known.failure.message == f"The API server at {address} does not answer (Connection refused); this page keeps trying."
     assert (names(known), known.heard is None) == (["one"], False)
     api_server.put("two")
     api_server.start()
@@ -135,11 +135,11 @@ def test_an_api_server_out_of_reach_keeps_what_was_known(api_server: Server, wat
             False,
         ),
         ("watch", 403, b"<html>", "Not allowed", "The dashboard lacks the verb watch on", True),
-        ("list", 404, b"404 page not found", "Not installed", "knows no AlignmentJobs", False),
-        ("watch", 404, b"404 page not found", "Not installed", "knows no AlignmentJobs", True),
-        ("list", 503, {"message": "etcd is away"}, "Out of reach", "cannot answer now (503: etcd is away)", True),
-        ("list", 200, b"<html>", "Out of reach", "answers, but not as the Kubernetes API does", True),
-        ("list", 200, b"[]", "Out of reach", "answers, but not as the Kubernetes API does", True),
+        ("list", 404, b"404 page not found", "Not installed", "has no AlignmentJob definition", False),
+        ("watch", 404, b"404 page not found", "Not installed", "has no AlignmentJob definition", True),
+        ("list", 503, {"message": "etcd is away"}, "Unreachable", "cannot answer now (503: etcd is away)", True),
+        ("list", 200, b"<html>", "Unreachable", "sends an answer that does not come from a Kubernetes API", True),
+        ("list", 200, b"[]", "Unreachable", "sends an answer that does not come from a Kubernetes API", True),
         ("list", 200, {"items": []}, "Defect", "KeyError('metadata')", True),
         ("watch", 200, b'{"type": "ADDED"}\n', "Defect", "KeyError('object')", True),
     ],
@@ -148,8 +148,8 @@ def test_refusals(
     api_server: Server, watch: JobWatch, verb: str, status: int, body: Any, label: str, said: str, kept: bool
 ) -> None:
     api_server.put("one")
-    begun(watch, api_server)
-    # Only a watch that cannot be taken up again makes it list anew.
+    start(watch, api_server)
+    # It lists again only if the watch cannot be resumed.
     api_server.refuse("watch", 410, b"")
     api_server.refuse(verb, status, body)
     if verb == "watch":
@@ -167,10 +167,10 @@ def test_refusals(
 def test_objects_of_another_version(api_server: Server, watch: JobWatch) -> None:
     api_server.put("newer", spec_of_tomorrow={"a": 1}, status=RUNNING | {"mood": "good"})
     api_server.put("odd", model={"uri": 17})
-    begun(watch, api_server)
+    start(watch, api_server)
     known = watch.known()
     assert names(known) == ["newer"]
-    assert [said.split(" (")[0] for said in known.unreadable] == ["team/odd is not an AlignmentJob that this version knows"]
+    assert [said.split(" (")[0] for said in known.unreadable] == ["team/odd is not an AlignmentJob that this version can read"]
     api_server.put("odd")
     until(watch, lambda known: names(known) == ["newer", "odd"] and not known.unreadable)
 
@@ -190,7 +190,7 @@ def test_without_credentials(
     assert "\n" not in known.failure.message
 
 
-def test_credentials_that_were_renewed_are_taken_up(api_server: Server, watch: JobWatch, tmp_path: Path) -> None:
+def test_renewed_credentials_are_used(api_server: Server, watch: JobWatch, tmp_path: Path) -> None:
     path, config = tmp_path / "kubeconfig", (tmp_path / "kubeconfig").read_text()
     path.write_text(config.replace(str(api_server.port), "9"))
     watch.start()

@@ -1,1 +1,1 @@
-"""The pages; each is a script that Streamlit runs anew for every visitor."""
+"""The pages; Streamlit runs each as a script, again for every visitor and every change."""

@@ -26,29 +26,29 @@ from alignment_dashboard.text import plain
 from alignment_dashboard.units import write_age, write_duration
 
 LIVE_SECONDS = 2
-# An ended job is still read now and then: it may be resumed.
+# A job that has ended may be started again, so it is still read, but less often.
 ENDED_SECONDS = 15
 
 
 def show() -> None:
-    """Draw the page of the job that the address names."""
+    """Draw the page of the job that the query parameter `job` identifies."""
     st.page_link("app_pages/runs.py", label="All jobs", icon=":material/arrow_back:")
     identity = st.query_params.get("job", "")
     job = cache.listing().find(identity)
     if job is None:
-        st.fragment(_await, run_every=LIVE_SECONDS)(identity)
+        st.fragment(_wait_for, run_every=LIVE_SECONDS)(identity)
         return
-    rest = ENDED_SECONDS if phase_of(job) in ENDED else LIVE_SECONDS
-    st.fragment(_show_head, run_every=LIVE_SECONDS)(identity, _stand(job))
-    st.fragment(_watch_charts, run_every=rest)(identity)
+    pause = ENDED_SECONDS if phase_of(job) in ENDED else LIVE_SECONDS
+    st.fragment(_show_head, run_every=LIVE_SECONDS)(identity, _phase_and_stage(job))
+    st.fragment(_watch_charts, run_every=pause)(identity)
 
 
-def _stand(job: AlignmentJob) -> tuple[str, str | None]:
+def _phase_and_stage(job: AlignmentJob) -> tuple[str, str | None]:
     stage = current_stage(job)
     return phase_of(job), stage.name if stage else None
 
 
-def _await(identity: str) -> None:
+def _wait_for(identity: str) -> None:
     listing = cache.listing()
     if listing.find(identity):
         st.rerun()
@@ -62,10 +62,10 @@ def _show_missing(identity: str, listing: Listing) -> None:
         return
     show_failures(listing.failures)
     if not listing.complete:
-        st.text("This job is shown as soon as the jobs can be read.")
+        st.text("This page shows the job as soon as the jobs can be read.")
         return
-    st.subheader("This job is not here", anchor=False)
-    st.text(f"No job has the identity {identity}: {listing.guidance.missing}")
+    st.subheader("Job not found", anchor=False)
+    st.text(f"No job has the id {identity}: {listing.guidance.missing}")
     for problem in listing.problems:
         show_notice("Unreadable", "orange", problem)
 
@@ -76,19 +76,19 @@ def _show_head(identity: str, drawn: tuple[str, str | None]) -> None:
     if job is None:
         _show_missing(identity, listing)
         return
-    if _stand(job) != drawn:
-        st.rerun()  # the curves follow the stage, and how often they are read depends on the phase
+    if _phase_and_stage(job) != drawn:
+        st.rerun()  # which charts are drawn depends on the stage, and how often they are read on the phase
     show_failures(listing.failures)
     status, badge = status_of(job), BADGES[phase_of(job)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(plain(job.metadata.name), anchor=False, width="content")
         st.badge(badge.label, color=badge.colour)
     st.text(_summary(job, now))
-    why, said = attention(job, now, listing.guidance), write_reason(status.reason, status.message)
+    why, reason = attention(job, now, listing.guidance), write_reason(status.reason, status.message)
     if why:
         show_notice(why.reason, why.colour, why.message)
-    if said and not (why and why.message == status.message):
-        st.text(said)
+    if reason and not (why and why.message == status.message):
+        st.text(reason)
     if status.observed_generation is not None and status.observed_generation < (job.metadata.generation or 0):
         st.caption("The operator has not acted on the last change of the spec yet.")
     _show_numbers(job, now)
@@ -130,14 +130,14 @@ def _show_stage(stage: StageStatus, now: datetime) -> None:
     if progress:
         st.progress(progress.percent, text=f"{progress.step:,} of {progress.total_steps:,} steps")
     took = (
-        write_duration(((stage.completion_time or now) - stage.start_time).total_seconds()) if stage.start_time else "not begun"
+        write_duration(((stage.completion_time or now) - stage.start_time).total_seconds()) if stage.start_time else "not started"
     )
     st.caption(
         plain("  ·  ".join(part for part in (took, _write_attempts(stage), stage.child, _write_retry(stage, now)) if part))
     )
-    said = write_reason(stage.reason, stage.message)
-    if said:
-        st.text(said)
+    reason = write_reason(stage.reason, stage.message)
+    if reason:
+        st.text(reason)
 
 
 def _write_attempts(stage: StageStatus) -> str:
@@ -166,7 +166,7 @@ def _show_conditions(conditions: list[Condition], now: datetime) -> None:
                 for condition in conditions
             ],
             hide_index=True,
-            alt="What the operator says of this job, in the usual shape of Kubernetes",
+            alt="The job's conditions, as Kubernetes writes them",
         )
 
 

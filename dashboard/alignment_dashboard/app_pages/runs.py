@@ -1,4 +1,4 @@
-"""The first page: what runs, what needs attention, and every job in a table."""
+"""The first page: counts of jobs, the jobs that need attention, and a table of all jobs."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -30,8 +30,8 @@ from alignment_dashboard.units import shorten, write_age, write_number
 COUNTED = (("Running", ("Running", "Restarting")), ("Waiting", ("Pending", "Queued", "Suspended")), ("Succeeded", ("Succeeded",)))
 ATTENTION_ROWS = 5
 MESSAGE_LENGTH = 300
-# Streamlit shows ten rows where it is not told; a list of jobs may take most of a screen, in pixels.
-ROWS_SHOWN, TALL = 10, 620
+# Streamlit shows ten rows by default; a longer table gets a height in pixels, most of a screen.
+ROWS_SHOWN, TALL_PIXELS = 10, 620
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -63,8 +63,8 @@ def _live() -> None:
 
 
 def _order(job: AlignmentJob) -> tuple[bool, float, str]:
-    began = status_of(job).start_time or job.metadata.creation_timestamp or LONG_AGO
-    return phase_of(job) in ENDED, -began.timestamp(), job.metadata.name
+    started = status_of(job).start_time or job.metadata.creation_timestamp or LONG_AGO
+    return phase_of(job) in ENDED, -started.timestamp(), job.metadata.name
 
 
 def _show_nothing(listing: Listing) -> None:
@@ -105,14 +105,14 @@ def _show_attention(found: list[tuple[AlignmentJob, Attention]]) -> None:
 
 def _show_table(jobs: list[AlignmentJob], now: datetime) -> None:
     st.subheader("All jobs", anchor=False)
-    # A click comes as a row number of the table that was drawn, and by now another job may have that row.
+    # A click arrives as a row number of the table as it was drawn; since then another job may have moved to that row.
     st.session_state["drawn_jobs"] = [identify(job) for job in jobs]
     st.dataframe(
         [_row(job, now) for job in jobs],
         key="jobs",
         on_select=_open_selected,
         selection_mode=["single-row", "single-cell"],
-        height="auto" if len(jobs) <= ROWS_SHOWN else TALL,
+        height="auto" if len(jobs) <= ROWS_SHOWN else TALL_PIXELS,
         hide_index=True,
         placeholder="–",
         column_config=_columns(),

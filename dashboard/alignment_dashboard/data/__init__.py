@@ -1,1 +1,1 @@
-"""What the pages show, read from where it lies; nothing here knows of pages."""
+"""Reads jobs and metrics from Kubernetes, local files and MLflow; imports no Streamlit."""

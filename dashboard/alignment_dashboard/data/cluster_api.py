@@ -1,4 +1,4 @@
-"""Asks the Kubernetes API for AlignmentJobs, and says in a sentence why it gave no answer."""
+"""Lists and watches AlignmentJobs over the Kubernetes API, and explains a failure in one sentence."""
 
 import json
 import os
@@ -22,23 +22,23 @@ Verb = Literal["list", "watch"]
 INSTALL = "helm install alignment-operator charts/alignment-operator --namespace alignment-operator --create-namespace"
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
 REASON_LENGTH = 200
-UNREACHABLE = "Out of reach"
+UNREACHABLE = "Unreachable"
 
 
 class ApiFailure(Exception):
-    """The API server gave nothing to go on with."""
+    """The API server did not answer, or refused."""
 
     def __init__(self, failure: Failure, status: int = 0, verb: Verb = "list") -> None:
         super().__init__(failure.message)
         self.failure, self.status, self.verb = failure, status, verb
 
 
-class BrokenOff(Exception):
-    """A watch ended in the middle."""
+class WatchBroken(Exception):
+    """The connection of a watch broke."""
 
 
 class ClusterApi:
-    """The jobs of one namespace, or of all, over one connection."""
+    """Lists and watches the jobs of one namespace, or of all."""
 
     def __init__(self, namespace: str | None) -> None:
         self._namespace = namespace
@@ -49,7 +49,7 @@ class ClusterApi:
         self._client = ApiClient(configuration)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._client.close()  # type: ignore[no-untyped-call]
 
     def list(self) -> Object:
@@ -62,10 +62,10 @@ class ClusterApi:
             return found
 
     def watch(self, version: str, seconds: int) -> Iterator[Object]:
-        """Open a watch that tells what happens after a version. Raises ApiFailure, and BrokenOff while it is read."""
+        """Open a watch of the changes after a version. Raises ApiFailure, and WatchBroken while its events are read."""
         query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version, "timeoutSeconds": str(seconds)}
         with self._asking("watch"):
-            # Without an end in sight a connection that died without a word would be waited on for ever.
+            # Without a timeout a read would wait forever on a connection that died silently.
             return self._events(self._get("watch", query, seconds + ANSWER_SECONDS))
 
     def _events(self, answer: RESTResponse) -> Iterator[Object]:
@@ -77,7 +77,7 @@ class ClusterApi:
                     raise self._refusal(status.get("code", 0), status.get("message", ""), "watch")
                 yield event
         except (HTTPError, OSError, json.JSONDecodeError) as error:
-            raise BrokenOff(_brief(error)) from error
+            raise WatchBroken(_brief(error)) from error
         finally:
             answer.response.close()
 
@@ -91,7 +91,7 @@ class ClusterApi:
         )
         answer = self._client.call_api(*parameters, _request_timeout=(CONNECT_SECONDS, seconds))
         if not 200 <= answer.status <= 299:
-            raise self._refusal(answer.status, _said(answer.response.data) or answer.reason, verb)
+            raise self._refusal(answer.status, _message_of(answer.response.data) or answer.reason, verb)
         return answer
 
     @contextmanager
@@ -101,33 +101,34 @@ class ClusterApi:
         except (HTTPError, OSError, ApiException) as error:
             raise ApiFailure(self._unreachable(f"does not answer ({_brief(error)})"), verb=verb) from error
         except ValueError as error:
-            raise ApiFailure(self._unreachable("answers, but not as the Kubernetes API does"), verb=verb) from error
+            raise ApiFailure(self._unreachable("sends an answer that does not come from a Kubernetes API"), verb=verb) from error
 
     def _unreachable(self, what: str) -> Failure:
-        return Failure(UNREACHABLE, f"The API server at {self.host} {what}; the page goes on trying.")
+        return Failure(UNREACHABLE, f"The API server at {self.host} {what}; this page keeps trying.")
 
     def _refusal(self, status: int, message: str, verb: Verb) -> ApiFailure:
         return ApiFailure(self._explain(status, message, verb), status, verb)
 
     def _explain(self, status: int, message: str, verb: Verb) -> Failure:
         if status == 401:
-            said = "does not accept the dashboard's credentials (401): check KUBECONFIG, or the pod's service account"
-            return Failure("Not allowed", f"The API server at {self.host} {said}.")
+            refusal = "does not accept the dashboard's credentials (401): check KUBECONFIG, or the pod's service account"
+            return Failure("Not allowed", f"The API server at {self.host} {refusal}.")
         if status == 403:
-            who = re.search(r'User "([^"]+)"', message)
+            user = re.search(r'User "([^"]+)"', message)
             where = f"namespace {self._namespace}" if self._namespace else "all namespaces"
             missing = f"the verb {verb} on {PLURAL}.{GROUP} in {where}"
             return Failure(
-                "Not allowed", f"{who[1] if who else 'The dashboard'} lacks {missing}. A role of the Helm chart gives it."
+                "Not allowed",
+                f"{user[1] if user else 'The dashboard'} lacks {missing}. The Helm chart has a role that grants it.",
             )
         if status == 404:
-            said = "knows no AlignmentJobs: the operator is not installed there. Install it with:"
-            return Failure("Not installed", f"The cluster at {self.host} {said}", INSTALL)
+            refusal = "has no AlignmentJob definition: the operator is not installed there. Install it with:"
+            return Failure("Not installed", f"The cluster at {self.host} {refusal}", INSTALL)
         return self._unreachable(f"cannot answer now ({status}: {message[:REASON_LENGTH]})")
 
 
 def _configuration() -> Configuration:
-    # The loop that asks has its own pauses; the client's retries would only make it wait twice.
+    # JobWatch retries with its own delays; retries of the client would only add to them.
     configuration = Configuration(retries=False)
     path = os.environ.get("KUBECONFIG")
     try:
@@ -137,7 +138,9 @@ def _configuration() -> Configuration:
             load_kube_config(path, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
     except (ConfigException, YAMLError, OSError, ValueError) as error:
         advice = "set KUBECONFIG to a file that kubectl works with, or run the dashboard in the cluster"
-        raise ApiFailure(Failure("No credentials", f"No way to a cluster is known ({_brief(error)}): {advice}.")) from error
+        raise ApiFailure(
+            Failure("No credentials", f"The dashboard cannot find a cluster ({_brief(error)}): {advice}.")
+        ) from error
     return configuration
 
 
@@ -148,8 +151,8 @@ def _lines(answer: RESTResponse) -> Iterator[bytes]:
         yield from (line for line in lines if line)
 
 
-def _said(body: bytes) -> str:
-    """Give the API server's own sentence about an error; a proxy's page is none."""
+def _message_of(body: bytes) -> str:
+    """Return the API server's message about an error, or an empty text if the body is not from it, as a proxy's page."""
     try:
         return str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
@@ -157,7 +160,7 @@ def _said(body: bytes) -> str:
 
 
 def _brief(error: Exception) -> str:
-    """Give what went wrong in a line, without the names of Python's objects."""
+    """Return the cause of an error in one line, without the names of Python objects."""
     cause: BaseException | None = error
     while cause:
         if isinstance(cause, OSError) and cause.strerror:

@@ -1,4 +1,4 @@
-"""Reads the jobs of a cluster: snapshots of what the watches of this process know."""
+"""Reads the jobs of a cluster from the watches of this process."""
 
 import shlex
 import threading
@@ -24,13 +24,13 @@ _starting = threading.Lock()
 
 
 def read_jobs() -> Listing:
-    """Give every job of the named namespaces, as last heard."""
+    """Return every job of the named namespaces, as the watches last saw it."""
     names = namespaces()
     with _starting:
         known = [watch.known() for watch in watches(names)]
     return Listing(
         jobs=tuple(job for part in known for job in part.jobs),
-        problems=_problems([said for part in known for said in part.unreadable]),
+        problems=_problems([sentence for part in known for sentence in part.unreadable]),
         guidance=_guidance(names),
         failures=tuple(_failures(known)),
         answered=all(part.heard for part in known),
@@ -39,7 +39,7 @@ def read_jobs() -> Listing:
 
 @lru_cache(maxsize=1)
 def watches(names: tuple[str, ...]) -> tuple[JobWatch, ...]:
-    """Start to watch, once in this process; the first visitor waits a moment rather than see an empty page."""
+    """Start the watches, once in this process; the first visitor waits a few seconds instead of seeing an empty page."""
     started = tuple(JobWatch(name) for name in names or (None,))
     for watch in started:
         watch.start()
@@ -58,18 +58,18 @@ def _problems(unreadable: list[str]) -> tuple[str, ...]:
 
 
 def _failures(known: Sequence[Known]) -> list[Failure]:
-    """Say each failure once, however many namespaces it befell."""
+    """Return each failure once, even if several namespaces have it."""
     found = dict.fromkeys(part.failure for part in known if part.failure)
     return [_dated(failure, [part for part in known if part.failure == failure]) for failure in found]
 
 
 def _dated(failure: Failure, parts: list[Known]) -> Failure:
-    """Say how old the jobs are that are still shown."""
+    """Add to a failure how old the jobs on the page are."""
     heard = [part.heard for part in parts if part.heard]
     if heard:
-        return failure._replace(message=f"{failure.message} Shown is what was known at {min(heard):%Y-%m-%d %H:%M:%S} UTC.")
+        return failure._replace(message=f"{failure.message} The page shows the state of {min(heard):%Y-%m-%d %H:%M:%S} UTC.")
     if failure.label == UNREACHABLE:
-        return failure._replace(message=f"{failure.message} Nothing has been read from it so far.")
+        return failure._replace(message=f"{failure.message} The dashboard has read no jobs from it yet.")
     return failure
 
 
@@ -83,7 +83,7 @@ def _guidance(names: tuple[str, ...]) -> Guidance:
         if names
         else "The example says which volume and data it needs.",
         missing=f"it was deleted, or it is not in {where} of this cluster.",
-        unseen=f"The operator has not looked at this job yet. See whether it runs, and what it says: {OPERATOR_PODS}",
+        unseen=f"The operator has not written a status for this job yet. Check that it runs, and read its logs: {OPERATOR_PODS}",
         silence=_silence,
     )
 
@@ -91,4 +91,4 @@ def _guidance(names: tuple[str, ...]) -> Guidance:
 def _silence(job: AlignmentJob, stage: str) -> str:
     selector = f"{JOB_LABEL}={job.metadata.name},{STAGE_LABEL}={stage}"
     command = ["kubectl", "logs", "--namespace", job.metadata.namespace or "default", "--selector", selector, "--tail", "50"]
-    return f"See what its pods say: {shlex.join(command)}"
+    return f"Read the logs of its pods: {shlex.join(command)}"

@@ -1,4 +1,4 @@
-"""Reads all jobs from where the environment says they are; both sources answer alike."""
+"""Reads all jobs, from the local folder or from Kubernetes."""
 
 from alignment_dashboard.data import local_jobs
 from alignment_dashboard.data.listing import Listing
@@ -9,7 +9,7 @@ def read_jobs() -> Listing:
     """Read all jobs."""
     if source() == "folder":
         return local_jobs.read_jobs()
-    # The Kubernetes client takes long to import, and the local folder does without it.
+    # The Kubernetes client is slow to import, and the local folder does not need it.
     from alignment_dashboard.data import cluster_jobs
 
     return cluster_jobs.read_jobs()

@@ -1,4 +1,4 @@
-"""What a source of jobs told at one moment, and how one job is read; the same for every source."""
+"""A listing of jobs as every source returns it, and the parsing of one job."""
 
 import copy
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 
 class Failure(NamedTuple):
-    """Why a source could not be read, in a sentence for the page, and the command that mends it where there is one."""
+    """Why a source cannot be read, as a sentence for the page, and the command that repairs it, if there is one."""
 
     label: str
     message: str
@@ -19,59 +19,59 @@ class Failure(NamedTuple):
 
 
 class Guidance(NamedTuple):
-    """What a page says that depends on where jobs lie."""
+    """Sentences of the pages that differ between the local folder and a cluster."""
 
     empty: str
     explanation: str
     command: str
     elsewhere: str
     missing: str
-    """Why a job that was asked for may not be here."""
+    """Why a job may be missing."""
     unseen: str | None
-    """What to do about a job that nobody looks at; None where that cannot happen."""
+    """What to do about a job without a status; None where no operator is needed."""
     silence: Callable[[AlignmentJob, str], str]
-    """What to do about a job and its stage that tell nothing any more."""
+    """What to do about a stage that reports no progress, from its job and its name."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All that a source told."""
+    """All jobs of a source at one moment."""
 
     jobs: tuple[AlignmentJob, ...]
     problems: tuple[str, ...]
-    """Which jobs cannot be read."""
+    """One sentence for each job that cannot be read, or for all of them."""
     guidance: Guidance
     failures: tuple[Failure, ...] = ()
-    """Why the jobs may be old or not all."""
+    """Why the jobs may be stale or incomplete."""
     answered: bool = True
 
     @property
     def complete(self) -> bool:
-        """Say whether a job that is not among these does not exist."""
+        """Whether a job that is not in this listing does not exist."""
         return self.answered and not self.failures
 
     def find(self, identity: str) -> AlignmentJob | None:
-        """Find a job by its identity."""
+        """Return the job with this identity, or None."""
         return next((job for job in self.jobs if identify(job) == identity), None)
 
 
 class UnreadableJob(ValueError):
-    """Something that is no job, or not yet."""
+    """A document that is not a complete AlignmentJob of this version."""
 
 
 def identify(job: AlignmentJob) -> str:
-    """Give what tells this job from all others, also from a later one of its name."""
+    """Return the uid, which differs even from that of a later job with the same name; else namespace and name."""
     return job.metadata.uid or f"{job.metadata.namespace or 'default'}/{job.metadata.name}"
 
 
 def parse_job(document: Any) -> AlignmentJob:
-    """Read a job as it was stored, without the fields that only a newer version knows. Raises UnreadableJob."""
+    """Parse a stored job, and leave out the fields that only a newer version has. Raises UnreadableJob."""
     try:
         return _with_stages(_parse_known(document))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise UnreadableJob(f"is not an AlignmentJob that this version knows ({where}: {first['msg']})") from error
+        raise UnreadableJob(f"is not an AlignmentJob that this version can read ({where}: {first['msg']})") from error
 
 
 def _parse_known(document: Any) -> AlignmentJob:
@@ -100,4 +100,4 @@ def _with_stages(job: AlignmentJob) -> AlignmentJob:
     try:
         return job.model_copy(update={"spec": resolve(job.spec).spec})
     except (UnknownRecipe, ValidationError):
-        return job  # a recipe, or a value, of another version: its status says enough
+        return job  # the recipe or a value is of another version; the page then takes the stages from the status

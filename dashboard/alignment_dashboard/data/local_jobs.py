@@ -1,4 +1,4 @@
-"""Reads the jobs of the local folder; a file that cannot be read becomes a sentence, and never hides the other jobs."""
+"""Reads the jobs of the local folder; a file that cannot be read becomes a sentence beside the other jobs."""
 
 import json
 from functools import lru_cache
@@ -11,14 +11,14 @@ from alignment_dashboard.data.listing import Guidance, Listing, UnreadableJob, p
 
 
 def read_jobs() -> Listing:
-    """Read every job of the home."""
+    """Read every job of the folder."""
     home = Home.from_environment()
     jobs, problems = [], []
     for path in home.job_files():
         try:
             jobs.append(_read(path))
         except FileNotFoundError:
-            continue  # deleted since it was listed
+            continue  # deleted after it was listed
         except UnreadableJob as error:
             problems.append(f"{path.relative_to(home.root)} {error}")
     return Listing(tuple(jobs), tuple(problems), _guidance(home))
@@ -31,16 +31,16 @@ def _read(path: Path) -> AlignmentJob:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise UnreadableJob(f"cannot be read ({error.strerror}); check who may read the file") from error
+        raise UnreadableJob(f"cannot be read ({error.strerror}); check the permissions of the file") from error
 
 
-# Most of many jobs have ended and stay as they are, so a file is parsed again only when it has changed.
+# Most jobs have ended, so a file is parsed again only when it has changed.
 @lru_cache(maxsize=2048)
 def _parse(path: Path, _modified: int, _size: int, _inode: int) -> AlignmentJob:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UnreadableJob("is not complete JSON; if it stays so, start the job again or remove the file") from error
+        raise UnreadableJob("is not complete JSON; if this message stays, start the job again or remove the file") from error
     return parse_job(document)
 
 
@@ -50,11 +50,11 @@ def _guidance(home: Home) -> Guidance:
         explanation=f"This page reads {home.objects} and shows a job as soon as it starts. Start one with:",
         command="alignment run examples/tiny.yaml",
         elsewhere="Jobs in another folder? Set ALIGNMENT_HOME, or serve this page with --home FOLDER.",
-        missing="it was deleted, or it lies in another folder (ALIGNMENT_HOME).",
+        missing="it was deleted, or it is in another folder (ALIGNMENT_HOME).",
         unseen=None,
         silence=_silence,
     )
 
 
 def _silence(_job: AlignmentJob, _stage: str) -> str:
-    return "If `alignment run` was ended, start it again: it resumes from the newest checkpoint."
+    return "If `alignment run` has ended, start it again: it resumes from the newest checkpoint."

@@ -1,4 +1,4 @@
-"""Reads the runs of a job from MLflow, and never creates, migrates or writes what it reads."""
+"""Reads the runs of a job from MLflow; never creates, migrates or writes a database."""
 
 import math
 import os
@@ -32,15 +32,15 @@ REASON_LENGTH = 120
 EXPERIMENTS_AT_ONCE = 1000
 RUNS_AT_ONCE = 1000
 CREDENTIALS_VARIABLE = "ALIGNMENT_TRACKING_CREDENTIALS_FOLDER"
-"""Names the folder with the files username and password, where MLflow asks for them."""
+"""The folder with the files username and password, if MLflow needs a login."""
 
 
 class RunsUnavailable(Exception):
-    """MLflow cannot be read now; the message says why, in a sentence for the page."""
+    """MLflow cannot be read now; the message is a sentence for the page."""
 
 
 class StageRun(NamedTuple):
-    """The MLflow run of one stage, continued by every attempt, as it was at one moment."""
+    """The MLflow run of one stage at one moment; all attempts of the stage continue the same run."""
 
     run_id: str
     stage: str
@@ -49,15 +49,15 @@ class StageRun(NamedTuple):
 
 
 def tracking_uri() -> str:
-    """Give MLFLOW_TRACKING_URI where it is set, the home's own database for jobs of the local folder."""
+    """Return MLFLOW_TRACKING_URI, or for jobs of the local folder the database in that folder."""
     named = os.environ.get("MLFLOW_TRACKING_URI")
     if not named and source() == "kubernetes":
-        raise RunsUnavailable("No metrics: the dashboard was not told of an MLflow server. Set MLFLOW_TRACKING_URI for it.")
+        raise RunsUnavailable("No metrics: the dashboard does not know the address of MLflow. Set MLFLOW_TRACKING_URI for it.")
     return named or Home.from_environment().tracking_uri
 
 
 def read_stage_runs(uri: str, job_uid: str) -> dict[str, StageRun]:
-    """Find the runs of a job's stages by their tags; a stage that has not started has none."""
+    """Find the runs of a job's stages by their tags; a stage that has not started has no run."""
     with _reading(uri) as client:
         tagged = _search(client, JOB_UID_TAG, job_uid)
     by_stage: dict[str, list[Run]] = {}
@@ -87,7 +87,7 @@ def _search(client: MlflowClient, tag: str, value: str) -> list[Run]:
 
 
 def _pages(search: Callable[..., PagedList[Any]], at_once: int) -> Iterator[PagedList[Any]]:
-    """Ask page after page, to the last."""
+    """Yield one page of results after the other, to the last."""
     page = search(max_results=at_once)
     yield page
     while page.token:
@@ -100,18 +100,18 @@ def _stage_run(run: Run) -> StageRun:
     return StageRun(run.info.run_id, tags[STAGE_TAG], tags.get(KIND_TAG), frozenset(run.data.metrics.items()))
 
 
-# The run is part of the key with its latest values, so a run that logs nothing new is not read again.
+# The cache key contains the run's latest values, so a run is read again only when it has logged something new.
 @lru_cache(maxsize=64)
 def _read_history(uri: str, run: StageRun, metric: str) -> tuple[Point, ...]:
     with _reading(uri) as client:
         logged = client.get_metric_history(run.run_id, metric)
-    # A resumed attempt repeats the steps since its checkpoint, and what was logged last is what the model learned.
+    # A resumed attempt repeats the steps since its checkpoint; the values logged last belong to the model that is kept.
     latest = {entry.step: entry.value for entry in sorted(logged, key=lambda entry: entry.timestamp)}
     return tuple(Point(step, _read_value(value)) for step, value in sorted(latest.items()))
 
 
 def _read_value(value: float) -> float:
-    # MLflow's databases write infinity as the largest number there is.
+    # MLflow stores infinity as the largest float.
     return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 
 
@@ -124,13 +124,13 @@ def _reading(uri: str) -> Iterator[MlflowClient]:
         yield _client(uri)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise RunsUnavailable(
-            f"MLflow at {without_credentials(uri)} cannot be read now; the page goes on trying. "
-            f"It said: {without_credentials(first_line(error))[:REASON_LENGTH]}"
+            f"MLflow at {without_credentials(uri)} cannot be read now; this page keeps trying. "
+            f"The error: {without_credentials(first_line(error))[:REASON_LENGTH]}"
         ) from error
 
 
 def _log_in() -> None:
-    """Give MLflow's client the name and password it reads at each request; a mounted Secret may change."""
+    """Put name and password into the variables that MLflow's client reads at each request; a mounted Secret may change."""
     folder = os.environ.get(CREDENTIALS_VARIABLE)
     if folder:
         os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = read_login(Path(folder))
@@ -138,28 +138,29 @@ def _log_in() -> None:
 
 @lru_cache(maxsize=4)
 def _client(uri: str) -> MlflowClient:
-    # A page that waits for a server that is away should say so soon; the next refresh asks again.
+    # The page should report an unreachable server within seconds; the next refresh tries again.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-    # A pooled connection would go on reading a database file that was removed and made anew.
+    # A pooled connection would keep reading a database file that was deleted and created again.
     os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     return MlflowClient(uri)
 
 
 def _require_finished_database(path: Path) -> None:
-    """Refuse a database that is missing, or half made by a trainer that starts: MLflow's client would finish it itself."""
+    """Refuse a database that is missing or that a starting trainer is still creating: MLflow's client would create the rest."""
     if not path.is_file():
-        raise RunsUnavailable(f"No metrics yet: {path} is made when the first stage starts to train.")
+        raise RunsUnavailable(f"No metrics yet: the first stage creates {path} when it starts to train.")
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not {"alembic_version", "experiments"} <= tables:
-            raise RunsUnavailable(f"No metrics yet: {path} is being prepared.")
+            raise RunsUnavailable(f"No metrics yet: a stage is creating {path}.")
         versions = {version for (version,) in connection.execute("SELECT version_num FROM alembic_version")}
-        # MLflow's client adds the default experiment where it is missing, so that one counts as part of the making.
+        # MLflow's client adds a missing default experiment, so the database is complete only with it.
         ready = connection.execute("SELECT 1 FROM experiments WHERE experiment_id = 0").fetchone()
     if versions != {_schema_version()} or ready is None:
         raise RunsUnavailable(
-            f"No metrics yet: {path} is being prepared. If this stays, another version than MLflow {mlflow.__version__} made it."
+            f"No metrics yet: a stage is creating {path}. "
+            f"If this message stays, another version of MLflow than {mlflow.__version__} created it."
         )
 
 

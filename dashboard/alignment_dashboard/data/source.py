@@ -1,4 +1,4 @@
-"""Where jobs are read from, as the environment says."""
+"""Reads from environment variables where the jobs are."""
 
 import json
 import os
@@ -8,7 +8,7 @@ Source = Literal["folder", "kubernetes"]
 
 
 def source() -> Source:
-    """Take ALIGNMENT_SOURCE; the local folder where it is not set."""
+    """Return ALIGNMENT_SOURCE, or the local folder if it is not set. Raises ValueError."""
     value = os.environ.get("ALIGNMENT_SOURCE") or "folder"
     known: dict[str, Source] = {"folder": "folder", "kubernetes": "kubernetes"}
     if value in known:
@@ -17,7 +17,7 @@ def source() -> Source:
 
 
 def namespaces() -> tuple[str, ...]:
-    """Take ALIGNMENT_NAMESPACES; none named means all."""
+    """Return ALIGNMENT_NAMESPACES; empty means all namespaces. Raises ValueError."""
     text = os.environ.get("ALIGNMENT_NAMESPACES") or "[]"
     try:
         names = json.loads(text)

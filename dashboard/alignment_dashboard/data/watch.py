@@ -1,4 +1,4 @@
-"""Keeps the jobs of a namespace as the API server tells of them: lists once, watches on, and lists anew when it must."""
+"""Keeps the jobs of a namespace up to date: lists once, then watches, and lists again when a watch cannot be resumed."""
 
 import logging
 import threading
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from alignment_api.spec.job import AlignmentJob
 
-from alignment_dashboard.data.cluster_api import ApiFailure, BrokenOff, ClusterApi, Object
+from alignment_dashboard.data.cluster_api import ApiFailure, ClusterApi, Object, WatchBroken
 from alignment_dashboard.data.listing import Failure, UnreadableJob, parse_job
 
 FORBIDDEN, MISSING, GONE = 403, 404, 410
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Pace(NamedTuple):
-    """How long one watch lasts, and how long to wait after it, or after failures; each failure doubles the wait."""
+    """How long one watch lasts, and how long to wait after it and after failures; each failure doubles the wait."""
 
     watch_seconds: int = 30
     first_delay_seconds: float = 0.5
@@ -29,7 +29,7 @@ PACE = Pace()
 
 
 class Known(NamedTuple):
-    """What is known at one moment, and when the API server was last heard of."""
+    """What a watch knows at one moment, and when the API server last answered."""
 
     jobs: tuple[AlignmentJob, ...]
     unreadable: tuple[str, ...]
@@ -38,7 +38,7 @@ class Known(NamedTuple):
 
 
 class JobWatch:
-    """One thread that reads; every other only asks what is known."""
+    """One thread that reads the jobs of a namespace; the pages ask it for a snapshot."""
 
     def __init__(self, namespace: str | None, pace: Pace = PACE) -> None:
         self._namespace, self._pace = namespace, pace
@@ -50,18 +50,18 @@ class JobWatch:
         self._delay_seconds = pace.first_delay_seconds
         self._stopped = threading.Event()
         self.answered = threading.Event()
-        """Set once something is known: jobs, or why there are none."""
+        """Set at the first answer or failure."""
 
     def start(self) -> None:
-        """Begin to read, until the process ends or stop is called."""
+        """Start the thread; it reads until the process ends or stop is called."""
         threading.Thread(target=self._run, name=f"jobs of {self._namespace or 'all namespaces'}", daemon=True).start()
 
     def stop(self) -> None:
-        """End the thread when its present watch ends."""
+        """Let the thread end after its current watch."""
         self._stopped.set()
 
     def known(self) -> Known:
-        """Give what is known now."""
+        """Return a snapshot."""
         with self._lock:
             found = [self._jobs[key] for key in sorted(self._jobs)]
             jobs = tuple(job for job in found if isinstance(job, AlignmentJob))
@@ -71,16 +71,16 @@ class JobWatch:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                # Credentials are read anew each time: whoever renews a certificate or a token writes a new file.
+                # Credentials are read again each time, since a renewed certificate or token is a new file.
                 with closing(ClusterApi(self._namespace)) as api:
                     self._list(api)
                     self._follow(api)
             except ApiFailure as error:
                 self._fail(error)
-            except Exception as error:  # an end of this thread would leave old jobs on the page without a word
+            except Exception as error:  # if this thread ended, the page would show stale jobs without a warning
                 logger.exception("reading jobs failed")
-                said = f"Reading jobs failed in a way that nobody foresaw ({error!r}); the dashboard's log says where."
-                self._fail(ApiFailure(Failure("Defect", said)))
+                sentence = f"Reading jobs failed with an unexpected error ({error!r}); the dashboard's log has the traceback."
+                self._fail(ApiFailure(Failure("Defect", sentence)))
             self._stopped.wait(self._delay_seconds)
             self._delay_seconds = min(2 * self._delay_seconds, self._pace.longest_delay_seconds)
 
@@ -93,18 +93,18 @@ class JobWatch:
         self.answered.set()
 
     def _follow(self, api: ClusterApi) -> None:
-        """Watch on, each time from where the last watch ended or broke off, until none can be opened."""
+        """Watch again and again, each time from where the last watch ended or broke, until a watch cannot be opened."""
         while not self._stopped.is_set():
             events = api.watch(self._version, self._pace.watch_seconds)
-            self._hear()
+            self._note_answer()
             try:
                 for event in events:
                     self._take(event)
                     self._delay_seconds = self._pace.first_delay_seconds
-                self._hear()
+                self._note_answer()
                 self._delay_seconds = self._pace.first_delay_seconds
-            except BrokenOff as error:
-                logger.info("a watch broke off and is taken up again: %s", error)
+            except WatchBroken as error:
+                logger.info("a watch broke and is resumed: %s", error)
             self._stopped.wait(self._pace.first_delay_seconds)
 
     def _take(self, event: Object) -> None:
@@ -118,16 +118,16 @@ class JobWatch:
             elif kind == "DELETED":
                 self._jobs.pop(_key(item), None)
 
-    def _hear(self) -> None:
+    def _note_answer(self) -> None:
         with self._lock:
             self._failure, self._heard = None, datetime.now(UTC)
 
     def _fail(self, error: ApiFailure) -> None:
         if error.status == GONE:
-            logger.info("the API server forgot version %s; all jobs are listed anew", self._version)
+            logger.info("the API server no longer has version %s; all jobs are listed again", self._version)
             return
         with self._lock:
-            if self._failure != error.failure:  # once, not at every try
+            if self._failure != error.failure:  # once, not at every retry
                 logger.warning("%s", error)
             self._failure = error.failure
             if error.verb == "list" and error.status in (FORBIDDEN, MISSING):
