@@ -19,7 +19,7 @@ from kubernetes.aio.client import ApiClient, ApiException, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 from pydantic import ValidationError
 
-from alignment_operator.backends import pytorchjob
+from alignment_operator.backends.chosen import ON_CLUSTER
 from alignment_operator.cluster import handlers, telemetry
 from alignment_operator.cluster.health import Health
 from alignment_operator.cluster.kubernetes_api import KubernetesApi
@@ -114,7 +114,7 @@ async def operate(client: ApiClient, settings: Settings, health: Health, scopes:
     telemetry.LEADER.set(1)
     tracked = TrackedProgress(settings.tracking_uri, settings.tracking_public_url, settings.tracking_credentials_folder)
     reader = ProgressReader(tracked, Heartbeats())
-    cluster = KubernetesCluster(client, settings, reader, scopes.holds)
+    cluster = KubernetesCluster(client, settings, ON_CLUSTER, reader, scopes.holds)
     queue = Queue(functools.partial(_reconcile, cluster, scopes, settings))
     telemetry.QUEUE_LENGTH.set_function(lambda: len(queue))
     telemetry.TRACKING_REACHABLE.set_function(lambda: tracked.silence is None)
@@ -172,7 +172,7 @@ async def _reconcile(cluster: KubernetesCluster, scopes: Scopes, settings: Setti
         return None
     started = time.monotonic()
     try:
-        delay = await reconcile(cluster, pytorchjob, settings, key, datetime.now(UTC).replace(microsecond=0))
+        delay = await reconcile(cluster, ON_CLUSTER, settings, key, datetime.now(UTC).replace(microsecond=0))
     except NotHeld:
         scopes.wait(key.namespace)
         return None

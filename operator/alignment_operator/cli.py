@@ -22,7 +22,7 @@ from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.status import AlignmentJobStatus
 from rich.console import Console
 
-from alignment_operator.backends import pytorchjob
+from alignment_operator.backends.chosen import ON_CLUSTER
 from alignment_operator.deciding.job_status import is_finished
 from alignment_operator.deciding.observation import Child, Key
 from alignment_operator.deciding.stage_run import fresh_run
@@ -206,7 +206,7 @@ def render(options: argparse.Namespace) -> int:
     settings = Settings()
     manifests: list[object] = []
     for stage in resolved.spec.stages or []:
-        for manifest in pytorchjob.render(fresh_run(named, resolved.spec, stage), settings):
+        for manifest in ON_CLUSTER.render(fresh_run(named, resolved.spec, stage), settings):
             if manifest not in manifests:
                 manifests.append(manifest)
     print(write_documents(manifests), end="")

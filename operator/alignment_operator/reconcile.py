@@ -51,7 +51,7 @@ class Cluster(Protocol):
         """Remove the job; its workspace stays."""
 
 
-async def reconcile(cluster: Cluster, backend: Backend, settings: Settings, key: Key, now: datetime) -> float | None:
+async def reconcile(cluster: Cluster, backend: Backend[Any], settings: Settings, key: Key, now: datetime) -> float | None:
     """Bring one job closer to what is wanted; the answer says in how many seconds to look again without being called."""
     job = await cluster.job(key)
     if job is None or job.metadata.deletion_timestamp is not None:
@@ -88,7 +88,7 @@ async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, observed: 
 
 
 async def _apply(
-    cluster: Cluster, backend: Backend, settings: Settings, job: AlignmentJob, decision: Plan, observed: list[Child]
+    cluster: Cluster, backend: Backend[Any], settings: Settings, job: AlignmentJob, decision: Plan, observed: list[Child]
 ) -> bool:
     """Delete what is not wanted, or else create what is missing, and report; the answer says whether anything was written."""
     wanted = {run.name for run in decision.children}

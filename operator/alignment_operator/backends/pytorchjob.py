@@ -1,134 +1,122 @@
-"""Renders a stage as a PyTorchJob of Kubeflow's training-operator (kubeflow.org/v1)."""
+"""Runs a stage as a PyTorchJob of Kubeflow's training-operator (kubeflow.org/v1), and reads the attempt's state from it; pure."""
 
+import re
+from datetime import datetime
 from typing import Any
 
-from alignment_api.credentials import PASSWORD_FILE, USERNAME_FILE
-from alignment_api.heartbeat import HEARTBEAT_PORT
-from alignment_api.names import (
-    API_VERSION,
-    ATTEMPT_LABEL,
-    FINGERPRINT_ANNOTATION,
-    INPUT_HASH_ANNOTATION,
-    JOB_LABEL,
-    JOB_UID_LABEL,
-    KIND,
-    RENDERING_ANNOTATION,
-    RUN_CONFIG_FILE,
-    STAGE_LABEL,
-)
-from alignment_api.problems import InvalidJob, Problem
+from alignment_api.names import FINGERPRINT_ANNOTATION, INPUT_HASH_ANNOTATION, RENDERING_ANNOTATION, STAGE_LABEL
 from alignment_api.spec.batch import processes_per_node
-from alignment_api.spec.compute import Compute
-from alignment_api.spec.endpoints import SecretKey
-from alignment_api.spec.job import Storage
-from alignment_api.spec.lineage import digest
 
-from alignment_operator.backends import Manifest
-from alignment_operator.deciding.endpoint_keys import ENDPOINT_KEYS_FOLDER, key_volume
-from alignment_operator.deciding.stage_run import HUB_TOKEN_PATH, S3_CREDENTIALS_PATH, TRACKING_CREDENTIALS_PATH, StageRun
+from alignment_operator.backends import Manifest, Resource, pods
+from alignment_operator.backends.labels import attempt_of, metadata
+from alignment_operator.backends.pod_ends import SIGKILL, End, end_of, explaining_end, success_of
+from alignment_operator.backends.pod_template import pod_template
+from alignment_operator.backends.pods import Pod, name_of
+from alignment_operator.backends.run_config_map import run_config_map
+from alignment_operator.backends.termination import as_sentence
+from alignment_operator.backends.workspace_claim import created_claims
+from alignment_operator.deciding.observation import Child, ChildState
+from alignment_operator.deciding.stage_run import StageRun
 from alignment_operator.settings import Settings
 
-# Kueue reads it from the PyTorchJob and holds the job back until there is quota.
+RESOURCE = Resource("PyTorchJob", "kubeflow.org", "v1", "pytorchjobs")
+NOT_INSTALLED = (
+    "TrainingOperatorMissing",
+    "the cluster knows no PyTorchJob: install Kubeflow's training-operator (1.9.4 or later)",
+)
+
+# The training-operator looks for a container of this name.
+_CONTAINER = "pytorch"
+# The training-operator names pods JOB-ROLE-INDEX; only one pod of a namespace can have a name.
+_FIRST_POD = "master-0"
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+# Kueue reads this label and holds the PyTorchJob back until its queue has quota.
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
-_CONFIG_FOLDER = "/etc/alignment"
-_TRACKING_VOLUME = "tracking-credentials"
-# The user that the trainer image is built with.
-_USER = 10001
+
+_State = tuple[ChildState, str, str]
+"""State, reason and message."""
 
 
 def render(run: StageRun, settings: Settings) -> list[Manifest]:
-    """Give the workspace claim if one is to be made, the RunConfig, and the PyTorchJob."""
-    if run.spec.storage is None:
-        raise InvalidJob(
-            [Problem("spec.storage", "is not set; on a cluster set claimName (a claim that exists) or size (a claim to create)")]
-        )
-    config = run.run_config(settings)
-    config_map = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {**_metadata(run, settings), "name": config_name(run.name, run.job.metadata.uid, run.rendering(settings))},
-        "data": {RUN_CONFIG_FILE: config.model_dump_json(by_alias=True, exclude_none=True, indent=1)},
-    }
-    return [*_created_claim(run, run.spec.storage), config_map, _pytorch_job(run, settings, run.spec.storage)]
+    """Return the workspace claim if one is to be created, the ConfigMap with the RunConfig, and the PyTorchJob."""
+    return [*created_claims(run), run_config_map(run, settings), _pytorch_job(run, settings)]
 
 
-def config_name(child: str, job_uid: str | None, rendering: str) -> str:
-    """Name the RunConfig by what is in it: one that an earlier try or an earlier job of this name left is never taken for it."""
-    return f"{child}-{digest([job_uid, rendering])[:8]}"
+def observe(child: Manifest, seen: list[Pod]) -> Child:
+    """Describe the attempt that a PyTorchJob runs."""
+    state, reason, message = _state(child, seen)
+    end = _failure(seen) if state == "Failed" else None
+    if state == "Failed" and end is None:
+        state, reason, message = _failed_without_exit_code(child, seen)
+    success = success_of(seen, _CONTAINER) if state == "Succeeded" else None
+    written = end or success
+    annotations = child["metadata"].get("annotations", {})
+    return Child(
+        name=name_of(child),
+        uid=child["metadata"]["uid"],
+        stage=child["metadata"]["labels"][STAGE_LABEL],
+        attempt=attempt_of(child) or 0,
+        input_hash=annotations.get(INPUT_HASH_ANNOTATION, ""),
+        fingerprint=annotations.get(FINGERPRINT_ANNOTATION, ""),
+        rendering=annotations.get(RENDERING_ANNOTATION, ""),
+        state=state,
+        reason=end.reason if end else reason,
+        message=as_sentence(written.message if written else message),
+        # Pods that disappeared before their exit codes were read count as taken away, not as broken.
+        exit_code=end.exit_code if end else (SIGKILL if state == "Failed" else None),
+        last_checkpoint=written.last_checkpoint if written else None,
+        model_revision=written.model_revision if written else None,
+        start_time=_running_since(child, seen, has_ended=bool(written)),
+        end_time=pods.time_from(_completion(child, end)),
+    )
 
 
-def _metadata(run: StageRun, settings: Settings) -> Manifest:
-    """Name and own the object: it goes when the job goes."""
-    return {
-        "name": run.name,
-        "namespace": run.namespace,
-        "labels": _labels(run),
-        "annotations": {
-            INPUT_HASH_ANNOTATION: run.input_hash,
-            FINGERPRINT_ANNOTATION: run.fingerprint,
-            RENDERING_ANNOTATION: run.rendering(settings),
-        },
-        "ownerReferences": [
-            {
-                "apiVersion": API_VERSION,
-                "kind": KIND,
-                "name": run.job.metadata.name,
-                "uid": run.job.metadata.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
-    }
+def observe_leftover(seen: list[Pod]) -> Child:
+    """Describe an attempt whose PyTorchJob is gone while some of its pods still end."""
+    stage = seen[0]["metadata"]["labels"][STAGE_LABEL]
+    name = name_of(seen[0]).rsplit("-", 2)[0]
+    return Child(name, "", stage, attempt_of(seen[0]) or 0, "", "", "Stopping", message=pods.stopping_message(seen))
 
 
-def _labels(run: StageRun) -> dict[str, str]:
-    return {
-        "app.kubernetes.io/name": "alignment-trainer",
-        "app.kubernetes.io/managed-by": "alignment-operator",
-        JOB_LABEL: run.job.metadata.name,
-        JOB_UID_LABEL: run.job.metadata.uid or "",
-        STAGE_LABEL: run.stage.name,
-        ATTEMPT_LABEL: str(run.attempt),
-    }
+def is_replica(child: Manifest, pod: Pod) -> bool:
+    """Check that a pod has the name of one of the PyTorchJob's replicas."""
+    wanted = {role.lower(): _count(replica) for role, replica in child["spec"]["pytorchReplicaSpecs"].items()}
+    role, _, index = name_of(pod).removeprefix(f"{name_of(child)}-").rpartition("-")
+    is_index = bool(_INDEX.fullmatch(index))
+    return is_index and int(index) < wanted.get(role, 0) and name_of(pod) == f"{name_of(child)}-{role}-{index}"
 
 
-def _created_claim(run: StageRun, storage: Storage) -> list[Manifest]:
-    """A claim that is asked for by size has no owner, so that it stays when the job is deleted."""
-    if storage.size is None:
-        return []
-    # All stages share the claim: the one on the most nodes decides how it is mounted.
-    nodes = max(run.spec.compute_of(stage).nodes or 1 for stage in run.spec.stages or [])
-    specification: Manifest = {
-        "accessModes": ["ReadWriteMany" if nodes > 1 else "ReadWriteOnce"],
-        "resources": {"requests": {"storage": storage.size}},
-    }
-    if storage.storage_class_name:
-        specification["storageClassName"] = storage.storage_class_name
-    metadata = {"name": _claim_name(run, storage), "namespace": run.namespace, "labels": {JOB_LABEL: run.job.metadata.name}}
-    return [{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": specification}]
+def first_pod(child: Manifest) -> str:
+    """Return the name of the master's pod."""
+    return f"{name_of(child)}-{_FIRST_POD}"
 
 
-def _claim_name(run: StageRun, storage: Storage) -> str:
-    return storage.claim_name or f"{run.job.metadata.name}-workspace"
+def was_lost(pod: Pod) -> bool:
+    """Check whether a pod was removed from its node, or its node stopped answering."""
+    return pods.was_lost(pod, _CONTAINER)
 
 
-def _pytorch_job(run: StageRun, settings: Settings, storage: Storage) -> Manifest:
-    metadata = _metadata(run, settings)
+def trimmed(child: Manifest) -> Manifest:
+    """Return the parts of a PyTorchJob's spec that are read here."""
+    spec = child["spec"]
+    replicas = {role: {"replicas": _count(replica)} for role, replica in spec["pytorchReplicaSpecs"].items()}
+    return {"runPolicy": spec.get("runPolicy", {}), "pytorchReplicaSpecs": replicas}
+
+
+def _pytorch_job(run: StageRun, settings: Settings) -> Manifest:
+    named = metadata(run, settings)
     if run.spec.queue_name:
-        metadata["labels"] = {**metadata["labels"], _QUEUE_LABEL: run.spec.queue_name}
+        named["labels"] = {**named["labels"], _QUEUE_LABEL: run.spec.queue_name}
     nodes = run.compute.nodes or 1
-    replica = {
-        # A failed pod stays as it is, with its exit code: the operator restarts the stage as a whole.
-        "restartPolicy": "Never",
-        "template": {"metadata": {"labels": _labels(run)}, "spec": _pod(run, settings, storage)},
-    }
+    # A failed pod stays as it is, with its exit code: the operator restarts the stage as a whole.
+    replica = {"restartPolicy": "Never", "template": pod_template(run, settings, _CONTAINER)}
     replicas = {"Master": {"replicas": 1, **replica}}
     if nodes > 1:
         replicas["Worker"] = {"replicas": nodes - 1, **replica}
     return {
-        "apiVersion": "kubeflow.org/v1",
-        "kind": "PyTorchJob",
-        "metadata": metadata,
+        "apiVersion": f"{RESOURCE.group}/{RESOURCE.version}",
+        "kind": RESOURCE.kind,
+        "metadata": named,
         "spec": {
             "nprocPerNode": str(processes_per_node(run.compute)),
             # Failed pods are kept for their exit codes; running ones must not hold GPUs after the others have ended.
@@ -138,142 +126,83 @@ def _pytorch_job(run: StageRun, settings: Settings, storage: Storage) -> Manifes
     }
 
 
-def _pod(run: StageRun, settings: Settings, storage: Storage) -> Manifest:
-    compute = run.compute
-    pod: Manifest = {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": settings.grace_seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            # A workspace of millions of files would be walked at each start, to give it the group that it has already.
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [_container(run, settings)],
-        "volumes": _volumes(run, settings, storage),
-    }
-    if (compute.nodes or 1) > 1:
-        pod["affinity"] = _apart(run)
-    selector = dict(compute.node_selector or {})
-    if compute.accelerator_type:
-        selector["nvidia.com/gpu.product"] = compute.accelerator_type
-    if selector:
-        pod["nodeSelector"] = selector
-    if compute.tolerations:
-        pod["tolerations"] = [toleration.dump() for toleration in compute.tolerations]
-    if settings.image_pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
-    return pod
+def _state(job: Manifest, seen: list[Pod]) -> _State:
+    conditions = _conditions(job)
+    if job["metadata"].get("deletionTimestamp"):
+        return "Stopping", "Stopping", pods.stopping_message(seen)
+    if conditions.get("Succeeded", {}).get("status") == "True":
+        return "Succeeded", "", ""
+    if conditions.get("Failed", {}).get("status") == "True" or any(map(pods.has_failed, seen)):
+        return "Failed", "", ""
+    if job["spec"].get("runPolicy", {}).get("suspend"):
+        return "Queued", "Queued", conditions.get("Suspended", {}).get("message") or "waiting for its queue to admit it"
+    return _pending(job, seen) or ("Running", "", "")
 
 
-def _apart(run: StageRun) -> Manifest:
-    """Prefer a node for each pod: that is what `nodes` says, and where there are no GPUs nothing else would see to it."""
-    same_attempt = {
-        JOB_UID_LABEL: run.job.metadata.uid or "",
-        STAGE_LABEL: run.stage.name,
-        ATTEMPT_LABEL: str(run.attempt),
-    }
-    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": same_attempt}}
-    return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}}
+def _pending(job: Manifest, seen: list[Pod]) -> _State | None:
+    """Describe why not all pods run yet; None when they do."""
+    wanted = _pod_count(job)
+    # A pod that has already succeeded was running before.
+    running = sum(pods.is_running(pod) or pods.has_succeeded(pod) for pod in seen)
+    for pod in seen:
+        wait = pods.why_pending(pod)
+        if wait and wait.is_for_a_node and wanted > 1:
+            return "Pending", wait.reason, f"waiting for {wanted - running} of {wanted} nodes: {wait.sentence}"
+        if wait:
+            return "Pending", wait.reason, f"{name_of(pod)}: {wait.sentence}"
+    if not seen:
+        # The status has said "is being started" since the attempt was created; an empty message causes no write.
+        return "Pending", "Starting", ""
+    return None if running >= wanted else ("Pending", "Starting", f"{running} of {wanted} pods are running")
 
 
-def _container(run: StageRun, settings: Settings) -> Manifest:
-    security: Manifest = {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    mounts: list[dict[str, Any]] = [
-        {"name": "config", "mountPath": _CONFIG_FOLDER, "readOnly": True},
-        {"name": "workspace", "mountPath": settings.workspace_path},
-        {"name": "shared-memory", "mountPath": "/dev/shm"},
-        {"name": "scratch", "mountPath": "/tmp"},
-    ]
-    for name, _, path in _secrets(run):
-        mounts.append({"name": name, "mountPath": path.rsplit("/", 1)[0], "readOnly": True})
-    if run.endpoint_keys:
-        mounts.append({"name": "endpoint-keys", "mountPath": str(ENDPOINT_KEYS_FOLDER), "readOnly": True})
-    if settings.tracking_credentials_secret:
-        mounts.append({"name": _TRACKING_VOLUME, "mountPath": TRACKING_CREDENTIALS_PATH, "readOnly": True})
-    return {
-        # The training-operator looks for a container of this name.
-        "name": "pytorch",
-        "image": settings.trainer_image,
-        "command": ["python", "-m", "alignment_trainer"],
-        "env": [{"name": name, "value": value} for name, value in _environment(run.compute, settings).items()],
-        "ports": [{"name": "heartbeat", "containerPort": HEARTBEAT_PORT, "protocol": "TCP"}],
-        "resources": _resources(run.compute),
-        "securityContext": security,
-        # Where the trainer could not say why it ended, the end of its log does.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": mounts,
-    }
+def _failure(seen: list[Pod]) -> End | None:
+    return explaining_end(map(_end, seen), any(map(was_lost, seen)))
 
 
-def _environment(compute: Compute, settings: Settings) -> dict[str, str]:
-    variables = {
-        "ALIGNMENT_RUN_CONFIG": f"{_CONFIG_FOLDER}/{RUN_CONFIG_FILE}",
-        # The root file system is read-only, and models are worth keeping between attempts.
-        "HOME": "/tmp",
-        "HF_HOME": f"{settings.workspace_path}/.cache/huggingface",
-        "OMP_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        # A pod has its ports for itself; where none is named, nobody is answered.
-        "ALIGNMENT_HEARTBEAT_PORT": str(HEARTBEAT_PORT),
-    }
-    if compute.rdma:
-        variables["NCCL_IB_DISABLE"] = "0"
-        if compute.rdma.interfaces:
-            variables["NCCL_IB_HCA"] = compute.rdma.interfaces
-    return variables
+def _end(pod: Pod) -> End | None:
+    end = end_of(pod, _CONTAINER)
+    if end is None or pods.was_disrupted(pod) or pods.terminated(pod, _CONTAINER) or not _gave_up_waiting(pod):
+        return end
+    message = f"{name_of(pod)} gave up waiting for the first pod of its stage, which was not running yet"
+    return End(end.time, SIGKILL, "PartnerLate", message, is_lost=True)
 
 
-def _resources(compute: Compute) -> Manifest:
-    # Quantities are text: a number would be written back as text and look like a change for ever.
-    limits = {}
-    if compute.gpus_per_node:
-        limits["nvidia.com/gpu"] = str(compute.gpus_per_node)
-    if compute.rdma:
-        limits[compute.rdma.resource_name] = str(compute.rdma.count)
-    if compute.memory:
-        limits["memory"] = compute.memory
-    requests = dict(limits)
-    if compute.cpu:
-        requests["cpu"] = compute.cpu
-    return {name: values for name, values in (("limits", limits), ("requests", requests)) if values}
+def _gave_up_waiting(pod: Pod) -> bool:
+    """Check whether the init container failed with which the training-operator makes other pods wait for the first one."""
+    ended = (known.get("state", {}).get("terminated") or {} for known in pod["status"].get("initContainerStatuses", []))
+    return any(end.get("exitCode", 0) != 0 for end in ended)
 
 
-def _volumes(run: StageRun, settings: Settings, storage: Storage) -> list[Manifest]:
-    memory: Manifest = {"medium": "Memory"}
-    if run.compute.shared_memory:
-        memory["sizeLimit"] = run.compute.shared_memory
-    config = config_name(run.name, run.job.metadata.uid, run.rendering(settings))
-    volumes: list[Manifest] = [
-        {"name": "config", "configMap": {"name": config}},
-        {"name": "workspace", "persistentVolumeClaim": {"claimName": _claim_name(run, storage)}},
-        {"name": "shared-memory", "emptyDir": memory},
-        {"name": "scratch", "emptyDir": {}},
-    ]
-    for name, secret, path in _secrets(run):
-        items = [{"key": secret.key, "path": path.rsplit("/", 1)[1]}]
-        volumes.append({"name": name, "secret": {"secretName": secret.name, "items": items, "defaultMode": 0o440}})
-    if run.endpoint_keys:
-        volumes.append({"name": "endpoint-keys", **key_volume(run.endpoint_keys)})
-    if settings.tracking_credentials_secret:
-        items = [{"key": name, "path": name} for name in (USERNAME_FILE, PASSWORD_FILE)]
-        secret_source = {"secretName": settings.tracking_credentials_secret, "items": items, "defaultMode": 0o440}
-        volumes.append({"name": _TRACKING_VOLUME, "secret": secret_source})
-    return volumes
+def _failed_without_exit_code(job: Manifest, seen: list[Pod]) -> _State:
+    # The training-operator marks a PyTorchJob as failed while a pod that is being deleted still saves a checkpoint.
+    unended = [pod for pod in seen if pods.terminated(pod, _CONTAINER) is None]
+    if unended:
+        return "Stopping", "Stopping", pods.stopping_message(unended)
+    message = _conditions(job).get("Failed", {}).get("message", "")
+    return "Failed", "PodsGone", message or "its pods disappeared before their exit codes could be read"
 
 
-def _secrets(run: StageRun) -> list[tuple[str, SecretKey, str]]:
-    """List the secrets that the job names, each with its volume and the file that it becomes."""
-    wanted = (
-        ("hub-token", run.spec.hub_token_secret, HUB_TOKEN_PATH),
-        ("s3-credentials", run.spec.s3_credentials_secret, S3_CREDENTIALS_PATH),
-    )
-    return [(name, secret, path) for name, secret, path in wanted if secret]
+def _running_since(job: Manifest, seen: list[Pod], has_ended: bool) -> datetime | None:
+    """Return when the last container started; None until all have, since a pod that waits for its peers does not train."""
+    started = [time for time in (pods.started_time(pod, _CONTAINER) for pod in seen) if time]
+    is_whole = len(started) >= _pod_count(job) or (has_ended and len(started) == len(seen))
+    return max(started) if started and is_whole else None
+
+
+def _pod_count(job: Manifest) -> int:
+    return sum(map(_count, job["spec"]["pytorchReplicaSpecs"].values()))
+
+
+def _count(replica: Manifest) -> int:
+    count: int = replica.get("replicas", 1)
+    return count
+
+
+def _conditions(job: Manifest) -> dict[str, Any]:
+    return {condition["type"]: condition for condition in job.get("status", {}).get("conditions", [])}
+
+
+def _completion(job: Manifest, end: End | None) -> str | None:
+    completion: str | None = job.get("status", {}).get("completionTime")
+    return completion or (end.time if end and end.time else None)

@@ -7,10 +7,13 @@ from typing import Any
 import kopf
 from alignment_api.names import GROUP, JOB_LABEL, KIND, PLURAL, VERSION
 
+from alignment_operator.backends.chosen import ON_CLUSTER
 from alignment_operator.cluster.jobs import key_of
 from alignment_operator.cluster.telemetry import WATCH_EVENTS
 from alignment_operator.cluster.world import KubernetesCluster
 from alignment_operator.queue import Queue
+
+CHILD = ON_CLUSTER.RESOURCE
 
 
 class _Patience:
@@ -46,7 +49,7 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.networking.error_backoffs = _Patience()
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
-    settings.watching.label_selectors["pytorchjobs"] = JOB_LABEL
+    settings.watching.label_selectors[CHILD.plural] = JOB_LABEL
     settings.watching.label_selectors["", "pods"] = JOB_LABEL
     settings.persistence.diffbase_storage = _NoComparison()
     settings.process.ultimate_exiting_timeout = 20
@@ -62,19 +65,19 @@ async def job_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
         memo.queue.add(key_of(found))
 
 
-@kopf.on.event("kubeflow.org", "v1", "pytorchjobs", labels={JOB_LABEL: kopf.PRESENT})
-async def training_job_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
+@kopf.on.event(CHILD.group, CHILD.version, CHILD.plural, labels={JOB_LABEL: kopf.PRESENT})
+async def child_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A child has changed."""
-    _child_event("PyTorchJob", event, memo.cluster, memo.queue)
+    _observe(CHILD.kind, event, memo.cluster, memo.queue)
 
 
 @kopf.on.event("", "v1", "pods", labels={JOB_LABEL: kopf.PRESENT})
 async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A pod of a child has changed."""
-    _child_event("Pod", event, memo.cluster, memo.queue)
+    _observe("Pod", event, memo.cluster, memo.queue)
 
 
-def _child_event(kind: str, event: kopf.RawEvent, cluster: KubernetesCluster, queue: Queue) -> None:
+def _observe(kind: str, event: kopf.RawEvent, cluster: KubernetesCluster, queue: Queue) -> None:
     WATCH_EVENTS.labels(kind).inc()
     found: dict[str, Any] = {**event["object"], "kind": kind}
     # Most events tell of what our own request was answered with, or a list held.

@@ -39,7 +39,7 @@ class Sentence(NamedTuple):
 
 @dataclass
 class _Stuck:
-    """A child, the uids by which Events name its PyTorchJob and its pods, and what they last said."""
+    """A child, the uids by which Events name the child and its pods, and what the newest Events say."""
 
     uids: frozenset[str]
     since: float

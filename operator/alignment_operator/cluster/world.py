@@ -11,7 +11,8 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus
 from kubernetes.aio.client import ApiClient, ApiException
 
-from alignment_operator.backends.pytorchjob import config_name
+from alignment_operator.backends import ClusterBackend
+from alignment_operator.backends.run_config_map import config_name
 from alignment_operator.cluster.children import Children
 from alignment_operator.cluster.jobs import Jobs
 from alignment_operator.cluster.kubernetes_api import KubernetesApi, is_there_already
@@ -24,13 +25,15 @@ from alignment_operator.progress.report import ProgressReader
 from alignment_operator.reconcile import Refused
 from alignment_operator.settings import Settings
 
+_Collection = tuple[str, str]
+"""Root of the paths, and plural."""
+
 _JOBS = (f"/apis/{API_VERSION}", PLURAL)
-_TRAINING_JOBS = ("/apis/kubeflow.org/v1", "pytorchjobs")
 _PODS = ("/api/v1", "pods")
+_CONFIG_MAPS = ("/api/v1", "configmaps")
 _COLLECTIONS = {
-    "ConfigMap": ("/api/v1", "configmaps"),
+    "ConfigMap": _CONFIG_MAPS,
     "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims"),
-    "PyTorchJob": _TRAINING_JOBS,
 }
 
 logger = logging.getLogger(__name__)
@@ -44,28 +47,36 @@ class KubernetesCluster:
     """Implements the Cluster interface."""
 
     def __init__(
-        self, client: ApiClient, settings: Settings, reader: ProgressReader, holds: Callable[[str], bool] = lambda _: True
+        self,
+        client: ApiClient,
+        settings: Settings,
+        backend: ClusterBackend,
+        reader: ProgressReader,
+        holds: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Whether a namespace may be written to, `holds` is asked before each write."""
+        """Ask `holds` before each write whether this operator may write to the namespace."""
+        resource = backend.RESOURCE
+        self._backend, self._kind = backend, resource.kind
+        self._collections = {**_COLLECTIONS, resource.kind: (f"/apis/{resource.group}/{resource.version}", resource.plural)}
         self._api = KubernetesApi(client)
         self._holds = holds
         self._namespaces = settings.watch_namespaces
         self._reader = reader
         self.jobs_seen = Jobs()
         self._statuses = Statuses(self._writing, self.jobs_seen)
-        self.children_seen = Children()
+        self.children_seen = Children(backend)
         self._stuck = StuckPods(self._api)
         self.missing_kinds: set[str] = set()
         """What the API server had no word for when it was last asked."""
 
     async def relist(self) -> set[Key]:
         """List jobs and children anew; the answer names the jobs of which the watches had not told."""
-        jobs, training_jobs, pods = await asyncio.gather(
-            self._list(_JOBS, KIND), self._list(_TRAINING_JOBS, "PyTorchJob", JOB_LABEL), self._list(_PODS, "Pod", JOB_LABEL)
+        jobs, children, pods = await asyncio.gather(
+            self._list(_JOBS, KIND), self._list(self._children, self._kind, JOB_LABEL), self._list(_PODS, "Pod", JOB_LABEL)
         )
         news = self.jobs_seen.replace(*jobs)
-        told = self.children_seen.replace("PyTorchJob", *training_jobs) | self.children_seen.replace("Pod", *pods)
-        return news | self.jobs_seen.keys_of(told)
+        owners = self.children_seen.replace(self._kind, *children) | self.children_seen.replace("Pod", *pods)
+        return news | self.jobs_seen.keys_of(owners)
 
     async def job(self, key: Key) -> AlignmentJob | None:
         """Give the job as it was last told of: a request per look would cost the API server more than all the rest."""
@@ -99,18 +110,18 @@ class KubernetesCluster:
         """Create a child and what belongs to it; what is there already stays as it is. Raises Refused."""
         for manifest in manifests:
             try:
-                created = await self._writing(job).post(_path(_COLLECTIONS[manifest["kind"]], _namespace(job)), manifest)
+                created = await self._writing(job).post(_path(self._collections[manifest["kind"]], _namespace(job)), manifest)
             except ApiException as error:
                 if not is_there_already(error):
-                    raise refusal_of(manifest, error) from error
-                if manifest["kind"] != "PyTorchJob":
+                    raise refusal_of(manifest, error, self._backend) from error
+                if manifest["kind"] != self._kind:
                     continue
                 created = await self._mine(job, manifest["metadata"]["name"])
-            if created["kind"] == "PyTorchJob":
+            if created["kind"] == self._kind:
                 self.children_seen.observe("ADDED", created)
                 labels = manifest["metadata"]["labels"]
                 attempt = f"{name_of(job)} {labels[STAGE_LABEL]} {labels[ATTEMPT_LABEL]}"
-                logger.info("%s: PyTorchJob %s is created", attempt, manifest["metadata"]["name"])
+                logger.info("%s: %s %s is created", attempt, self._kind, manifest["metadata"]["name"])
 
     async def delete(self, job: AlignmentJob, child: Child) -> None:
         """Delete a child after its pods: they get their grace period to save."""
@@ -118,14 +129,14 @@ class KubernetesCluster:
         await self._delete_config(job, child)
         body = {"propagationPolicy": "Foreground", "preconditions": {"uid": child.uid}}
         try:
-            left = await self._writing(job).delete(_path(_TRAINING_JOBS, _namespace(job), child.name), body)
+            left = await self._writing(job).delete(_path(self._children, _namespace(job), child.name), body)
         except ApiException as error:
             # Gone already, or another one under the same name: either way it is not ours to delete any more.
             if error.status not in (404, 409):
                 raise
         else:
-            logger.info("%s %s %s: PyTorchJob %s is deleted", name_of(job), child.stage, child.attempt, child.name)
-            if left["kind"] == "PyTorchJob":
+            logger.info("%s %s %s: %s %s is deleted", name_of(job), child.stage, child.attempt, self._kind, child.name)
+            if left["kind"] == self._kind:
                 self.children_seen.observe("MODIFIED", left)
         for pod in self.children_seen.unstarted_pods(_namespace(job), child):
             await self._end_unstarted(job, pod)
@@ -145,6 +156,10 @@ class KubernetesCluster:
             if error.status != 404:
                 raise
 
+    @property
+    def _children(self) -> _Collection:
+        return self._collections[self._kind]
+
     def _writing(self, job: AlignmentJob) -> KubernetesApi:
         if not self._holds(_namespace(job)):
             raise NotHeld
@@ -153,7 +168,7 @@ class KubernetesCluster:
     async def _delete_config(self, job: AlignmentJob, child: Child) -> None:
         name = config_name(child.name, job.metadata.uid, child.rendering)
         try:
-            await self._writing(job).delete(_path(_COLLECTIONS["ConfigMap"], _namespace(job), name), {})
+            await self._writing(job).delete(_path(_CONFIG_MAPS, _namespace(job), name), {})
         except ApiException as error:
             # Without the right to, it stays until the job goes; that is no reason to let the child run on.
             if error.status == 403:
@@ -171,22 +186,27 @@ class KubernetesCluster:
 
     async def _mine(self, job: AlignmentJob, name: str) -> Object:
         """Take up a child that is there already, if it is this job's."""
-        found = await self._api.get(_path(_TRAINING_JOBS, _namespace(job), name))
+        found = await self._api.get(_path(self._children, _namespace(job), name))
         if job.metadata.uid not in [owner["uid"] for owner in found["metadata"].get("ownerReferences", [])]:
             # What an earlier job of this name has left goes soon, even where nobody has said so to the object yet.
             metadata = found["metadata"]
             if metadata.get("deletionTimestamp") or metadata.get("labels", {}).get(JOB_LABEL) == job.metadata.name:
-                raise Refused("EarlierJobEnding", f"PyTorchJob {name} of an earlier job is still ending; this one follows it")
-            raise Refused("NameTaken", f"PyTorchJob {name} exists and belongs to somebody else; delete it, or rename this job")
+                raise Refused(
+                    "EarlierJobEnding",
+                    f"{self._kind} {name} of an earlier job is still being deleted; this job starts after that",
+                )
+            raise Refused(
+                "NameTaken", f"{self._kind} {name} already exists and belongs to another owner; delete it, or rename this job"
+            )
         return found
 
-    async def _list(self, collection: tuple[str, str], kind: str, label: str = "") -> tuple[list[Object], int]:
+    async def _list(self, collection: _Collection, kind: str, label: str = "") -> tuple[list[Object], int]:
         """List a kind in all namespaces that are watched; the answer carries the version that all of it has at least."""
         paths = [_path(collection, namespace) for namespace in self._namespaces] or ["/".join(collection)]
         try:
             lists = [await self._api.get(path, labelSelector=label) for path in paths]
         except ApiException as error:
-            # Without its CRD a kind has no objects; without the training-operator, creating a PyTorchJob will say so.
+            # Without its CRD a kind has no objects. Creating a child fails later with a sentence about what to install.
             if error.status == 404:
                 self.missing_kinds.add(kind)
                 return [], 0
@@ -195,7 +215,7 @@ class KubernetesCluster:
         return [{**found, "kind": kind} for listed in lists for found in listed["items"]], min(map(version_of, lists))
 
 
-def _path(collection: tuple[str, str], namespace: str, *rest: str) -> str:
+def _path(collection: _Collection, namespace: str, *rest: str) -> str:
     root, plural = collection
     return "/".join([root, "namespaces", namespace, plural, *rest])
 

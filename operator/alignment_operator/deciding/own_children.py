@@ -21,7 +21,7 @@ def expected_children(job: AlignmentJob, found: list[Child]) -> list[Child]:
 def _is_expected(child: Child, record: StageStatus | None, found: list[Child]) -> bool:
     attempts = record.attempts if record else 0
     if child.attempt > attempts:
-        # The next attempt is made when nothing of the stage is left; pods without a PyTorchJob are of an earlier one.
+        # The next attempt is made when nothing of the stage is left; pods without a child belong to an earlier attempt.
         others = [other for other in found if other.stage == child.stage and other.attempt <= attempts]
         return child.attempt == attempts + 1 and bool(child.uid) and not others
     is_newest = child.attempt == attempts and child.uid and record and record.child_uid

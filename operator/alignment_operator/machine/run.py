@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from alignment_api.spec.job import AlignmentJob
 
-from alignment_operator.backends import process
+from alignment_operator.backends.chosen import ON_MACHINE
 from alignment_operator.deciding.job_status import is_finished
 from alignment_operator.deciding.observation import Key
 from alignment_operator.machine.terminal import TerminalView
@@ -37,7 +37,7 @@ async def run_until_ended(cluster: LocalCluster, key: Key, view: TerminalView) -
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, cluster)
     while True:
-        await reconcile(cluster, process, settings, key, datetime.now(UTC).replace(microsecond=0))
+        await reconcile(cluster, ON_MACHINE, settings, key, datetime.now(UTC).replace(microsecond=0))
         job = await cluster.job(key)
         assert job is not None, "a job that is being run is not deleted"
         if job.status is not None:

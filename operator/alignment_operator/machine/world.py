@@ -19,12 +19,7 @@ from typing import Any
 from alignment_api.exit_codes import Termination
 from alignment_api.home import Home
 from alignment_api.names import (
-    ATTEMPT_LABEL,
-    FINGERPRINT_ANNOTATION,
-    INPUT_HASH_ANNOTATION,
-    RENDERING_ANNOTATION,
     RUN_CONFIG_FILE,
-    STAGE_LABEL,
     stage_folder,
 )
 from alignment_api.resolving.record import settle
@@ -32,6 +27,8 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus
 from pydantic import ValidationError
 
+from alignment_operator.backends.chosen import ON_MACHINE
+from alignment_operator.backends.process import SeenProcess
 from alignment_operator.deciding.job_status import is_finished
 from alignment_operator.deciding.observation import Child, Key, Report
 from alignment_operator.machine.progress import read_stage
@@ -183,7 +180,6 @@ class LocalCluster:
 
     def _child(self, folder: Path) -> Child:
         process = json.loads((folder / "process.json").read_text())
-        metadata, started = process["metadata"], _started(folder)
         alive = self._is_alive(folder)
         stopping = folder / "stopping"
         if stopping.exists():
@@ -192,24 +188,7 @@ class LocalCluster:
                 (folder / "deleted").touch()
             elif time.time() > float(stopping.read_text()):
                 self._signal(folder, signal.SIGKILL)
-        state, termination = ("Stopping", None) if stopping.exists() else _outcome(folder, alive)
-        return Child(
-            name=folder.name,
-            uid=folder.name,
-            stage=metadata["labels"][STAGE_LABEL],
-            attempt=int(metadata["labels"][ATTEMPT_LABEL]),
-            input_hash=metadata["annotations"][INPUT_HASH_ANNOTATION],
-            fingerprint=metadata["annotations"][FINGERPRINT_ANNOTATION],
-            rendering=metadata["annotations"][RENDERING_ANNOTATION],
-            state=state,  # type: ignore[arg-type]
-            reason=termination.reason if termination else "",
-            message=termination.message if termination else "",
-            exit_code=termination.exit_code if termination else None,
-            last_checkpoint=termination.last_checkpoint if termination else None,
-            model_revision=termination.model_revision if termination else None,
-            start_time=datetime.fromisoformat(started["time"]) if started else None,
-            end_time=None if alive else _modified(folder / "termination.json"),
-        )
+        return ON_MACHINE.observe(process, _seen(folder, alive, stopping.exists()))
 
     def _is_alive(self, folder: Path) -> bool:
         child = self._processes.get(str(folder))
@@ -247,15 +226,22 @@ def _key(job: AlignmentJob) -> Key:
     return Key(job.metadata.namespace or "default", job.metadata.name)
 
 
-def _outcome(folder: Path, alive: bool) -> tuple[str, Termination | None]:
-    if alive:
-        return "Running", None
+def _seen(folder: Path, is_alive: bool, is_stopping: bool) -> SeenProcess:
+    started = _started(folder)
+    return SeenProcess(
+        is_alive=is_alive,
+        is_stopping=is_stopping,
+        termination=None if is_alive else _termination(folder),
+        start_time=datetime.fromisoformat(started["time"]) if started else None,
+        end_time=None if is_alive else _modified(folder / "termination.json"),
+    )
+
+
+def _termination(folder: Path) -> Termination | None:
     try:
-        termination = Termination.model_validate_json((folder / "termination.json").read_text())
+        return Termination.model_validate_json((folder / "termination.json").read_text())
     except (FileNotFoundError, ValidationError):
-        message = "the trainer was killed before it could say why; its log ends where it was"
-        termination = Termination(exit_code=128 + signal.SIGKILL, reason="Killed", message=message)
-    return ("Succeeded" if termination.exit_code == 0 else "Failed"), termination
+        return None
 
 
 def _started(folder: Path) -> dict[str, Any] | None:

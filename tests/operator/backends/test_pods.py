@@ -1,9 +1,9 @@
-"""What a PyTorchJob and its pods say, as situations a person meets."""
+"""The state of an attempt, read from a PyTorchJob and its pods."""
 
 from typing import Any
 
 import pytest
-from alignment_operator.backends.pods import child_of
+from alignment_operator.backends.pytorchjob import observe
 from observed_pods import SAID, ended, pod, running, training_job, unscheduled, waiting
 
 DISRUPTED = {
@@ -14,8 +14,8 @@ FORGED = {"exitCode": 0, "reason": "rm -rf /; \x1b[31m", "message": "a\x1b[31mb\
 
 SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]] = [
     ("no pods yet", training_job("Created"), [], "Pending", "Starting", ""),
-    ("none runs yet", training_job("Created"), [pod(phase="Pending")], "Pending", "Starting", "0 of 2 pods run"),
-    ("one runs", training_job("Running"), [pod(), pod("worker", "Pending")], "Pending", "Starting", "1 of 2 pods run"),
+    ("none runs yet", training_job("Created"), [pod(phase="Pending")], "Pending", "Starting", "0 of 2 pods are running"),
+    ("one runs", training_job("Running"), [pod(), pod("worker", "Pending")], "Pending", "Starting", "1 of 2 pods are running"),
     ("both run", training_job("Running"), [pod(), pod("worker")], "Running", "", ""),
     ("queued by Kueue", training_job("Created", suspended=True), [], "Queued", "Queued", "waiting for its queue to admit it"),
     (
@@ -27,7 +27,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "waiting for 2 of 2 nodes: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu.",
     ),
     (
-        "a partner comes late",
+        "a peer comes late",
         training_job("Running"),
         [pod(**running()), pod("worker", "Pending", **unscheduled("0/2 nodes are available: 1 Insufficient nvidia.com/gpu."))],
         "Pending",
@@ -67,7 +67,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         'job-sft-2-master-0: cannot start: secret "hub" not found',
     ),
     (
-        "the trainer says why",
+        "the trainer wrote a reason",
         training_job("Failed"),
         [pod(phase="Failed", **ended(65, SAID))],
         "Failed",
@@ -83,7 +83,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "job-sft-2-master-0: ended with exit code 1",
     ),
     (
-        "the end of the log tells where nothing else does",
+        "the end of the log explains if nothing else does",
         training_job("Failed"),
         [pod(phase="Failed", **ended(1, "starting\nImportError: no such module\n"))],
         "Failed",
@@ -91,7 +91,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "job-sft-2-master-0: ended with exit code 1: ImportError: no such module",
     ),
     (
-        "the first to fail tells",
+        "the first failure explains",
         training_job("Failed"),
         [pod(phase="Failed", **ended(1, time="12:00:09")), pod("worker", "Failed", **ended(65, SAID, time="12:00:05"))],
         "Failed",
@@ -99,7 +99,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "job-sft-2-worker-0: rows.jsonl:3: is not JSON",
     ),
     (
-        "a peer that was only asked to stop does not tell",
+        "a pod that was only asked to stop does not explain",
         training_job("Failed"),
         [
             pod(phase="Failed", **ended(75, {"exitCode": 75, "reason": "Stopped", "message": "s"}, time="12:00:01")),
@@ -131,7 +131,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         [pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")],
         "Failed",
         "Evicted",
-        "job-sft-2-master-0 was taken away: The node was low on resource: memory.",
+        "job-sft-2-master-0 was removed from its node: The node was low on resource: memory.",
     ),
     (
         "preempted",
@@ -139,18 +139,18 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         [pod(phase="Failed", **DISRUPTED)],
         "Failed",
         "PreemptionByScheduler",
-        "job-sft-2-master-0 was taken away: preempted",
+        "job-sft-2-master-0 was removed from its node: preempted",
     ),
     (
-        "failed while the pod that is taken away still saves",
+        "failed while the pods that are being deleted still save",
         training_job("Failed"),
         [pod(), pod("worker")],
         "Stopping",
         "Stopping",
-        "waiting for 2 pods to save and end",
+        "waiting for 2 pods to save and exit",
     ),
     (
-        "and after it has saved",
+        "and after they have saved",
         training_job("Failed"),
         [pod(), pod("worker", "Failed", **ended(75, {"exitCode": 75, "reason": "Stopped", "message": "saved"}))],
         "Failed",
@@ -158,23 +158,23 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "job-sft-2-worker-0: saved",
     ),
     (
-        "the watchdog of the one whose partner was lost with its node",
+        "the watchdog of a pod whose peer was lost with its node",
         training_job("Failed"),
         [pod(phase="Failed", **ended(134, time="12:10:00")), pod("worker", phase="Failed", **DISRUPTED)],
         "Failed",
         "PreemptionByScheduler",
-        "job-sft-2-worker-0 was taken away: preempted",
+        "job-sft-2-worker-0 was removed from its node: preempted",
     ),
     (
-        "the watchdog of the one whose partner's node does not answer",
+        "the watchdog of a pod whose peer's node does not answer",
         training_job("Failed"),
         [pod(phase="Failed", **ended(134)), pod("worker", conditions=[{"type": "Ready", "status": "False"}])],
         "Failed",
         "PartnerLost",
-        "a partner was lost with its node; job-sft-2-master-0: killed by signal 6",
+        "another pod was lost with its node; job-sft-2-master-0: killed by signal 6",
     ),
     (
-        "bad data stays bad data when a partner is lost as well",
+        "bad data stays bad data when a peer is lost as well",
         training_job("Failed"),
         [pod(phase="Failed", **ended(65, SAID)), pod("worker", phase="Failed", **DISRUPTED)],
         "Failed",
@@ -190,7 +190,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "job-sft-2-master-0: process 3 was killed",
     ),
     (
-        "a message with control characters and a reason that is none",
+        "a message with control characters and an invalid reason",
         training_job("Failed"),
         [
             pod(
@@ -211,7 +211,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         ],
         "Failed",
         "PartnerLate",
-        "job-sft-2-worker-0 gave up waiting for the first pod of its stage, which did not run yet",
+        "job-sft-2-worker-0 gave up waiting for the first pod of its stage, which was not running yet",
     ),
     ("all pods gone", training_job("Failed"), [], "Failed", "PodsGone", "Failed it is"),
     ("done", training_job("Running", "Succeeded"), [pod(phase="Succeeded")], "Succeeded", "", ""),
@@ -229,17 +229,17 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         [pod(conditions=[{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}])],
         "Stopping",
         "Stopping",
-        "waiting for 1 pod to save and end",
+        "waiting for 1 pod to save and exit",
     ),
-    ("deleted", training_job("Running", deleting=True), [pod()], "Stopping", "Stopping", "waiting for 1 pod to save and end"),
+    ("deleted", training_job("Running", deleting=True), [pod()], "Stopping", "Stopping", "waiting for 1 pod to save and exit"),
 ]
 
 
 @pytest.mark.parametrize(
     ("job", "pods", "state", "reason", "message"), [row[1:] for row in SITUATIONS], ids=[row[0] for row in SITUATIONS]
 )
-def test_what_is_seen(job: dict[str, Any], pods: list[dict[str, Any]], state: str, reason: str, message: str) -> None:
-    child = child_of(job, pods)
+def test_the_state_of_an_attempt(job: dict[str, Any], pods: list[dict[str, Any]], state: str, reason: str, message: str) -> None:
+    child = observe(job, pods)
     assert (child.state, child.reason, child.message) == (state, reason, message)
     assert (child.name, child.stage, child.attempt, child.input_hash, child.fingerprint) == ("job-sft-2", "sft", 2, "in", "fp")
 
@@ -253,24 +253,24 @@ def test_what_is_seen(job: dict[str, Any], pods: list[dict[str, Any]], state: st
         ([], 137, None),
     ],
 )
-def test_what_follows_from_the_exit_code(pods: list[dict[str, Any]], exit_code: int, last_checkpoint: int | None) -> None:
-    child = child_of(training_job("Failed"), pods)
+def test_the_exit_code_of_a_failed_attempt(pods: list[dict[str, Any]], exit_code: int, last_checkpoint: int | None) -> None:
+    child = observe(training_job("Failed"), pods)
     assert (child.exit_code, child.last_checkpoint) == (exit_code, last_checkpoint)
 
 
 RUNS: list[tuple[str, list[dict[str, Any]], str | None]] = [
     ("none runs", [pod(phase="Pending")], None),
-    ("one waits for its partner", [pod(**running("12:00:00")), pod("worker", "Pending")], None),
+    ("one waits for its peer", [pod(**running("12:00:00")), pod("worker", "Pending")], None),
     ("the later one counts", [pod(**running("12:00:00")), pod("worker", **running("12:11:00"))], "12:11:00"),
     ("one has ended its part", [pod(**running("12:11:00")), pod("worker", "Succeeded", **ended(0))], "12:11:00"),
-    ("one failed while its partner never ran", [pod(phase="Failed", **ended(1)), pod("worker", "Pending")], None),
+    ("one failed while its peer never ran", [pod(phase="Failed", **ended(1)), pod("worker", "Pending")], None),
     ("one failed, and the others are gone", [pod(phase="Failed", **ended(1))], "12:00:00"),
 ]
 
 
 @pytest.mark.parametrize(("pods", "since"), [row[1:] for row in RUNS], ids=[row[0] for row in RUNS])
 def test_an_attempt_runs_since_the_last_of_its_containers_started(pods: list[dict[str, Any]], since: str | None) -> None:
-    start = child_of(training_job("Running"), pods).start_time
+    start = observe(training_job("Running"), pods).start_time
     assert (f"{start:%H:%M:%S}" if start else None) == since
 
 
@@ -285,8 +285,8 @@ def test_an_attempt_runs_since_the_last_of_its_containers_started(pods: list[dic
         {"reason": ""},
     ],
 )
-def test_numbers_and_names_that_no_trainer_would_write_are_left_out(said: dict[str, Any]) -> None:
+def test_numbers_and_names_that_no_trainer_writes_are_left_out(said: dict[str, Any]) -> None:
     document = {"exitCode": 1, "reason": "Failed", "message": "m", **said}
-    child = child_of(training_job("Failed"), [pod(phase="Failed", **ended(1, document))])
+    child = observe(training_job("Failed"), [pod(phase="Failed", **ended(1, document))])
     assert (child.last_checkpoint, child.model_revision, child.exit_code) == (None, None, 1)
     assert len(child.message) <= 3000

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from alignment_operator.backends import pytorchjob
 from alignment_operator.cluster.children import Children
 from observed_pods import LABELS, SAID, controlled_by, ended, pod, running, training_job
 
@@ -10,7 +11,7 @@ JOB_OWNER = ("alignment-operator.dev/v1alpha1", "AlignmentJob", "u1")
 
 
 def test_children_are_kept_by_job_and_older_news_is_ignored() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     children.observe("ADDED", training_job("Running", version=5))
     children.observe("ADDED", pod(version=6))
     children.observe("ADDED", pod("worker", version=7))
@@ -23,7 +24,7 @@ def test_children_are_kept_by_job_and_older_news_is_ignored() -> None:
 
 
 def test_pods_that_outlive_their_job_still_end() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     for found in (training_job("Running", version=1), pod(version=2)):
         children.observe("ADDED", found)
     children.observe("DELETED", training_job(version=3))
@@ -34,7 +35,7 @@ def test_pods_that_outlive_their_job_still_end() -> None:
 
 
 def test_the_last_words_of_a_pod_that_is_gone_count_until_its_attempt_is_gone() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     last = pod("worker", "Failed", version=4, **ended(75, SAID))
     for found in (training_job("Running", version=1), pod(version=2), pod("worker", version=3)):
         children.observe("ADDED", found)
@@ -45,14 +46,14 @@ def test_the_last_words_of_a_pod_that_is_gone_count_until_its_attempt_is_gone() 
     children.replace("Pod", [pod(version=2)], 5)
     assert [child.last_checkpoint for child in children.of("team", "job", "u1")] == [40]
     children.observe("MODIFIED", training_job("Failed", version=6, deleting=True))
-    assert [child.message for child in children.of("team", "job", "u1")] == ["waiting for 1 pod to save and end"]
+    assert [child.message for child in children.of("team", "job", "u1")] == ["waiting for 1 pod to save and exit"]
     children.observe("DELETED", training_job("Failed", version=7))
     children.observe("DELETED", pod(version=8))
     assert children.of("team", "job", "u1") == []
 
 
 def test_a_list_names_the_jobs_of_whose_children_it_tells_news() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     assert children.observe("ADDED", training_job("Running", version=1))
     assert children.replace("PyTorchJob", [training_job("Running", version=1)], 1) == set()
     assert children.replace("PyTorchJob", [training_job("Failed", version=2)], 2) == {"u1"}
@@ -63,7 +64,7 @@ def test_a_list_names_the_jobs_of_whose_children_it_tells_news() -> None:
 
 
 def test_what_was_told_while_a_list_was_under_way_outlives_it() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     children.observe("ADDED", training_job("Failed", version=7))
     children.observe("ADDED", pod(phase="Failed", version=8, **ended(1)))
     children.observe("DELETED", pod("worker", version=9))
@@ -75,13 +76,13 @@ def test_what_was_told_while_a_list_was_under_way_outlives_it() -> None:
 
 
 def test_what_belongs_to_nobody_is_ignored() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     assert not children.observe("ADDED", {"kind": "Pod", "metadata": {"name": "other"}})
     assert children.of("team", "job", "") == []
 
 
 def test_pods_whose_trainer_never_started_have_nothing_to_save() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     for found in (training_job("Created"), pod(), pod("worker", "Pending")):
         children.observe("ADDED", found)
     (child,) = children.of("team", "job", "u1")
@@ -89,7 +90,7 @@ def test_pods_whose_trainer_never_started_have_nothing_to_save() -> None:
 
 
 def test_pods_are_named_as_events_name_them() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     for found in (training_job("Created"), pod(), pod("worker", "Pending")):
         found["metadata"].setdefault("uid", f"uid of {found['metadata']['name']}")
         children.observe("ADDED", found)
@@ -98,7 +99,7 @@ def test_pods_are_named_as_events_name_them() -> None:
 
 
 def test_a_strangers_pod_with_some_of_our_labels_is_nobodys_child() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     children.observe("ADDED", training_job("Running"))
     for left_out in ("alignment-operator.dev/stage", "alignment-operator.dev/attempt"):
         stranger = pod("stranger")
@@ -108,7 +109,7 @@ def test_a_strangers_pod_with_some_of_our_labels_is_nobodys_child() -> None:
 
 
 def test_a_pod_of_another_namespace_is_nobodys_child_whatever_it_claims() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     for found in (training_job("Running", version=1), pod(version=2, **running()), pod("worker", version=3, **running())):
         children.observe("ADDED", found)
     before = children.of("team", "job", "u1")
@@ -126,7 +127,7 @@ def test_a_pod_of_another_namespace_is_nobodys_child_whatever_it_claims() -> Non
     "name", ["stranger", "job-sft-2-worker-1", "job-sft-2-worker-00", "job-sft-2-chief-0", "job-sft-2-worker-²"]
 )
 def test_a_pod_under_a_name_that_no_replica_has_is_nobodys_child_whoever_is_named_as_its_owner(name: str) -> None:
-    children = Children()
+    children = Children(pytorchjob)
     for found in (training_job("Running", version=1), pod(version=2, **running()), pod("worker", version=3, **running())):
         children.observe("ADDED", found)
     forged = pod("worker", "Failed", version=4, **ended(65, SAID))
@@ -148,7 +149,7 @@ FORGERIES: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("forged", [row[1] for row in FORGERIES], ids=[row[0] for row in FORGERIES])
 def test_a_forged_training_job_is_nobodys_child(forged: dict[str, Any]) -> None:
-    children = Children()
+    children = Children(pytorchjob)
     stranger = training_job("Succeeded")
     stranger["metadata"] = {**stranger["metadata"], "uid": "p9", **forged}
     children.observe("ADDED", stranger)
@@ -156,14 +157,14 @@ def test_a_forged_training_job_is_nobodys_child(forged: dict[str, Any]) -> None:
 
 
 def test_pods_that_were_told_of_before_their_training_job_are_its_pods() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     for found in (pod(version=1, **running()), pod("worker", version=2, **running()), training_job("Running", version=3)):
         children.observe("ADDED", found)
     assert [child.state for child in children.of("team", "job", "u1")] == ["Running"]
 
 
 def test_the_first_pod_of_the_newest_attempt_speaks_for_a_stage() -> None:
-    children = Children()
+    children = Children(pytorchjob)
     for found in (training_job("Running"), pod(podIP="10.0.0.1"), pod("worker", podIP="10.0.0.2")):
         children.observe("ADDED", found)
     assert children.first_pods("team", "job", "u1") == [("u1", "sft", 2, "10.0.0.1")]
@@ -195,7 +196,7 @@ def silent(situation: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("situation", ["pending", "ended", "no address", "another namespace", "another name"])
 def test_a_pod_that_cannot_speak_for_its_attempt_is_not_asked(situation: str) -> None:
-    children = Children()
+    children = Children(pytorchjob)
     children.observe("ADDED", training_job("Running"))
     children.observe("ADDED", silent(situation))
     assert children.first_pods("team", "job", "u1") == []

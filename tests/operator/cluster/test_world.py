@@ -34,7 +34,7 @@ class World:
     def __init__(self, server: ApiServer, client: ApiClient) -> None:
         self.server, self.held = server, True
         reader = ProgressReader(TrackedProgress("http://127.0.0.1:9", None, None), Heartbeats())
-        self.cluster = KubernetesCluster(client, SETTINGS, reader, lambda _: self.held)
+        self.cluster = KubernetesCluster(client, SETTINGS, pytorchjob, reader, lambda _: self.held)
         server.store(JOB, {**a_document(), "metadata": {"uid": "abcdef12-3456", "generation": 1}})
 
     async def job(self) -> AlignmentJob:

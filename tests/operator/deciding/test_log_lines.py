@@ -19,7 +19,7 @@ LIFE: list[tuple[AlignmentJobStatus, list[str]]] = [
         status("Pending", stage("Pending", reason="Starting", message="attempt 1 is being started"), WAITING),
         ["team/job sft 1: Pending (Starting): attempt 1 is being started"],
     ),
-    (status("Pending", stage("Pending", reason="Starting", message="1 of 2 pods run"), WAITING), []),
+    (status("Pending", stage("Pending", reason="Starting", message="1 of 2 pods are running"), WAITING), []),
     (
         status("Pending", stage("Pending", reason="FailedMount", message="no secret"), WAITING),
         ["team/job sft 1: Pending (FailedMount): no secret"],
