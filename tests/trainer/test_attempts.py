@@ -129,7 +129,7 @@ def test_a_stop_saves_and_the_next_attempt_goes_on_to_the_same_weights(finished,
     second = trainer.attempt(upgraded.model_copy(update={"input_hash": first.config.input_hash}), started_again)
     result = second.wait()
     assert result.code == 0, result.output
-    assert "the stage goes on with what it began with" in result.output
+    assert "the stage continues with the settings that it started with" in result.output
     assert f"step {stopped_at}/" not in result.output
     assert f"step {stopped_at + 1}/" in result.output
     assert trainer.values(second.stage, metrics.LOSS) == trainer.values(finished / "job" / "sft", metrics.LOSS)
@@ -231,7 +231,7 @@ def test_a_node_that_is_lost_before_all_have_come_is_nobodys_fault(started_again
     first.process.kill()
     result = other.wait()
     assert (result.code, result.termination.reason) == (75, "PeerLost"), result.output
-    assert "the other nodes of the stage could not be met" in result.termination.message
+    assert "the other nodes of the stage could not be reached" in result.termination.message
 
 
 def many(path, times):
@@ -327,7 +327,7 @@ def test_work_of_other_inputs_is_set_aside(finished, tmp_path, trainer):
     new = trainer.config(root, sft__optimization__maxSteps=2)
     result = trainer.attempt(new, root).wait()
     assert result.code == 0, result.output
-    assert "held work of other inputs" in result.output
+    assert "holds the work of other inputs" in result.output
     assert manifest(root / "job" / f"sft.{old.input_hash}")["steps"] == trainer.steps
     assert manifest(root / "job" / "sft")["steps"] == 2
     # What the second stage builds on is checked by its content.
@@ -336,7 +336,7 @@ def test_work_of_other_inputs_is_set_aside(finished, tmp_path, trainer):
     )
     result = trainer.attempt(trainer.config(root, "dpo", sft__optimization__maxSteps=2), root).wait()
     assert (result.code, result.termination.reason) == (65, "BadData"), result.output
-    assert "does not hold the weights" in result.termination.message
+    assert "does not contain the weights" in result.termination.message
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def write_garbage(path):
         (
             SFT,
             link_to_a_secret,
-            "spec.stages[0].sft.datasets[0].uri: workspace://inputs/tiny/sft.jsonl leads to /etc/passwd, a file of the system",
+            "spec.stages[0].sft.datasets[0].uri: workspace://inputs/tiny/sft.jsonl is a link to /etc/passwd, a system file",
         ),
         (
             f"{MODEL}/config.json",
@@ -71,9 +71,9 @@ def write_garbage(path):
         # A fault in what only the second stage reads stops the first one.
         (PREFERENCES, remove, "spec.stages[1].dpo.datasets[0].uri: workspace://inputs/tiny/preferences.jsonl does not exist"),
         (SFT, empty, "workspace://inputs/tiny/sft.jsonl has no rows"),
-        (SFT, make_folder, "is a folder without a .jsonl or .jsonl.gz or .json or .parquet"),
-        (SFT, write_garbage, "inputs/tiny/sft.jsonl:1: holds NUL bytes or a mark of UTF-16"),
-        (PREFERENCES, tear_line_17, "inputs/tiny/preferences.jsonl:17: is not JSON"),
+        (SFT, make_folder, "is a folder that has no .jsonl or .jsonl.gz or .json or .parquet"),
+        (SFT, write_garbage, "inputs/tiny/sft.jsonl:1: contains NUL bytes or a UTF-16 mark"),
+        (PREFERENCES, tear_line_17, "inputs/tiny/preferences.jsonl:17: is not valid JSON"),
         (PREFERENCES, rename_column, "inputs/tiny/preferences.jsonl:3: has no chosen; it needs prompt, chosen and rejected"),
         (f"{MODEL}/config.json", remove, "spec.model.uri: workspace://inputs/tiny/model has no config.json"),
         (f"{MODEL}/tokenizer.json", remove, "has no tokenizer"),

@@ -53,7 +53,7 @@ def test_their_reader_checks_and_reads_them(own_workspace, trainer):
 
 BROKEN = [
     ("no folder", None, "the rows of stage 'sft' are missing ({rows} does not exist on the workspace volume); put them back"),
-    ("an empty folder", {}, "stage:sft is a folder without a .jsonl or"),
+    ("an empty folder", {}, "stage:sft is a folder that has no .jsonl or"),
     ("an empty file", {"rows.jsonl": ""}, "stage:sft has no rows; fill it or remove it from the job"),
     ("a torn row", {"rows.jsonl": "{"}, "stage:sft/rows.jsonl:1: is not JSON"),
     ("rows of another form", {"rows.jsonl": '{"prompt": "a", "good": "b"}'}, "stage:sft/rows.jsonl:1: has no chosen"),

@@ -98,9 +98,10 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
     assert not any("text end" in text or "silent" in text for text in texts(tokenizer, data.train))
     told = capfd.readouterr().err
     assert "rows has 27 rows, 27 are used: 23 to train on, 1 left out because an answer is empty, or both answers" in told
-    assert "are the same, 1 cleaned away for speaking of being an AI, 1 left out because the evaluation sets hold them" in told
+    assert "are the same, 1 removed because the answer speaks of being an AI, 1 left out because an evaluation set" in told
+    assert "an evaluation set contains their text" in told
     assert "1 of 2 rows of quiz have no text of 8 words" in told
-    assert "1 rows were left out for what quiz is measured on" in told
+    assert "1 rows were left out because quiz, an evaluation set, contains their text" in told
 
 
 def test_files_of_one_name_are_counted_apart(tmp_path, prepare, capfd):
@@ -154,7 +155,7 @@ def test_a_row_that_the_template_refuses_is_named(tmp_path, prepare, tokenizer, 
     rows = numbered(1200)
     rows[700]["messages"].insert(0, {"role": "system", "content": "Be kind."})
     write(tmp_path / "rows.jsonl", rows)
-    with pytest.raises(BadData, match=r"^rows.jsonl:701: the chat template refuses the row \(begin with the user\)"):
+    with pytest.raises(BadData, match=r"^rows.jsonl:701: the chat template rejects the row \(begin with the user\)"):
         prepare(datasets=[{"uri": "workspace://rows.jsonl"}], holdout=None)
 
 

@@ -67,7 +67,11 @@ def test_an_endpoint_without_a_key_needs_none(tmp_path: Path) -> None:
         (KEY.encode(), "https://other.example.com", f"{FIELD}.apiKeySecret: Secret 'teacher' does not allow its keys"),
         # Nothing is said of a key that may not be used.
         (b"", None, f"{FIELD}.apiKeySecret: Secret 'teacher' does not allow its keys"),
-        (b" \n", URL, f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key: it must be one word of ASCII"),
+        (
+            b" \n",
+            URL,
+            f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key: it must be one word of printable ASCII",
+        ),
         (f"{KEY}\r\nX-Other: 1".encode(), URL, f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key"),
         (f"Bearer {KEY}".encode(), URL, f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key"),
         (f"{KEY}é".encode(), URL, f"{FIELD}.apiKeySecret: entry 'api-key' of Secret 'teacher' is not a key"),
@@ -90,7 +94,9 @@ def test_an_entry_that_cannot_be_read_allows_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("paths", [Paths(workspace="/w", stage="/w"), Paths(workspace="/w", stage="/w", endpoint_keys=[])])
 def test_a_run_config_that_names_no_file_gives_no_key(paths: Paths) -> None:
-    with pytest.raises(BadConfiguration, match="this RunConfig does not say where the key lies; have the operator write it"):
+    with pytest.raises(
+        BadConfiguration, match="this RunConfig does not say where the key is; let the operator write the RunConfig"
+    ):
         access(an_endpoint(), FIELD, paths)
 
 
@@ -127,7 +133,7 @@ def test_a_secret_that_allows_nothing_stops_the_job_before_its_first_stage(tmp_p
     a_secret(tmp_path, api_key=KEY)
     assert refusal(local_config(tmp_path, stage)) == (
         f"spec.stages[1].dpoDistillation.teacher.apiKeySecret: Secret 'teacher' does not allow its keys to be sent to {URL}; "
-        f"if whoever owns it agrees, add the line {URL} to the file {tmp_path}/teacher/allowed-endpoints"
+        f"if its owner agrees, add the line {URL} to the file {tmp_path}/teacher/allowed-endpoints"
     )
 
 
@@ -151,6 +157,6 @@ def test_a_pod_ends_with_the_sentence_and_its_exit_code(tmp_path: Path) -> None:
     assert ended.returncode == 78
     assert ended.stderr == (
         "BadConfiguration: spec.stages[1].dpoDistillation.teacher.apiKeySecret: "
-        f"Secret 'teacher' does not allow its keys to be sent to {URL}; if whoever owns it agrees, run: "
+        f"Secret 'teacher' does not allow its keys to be sent to {URL}; if its owner agrees, run: "
         f"""kubectl patch secret teacher --namespace team --patch '{{"stringData":{{"allowed-endpoints":"{URL}"}}}}'\n"""
     )

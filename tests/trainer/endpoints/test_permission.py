@@ -9,7 +9,7 @@ from alignment_trainer.endpoints.address import FORM
 from alignment_trainer.endpoints.permission import Forbidden, permission
 
 URL = "https://api.example.com/v1"
-REFUSED = f"Secret 'teacher' does not allow its keys to be sent to {URL}; if whoever owns it agrees, "
+REFUSED = f"Secret 'teacher' does not allow its keys to be sent to {URL}; if its owner agrees, "
 ENTRY = "the entry allowed-endpoints of Secret 'teacher' in namespace team"
 
 
@@ -87,12 +87,12 @@ def test_a_base_url_that_could_be_read_in_two_ways_is_refused() -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("https://evil.com/v1", f"{URL} redirects to https://evil.com/v1, and a key is never sent on to another server"),
-        ("http://api.example.com/v1", f"{URL} redirects to http://api.example.com/v1, and a key is never sent on"),
+        ("https://evil.com/v1", f"{URL} redirects to https://evil.com/v1, and a key is never sent to another server"),
+        ("http://api.example.com/v1", f"{URL} redirects to http://api.example.com/v1, and a key is never sent to another server"),
         # Another endpoint that the Secret allows is another server nevertheless.
         (
             "https://other.example.com/v1?token=sk-1",
-            f"{URL} redirects to https://other.example.com/v1, and a key is never sent on",
+            f"{URL} redirects to https://other.example.com/v1, and a key is never sent to another server",
         ),
         (
             "https://api.example.com/admin",

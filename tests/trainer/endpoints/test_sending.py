@@ -98,8 +98,8 @@ def test_a_redirect_to_another_server_never_reaches_it(servers: tuple[Server, Se
     assert server.seen == [("POST", "/v1/chat", f"Bearer {KEY}")]
     assert other.seen == []
     assert str(refused.value) == (
-        f"{FIELD}.baseUrl: {server.url}/v1 redirects to {other.url}/v1/chat, and a key is never sent on to another server; "
-        "if that is the endpoint, set baseUrl to it, and allow it in the Secret"
+        f"{FIELD}.baseUrl: {server.url}/v1 redirects to {other.url}/v1/chat, and a key is never sent to another server; "
+        "if that server is the endpoint, set baseUrl to it, and allow it in the Secret"
     )
 
 
@@ -107,7 +107,7 @@ def test_a_redirect_to_another_server_never_reaches_it(servers: tuple[Server, Se
 def test_nor_does_one_to_another_server_that_the_secret_allows(servers: tuple[Server, Server], code: int) -> None:
     server, other = servers
     server.redirects["/v1/chat"] = code, f"{other.url}/v1/chat"
-    with pytest.raises(BadConfiguration, match="a key is never sent on to another server"):
+    with pytest.raises(BadConfiguration, match="a key is never sent to another server"):
         post(f"{server.url}/v1/chat", an_access(server, f"{other.url}/v1"))
     assert other.seen == []
 
@@ -164,7 +164,7 @@ def test_a_redirect_that_stays_below_what_is_allowed_is_followed_with_the_key(se
 def test_each_hop_is_judged_not_only_the_first(servers: tuple[Server, Server]) -> None:
     server, other = servers
     server.redirects = {"/v1/chat": (307, "/v1/next"), "/v1/next": (307, f"{other.url}/v1/chat")}
-    with pytest.raises(BadConfiguration, match="a key is never sent on to another server"):
+    with pytest.raises(BadConfiguration, match="a key is never sent to another server"):
         post(f"{server.url}/v1/chat", an_access(server))
     assert len(server.seen) == 2
     assert other.seen == []

@@ -112,7 +112,7 @@ def test_each_version_is_brought_once_and_what_changed_is_brought_again(bucket, 
         ),
         ("broken.jsonl", r"^s3://.*/broken.jsonl:41: is not JSON"),
         ("none/readme.txt", r"none/readme.txt is not a .jsonl or .* file; convert it"),
-        ("none/", r"s3://.*/none/ is a folder without a .jsonl"),
+        ("none/", r"s3://.*/none/ is a folder that has no .jsonl"),
     ],
 )
 def test_what_cannot_be_used_is_said(bucket, configured, key, fault):
@@ -150,7 +150,7 @@ def test_a_server_that_does_not_answer_is_worth_another_try(configured, quick, u
     config = pointed_at(configured, url, "s3://bucket/rows.jsonl")
     with pytest.raises(Unreachable, match=rf"s3://bucket/rows.jsonl cannot be fetched now \(.*{url}.*; 3 tries\)"):
         check(config)
-    assert capsys.readouterr().err.count("it is tried again at") == 2
+    assert capsys.readouterr().err.count("next try at") == 2
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_an_object_comes_in_spite_of(bucket, configured, faulty, quick, faults, 
     config = pointed_at(configured, faulty.url, f"s3://{bucket[1]}/rows.jsonl")
     faulty.faults[:] = faults
     assert [row.values for row in source(config).rows()] == ROWS
-    assert capsys.readouterr().err.count("it is tried again at") == waits
+    assert capsys.readouterr().err.count("next try at") == waits
 
 
 def test_what_remains_is_tried_as_often_as_we_say(bucket, configured, faulty, quick):
@@ -232,4 +232,4 @@ def test_a_refusal_is_final(bucket, configured, faulty, quick, fault, capsys):
         BadData, match=r"s3://.*/rows.jsonl cannot be read \(.*\); check bucket, key and spec.s3CredentialsSecret"
     ):
         check(config)
-    assert "tried again" not in capsys.readouterr().err
+    assert "next try" not in capsys.readouterr().err

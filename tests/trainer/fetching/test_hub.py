@@ -183,7 +183,7 @@ def fetch(url: str, root: Path, *arguments: str, **environment: str) -> subproce
 MODEL = "spec.model.uri: hf://team/rows"
 BUSY, LIMITED = (503, {}), (429, {"Retry-After": "1"})
 UNREACHABLE = (
-    "Unreachable {} cannot be fetched now ({}; 3 tries); look at the network and the endpoint, it is tried again later\n"
+    "Unreachable {} cannot be downloaded now ({}; 3 tries); check the network and the endpoint; the stage tries again later\n"
 )
 
 
@@ -210,7 +210,7 @@ def test_a_model_comes_in_spite_of(hub: Hub, tmp_path: Path, faults: list[Any], 
     assert folder.name == COMMIT, ended.stdout + ended.stderr
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == hub.repository.files
     lines = [line for line in ended.stderr.splitlines() if MODEL in line]
-    assert [line.removeprefix(f"{MODEL}: ").partition("; it is tried again at ")[0] for line in lines] == told
+    assert [line.removeprefix(f"{MODEL}: ").partition("; next try at ")[0] for line in lines] == told
 
 
 def test_what_is_here_is_asked_for_no_more(hub: Hub, tmp_path: Path) -> None:
@@ -239,8 +239,8 @@ def test_what_remains_may_be_tried_later(
     ended = fetch(url or hub.url, tmp_path, kind, "hf://team/rows")
     shown = MODEL if kind == "model" else "hf://team/rows"
     assert ended.stdout.startswith(f"Unreachable {shown} cannot be fetched now ({said}"), ended.stdout + ended.stderr
-    assert ended.stdout.endswith("; 3 tries); look at the network and the endpoint, it is tried again later\n")
-    assert ended.stderr.count("; it is tried again at ") == 2
+    assert ended.stdout.endswith("; 3 tries); check the network and the endpoint; the stage tries again later\n")
+    assert ended.stderr.count("; next try at ") == 2
     if faults:
         assert len(hub.repository.faults) == 6, "the library's own tries must not multiply with ours"
 
@@ -269,7 +269,7 @@ def test_a_refusal_says_what_to_do(hub: Hub, tmp_path: Path, kind: str, fault: A
     hub.repository.faults = [fault] * 9
     ended = fetch(hub.url, tmp_path, kind, "hf://team/rows", *([COMMIT] if pinned else []))
     assert ended.stdout == f"BadData {MODEL if kind == 'model' else 'hf://team/rows'} {said}\n", ended.stderr
-    assert "tried again" not in ended.stderr
+    assert "next try" not in ended.stderr
     assert len(hub.repository.faults) == 8
 
 
@@ -282,4 +282,4 @@ def test_a_missing_revision_is_named(hub: Hub, tmp_path: Path, kind: str, field:
 
 def test_offline_is_no_fault_of_the_network(hub: Hub, tmp_path: Path) -> None:
     ended = fetch(hub.url, tmp_path, "model", "hf://team/rows", HF_HUB_OFFLINE="1")
-    assert ended.stdout.startswith(f"BadData {MODEL} is not here, and HF_HUB_OFFLINE forbids to fetch it")
+    assert ended.stdout.startswith(f"BadData {MODEL} is not cached, and HF_HUB_OFFLINE forbids downloads")

@@ -139,8 +139,8 @@ def failing(*errors):
 def test_what_passes_is_fetched_in_the_end_and_each_wait_is_told(capsys):
     assert with_retries("s3://b/k", failing(of_hub(503), ConnectionResetError("reset"))) == "here"
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("s3://b/k: the server answers 503 Service Unavailable (try 1 of 3); it is tried again at ")
-    assert second.startswith("s3://b/k: reset (try 2 of 3); it is tried again at ")
+    assert first.startswith("s3://b/k: the server answers 503 Service Unavailable (try 1 of 3); next try at ")
+    assert second.startswith("s3://b/k: reset (try 2 of 3); next try at ")
     assert second.endswith(" UTC")
 
 
@@ -148,8 +148,8 @@ def test_what_remains_is_nobodys_fault():
     with pytest.raises(Unreachable) as remains:
         with_retries("s3://b/k", failing(*[of_hub(503)] * 3))
     assert str(remains.value) == (
-        "s3://b/k cannot be fetched now (the server answers 503 Service Unavailable; 3 tries); "
-        "look at the network and the endpoint, it is tried again later"
+        "s3://b/k cannot be downloaded now (the server answers 503 Service Unavailable; 3 tries); "
+        "check the network and the endpoint; the stage tries again later"
     )
     assert consequence(remains.value.exit_code, remains.value.reason) == "Infrastructure"
 

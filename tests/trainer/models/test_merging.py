@@ -192,7 +192,7 @@ def test_a_layer_that_is_put_together_is_refused_before_training(tmp_path):
     put = WeightConverter(["self_attn.k_a.weight", "self_attn.k_b.weight"], "self_attn.k_proj.weight", [Concatenate(dim=0)])
     register_checkpoint_conversion_mapping("mistral", [put], overwrite=True)
     try:
-        with pytest.raises(BadConfiguration, match=r"adapter: model.layers.0.self_attn.k_proj is put together from several"):
+        with pytest.raises(BadConfiguration, match=r"adapter: model.layers.0.self_attn.k_proj is built from several"):
             merging.check(tmp_path, settings())
         merging.check(tmp_path, settings(targets=["q_proj"]))
     finally:

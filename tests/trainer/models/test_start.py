@@ -62,7 +62,7 @@ def test_a_broken_record_is_resolved_anew(own_workspace, trainer, branch, capsys
     config = configured(trainer, own_workspace)
     (own_workspace / "job" / "base-model.json").write_text("{")
     assert start_folder(config).name == OLD
-    assert "base-model.json cannot be read: the model is resolved anew" in capsys.readouterr().err
+    assert "base-model.json cannot be read; the model is resolved again" in capsys.readouterr().err
 
 
 def checkpoint(stage):
@@ -99,9 +99,9 @@ def test_other_weights_are_refused_when_a_stage_goes_on(begun):
     change(start)
     with pytest.raises(BadData) as refused:
         check_start(config, start, checkpoint(stage))
-    assert str(refused.value).startswith(f"{start} does not hold the weights that this stage began with (their hash is ")
-    assert f"and was {digest[:12]}), so {stage}/checkpoints/step-8 cannot be gone on from" in str(refused.value)
-    assert str(refused.value).endswith(f"restore them, or remove {stage} to begin the stage anew")
+    assert str(refused.value).startswith(f"{start} does not contain the weights that this stage started from (their hash is ")
+    assert f"it was {digest[:12]}), so training cannot resume from {stage}/checkpoints/step-8" in str(refused.value)
+    assert str(refused.value).endswith(f"restore them, or remove {stage} to start the stage again")
 
 
 def test_a_stage_that_begins_may_have_other_weights(begun):
@@ -117,7 +117,7 @@ def test_a_stage_of_an_earlier_version_is_gone_on_with(begun):
     (stage / "start.json").unlink()
     assert check_start(config, start, checkpoint(stage)) == digest
     change(start)
-    with pytest.raises(BadData, match="began with"):
+    with pytest.raises(BadData, match="started from"):
         check_start(config, start, checkpoint(stage))
 
 
@@ -128,7 +128,8 @@ def test_the_files_of_a_commit_never_change(own_workspace, trainer, branch):
     check_start(config, start, None)
     change(start)
     with pytest.raises(
-        BadData, match=r"does not hold what was fetched of hf://team/base before; remove it, and it is fetched again"
+        BadData,
+        match=r"does not contain the files that were downloaded from hf://team/base; remove it, and they are downloaded again",
     ):
         check_start(config, start, None)
 
@@ -141,4 +142,4 @@ def test_an_attempt_ends_where_its_base_was_changed(own_workspace, trainer, tmp_
     change(own_workspace / "inputs" / "tiny" / "model")
     result = trainer.attempt(trainer.config(own_workspace, attempt=2), tmp_path).wait()
     assert (result.code, result.termination.reason) == (65, "BadData")
-    assert "does not hold the weights that this stage began with" in result.termination.message
+    assert "does not contain the weights that this stage started from" in result.termination.message

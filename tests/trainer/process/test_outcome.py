@@ -64,7 +64,7 @@ def test_a_process_that_only_its_pod_survived_is_counted_and_says_what_to_do(tmp
     record_failures(tmp_path, [RankFailure(1, -9)])
     told = termination_of(tmp_path, 1, False)
     assert consequence(told.exit_code, told.reason) == "Application"
-    assert re.search("process 1 was killed .* the host's memory ran out; raise compute.memory", told.message)
+    assert re.search("process 1 was killed .* the host ran out of memory; raise compute.memory", told.message)
 
 
 def test_a_long_sentence_fits_a_termination(tmp_path):

@@ -52,7 +52,7 @@ def test_a_killed_process_is_a_failure_and_no_hang():
             os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    with pytest.raises(WorkerLost, match="a process that prepares rows was killed"):
+    with pytest.raises(WorkerLost, match="a worker process that prepares rows was killed"):
         list(parallel_map(work, range(1000), 2))
 
 

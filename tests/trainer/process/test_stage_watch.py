@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_read_is_told_once_and_what_was_seen_stays(confi
     assert seen(watch).step == 1
     (stage / "input.json").write_text("{")
     assert (seen(watch).step, seen(watch).step) == (1, 1)
-    assert capfd.readouterr().err.count("cannot be read to say how far it is") == 1
+    assert capfd.readouterr().err.count("cannot be read, so its progress is unknown") == 1
     claim_again = json.dumps({"inputHash": config.input_hash})
     (stage / "input.json").write_text(claim_again)
     Journal(stage).append(2, {metrics.LOSS: 1.0}, {})

@@ -34,7 +34,7 @@ def write(path, rows):
 @pytest.fixture(params=[1, 2, 3])
 def processes(request, monkeypatch):
     monkeypatch.setattr(row_survey, "_FEWEST_ROWS_TO_SPREAD", 10)
-    monkeypatch.setattr(row_survey, "processors", lambda: request.param)
+    monkeypatch.setattr(row_survey, "worker_count", lambda: request.param)
 
 
 def found(tmp_path, uri="workspace://rows"):

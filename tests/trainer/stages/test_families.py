@@ -140,8 +140,8 @@ def test_what_cannot_be_adapted_is_refused(workspace, trainer, target):
     with pytest.raises(BadConfiguration) as refused:
         lora(settings, tiny("mistral"))
     assert str(refused.value) == (
-        f"spec.stages[0].sft.adapter.lora.targetModules: the model has no layer {target} that could be adapted; "
-        "name some of down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj, or leave targetModules out"
+        f"spec.stages[0].sft.adapter.lora.targetModules: the model has no linear layer {target}; "
+        "use some of down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj, or leave targetModules out"
     )
 
 

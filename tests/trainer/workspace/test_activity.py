@@ -122,7 +122,7 @@ def test_a_file_that_cannot_be_written_is_told_once_and_ends_nothing(stage, capf
             advance(1)
             time.sleep(0.03)
         wait_until(tells_three)
-    assert told.count("activity.json cannot be written (File exists); the stage goes on") == 1
+    assert told.count("activity.json cannot be written (File exists); the stage continues") == 1
 
 
 def test_what_a_library_reads_is_measured(tmp_path):

@@ -65,7 +65,7 @@ def test_the_newest_is_taken_by_number_not_by_name(tmp_path):
     ("damage", "reason"),
     [
         (truncate, "model.safetensors has 3999 bytes, not 4000"),
-        (flip, "shards/optimizer.pt does not have the content it was saved with"),
+        (flip, "shards/optimizer.pt was changed after it was saved"),
         (drop, "shards/optimizer.pt is missing"),
         (lose_manifest, "its manifest.json is missing or broken"),
         (break_manifest, "its manifest.json is missing or broken"),
@@ -97,7 +97,7 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_found(tmp_path, capsys):
 def test_never_from_the_beginning_while_there_are_checkpoints(tmp_path):
     truncate(save(tmp_path, 10))
     drop(save(tmp_path, 20))
-    with pytest.raises(NoUsableCheckpoint, match=r"none of the 2 checkpoints in .* is whole"):
+    with pytest.raises(NoUsableCheckpoint, match=r"none of the 2 checkpoints in .* is complete"):
         newest_verified(tmp_path)
 
 
@@ -129,9 +129,7 @@ def test_what_all_processes_saw_makes_a_checkpoint(tmp_path, there, seen_by_the_
 def test_what_the_first_process_never_sees_ends_the_attempt(tmp_path, seen_by_the_other):
     write_states(tmp_path / "staged")
     (name,) = seen_by_the_other
-    with pytest.raises(
-        IncompleteCheckpoint, match=rf"{name} was written by another process, .* \(1 such files\); mount the same"
-    ):
+    with pytest.raises(IncompleteCheckpoint, match=rf"another process wrote {name}, .* \(1 such files\); mount the same"):
         await_all(tmp_path / "staged", [sizes_of(tmp_path / "staged"), seen_by_the_other], patience_seconds=0)
 
 

@@ -65,11 +65,11 @@ def test_a_tail_reads_each_point_once_and_begins_anew_with_another_file(tmp_path
     assert tail.read().progress().total_steps == 9
 
 
-def test_a_tail_leaves_out_a_line_that_is_no_point(tmp_path, capsys):
+def test_a_tail_skips_a_line_that_is_not_a_point(tmp_path, capsys):
     path = tmp_path / "metrics.jsonl"
     point = {"time": 1000, "metrics": {metrics.TOTAL_STEPS: 8.0}}
     path.write_text("\n".join([json.dumps({"step": 1, **point}), "garbage", "[]", json.dumps({"step": 3, **point}), ""]))
     tail = JournalTail(path)
     assert tail.read().progress().step == 3
-    assert capsys.readouterr().err.count("it is left out") == 2
+    assert capsys.readouterr().err.count("it is skipped") == 2
     assert tail.read().progress().step == 3

@@ -85,4 +85,4 @@ def test_a_record_that_this_version_cannot_read_is_named(begun, tmp_path, change
     with pytest.raises(BadConfiguration) as error:
         with_recorded_settings(told())
     assert str(error.value).startswith(f"{path}: ") and said in str(error.value)
-    assert "begin the stage anew" in str(error.value)
+    assert "start the stage again" in str(error.value)

@@ -120,6 +120,6 @@ def _write_arrow(path: Path, columns: Sequence[str], rows: Iterator[dict[str, An
 def _refuse_nothing(selection: Selection, settings: Settings) -> None:
     told = "\n".join(selection.told(f"{settings.path}.datasets", settings.max_length))
     if not selection.total("train"):
-        raise BadData(f"{settings.path}.datasets: no row is left to train on; see what became of them:\n{told}")
+        raise BadData(f"{settings.path}.datasets: no row is left to train on; what happened to the rows:\n{told}")
     if settings.holdout and not selection.total("held_out"):
-        raise BadData(f"{settings.path}.holdout: no row is left to evaluate on; see what became of them:\n{told}")
+        raise BadData(f"{settings.path}.holdout: no row is left to evaluate on; what happened to the rows:\n{told}")

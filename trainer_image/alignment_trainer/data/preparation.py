@@ -54,7 +54,7 @@ class Preparation:
             raise BadData(f"{row.place}: {error}") from error
         except TemplateError as error:
             raise BadData(
-                f"{row.place}: the chat template refuses the row ({error}); correct it or choose another template"
+                f"{row.place}: the chat template rejects the row ({error}); correct the row or choose another template"
             ) from error
 
     def _prepared(self, example: Example) -> Prepared:

@@ -21,16 +21,16 @@ _FATES = {
     HELD_OUT: "held out",
     "duplicates": "left out of training because the same row is held out",
     "nothing_answered": "left out because an answer is empty, or both answers are the same",
-    "refusals": "cleaned away for speaking of being an AI",
-    "contaminated": "left out because the evaluation sets hold them",
+    "refusals": "removed because the answer speaks of being an AI",
+    "contaminated": "left out because an evaluation set contains their text",
     "control_tokens": "left out because their text would be read as control tokens",
-    "dropped": "with nothing left to learn",
+    "dropped": "dropped because nothing is left to learn",
 }
 """What may become of a used row, in words; each row has one fate, so that these counts add up to it."""
 _REMARKS = {
     "cut": "shortened to maxLength",
     "unended": "of these without the end of an answer",
-    "truecased": "corrected in their case",
+    "truecased": "with corrected case",
 }
 
 COUNTS = ("available", "used", *_FATES, *_REMARKS)
@@ -87,7 +87,7 @@ class Selection:
             remarks = remarks.replace("maxLength", f"maxLength {max_length}")
             lines.append(f"{field}: {name} has {count['available']} rows, {count['used']} are used: {fates}{remarks}")
         return lines + [
-            f"{field}: {removed} rows were left out for what {name} is measured on"
+            f"{field}: {removed} rows were left out because {name}, an evaluation set, contains their text"
             for name, removed in self.contamination.items()
         ]
 
@@ -171,12 +171,12 @@ def evaluation_index(config: RunConfig, settings: Settings, selection: Selection
         if not any(found):
             raise BadData(
                 f"{settings.path}.decontamination: no row of {name} has a text of {decontamination.ngram_words} words, "
-                f"so none could be found in training rows; lower ngramWords"
+                f"so decontamination cannot find any in training rows; lower ngramWords"
             )
         if not all(found):
             print(
                 f"{settings.path}.decontamination: {found.count(False)} of {len(found)} rows of {name} have no text of "
-                f"{decontamination.ngram_words} words and are not looked for",
+                f"{decontamination.ngram_words} words, so decontamination ignores them",
                 file=sys.stderr,
                 flush=True,
             )

@@ -122,7 +122,7 @@ def _with_end(prompt: Text, answer: Text, tokenizer: Any) -> list[int]:
 def _check_template(tokenizer: Any) -> None:
     if tokenizer.chat_template is None:
         raise BadRow(
-            "is a dialogue, and the model's tokenizer has no chat template; set spec.model.chatTemplate to Zephyr or ChatML"
+            "is a dialogue, but the model's tokenizer has no chat template; set spec.model.chatTemplate to Zephyr or ChatML"
         )
 
 

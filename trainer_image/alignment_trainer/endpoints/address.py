@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 
 FORM = (
-    "https://host:port/path with nothing but letters, digits and . _ ~ : - in the path, without a user name, "
+    "https://host:port/path with only letters, digits and . _ ~ : - in the path, without a user name, "
     "'..', '%', '?', '#' or a dot at the end of the host"
 )
 _DEFAULT_PORTS = {"https": 443, "http": 80}

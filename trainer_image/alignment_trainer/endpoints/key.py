@@ -54,7 +54,7 @@ def _known(endpoint: Endpoint, paths: Paths) -> EndpointKey:
     for known in paths.endpoint_keys or []:
         if known.secret == endpoint.api_key_secret:
             return known
-    raise Forbidden("this RunConfig does not say where the key lies; have the operator write it")
+    raise Forbidden("this RunConfig does not say where the key is; let the operator write the RunConfig")
 
 
 def _allowed(known: EndpointKey) -> str | None:
@@ -63,19 +63,20 @@ def _allowed(known: EndpointKey) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Forbidden(f"{known.allowed_endpoints}: cannot be read ({error.strerror}); make it a file that can be") from error
+        raise Forbidden(f"{known.allowed_endpoints}: cannot be read ({error.strerror}); make it readable") from error
 
 
 def _key(known: EndpointKey) -> SecretStr:
     """Read the key; what could not be one is refused here, where the sentence does not hold it."""
     if known.file is None:
-        raise Forbidden("the key is not given to this stage; have the operator write the RunConfig")
+        raise Forbidden("the key is not given to this stage; let the operator write the RunConfig")
     try:
         written = Path(known.file).read_bytes().strip()
     except OSError as error:
         raise Forbidden(f"{known.file}: cannot be read ({error.strerror}); put the key there") from error
     if not written or not all(0x21 <= byte <= 0x7E for byte in written):
         raise Forbidden(
-            f"entry {known.secret.key!r} of Secret {known.secret.name!r} is not a key: it must be one word of ASCII; correct it"
+            f"entry {known.secret.key!r} of Secret {known.secret.name!r} is not a key: "
+            f"it must be one word of printable ASCII; correct it"
         )
     return SecretStr(written.decode("ascii"))

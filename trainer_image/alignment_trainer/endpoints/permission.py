@@ -28,8 +28,8 @@ class Permission:
             raise Forbidden(f"{self.endpoint} redirects to a URL that {error}; the key is not sent there") from None
         if address.origin != self.endpoint.origin:
             raise Forbidden(
-                f"{self.endpoint} redirects to {address}, and a key is never sent on to another server; "
-                f"if that is the endpoint, set baseUrl to it, and allow it in the Secret"
+                f"{self.endpoint} redirects to {address}, and a key is never sent to another server; "
+                f"if that server is the endpoint, set baseUrl to it, and allow it in the Secret"
             )
         if not any(prefix.covers(address) for prefix in self.prefixes):
             raise Forbidden(f"{self.endpoint} redirects to {address}, which the key's Secret does not allow; correct baseUrl")
@@ -61,7 +61,7 @@ def _prefixes(allowed: str | None, key: EndpointKey) -> tuple[Address, ...]:
 
 
 def _refusal(endpoint: Address, key: EndpointKey, has_entry: bool) -> str:
-    sentence = f"Secret {key.secret.name!r} does not allow its keys to be sent to {endpoint}; if whoever owns it agrees, "
+    sentence = f"Secret {key.secret.name!r} does not allow its keys to be sent to {endpoint}; if its owner agrees, "
     if key.namespace is None or has_entry:
         return f"{sentence}add the line {endpoint} to {_entry(key)}"
     patch = f'{{"stringData":{{"{ALLOWED_ENDPOINTS_ENTRY}":"{endpoint}"}}}}'

@@ -73,7 +73,9 @@ def _brought(system: Any, about: dict[str, Any], cache: Path, format_of: Callabl
         try:
             _download(system, about, staged)
             if system.info(about["name"])["ETag"] != about["ETag"]:
-                raise TransientError(f"s3://{about['name']} changed while it was fetched; have it written whole")
+                raise TransientError(
+                    f"s3://{about['name']} changed during the download; make sure that no program writes it during the job"
+                )
             flush(staged)
             staged.replace(target)
             flush(cache)

@@ -140,10 +140,14 @@ def _refusal(wanted: HubRepository, error: Exception) -> str:
         return f"{wanted.shown} may not be read with the token of spec.hubTokenSecret (the Hub answers 403); give another"
     if isinstance(error, OfflineModeIsEnabled):
         return (
-            f"{wanted.shown} is not here, and HF_HUB_OFFLINE forbids to fetch it; copy it to the workspace volume, or unset that"
+            f"{wanted.shown} is not cached, and HF_HUB_OFFLINE forbids downloads; "
+            f"copy it to the workspace volume, or unset HF_HUB_OFFLINE"
         )
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return f"{wanted.shown} has a server whose certificate is not trusted; name its authority in SSL_CERT_FILE"
+        return (
+            f"{wanted.shown} comes from a server whose certificate is not trusted; "
+            f"set SSL_CERT_FILE to a file with its certificate authority"
+        )
     return f"{wanted.shown} cannot be loaded ({first_line(error)}); check name, revision, configuration and split"
 
 

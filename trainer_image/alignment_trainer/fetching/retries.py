@@ -57,8 +57,8 @@ class Backoff:
         """Wait until something that was tried so often may be tried again; after the last try it is Unreachable."""
         if tries >= self._patience.tries:
             raise Unreachable(
-                f"{self._what} cannot be fetched now ({fault.said}; {tries} tries); "
-                f"look at the network and the endpoint, it is tried again later"
+                f"{self._what} cannot be downloaded now ({fault.said}; {tries} tries); "
+                f"check the network and the endpoint; the stage tries again later"
             )
         seconds = self._patience.wait_seconds(tries, fault)
         with self._lock:
@@ -69,7 +69,7 @@ class Backoff:
         if is_first:
             when = datetime.now(UTC) + timedelta(seconds=seconds)
             of = f"try {tries} of {self._patience.tries}"
-            print(f"{self._what}: {fault.said} ({of}); it is tried again at {when:%H:%M:%S} UTC", file=sys.stderr, flush=True)
+            print(f"{self._what}: {fault.said} ({of}); next try at {when:%H:%M:%S} UTC", file=sys.stderr, flush=True)
         _wait(until)
 
 

@@ -17,8 +17,8 @@ def lora(settings: Settings, model: Any) -> LoraConfig | None:
     unknown = [target for target in targets or [] if target.rpartition(".")[2] not in layers]
     if unknown:
         raise BadConfiguration(
-            f"{settings.path}.adapter.lora.targetModules: the model has no layer {unknown[0]} that could be adapted; "
-            f"name some of {', '.join(layers)}, or leave targetModules out"
+            f"{settings.path}.adapter.lora.targetModules: the model has no linear layer {unknown[0]}; "
+            f"use some of {', '.join(layers)}, or leave targetModules out"
         )
     return LoraConfig(
         r=settings.adapter.rank,

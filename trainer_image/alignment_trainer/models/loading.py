@@ -18,7 +18,7 @@ def load_model(folder: Path, settings: Settings) -> Any:
     longest = getattr(configuration, "max_position_embeddings", None)
     if longest and settings.max_length > longest:
         raise BadConfiguration(
-            f"{settings.path}.maxLength: {settings.max_length} is more than the {longest} tokens this model can read; lower it"
+            f"{settings.path}.maxLength: this model reads at most {longest} tokens, not {settings.max_length}; lower it"
         )
     # The adapter that may be put beside the weights begins at random numbers, the same wherever the stage runs.
     set_seed(settings.seed)

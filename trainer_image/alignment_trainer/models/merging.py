@@ -32,8 +32,8 @@ def check(start: Path, settings: Settings) -> None:
     document = json.loads((start / "config.json").read_text(encoding="utf-8"))
     if "quantization_config" in document:
         raise BadConfiguration(
-            f"spec.model.uri: the weights in {start} are quantized already, and no adapter can be merged into those; "
-            f"name the model that they were made of, and have it quantized with {settings.path}.adapter.quantization"
+            f"spec.model.uri: the weights in {start} are quantized already, and no adapter can be merged into them; "
+            f"name the model before quantization, and set {settings.path}.adapter.quantization"
         )
     model = skeleton.build(start)
     found = skeleton.origins(model, [tensor.name for tensor in stored_tensors(start)])
@@ -44,8 +44,8 @@ def check(start: Path, settings: Settings) -> None:
     for layer in _linear_layers(model, settings):
         if f"{layer}{_WEIGHT}" in parts:
             raise BadConfiguration(
-                f"{settings.path}.adapter: {layer} is put together from several tensors of the files in {start}, and this "
-                f"version cannot merge an adapter into that; name other layers in lora.targetModules, or train all weights"
+                f"{settings.path}.adapter: {layer} is built from several tensors of the files in {start}, and this "
+                f"version cannot merge an adapter into it; name other layers in lora.targetModules, or train all weights"
             )
 
 
@@ -173,7 +173,7 @@ def _rounded(weight: torch.Tensor, settings: Settings, device: torch.device) -> 
     try:
         return _round_trip(weight, settings, device)
     except torch.cuda.OutOfMemoryError:
-        print("the GPU has no room for one layer; it is rounded on the CPU", file=sys.stderr, flush=True)
+        print("the GPU has too little free memory for one layer; it is rounded on the CPU", file=sys.stderr, flush=True)
         return _round_trip(weight, settings, torch.device("cpu"))
 
 

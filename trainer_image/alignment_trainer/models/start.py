@@ -64,8 +64,8 @@ def _check_parent(start: Path, digest: str) -> None:
         made = json.loads(manifest.read_text()).get("weights", {}).get("made")
         if made and made != digest:
             raise BadData(
-                f"{start} does not hold the weights that its {MANIFEST_FILE} names; "
-                f"somebody changed it: restore it, or run that stage again"
+                f"{start} does not contain the weights that its {MANIFEST_FILE} names, "
+                f"so it was changed; restore it, or run that stage again"
             )
 
 
@@ -76,8 +76,9 @@ def _check_begun(stage: Path, start: Path, digest: str, checkpoint: Checkpoint |
     if begun != digest:
         assert checkpoint is not None
         raise BadData(
-            f"{start} does not hold the weights that this stage began with (their hash is {digest[:12]}, and was {begun[:12]}), "
-            f"so {checkpoint.folder} cannot be gone on from; restore them, or remove {stage} to begin the stage anew"
+            f"{start} does not contain the weights that this stage started from "
+            f"(their hash is {digest[:12]}, it was {begun[:12]}), so training cannot resume from "
+            f"{checkpoint.folder}; restore them, or remove {stage} to start the stage again"
         )
     write_whole(file, json.dumps({"weights": digest}))
 
@@ -88,6 +89,8 @@ def _record_base(config: RunConfig, start: Path, digest: str) -> None:
     known = read_base(config) or BaseRecord(uri=model.uri, named_revision=model.revision)
     if known.revision and known.digest and known.digest != digest:
         # The files of a commit never change.
-        raise BadData(f"{start} does not hold what was fetched of {model.uri} before; remove it, and it is fetched again")
+        raise BadData(
+            f"{start} does not contain the files that were downloaded from {model.uri}; remove it, and they are downloaded again"
+        )
     if known.digest != digest:
         write_base(config, known.model_copy(update={"digest": digest}))

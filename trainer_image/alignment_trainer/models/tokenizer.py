@@ -17,7 +17,7 @@ def load_tokenizer(folder: Path, settings: Settings, needs_marks: bool) -> Any:
     """Load the tokenizer and give it the chat template that the job names."""
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if tokenizer.eos_token_id is None:
-        raise BadData(f"{folder}: the tokenizer has no eos_token, so no answer could ever end; add one to it")
+        raise BadData(f"{folder}: the tokenizer has no eos_token, so answers would never end; add one to it")
     if settings.chat_template in NAMED:
         tokenizer.chat_template = NAMED[settings.chat_template]
     elif tokenizer.chat_template and needs_marks and not marks_answers(tokenizer.chat_template):
@@ -33,7 +33,9 @@ def check_vocabulary(model: Any, tokenizer: Any) -> None:
     """Refuse a tokenizer that knows more tokens than the model."""
     rows = model.config.get_text_config().vocab_size
     if len(tokenizer) > rows:
-        raise BadData(f"the tokenizer has {len(tokenizer)} tokens and the model only {rows}; copy the tokenizer made for it")
+        raise BadData(
+            f"the tokenizer has {len(tokenizer)} tokens and the model only {rows}; copy the tokenizer that belongs to the model"
+        )
 
 
 def _marked_template(tokenizer: Any) -> str:
@@ -42,7 +44,7 @@ def _marked_template(tokenizer: Any) -> str:
     except ValueError as error:
         raise BadConfiguration(
             "spec.model.chatTemplate: the tokenizer's own template does not mark answers with {% generation %}, so "
-            "assistantOnlyLoss cannot tell them; choose Zephyr or ChatML, or set assistantOnlyLoss to false"
+            "assistantOnlyLoss cannot find them; choose Zephyr or ChatML, or set assistantOnlyLoss to false"
         ) from error
     return str(template or tokenizer.chat_template)
 
@@ -53,6 +55,6 @@ def _check_parent_template(folder: Path, tokenizer: Any) -> None:
         return
     if document["templateHash"] != template_hash(tokenizer.chat_template):
         raise BadConfiguration(
-            "spec.model.chatTemplate: the stage before was trained with another template, and its model would not "
-            "understand this one; use the same template in all stages"
+            "spec.model.chatTemplate: the previous stage was trained with another template, so its model does "
+            "not know this one; use the same template in all stages"
         )

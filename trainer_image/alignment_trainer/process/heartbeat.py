@@ -32,7 +32,11 @@ def serve(config: RunConfig, heartbeat: Callable[[], Heartbeat]) -> "HeartbeatSe
     try:
         server = HeartbeatServer(int(port), token, heartbeat)
     except (OSError, ValueError, OverflowError) as error:
-        print(f"{PORT_VARIABLE}: port {port} cannot be served ({error}); the stage goes on unheard", file=sys.stderr, flush=True)
+        print(
+            f"{PORT_VARIABLE}: port {port} cannot be served ({error}); the stage continues without a heartbeat",
+            file=sys.stderr,
+            flush=True,
+        )
         return None
     threading.Thread(target=server.serve_forever, name="heartbeat", daemon=True).start()
     return server

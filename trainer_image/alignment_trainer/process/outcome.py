@@ -106,8 +106,8 @@ def _killed(failure: RankFailure, stop_requested: bool) -> Termination:
         return _out_of_host_memory(who)
     if number == signal.SIGABRT:
         message = (
-            f"{who} was aborted (SIGABRT), as NCCL does when others do not answer: a process on another node, or the network "
-            f"between them, probably failed; the log above says what it waited for"
+            f"{who} was aborted (SIGABRT), as NCCL does when a peer does not answer: probably a process on another node or the "
+            f"network between the nodes failed; the log above shows what it waited for"
         )
         return Termination(exit_code=128 + number, reason="Aborted", message=message)
     hint = "; it did not stop in time" if number == signal.SIGKILL else ""
@@ -121,8 +121,9 @@ def _out_of_host_memory(who: str) -> Termination:
     return Termination(
         exit_code=ExitCode.DEFECT,
         reason=PROCESS_KILLED,
-        message=f"{who} was killed (SIGKILL) while its pod went on: probably the host's memory ran out; raise compute.memory, "
-        f"so that the pod goes where there is room, or lower compute.microBatchSize, maxLength or processesPerNode",
+        message=f"{who} was killed (SIGKILL) while its pod kept running: probably the host ran out of memory; raise "
+        f"compute.memory, so that the pod runs on a node with enough memory, or lower "
+        f"compute.microBatchSize, maxLength or processesPerNode",
     )
 
 
@@ -136,5 +137,5 @@ def _unexplained(launcher_code: int, failures: list[RankFailure]) -> Termination
         )
     which = f"process {failures[0].rank} ended with code {failures[0].exit_code}" if failures else "the launcher failed"
     return Termination(
-        exit_code=ExitCode.DEFECT, reason="Defect", message=f"{which} without saying why; the log above has the traceback"
+        exit_code=ExitCode.DEFECT, reason="Defect", message=f"{which} and reported no reason; the log above has the traceback"
     )

@@ -55,8 +55,8 @@ def parallel_map(
             yield from waiting.popleft().result()
         is_whole = True
     except BrokenProcessPool as error:
-        advice = "often memory ran out: raise compute.memory"
-        raise WorkerLost(f"a process that prepares rows was killed; {advice}") from error
+        message = "a worker process that prepares rows was killed, often because memory ran out; raise compute.memory"
+        raise WorkerLost(message) from error
     finally:
         if not is_whole:
             # Nobody waits for what is still being done, and a piece of it may take minutes.

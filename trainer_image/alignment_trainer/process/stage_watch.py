@@ -53,7 +53,7 @@ class StageWatch:
             self._complaint = ""
         except (OSError, ValueError) as error:
             # Watching must not end what is watched. What was seen last grows old, and its times say so.
-            complaint = f"{self._stage} cannot be read to say how far it is ({error}); the stage goes on"
+            complaint = f"{self._stage} cannot be read, so its progress is unknown ({error}); the stage continues"
             if complaint != self._complaint:
                 print(complaint, file=sys.stderr, flush=True)
             self._complaint = complaint

@@ -38,7 +38,7 @@ def main() -> None:
         sys.exit(1)
     except (DistError, RendezvousError) as error:
         # Before its ranks start, all that a launcher does is to meet those of the other nodes.
-        lost = PeerLost(f"the other nodes of the stage could not be met ({first_line(error)}); their own logs may say why")
+        lost = PeerLost(f"the other nodes of the stage could not be reached ({first_line(error)}); their logs may show why")
         record_launcher_outcome(Path(os.environ[OUTCOMES_VARIABLE]), failure_of(lost))
         sys.exit(1)
     except SignalException as error:

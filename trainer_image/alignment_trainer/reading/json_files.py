@@ -31,7 +31,7 @@ def json_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
     try:
         rows = _parsed(content)
     except json.JSONDecodeError as error:
-        yield Place("line", error.lineno), BadRow(f"is not JSON that can be read ({error.msg}); correct the file")
+        yield Place("line", error.lineno), BadRow(f"is not valid JSON ({error.msg}); correct the file")
         return
     except BadRow as fault:
         yield Place("line", 1), fault
@@ -53,11 +53,11 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _row_of(line: bytes) -> dict[str, Any] | BadRow:
     if len(line) > LONGEST_LINE_BYTES:
-        return BadRow(f"is longer than {LONGEST_LINE_BYTES >> 20} MiB, which no row is; are line breaks missing?")
+        return BadRow(f"is longer than {LONGEST_LINE_BYTES >> 20} MiB; check whether line breaks are missing")
     try:
         return _object(_parsed(line))
     except json.JSONDecodeError as error:
-        return BadRow(f"is not JSON that can be read ({error.msg}, at character {error.pos + 1}); correct the line")
+        return BadRow(f"is not valid JSON ({error.msg}, at character {error.pos + 1}); correct the line")
     except BadRow as fault:
         return fault
 
@@ -67,11 +67,11 @@ def _parsed(content: bytes) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_without_repeats)
     except RecursionError as error:
-        raise BadRow("is nested too deeply to be a row; correct it") from error
+        raise BadRow("is nested too deeply; correct it") from error
     except (BadRow, json.JSONDecodeError):
         raise
     except ValueError as error:
-        raise BadRow(f"is not JSON that can be read ({error}); correct it") from error
+        raise BadRow(f"is not valid JSON ({error}); correct it") from error
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -79,9 +79,9 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise BadRow(f"has the key {twice[:40]!r} twice, and nobody can tell which one counts; remove one")
+        raise BadRow(f"has the key {twice[:40]!r} twice; remove one")
     return values
 
 
 def _object(values: Any) -> dict[str, Any] | BadRow:
-    return values if isinstance(values, dict) else BadRow("is not a JSON object; write one row as one object")
+    return values if isinstance(values, dict) else BadRow("is not a JSON object; write each row as one object")

@@ -47,8 +47,8 @@ def lines_of(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 def text_line(line: bytes) -> str:
     """Decode a line, and say what is wrong with it where it is not UTF-8."""
     if line.startswith(_WIDE_MARKS) or b"\0" in line:
-        raise BadRow("holds NUL bytes or a mark of UTF-16; it is damaged, or not UTF-8: write the file anew as UTF-8")
+        raise BadRow("contains NUL bytes or a UTF-16 mark, so it is damaged or not UTF-8; write the file again as UTF-8")
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise BadRow(f"is not UTF-8 (byte {error.start + 1} of the line); write the file anew as UTF-8") from error
+        raise BadRow(f"is not UTF-8 (byte {error.start + 1} of the line); write the file again as UTF-8") from error

@@ -17,14 +17,14 @@ class BadRow(ValueError):
 def messages_of(value: Any, column: str) -> list[Message]:
     """Read a list of messages with role and content."""
     if not isinstance(value, list) or not value:
-        raise BadRow(f"{column} must be a list of messages with role and content, and not empty; correct it")
+        raise BadRow(f"{column} must be a list of messages with role and content that is not empty; correct it")
     return [_message(message, f"{column}[{index}]") for index, message in enumerate(value)]
 
 
 def conversation_of(value: Any, column: str) -> list[Message]:
     """Read a list of turns with from and value, as ShareGPT writes them."""
     if not isinstance(value, list) or not value:
-        raise BadRow(f"{column} must be a list of turns with from and value, and not empty; correct it")
+        raise BadRow(f"{column} must be a list of turns with from and value that is not empty; correct it")
     return [_turn(turn, f"{column}[{index}]") for index, turn in enumerate(value)]
 
 
@@ -39,12 +39,12 @@ def text_of(row: Mapping[str, Any], column: str) -> str:
 def whole_text(value: Any, place: str) -> str:
     """Refuse what is no text, and text that no file of UTF-8 could hold: tokenizers stop at it."""
     if not isinstance(value, str):
-        raise BadRow(f"{place} is no text; correct it")
+        raise BadRow(f"{place} is not text; correct it")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise BadRow(f"{place} holds half of a character (a lone surrogate, at {error.start}); correct it") from error
+            raise BadRow(f"{place} contains half of a character (a lone surrogate, at {error.start}); correct it") from error
     return value
 
 

@@ -25,11 +25,11 @@ def _options(choices: Any) -> tuple[list[str], list[str]]:
     """Give the options' texts, and what the row itself calls them."""
     texts = choices.get("text") if isinstance(choices, dict) else choices
     if not isinstance(texts, list) or not 2 <= len(texts) <= len(ascii_uppercase):
-        raise BadRow(f"choices must be 2 to {len(ascii_uppercase)} texts, or text and label of as many; correct it")
+        raise BadRow(f"choices must be 2 to {len(ascii_uppercase)} texts, or lists text and label of that length; correct it")
     texts = [whole_text(text, f"choices[{index}]") for index, text in enumerate(texts)]
     labels = choices.get("label") if isinstance(choices, dict) else list(ascii_uppercase[: len(texts)])
     if not isinstance(labels, list) or len(labels) != len(texts) or len({str(label) for label in labels}) != len(labels):
-        raise BadRow("choices.label must name each of choices.text once; correct it")
+        raise BadRow("choices.label must have one label for each of choices.text, each only once; correct it")
     return texts, [str(label) for label in labels]
 
 
@@ -38,11 +38,11 @@ def _right_option(answer: Any, texts: list[str], labels: list[str], column: str)
     if isinstance(answer, int) and not isinstance(answer, bool):
         if 0 <= answer < len(texts):
             return answer
-        raise BadRow(f"{column} is {answer}, and the options are 0 to {len(texts) - 1}; correct it")
+        raise BadRow(f"{column} is {answer}, but the options are 0 to {len(texts) - 1}; correct it")
     if isinstance(answer, str):
         named = [index for index, label in enumerate(labels) if label == answer.strip()]
         named = named or [index for index, label in enumerate(labels) if label.upper() == answer.strip().upper()]
         named = named or [index for index, text in enumerate(texts) if text.strip() == answer.strip()]
         if len(named) == 1:
             return named[0]
-    raise BadRow(f"{column} names no one option; give its index from 0, one of {', '.join(labels)}, or its text")
+    raise BadRow(f"{column} does not name exactly one option; use its index from 0, one of {', '.join(labels)}, or its text")

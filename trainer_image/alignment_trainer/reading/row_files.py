@@ -70,7 +70,7 @@ def read_rows(path: Path, is_wanted: Wanted = lambda position: True) -> Iterator
         yield Row(place.next(), {}, fault)
     except (OSError, EOFError, ValueError, KeyError, NotImplementedError, csv.Error, zlib.error, pyarrow.ArrowException) as error:
         yield Row(
-            place.next(), {}, BadRow(f"cannot be read ({first_line(error)[:200]}); the file is damaged here: write it anew")
+            place.next(), {}, BadRow(f"cannot be read ({first_line(error)[:200]}); the file is damaged here; write it again")
         )
 
 

@@ -53,14 +53,14 @@ def pair_of(row: Mapping[str, Any]) -> Pair:
 
 def _answered(messages: list[Message], column: str) -> Dialogue:
     if all(message["role"] != "assistant" for message in messages):
-        raise BadRow(f"{column} has no answer of the role assistant; there is nothing to learn from it")
+        raise BadRow(f"{column} has no message with role assistant, so there is nothing to learn from it")
     return Dialogue(None, messages)
 
 
 def _instruction(row: Mapping[str, Any]) -> list[Message]:
     """Read Alpaca's columns: what is to be done, what with, and what came of it."""
     if row.get("output") is None:
-        raise BadRow("has instruction and no output; fill it or remove the row")
+        raise BadRow("has instruction but no output; add the output or remove the row")
     question = text_of(row, "instruction")
     given = whole_text(row.get("input") or "", "input")
     system = whole_text(row.get("system") or "", "system")
@@ -76,7 +76,7 @@ def _taken_apart(chosen: list[Message], rejected: list[Message]) -> Pair:
     while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
         shared += 1
     if not shared:
-        raise BadRow("chosen and rejected share no first message; add prompt, as a list of messages")
+        raise BadRow("chosen and rejected do not begin with the same message; add prompt as a list of messages")
     return Pair(chosen[:shared], chosen[shared:], rejected[shared:])
 
 
@@ -84,13 +84,13 @@ def _texts(row: Mapping[str, Any], columns: tuple[str, ...], wanted: str) -> lis
     missing = [column for column in columns if row.get(column) is None]
     if missing:
         there = _shown_columns(row)
-        raise BadRow(f"has no {' and no '.join(missing)}; it needs {wanted}, and has {there}")
+        raise BadRow(f"has no {' and no '.join(missing)}; it needs {wanted}, but has {there}")
     values = [row[column] for column in columns]
     if all(isinstance(value, str) for value in values):
         return [whole_text(value, column) for column, value in zip(columns, values, strict=True)]
     if all(isinstance(value, list) for value in values):
         return [messages_of(value, column) for column, value in zip(columns, values, strict=True)]
-    raise BadRow(f"{', '.join(columns)} must all be texts, or all lists of messages; make them alike")
+    raise BadRow(f"{', '.join(columns)} must all be texts, or all lists of messages; make them the same")
 
 
 def _shown_columns(row: Mapping[str, Any]) -> str:

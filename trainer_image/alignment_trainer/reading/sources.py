@@ -71,7 +71,7 @@ def find_source(dataset: Dataset, paths: Paths) -> Source:
     else:
         files = _workspace_files(source, workspace_path(source, paths.workspace))
     if not files:
-        raise BadData(f"{source} is a folder without a {' or '.join(FORMATS)} file; name another, or fill it")
+        raise BadData(f"{source} is a folder that has no {' or '.join(FORMATS)} file; name another folder, or add files")
     for shown, path in files:
         if format_of(path.name) is None:
             raise BadData(f"{shown} is not a {' or '.join(FORMATS)} file; convert it to one of these")
@@ -92,7 +92,7 @@ def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:
         raise BadData(f"{uri} does not exist on the workspace volume; copy it there or correct the path")
     found = system_file(path)
     if found:
-        raise BadData(f"{uri} leads to {found}, a file of the system and no data; copy the rows themselves to the volume")
+        raise BadData(f"{uri} is a link to {found}, a system file; copy the data itself to the volume")
     if path.is_dir():
         return [(f"{shown.rstrip('/')}/{file.name}", file) for file in files_in(path)]
     return [(shown, path)]

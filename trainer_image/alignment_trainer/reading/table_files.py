@@ -60,14 +60,14 @@ def csv_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
                         yield Place("line", begins), _row_of(names, cells)
                 begins = reader.line_num + 1
         except csv.Error as error:
-            yield Place("line", begins), BadRow(f"is not CSV that can be read ({error}); correct the line")
+            yield Place("line", begins), BadRow(f"is not valid CSV ({error}); correct the line")
         except BadRow as fault:
             yield Place("line", reader.line_num + 1), fault
 
 
 def _row_of(names: list[str], cells: list[str]) -> dict[str, Any] | BadRow:
     if len(cells) != len(names):
-        return BadRow(f"has {len(cells)} cells, and the first line names {len(names)} columns; correct the line")
+        return BadRow(f"has {len(cells)} cells, but the first line names {len(names)} columns; correct the line")
     return dict(zip(names, cells, strict=True))
 
 
@@ -119,4 +119,4 @@ def _row_alone(batch: Any, index: int) -> dict[str, Any] | BadRow:
 def _check_names(names: list[str]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise BadRow(f"names the column {twice[:40]!r} twice, and nobody can tell which one counts; rename one")
+        raise BadRow(f"has the column {twice[:40]!r} twice; rename one")

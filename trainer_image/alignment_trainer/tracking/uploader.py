@@ -83,8 +83,8 @@ class Uploader(threading.Thread):
             sync = os.environ.get(SYNC_VARIABLE, _POD_SYNC)
             print(
                 f"MLflow at {without_credentials(self._config.tracking.uri)} cannot be used ({without_credentials(trouble)}); "
-                "training does not wait, and what is in "
-                f"{self._stage} arrives later: when it answers, with the next stage, or by `{sync}`",
+                f"training continues, and the metrics in {self._stage} are sent later: when MLflow answers, with the next stage, "
+                f"or by `{sync}`",
                 file=sys.stderr,
                 flush=True,
             )

@@ -115,7 +115,7 @@ class _Teller:
         except OSError as error:
             # A sign of life must not end what it is a sign of.
             if not self._is_broken:
-                _say(f"{self._file} cannot be written ({error.strerror}); the stage goes on, and nobody sees how far it is")
+                _say(f"{self._file} cannot be written ({error.strerror}); the stage continues, but its progress is not shown")
             self._is_broken = True
             return False
         self._is_broken = False

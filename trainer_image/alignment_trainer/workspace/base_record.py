@@ -38,7 +38,7 @@ def read_base(config: RunConfig) -> BaseRecord | None:
     except FileNotFoundError:
         return None
     except ValidationError:
-        print(f"{path} cannot be read: the model is resolved anew", file=sys.stderr, flush=True)
+        print(f"{path} cannot be read; the model is resolved again", file=sys.stderr, flush=True)
         return None
     return record if record.answers(config) else None
 

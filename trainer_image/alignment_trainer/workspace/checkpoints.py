@@ -75,8 +75,8 @@ def await_all(staged: Path, seen: Sequence[Sizes], patience_seconds: float = _PA
     while missing := _not_seen(staged, seen):
         if time.monotonic() >= deadline:
             raise IncompleteCheckpoint(
-                f"{staged}: {missing[0]} was written by another process, and the first one does not see all of it "
-                f"({len(missing)} such files); mount the same workspace volume, ReadWriteMany, into all pods"
+                f"{staged}: another process wrote {missing[0]}, but rank 0 does not see all of it "
+                f"({len(missing)} such files); mount the same ReadWriteMany workspace volume into all pods"
             )
         time.sleep(min(1.0, patience_seconds))
 
@@ -134,8 +134,8 @@ def newest_verified(stage: Path) -> Checkpoint | None:
         print(f"{folder} is skipped: {fault}", file=sys.stderr, flush=True)
     if folders:
         raise NoUsableCheckpoint(
-            f"none of the {len(folders)} checkpoints in {folders[0].parent} is whole, so training cannot go on where it was; "
-            f"restore one, or remove that folder to start the stage anew"
+            f"none of the {len(folders)} checkpoints in {folders[0].parent} is complete, so training cannot resume; "
+            f"restore one, or remove that folder to start the stage again"
         )
     return None
 
@@ -160,7 +160,7 @@ def _faults(folder: Path) -> Generator[str, None, None]:
         yield f"its {MANIFEST_FILE} is missing or broken"
         return
     if manifest.sha256 != manifest.digest():
-        yield f"its {MANIFEST_FILE} does not have the content it was saved with"
+        yield f"its {MANIFEST_FILE} was changed after it was saved"
         return
     # Sizes first: they find most damage without reading gigabytes.
     for name, record in manifest.files.items():
@@ -172,4 +172,4 @@ def _faults(folder: Path) -> Generator[str, None, None]:
     with advancing(f"verifying {folder.name}", sum(record.size for record in manifest.files.values()), "bytes") as advance:
         for name, record in manifest.files.items():
             if (folder / name).is_file() and hash_file(folder / name, advance) != record.sha256:
-                yield f"{name} does not have the content it was saved with"
+                yield f"{name} was changed after it was saved"

@@ -85,7 +85,7 @@ class JournalTail:
                 if metrics.SECONDS_LEFT in point.metrics:
                     self.trained_milliseconds = point.time
         except (ValueError, TypeError) as error:
-            print(f"{self._path} has a line that is no point ({error}); it is left out", file=sys.stderr, flush=True)
+            print(f"{self._path} has a line that is not a point ({error}); it is skipped", file=sys.stderr, flush=True)
             with self._path.open("rb") as file:
                 file.seek(self._end)
                 self._end += len(file.readline())

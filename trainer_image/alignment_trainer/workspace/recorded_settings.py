@@ -29,7 +29,7 @@ def with_recorded_settings(config: RunConfig) -> RunConfig:
     if not changed:
         return config
     print(
-        f"the stage goes on with what it began with, though this attempt was told otherwise: {'; '.join(changed)}",
+        f"the stage continues with the settings that it started with, so these changes are ignored: {'; '.join(changed)}",
         file=sys.stderr,
         flush=True,
     )
@@ -42,8 +42,8 @@ def _read(path: Path) -> RunConfig:
     except ValidationError as error:
         problem = from_validation(error, RunConfig)[0]
         raise BadConfiguration(
-            f"{path}: {problem}; the stage began with another version of the operator: go on with that version, or remove "
-            f"{path.parent} to begin the stage anew"
+            f"{path}: {problem}; another version of the operator started this stage; continue with that version, or remove "
+            f"{path.parent} to start the stage again"
         ) from error
 
 

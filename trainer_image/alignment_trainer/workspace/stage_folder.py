@@ -30,7 +30,11 @@ def claim(config: RunConfig) -> None:
     if owner is not None and owner != config.input_hash:
         aside = _free_name(stage, owner)
         stage.rename(aside)
-        print(f"{stage} held work of other inputs, which is now {aside}; starting anew", file=sys.stderr, flush=True)
+        print(
+            f"{stage} holds the work of other inputs; it is moved to {aside}, and the stage starts from the beginning",
+            file=sys.stderr,
+            flush=True,
+        )
     stage.mkdir(parents=True, exist_ok=True)
     write_whole(stage / _OWNER_FILE, json.dumps({"inputHash": config.input_hash}))
     # By this, whoever finds the folder can ship what MLflow did not take.
