@@ -28,7 +28,7 @@ def test_pods_are_gone_within_the_grace_period_with_a_checkpoint(suspended: tupl
     job, seconds = suspended
     assert seconds < _GRACE_SECONDS
     status = job.wait("it says so", lambda status: status["phase"] == "Suspended")
-    assert status["message"] == "sft: suspended; it will go on from its last checkpoint"
+    assert status["message"] == "sft: suspended; it will resume from its last checkpoint"
     assert job.children() == []
     step = reached(job, workspace)
     assert step < 40

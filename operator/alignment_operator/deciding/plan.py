@@ -11,7 +11,9 @@ from alignment_api.spec.status import AlignmentJobStatus, Progress, StageStatus
 
 from alignment_operator.deciding.job_status import is_finished, refused, summarize
 from alignment_operator.deciding.observation import UNENDED, Child, Report
-from alignment_operator.deciding.stage_plan import Halt, Situation, StageDecision, decide
+from alignment_operator.deciding.running_time import seconds_to_deadline
+from alignment_operator.deciding.situation import Halt, Situation, StageDecision
+from alignment_operator.deciding.stage_plan import decide
 from alignment_operator.deciding.stage_run import Identity, StageRun, identity_of
 from alignment_operator.settings import Settings
 
@@ -134,21 +136,14 @@ def _model_revision(spec: AlignmentJobSpec, old: AlignmentJobStatus, children: l
 def _halt(
     spec: AlignmentJobSpec, old: AlignmentJobStatus, observed: list[Child], now: datetime
 ) -> tuple[Halt | None, float | None]:
-    """Say why nothing may run, or how long the deadline is away while containers run."""
+    """Return why no stage may run, and the seconds until the deadline while containers run."""
     suspended: Halt | None = "Suspended" if spec.suspend else None
-    if is_finished(old) or not spec.active_deadline_seconds:
+    if is_finished(old):
         return suspended, None
-    counted = {stage.name: stage.counted_attempt or 0 for stage in old.stages or []}
-    running = [
-        (now - child.start_time).total_seconds()
-        for child in observed
-        if child.state == "Running" and child.start_time and child.attempt > counted.get(child.stage, 0)
-    ]
-    active = sum(stage.active_seconds for stage in old.stages or []) + sum(running)
-    left = spec.active_deadline_seconds - active
-    if left <= 0:
+    left, is_running_out = seconds_to_deadline(spec, old, observed, now)
+    if left is not None and left <= 0:
         return "DeadlineExceeded", None
-    return suspended, left if running else None
+    return suspended, left if is_running_out else None
 
 
 def _concluded(

@@ -9,6 +9,7 @@ from alignment_api.run_config import EndpointKey, JobIdentity, Paths, RunConfig,
 from alignment_api.spec.batch import accumulation_steps, world_size
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.kinds import KINDS, Leaves
 from alignment_api.spec.lineage import digest, input_hash, parent_of, rows_needed, surroundings
 from alignment_api.spec.stages import Stage
 
@@ -18,6 +19,7 @@ from alignment_operator.settings import Settings
 HUB_TOKEN_PATH = "/etc/alignment-hub/token"
 S3_CREDENTIALS_PATH = "/etc/alignment-s3/credentials"
 TRACKING_CREDENTIALS_PATH = "/etc/alignment-tracking"
+_OUTPUT_FOLDERS: dict[Leaves, str] = {"Model": MODEL_FOLDER, "Rows": ROWS_FOLDER}
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,13 @@ class StageRun:
         uid = self.job.metadata.uid
         assert uid is not None, "a job that was never stored has no folder"
         return PurePosixPath(workspace) / stage_folder(self.namespace, self.job.metadata.name, uid, stage.name)
+
+    @property
+    def output(self) -> PurePosixPath:
+        """Return the folder of the stage's result, relative to the workspace."""
+        folder = self.folder_of(self.stage, "")
+        name = _OUTPUT_FOLDERS.get(KINDS[self.stage.kind].leaves)
+        return folder / name if name else folder
 
     def run_config(self, settings: Settings) -> RunConfig:
         """Write down what one training pod reads."""

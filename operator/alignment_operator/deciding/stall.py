@@ -1,4 +1,4 @@
-"""Whether a running attempt makes progress, stands still, or cannot be heard; pure."""
+"""Whether a running attempt makes progress, is stalled, or cannot be observed; pure."""
 
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -8,29 +8,29 @@ from alignment_api.spec.status import Progress
 from alignment_operator.deciding.observation import Child, Pulse
 
 UNHEARD_FACTOR = 4
-"""How many times longer an attempt may seem to stand still where nobody can tell whether it does."""
+"""An attempt that cannot be observed is restarted after this many stall timeouts."""
 
 _HEARD_SECONDS, _HEARD_INTERVALS = 60, 3
-"""A pod that answered within this time, or one of so many questions, counts as heard: a few answers may be lost."""
+"""A pod counts as heard if it answered within this time, or one of so many requests: a few answers may be lost."""
 
 
 class Hearing(NamedTuple):
-    """What the channels tell of an attempt, and why they are silent where they are."""
+    """What the pod and MLflow report about an attempt, and why they report nothing."""
 
     progress: Progress | None
     pulse: Pulse | None
     asked_since: datetime | None
-    """Since when its pod is asked; silence before that tells nothing."""
+    """Since when the operator asks its pod; silence before that means nothing."""
     unheard: str | None
     """Why its pod did not answer."""
     silence: str | None
-    """Why MLflow tells nothing."""
+    """Why MLflow reports nothing."""
     interval_seconds: float
     """How often both are asked."""
 
 
 class Verdict(NamedTuple):
-    """What follows for the attempt, and in how many seconds that may change."""
+    """The state of the attempt, and in how many seconds it may change."""
 
     kind: Literal["Fine", "Unknown", "Stalled"]
     message: str | None
@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
 
 
 def judge(child: Child, hearing: Hearing, timeout_seconds: int | None, now: datetime) -> Verdict:
-    """Decide about an attempt whose containers all run."""
+    """Judge an attempt whose containers all run."""
     pulse = hearing.pulse if hearing.pulse and hearing.pulse.attempt == child.attempt else None
     is_heard = pulse is not None and now - pulse.heard_time <= _heard_within(hearing.interval_seconds)
     silence = None if is_heard or hearing.asked_since is None else hearing.silence
@@ -47,7 +47,7 @@ def judge(child: Child, hearing: Hearing, timeout_seconds: int | None, now: date
     last = _last_sign(child.start_time, hearing.progress, pulse)
     left = (last + timedelta(seconds=timeout_seconds) - now).total_seconds()
     if is_heard:
-        return Verdict("Fine", None, left) if left > 0 else Verdict("Stalled", _standstill(pulse, timeout_seconds), None)
+        return Verdict("Fine", None, left) if left > 0 else Verdict("Stalled", _stall_message(pulse, timeout_seconds), None)
     if hearing.asked_since is None:
         return Verdict("Fine", None, None)
     last = max(last, hearing.asked_since)
@@ -55,12 +55,18 @@ def judge(child: Child, hearing: Hearing, timeout_seconds: int | None, now: date
     longest = timeout_seconds * UNHEARD_FACTOR
     end = last + timedelta(seconds=longest)
     if now >= end:
-        return Verdict("Stalled", f"nothing was heard of it for {longest} s (four times restart.stallTimeoutSeconds)", None)
+        return Verdict(
+            "Stalled",
+            f"neither its pod nor MLflow reported anything for {longest} s (four times restart.stallTimeoutSeconds)",
+            None,
+        )
     if silence or left <= 0:
         why = silence or hearing.unheard or "its pod does not answer"
-        more = "" if silence else ", and MLflow tells of no new steps"
+        more = "" if silence else ", and MLflow has no new steps"
         return Verdict(
-            "Unknown", f"{why}{more}; if that lasts, it is restarted at {end:%Y-%m-%d %H:%M} UTC", (end - now).total_seconds()
+            "Unknown",
+            f"{why}{more}; if nothing changes, the stage is restarted at {end:%Y-%m-%d %H:%M} UTC",
+            (end - now).total_seconds(),
         )
     return Verdict("Fine", None, left)
 
@@ -70,7 +76,7 @@ def _heard_within(interval_seconds: float) -> timedelta:
 
 
 def _last_sign(start: datetime, progress: Progress | None, pulse: Pulse | None) -> datetime:
-    """Find when the attempt last did what is expected of it: any work before its first step, steps after it."""
+    """Return when the attempt last made progress: before its first step any work counts, afterwards only steps."""
     signs = [start]
     if progress:
         signs.append(progress.updated_time)
@@ -81,7 +87,7 @@ def _last_sign(start: datetime, progress: Progress | None, pulse: Pulse | None) 
     return max(signs)
 
 
-def _standstill(pulse: Pulse | None, timeout_seconds: int) -> str:
+def _stall_message(pulse: Pulse | None, timeout_seconds: int) -> str:
     if pulse and not pulse.has_stepped:
         return f"its processes did nothing for {timeout_seconds} s before the first step (restart.stallTimeoutSeconds)"
     return f"no progress for {timeout_seconds} s (restart.stallTimeoutSeconds)"

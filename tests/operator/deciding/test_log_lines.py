@@ -13,7 +13,7 @@ def stage(state: str, attempts: int = 1, name: str = "sft", **others: object) ->
 
 
 WAITING = stage("Waiting", 0, "dpo")
-KILLED = {"reason": "Killed", "message": "attempt 1 ended: job-sft-1-master-0: killed by signal 9\n\x1b[31mgoing on in 10 s"}
+KILLED = {"reason": "Killed", "message": "attempt 1 ended: job-sft-1-master-0: killed by signal 9\n\x1b[31mretrying in 10 s"}
 LIFE: list[tuple[AlignmentJobStatus, list[str]]] = [
     (
         status("Pending", stage("Pending", reason="Starting", message="attempt 1 is being started"), WAITING),
@@ -27,7 +27,7 @@ LIFE: list[tuple[AlignmentJobStatus, list[str]]] = [
     (status("Running", stage("Running"), WAITING), ["team/job sft 1: Running"]),
     (
         status("Restarting", stage("Restarting", failed_attempt=1, **KILLED), WAITING),
-        ["team/job sft 1: Restarting (Killed): attempt 1 ended: job-sft-1-master-0: killed by signal 9 [31mgoing on in 10 s"],
+        ["team/job sft 1: Restarting (Killed): attempt 1 ended: job-sft-1-master-0: killed by signal 9 [31mretrying in 10 s"],
     ),
     (
         status("Pending", stage("Pending", 2, reason="Starting", failed_attempt=1), WAITING),

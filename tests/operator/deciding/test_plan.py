@@ -101,7 +101,7 @@ def test_a_failure_with_budget_is_counted_once_and_then_tried_again(exit_code: i
     assert names(first) == ["job-sft-1"], "the failed child stays until its failure is written down"
     assert getattr(stage(first, "sft"), counted) == 1
     assert (first.status.phase, first.requeue_after_seconds) == ("Restarting", 10)
-    assert "it broke; going on from step 20 in 10 s" in (first.status.message or "")
+    assert "it broke; retrying from step 20 in 10 s" in (first.status.message or "")
 
     waiting = planned(then(job, first), [failed], 4)
     assert (names(waiting), waiting.requeue_after_seconds) == (["job-sft-1"], 6)
@@ -385,7 +385,7 @@ def test_a_checkpoint_that_only_the_heartbeat_told_of_counts() -> None:
     killed = a_child(job, "sft", "Failed", exit_code=137, reason="Killed", end_time=later(500))
     decided = planned(job, [killed], 501, pulses=pulse(490, last_checkpoint=40))
     assert stage(decided, "sft").last_checkpoint == 40
-    assert "going on from step 40" in (decided.status.message or "")
+    assert "retrying from step 40" in (decided.status.message or "")
 
 
 EXPECTED: list[tuple[str, list[dict[str, Any]], list[int]]] = [
