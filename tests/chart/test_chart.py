@@ -1,4 +1,4 @@
-"""The chart makes what it promises from its values, and refuses values that cannot work."""
+"""The chart renders the objects that its values describe, and refuses values that cannot work."""
 
 import json
 import os
@@ -45,7 +45,7 @@ INSTALLATIONS = {
     "own tracking": OWN_TRACKING,
     "own tracking with a password": OWN_LOCKED_TRACKING,
 }
-# A helm that was built without its release scripts takes a Kubernetes of years ago for the default.
+# A helm that was built without its release scripts assumes an old Kubernetes by default.
 RENDERING = ("--namespace", "aligning", "--kube-version", "1.33.0")
 
 Helm = Callable[..., subprocess.CompletedProcess[str]]
@@ -54,7 +54,7 @@ Render = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture(scope="session")
 def helm() -> Helm:
-    """Run helm; a failure is the caller's to judge."""
+    """Return a function that runs helm; its caller checks for failures."""
     program = shutil.which("helm") or shutil.which("helm", path=CLUSTER / "bin")
     if program is None:
         pytest.skip("helm is not on the PATH and not in the test cluster's folder: install it, or run tests/cluster/cluster up")
@@ -67,7 +67,7 @@ def helm() -> Helm:
 
 @pytest.fixture(scope="session")
 def attempt(helm: Helm) -> Helm:
-    """Render the chart with the given values, which may fail."""
+    """Return a function that renders the chart with some values; this may fail."""
 
     @cache
     def run(*values: str) -> subprocess.CompletedProcess[str]:
@@ -78,7 +78,7 @@ def attempt(helm: Helm) -> Helm:
 
 @pytest.fixture(scope="session")
 def render(attempt: Helm) -> Render:
-    """Give the objects that the chart makes of the given values."""
+    """Return a function that renders the chart and returns its objects."""
 
     def run(*values: str) -> list[dict[str, Any]]:
         done = attempt(*values)
@@ -110,7 +110,7 @@ def environment(objects: list[dict[str, Any]], deployment: str) -> dict[str, str
 
 
 def violations_of_restricted(pod: dict[str, Any]) -> list[str]:
-    """What the Pod Security Standard `restricted` has against a pod, and two more of ours."""
+    """Return how a pod violates the Pod Security Standard `restricted`, and two rules of ours."""
     found = [f"shares {field} with the node" for field in ("hostNetwork", "hostPID", "hostIPC") if pod.get(field)]
     allowed = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
     for volume in pod.get("volumes", []):
@@ -151,7 +151,7 @@ def test_every_installation_is_restricted_and_labelled(values: tuple[str, ...], 
 
 
 @pytest.mark.parametrize("values", INSTALLATIONS.values(), ids=INSTALLATIONS)
-def test_selectors_find_the_pods_they_are_meant_for(values: tuple[str, ...], render: Render) -> None:
+def test_selectors_match_their_pods(values: tuple[str, ...], render: Render) -> None:
     objects = render(*values)
     deployments = of_kind("Deployment", objects)
     for name, service in of_kind("Service", objects).items():
@@ -161,12 +161,12 @@ def test_selectors_find_the_pods_they_are_meant_for(values: tuple[str, ...], ren
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
     for name, policy in of_kind("NetworkPolicy", objects).items():
         if name.endswith("-trainer"):
-            continue  # it selects pods that the operator makes
+            continue  # it selects training pods, which the chart does not create
         assert policy["spec"]["podSelector"]["matchLabels"] == deployments[name]["spec"]["template"]["metadata"]["labels"]
 
 
 @pytest.mark.parametrize("values", INSTALLATIONS.values(), ids=INSTALLATIONS)
-def test_rights_are_named_one_by_one(values: tuple[str, ...], render: Render) -> None:
+def test_rights_have_no_wildcards_and_no_secrets(values: tuple[str, ...], render: Render) -> None:
     roles = [found for found in render(*values) if found["kind"] in ("Role", "ClusterRole")]
     assert roles
     for rule in (rule for role in roles for rule in role["rules"]):
@@ -176,7 +176,7 @@ def test_rights_are_named_one_by_one(values: tuple[str, ...], render: Render) ->
 
 
 def may(objects: list[dict[str, Any]], resource: str) -> set[tuple[str | None, str | None, str]]:
-    """List the verbs on a resource, each with the namespace and the name of the object that it is held to."""
+    """Return the verbs on a resource, each with the namespace and the object name that it is restricted to."""
     return {
         (role["metadata"].get("namespace"), name, verb)
         for role in objects
@@ -192,7 +192,7 @@ def lease(namespace: str, name: str) -> set[tuple[str | None, str | None, str]]:
     return {(namespace, None, "create"), (namespace, name, "get"), (namespace, name, "update")}
 
 
-def test_leases_are_named_and_a_scope_is_one(render: Render) -> None:
+def test_rights_on_leases_are_restricted_to_names(render: Render) -> None:
     of_release = lease("aligning", "release-alignment-operator")
     of_all = lease("kube-system", "all.alignment-operator.dev") | {(None, "alignment-operator.dev", "list")}
     of_some = lease("team-a", "alignment-operator.dev") | lease("team-b", "alignment-operator.dev")
@@ -200,11 +200,11 @@ def test_leases_are_named_and_a_scope_is_one(render: Render) -> None:
     assert may(render(SOME_NAMESPACES), "leases") == of_release | of_some
 
 
-def test_configurations_are_made_and_removed_and_never_read(render: Render) -> None:
+def test_configmaps_can_be_created_and_deleted_but_not_read(render: Render) -> None:
     assert may(render(), "configmaps") == {(None, None, "create"), (None, None, "delete")}
 
 
-def test_events_are_posted_and_read_where_jobs_are(render: Render) -> None:
+def test_events_can_be_written_and_listed_only_where_jobs_are(render: Render) -> None:
     assert may(render(), "events") == {(None, None, "create"), (None, None, "list")}
     assert {namespace for namespace, _, _ in may(render(SOME_NAMESPACES), "events")} == {"team-a", "team-b"}
 
@@ -250,12 +250,15 @@ def test_an_installation_for_some_namespaces_has_no_right_in_others(render: Rend
         ('tracking.uri="mlflow:5000"', "tracking/uri"),
         ('tracking.credentialsSecret="Mlflow Login"', "tracking/credentialsSecret"),
         ('tracking.credentialsSecret="mlflow-login"', "leave it empty, or set mlflow.enabled=false and tracking.uri."),
-        ("mlflow.enabled=false", "There is no MLflow server: set tracking.uri to one that exists, or mlflow.enabled=true."),
+        (
+            "mlflow.enabled=false",
+            "There is no MLflow server: set tracking.uri to an existing server, or set mlflow.enabled=true.",
+        ),
         ('tracking.uri="http://mlflow:5000"', "set mlflow.enabled=false, or leave tracking.uri empty."),
-        ("dashboard.ingress.enabled=true", "dashboard.ingress.host is empty: set the name that browsers will use."),
+        ("dashboard.ingress.enabled=true", "dashboard.ingress.host is empty: set the host name that browsers use."),
     ],
 )
-def test_a_value_that_cannot_work_is_refused_by_name(value: str, sentence: str, attempt: Helm) -> None:
+def test_an_invalid_value_is_refused_by_name(value: str, sentence: str, attempt: Helm) -> None:
     done = attempt(value)
     assert done.returncode != 0
     assert sentence in done.stderr.replace("'", "").replace(".", "/") or sentence in done.stderr
@@ -268,12 +271,12 @@ def test_an_address_with_a_password_is_refused_without_repeating_it(field: str, 
     assert done.returncode != 0
     assert (
         f"tracking.{field} without user and password: put them into a Secret with the keys username and password, "
-        "and name it in tracking.credentialsSecret"
+        "and set tracking.credentialsSecret to its name"
     ) in done.stderr
     assert "hunter2" not in done.stderr + done.stdout
 
 
-def test_an_address_may_hold_an_at_sign_in_its_path(render: Render) -> None:
+def test_the_path_of_an_address_may_contain_an_at_sign(render: Render) -> None:
     objects = render("mlflow.enabled=false", 'tracking.uri="https://mlflow.example.com/a@b"')
     assert environment(objects, "release-alignment-operator")["ALIGNMENT_TRACKING_URI"] == "https://mlflow.example.com/a@b"
 
@@ -298,7 +301,7 @@ def trainer_policies(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [found for found in objects if found["kind"] == "NetworkPolicy" and found["metadata"]["name"].endswith("-trainer")]
 
 
-def test_training_pods_let_in_the_operator_and_each_other(render: Render) -> None:
+def test_training_pods_accept_the_operator_and_each_other(render: Render) -> None:
     objects = render(SOME_NAMESPACES, "networkPolicy.enabled=true")
     policies = trainer_policies(objects)
     assert [policy["metadata"]["namespace"] for policy in policies] == ["team-a", "team-b"]
@@ -318,11 +321,11 @@ def test_training_pods_let_in_the_operator_and_each_other(render: Render) -> Non
 
 
 @pytest.mark.parametrize("values", [("networkPolicy.enabled=true",), (SOME_NAMESPACES,)])
-def test_no_policy_for_namespaces_that_nobody_named_or_where_policies_are_off(values: tuple[str, ...], render: Render) -> None:
+def test_no_policy_without_watch_namespaces_or_with_policies_disabled(values: tuple[str, ...], render: Render) -> None:
     assert trainer_policies(render(*values)) == []
 
 
-def test_the_policy_of_the_docs_is_the_chart_s(helm: Helm) -> None:
+def test_the_policy_in_the_docs_equals_the_policy_of_the_chart(helm: Helm) -> None:
     values = flags(('watchNamespaces=["team"]', "networkPolicy.enabled=true"))
     name = "alignment-operator"
     done = helm("template", name, str(CHART), "--namespace", name, "--kube-version", "1.33.0", *values)
@@ -341,9 +344,9 @@ def every_object(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, di
         yield from every_object(node["items"], f"{path}[]")
 
 
-def test_the_schema_knows_every_value_and_lets_nothing_else_through() -> None:
+def test_the_schema_has_every_value_and_refuses_others() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
-    # Helm's own, and expressions that the API server checks.
+    # Helm defines the first; the API server checks the second.
     free = {"/global", "/selector/matchExpressions[]"}
     assert [path for path, node in every_object(schema) if "additionalProperties" not in node and path not in free] == []
     for name, value in yaml.safe_load((CHART / "values.yaml").read_text()).items():
@@ -382,12 +385,14 @@ def test_the_definition_is_the_generated_one(render: Render) -> None:
         (("crds.enabled=false",), []),
     ],
 )
-def test_the_definition_stays_where_it_is_to_stay(values: tuple[str, ...], wanted: list[Any], render: Render) -> None:
+def test_crds_values_decide_whether_the_definition_is_installed_and_kept(
+    values: tuple[str, ...], wanted: list[Any], render: Render
+) -> None:
     found = of_kind("CustomResourceDefinition", render(*values)).values()
     assert [definition["metadata"].get("annotations") for definition in found] == wanted
 
 
-def test_metrics_go_to_the_chart_s_own_server(render: Render) -> None:
+def test_metrics_go_to_the_server_of_the_chart(render: Render) -> None:
     objects = render()
     address = "http://release-alignment-operator-mlflow.aligning.svc:5000"
     assert environment(objects, "release-alignment-operator")["ALIGNMENT_TRACKING_URI"] == address
@@ -399,7 +404,7 @@ def test_metrics_go_to_the_chart_s_own_server(render: Render) -> None:
     assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
 
-def test_metrics_go_to_a_server_that_exists(render: Render) -> None:
+def test_metrics_go_to_an_existing_server(render: Render) -> None:
     objects = render(*OWN_TRACKING)
     assert environment(objects, "release-alignment-operator")["ALIGNMENT_TRACKING_URI"] == "https://mlflow.example.com"
     assert environment(objects, "release-alignment-operator-dashboard")["MLFLOW_TRACKING_URI"] == "https://mlflow.example.com"
@@ -407,7 +412,7 @@ def test_metrics_go_to_a_server_that_exists(render: Render) -> None:
     assert not of_kind("PersistentVolumeClaim", objects)
 
 
-def test_the_operator_understands_what_the_chart_tells_it(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operator_reads_the_variables_that_the_chart_sets(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:
     variables = environment(render(*EVERYTHING, SOME_NAMESPACES), "release-alignment-operator")
     fields = {name.removeprefix("ALIGNMENT_").lower() for name in variables}
     assert fields <= set(Settings.model_fields)
@@ -420,7 +425,7 @@ def test_the_operator_understands_what_the_chart_tells_it(render: Render, monkey
     assert settings.tracking_public_url == "https://mlflow.example.com/"
 
 
-def test_defaults_are_the_operator_s_own(render: Render) -> None:
+def test_defaults_equal_those_of_the_operator(render: Render) -> None:
     variables = environment(render('fullnameOverride="alignment-operator"'), "alignment-operator")
     for name in ("grace_seconds", "first_retry_delay_seconds", "longest_retry_delay_seconds", "progress_interval_seconds"):
         assert float(variables[f"ALIGNMENT_{name.upper()}"]) == Settings.model_fields[name].default
@@ -442,22 +447,22 @@ def test_images(values: tuple[str, ...], image: str, render: Render) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said", "unsaid"),
+    ("values", "present", "absent"),
     [
         (
             (),
             [
                 "kubectl apply --namespace team --filename",
-                'puts them\ninto the namespace "team". This says Bound',
+                'creates them in the namespace "team". When the volume is ready, this shows Bound',
                 "alignment-workspace --namespace team",
-                "delete\nthe claim release-alignment-operator-mlflow",
+                "delete the claim release-alignment-operator-mlflow",
                 "service/release-alignment-operator-dashboard 8501:80",
             ],
             ["NOTE", "--namespace default"],
         ),
         (
             (SOME_NAMESPACES,),
-            ["kubectl apply --namespace team-a", 'write team-a for its namespace "team"', "of team-a, team-b."],
+            ["kubectl apply --namespace team-a", 'in the namespace "team"; use team-a instead.', "of team-a, team-b."],
             [],
         ),
         (('mlflow.storage.storageClassName="fast"',), [], ["default StorageClass"]),
@@ -468,8 +473,8 @@ def test_images(values: tuple[str, ...], image: str, render: Render) -> None:
         (("dashboard.enabled=false",), [], ["dashboard"]),
     ],
 )
-def test_notes(values: tuple[str, ...], said: list[str], unsaid: list[str], helm: Helm, tmp_path: Path) -> None:
-    # Only an installation prints the notes, and it needs a cluster; as a template they are rendered without one.
+def test_notes(values: tuple[str, ...], present: list[str], absent: list[str], helm: Helm, tmp_path: Path) -> None:
+    # Helm prints notes only at an installation, which needs a cluster; as a template they render without one.
     chart = shutil.copytree(CHART, tmp_path / "chart")
     text = (chart / "templates/NOTES.txt").read_text()
     made = 'kind: Notes\nmetadata: {name: notes}\ntext: {{ include "notes" . | toJson }}\n'
@@ -477,7 +482,7 @@ def test_notes(values: tuple[str, ...], said: list[str], unsaid: list[str], helm
     done = helm("template", "release", str(chart), *RENDERING, "--show-only", "templates/notes.yaml", *flags(values))
     assert done.returncode == 0, done.stderr
     notes = yaml.safe_load(done.stdout)["text"]
-    for part in said:
+    for part in present:
         assert part in notes
-    for part in unsaid:
+    for part in absent:
         assert part not in notes

@@ -1,4 +1,4 @@
-"""Each image gets exactly the versions that development uses, and only what its program needs."""
+"""Each image has the versions that development uses, and only the packages that its program needs."""
 
 import re
 import tomllib
@@ -15,18 +15,18 @@ def pins(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_lock_is_a_part_of_the_development_lock(package: str) -> None:
+def test_a_lock_is_a_subset_of_the_development_lock(package: str) -> None:
     assert pins(ROOT / package).items() <= pins(ROOT).items(), "run `make lock`"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_lock_has_all_that_the_program_asks_for(package: str) -> None:
-    asked = [
+def test_a_lock_has_all_dependencies_of_the_program(package: str) -> None:
+    required = [
         re.split(r"[^a-z0-9-]", requirement, maxsplit=1)[0]
         for project in (package, "crds")
         for requirement in tomllib.loads((ROOT / project / "pyproject.toml").read_text())["project"]["dependencies"]
     ]
-    assert set(asked) - {"alignment-api"} <= set(pins(ROOT / package)), "run `make lock`"
+    assert set(required) - {"alignment-api"} <= set(pins(ROOT / package)), "run `make lock`"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

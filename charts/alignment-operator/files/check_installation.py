@@ -1,4 +1,4 @@
-"""Asks each part of an installation whether it works: NAME=URL...; `helm test` runs it in a pod."""
+"""Checks that each part of an installation answers: NAME=URL...; `helm test` runs it in a pod."""
 
 import ssl
 import sys
@@ -11,7 +11,7 @@ PATIENCE_SECONDS = 90
 
 
 def ask(url: str) -> str | None:
-    """Give what is wrong, or nothing when the answer is 200."""
+    """Return the problem, or None if the answer is 200."""
     request = urllib.request.Request(url)
     context = None
     if url.startswith("https://kubernetes."):
@@ -25,7 +25,7 @@ def ask(url: str) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Ask all of them until they answer or patience ends, since a pod that was just made may still start."""
+    """Ask each part until it answers or the time is over, because a new pod may still be starting."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     failures = 0
     for name, url in (argument.split("=", 1) for argument in arguments):

@@ -1,4 +1,4 @@
-{{/* (list ROOT COMPONENT NAME RULES): gives RULES to the ServiceAccount NAME, in all namespaces or in those that are watched. */}}
+{{/* (list ROOT COMPONENT NAME RULES): grants RULES to the ServiceAccount NAME, in all namespaces or in watchNamespaces. */}}
 {{- define "alignment.access" -}}
 {{- $root := index . 0 -}}
 {{- $labels := include "alignment.labels" (list $root (index . 1)) -}}
@@ -36,11 +36,11 @@ subjects:
 {{- end }}
 {{- end }}
 
-{{/* LEASE: what whoever holds it must be allowed. */}}
+{{/* LEASE: the rights that its holder needs. */}}
 {{- define "alignment.leaseRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  # A right to create cannot be held to a name.
+  # RBAC cannot restrict `create` to a name.
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
@@ -48,7 +48,7 @@ subjects:
   verbs: [get, update]
 {{- end }}
 
-{{/* (list ROOT NAMESPACE NAME LEASE): lets the operator's ServiceAccount hold LEASE in NAMESPACE, by a Role NAME. */}}
+{{/* (list ROOT NAMESPACE NAME LEASE): allows the operator's ServiceAccount to hold LEASE in NAMESPACE, with a Role NAME. */}}
 {{- define "alignment.leaseAccess" -}}
 {{- $root := index . 0 -}}
 {{- $labels := include "alignment.labels" (list $root "operator") }}

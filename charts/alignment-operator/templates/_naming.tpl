@@ -1,14 +1,14 @@
-{{/* What all objects of a release are named, labelled and pulled by. */}}
+{{/* Names, labels and images of all objects of a release. */}}
 
 {{- define "alignment.name" -}}
-{{- /* 40 leaves room for "-dashboard" and the suffixes of pods in a name of 63. */ -}}
+{{- /* Names have at most 63 characters; 40 leaves room for "-dashboard" and the suffixes of pods. */ -}}
 {{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
 {{- else if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}
 {{- else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
-{{/* (list ROOT COMPONENT): pods carry no more than these, so that a new chart of the same images restarts nothing. */}}
+{{/* (list ROOT COMPONENT): pods have only these labels, so that a new chart version with the same images restarts no pod. */}}
 {{- define "alignment.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ $root.Chart.Name }}
@@ -39,13 +39,13 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{ include "alignment.name" . }}-mlflow.{{ .Release.Namespace }}.svc
 {{- end }}
 
-{{/* Training pods of other namespaces use it too, so it names the namespace. */}}
+{{/* Training pods in other namespaces use this address too, so it includes the namespace. */}}
 {{- define "alignment.trackingUri" -}}
 {{- if and .Values.mlflow.enabled .Values.tracking.uri }}
-{{- fail "tracking.uri names an MLflow server that exists, and mlflow.enabled starts another: set mlflow.enabled=false, or leave tracking.uri empty." }}
+{{- fail "tracking.uri names an existing MLflow server, but mlflow.enabled=true starts another one: set mlflow.enabled=false, or leave tracking.uri empty." }}
 {{- else if and .Values.mlflow.enabled .Values.tracking.credentialsSecret }}
-{{- fail "tracking.credentialsSecret is for an MLflow server that exists, and the one of mlflow.enabled asks for no password: leave it empty, or set mlflow.enabled=false and tracking.uri." }}
+{{- fail "tracking.credentialsSecret is for an existing MLflow server, but the server of mlflow.enabled has no login: leave it empty, or set mlflow.enabled=false and tracking.uri." }}
 {{- else if .Values.mlflow.enabled }}http://{{ include "alignment.mlflowHost" . }}:5000
-{{- else }}{{ required "There is no MLflow server: set tracking.uri to one that exists, or mlflow.enabled=true." .Values.tracking.uri }}
+{{- else }}{{ required "There is no MLflow server: set tracking.uri to an existing server, or set mlflow.enabled=true." .Values.tracking.uri }}
 {{- end }}
 {{- end }}

@@ -1,6 +1,6 @@
-{{/* What all pods of the chart share; the Pod Security Standard "restricted" admits them. */}}
+{{/* Settings that all pods of the chart share; the pods comply with the Pod Security Standard "restricted". */}}
 
-{{/* (list ROOT SETTINGS), where SETTINGS are the values of the component */}}
+{{/* (list ROOT SETTINGS): SETTINGS are the values of the component */}}
 {{- define "alignment.pod" -}}
 {{- $root := index . 0 -}}
 {{- $settings := index . 1 -}}
@@ -10,7 +10,7 @@ securityContext:
   runAsUser: 10001
   runAsGroup: 10001
   fsGroup: 10001
-  # A volume of many files would otherwise be walked through at every start.
+  # Without this, the kubelet visits every file of the volume at each start, which is slow for many files.
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
 {{- with $root.Values.imagePullSecrets }}
