@@ -4,15 +4,15 @@ ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG SOURCE=unknown
 
-# The part of the development lock that is the installer. With the file's time it would look new after every change
-# of that lock, and all dependencies would be installed again.
+# The installer (uv), taken from the development lock. Its file time is fixed: otherwise every change of that lock would
+# invalidate the layers below, and all dependencies would be installed again.
 FROM ${PYTHON_IMAGE} AS installer
 COPY requirements.lock /
 RUN sed -n '/^uv==/,/[^\\]$/p' /requirements.lock >/installer.lock && touch --date=@0 /installer.lock
 
 FROM ${PYTHON_IMAGE} AS base
-# The user has a name because getpass fails without one. Its home is the one folder that can be written when the
-# root file system is read-only.
+# The user has a name, because getpass fails without one. Its home is the only folder that is writable with a read-only
+# root file system.
 RUN groupadd --gid 10001 alignment \
     && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin alignment \
     && python -m venv --without-pip /opt/venv
@@ -23,9 +23,9 @@ ENV HOME=/tmp \
     PYTHONUNBUFFERED=1
 WORKDIR /opt/alignment
 
-# Each program's dependencies are one layer, which changes only with its lock. The installer comes and goes within
-# that layer. What a dependency is built with (deepspeed comes as source) is held to the lock's hashes too. The locks
-# stay, so that an image says what is in it.
+# The dependencies of each program are one layer, which changes only with its lock. The installer is added and removed
+# within that layer. The lock's hashes also apply to build dependencies (deepspeed is built from source). Each image
+# keeps its lock, so that its contents can be looked up.
 FROM base AS operator-dependencies
 COPY --from=installer /installer.lock ./
 COPY operator/requirements.lock ./
@@ -74,7 +74,7 @@ LABEL org.opencontainers.image.title="alignment-operator" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
-# It also serves MLflow, which it depends on anyway.
+# This image also serves MLflow, which is a dependency of the dashboard anyway.
 FROM dashboard-dependencies AS dashboard
 COPY crds/alignment_api alignment_api/
 COPY dashboard/alignment_dashboard alignment_dashboard/
@@ -101,7 +101,7 @@ ENTRYPOINT ["python", "-m", "alignment_trainer"]
 ARG VERSION
 ARG REVISION
 ARG SOURCE
-# The trainer writes them beside what it measures.
+# The trainer logs these as parameters of its runs.
 ENV ALIGNMENT_VERSION=${VERSION} \
     ALIGNMENT_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="alignment-trainer" \

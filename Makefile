@@ -1,4 +1,4 @@
-# The verbs of this project; CI calls the same ones. `make help` lists them.
+# The commands of this project; CI uses the same ones. `make help` lists them.
 PYTHON ?= python3
 BIN = .venv/bin
 PACKAGES = crds operator trainer_image dashboard
@@ -7,24 +7,24 @@ HOME_FOLDER = $(if $(ALIGNMENT_HOME),$(ALIGNMENT_HOME),.alignment)
 PORT ?= 8501
 TAG ?= 0.1.0
 PYTHON_IMAGE ?= python:3.11-slim
-# false for a registry that speaks plain HTTP; docker has a setting of its own for that
+# set to false for a registry with plain HTTP (buildah only; docker has its own setting)
 TLS_VERIFY ?= true
 BUILDER = $(if $(shell command -v buildah),buildah,docker)
 TLS = $(if $(filter buildah,$(BUILDER)),--tls-verify=$(TLS_VERIFY))
 CHART = charts/alignment-operator
-# the test cluster brings one
+# the test cluster installs one
 HELM = $(or $(shell command -v helm),$(or $(ALIGNMENT_CLUSTER_STATE),$(HOME)/.cache/alignment-operator/cluster)/bin/helm)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo serve screenshot
 
-help: ## list the verbs
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/installed ## install everything that development and the demo need into .venv
+setup: .venv/installed ## install everything for development and the demo into .venv
 
 .venv/installed: requirements.lock pyproject.toml $(PROJECTS)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is required; choose one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(shell grep -o '^uv==[0-9.]*' requirements.lock)
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock
@@ -39,12 +39,12 @@ lock: ## lock the newest versions that the pyproject files allow
 			--custom-compile-command "make lock" --constraint requirements.lock $$package/pyproject.toml --output-file $$package/requirements.lock || exit 1; \
 	done
 
-generate: setup ## write the generated files: the CRD and the reference
+generate: setup ## regenerate the CRD and the reference
 	$(BIN)/python -m alignment_api.generated.crd > crds/alignmentjobs.yaml
 	$(BIN)/python -m alignment_api.generated.reference > docs/reference.md
 	cp crds/alignmentjobs.yaml $(CHART)/files/
 
-format: setup ## lay the code out
+format: setup ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
@@ -63,17 +63,17 @@ test: setup ## every test that needs no cluster, but for the long ones; FAST=1 l
 test-long: setup ## training that is killed and stopped again and again; takes minutes
 	$(BIN)/python -m pytest tests/trainer -m long
 
-test-cluster: setup ## every test on a real Kubernetes: tests/cluster/cluster, or the one of KUBECONFIG and IMAGE_REGISTRY
+test-cluster: setup ## all tests on a real Kubernetes: tests/cluster/cluster, or the one of KUBECONFIG and IMAGE_REGISTRY
 	@test -n "$$KUBECONFIG" -a -n "$$IMAGE_REGISTRY" || tests/cluster/cluster up >/dev/null
 	$(BIN)/python -m pytest tests/cluster
 
 cluster: ## start a real two-node Kubernetes on this machine; prints its kubeconfig
 	@tests/cluster/cluster up
 
-cluster-down: ## stop it; what was built is kept
+cluster-down: ## stop that Kubernetes; keep its programs and images
 	@tests/cluster/cluster down
 
-images: ## build the three images and push them: make images REGISTRY=host:port
+images: ## build and push the three images: make images REGISTRY=host:port
 	@test -n "$(REGISTRY)" || { echo "Name the registry to push to: make images REGISTRY=host:port" >&2; exit 2; }
 	for target in operator dashboard trainer; do \
 		image=$(REGISTRY)/alignment-$$target:$(TAG); \
@@ -81,17 +81,17 @@ images: ## build the three images and push them: make images REGISTRY=host:port
 			--build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD) . && $(BUILDER) push $(TLS) $$image || exit 1; \
 	done
 
-chart: ## lint the chart and pack it into dist/
+chart: ## lint the chart and package it into dist/
 	$(HELM) lint --strict $(CHART)
 	$(HELM) package --app-version $(TAG) --destination dist $(CHART)
 
-demo: setup ## make a tiny model, align it, show what happened
+demo: setup ## make a tiny model, align it, and show the results
 	$(BIN)/python examples/make_tiny.py --workspace "$(HOME_FOLDER)/workspace"
 	$(BIN)/alignment run examples/tiny.yaml
 	$(BIN)/python examples/ask.py tiny
-	@if [ -t 0 ] && [ -t 1 ]; then $(MAKE) --no-print-directory serve; else echo "see it in a browser: make serve"; fi
+	@if [ -t 0 ] && [ -t 1 ]; then $(MAKE) --no-print-directory serve; else echo "to see it in a browser, run: make serve"; fi
 
-serve: setup ## the dashboard of this machine's jobs, on http://localhost:8501
+serve: setup ## start the dashboard of this machine's jobs on http://localhost:8501
 	$(BIN)/python -m alignment_dashboard --port $(PORT)
 
 screenshot: setup ## after make demo: the picture in README.md; needs Chromium
