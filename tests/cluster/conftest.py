@@ -1,4 +1,4 @@
-"""One installation, one workspace and one cluster for the whole suite; jobs come and go."""
+"""Fixtures that the whole suite shares: one cluster, one installation and one workspace."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,8 +11,8 @@ from cluster.kubectl import Kubectl, Object
 from cluster.names import JOBS, OTHERS, RELEASES
 from cluster.workspace import CLAIM, Workspace, claim, make_workspace
 
-# The chart promises that the strictest standard admits its pods. The init container that the training-operator
-# adds to its own pods does not pass that one.
+# The chart's pods must comply with the strictest standard. The init container that the training-operator adds to
+# training pods does not comply with it.
 STANDARDS = {RELEASES: "restricted", JOBS: "baseline", OTHERS: "baseline"}
 
 StartJob = Callable[[Object], Job]
@@ -20,7 +20,7 @@ StartJob = Callable[[Object], Job]
 
 @pytest.fixture(scope="session")
 def environment() -> Environment:
-    """The cluster."""
+    """Return the cluster, or end the test run with the reason why there is none."""
     try:
         return find_environment()
     except Missing as missing:
@@ -29,7 +29,7 @@ def environment() -> Environment:
 
 @pytest.fixture(scope="session")
 def images(environment: Environment) -> str:
-    """The tag of the images, as the sources are now."""
+    """Build and push images of the current sources, and return their tag."""
     try:
         return make_images(environment)
     except Missing as missing:
@@ -38,7 +38,7 @@ def images(environment: Environment) -> str:
 
 @pytest.fixture(scope="session")
 def namespaces(environment: Environment, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fresh namespaces; after a failure they stay to be looked at."""
+    """Create the namespaces; after a failed test they are kept for inspection."""
     kubectl = Kubectl(RELEASES)
     _clear(kubectl, environment)
     for name, standard in STANDARDS.items():
@@ -51,7 +51,7 @@ def namespaces(environment: Environment, request: pytest.FixtureRequest) -> Iter
 
 @pytest.fixture(scope="session")
 def values(environment: Environment, images: str) -> Object:
-    """What every installation sets."""
+    """Return the values that every installation sets."""
     return {
         "image": {"registry": environment.registry},
         "operator": {"image": {"tag": images}, "nodeSelector": environment.steady},
@@ -64,7 +64,7 @@ def values(environment: Environment, images: str) -> Object:
 
 @pytest.fixture(scope="session")
 def installation(environment: Environment, namespaces: None, values: Object) -> Iterator[Installation]:
-    """The chart, installed for the namespace of the jobs only."""
+    """Install the chart for the namespace of the jobs only."""
     kubectl = Kubectl(RELEASES)
     kubectl.apply(*claim(RELEASES, "mlflow", "ReadWriteOnce", environment.folder("mlflow"), environment.storage_class))
     installation = Installation(kubectl, "suite", {**values, "watchNamespaces": [JOBS]})
@@ -75,7 +75,7 @@ def installation(environment: Environment, namespaces: None, values: Object) -> 
 
 @pytest.fixture(scope="session")
 def workspace(environment: Environment, namespaces: None, images: str) -> Workspace:
-    """The volume that the jobs share, with the inputs of examples/tiny.yaml."""
+    """Create the volume that the jobs share, with the inputs of examples/tiny.yaml."""
     image = f"{environment.registry}/alignment-trainer:{images}"
     folder = environment.folder("workspace")
     workspace = make_workspace(Kubectl(JOBS), image, environment.steady, folder, environment.storage_class)
@@ -85,7 +85,7 @@ def workspace(environment: Environment, namespaces: None, images: str) -> Worksp
 
 @pytest.fixture(scope="session")
 def elsewhere(environment: Environment, namespaces: None, images: str) -> Workspace:
-    """The same in a namespace that the installation was not made for."""
+    """Create such a volume in a namespace that the installation does not watch."""
     image, folder = f"{environment.registry}/alignment-trainer:{images}", environment.folder("others")
     workspace = make_workspace(Kubectl(OTHERS), image, environment.steady, folder, environment.storage_class)
     workspace.fill()
@@ -94,7 +94,7 @@ def elsewhere(environment: Environment, namespaces: None, images: str) -> Worksp
 
 @pytest.fixture(scope="session")
 def operator_alone(installation: Installation, values: Object) -> Object:
-    """What a further release sets that brings an operator and nothing else: it uses the MLflow server of the first."""
+    """Return the values of a further release with an operator only: it uses the MLflow server of the first release."""
     own: Object = {
         "dashboard": {"enabled": False},
         "mlflow": {"enabled": False},
@@ -105,7 +105,7 @@ def operator_alone(installation: Installation, values: Object) -> Object:
 
 @pytest.fixture(scope="module")
 def start(installation: Installation, workspace: Workspace) -> Iterator[StartJob]:
-    """Apply a job; at the end of the module it is deleted."""
+    """Return a function that applies a job; the jobs are deleted at the end of the module."""
     started = []
 
     def run(document: Object) -> Job:

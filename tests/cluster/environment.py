@@ -1,4 +1,4 @@
-"""The cluster that the tests run on: the one of this folder, or any other that two variables name."""
+"""The cluster that the tests run on: the one of this folder, or another one that two environment variables name."""
 
 import os
 import subprocess
@@ -10,35 +10,35 @@ ROOT = HERE.parents[1]
 
 
 class Missing(Exception):
-    """Something that the tests need is not there; the text says what to do."""
+    """The tests lack something; the text names the remedy."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Where the tests run."""
+    """The registry, the storage class and the folder of the cluster under test."""
 
     registry: str
     storage_class: str | None
-    """For workspaces on a foreign cluster; it must give volumes that several nodes can write to."""
+    """For workspaces on a foreign cluster; several nodes must be able to write to its volumes."""
     state: Path | None
-    """The folder of the test cluster; None on a foreign one, which has no power switch and no folder of this machine."""
+    """The folder of the test cluster; None on a foreign cluster, whose nodes these tests cannot switch off."""
 
     @property
     def steady(self) -> dict[str, str]:
-        """Select the node that never loses its power."""
+        """Return the node selector of the node that no test switches off."""
         return {"kubernetes.io/hostname": "node-1"} if self.state else {}
 
     def folder(self, name: str) -> Path | None:
-        """Name a folder of this machine that can be a volume."""
+        """Return a folder of this machine that can be a volume; None on a foreign cluster."""
         return self.state / "suite" / name if self.state else None
 
     def power(self, verb: str, node: int) -> None:
-        """Switch a node of the test cluster: node-down or node-up."""
+        """Switch a node of the test cluster off or on: node-down or node-up."""
         subprocess.run([HERE / "cluster", verb, str(node)], check=True, capture_output=True, timeout=300)
 
 
 def find_environment() -> Environment:
-    """Take the cluster that is named, or start the one of this folder; its programs come first on the PATH."""
+    """Return the cluster that the variables name, or start the one of this folder; its programs come first on the PATH."""
     state = Path(os.environ.get("ALIGNMENT_CLUSTER_STATE") or Path.home() / ".cache/alignment-operator/cluster")
     own = state / "pki/admin.kubeconfig"
     named = os.environ.get("KUBECONFIG")
@@ -53,7 +53,7 @@ def find_environment() -> Environment:
 
 
 def make_images(environment: Environment) -> str:
-    """Build and push the images under a tag that is made from what they are made of; gives the tag."""
+    """Build and push the images, and return their tag: a hash of their sources."""
     parts = ["Dockerfile", ".dockerignore", "requirements.lock", "crds", "operator", "dashboard", "trainer_image"]
     files = _run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *parts)
     present = "".join(f"{name}\n" for name in files.splitlines() if (ROOT / name).exists())

@@ -1,4 +1,4 @@
-"""An installation of the chart: what the tests do to it, and what it says."""
+"""An installation of the chart: how tests install, upgrade, test and remove it, and read its operator's log."""
 
 import json
 import subprocess
@@ -18,16 +18,16 @@ class Installation:
     kubectl: Kubectl
     release: str
     values: Object
-    """What each installation and upgrade sets; a test adds to it."""
+    """The values that each installation and upgrade sets; a test can add more."""
     chart: Path = CHART
 
     @property
     def name(self) -> str:
-        """Name the chart's objects."""
+        """Return the name that the chart gives to its objects."""
         return f"{self.release}-alignment-operator"
 
     def apply(self, values: Object | None = None, wait: bool = True) -> None:
-        """Install the chart, or upgrade it, and wait until it is ready unless told otherwise."""
+        """Install or upgrade the chart, and by default wait until it is ready."""
         given = json.dumps(merged(self.values, values or {}))
         helm(
             *("upgrade", "--install", self.release, str(self.chart), "--namespace", self.kubectl.namespace),
@@ -37,7 +37,7 @@ class Installation:
         )
 
     def test(self) -> str:
-        """Have the installation ask its own parts whether they work."""
+        """Run `helm test`, which checks that every part answers, and return its output."""
         return helm("test", self.release, "--namespace", self.kubectl.namespace, "--logs")
 
     def remove(self) -> None:
@@ -45,12 +45,12 @@ class Installation:
         helm("uninstall", self.release, "--namespace", self.kubectl.namespace, "--ignore-not-found", "--wait")
 
     def operator_pods(self) -> list[Object]:
-        """Give the operator's pods."""
+        """Return the operator's pods."""
         selector = f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component=operator"
         return self.kubectl.list("pods", selector)
 
     def kill_operator(self) -> None:
-        """End the operator without warning."""
+        """Kill the operator without a grace period."""
         for pod in self.operator_pods():
             self.kubectl.delete("pod", pod["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
 
@@ -59,12 +59,12 @@ class Installation:
         wait_for("the operator is ready", lambda: self.is_ready(), self.operator_log)
 
     def is_ready(self) -> bool:
-        """Say whether one operator is ready."""
+        """Return whether one of the operator's pods is ready."""
         conditions = [known for pod in self.operator_pods() for known in pod["status"].get("conditions", [])]
         return any(known["type"] == "Ready" and known["status"] == "True" for known in conditions)
 
     def operator_log(self) -> str:
-        """Give the end of the operator's log."""
+        """Return the end of the operator's log."""
         try:
             return self.kubectl("logs", f"deployment/{self.name}", "--tail=60")
         except Refused as refusal:
@@ -80,7 +80,7 @@ def helm(*arguments: str, given: str | None = None) -> str:
 
 
 def merged(values: Object, others: Object) -> Object:
-    """Lay nested values over others."""
+    """Merge nested values; the second argument has precedence."""
     result: dict[str, Any] = dict(values)
     for name, value in others.items():
         known = result.get(name)

@@ -1,4 +1,4 @@
-"""AlignmentJobs for tests, and what can be seen of one."""
+"""AlignmentJobs for tests: how to write one, and how to read its status, children, Events and logs."""
 
 import copy
 from collections.abc import Callable
@@ -17,7 +17,7 @@ TINY: Object = read_document(EXAMPLES / "tiny.yaml")
 
 
 def short_job(name: str, **spec: Any) -> Object:
-    """The example with a few long steps of SFT only, saved often."""
+    """Return the example with SFT only: a few long steps with frequent checkpoints."""
     job = copy.deepcopy(TINY)
     job["metadata"]["name"] = name
     stage = job["spec"]["stages"][0]
@@ -37,46 +37,46 @@ class Job:
     name: str
 
     def read(self) -> Object:
-        """Give the whole object."""
+        """Return the whole object."""
         found = self.kubectl.get(PLURAL, self.name)
         assert found is not None, f"there is no AlignmentJob {self.name}"
         return found
 
     @property
     def status(self) -> Object:
-        """Give its status."""
+        """Return its status."""
         status: Object = self.read().get("status", {})
         return status
 
     def stage(self, name: str) -> Object:
-        """Give what the status says of a stage."""
+        """Return the status of a stage."""
         return next((known for known in self.status.get("stages", []) if known["name"] == name), {"name": name})
 
     def folder(self, stage: str) -> str:
-        """Name a stage's folder on the workspace."""
+        """Return the folder of a stage on the workspace."""
         return str(stage_folder(self.kubectl.namespace, self.name, self.read()["metadata"]["uid"], stage))
 
     def pods(self) -> list[Object]:
-        """Give its pods."""
+        """Return its pods."""
         return self.kubectl.list("pods", f"{JOB_LABEL}={self.name}")
 
     def children(self) -> list[Object]:
-        """Give its PyTorchJobs."""
+        """Return its PyTorchJobs."""
         return self.kubectl.list("pytorchjobs", f"{JOB_LABEL}={self.name}")
 
     def events(self) -> list[tuple[str, str]]:
-        """Give reason and message of its Events, in the order in which they were told."""
+        """Return reason and message of its Events, in the order in which they were created."""
         uid = self.read()["metadata"]["uid"]
-        said = [event for event in self.kubectl.list("events") if event["involvedObject"].get("uid") == uid]
-        said.sort(key=lambda event: event["metadata"]["creationTimestamp"])
-        return [(event["reason"], event["message"]) for event in said]
+        events = [event for event in self.kubectl.list("events") if event["involvedObject"].get("uid") == uid]
+        events.sort(key=lambda event: event["metadata"]["creationTimestamp"])
+        return [(event["reason"], event["message"]) for event in events]
 
     def change(self, **spec: Any) -> None:
         """Change fields of its spec."""
         self.kubectl.patch(PLURAL, self.name, {"spec": spec})
 
     def wait(self, what: str, holds: Callable[[Object], object], patience_seconds: float = 300) -> Object:
-        """Wait for a status; gives it."""
+        """Wait until the status satisfies the condition, and return the status."""
 
         def look() -> Object | None:
             status = self.status
@@ -85,7 +85,7 @@ class Job:
         return wait_for(what, look, self.describe, patience_seconds)
 
     def wait_for_end(self, phase: str = "Succeeded") -> Object:
-        """Wait until it has ended, and expect the phase."""
+        """Wait until the job has ended, check its phase, and return its status."""
         status = self.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600)
         assert status["phase"] == phase, self.describe()
         return status
@@ -95,7 +95,7 @@ class Job:
         self.kubectl.delete(PLURAL, self.name, "--cascade=foreground")
 
     def describe(self) -> str:
-        """Write down all that helps to understand it."""
+        """Return everything that helps to understand a failed test."""
         parts = {
             "job": lambda: yaml.safe_dump(self.read().get("status")),
             "pods": lambda: self.kubectl("get", "pods", "--selector", f"{JOB_LABEL}={self.name}", "--output", "wide"),

@@ -1,4 +1,4 @@
-"""kubectl for tests: documents go in, objects come out, and a wait in vain tells what there was."""
+"""kubectl for tests: applies documents, returns objects, and waits; a wait that times out shows the last state."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ _PATIENCE_SECONDS = 300
 
 
 class Refused(Exception):
-    """The API server or kubectl said no; the text is what it said."""
+    """The API server or kubectl refused a request; the text is its message."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Kubectl:
     namespace: str
 
     def __call__(self, *arguments: str, given: str | None = None) -> str:
-        """Run it; a failure raises Refused."""
+        """Run kubectl; a failure raises Refused."""
         done = subprocess.run(
             ["kubectl", "--namespace", self.namespace, *arguments],
             input=given,
@@ -39,19 +39,19 @@ class Kubectl:
         return done.stdout
 
     def apply(self, *documents: Object, dry_run: bool = False) -> str:
-        """Hand objects to the API server."""
+        """Apply objects."""
         flags = ["--dry-run=server"] if dry_run else []
         listed = {"apiVersion": "v1", "kind": "List", "items": documents}
         return self("apply", *flags, "--filename", "-", given=json.dumps(listed))
 
     def get(self, kind: str, name: str) -> Object | None:
-        """Read one object."""
+        """Return one object, or None."""
         text = self("get", kind, name, "--ignore-not-found", "--output", "json")
         found: Object | None = json.loads(text) if text else None
         return found
 
     def list(self, kind: str, selector: str = "") -> list[Object]:
-        """Read the objects of a kind."""
+        """Return the objects of a kind."""
         found: list[Object] = json.loads(self("get", kind, "--selector", selector, "--output", "json"))["items"]
         return found
 
@@ -60,12 +60,12 @@ class Kubectl:
         self("patch", kind, name, "--type", "merge", "--patch", json.dumps(change))
 
     def delete(self, kind: str, name: str, *flags: str) -> None:
-        """Delete an object, if there is one, and wait until it is gone unless told otherwise."""
+        """Delete an object if it exists, and by default wait until it is gone."""
         self("delete", kind, name, "--ignore-not-found", *flags)
 
     @contextlib.contextmanager
     def forwarded(self, service: str, port: int) -> Iterator[str]:
-        """Reach a service from this machine; gives its address."""
+        """Forward a port of this machine to a service, and yield the address."""
         command = ["kubectl", "--namespace", self.namespace, "port-forward", f"service/{service}", f":{port}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forwarding:
             assert forwarding.stdout is not None
@@ -83,10 +83,10 @@ def wait_for(
     describe: Callable[[], str] = str,
     patience_seconds: float = _PATIENCE_SECONDS,
 ) -> Seen:
-    """Look until there is something; the generous limit only ends a test that has failed."""
+    """Return the first true result of `look`; only a failing test reaches the generous timeout."""
     end = time.monotonic() + patience_seconds
     while True:
         if seen := look():
             return seen
-        assert time.monotonic() < end, f"in {patience_seconds:.0f} s it never came to this: {what}\n{describe()}"
+        assert time.monotonic() < end, f"timed out after {patience_seconds:.0f} s waiting until {what}\n{describe()}"
         time.sleep(0.3)

@@ -1,3 +1,3 @@
-"""The namespaces that the suite makes for itself."""
+"""The namespaces that the suite creates."""
 
 RELEASES, JOBS, OTHERS = "alignment-suite", "alignment-suite-jobs", "alignment-suite-others"

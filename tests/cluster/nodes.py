@@ -1,4 +1,4 @@
-"""The nodes of the test cluster: one is closed to new pods, and each has one of a device, so that two pods need two nodes."""
+"""Prepares nodes of the test cluster: closes one to new pods, and gives each one device, so that two pods need two nodes."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ DEVICE = "alignment-suite.dev/port"
 
 
 def give_devices(kubectl: Kubectl) -> None:
-    """Let each node claim one device that does not exist, as it claims its GPUs."""
+    """Let each node report one made-up device, as it reports its GPUs."""
     claimed = json.dumps({"status": {kind: {DEVICE: "1"} for kind in ("capacity", "allocatable")}})
     for node in kubectl.list("nodes"):
         kubectl("patch", "node", node["metadata"]["name"], "--subresource", "status", "--type", "merge", "--patch", claimed)
@@ -18,7 +18,7 @@ def give_devices(kubectl: Kubectl) -> None:
 
 @contextlib.contextmanager
 def closed(kubectl: Kubectl, node: str) -> Iterator[None]:
-    """Take no new pod on a node."""
+    """Keep new pods off a node."""
     kubectl("cordon", node)
     try:
         yield

@@ -1,4 +1,4 @@
-"""How far a job's training is, from the journal on the workspace and the logs of its pods."""
+"""Reads the progress of a job's training from the journal on the workspace and the logs of its pods."""
 
 import re
 
@@ -7,7 +7,7 @@ from cluster.jobs import Job
 from cluster.kubectl import wait_for
 from cluster.workspace import Workspace
 
-# The launcher's command line names the ranks' module too.
+# The command line of the launcher contains the module of the ranks too; do not kill the launcher.
 _KILL_RANK = """
 import os, pathlib, signal
 for process in filter(str.isdigit, os.listdir("/proc")):
@@ -18,33 +18,33 @@ for process in filter(str.isdigit, os.listdir("/proc")):
 
 
 def steps(job: Job, workspace: Workspace) -> list[int]:
-    """Give the steps of the first stage that were measured, in the order in which they were written."""
+    """Return the steps of the first stage that have a loss in the journal, in the order of its lines."""
     return [point["step"] for point in workspace.points(job.folder("sft")) if metrics.LOSS in point["metrics"]]
 
 
 def reached(job: Job, workspace: Workspace) -> int:
-    """Give the highest step."""
+    """Return the highest step in the journal."""
     return max(steps(job, workspace), default=0)
 
 
 def train_until(step: int, job: Job, workspace: Workspace) -> None:
-    """Wait until a step is done."""
+    """Wait until a step is in the journal."""
     wait_for(f"{job.name} trains step {step}", lambda: reached(job, workspace) >= step, job.describe)
 
 
 def first_step(job: Job, attempt: int) -> int:
-    """Give the first step that an attempt trained."""
-    said = re.search(r"^step (\d+)/", job.kubectl("logs", f"{job.name}-sft-{attempt}-master-0"), re.MULTILINE)
-    assert said, job.describe()
-    return int(said[1])
+    """Return the first step that an attempt trained."""
+    logged = re.search(r"^step (\d+)/", job.kubectl("logs", f"{job.name}-sft-{attempt}-master-0"), re.MULTILINE)
+    assert logged, job.describe()
+    return int(logged[1])
 
 
 def kill_rank(job: Job, attempt: int) -> None:
-    """Send SIGKILL to the process that trains in an attempt's first pod, as the host does when its memory runs out."""
+    """Send SIGKILL to the training process in the first pod of an attempt, as the host does when its memory runs out."""
     job.kubectl("exec", "--stdin", f"{job.name}-sft-{attempt}-master-0", "--", "python", "-", given=_KILL_RANK)
 
 
 def expect_every_step_once(job: Job, workspace: Workspace) -> None:
-    """Expect that every step was measured, once and in order, whatever happened meanwhile."""
+    """Check that the journal contains every step once and in order."""
     done = steps(job, workspace)
     assert done == list(range(1, job.stage("sft")["progress"]["totalSteps"] + 1))

@@ -1,4 +1,4 @@
-"""What the API server knows of its kinds, as schemas for kubeconform that take no unknown field."""
+"""Writes the API server's schemas for kubeconform, such that unknown fields are refused."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,10 @@ _INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 
 
 def write_schemas(kubectl: Kubectl, folder: Path) -> str:
-    """Write a file per kind; the answer is what kubeconform needs to find them."""
+    """Write one file per kind, and return the schema location for kubeconform."""
     definitions: dict[str, Object] = json.loads(kubectl("get", "--raw", "/openapi/v2"))["definitions"]
     closed = {name: _closed(definition) for name, definition in definitions.items()}
-    # OpenAPI 2 has no word for it and calls it text.
+    # OpenAPI 2 cannot express this type and calls it a string.
     closed[_INT_OR_STRING] = {"type": ["string", "integer"]}
     for name, definition in definitions.items():
         for kind in definition.get("x-kubernetes-group-version-kind", []):

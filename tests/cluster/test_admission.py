@@ -1,4 +1,4 @@
-"""What the API server refuses, with the sentence that a person then reads; what only the operator can see, it says at once."""
+"""The API server refuses impossible specs with a clear sentence; the operator reports at once what only it can check."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from cluster.kubectl import Kubectl, Refused
 from cluster.names import JOBS
 from refused_specs import REFUSED, SIXTEEN, TAKEN, Refusal, batch, documented
 
-SAID: list[tuple[str, dict[str, Any], str]] = [
+REFUSED_BY_OPERATOR: list[tuple[str, dict[str, Any], str]] = [
     (
         "a-batch-that-does-not-divide",
         batch(30, {"nodes": 2, "gpusPerNode": 8}),
@@ -29,27 +29,29 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize("refusal", REFUSED, ids=lambda refusal: refusal.situation)
-def test_an_impossible_spec_is_refused_in_words(refusal: Refusal, installation: Installation) -> None:
+def test_an_impossible_spec_is_refused_with_a_sentence(refusal: Refusal, installation: Installation) -> None:
     with pytest.raises(Refused) as refused:
         Kubectl(JOBS).apply(documented(refusal.spec), dry_run=True)
     assert refusal.sentence in str(refused.value)
 
 
 @pytest.mark.parametrize("spec", [spec for _, spec in TAKEN], ids=[situation for situation, _ in TAKEN])
-def test_a_possible_spec_is_taken(spec: dict[str, Any], installation: Installation) -> None:
+def test_a_possible_spec_is_accepted(spec: dict[str, Any], installation: Installation) -> None:
     Kubectl(JOBS).apply(documented(spec), dry_run=True)
 
 
 @pytest.mark.parametrize("name", ["Job", "job.one", "1job", "j" * 33])
-def test_a_name_that_no_child_could_bear_is_refused(name: str, installation: Installation) -> None:
+def test_a_name_that_is_invalid_for_children_is_refused(name: str, installation: Installation) -> None:
     with pytest.raises(Refused):
         Kubectl(JOBS).apply(a_document(name), dry_run=True)
 
 
-@pytest.mark.parametrize(("name", "spec", "sentence"), SAID, ids=[row[0] for row in SAID])
-def test_what_only_the_operator_sees_is_said_in_the_job(name: str, spec: dict[str, Any], sentence: str, start: StartJob) -> None:
+@pytest.mark.parametrize(("name", "spec", "sentence"), REFUSED_BY_OPERATOR, ids=[row[0] for row in REFUSED_BY_OPERATOR])
+def test_the_status_reports_what_only_the_operator_can_check(
+    name: str, spec: dict[str, Any], sentence: str, start: StartJob
+) -> None:
     job = start(documented(spec, name))
-    status = job.wait("it is refused", lambda status: status.get("phase") == "Failed")
+    status = job.wait("the job is refused", lambda status: status.get("phase") == "Failed")
     assert status["reason"] == "InvalidSpec"
     assert sentence in status["message"]
     assert job.children() == []

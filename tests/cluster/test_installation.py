@@ -1,4 +1,4 @@
-"""The life of an installation: it minds its own namespaces, upgrades under a running job, and leaves jobs and data behind."""
+"""An installation touches only its own namespaces, can be upgraded while jobs run, and keeps jobs and data on uninstall."""
 
 import shutil
 import subprocess
@@ -29,7 +29,7 @@ OPTIONS = (
 
 @pytest.fixture(scope="module")
 def second(operator_alone: Object) -> Iterator[Installation]:
-    """A second release, for another namespace, which is not installed yet."""
+    """Describe a second release for another namespace, without installing it."""
     release = Installation(Kubectl(OTHERS), "second", {**operator_alone, "watchNamespaces": [OTHERS]})
     yield release
     release.remove()
@@ -37,7 +37,7 @@ def second(operator_alone: Object) -> Iterator[Installation]:
 
 @pytest.fixture(scope="module")
 def foreign(second: Installation, elsewhere: Workspace) -> Iterator[Job]:
-    """A job in a namespace that the first release was not installed for."""
+    """Create a job in a namespace that the first release does not watch."""
     elsewhere.kubectl.apply(short_job("foreign", compute={**TINY["spec"]["compute"], "nodes": 1}))
     job = Job(elsewhere.kubectl, second, "foreign")
     yield job
@@ -46,15 +46,15 @@ def foreign(second: Installation, elsewhere: Workspace) -> Iterator[Job]:
 
 @pytest.fixture(scope="module")
 def running(foreign: Job, second: Installation) -> Job:
-    """The same job, once a release was installed for its namespace and its pod runs."""
+    """Install a release for the namespace of that job, and wait until its pod runs."""
     second.apply()
-    foreign.wait("it runs", lambda status: status.get("phase") == "Running")
+    foreign.wait("the job runs", lambda status: status.get("phase") == "Running")
     return foreign
 
 
 @pytest.fixture
 def rival(operator_alone: Object) -> Iterator[Installation]:
-    """A release for the very namespace of the first, with a setting of its own, which is not installed yet."""
+    """Describe a release for the same namespace as the first, with another setting, without installing it."""
     own: Object = {"watchNamespaces": [JOBS], "trainer": {"graceSeconds": 90}}
     release = Installation(Kubectl(OTHERS), "rival", merged(operator_alone, own))
     yield release
@@ -66,25 +66,30 @@ def uids(objects: list[Object]) -> set[str]:
 
 
 def test_a_job_of_another_namespace_is_left_alone(foreign: Job, start: StartJob) -> None:
-    # The operator has seen what came later, so it has had its time to see this one.
+    # Once the operator has handled a later job, it had enough time to see the foreign one.
     later = start(a_document("later", suspend=True))
-    later.wait("it is seen", lambda status: status.get("phase") == "Suspended")
+    later.wait("the operator sees the later job", lambda status: status.get("phase") == "Suspended")
     assert "status" not in foreign.read()
     assert foreign.children() == []
 
 
-def test_a_second_operator_of_a_namespace_names_the_first_and_leaves_its_jobs_alone(
+def test_a_second_operator_for_a_namespace_names_the_first_and_leaves_its_jobs_alone(
     rival: Installation, installation: Installation, start: StartJob
 ) -> None:
     nowhere = {**TINY["spec"]["compute"], "nodes": 1, "nodeSelector": {"disk": "floppy"}}
     with Watch(Kubectl(JOBS), "pytorchjobs", f"{JOB_LABEL}=contested") as children:
         job = start(short_job("contested", compute=nowhere))
-        job.wait("it waits", lambda status: status.get("reason") == "Unschedulable")
-        # It may have no leave to be ready while another one leads.
+        job.wait("the job waits", lambda status: status.get("reason") == "Unschedulable")
+        # Do not wait: the second operator may never become ready while the first holds the lease.
         rival.apply(wait=False)
-        wait_for("the second names the first", lambda: installation.name in rival.operator_log(), rival.operator_log, 60)
+        wait_for(
+            "the log of the second operator names the first",
+            lambda: installation.name in rival.operator_log(),
+            rival.operator_log,
+            60,
+        )
         job.change(suspend=True)
-        job.wait("the first still minds it", lambda status: status.get("phase") == "Suspended")
+        job.wait("the first operator still handles the job", lambda status: status.get("phase") == "Suspended")
         assert {name: len(uids) for name, uids in children.uids().items()} == {"contested-sft-1": 1}
     assert "SettingsChanged" not in [reason for reason, _ in job.events()]
 
@@ -92,11 +97,11 @@ def test_a_second_operator_of_a_namespace_names_the_first_and_leaves_its_jobs_al
 def test_an_upgrade_leaves_running_pods_alone(running: Job, second: Installation) -> None:
     pods, operators = uids(running.pods()), uids(second.operator_pods())
     second.apply({"trainer": {"graceSeconds": 90}})
-    wait_for("the operator is another one", lambda: uids(second.operator_pods()).isdisjoint(operators), second.operator_log)
+    wait_for("the operator's pod is replaced", lambda: uids(second.operator_pods()).isdisjoint(operators), second.operator_log)
     assert uids(running.pods()) == pods
 
 
-def test_uninstalled_it_leaves_jobs_and_data_and_installed_again_it_takes_them_up(running: Job, second: Installation) -> None:
+def test_uninstalling_keeps_jobs_and_data_and_reinstalling_continues_them(running: Job, second: Installation) -> None:
     job, children, pods = running.read(), uids(running.children()), uids(running.pods())
     second.remove()
     assert second.kubectl.list("deployments") == []
@@ -109,33 +114,33 @@ def test_uninstalled_it_leaves_jobs_and_data_and_installed_again_it_takes_them_u
     assert running.stage("sft")["attempts"] == 1
 
 
-def test_its_parts_say_that_they_work(installation: Installation) -> None:
-    said = installation.test()
+def test_helm_test_reports_that_all_parts_work(installation: Installation) -> None:
+    output = installation.test()
     for part in ("AlignmentJobs", "operator", "dashboard", "MLflow"):
-        assert f"{part}: works" in said
+        assert f"{part}: works" in output
 
 
 @pytest.fixture(scope="module")
 def everything() -> str:
-    """The chart with all that the cluster has kinds for."""
-    # A helm that was built without its release scripts takes a Kubernetes of years ago for the default.
+    """Render the chart with all objects whose kinds the cluster has."""
+    # A helm that was built without its release scripts assumes an old Kubernetes by default.
     rendering = ("--namespace", RELEASES, "--kube-version", "1.33.0", *(f"--set={option}" for option in OPTIONS))
     return helm("template", "all", str(CHART), *rendering)
 
 
-def test_the_api_server_takes_every_object_strictly(installation: Installation, everything: str) -> None:
+def test_the_api_server_accepts_every_object_with_strict_validation(installation: Installation, everything: str) -> None:
     places: dict[str, list[Object]] = {}
     for found in filter(None, yaml.safe_load_all(everything)):
         places.setdefault(found["metadata"].get("namespace", RELEASES), []).append(found)
-    # kubectl takes objects of one namespace at a time.
+    # kubectl applies the objects of one namespace at a time.
     for namespace, objects in places.items():
         given = yaml.safe_dump_all(objects)
         Kubectl(namespace)("apply", "--dry-run=server", "--validate=strict", "--filename", "-", given=given)
 
 
-def test_every_object_conforms_strictly(installation: Installation, everything: str, tmp_path: Path) -> None:
+def test_every_object_conforms_to_its_schema(installation: Installation, everything: str, tmp_path: Path) -> None:
     if shutil.which("kubeconform") is None:
-        pytest.skip("kubeconform is not there; the cluster of this folder brings it")
+        pytest.skip("kubeconform is not installed; the cluster of this folder installs it")
     schemas = write_schemas(installation.kubectl, tmp_path)
     check = ("kubeconform", "-strict", "-summary", "-schema-location", schemas)
     done = subprocess.run([*check, "-"], input=everything, capture_output=True, text=True, check=False)

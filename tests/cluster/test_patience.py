@@ -1,4 +1,4 @@
-"""What only takes long is no fault: a node that comes late, a partner that comes late, MLflow that is away or cannot write."""
+"""Delays are not failures: a late node, a late peer, and MLflow that is down or refuses writes."""
 
 import time
 from collections.abc import Iterator
@@ -18,34 +18,34 @@ from cluster.watch import Watch, changes
 from cluster.workspace import Workspace
 
 _STALL_SECONDS = 60
-"""The shortest that the schema takes."""
+"""The minimum that the schema allows."""
 _LONGER_SECONDS = 75
-# So little that all of them fit on one node of two processors.
+# So small that all jobs fit on one node with two CPUs.
 _COMPUTE: Object = {**TINY["spec"]["compute"], "cpu": "100m"}
 _LATE_NODE = "node-2"
 
 
 @dataclass(frozen=True)
 class Story:
-    """Three jobs, what they said while what they need was missing, and all that they ever said."""
+    """Three jobs, their status while something was missing, and every status that they ever had."""
 
     patient: Job
     late: Job
     untracked: Job
     waiting: dict[str, Object]
-    """By job, its status while the second node was closed."""
+    """For each job, its status while the second node was closed."""
     silent: dict[str, list[Object]]
-    """By what MLflow did, the status of the job that trained, before and after."""
-    told: Watch
+    """For each fault of MLflow, the status of the training job before and after it."""
+    history: Watch
 
     def phases(self, job: Job) -> list[tuple[str, str]]:
-        """Give phase and reason of all that a job ever said, each change once."""
-        said = [found.get("status", {}) for found in self.told.objects() if found["metadata"]["name"] == job.name]
-        return changes((status.get("phase", ""), status.get("reason", "")) for status in said)
+        """Return phase and reason of every status that a job ever had, without repetitions."""
+        statuses = [found.get("status", {}) for found in self.history.objects() if found["metadata"]["name"] == job.name]
+        return changes((status.get("phase", ""), status.get("reason", "")) for status in statuses)
 
 
 def a_job(name: str, steps: int, **spec: Any) -> Object:
-    """A job of so many steps that must not stand still for long."""
+    """Return a job with this many steps and a short stall timeout."""
     document = short_job(name, restart={"stallTimeoutSeconds": _STALL_SECONDS}, **spec)
     document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = steps
     return document
@@ -53,27 +53,27 @@ def a_job(name: str, steps: int, **spec: Any) -> Object:
 
 @pytest.fixture(scope="module")
 def story(start: StartJob, workspace: Workspace, installation: Installation, environment: Environment) -> Iterator[Story]:
-    """All of it side by side: a job that waits costs nothing."""
+    """Run all jobs at the same time, because waiting jobs need no CPU."""
     if environment.state is None:
         pytest.skip("only the cluster of this folder has a node to close")
     nodes.give_devices(workspace.kubectl)
     on_late_node = {**_COMPUTE, "nodes": 1, "nodeSelector": {"kubernetes.io/hostname": _LATE_NODE}}
     one_each = {**_COMPUTE, "rdma": {"resourceName": nodes.DEVICE, "count": 1}}
     silent: dict[str, list[Object]] = {}
-    with Watch(workspace.kubectl, PLURAL, "") as told:
+    with Watch(workspace.kubectl, PLURAL, "") as history:
         with nodes.closed(workspace.kubectl, _LATE_NODE):
             patient = start(a_job("patient", 2, compute=on_late_node, activeDeadlineSeconds=_LONGER_SECONDS))
             late = start(a_job("late", 10, compute=one_each))
-            # Far from its end at the end of this story, however fast the machine is.
+            # Long enough that it still trains when this fixture is done, on any machine.
             untracked = start(a_job("untracked", 100_000, compute={**_COMPUTE, "nodes": 1}))
             train_until(3, untracked, workspace)
-            with tracking.away(installation):
-                silent["is away"] = _before_and_after(untracked)
+            with tracking.down(installation):
+                silent["is down"] = _before_and_after(untracked)
             waiting = {job.name: job.status for job in (patient, late)}
-        # From here on the two run, and of them too MLflow tells nothing.
+        # Now the two other jobs run as well, also without metrics in MLflow.
         with tracking.refusing_writes(installation):
-            silent["refuses to write"] = _before_and_after(untracked)
-        yield Story(patient, late, untracked, waiting, silent, told)
+            silent["refuses writes"] = _before_and_after(untracked)
+        yield Story(patient, late, untracked, waiting, silent, history)
 
 
 def _before_and_after(job: Job) -> list[Object]:
@@ -82,7 +82,7 @@ def _before_and_after(job: Job) -> list[Object]:
     return [before, job.status]
 
 
-def test_a_node_that_comes_late_costs_nothing(story: Story) -> None:
+def test_a_late_node_uses_no_budget(story: Story) -> None:
     assert story.waiting["patient"]["reason"] == "Unschedulable"
     story.patient.wait_for_end()
     stage = story.patient.stage("sft")
@@ -91,7 +91,7 @@ def test_a_node_that_comes_late_costs_nothing(story: Story) -> None:
     )
 
 
-def test_a_partner_that_comes_late_costs_nothing(story: Story, workspace: Workspace) -> None:
+def test_a_late_peer_uses_no_budget(story: Story, workspace: Workspace) -> None:
     waiting = story.waiting["late"]
     assert waiting["reason"] == "Unschedulable"
     assert "waiting for 1 of 2 nodes: 0/2 nodes are available" in waiting["message"]
@@ -104,8 +104,8 @@ def test_a_partner_that_comes_late_costs_nothing(story: Story, workspace: Worksp
     expect_every_step_once(story.late, workspace)
 
 
-@pytest.mark.parametrize("mlflow", ["is away", "refuses to write"])
-def test_training_is_followed_without_mlflow(mlflow: str, story: Story) -> None:
+@pytest.mark.parametrize("mlflow", ["is down", "refuses writes"])
+def test_progress_is_known_without_mlflow(mlflow: str, story: Story) -> None:
     before, after = (status["stages"][0] for status in story.silent[mlflow])
     assert after["state"] == "Running", after
     assert after["attempts"] == 1
@@ -113,15 +113,15 @@ def test_training_is_followed_without_mlflow(mlflow: str, story: Story) -> None:
     assert after.get("reason") not in ("Stalled", "ProgressUnknown")
 
 
-def test_it_is_never_taken_for_standing_still_and_nothing_is_lost(
+def test_training_never_counts_as_stalled_and_no_metric_is_lost(
     story: Story, workspace: Workspace, installation: Installation
 ) -> None:
     job = story.untracked
     job.change(suspend=True)
-    job.wait("it has saved and ended", lambda status: status["phase"] == "Suspended")
+    job.wait("the job is suspended", lambda status: status["phase"] == "Suspended")
     assert {reason for _, reason in story.phases(job)}.isdisjoint({"Stalled", "ProgressUnknown"})
     assert job.stage("sft")["attempts"] == 1
     done = steps(job, workspace)
     assert done == list(range(1, len(done) + 1))
-    with tracking.client(installation) as asked:
-        tracking.await_steps(job, asked, done)
+    with tracking.client(installation) as mlflow:
+        tracking.await_steps(job, mlflow, done)

@@ -1,4 +1,4 @@
-"""What is wrong is said in the job within seconds, in words a person can act on; mending it heals the job."""
+"""A job's status reports a fault within seconds, with a sentence that a user can act on; after the correction it completes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -11,14 +11,14 @@ from cluster.jobs import TINY, Job, short_job
 from cluster.kubectl import Object, wait_for
 from cluster.workspace import Workspace
 
-_SAID_WITHIN_SECONDS = 10
-_WARNED_WITHIN_SECONDS = 30
-"""For what Kubernetes says in no pod's status, only in an Event."""
+_REPORTED_WITHIN_SECONDS = 10
+_EVENTS_WITHIN_SECONDS = 30
+"""For faults that Kubernetes reports only in an Event, not in a pod's status."""
 _COMPUTE: Object = {**TINY["spec"]["compute"], "nodes": 1}
 
 
 class Situation(NamedTuple):
-    """A fault in a spec, how the cluster shows it, what the job says, and the change that heals it."""
+    """A fault in a spec, how the cluster shows it, the status that the job must have, and the change that corrects it."""
 
     name: str
     fault: dict[str, Any]
@@ -26,17 +26,17 @@ class Situation(NamedTuple):
     phase: str
     reason: str
     sentence: str
-    mended: dict[str, Any]
-    patience_seconds: int = _SAID_WITHIN_SECONDS
+    corrected: dict[str, Any]
+    patience_seconds: int = _REPORTED_WITHIN_SECONDS
 
 
 def a_pod(shows: Callable[[Object], object]) -> Callable[[Job], bool]:
-    """Look for a pod of the job that shows it."""
+    """Return a check whether a pod of the job shows the fault."""
     return lambda job: any(shows(pod) for pod in job.pods())
 
 
 def a_warning(reason: str) -> Callable[[Job], bool]:
-    """Look for an Event of the job's PyTorchJob or pods."""
+    """Return a check whether the job's PyTorchJob or pods have this warning Event."""
     return lambda job: any(
         event["type"] == "Warning" and event["reason"] == reason and event["involvedObject"]["name"].startswith(f"{job.name}-")
         for event in job.kubectl.list("events")
@@ -57,7 +57,7 @@ def has_ended(pod: Object) -> bool:
 
 
 def training_on(uri: str) -> list[Object]:
-    """Give the stages of a job of two steps."""
+    """Return the stages of a job with two steps."""
     [stage] = short_job("any")["spec"]["stages"]
     optimization = {"learningRate": 1e-3, "maxSteps": 2, "globalBatchSize": 8}
     return [{**stage, "sft": {**stage["sft"], "datasets": [{"uri": uri}], "optimization": optimization}}]
@@ -108,7 +108,7 @@ SITUATIONS = [
         "FailedMount",
         'secret "nowhere" not found',
         {"hubTokenSecret": None},
-        _WARNED_WITHIN_SECONDS,
+        _EVENTS_WITHIN_SECONDS,
     ),
     Situation(
         "no quota",
@@ -118,7 +118,7 @@ SITUATIONS = [
         "FailedCreatePod",
         "exceeded quota: no-devices",
         {"compute": {"rdma": None}},
-        _WARNED_WITHIN_SECONDS,
+        _EVENTS_WITHIN_SECONDS,
     ),
 ]
 IDS = [row.name.replace(" ", "-") for row in SITUATIONS]
@@ -126,23 +126,25 @@ IDS = [row.name.replace(" ", "-") for row in SITUATIONS]
 
 @pytest.fixture(scope="module")
 def no_devices(workspace: Workspace) -> Iterator[None]:
-    """A quota that lets no pod have a device, and leaves those alone that ask for none."""
+    """Create a quota that refuses pods with a device, and no other pods."""
     quota = {"metadata": {"name": "no-devices"}, "spec": {"hard": {f"requests.{nodes.DEVICE}": "0"}}}
     workspace.kubectl.apply({"apiVersion": "v1", "kind": "ResourceQuota", **quota})
-    # Until its controller has counted, a quota refuses everything, with another sentence.
-    wait_for("the quota is counted", lambda: "used" in (workspace.kubectl.get("quota", "no-devices") or {}).get("status", {}))
+    # Before its controller has counted once, a quota refuses all pods, with another message.
+    wait_for(
+        "the quota has been counted", lambda: "used" in (workspace.kubectl.get("quota", "no-devices") or {}).get("status", {})
+    )
     yield
     workspace.kubectl.delete("quota", "no-devices")
 
 
 @pytest.fixture(scope="module")
 def broken(start: StartJob, no_devices: None) -> dict[str, Job]:
-    """All of them at once: most only wait."""
+    """Start all faulty jobs at once, because most of them only wait."""
     return {row.name: start(a_job(row.name.replace(" ", "-"), **row.fault)) for row in SITUATIONS}
 
 
 def a_job(name: str, **fault: Any) -> Object:
-    """A job of one pod and two steps."""
+    """Return a job with one pod and two steps."""
     return short_job(name, **{"compute": _COMPUTE, "stages": training_on("workspace://inputs/tiny/sft.jsonl"), **fault})
 
 
@@ -152,38 +154,41 @@ def expect_reason(
     phase: str,
     reason: str,
     sentence: str,
-    patience_seconds: int = _SAID_WITHIN_SECONDS,
+    patience_seconds: int = _REPORTED_WITHIN_SECONDS,
 ) -> None:
-    wait_for("the fault shows", lambda: shows(job), job.describe)
-    status = job.wait(f"it says {reason}", lambda status: status.get("reason") == reason, patience_seconds)
+    wait_for("the cluster shows the fault", lambda: shows(job), job.describe)
+    status = job.wait(f"the reason is {reason}", lambda status: status.get("reason") == reason, patience_seconds)
     assert status["phase"] == phase
     assert sentence in status["message"]
-    assert reason in [told for told, _ in job.events()]
+    assert reason in [event_reason for event_reason, _ in job.events()]
 
 
 @pytest.mark.parametrize("row", SITUATIONS, ids=IDS)
-def test_the_job_says_what_is_wrong(row: Situation, broken: dict[str, Job]) -> None:
+def test_the_status_reports_the_fault(row: Situation, broken: dict[str, Job]) -> None:
     expect_reason(broken[row.name], row.shows, row.phase, row.reason, row.sentence, row.patience_seconds)
 
 
 @pytest.mark.parametrize("row", SITUATIONS, ids=IDS)
-def test_mended_it_completes(row: Situation, broken: dict[str, Job]) -> None:
+def test_the_corrected_job_completes(row: Situation, broken: dict[str, Job]) -> None:
     job = broken[row.name]
     generation = job.read()["metadata"]["generation"]
-    job.change(**row.mended)
-    job.wait("the change is seen", lambda status: status["observedGeneration"] > generation and status["phase"] != "Failed")
+    job.change(**row.corrected)
+    job.wait(
+        "the operator has seen the change",
+        lambda status: status["observedGeneration"] > generation and status["phase"] != "Failed",
+    )
     job.wait_for_end()
 
 
 @pytest.fixture(scope="module")
 def wrong_image(installation: Installation) -> Iterator[None]:
-    """The setting of whoever installed the operator, not of the job."""
+    """Set an image tag that does not exist: a setting of the chart, not of the job."""
     installation.apply({"trainer": {"image": {"tag": "nowhere"}}})
     yield
     installation.apply()
 
 
-def test_a_wrong_image_is_named_and_its_mending_heals_the_job(
+def test_a_wrong_image_is_named_and_the_job_completes_once_it_is_corrected(
     wrong_image: None, start: StartJob, installation: Installation
 ) -> None:
     job = start(a_job("no-such-image"))

@@ -1,4 +1,4 @@
-"""A job is suspended while it trains, and goes on where it was."""
+"""A job is suspended while it trains, and resumes at the same step."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _GRACE_SECONDS = 60
 
 @pytest.fixture(scope="module")
 def suspended(start: StartJob, workspace: Workspace) -> Iterator[tuple[Job, float]]:
-    """A job that was suspended while it trained, and the time until its pods were gone."""
+    """Suspend a job while it trains, and measure the time until its pods are gone."""
     job = start(short_job("suspended"))
     train_until(7, job, workspace)
     begun = time.monotonic()
@@ -27,7 +27,7 @@ def suspended(start: StartJob, workspace: Workspace) -> Iterator[tuple[Job, floa
 def test_pods_are_gone_within_the_grace_period_with_a_checkpoint(suspended: tuple[Job, float], workspace: Workspace) -> None:
     job, seconds = suspended
     assert seconds < _GRACE_SECONDS
-    status = job.wait("it says so", lambda status: status["phase"] == "Suspended")
+    status = job.wait("the status is Suspended", lambda status: status["phase"] == "Suspended")
     assert status["message"] == "sft: suspended; it will resume from its last checkpoint"
     assert job.children() == []
     step = reached(job, workspace)
@@ -35,7 +35,7 @@ def test_pods_are_gone_within_the_grace_period_with_a_checkpoint(suspended: tupl
     assert workspace.checkpoints(job.folder("sft"))[-1] == step
 
 
-def test_resumed_it_goes_on_at_that_step(suspended: tuple[Job, float], workspace: Workspace) -> None:
+def test_it_resumes_at_that_step(suspended: tuple[Job, float], workspace: Workspace) -> None:
     job, _ = suspended
     before = reached(job, workspace)
     job.change(suspend=False)

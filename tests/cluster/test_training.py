@@ -1,4 +1,4 @@
-"""The example on a real cluster: SFT, then DPO, as two pods each, with all that a person sees of it."""
+"""The example on a real cluster: SFT, then DPO, with two pods each, and everything that a user sees of it."""
 
 import re
 import urllib.request
@@ -25,7 +25,7 @@ def pods(workspace: Workspace) -> Iterator[Watch]:
 
 @pytest.fixture(scope="module")
 def tiny(start: StartJob, pods: Watch) -> Job:
-    """The example, at its end."""
+    """Run the example to its end."""
     wait_for("the pods of earlier jobs end", lambda: not _busy_pods())
     job = start(TINY)
     job.wait_for_end()
@@ -49,21 +49,21 @@ def test_both_stages_succeed_at_the_first_attempt(tiny: Job) -> None:
     }
 
 
-def test_each_stage_was_two_pods_and_free_nodes_took_one_each(tiny: Job, pods: Watch) -> None:
+def test_each_stage_had_two_pods_on_two_free_nodes(tiny: Job, pods: Watch) -> None:
     nodes = {stage: _nodes_by_pod(pods, stage) for stage in ("sft", "dpo")}
     for stage, placed in nodes.items():
         assert set(placed) == {f"tiny-{stage}-1-master-0", f"tiny-{stage}-1-worker-0"}
-    # The pods of dpo may begin while a pod of sft still ends and fills its node: two nodes are preferred, not required.
+    # Not for dpo: its pods may start while an ending pod of sft still fills a node; two nodes are preferred, not required.
     assert len(set(nodes["sft"].values())) == 2
 
 
-def test_kubectl_shows_it_in_columns(tiny: Job) -> None:
+def test_kubectl_shows_its_columns(tiny: Job) -> None:
     header, row = tiny.kubectl("get", "aj", "tiny").splitlines()
     assert header.split() == ["NAME", "STAGE", "STATUS", "PROGRESS", "ETA", "MODEL", "GPUS", "AGE"]
     assert re.fullmatch(r"tiny +dpo +Succeeded +100% +workspace://inputs/tiny/model +0 +\w+", row)
 
 
-def test_events_tell_the_story_once(tiny: Job) -> None:
+def test_each_event_appears_once(tiny: Job) -> None:
     folder = f"workspace://{tiny.folder('')}"
     assert sorted(tiny.events()) == sorted(
         [
@@ -102,7 +102,7 @@ def test_metrics_are_in_mlflow(tiny: Job, tracking: MlflowClient, workspace: Wor
         assert logged == journal
 
 
-def test_it_learned_what_is_preferred(tiny: Job) -> None:
+def test_it_learned_the_preference(tiny: Job) -> None:
     reached = tiny.stage("dpo")["progress"]["metrics"]
     assert reached[metrics.REWARD_ACCURACY] > 0.9
     assert reached[metrics.REWARD_MARGIN] > 0.5
@@ -116,20 +116,20 @@ def test_the_dashboard_answers_through_its_service(tiny: Job, installation: Inst
             assert b"<title>" in answer.read()
 
 
-def test_applied_again_it_changes_nothing(tiny: Job) -> None:
+def test_applying_it_again_changes_nothing(tiny: Job) -> None:
     before = tiny.read()["metadata"]["resourceVersion"]
     assert tiny.kubectl.apply(TINY).strip() == f"{PLURAL[:-1]}.alignment-operator.dev/tiny unchanged"
     assert tiny.read()["metadata"]["resourceVersion"] == before
 
 
-def test_what_was_done_keeps_its_settings(tiny: Job) -> None:
+def test_settings_of_a_finished_stage_cannot_be_changed(tiny: Job) -> None:
     sft, dpo = TINY["spec"]["stages"]
     with pytest.raises(Refused, match="a stage that is running or has succeeded keeps its settings"):
         tiny.change(stages=[sft, {**dpo, "dpo": {**dpo["dpo"], "beta": 0.5}}])
 
 
 def _busy_pods() -> list[str]:
-    """Return the pods of all jobs that hold a part of a node."""
+    """Return the pods of all jobs that occupy a node."""
     pods = [pod for namespace in (JOBS, OTHERS) for pod in Kubectl(namespace).list("pods", JOB_LABEL)]
     return [pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
 

@@ -1,4 +1,4 @@
-"""An upgrade from the version before, and one to other defaults, leave a finished, a running and a suspended job as they were."""
+"""Upgrades from the previous version and to other defaults do not change a finished, a running and a suspended job."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,14 +25,14 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class Upgraded:
-    """Three jobs that the version before has begun."""
+    """Three jobs that the previous version started."""
 
     finished: Job
     suspended: Job
     running: Job
     stopped_at: int
     seen: list[dict[str, Any]]
-    """What there was of each job: under the version before, under this one, and under this one with another default."""
+    """The state of each job under the previous version, this version, and this version with another default."""
     children: Watch
 
 
@@ -71,7 +71,7 @@ def upgraded(
 
 
 def a_job(name: str, steps: int, *others: Object) -> Object:
-    """A job of one pod, so small that all of them fit on two nodes of two processors."""
+    """Return a job with one pod, so small that all jobs fit on two nodes with two CPUs."""
     document = short_job(name, compute={**TINY["spec"]["compute"], "nodes": 1, "cpu": "100m"})
     stages = document["spec"]["stages"]
     stages[0]["sft"]["optimization"]["maxSteps"] = steps
@@ -92,20 +92,20 @@ def begin(document: Object, workspace: Workspace, release: Installation, jobs: l
 
 
 def bring_into_state(jobs: list[Job], workspace: Workspace, release: Installation) -> int:
-    """Begin all three, and wait until each is what its name says; gives the step at which the suspended one stopped."""
+    """Start all three jobs, wait until each has the state in its name, and return the step at which the suspended one stopped."""
     finished = begin(a_job("finished", 2, two_steps_of_dpo()), workspace, release, jobs)
     suspended = begin(a_job("suspended", 40), workspace, release, jobs)
     train_until(7, suspended, workspace)
     suspended.change(suspend=True)
-    suspended.wait("it is suspended", lambda status: status["phase"] == "Suspended")
+    suspended.wait("the job is suspended", lambda status: status["phase"] == "Suspended")
     finished.wait_for_end()
-    # Last, and long enough to outlive both upgrades.
+    # Started last, and long enough to run during both upgrades.
     train_until(3, begin(a_job("running", 200), workspace, release, jobs), workspace)
     return reached(suspended, workspace)
 
 
 def meet(release: Installation, name: str) -> Job:
-    """Wait until the operator has seen a job that is newer than all others, and so has had its time to see those."""
+    """Create a new job and wait until the operator has seen it; by then it has also seen all earlier jobs."""
     release.kubectl.apply(a_document(name, suspend=True))
     job = Job(release.kubectl, release, name)
     job.wait("the operator has seen it", lambda status: status.get("phase") == "Suspended")
@@ -113,7 +113,7 @@ def meet(release: Installation, name: str) -> Job:
 
 
 def all_of(jobs: list[Job]) -> dict[str, Any]:
-    """Give what must stay of each job: what its stages are made from and came to, its children and its pods."""
+    """Return what an upgrade must not change of each job: the state of its stages, its children and its pods."""
     return {
         job.name: {
             "phase": job.status["phase"],
@@ -129,31 +129,31 @@ def uids(found: list[Object]) -> dict[str, str]:
     return {known["metadata"]["name"]: known["metadata"]["uid"] for known in found}
 
 
-def test_before_it_they_are_what_they_are_called(upgraded: Upgraded) -> None:
+def test_before_the_upgrade_each_job_has_the_state_in_its_name(upgraded: Upgraded) -> None:
     phases = {name: what["phase"] for name, what in upgraded.seen[0].items()}
     assert phases == {"finished": "Succeeded", "running": "Running", "suspended": "Suspended"}
 
 
 @pytest.mark.parametrize("upgrade", [1, 2], ids=["to-this-version", "to-other-defaults"])
-def test_all_stay_as_they_were(upgrade: int, upgraded: Upgraded) -> None:
+def test_an_upgrade_changes_no_job(upgrade: int, upgraded: Upgraded) -> None:
     assert upgraded.seen[upgrade] == upgraded.seen[0]
 
 
-def test_the_suspended_one_goes_on_from_its_checkpoint(upgraded: Upgraded, elsewhere: Workspace) -> None:
+def test_the_suspended_job_resumes_from_its_checkpoint(upgraded: Upgraded, elsewhere: Workspace) -> None:
     upgraded.suspended.change(suspend=False)
     upgraded.suspended.wait_for_end()
     assert first_step(upgraded.suspended, attempt=2) == upgraded.stopped_at + 1
     expect_every_step_once(upgraded.suspended, elsewhere)
 
 
-def test_the_running_one_runs_to_its_end(upgraded: Upgraded, elsewhere: Workspace) -> None:
+def test_the_running_job_completes(upgraded: Upgraded, elsewhere: Workspace) -> None:
     upgraded.running.wait_for_end()
     assert uids(upgraded.running.pods()) == upgraded.seen[0]["running"]["pods"]
     assert upgraded.running.stage("sft")["attempts"] == 1
     expect_every_step_once(upgraded.running, elsewhere)
 
 
-def test_no_stage_was_begun_twice(upgraded: Upgraded) -> None:
+def test_no_stage_started_twice(upgraded: Upgraded) -> None:
     made = {name: len(known) for name, known in upgraded.children.uids().items()}
     expected = ("finished-sft-1", "finished-dpo-1", "running-sft-1", "suspended-sft-1", "suspended-sft-2")
     assert made == dict.fromkeys(expected, 1)

@@ -1,4 +1,4 @@
-"""The installation's MLflow server: asked as anybody may, taken away, and kept from writing."""
+"""The installation's MLflow server: reads its runs, stops it, and makes it refuse writes."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from mlflow.entities import Run
 
 _PORT = 5000
 
-# As on a full volume, nothing can be written that is not there yet, and all can be read. No file of the server may grow
-# beyond the limit, which whoever runs as its user may lower and raise again.
+# Like a full volume, this refuses new data and allows reads: no file of the server may grow beyond the limit. A process of
+# the same user may lower this limit and raise it again.
 _LIMIT_FILES = """
 import os, resource, sys
 for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -25,14 +25,14 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
 
 @contextlib.contextmanager
 def client(installation: Installation) -> Iterator[MlflowClient]:
-    """Ask the server itself."""
+    """Yield a client of the server."""
     with installation.kubectl.forwarded(f"{installation.name}-mlflow", _PORT) as address:
         yield MlflowClient(address)
 
 
 @contextlib.contextmanager
 def refusing_writes(installation: Installation) -> Iterator[None]:
-    """Have the server answer all questions and refuse whatever is to be written."""
+    """Let the server answer reads and refuse writes."""
     server = f"deployment/{installation.name}-mlflow"
     installation.kubectl("exec", "--stdin", server, "--", "python", "-", "refuse", given=_LIMIT_FILES)
     try:
@@ -42,8 +42,8 @@ def refusing_writes(installation: Installation) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def away(installation: Installation) -> Iterator[None]:
-    """Have no server at all."""
+def down(installation: Installation) -> Iterator[None]:
+    """Stop the server."""
     server = f"{installation.name}-mlflow"
     installation.kubectl("scale", "deployment", server, "--replicas=0")
     installation.kubectl("wait", "--for=delete", "pod", "--selector", _selector(installation), "--timeout=120s")
@@ -54,23 +54,23 @@ def away(installation: Installation) -> Iterator[None]:
         installation.kubectl("rollout", "status", f"deployment/{server}", "--timeout=300s")
 
 
-def stage_runs(job: Job, asked: MlflowClient) -> list[Run]:
-    """Give the runs of a job's stages, the newest first."""
-    experiments = [experiment.experiment_id for experiment in asked.search_experiments()]
+def stage_runs(job: Job, mlflow: MlflowClient) -> list[Run]:
+    """Return the runs of a job's stages, the newest first."""
+    experiments = [experiment.experiment_id for experiment in mlflow.search_experiments()]
     uid = job.read()["metadata"]["uid"]
-    runs = asked.search_runs(experiments, f"tags.`{metrics.JOB_UID_TAG}` = '{uid}'")
+    runs = mlflow.search_runs(experiments, f"tags.`{metrics.JOB_UID_TAG}` = '{uid}'")
     return [run for run in runs if metrics.STAGE_TAG in run.data.tags]
 
 
-def steps_logged(job: Job, asked: MlflowClient) -> list[int]:
-    """Give the steps whose loss is in the newest run of a job's only stage, in the order in which they are kept."""
-    history = asked.get_metric_history(stage_runs(job, asked)[0].info.run_id, metrics.LOSS)
+def steps_logged(job: Job, mlflow: MlflowClient) -> list[int]:
+    """Return the steps that have a loss in the newest run of a job's only stage, in the server's order."""
+    history = mlflow.get_metric_history(stage_runs(job, mlflow)[0].info.run_id, metrics.LOSS)
     return [point.step for point in history]
 
 
-def await_steps(job: Job, asked: MlflowClient, expected: list[int]) -> None:
-    """Wait until all steps have arrived."""
-    wait_for("all steps are in MLflow", lambda: steps_logged(job, asked) == expected, job.describe)
+def await_steps(job: Job, mlflow: MlflowClient, expected: list[int]) -> None:
+    """Wait until MLflow has all steps."""
+    wait_for("all steps are in MLflow", lambda: steps_logged(job, mlflow) == expected, job.describe)
 
 
 def _selector(installation: Installation) -> str:

@@ -1,4 +1,4 @@
-"""Other versions than the one under test: the one before it, and one with another default."""
+"""Builds other versions for the upgrade tests: the previous one, and this one with another default."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster.environment import ROOT, Environment, Missing
 
 BEFORE = "cd75c973ae735602ffac598422a2622a508ab39d"
-"""The last commit of the version before this one."""
+"""The last commit of the previous version."""
 
 _CODE = {"operator": "operator/alignment_operator", "trainer": "trainer_image/alignment_trainer"}
 _CONTRACT = "crds/alignment_api"
@@ -19,12 +19,12 @@ _DEFAULTS = "/opt/alignment/alignment_api/recipes/defaults.yaml"
 
 
 def unpack_before(folder: Path) -> Path:
-    """Take the version before out of the history of this repository; gives its chart."""
+    """Unpack the previous version from the history of this repository, and return its chart."""
     parts = (*_CODE.values(), _CONTRACT, _CHART)
     done = subprocess.run(["git", "archive", BEFORE, "--", *parts], cwd=ROOT, capture_output=True, check=False)
     if done.returncode != 0:
         raise Missing(
-            f"the version before ({BEFORE}) is not in this clone: git fetch --unshallow ({done.stderr.decode().strip()})"
+            f"the previous version ({BEFORE}) is not in this clone; run git fetch --unshallow ({done.stderr.decode().strip()})"
         )
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="data")
@@ -32,7 +32,7 @@ def unpack_before(folder: Path) -> Path:
 
 
 def make_images_before(environment: Environment, tag: str, sources: Path) -> str:
-    """Make images with the programs of the version before, on the dependencies of today's, which take minutes to install."""
+    """Build images of the previous version on the dependencies of the current images, because installing those takes minutes."""
     earlier = f"{tag}-before"
     for program, code in _CODE.items():
         lines = ["RUN rm -rf alignment_*", *(f"COPY {part} {Path(part).name}/" for part in (_CONTRACT, code))]
@@ -41,7 +41,7 @@ def make_images_before(environment: Environment, tag: str, sources: Path) -> str
 
 
 def make_other_defaults(environment: Environment, tag: str, folder: Path) -> str:
-    """Make an operator of today that keeps one checkpoint more where a job says nothing of it."""
+    """Build a current operator whose default keeps one more checkpoint."""
     other = f"{tag}-defaults"
     lines = [f"RUN grep -q 'keep: 2' {_DEFAULTS} && sed -i 's/keep: 2/keep: 3/' {_DEFAULTS}"]
     _make(environment, "operator", tag, other, lines, folder)

@@ -1,4 +1,4 @@
-"""Remembers all that a watch tells, so that a test can say what never happened."""
+"""Records everything that a watch reports, so that a test can check what never happened."""
 
 import itertools
 import json
@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from cluster.kubectl import Kubectl, Object
 
-Said = TypeVar("Said")
+Value = TypeVar("Value")
 
 
 class Watch:
-    """The objects of a kind as they come, change and go."""
+    """Every state of every object of a kind while the watch runs."""
 
     def __init__(self, kubectl: Kubectl, kind: str, selector: str) -> None:
         self._command = ["kubectl", "--namespace", kubectl.namespace, "get", kind, "--selector", selector]
@@ -34,11 +34,11 @@ class Watch:
         self._file.close()
 
     def objects(self) -> list[Object]:
-        """Give every state of every object so far."""
+        """Return every state of every object so far."""
         return [event["object"] for event in self._events()]
 
     def uids(self) -> dict[str, set[str]]:
-        """Give all that ever had a name."""
+        """Return the uids of all objects so far, by name."""
         found: dict[str, set[str]] = {}
         for item in self.objects():
             found.setdefault(item["metadata"]["name"], set()).add(item["metadata"]["uid"])
@@ -55,6 +55,6 @@ class Watch:
             position += len(text[position:]) - len(text[position:].lstrip())
 
 
-def changes(told: Iterable[Said]) -> list[Said]:
-    """Leave out what only repeats what was said before it."""
-    return [said for said, _ in itertools.groupby(told)]
+def changes(values: Iterable[Value]) -> list[Value]:
+    """Drop values that repeat the previous value."""
+    return [value for value, _ in itertools.groupby(values)]

@@ -1,4 +1,4 @@
-"""The workspace volume: made, filled with the inputs of examples/tiny.yaml, and looked into."""
+"""The workspace volume: creates it, fills it with the inputs of examples/tiny.yaml, and reads its files."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _MAKE_INPUTS = Path(__file__).parents[2] / "examples/make_tiny.py"
 
 @dataclass(frozen=True)
 class Workspace:
-    """A volume that all nodes can write to, seen through a pod that has it mounted."""
+    """A volume that all nodes can write to, accessed through a pod that mounts it."""
 
     kubectl: Kubectl
 
@@ -26,7 +26,7 @@ class Workspace:
         self._run("python", "-", "--workspace", _PATH, given=_MAKE_INPUTS.read_text())
 
     def read(self, path: str) -> str | None:
-        """Read a file, if it is there."""
+        """Return the text of a file, or None if it does not exist."""
         try:
             return self._run("cat", f"{_PATH}/{path}")
         except Refused as refusal:
@@ -35,7 +35,7 @@ class Workspace:
             raise
 
     def names(self, path: str) -> list[str]:
-        """List a folder; none where there is no such folder."""
+        """Return the names in a folder; an empty list if it does not exist."""
         return self._run("sh", "-c", f"ls {_PATH}/{path} 2>/dev/null || true").split()
 
     def move(self, path: str, to: str) -> None:
@@ -43,12 +43,12 @@ class Workspace:
         self._run("mv", f"{_PATH}/{path}", f"{_PATH}/{to}")
 
     def points(self, stage: str) -> list[dict[str, Any]]:
-        """Read the journal of a stage's folder; a line that is being written does not count."""
+        """Return the journal of a stage's folder without an incomplete last line."""
         text = self.read(f"{stage}/metrics.jsonl") or ""
         return [json.loads(line) for line in text.split("\n")[:-1]]
 
     def checkpoints(self, stage: str) -> list[int]:
-        """Give the steps of a stage's checkpoints, the newest last."""
+        """Return the steps of a stage's checkpoints, the newest last."""
         names = self.names(f"{stage}/checkpoints")
         return sorted(int(name.removeprefix("step-")) for name in names if name.startswith("step-"))
 
@@ -59,14 +59,14 @@ class Workspace:
 def make_workspace(
     kubectl: Kubectl, image: str, node_selector: dict[str, str], folder: Path | None, storage_class: str | None
 ) -> Workspace:
-    """Make the claim and the pod that keeps it mounted: over a folder of this machine, or of a storage class."""
+    """Create the claim, on a folder of this machine or of a storage class, and the pod that keeps it mounted."""
     kubectl.apply(*claim(kubectl.namespace, CLAIM, "ReadWriteMany", folder, storage_class), _keeper(image, node_selector))
     wait_for("the workspace is mounted", lambda: _is_running(kubectl), lambda: kubectl("describe", "pod", _KEEPER))
     return Workspace(kubectl)
 
 
 def claim(namespace: str, name: str, mode: str, folder: Path | None, storage_class: str | None) -> list[Object]:
-    """Describe a claim, and its volume where that is a folder of this machine, which all nodes of the test cluster share."""
+    """Return a claim, and its volume if that is a folder of this machine, which all nodes of the test cluster share."""
     size = {"storage": "10Gi"}
     wanted: Object = {"accessModes": [mode], "resources": {"requests": size}}
     claimed: Object = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": wanted}
