@@ -1,6 +1,6 @@
-# The programs of the cluster, compiled from their Go modules into $BIN.
+# Compiles the programs of the cluster from their Go modules into $BIN.
 
-# Without debug information a build from nothing takes about an eighth less time.
+# Without debug information, a full build takes about an eighth less time.
 COMPILE=(-trimpath -gcflags=all=-dwarf=false)
 STRIP="-s -w"
 
@@ -18,8 +18,8 @@ install_program() { # MODULE@VERSION [LINKER-FLAGS]
   go install "${COMPILE[@]}" -ldflags "$STRIP ${2:-}" "$1"
 }
 
-# The kubernetes module names its sibling modules by folders that only its repository has, which
-# `go install` refuses. In a module of our own they are replaced by their published versions.
+# The kubernetes module replaces its sibling modules by local folders, which `go install` refuses. Our own module
+# replaces them by their published versions.
 build_kubernetes() (
   local release=${KUBERNETES#v1.} stamp=k8s.io/component-base/version name edits=() programs=()
   for name in $(siblings_of_kubernetes); do
@@ -30,7 +30,7 @@ build_kubernetes() (
   done
   enter_empty_module kubernetes
   go mod edit -require "k8s.io/kubernetes@$KUBERNETES" "${edits[@]}"
-  # Clients parse the server's version, so it has to be stamped in.
+  # Clients parse the server's version, so set it in the binaries.
   go build -mod=mod "${COMPILE[@]}" -o "$BIN/" -ldflags "$STRIP \
     -X $stamp.gitVersion=$KUBERNETES -X $stamp.gitMajor=1 -X $stamp.gitMinor=${release%.*}" "${programs[@]}"
 )
@@ -39,7 +39,7 @@ siblings_of_kubernetes() {
   awk '$2 == "=>" { print $1 }' "$(go list -m -f '{{.GoMod}}' "k8s.io/kubernetes@$KUBERNETES")"
 }
 
-# CoreDNS with nothing but the plugins that the cluster uses: a third of the time of a whole one.
+# CoreDNS with only the plugins that the cluster uses builds in a third of the time.
 build_coredns() (
   enter_empty_module coredns
   cp "$HERE/coredns.go" main.go

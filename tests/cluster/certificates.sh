@@ -1,4 +1,4 @@
-# One authority, a certificate per component, and the kubeconfig each component uses.
+# Creates one certificate authority, a certificate per component, and the kubeconfig of each component.
 
 make_certificates() {
   once "$PKI/.certificates" issue_certificates "$SUBNET" "$SERVICES" "${NODES[*]}"
@@ -20,7 +20,7 @@ issue_certificates() {
   issue_client proxy /CN=system:kube-proxy
   issue_client dns /O=system:masters/CN=dns
   for n in "${NODES[@]}"; do
-    # serves its own port with the same certificate, so its address is in it
+    # includes the address, because the kubelet also serves its port with this certificate
     issue_client "node-$n" "/O=system:nodes/CN=system:node:node-$n" "DNS:node-$n,IP:$(address "$n")"
   done
 }

@@ -1,10 +1,10 @@
-# The control groups below which the kubelet of one node keeps its pods: no two kubelets may share a tree.
+# The cgroups in which the kubelet of one node keeps its pods: two kubelets must not share a tree.
 
 CGROUPS=/sys/fs/cgroup
 
 cgroup_of() { echo "alignment-node-$1"; }
 
-# Version 1 has a hierarchy per controller, version 2 a single one.
+# cgroups v1 has one hierarchy per controller, v2 a single one.
 cgroup_hierarchies() {
   if [ -e $CGROUPS/cgroup.controllers ]; then
     echo $CGROUPS
@@ -31,14 +31,14 @@ make_cgroups() { # NODE
       echo "+$controller" >$CGROUPS/cgroup.subtree_control || true
     done
   else
-    # a new cpuset is empty, and nothing can run in it before it has processors and memory
+    # a new cpuset is empty: no process can run in it before it gets CPUs and memory
     for file in cpuset.cpus cpuset.mems; do
       cat $CGROUPS/cpuset/$file >"$CGROUPS/cpuset/$(cgroup_of "$1")/$file"
     done
   fi
 }
 
-# A dead node leaves only empty folders.
+# A dead node leaves only empty cgroups.
 remove_cgroups() { # NODE
   local hierarchy tree
   for hierarchy in $(cgroup_hierarchies); do

@@ -1,7 +1,7 @@
-# What only the first node runs: etcd, the API server, the controllers, the scheduler and DNS.
+# Starts what only the first node runs: etcd, the API server, the controllers, the scheduler and DNS.
 
 start_control_plane() {
-  # a loss of power here kills processes, never the machine's page cache, so etcd need not wait for the disk
+  # a power loss of a node kills only processes and keeps the machine's page cache, so etcd need not wait for the disk
   keep_running etcd etcd --data-dir /var/lib/etcd --unsafe-no-fsync \
     --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380
@@ -15,10 +15,10 @@ start_control_plane() {
     --kubelet-client-certificate "$PKI/admin.crt" --kubelet-client-key "$PKI/admin.key" \
     --kubelet-preferred-address-types InternalIP
 
-  # the controllers give up for good when they meet an API server that has no roles yet
+  # the controllers exit if the API server has no roles yet
   wait_for_api_server
 
-  # half the usual grace, so that tests of a lost node are short
+  # half the default, so that tests of a lost node are short
   keep_running kube-controller-manager kube-controller-manager $(identify controller-manager) \
     --use-service-account-credentials --service-account-private-key-file "$PKI/service-accounts.key" \
     --root-ca-file "$PKI/ca.crt" --cluster-signing-cert-file "$PKI/ca.crt" --cluster-signing-key-file "$PKI/ca.key" \
@@ -30,7 +30,7 @@ start_control_plane() {
   keep_running coredns coredns -conf $CONFIG/Corefile
 }
 
-# There is one of each, so there is nobody to elect.
+# There is one replica of each, so leader election is off.
 identify() { # NAME
   local option
   for option in kubeconfig authentication-kubeconfig authorization-kubeconfig; do
@@ -39,7 +39,7 @@ identify() { # NAME
   echo --leader-elect=false
 }
 
-# Reverse names are answered too: gloo asks for them, and each connection would wait five seconds.
+# CoreDNS also answers reverse lookups: without an answer, each gloo connection waits five seconds.
 configure_dns() {
   cat >$CONFIG/Corefile <<COREFILE
 .:53 {

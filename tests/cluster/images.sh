@@ -1,4 +1,4 @@
-# The few images a cluster needs before any of ours; they are made here, because no public registry may be reachable.
+# Builds the few images that the cluster itself needs, because no public registry may be reachable.
 
 CA_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 CA_IN_IMAGE=/etc/ssl/certs/ca-certificates.crt
@@ -15,7 +15,7 @@ make_images() {
   once "$STATE/registry/.training-operator" training_operator_image "$TRAINING_OPERATOR_IMAGE" "$(cksum <"$BIN/.training-operator")"
 }
 
-# A Debian with its own Python, which may be changed with pip as in the image it stands for.
+# A Debian with its own Python; pip may install into it, as in python:3.11-slim, which it replaces.
 unpack_debian() {
   local sources=/etc/apt/sources.list.d/debian.sources path without=()
   [ -e $sources ] || sources=/etc/apt/sources.list
@@ -26,7 +26,7 @@ unpack_debian() {
     bookworm "$STATE/images/debian.tar" $sources
 }
 
-# Stands for python:3.11-slim. It carries this machine's authorities, so `RUN pip install` trusts what the machine trusts.
+# Replaces python:3.11-slim. It contains this machine's CA bundle, so `RUN pip install` trusts the same servers as the machine.
 python_image() { # IMAGE
   local container
   container=$(image_tool from scratch)
@@ -48,8 +48,8 @@ pause_image() { # IMAGE
   publish "$container" "$1"
 }
 
-# The training-operator's init container asks `nslookup` for the master until it succeeds. busybox's fails as
-# soon as one search domain has no answer, so this one asks the C library.
+# The training-operator's init container repeats `nslookup` for the master until it succeeds. The nslookup of busybox
+# fails as soon as one search domain has no answer; this one uses the C library.
 worker_init_image() { # IMAGE
   local container
   printf '#!/bin/sh\nexec getent hosts "$1"\n' >"$STATE/images/nslookup"

@@ -1,4 +1,4 @@
-# The bridge between this machine and the nodes, and the cable from it to each node.
+# The bridge between this machine and the nodes, and the cable (veth pair) from the bridge to each node.
 
 cable() { echo "veth-node-$1"; }
 
@@ -19,11 +19,11 @@ remove_bridge() {
 plug_in() { # NODE PID
   has_link "$(cable "$1")" || ip link add "$(cable "$1")" type veth peer name eth0 netns "$2"
   ip link set "$(cable "$1")" master $BRIDGE up
-  # so that this machine reaches pods, not only nodes
+  # lets this machine reach pods, not only nodes
   ip route replace "$PODS.$1.0/24" via "$(address "$1")"
 }
 
-# The cable normally vanishes with the node's network namespace, but the kernel takes its time.
+# The kernel removes the cable together with the node's network namespace, but with a delay.
 unplug() { # NODE
   lacks_link "$(cable "$1")" || ip link delete "$(cable "$1")" 2>/dev/null || true
   within 10 lacks_link "$(cable "$1")" || fail "The link $(cable "$1") does not go away."

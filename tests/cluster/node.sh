@@ -1,4 +1,4 @@
-# Process 1 of a node: node.sh NODE, called in namespaces of its own; when it dies, the node has lost its power.
+# Process 1 of a node: node.sh NODE, started in its own namespaces. Killing it is a power loss of the node.
 
 set -euo pipefail
 HERE=$(dirname "$(readlink -f "$0")")
@@ -29,8 +29,8 @@ main() {
   wait
 }
 
-# /var is the disk, which outlives a loss of power, and /run is memory, which does not. Image layers lie
-# on a second disk, which outlives the cluster. Programs then find everything at its usual place.
+# /var is the disk and survives a power loss; /run is memory and does not. Image layers are on a second disk, which
+# survives the cluster. With these mounts, programs find everything in the usual places.
 mount_disks() {
   local disk=$STATE/$NODE/var images=$STATE/$NODE/images
   mkdir -p "$images" "$disk/log" "$disk/tmp" "$disk/lib/containerd"
@@ -38,7 +38,7 @@ mount_disks() {
   mount --bind "$disk" /var
   mount --bind "$images" /var/lib/containerd
   mount -t tmpfs tmpfs /run
-  # mounts that a pod makes for others, or others for it, only pass through shared mounts
+  # mount propagation between pods works only through shared mounts
   mount --make-rshared /
 }
 
@@ -56,7 +56,7 @@ join_network() {
   sysctl -qw net.ipv4.ip_forward=1
 }
 
-# What systemd does on other nodes: a program that ends is started again.
+# Restarts a program when it ends, as systemd does on other nodes.
 keep_running() { # NAME COMMAND...
   local name=$1
   shift
@@ -68,26 +68,26 @@ keep_running() { # NAME COMMAND...
   done &
 }
 
-# Only a success counts: a server that is still starting answers too, with 403 or 500.
+# Wait for success: a server that is still starting answers with 403 or 500.
 wait_for_api_server() {
   until curl -skf --noproxy '*' --max-time 5 "$API_SERVER/readyz" >/dev/null; do sleep 0.1; done
 }
 
 configure_containers() {
   mkdir -p $CONFIG/cni
-  # every pod has a cable of its own: on a common bridge, answers between two pods of one node would
-  # bypass the address translation of services
+  # every pod has its own cable: on a shared bridge, answers between two pods of one node would bypass the address
+  # translation of services
   cat >$CONFIG/cni/10-pods.conflist <<JSON
 {"cniVersion": "0.4.0", "name": "pods", "plugins": [
   {"type": "ptp", "ipam": {"type": "host-local", "ranges": [[{"subnet": "$PODS.$N.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
 JSON
   cat >$CONFIG/containerd.toml <<TOML
 version = 2
-# it makes a folder on the machine that nothing here uses
+# this plugin would create an unused folder on the machine
 disabled_plugins = ["io.containerd.internal.v1.opt"]
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "$PAUSE_IMAGE"
-  # a machine without CAP_SYS_RESOURCE may not lower a score, and then no sandbox starts
+  # without CAP_SYS_RESOURCE, lowering the score fails and no sandbox starts
   restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "/usr/lib/cni"
@@ -95,13 +95,13 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
 [plugins."io.containerd.grpc.v1.cri".registry.mirrors."$REGISTRY"]
   endpoint = ["http://$REGISTRY"]
 [plugins."io.containerd.grpc.v1.cri".containerd]
-  # a layer is on the disk once, not a second time as the archive it came in
+  # keep only the unpacked layers on the disk, not their archives
   discard_unpacked_layers = true
 TOML
 }
 
 configure_kubelet() {
-  : >$CONFIG/resolv.conf # pods know no name servers but the cluster's
+  : >$CONFIG/resolv.conf # pods use only the cluster's name server
   cat >$CONFIG/kubelet.yaml <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -119,12 +119,12 @@ enforceNodeAllocatable: [pods]
 failCgroupV1: false
 failSwapOn: false
 oomScoreAdj: 0
-# the disk belongs to the whole machine: how full it is says nothing about this node
+# the disk belongs to the whole machine, so its usage must not affect this node
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 evictionHard: {memory.available: 100Mi, nodefs.available: 0%, nodefs.inodesFree: 0%, imagefs.available: 0%, imagefs.inodesFree: 0%}
 serializeImagePulls: false
-# a changed Secret or ConfigMap reaches a running pod at its next sync; the training-operator waits for one
+# a changed Secret or ConfigMap reaches a running pod at its next sync, and the training-operator waits for its Secret
 syncFrequency: 5s
 maxPods: 200
 YAML

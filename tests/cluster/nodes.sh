@@ -1,11 +1,11 @@
-# Nodes seen from outside: power, cable, and what Kubernetes says about them.
+# Nodes from outside: switches power and cable, and reads their state in Kubernetes.
 
-# The launcher waits for process 1 of the node's namespaces, and neither outlives the other.
+# The launcher waits for process 1 of the node's namespaces; if one of the two ends, so does the other.
 launcher() { echo "$STATE/node-$1/launcher.pid"; }
 
 running() { alive "$(launcher "$1")" && first_process "$1" >/dev/null; }
 
-# A process that is dying has no command line any more, though it stays until the whole node is dead.
+# A dying process exists until the whole node is dead, but it has no command line.
 first_process() { # NODE
   local pid
   pid=$(pgrep --parent "$(pid_of "$(launcher "$1")")")
@@ -13,7 +13,7 @@ first_process() { # NODE
 }
 
 power_on() { # NODE
-  # a node cannot get back a cable that was taken away whole: its address and routes went too
+  # a running node without cable cannot be repaired, because its address and routes are gone too
   if ! running "$1" || lacks_link "$(cable "$1")"; then
     power_off "$1"
     mkdir -p "$STATE/node-$1"
@@ -32,14 +32,14 @@ power_off() { # NODE
   clear_remains "$1"
 }
 
-# Processes, mounts and rules have gone with the namespaces.
+# The kernel has removed processes, mounts and packet filter rules together with the namespaces.
 clear_remains() { # NODE
   unplug "$1"
   remove_cgroups "$1"
   rm -f "$(launcher "$1")"
 }
 
-# A node that has just come back still counts as Ready from its life before: only a newer heartbeat proves it.
+# A restarted node may still count as Ready from before; wait for a newer heartbeat.
 await_ready() { # NODE SINCE
   within 120 ready_since "$1" "$2" || fail "node-$1 does not become Ready: see $STATE/node-$1/var/log."
 }
@@ -53,7 +53,7 @@ ready_since() { # NODE SINCE
 
 now() { date --utc +%Y-%m-%dT%H:%M:%SZ; }
 
-# The scheduler counts what a node claims. A kubelet that restarts takes the claim back, because it knows no such device.
+# The scheduler trusts the GPUs that a node reports. A restarting kubelet removes them, because no device plugin reports them.
 claim_gpus() { # NODE
   local quantity="\"nvidia.com/gpu\": \"$GPUS\""
   kubectl patch node "node-$1" --subresource status --type merge \

@@ -1,11 +1,11 @@
-# The Debian packages that a node, the registry and the image builder are made of.
+# Installs the Debian packages of the nodes, the registry and the image builder.
 
 PACKAGES=(
-  ca-certificates curl iproute2 jq openssl procps util-linux  # what these scripts call
-  containerd runc containernetworking-plugins                 # what runs containers on a node
-  conntrack ethtool iptables nftables socat                   # what kubelet and kube-proxy call
-  etcd-server                                                 # where the API server keeps its objects
-  buildah docker-registry mmdebstrap                          # what makes and serves images
+  ca-certificates curl iproute2 jq openssl procps util-linux  # used by these scripts
+  containerd runc containernetworking-plugins                 # run containers on a node
+  conntrack ethtool iptables nftables socat                   # used by kubelet and kube-proxy
+  etcd-server                                                 # stores the API server's objects
+  buildah docker-registry mmdebstrap                          # build and serve images
 )
 
 install_packages() {
@@ -24,7 +24,7 @@ missing_packages() {
   done
 }
 
-# Some packages start a service when they are installed; it would take the ports of the cluster.
+# Some packages start a service at installation, which would use the ports of the cluster.
 without_daemons() {
   local policy=/usr/sbin/policy-rc.d status=0
   [ ! -e $policy ] || { DEBIAN_FRONTEND=noninteractive "$@"; return; }

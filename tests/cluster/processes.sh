@@ -1,6 +1,6 @@
-# Long-running processes, found again by pid files only.
+# Starts long-running processes and finds them again by their pid files.
 
-# A pid file holds the pid and its start time, because the kernel gives a pid to another process later.
+# A pid file holds the pid and the start time of the process, because the kernel reuses pids.
 launch() { # PIDFILE LOG COMMAND...
   local pidfile=$1 log=$2
   shift 2
@@ -19,7 +19,7 @@ pid_of() { # PIDFILE
   cut -d' ' -f1 "$1"
 }
 
-# Nothing for a zombie: it only waits for a parent that may never ask for it.
+# Prints nothing for a zombie, because its parent may never reap it.
 start_time() { # PID
   awk '$3 != "Z" { print $22 }' "/proc/$1/stat" 2>/dev/null
 }

@@ -1,4 +1,4 @@
-# The image registry that the nodes pull from; it runs on this machine and is reached over the bridge.
+# The image registry that the nodes pull from; it runs on this machine, and nodes reach it over the bridge.
 
 start_registry() {
   ! alive "$STATE/registry.pid" || return 0

@@ -26,7 +26,7 @@ PAUSE_IMAGE=$REGISTRY/pause:1
 TRAINING_OPERATOR_IMAGE=$REGISTRY/training-operator:$TRAINING_OPERATOR
 WORKER_INIT_IMAGE=$REGISTRY/worker-init:1
 
-GPUS=8                           # what each node claims to have; nothing on it is a real device
+GPUS=8                           # the number that each node reports; none of them is real
 GPU_PRODUCT=NVIDIA-A100-SXM4-80GB
 
 address() { echo "$SUBNET.1$1"; }

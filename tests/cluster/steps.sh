@@ -1,11 +1,11 @@
-# How a step speaks, fails, waits, and is left out when its result is already there.
+# Helpers of all steps: print, fail, wait, and skip a step whose result exists.
 
 say() { echo "cluster: $*" >&2; }
 
 fail() { say "$*"; exit 1; }
 
 # once STAMP FUNCTION ARGUMENT...: calls the function unless the same code already succeeded with the
-# same arguments. The stamp lies in the folder of the result, so deleting the folder also forgets it.
+# same arguments. The stamp is in the folder of the result, so deleting the folder also deletes the stamp.
 once() {
   local stamp=$1 wanted
   shift
@@ -17,7 +17,7 @@ once() {
   echo "$wanted" >"$stamp"
 }
 
-# within SECONDS COMMAND...: repeats the command until it succeeds; false when the time is over.
+# within SECONDS COMMAND...: repeats the command until it succeeds; fails after that time.
 within() {
   local deadline=$((SECONDS + $1))
   shift

@@ -1,4 +1,4 @@
-# Kubeflow's training-operator, installed from the manifests of its own module.
+# Installs Kubeflow's training-operator from the manifests in its module.
 
 install_training_operator() {
   once "$STATE/training-operator/.manifest" render_training_operator "$TRAINING_OPERATOR_IMAGE" "$WORKER_INIT_IMAGE"
@@ -13,8 +13,8 @@ render_training_operator() { # IMAGE WORKER-INIT-IMAGE
   rm -rf "$folder"
   cp -r "$module/manifests" "$folder"
   chmod -R u+w "$folder"
-  # It stays on the first node, so that a test which takes the second one away loses only workers.
-  # It is asked often whether it is ready, because everybody waits for it.
+  # It runs on the first node, so that a test that stops the second node loses only workers.
+  # Its readiness is probed often, because every start of the cluster waits for it.
   cat >"$folder/kustomization.yaml" <<YAML
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -33,7 +33,7 @@ YAML
   kubectl kustomize "$folder" >"$STATE/training-operator/manifest.yaml"
 }
 
-# Being ready is not enough: the API server also has to trust the certificate that the operator made for itself.
+# Readiness is not enough: the API server must also trust the certificate that the operator created for itself.
 webhook_answers() {
   kubectl create --dry-run=server --request-timeout 5s --filename - <<YAML
 apiVersion: kubeflow.org/v1
