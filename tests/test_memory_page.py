@@ -1,4 +1,4 @@
-"""The numbers of docs/memory.md are those that the estimate gives."""
+"""The numbers in docs/memory.md equal those of the estimate."""
 
 import re
 from pathlib import Path
@@ -24,15 +24,15 @@ assert SHAPE is not None
 
 
 @pytest.mark.parametrize("part", [*Estimate._fields, "total"])
-def test_the_table(part: str) -> None:
+def test_the_table_of_the_example(part: str) -> None:
     (row,) = re.findall(rf"^\| {part} \| (.*) \|$", EXAMPLE, re.MULTILINE)
     needed = [estimate(SHAPE, workload_of(stage, SPEC.compute_of(stage))) for stage in STAGES]
     assert row.split(" | ") == [f"{getattr(one, part) / GIBIBYTE:.2f}" for one in needed]
 
 
-def test_the_text() -> None:
+def test_the_text_of_the_example() -> None:
     works = [workload_of(stage, SPEC.compute_of(stage)) for stage in STAGES]
-    told = {
+    phrases = {
         "P = {:,} weights": SHAPE.parameters,
         "{:,} in linear layers": SHAPE.linear_parameters,
         "{:,} in embedding and head": SHAPE.embedding_parameters,
@@ -42,12 +42,12 @@ def test_the_text() -> None:
         "keeps {:,} bytes of each": layer_bytes_per_token(SHAPE, works[0]),
     }
     text = " ".join(EXAMPLE.split())
-    assert [words.format(value) for words, value in told.items() if words.format(value) not in text] == []
+    assert [words.format(value) for words, value in phrases.items() if words.format(value) not in text] == []
     alone = estimate(SHAPE, works[0]._replace(processes=1)).held / GIBIBYTE
     assert f"{alone:.1f} GiB, and is refused" in text
 
 
-def test_the_refusal() -> None:
+def test_the_error_message_of_the_page() -> None:
     job = a_job(recipe="zephyr-paper", model=None, stages=None, compute={"nodes": 1, "gpusPerNode": 8, "sharding": "None"})
     with pytest.raises(InvalidJob) as refused:
         runnable_job(job)

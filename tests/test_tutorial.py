@@ -1,4 +1,4 @@
-"""What people type from the tutorial does what it says."""
+"""The commands of docs/tutorial.md do what the page says."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
 
 
-def test_the_second_job_is_the_first_with_another_beta() -> None:
+def test_the_second_job_differs_from_the_first_only_in_beta() -> None:
     command = re.search(r"^ *(sed .*) \| kubectl apply", TUTORIAL, re.MULTILINE)
     assert command
     done = subprocess.run(["bash", "-c", command[1]], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -24,7 +24,7 @@ def test_the_second_job_is_the_first_with_another_beta() -> None:
     assert second == first
 
 
-def test_the_folders_that_it_shows_are_where_models_lie(tmp_path: Path) -> None:
+def test_the_listed_folders_are_those_of_the_models(tmp_path: Path) -> None:
     models = [
         f"{stage_folder('team', name, uid, stage)}/model"
         for name, uid in (("tiny", "3f2a91c0-1"), ("tiny-beta", "b81d07e4-2"))
