@@ -43,7 +43,7 @@ BADGES: dict[str, Badge] = {
 }
 ENDED = ("Succeeded", "Failed")
 _NOTEWORTHY = ("InvalidSpec", "ProgressUnknown")
-"""Reasons that need attention although the job goes on."""
+"""Reasons that need attention although the job continues."""
 
 
 class Attention(NamedTuple):
@@ -133,14 +133,14 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
     stage = current_stage(job)
     if phase != "Running" or stage is None or status.reason == "Preparing":
         return None
-    heard = _last_heard(stage.progress, stage.start_time)
+    last_progress = _last_progress(stage.progress, stage.start_time)
     limit = (job.spec.restart and job.spec.restart.stall_timeout_seconds) or QUIET_SECONDS
-    if heard is None or now - heard <= timedelta(seconds=limit):
+    if last_progress is None or now - last_progress <= timedelta(seconds=limit):
         return None
     return Attention(
         "orange",
         "Silent",
-        f"Stage {stage.name} has reported no progress for {write_duration((now - heard).total_seconds())}. "
+        f"Stage {stage.name} has reported no progress for {write_duration((now - last_progress).total_seconds())}. "
         f"{guidance.silence(job, stage.name)}",
     )
 
@@ -155,5 +155,5 @@ def _is_unseen(job: AlignmentJob, now: datetime) -> bool:
     return job.status is None and created is not None and now - created > timedelta(seconds=UNSEEN_SECONDS)
 
 
-def _last_heard(progress: Progress | None, start: datetime | None) -> datetime | None:
+def _last_progress(progress: Progress | None, start: datetime | None) -> datetime | None:
     return max((moment for moment in (progress and progress.updated_time, start) if moment), default=None)

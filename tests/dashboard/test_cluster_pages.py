@@ -89,11 +89,11 @@ def test_the_list_shows_the_jobs_of_the_named_namespaces(api_server: Server, mon
 def test_a_silent_job_and_an_unseen_one(api_server: Server) -> None:
     api_server.put("one", status=SILENT)
     api_server.put("two")
-    said = words(page())
+    text = words(page())
     logs = "kubectl logs --namespace team --selector alignment-operator.dev/job=one,alignment-operator.dev/stage=sft --tail 50"
-    assert logs in said
-    assert "Unseen: The operator has not written a status for this job yet." in said
-    assert "alignment run" not in said
+    assert logs in text
+    assert "Unseen: The operator has not written a status for this job yet." in text
+    assert "alignment run" not in text
 
 
 def test_a_job_shows_what_kubernetes_says_of_it(api_server: Server) -> None:
@@ -108,11 +108,11 @@ def test_a_job_shows_what_kubernetes_says_of_it(api_server: Server) -> None:
 
 def test_a_job_that_waits_says_why_and_until_when(api_server: Server) -> None:
     api_server.put("one", status=WAITING)
-    said = words(page("uid-one"))
-    assert "Unschedulable: sft: 0/3 nodes have nvidia.com/gpu free" in said
-    assert "Evicted: its node is gone" in said
-    assert re.search(r"next attempt in (1h|\d+m)", said)
-    assert "has not acted on the last change" in said
+    text = words(page("uid-one"))
+    assert "Unschedulable: sft: 0/3 nodes have nvidia.com/gpu free" in text
+    assert "Evicted: its node is gone" in text
+    assert re.search(r"next attempt in (1h|\d+m)", text)
+    assert "has not acted on the last change" in text
 
 
 def test_an_api_server_out_of_reach_is_one_sentence_over_the_last_good_data(
@@ -124,9 +124,9 @@ def test_an_api_server_out_of_reach_is_one_sentence_over_the_last_good_data(
     api_server.stop()
     until(lambda listing: listing.failures)
     for app in (page(), page("uid-one")):
-        told = [text.value for text in app.text if "does not answer" in text.value]
-        assert len(told) == 1
-        assert f"The page shows the state of {NOW.year}-" in told[0]
+        notices = [text.value for text in app.text if "does not answer" in text.value]
+        assert len(notices) == 1
+        assert f"The page shows the state of {NOW.year}-" in notices[0]
     assert page().dataframe[0].value["Job"][0] == "one"
     gone = page("uid-other")
     assert "as soon as the jobs can be read" in words(gone)
@@ -163,9 +163,9 @@ def test_unreadable_jobs_are_one_message(api_server: Server) -> None:
     for number in range(5):
         api_server.put(f"odd-{number}", model={"uri": number})
     app = page()
-    told = [text.value for text in app.text if "team/odd-0 is not an AlignmentJob" in text.value]
-    assert len(told) == 1
-    assert "and 2 more" in told[0]
+    notices = [text.value for text in app.text if "team/odd-0 is not an AlignmentJob" in text.value]
+    assert len(notices) == 1
+    assert "and 2 more" in notices[0]
 
 
 @pytest.mark.parametrize("identity", ["", "uid-gone"])

@@ -69,7 +69,7 @@ def test_options_are_json_as_streamlit_demands(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("history", "said"),
+    ("history", "sentence"),
     [
         ([], "no points yet"),
         (TRAINING, "training 0.4 at step 3 (3 points)"),
@@ -77,5 +77,5 @@ def test_options_are_json_as_streamlit_demands(kind: str) -> None:
         ([Point(step, 1.0) for step in range(5_000)], "training 1 at step 4,999 (800 of 5,000 points, every peak kept)"),
     ],
 )
-def test_the_sentence_under_a_chart(history: list[Point], said: str) -> None:
-    assert describe(LOSS_CHART, {LOSS: history}) == said
+def test_the_sentence_under_a_chart(history: list[Point], sentence: str) -> None:
+    assert describe(LOSS_CHART, {LOSS: history}) == sentence

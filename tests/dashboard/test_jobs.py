@@ -35,7 +35,7 @@ def test_an_empty_folder(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [
         (b"", "is not complete JSON"),
         (b'{"apiVersion": "align', "is not complete JSON"),
@@ -44,14 +44,14 @@ def test_an_empty_folder(home: Home) -> None:
         (b'{"kind": "Pod"}', "is not an AlignmentJob"),
     ],
 )
-def test_a_file_that_is_no_job_is_one_sentence(home: Home, write_job: JobWriter, content: bytes, said: str) -> None:
+def test_a_file_that_is_no_job_is_one_sentence(home: Home, write_job: JobWriter, content: bytes, sentence: str) -> None:
     write_job("good")
     put(home, "odd", content)
     found = read_jobs()
     assert [job.metadata.name for job in found.jobs] == ["good"]
     assert len(found.problems) == 1
     assert found.problems[0].startswith("objects/default/odd/job.json ")
-    assert said in found.problems[0]
+    assert sentence in found.problems[0]
     assert "\n" not in found.problems[0]
 
 

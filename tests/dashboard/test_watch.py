@@ -38,7 +38,7 @@ def names(known: Known) -> list[str]:
 def start(watch: JobWatch, server: Server) -> None:
     """Start, and wait until the watch is open."""
     watch.start()
-    until(watch, lambda known: known.heard and server.asked("watch"))
+    until(watch, lambda known: known.last_answer and server.asked("watch"))
 
 
 def test_jobs_and_their_changes(api_server: Server, watch: JobWatch) -> None:
@@ -71,9 +71,9 @@ def test_a_watch_that_breaks_off_resumes_at_its_version(api_server: Server, watc
     api_server.put("one")
     until(watch, lambda known: names(known) == ["one"])
     if last == "a bookmark":
-        heard = watch.known().heard
+        last_answer = watch.known().last_answer
         api_server.bookmark()
-        until(watch, lambda known: known.heard != heard)
+        until(watch, lambda known: known.last_answer != last_answer)
     api_server.cut()
     api_server.put("two")
     until(watch, lambda known: names(known) == ["one", "two"])
@@ -116,14 +116,14 @@ def test_an_api_server_out_of_reach_keeps_what_was_known(api_server: Server, wat
     assert known.failure is not None
     address = f"http://127.0.0.1:{api_server.port}"
     assert known.failure.message == f"The API server at {address} does not answer (Connection refused); this page keeps trying."
-    assert (names(known), known.heard is None) == (["one"], False)
+    assert (names(known), known.last_answer is None) == (["one"], False)
     api_server.put("two")
     api_server.start()
     until(watch, lambda known: known.failure is None and names(known) == ["one", "two"])
 
 
 @pytest.mark.parametrize(
-    ("verb", "status", "body", "label", "said", "kept"),
+    ("verb", "status", "body", "label", "sentence", "kept"),
     [
         ("list", 401, {"message": "Unauthorized"}, "Not allowed", "does not accept the dashboard's credentials", True),
         (
@@ -145,7 +145,7 @@ def test_an_api_server_out_of_reach_keeps_what_was_known(api_server: Server, wat
     ],
 )
 def test_refusals(
-    api_server: Server, watch: JobWatch, verb: str, status: int, body: Any, label: str, said: str, kept: bool
+    api_server: Server, watch: JobWatch, verb: str, status: int, body: Any, label: str, sentence: str, kept: bool
 ) -> None:
     api_server.put("one")
     start(watch, api_server)
@@ -154,7 +154,7 @@ def test_refusals(
     api_server.refuse(verb, status, body)
     if verb == "watch":
         api_server.refusals.pop("list", None)
-    known = until(watch, lambda known: known.failure and said in known.failure.message)
+    known = until(watch, lambda known: known.failure and sentence in known.failure.message)
     assert known.failure is not None
     assert (known.failure.label, names(known)) == (label, ["one"] if kept else [])
     assert "\n" not in known.failure.message
@@ -170,7 +170,9 @@ def test_objects_of_another_version(api_server: Server, watch: JobWatch) -> None
     start(watch, api_server)
     known = watch.known()
     assert names(known) == ["newer"]
-    assert [said.split(" (")[0] for said in known.unreadable] == ["team/odd is not an AlignmentJob that this version can read"]
+    assert [sentence.split(" (")[0] for sentence in known.unreadable] == [
+        "team/odd is not an AlignmentJob that this version can read"
+    ]
     api_server.put("odd")
     until(watch, lambda known: names(known) == ["newer", "odd"] and not known.unreadable)
 
@@ -196,4 +198,4 @@ def test_renewed_credentials_are_used(api_server: Server, watch: JobWatch, tmp_p
     watch.start()
     until(watch, lambda known: known.failure)
     path.write_text(config)
-    until(watch, lambda known: known.failure is None and known.heard)
+    until(watch, lambda known: known.failure is None and known.last_answer)

@@ -33,7 +33,7 @@ def read_jobs() -> Listing:
         problems=_problems([sentence for part in known for sentence in part.unreadable]),
         guidance=_guidance(names),
         failures=tuple(_failures(known)),
-        answered=all(part.heard for part in known),
+        answered=all(part.last_answer for part in known),
     )
 
 
@@ -65,9 +65,9 @@ def _failures(known: Sequence[Known]) -> list[Failure]:
 
 def _dated(failure: Failure, parts: list[Known]) -> Failure:
     """Add to a failure how old the jobs on the page are."""
-    heard = [part.heard for part in parts if part.heard]
-    if heard:
-        return failure._replace(message=f"{failure.message} The page shows the state of {min(heard):%Y-%m-%d %H:%M:%S} UTC.")
+    answers = [part.last_answer for part in parts if part.last_answer]
+    if answers:
+        return failure._replace(message=f"{failure.message} The page shows the state of {min(answers):%Y-%m-%d %H:%M:%S} UTC.")
     if failure.label == UNREACHABLE:
         return failure._replace(message=f"{failure.message} The dashboard has read no jobs from it yet.")
     return failure

@@ -34,7 +34,7 @@ class Known(NamedTuple):
     jobs: tuple[AlignmentJob, ...]
     unreadable: tuple[str, ...]
     failure: Failure | None
-    heard: datetime | None
+    last_answer: datetime | None
 
 
 class JobWatch:
@@ -45,7 +45,7 @@ class JobWatch:
         self._lock = threading.Lock()
         self._jobs: dict[Key, AlignmentJob | UnreadableJob] = {}
         self._failure: Failure | None = None
-        self._heard: datetime | None = None
+        self._last_answer: datetime | None = None
         self._version = ""
         self._delay_seconds = pace.first_delay_seconds
         self._stopped = threading.Event()
@@ -66,7 +66,7 @@ class JobWatch:
             found = [self._jobs[key] for key in sorted(self._jobs)]
             jobs = tuple(job for job in found if isinstance(job, AlignmentJob))
             unreadable = tuple(str(job) for job in found if isinstance(job, UnreadableJob))
-            return Known(jobs, unreadable, self._failure, self._heard)
+            return Known(jobs, unreadable, self._failure, self._last_answer)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -89,7 +89,7 @@ class JobWatch:
         self._version = found["metadata"]["resourceVersion"]
         jobs = {_key(item): _read(item) for item in found["items"]}
         with self._lock:
-            self._jobs, self._heard = jobs, datetime.now(UTC)
+            self._jobs, self._last_answer = jobs, datetime.now(UTC)
         self.answered.set()
 
     def _follow(self, api: ClusterApi) -> None:
@@ -112,7 +112,7 @@ class JobWatch:
         self._version = item["metadata"]["resourceVersion"]
         change = _read(item) if kind in ("ADDED", "MODIFIED") else None
         with self._lock:
-            self._heard = datetime.now(UTC)
+            self._last_answer = datetime.now(UTC)
             if change:
                 self._jobs[_key(item)] = change
             elif kind == "DELETED":
@@ -120,7 +120,7 @@ class JobWatch:
 
     def _note_answer(self) -> None:
         with self._lock:
-            self._failure, self._heard = None, datetime.now(UTC)
+            self._failure, self._last_answer = None, datetime.now(UTC)
 
     def _fail(self, error: ApiFailure) -> None:
         if error.status == GONE:
@@ -131,7 +131,7 @@ class JobWatch:
                 logger.warning("%s", error)
             self._failure = error.failure
             if error.verb == "list" and error.status in (FORBIDDEN, MISSING):
-                self._jobs, self._heard = {}, None
+                self._jobs, self._last_answer = {}, None
         self.answered.set()
 
 
