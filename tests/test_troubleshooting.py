@@ -1,4 +1,4 @@
-"""The reasons and sentences that docs/troubleshooting.md explains are those of the programs."""
+"""The reasons that docs/troubleshooting.md explains are those of the programs, and its messages those of the definition."""
 
 import re
 from pathlib import Path
@@ -49,15 +49,3 @@ def test_the_page_has_each_reason_of_a_failed_stage_and_of_a_refused_child() -> 
 @pytest.mark.parametrize("message", MESSAGES[1:])
 def test_the_definition_has_each_message_of_the_page(message: str) -> None:
     assert message in DEFINITION
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "the API server refused the full status",
-        " is reconciled by ",
-        "another `alignment run` is at work",
-    ],
-)
-def test_the_programs_have_each_sentence_that_the_page_quotes(words: str) -> None:
-    assert words in PAGE and words in PROGRAMS

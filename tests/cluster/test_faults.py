@@ -41,7 +41,7 @@ def test_a_worker_pod_is_deleted(start: StartJob, workspace: Workspace) -> None:
 
 def test_a_node_loses_its_power_and_returns(start: StartJob, workspace: Workspace, environment: Environment) -> None:
     if environment.state is None:
-        pytest.skip("only the cluster of this folder has a power switch")
+        pytest.skip("needs the cluster of this folder, whose nodes can be switched off")
     with Watch(workspace.kubectl, "pytorchjobs", f"{JOB_LABEL}=power") as children:
         job = start(short_job("power"))
         train_until(12, job, workspace)

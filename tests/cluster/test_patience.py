@@ -55,7 +55,7 @@ def a_job(name: str, steps: int, **spec: Any) -> Object:
 def story(start: StartJob, workspace: Workspace, installation: Installation, environment: Environment) -> Iterator[Story]:
     """Run all jobs at the same time, because waiting jobs need no CPU."""
     if environment.state is None:
-        pytest.skip("only the cluster of this folder has a node to close")
+        pytest.skip("needs the cluster of this folder, whose nodes can be closed")
     nodes.give_devices(workspace.kubectl)
     on_late_node = {**_COMPUTE, "nodes": 1, "nodeSelector": {"kubernetes.io/hostname": _LATE_NODE}}
     one_each = {**_COMPUTE, "rdma": {"resourceName": nodes.DEVICE, "count": 1}}

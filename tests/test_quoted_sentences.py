@@ -1,0 +1,31 @@
+"""The sentences that the pages of docs/ quote from logs, errors and statuses are those of the programs."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("crds/alignment_api", "operator/alignment_operator", "trainer_image/alignment_trainer")
+PROGRAMS = "\n".join(path.read_text() for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("data", " rows of "),
+        ("data", "are left out because"),
+        ("data", "an answer is empty, or both answers are the same"),
+        ("data", "the first is "),
+        ("install", " is reconciled by "),
+        ("install", "this operator leaves it alone"),
+        ("preference", "pairs are padded, since "),
+        ("preference", "have not been shown to compute the same that way"),
+        ("troubleshooting", "the API server refused the full status"),
+        ("troubleshooting", " is reconciled by "),
+        ("troubleshooting", "another `alignment run` is at work"),
+    ],
+)
+def test_a_quote_is_in_its_page_and_in_a_program(page: str, words: str) -> None:
+    # Pages break lines within a quote.
+    assert words in " ".join((ROOT / f"docs/{page}.md").read_text().split())
+    assert words in PROGRAMS
