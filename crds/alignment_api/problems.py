@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from alignment_api.schema import BROKEN_FIELD
+from alignment_api.trees import below
 
 
 class Problem(NamedTuple):
@@ -36,8 +37,7 @@ def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Prob
 
 def dotted(location: tuple[int | str, ...]) -> str:
     """Write a location as people write it: spec.stages[0].sft."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return path.lstrip(".") or "the document"
+    return below("", location).lstrip(".") or "the document"
 
 
 def first_line(error: BaseException) -> str:

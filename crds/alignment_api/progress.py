@@ -1,4 +1,4 @@
-"""How far a stage is, from the points that it has measured, wherever they are read from; pure."""
+"""How far a stage is, from the points that it has measured, in the journal, in MLflow or in a heartbeat; pure."""
 
 import math
 from collections.abc import Mapping
@@ -6,6 +6,11 @@ from datetime import UTC, datetime
 
 from alignment_api import metrics
 from alignment_api.spec.status import Progress
+
+MOST_STEPS = 100_000_000
+"""As many as a spec can ask for."""
+
+_LONGEST_SECONDS_LEFT = 10 * 366 * 86_400
 
 
 class Course:
@@ -20,18 +25,31 @@ class Course:
         self._step, self._milliseconds = max(self._step, step), max(self._milliseconds, time)
         self._latest.update(metrics)
 
-    def progress(self) -> Progress | None:
-        """Say how far the stage is; nothing before it is known how many steps there will be."""
-        finite = {name: value for name, value in self._latest.items() if math.isfinite(value)}
-        total = int(finite.get(metrics.TOTAL_STEPS, 0))
-        if total < 1:
-            return None
-        left = finite.get(metrics.SECONDS_LEFT)
-        return Progress(
-            step=self._step,
-            total_steps=total,
-            percent=min(100, 100 * self._step // total),
-            seconds_left=None if left is None else max(0, round(left)),
-            updated_time=datetime.fromtimestamp(self._milliseconds // 1000, UTC),
-            metrics={name: finite[name] for name in metrics.HEADLINES if name in finite},
+    def progress(self, updated_time: datetime | None = None) -> Progress | None:
+        """Return how far the stage is, by default as of the newest point; None while the number of steps is unknown."""
+        return bounded_progress(
+            self._step,
+            self._latest.get(metrics.TOTAL_STEPS, math.nan),
+            self._latest.get(metrics.SECONDS_LEFT),
+            self._latest,
+            updated_time or datetime.fromtimestamp(self._milliseconds // 1000, UTC),
         )
+
+
+def bounded_progress(
+    step: int, total_steps: float, seconds_left: float | None, values: Mapping[str, float], updated_time: datetime
+) -> Progress | None:
+    """Return a progress that a status can hold, whatever a pod has written; None if no stage can have so many steps."""
+    if not 1 <= total_steps <= MOST_STEPS:
+        return None
+    total = int(total_steps)
+    done = min(max(step, 0), total)
+    left = None if seconds_left is None or not math.isfinite(seconds_left) else seconds_left
+    return Progress(
+        step=done,
+        total_steps=total,
+        percent=100 * done // total,
+        seconds_left=None if left is None else round(min(max(left, 0), _LONGEST_SECONDS_LEFT)),
+        updated_time=updated_time.replace(microsecond=0),
+        metrics={name: values[name] for name in metrics.HEADLINES if math.isfinite(values.get(name, math.nan))},
+    )

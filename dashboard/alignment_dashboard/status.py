@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from alignment_api.durations import readable_duration
 from alignment_api.metrics import HEADLINES
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.status import AlignmentJobStatus, Phase, Progress, StageStatus
+from alignment_api.spec.status import ENDED, AlignmentJobStatus, Phase, Progress, StageStatus
 
 from alignment_dashboard.data.listing import Guidance
-from alignment_dashboard.units import write_duration
 
 Colour = Literal["blue", "green", "red", "orange", "gray"]
 QUIET_SECONDS = 1_800
@@ -41,7 +41,6 @@ BADGES: dict[str, Badge] = {
     "Succeeded": Badge("✓", "Succeeded", "green"),
     "Failed": Badge("✕", "Failed", "red"),
 }
-ENDED = ("Succeeded", "Failed")
 _NOTEWORTHY = ("InvalidSpec", "ProgressUnknown")
 """Reasons that need attention although the job continues."""
 
@@ -95,7 +94,7 @@ def time_left(job: AlignmentJob, now: datetime) -> str | None:
     if status.estimated_completion_time is None:
         return status.eta
     left = (status.estimated_completion_time - now).total_seconds()
-    return write_duration(left) if left > 0 else "any moment"
+    return readable_duration(left) if left > 0 else "any moment"
 
 
 def headlines(job: AlignmentJob) -> dict[str, float]:
@@ -140,7 +139,7 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
     return Attention(
         "orange",
         "Silent",
-        f"Stage {stage.name} has reported no progress for {write_duration((now - last_progress).total_seconds())}. "
+        f"Stage {stage.name} has reported no progress for {readable_duration((now - last_progress).total_seconds())}. "
         f"{guidance.silence(job, stage.name)}",
     )
 

@@ -2,19 +2,7 @@
 
 from datetime import datetime
 
-UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-
-
-def write_duration(seconds: float) -> str:
-    """Write a duration in its two largest units, such as 1h12m."""
-    left, parts = max(0, int(seconds)), []
-    for unit, size in UNITS:
-        if left >= size:
-            parts.append(f"{left // size}{unit}")
-            left %= size
-        elif parts:
-            break
-    return "".join(parts[:2]) or "0s"
+from alignment_api.durations import readable_duration
 
 
 def write_age(moment: datetime | None, now: datetime) -> str:
@@ -22,7 +10,7 @@ def write_age(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "–"
     seconds = (now - moment).total_seconds()
-    return f"{write_duration(seconds if seconds < 60 else seconds // 60 * 60)} ago"
+    return f"{readable_duration(seconds if seconds < 60 else seconds // 60 * 60)} ago"
 
 
 def shorten(text: str, length: int) -> str:

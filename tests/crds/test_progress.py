@@ -1,9 +1,13 @@
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from alignment_api import metrics
-from alignment_api.progress import Course
+from alignment_api.metrics import LOSS, REWARD_MARGIN
+from alignment_api.progress import Course, bounded_progress
 from alignment_api.spec.status import Progress
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
 def course(*points):
@@ -37,3 +41,31 @@ def test_the_newest_values_count_and_the_highest_step():
 def test_a_loss_that_is_no_number_is_not_shown_as_the_one_before():
     progress = course((1000, 1, {metrics.TOTAL_STEPS: 2.0, metrics.LOSS: 2.0}), (2000, 2, {metrics.LOSS: math.nan}))
     assert (progress.percent, progress.metrics) == (100, {})
+
+
+@pytest.mark.parametrize(
+    ("step", "total", "left", "expected"),
+    [
+        (3, 10, 70.4, (3, 10, 30, 70)),
+        (10**30, 10, 5, (10, 10, 100, 5)),
+        (-4, 10, -5, (0, 10, 0, 0)),
+        (3, 10, 1e300, (3, 10, 30, 316_224_000)),
+        (3, 10, math.inf, (3, 10, 30, None)),
+        (3, 10, math.nan, (3, 10, 30, None)),
+        (3, 10**30, 5, None),
+        (3, math.nan, 5, None),
+        (3, math.inf, 5, None),
+        (3, 0, 5, None),
+        (3, -7, 5, None),
+    ],
+)
+def test_steps_and_seconds(step: int, total: float, left: float | None, expected: tuple[int, ...] | None) -> None:
+    found = bounded_progress(step, total, left, {}, NOW)
+    assert (found and (found.step, found.total_steps, found.percent, found.seconds_left)) == expected
+
+
+def test_only_the_metrics_of_a_status_and_only_numbers() -> None:
+    values = {LOSS: 0.5, REWARD_MARGIN: math.nan, "another": 1.0}
+    found = bounded_progress(1, 2, None, values, NOW + timedelta(microseconds=7))
+    assert found is not None
+    assert (found.metrics, found.updated_time) == ({LOSS: 0.5}, NOW)

@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
+from alignment_api.journal import read_points
 from alignment_trainer.tracking.shipping import is_shipped, left_behind
 from alignment_trainer.tracking.uploader import Uploader
-from alignment_trainer.workspace.journal import Journal, read_points
+from alignment_trainer.workspace.journal import Journal
 from alignment_trainer.workspace.samples import Sample, Samples
 from alignment_trainer.workspace.stage_folder import claim
 from mlflow import MlflowClient

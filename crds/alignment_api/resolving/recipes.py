@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from alignment_api.document import leaf_comments, parse_document
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
+from alignment_api.trees import below, leaves
 
 Tree = dict[str, Any]
 
@@ -195,14 +196,8 @@ class _Resolving:
                 self._note(value, here, there, layer)
 
     def _note(self, value: Any, path: str, source_path: str, layer: _Layer) -> None:
-        if isinstance(value, dict):
-            for key, item in value.items():
-                self._note(item, f"{path}.{key}", f"{source_path}.{key}", layer)
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            for index, item in enumerate(value):
-                self._note(item, f"{path}[{index}]", f"{source_path}[{index}]", layer)
-        else:
-            self.origins[path] = layer.origin(source_path)
+        for keys, _ in leaves(value):
+            self.origins[below(path, keys)] = layer.origin(below(source_path, keys))
 
 
 def _without_compute(stage: Tree, keys: set[str]) -> Tree:

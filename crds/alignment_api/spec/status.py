@@ -10,6 +10,8 @@ from alignment_api.spec.values import Steps
 
 Phase = Literal["Pending", "Queued", "Running", "Restarting", "Suspended", "Succeeded", "Failed"]
 
+ENDED: tuple[Phase, ...] = ("Succeeded", "Failed")
+"""Phases of a job that runs no more until its spec is changed."""
 
 StageState = Literal["Waiting", "Pending", "Queued", "Running", "Restarting", "Suspended", "Succeeded", "Failed"]
 

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 import streamlit as st
+from alignment_api.durations import readable_duration
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.status import Condition, StageStatus
+from alignment_api.spec.status import ENDED, Condition, StageStatus
 
 from alignment_dashboard import cache, echarts
 from alignment_dashboard.charts import charts_of
@@ -12,7 +13,6 @@ from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.notice import show_failures, show_notice
 from alignment_dashboard.status import (
     BADGES,
-    ENDED,
     attention,
     current_stage,
     percent_of,
@@ -23,7 +23,7 @@ from alignment_dashboard.status import (
     write_reason,
 )
 from alignment_dashboard.text import plain
-from alignment_dashboard.units import write_age, write_duration
+from alignment_dashboard.units import write_age
 
 LIVE_SECONDS = 2
 # A job that has ended may be started again, so it is still read, but less often.
@@ -110,7 +110,7 @@ def _show_numbers(job: AlignmentJob, now: datetime) -> None:
         st.metric("Progress", "–" if percent is None else f"{percent}%", width="content")
         st.metric("Time left in this stage", time_left(job, now) or "–", width="content")
         st.metric(
-            "Took" if status.completion_time else "Running for", "–" if took is None else write_duration(took), width="content"
+            "Took" if status.completion_time else "Running for", "–" if took is None else readable_duration(took), width="content"
         )
         st.metric("GPUs", "–" if status.gpus is None else status.gpus, width="content")
 
@@ -130,7 +130,9 @@ def _show_stage(stage: StageStatus, now: datetime) -> None:
     if progress:
         st.progress(progress.percent, text=f"{progress.step:,} of {progress.total_steps:,} steps")
     took = (
-        write_duration(((stage.completion_time or now) - stage.start_time).total_seconds()) if stage.start_time else "not started"
+        readable_duration(((stage.completion_time or now) - stage.start_time).total_seconds())
+        if stage.start_time
+        else "not started"
     )
     st.caption(
         plain("  ·  ".join(part for part in (took, _write_attempts(stage), stage.child, _write_retry(stage, now)) if part))
@@ -149,7 +151,7 @@ def _write_retry(stage: StageStatus, now: datetime) -> str:
     if stage.retry_time is None or stage.state in ENDED:
         return ""
     left = (stage.retry_time - now).total_seconds()
-    return f"next attempt in {write_duration(left)}" if left > 0 else "next attempt any moment"
+    return f"next attempt in {readable_duration(left)}" if left > 0 else "next attempt any moment"
 
 
 def _show_conditions(conditions: list[Condition], now: datetime) -> None:

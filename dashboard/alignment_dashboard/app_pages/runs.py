@@ -7,13 +7,13 @@ from typing import Any
 import streamlit as st
 from alignment_api.metrics import LOSS, REWARD_ACCURACY, REWARD_MARGIN
 from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import ENDED
 
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Guidance, Listing, identify
 from alignment_dashboard.notice import show_failures, show_notice
 from alignment_dashboard.status import (
     BADGES,
-    ENDED,
     Attention,
     attention,
     headlines,

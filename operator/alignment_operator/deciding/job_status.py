@@ -2,16 +2,16 @@
 
 from datetime import datetime
 
+from alignment_api.durations import readable_duration
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.spec.status import AlignmentJobStatus, Condition, Phase, StageStatus, TrackingStatus
+from alignment_api.spec.status import ENDED, AlignmentJobStatus, Condition, Phase, StageStatus, TrackingStatus
 
 INVALID_SPEC = "InvalidSpec"
-_FINISHED = ("Succeeded", "Failed")
 
 
 def is_finished(status: AlignmentJobStatus | None) -> bool:
     """Say whether nothing more will happen without a change of the spec."""
-    return status is not None and status.phase in _FINISHED
+    return status is not None and status.phase in ENDED
 
 
 def summarize(
@@ -21,7 +21,7 @@ def summarize(
     old = job.status or AlignmentJobStatus()
     current = next((stage for stage in stages if stage.state != "Succeeded"), stages[-1])
     phase, reason, message = _phase(stages, current)
-    finished = phase in _FINISHED
+    finished = phase in ENDED
     generation = job.metadata.generation
     gpus = next(
         (compute.nodes or 1) * (compute.gpus_per_node or 0)
@@ -92,18 +92,6 @@ def held_back(job: AlignmentJob, wanted: AlignmentJobStatus, reason: str, messag
     return wanted.model_copy(
         update={"stages": stages, "phase": "Pending", "reason": reason, "message": told, "conditions": conditions}
     )
-
-
-def readable_duration(seconds: float) -> str:
-    """Write a duration in its two largest units: 1h12m, 3m20s, 45s."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d{hours}h"
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
 def _percent(stage: StageStatus) -> int:

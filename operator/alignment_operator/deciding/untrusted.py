@@ -1,39 +1,14 @@
 """How far a status believes numbers, words and times that come from pods, so that the API server takes it; pure."""
 
-import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from datetime import UTC, datetime
 
-from alignment_api.metrics import HEADLINES
-from alignment_api.spec.status import Progress
+from alignment_api.progress import MOST_STEPS
 
-MOST_STEPS = 100_000_000
-"""As many as a spec can ask for."""
-
-_LONGEST_SECONDS_LEFT = 10 * 366 * 86_400
 _READ_CHARACTERS = 1000
 _REVISION = re.compile(r"[0-9A-Za-z.-]{1,64}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def bounded_progress(
-    step: int, total_steps: float, seconds_left: float | None, metrics: Mapping[str, float], updated_time: datetime
-) -> Progress | None:
-    """Make a progress of what was told; none of a number of steps that no stage can have."""
-    if not 1 <= total_steps <= MOST_STEPS:
-        return None
-    total = int(total_steps)
-    done = min(max(step, 0), total)
-    left = None if seconds_left is None or not math.isfinite(seconds_left) else seconds_left
-    return Progress(
-        step=done,
-        total_steps=total,
-        percent=100 * done // total,
-        seconds_left=None if left is None else round(min(max(left, 0), _LONGEST_SECONDS_LEFT)),
-        updated_time=updated_time.replace(microsecond=0),
-        metrics={name: metrics[name] for name in HEADLINES if math.isfinite(metrics.get(name, math.nan))},
-    )
 
 
 def bounded_time(told: datetime, now: datetime) -> datetime:

@@ -1,11 +1,11 @@
 """What a stage achieved, first and last values of the metrics that tell, read from its journal."""
 
-import json
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 from alignment_api import metrics
+from alignment_api.journal import read_points
 from alignment_api.names import METRICS_FILE
 
 TELLING = {
@@ -26,12 +26,9 @@ class Change(NamedTuple):
 
 def changes(stage_folder: Path) -> list[Change]:
     """Read how the telling metrics of a stage moved."""
-    journal = stage_folder / METRICS_FILE
     values: dict[str, list[float]] = {}
-    if journal.exists():
-        # A line without its end is not there yet.
-        for line in journal.read_text().split("\n")[:-1]:
-            for name, value in json.loads(line)["metrics"].items():
-                if math.isfinite(value):
-                    values.setdefault(name, []).append(value)
+    for point in read_points(stage_folder / METRICS_FILE):
+        for name, value in point.metrics.items():
+            if math.isfinite(value):
+                values.setdefault(name, []).append(value)
     return [Change(name, values[key][0], values[key][-1]) for name, key in TELLING.items() if key in values]

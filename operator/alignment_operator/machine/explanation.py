@@ -9,18 +9,18 @@ from alignment_api.spec.batch import accumulation_steps, pair_tokens, world_size
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.stages import PreferenceSettings, Stage
+from alignment_api.trees import below, leaves
 from rich.table import Table
 from rich.text import Text
 
 
 def explanation(resolved: Resolved) -> Table:
     """Table every value, its source and its reason."""
-    values: dict[str, Any] = {}
-    _flatten(resolved.spec.dump(), "spec", values)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("field", "value", "from", "because"):
         table.add_column(column, overflow="fold")
-    for path, value in values.items():
+    for keys, value in leaves(resolved.spec.dump()):
+        path = below("spec", keys)
         origin = resolved.origins[path]
         table.add_row(Text(path), Text(_shown(value)), Text(origin.source), Text(origin.reason))
     return table
@@ -50,17 +50,6 @@ def _batch_line(stage: Stage, compute: Compute, size: int, packs: bool) -> str:
         return f"{size} pairs per step over {processes} processes, packed into forwards of at most {tokens} tokens"
     accumulated = accumulation_steps(size, compute)
     return f"{size} examples per step = {processes} processes x {at_once} per forward x {accumulated} accumulated"
-
-
-def _flatten(value: Any, path: str, into: dict[str, Any]) -> None:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            _flatten(item, f"{path}.{key}", into)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for index, item in enumerate(value):
-            _flatten(item, f"{path}[{index}]", into)
-    else:
-        into[path] = value
 
 
 def _shown(value: Any) -> str:

@@ -1,13 +1,12 @@
 """How far the stages of a job of this machine are: read from the files that their processes write."""
 
-import json
-import os
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from alignment_api import metrics
 from alignment_api.heartbeat import Activity, told
+from alignment_api.journal import Point, read_points
 from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
 from alignment_api.progress import Course
 from alignment_api.spec.status import Progress
@@ -26,9 +25,12 @@ class StageFiles(NamedTuple):
 
 def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
     """Read a stage's journal, and what the attempt that runs does beside training steps."""
-    points = _tail(stage / METRICS_FILE)
+    points = _newest_points(stage / METRICS_FILE)
     activity = _activity(stage / ACTIVITY_FILE, running)
-    progress = _progress(points)
+    course = Course()
+    for point in points:
+        course.add(*point)
+    progress = course.progress()
     if progress and activity and activity.time > progress.updated_time:
         progress = progress.model_copy(update={"updated_time": activity.time.replace(microsecond=0)})
     if running is None or running.start_time is None:
@@ -40,7 +42,7 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
         # A process of this machine is seen to live; whoever started it sees whether it works.
         alive_time=now,
         # Steps that are trained again repeat no loss, but always tell the time that is left.
-        has_stepped=any(metrics.SECONDS_LEFT in point["metrics"] and point["time"] >= since for point in points),
+        has_stepped=any(metrics.SECONDS_LEFT in point.metrics and point.time >= since for point in points),
         doing=told(activity) if activity else None,
     )
     return StageFiles(progress, pulse)
@@ -56,20 +58,7 @@ def _activity(file: Path, running: Child | None) -> Activity | None:
     return activity if is_ours else None
 
 
-def _progress(points: list[dict[str, Any]]) -> Progress | None:
-    course = Course()
-    for point in points:
-        course.add(**point)
-    return course.progress()
-
-
-def _tail(journal: Path) -> list[dict[str, Any]]:
-    """Read the last points of a journal that may be growing: a line without its end is not there yet."""
-    if not journal.exists():
-        return []
-    with journal.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _JOURNAL_TAIL_BYTES))
-        lines = file.read().split(b"\n")
-    whole = lines[1 if size > _JOURNAL_TAIL_BYTES else 0 : -1]
-    return [json.loads(line) for line in whole if line]
+def _newest_points(journal: Path) -> list[Point]:
+    size = journal.stat().st_size if journal.exists() else 0
+    # The end of a line in whose middle the reading begins is no point, and is left out.
+    return list(read_points(journal, max(0, size - _JOURNAL_TAIL_BYTES)))

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from alignment_api import metrics
+from alignment_api.durations import readable_duration
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 from rich.console import Console, Group, RenderableType
@@ -13,7 +14,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from alignment_operator.deciding.job_status import readable_duration
 from alignment_operator.machine.changes import changes
 
 _STYLES = {

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment_api.exit_codes import Termination
+from alignment_api.files import write_whole
 from alignment_api.home import Home
 from alignment_api.names import (
     RUN_CONFIG_FILE,
@@ -30,7 +31,7 @@ from pydantic import ValidationError
 from alignment_operator.backends.chosen import ON_MACHINE
 from alignment_operator.backends.process import SeenProcess
 from alignment_operator.deciding.job_status import is_finished
-from alignment_operator.deciding.observation import Child, Key, Report
+from alignment_operator.deciding.observation import GOING_ON, Child, Key, Report
 from alignment_operator.machine.progress import read_stage
 
 
@@ -107,18 +108,18 @@ class LocalCluster:
         folder.mkdir(parents=True)
         for companion in companions:
             for name, text in companion["data"].items():
-                _write(folder / name, text)
-        _write(folder / "process.json", json.dumps(process, indent=1))
+                write_whole(folder / name, text)
+        write_whole(folder / "process.json", json.dumps(process, indent=1))
         self._start(folder, process)
 
     async def delete(self, job: AlignmentJob, child: Child) -> None:
         """Ask a running child to save and stop; a finished one is only marked, so that its log stays."""
         folder = self.home.job_folder(*_key(job)) / child.name
-        if child.state not in ("Running", "Pending", "Queued"):
+        if child.state not in GOING_ON:
             (folder / "deleted").touch()
             return
         process = json.loads((folder / "process.json").read_text())
-        _write(folder / "stopping", str(time.time() + process["spec"]["graceSeconds"]))
+        write_whole(folder / "stopping", str(time.time() + process["spec"]["graceSeconds"]))
         self._signal(folder, signal.SIGTERM)
 
     async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
@@ -147,7 +148,7 @@ class LocalCluster:
     def _write_job(self, job: AlignmentJob) -> None:
         folder = self.home.job_folder(*_key(job))
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "job.json", json.dumps(job.dump(), indent=1))
+        write_whole(folder / "job.json", json.dumps(job.dump(), indent=1))
 
     def _start(self, folder: Path, process: dict[str, Any]) -> None:
         environment = {
@@ -176,7 +177,7 @@ class LocalCluster:
             )
         os.close(lock)
         self._processes[str(folder)] = child
-        _write(folder / "started.json", json.dumps({"pid": child.pid, "time": datetime.now(UTC).isoformat()}))
+        write_whole(folder / "started.json", json.dumps({"pid": child.pid, "time": datetime.now(UTC).isoformat()}))
 
     def _child(self, folder: Path) -> Child:
         process = json.loads((folder / "process.json").read_text())
@@ -265,10 +266,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file as a whole: a reader sees the old text or the new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text)
-    partial.replace(path)

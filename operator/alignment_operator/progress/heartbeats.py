@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import aiohttp
 from alignment_api.heartbeat import HEARTBEAT_PATH, HEARTBEAT_PORT, Activity, Heartbeat, heartbeat_token, told
+from alignment_api.progress import bounded_progress
 from alignment_api.spec.status import Progress
 from pydantic import ValidationError
 from yarl import URL
@@ -17,7 +18,6 @@ from alignment_operator.deciding.observation import FirstPod, Pulse
 from alignment_operator.deciding.untrusted import (
     Sightings,
     bounded_checkpoint,
-    bounded_progress,
     bounded_revision,
     bounded_time,
     printable,

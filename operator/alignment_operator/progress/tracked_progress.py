@@ -1,18 +1,17 @@
 """How far running stages are as MLflow tells it, and since when it does not."""
 
-import math
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
-from alignment_api import metrics
 from alignment_api.credentials import without_credentials
+from alignment_api.progress import Course
 from alignment_api.spec.status import Progress, TrackingStatus
 
 from alignment_operator.deciding.observation import FirstPod
-from alignment_operator.deciding.untrusted import Sightings, bounded_progress, printable
+from alignment_operator.deciding.untrusted import Sightings, printable
 from alignment_operator.progress.tracked_runs import Point, Search, TrackedRun, newest, searching
 
 _LONGEST_CAUSE = 200
@@ -141,17 +140,10 @@ class TrackedProgress:
 
 def progress_of(points: list[Point], updated_time: datetime) -> Progress | None:
     """Derive progress from the latest metrics of a run."""
-    latest = {point.key: point for point in points if math.isfinite(point.value)}
-    if metrics.TOTAL_STEPS not in latest:
-        return None
-    left = latest.get(metrics.SECONDS_LEFT)
-    return bounded_progress(
-        max(point.step for point in latest.values()),
-        latest[metrics.TOTAL_STEPS].value,
-        left.value if left else None,
-        {name: point.value for name, point in latest.items()},
-        updated_time,
-    )
+    course = Course()
+    for point in points:
+        course.add(point.timestamp, point.step, {point.key: point.value})
+    return course.progress(updated_time)
 
 
 def _by_stage(runs: list[TrackedRun]) -> dict[_StageKey, list[TrackedRun]]:

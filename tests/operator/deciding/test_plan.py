@@ -67,7 +67,7 @@ def test_a_running_stage_stays_and_shows_its_progress() -> None:
     decided = planned(job, [a_child(job, "sft", "Running")], 60, {"sft": progress(40, 55)})
     assert names(decided) == ["job-sft-1"]
     assert (decided.status.phase, decided.status.current_stage) == ("Running", "sft")
-    assert (decided.status.progress, decided.status.eta) == ("20%", "1m00s")
+    assert (decided.status.progress, decided.status.eta) == ("20%", "1m")
     assert decided.status.estimated_completion_time == later(115)
 
 

@@ -326,10 +326,10 @@ def test_all_jobs_together_cost_one_question_while_nothing_is_open(server: str, 
         ([{"key": metrics.TOTAL_STEPS, "value": 0.0, "timestamp": 1000, "step": 0}], None),
         (
             [
-                {"key": metrics.LOSS, "value": "NaN", "timestamp": 9000, "step": 9},
+                {"key": metrics.LOSS, "value": "NaN", "timestamp": 9000, "step": 3},
                 {"key": metrics.TOTAL_STEPS, "value": 4.0, "timestamp": 2000, "step": "2"},
             ],
-            (2, 4, 50, None, {}),
+            (3, 4, 75, None, {}),
         ),
     ],
 )

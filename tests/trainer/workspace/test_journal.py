@@ -1,7 +1,8 @@
 import json
 
 from alignment_api import metrics
-from alignment_trainer.workspace.journal import Journal, JournalTail, last_step, latest_values, read_points, read_points_with_ends
+from alignment_api.journal import read_lines, read_points
+from alignment_trainer.workspace.journal import Journal, JournalTail, last_step, latest_values
 
 
 def progress(left):
@@ -41,7 +42,7 @@ def test_a_torn_line_is_not_read_and_not_continued(tmp_path):
     whole = path.stat().st_size
     with path.open("a") as file:
         file.write('{"time": 1, "st')
-    assert [end for _, end in read_points_with_ends(path)] == [whole]
+    assert [line.end for line in read_lines(path)] == [whole]
     Journal(tmp_path).append(2, {"train/loss": 0.5}, {})
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
 

@@ -1,7 +1,8 @@
 import pytest
 from alignment_api import metrics
+from alignment_api.journal import read_points
 from alignment_trainer.settings.training import training_settings
-from alignment_trainer.workspace.journal import Journal, read_points
+from alignment_trainer.workspace.journal import Journal
 from alignment_trainer.workspace.preparation_progress import most_steps, with_progress
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import datasets
 from accelerate import PartialState
+from alignment_api.files import flush_tree, rename_whole
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.data.control_tokens import ControlTokens
@@ -19,7 +20,6 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.process.parallel import parallel_map, worker_count
 from alignment_trainer.reading.rows import dialogue_of, pair_of
 from alignment_trainer.settings.training import Settings
-from alignment_trainer.workspace.files import flush_tree, rename_whole
 from alignment_trainer.workspace.preparation_progress import with_progress
 
 DATA_FOLDER = "data"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from alignment_api.files import flush
 from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
@@ -15,7 +16,6 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.fetching.network_faults import TransientError
 from alignment_trainer.fetching.retries import with_retries
 from alignment_trainer.workspace.activity import advancing
-from alignment_trainer.workspace.files import flush
 
 _CACHE = Path(".cache") / "s3"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+from alignment_api.files import write_whole
 from alignment_api.names import HUB_PREFIX, MANIFEST_FILE
 from alignment_api.run_config import RunConfig
 
@@ -13,7 +14,6 @@ from alignment_trainer.fetching import hub
 from alignment_trainer.models.weights import weights_digest
 from alignment_trainer.workspace.base_record import BaseRecord, read_base, write_base
 from alignment_trainer.workspace.checkpoints import Checkpoint
-from alignment_trainer.workspace.files import write_whole
 from alignment_trainer.workspace.paths import workspace_path
 
 _START_FILE = "start.json"

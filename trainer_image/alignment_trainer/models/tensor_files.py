@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 import torch
+from alignment_api.files import flush
 
 from alignment_trainer.models.weights import header, weight_files
-from alignment_trainer.workspace.files import flush
 
 TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """What weights are held in; anything else is copied as it is."""

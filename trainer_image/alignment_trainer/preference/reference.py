@@ -14,6 +14,7 @@ import numpy
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
+from alignment_api.files import flush_tree, rename_whole
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.failures import Diverged
@@ -21,7 +22,6 @@ from alignment_trainer.models.loading import weights_dtype
 from alignment_trainer.models.weights import configuration_digest
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.training.dealing import Round
-from alignment_trainer.workspace.files import flush_tree, rename_whole
 from alignment_trainer.workspace.hashes import hash_file, hash_files
 from alignment_trainer.workspace.preparation_progress import with_progress
 

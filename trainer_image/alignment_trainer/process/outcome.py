@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignment_api.exit_codes import PROCESS_KILLED, ExitCode, Termination
+from alignment_api.files import write_whole
 
 from alignment_trainer.failures import PeerLost, StageFailure, Stopped
 from alignment_trainer.process.termination import shortened
-from alignment_trainer.workspace.files import write_whole
 
 OUTCOMES_VARIABLE = "ALIGNMENT_OUTCOMES"
 LAUNCHER_FILE = "launcher.json"

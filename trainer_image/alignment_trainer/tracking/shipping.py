@@ -5,14 +5,14 @@ import time
 from itertools import groupby
 from pathlib import Path
 
+from alignment_api.files import flush, write_whole
+from alignment_api.journal import Point, read_lines, read_points
 from alignment_api.names import DONE_FILE, METRICS_FILE, RUN_CONFIG_FILE, SAMPLES_FILE
 from alignment_api.run_config import RunConfig, TrackingTarget
 from pydantic import BaseModel
 
 from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from alignment_trainer.workspace.environment import read_environment
-from alignment_trainer.workspace.files import flush, write_whole
-from alignment_trainer.workspace.journal import Point, read_points_with_ends
 from alignment_trainer.workspace.samples import read_samples
 
 _BATCH = 900
@@ -54,7 +54,7 @@ def is_shipped(stage: Path) -> bool:
         return not (stage / METRICS_FILE).exists()
     ending = _ending(stage)
     return (
-        next(read_points_with_ends(stage / METRICS_FILE, shipped.offset), None) is None
+        next(read_lines(stage / METRICS_FILE, shipped.offset), None) is None
         and shipped.environment == bool(read_environment(stage))
         and shipped.samples == sum(1 for _ in read_samples(stage / SAMPLES_FILE))
         and ending in (None, shipped.ending)
@@ -83,21 +83,23 @@ class Shipment:
 
     def __init__(self, config: RunConfig, is_live: bool) -> None:
         self._stage = Path(config.paths.stage)
-        first = next(read_points_with_ends(self._stage / METRICS_FILE), None)
+        first = next(read_points(self._stage / METRICS_FILE), None)
         known = _read_shipped(self._stage)
-        self._runs = TrackedRuns(config, is_live, first[0].time if first else None, known.run_id if known else None)
+        self._runs = TrackedRuns(config, is_live, first.time if first else None, known.run_id if known else None)
         # A run that is not the one we shipped to, because somebody deleted that, gets everything.
         self._shipped = known if known and known.run_id == self._runs.run_id else Shipped(run_id=self._runs.run_id)
 
     def ship_points(self) -> None:
         """Send the points that are new."""
         batch: list[tuple[str, Point, float]] = []
-        for point, end in read_points_with_ends(self._stage / METRICS_FILE, self._shipped.offset):
-            batch += [(name, point, value) for name, value in point.metrics.items()]
+        end = self._shipped.offset
+        for end, point, _ in read_lines(self._stage / METRICS_FILE, self._shipped.offset):
+            if point:
+                batch += [(name, point, value) for name, value in point.metrics.items()]
             if len(batch) >= _BATCH:
                 self._send(batch, end)
                 batch = []
-        if batch:
+        if end != self._shipped.offset:
             self._send(batch, end)
 
     def ship_rest(self) -> None:

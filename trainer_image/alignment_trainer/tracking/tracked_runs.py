@@ -16,6 +16,7 @@ from alignment_api import metrics
 from alignment_api.credentials import read_login
 from alignment_api.run_config import RunConfig, TrackingTarget
 from alignment_api.runs import Beginning, newest_run
+from alignment_api.trees import leaves
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -172,9 +173,9 @@ def _alone(job: Path) -> Iterator[None]:
 def _parameters(config: RunConfig) -> dict[str, str]:
     model = config.spec.model.dump() if config.spec.model else {}
     described = {
-        **dict(_flat(config.stage.settings.dump())),
-        **dict(_flat(config.compute.dump(), "compute")),
-        **dict(_flat(model, "base")),
+        **_named(config.stage.settings.dump()),
+        **_named(config.compute.dump(), "compute."),
+        **_named(model, "base."),
         "model": config.paths.parent_model or model.get("uri") or "",
         "world_size": config.world_size,
         "accumulation_steps": config.accumulation_steps,
@@ -187,12 +188,6 @@ def _same_inputs(known: dict[str, str], wanted: dict[str, str]) -> bool:
     return known.get(metrics.INPUT_HASH_TAG) == wanted.get(metrics.INPUT_HASH_TAG)
 
 
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _flat(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _flat(item, f"{path}.{index}")
-    else:
-        yield path, value
+def _named(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Name each value as MLflow takes it: datasets.0.uri."""
+    return {prefix + ".".join(map(str, keys)): value for keys, value in leaves(tree, opens_all_lists=True)}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from accelerate import PartialState
+from alignment_api.files import flush, flush_tree, rename_whole, write_whole
 from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
 from alignment_api.run_config import RunConfig
 
@@ -19,7 +20,6 @@ from alignment_trainer.settings.training import Settings
 from alignment_trainer.workspace.activity import advancing
 from alignment_trainer.workspace.checkpoints import Checkpoint, clear_staging, newest_verified
 from alignment_trainer.workspace.environment import library_versions
-from alignment_trainer.workspace.files import flush, flush_tree, rename_whole, write_whole
 from alignment_trainer.workspace.journal import latest_values
 
 ADAPTER_FOLDER = "adapter"

@@ -7,13 +7,13 @@ from typing import Any
 
 from accelerate import PartialState
 from accelerate.utils import gather_object
+from alignment_api.files import flush_tree
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from alignment_trainer.training.stopping import StopOnDivergence
 from alignment_trainer.workspace.activity import measured
 from alignment_trainer.workspace.checkpoints import await_all, commit, prune, sizes_of
-from alignment_trainer.workspace.files import flush_tree
 from alignment_trainer.workspace.journal import Journal
 
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from alignment_api.files import write_whole
 from alignment_api.heartbeat import Activity, told
 from alignment_api.names import ACTIVITY_FILE
 
-from alignment_trainer.workspace.files import write_at_once
 from alignment_trainer.workspace.mapped_files import bytes_read
 
 Item = TypeVar("Item")
@@ -107,7 +107,8 @@ class _Teller:
 
     def _replace(self, activity: Activity) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_at_once(self._file, activity.model_dump_json(by_alias=True, exclude_none=True))
+        # Written anew every few seconds: waiting for the disk each time would cost more than the file is worth.
+        write_whole(self._file, activity.model_dump_json(by_alias=True, exclude_none=True), survives_power_cut=False)
 
     def _try(self, change: Callable[[], None]) -> bool:
         try:

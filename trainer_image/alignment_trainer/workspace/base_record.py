@@ -3,12 +3,11 @@
 import sys
 from pathlib import Path
 
+from alignment_api.files import write_whole
 from alignment_api.names import BASE_MODEL_FILE
 from alignment_api.run_config import RunConfig
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
-
-from alignment_trainer.workspace.files import write_whole
 
 
 class BaseRecord(BaseModel):

@@ -8,12 +8,12 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from alignment_api.files import rename_whole, write_whole
 from alignment_api.names import CHECKPOINTS_FOLDER, MANIFEST_FILE
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from alignment_trainer.failures import IncompleteCheckpoint, NoUsableCheckpoint
 from alignment_trainer.workspace.activity import advancing
-from alignment_trainer.workspace.files import rename_whole, write_whole
 from alignment_trainer.workspace.hashes import hash_file
 
 _PREFIX = "step-"

@@ -4,23 +4,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from alignment_api import metrics
+from alignment_api.journal import Line, read_lines, read_points
 from alignment_api.names import METRICS_FILE
 from alignment_api.progress import Course
 
 _PROGRESS = (metrics.TOTAL_STEPS, metrics.SECONDS_LEFT)
-
-
-class Point(NamedTuple):
-    """What was measured at a step."""
-
-    time: int
-    step: int
-    metrics: dict[str, float]
 
 
 class Journal:
@@ -72,49 +64,22 @@ class JournalTail:
             return self._course
         if state.st_ino != self._inode or state.st_size < self._end:
             self._begin(state.st_ino)
-        while self._read_on():
-            pass
+        for line in read_lines(self._path, self._end):
+            self._take(line)
         return self._course
 
-    def _read_on(self) -> bool:
-        """Take the points that are new; after a line that is none, which is left out, there may be more."""
-        try:
-            for point, end in read_points_with_ends(self._path, self._end):
-                self._course.add(*point)
-                self._end = end
-                if metrics.SECONDS_LEFT in point.metrics:
-                    self.trained_milliseconds = point.time
-        except (ValueError, TypeError) as error:
-            print(f"{self._path} has a line that is not a point ({error}); it is skipped", file=sys.stderr, flush=True)
-            with self._path.open("rb") as file:
-                file.seek(self._end)
-                self._end += len(file.readline())
-            return True
-        return False
+    def _take(self, line: Line) -> None:
+        self._end = line.end
+        if line.point is None:
+            print(f"{self._path} has a line that is not a point ({line.fault}); it is skipped", file=sys.stderr, flush=True)
+            return
+        self._course.add(*line.point)
+        if metrics.SECONDS_LEFT in line.point.metrics:
+            self.trained_milliseconds = line.point.time
 
     def _begin(self, inode: int | None) -> None:
         self._inode, self._end, self._course = inode, 0, Course()
         self.trained_milliseconds = 0
-
-
-def read_points(path: Path, start: int = 0) -> Iterator[Point]:
-    """Read the whole points of a journal, from a byte on."""
-    for point, _ in read_points_with_ends(path, start):
-        yield point
-
-
-def read_points_with_ends(path: Path, start: int = 0) -> Iterator[tuple[Point, int]]:
-    """Read whole points, each with the byte at which it ends; a line that is still being written is not there yet."""
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        file.seek(start)
-        end = start
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            end += len(line)
-            yield Point(**json.loads(line)), end
 
 
 def latest_values(path: Path) -> dict[str, float]:

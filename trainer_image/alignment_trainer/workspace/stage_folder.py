@@ -4,10 +4,9 @@ import json
 import sys
 from pathlib import Path
 
+from alignment_api.files import write_whole
 from alignment_api.names import DONE_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
-
-from alignment_trainer.workspace.files import write_whole
 
 _OWNER_FILE = "input.json"
 

@@ -1,0 +1,44 @@
+"""Writes files and folders so that a crash leaves the old one or the new one, never half of one."""
+
+import os
+import socket
+from pathlib import Path
+
+
+def write_whole(path: Path, text: str, survives_power_cut: bool = True) -> None:
+    """Replace a file with one that holds this text: a reader sees the old text or the new one, and so does a restart."""
+    partial = _partial(path)
+    partial.write_text(text, encoding="utf-8")
+    if survives_power_cut:
+        flush(partial)
+    partial.replace(path)
+    if survives_power_cut:
+        flush(path.parent)
+
+
+def _partial(path: Path) -> Path:
+    # Pods share a volume, and their processes have the same ids.
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+
+
+def rename_whole(source: Path, target: Path) -> None:
+    """Rename a finished folder, so that the new name survives a power cut."""
+    source.rename(target)
+    flush(target.parent)
+
+
+def flush_tree(folder: Path) -> None:
+    """Flush a folder and all files and folders below it to the disk."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            flush(Path(parent) / name)
+        flush(Path(parent))
+
+
+def flush(path: Path) -> None:
+    """Flush one file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
