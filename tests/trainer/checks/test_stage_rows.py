@@ -55,7 +55,7 @@ BROKEN = [
     ("no folder", None, "the rows of stage 'sft' are missing ({rows} does not exist on the workspace volume); put them back"),
     ("an empty folder", {}, "stage:sft is a folder that has no .jsonl or"),
     ("an empty file", {"rows.jsonl": ""}, "stage:sft has no rows; fill it or remove it from the job"),
-    ("a torn row", {"rows.jsonl": "{"}, "stage:sft/rows.jsonl:1: is not JSON"),
+    ("a torn row", {"rows.jsonl": "{"}, "stage:sft/rows.jsonl:1: is not valid JSON"),
     ("rows of another form", {"rows.jsonl": '{"prompt": "a", "good": "b"}'}, "stage:sft/rows.jsonl:1: has no chosen"),
 ]
 
