@@ -24,7 +24,7 @@ REFUSED_BY_OPERATOR: list[tuple[str, dict[str, Any], str]] = [
         batch(30, SIXTEEN, recipe="zephyr-paper"),
         "spec.stages[0].sft.optimization.globalBatchSize: 30 cannot be divided among 16 processes with micro-batches of",
     ),
-    ("no-say-about-gpus", {"compute": {}}, "spec.compute.gpusPerNode: is not set; say how many GPUs each node gives"),
+    ("no-say-about-gpus", {"compute": {}}, "spec.compute.gpusPerNode: is not set; set it to the GPUs of each node"),
 ]
 
 

@@ -173,7 +173,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "no say about GPUs",
         {"compute": {}},
-        "spec.compute.gpusPerNode: is not set; say how many GPUs each node gives, 0 to train on CPUs",
+        "spec.compute.gpusPerNode: is not set; set it to the GPUs of each node, or to 0 to run on CPUs",
     ),
     (
         "offload without sharding",

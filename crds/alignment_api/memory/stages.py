@@ -10,9 +10,8 @@ from alignment_api.memory.workload import workload_of
 from alignment_api.problems import Problem
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import input_hash
-from alignment_api.spec.stages import Stage, TrainingSettings
+from alignment_api.spec.stages import Stage
 
 
 class StageMemory(NamedTuple):
@@ -45,10 +44,9 @@ class StageMemory(NamedTuple):
 
     def advice(self, gpu_bytes: int) -> str:
         """Say what to change so that the stage fits."""
-        settings = self.stage.settings
-        assert isinstance(settings, TrainingSettings) and settings.optimization is not None
-        batch = settings.optimization.global_batch_size or 1
-        return advice(self.shape, workload_of(self.stage, self.compute), batch, gpu_bytes)
+        training = self.stage.training
+        batch = training.optimization.global_batch_size if training and training.optimization else None
+        return advice(self.shape, workload_of(self.stage, self.compute), batch or 1, gpu_bytes)
 
 
 def stage_memory(stage: Stage, compute: Compute, shape: ModelShape) -> StageMemory:
@@ -64,7 +62,7 @@ def memory_problems(job: AlignmentJob, spec: AlignmentJobSpec) -> list[Problem]:
     problems = []
     for index, stage in enumerate(spec.stages or []):
         compute = spec.compute_of(stage)
-        if not KINDS[stage.kind].trains or not compute.gpus_per_node or _has_run(job, spec, stage):
+        if stage.training is None or not compute.gpus_per_node or _has_run(job, spec, stage):
             continue
         memory = stage_memory(stage, compute, shape)
         refusal = memory.gpu_bytes and memory.refusal(compute.accelerator_type or "", memory.gpu_bytes)

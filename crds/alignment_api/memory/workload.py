@@ -6,7 +6,7 @@ from alignment_api.memory.shape import ModelShape
 from alignment_api.spec.batch import world_size
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.optimization import Adapter
-from alignment_api.spec.stages import PreferenceSettings, Sft, Stage, TrainingSettings
+from alignment_api.spec.stages import PreferenceSettings, Sft, Stage
 
 
 class AdapterSize(NamedTuple):
@@ -75,9 +75,9 @@ class Workload(NamedTuple):
 
 
 def workload_of(stage: Stage, compute: Compute) -> Workload:
-    """Sum up a training stage of a resolved job; `compute` is the stage's own."""
-    settings = stage.settings
-    assert isinstance(settings, TrainingSettings) and settings.optimization is not None and settings.max_length is not None
+    """Summarize a stage that trains, of a resolved job; `compute` is the stage's own."""
+    settings = stage.training
+    assert settings is not None and settings.optimization is not None and settings.max_length is not None
     return Workload(
         compares_pairs=isinstance(settings, PreferenceSettings),
         max_length=settings.max_length,

@@ -176,7 +176,7 @@ class _Resolving:
         self._fill(self.values, defaults, "spec", "", layer)
         for index, stage in enumerate(self.values.get("stages", [])):
             kind = _kind(stage)
-            self._fill(stage[kind], kinds[kind], f"spec.stages[{index}].{kind}", f"kinds.{kind}", layer)
+            self._fill(stage[kind], kinds.get(kind, {}), f"spec.stages[{index}].{kind}", f"kinds.{kind}", layer)
 
     def _fill(
         self, target: Tree, source: Tree, path: str, source_path: str, layer: _Layer, taken_out: Tree | None = None

@@ -11,7 +11,6 @@ from alignment_api.memory.stages import memory_problems
 from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import InvalidJob, Problem, from_validation
 from alignment_api.resolving.recipes import Recorded, Resolved, UnknownRecipe, resolve
-from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps
 from alignment_api.spec.combinations import combination_problems, packing_problem
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
@@ -91,23 +90,25 @@ def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
         for needed in KINDS[stage.kind].needed
         if _value(stage.settings, needed) is None
     ]
-    problems += _parent_problems(spec, stage, path)
-    if KINDS[stage.kind].trains:
+    problems += _model_problems(spec, stage, path)
+    if KINDS[stage.kind].loads_model and spec.compute_of(stage).gpus_per_node is None:
+        sentence = "is not set; set it to the GPUs of each node, or to 0 to run on CPUs"
+        problems.append(Problem("spec.compute.gpusPerNode", sentence))
+    if stage.training:
         problems += _training_problems(spec, stage, path, kind)
     return problems
 
 
-def _parent_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:
+def _model_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:
+    if stage.model and not KINDS[stage.kind].loads_model:
+        return [Problem(f"{path}.model", f"has no effect: a {to_camel(stage.kind)} stage loads no model; remove it")]
     named = stage.model.stage if stage.model else None
     parent = next((known for known in spec.stages or [] if known.name == named), None)
     if parent is None or KINDS[parent.kind].trains:
         return []
-    return [
-        Problem(
-            f"{path}.model.stage",
-            f"{named!r} trains no model ({to_camel(parent.kind)}); name an sft, dpo or dpoDistillation stage",
-        )
-    ]
+    training = " or ".join(to_camel(kind) for kind in KINDS if KINDS[kind].trains)
+    sentence = f"{named!r} trains no model ({to_camel(parent.kind)}); name a stage of kind {training}"
+    return [Problem(f"{path}.model.stage", sentence)]
 
 
 def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: str) -> list[Problem]:
@@ -116,13 +117,6 @@ def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: st
     optimization = getattr(stage.settings, "optimization", None)
     if optimization is None or (optimization.epochs is None and optimization.max_steps is None):
         problems.append(Problem(f"{kind}.optimization.epochs", "is not set, nor is maxSteps; set one of them"))
-    if compute.gpus_per_node is None:
-        problems.append(Problem("spec.compute.gpusPerNode", "is not set; say how many GPUs each node gives, 0 to train on CPUs"))
-    elif optimization is not None and optimization.global_batch_size is not None:
-        try:
-            accumulation_steps(optimization.global_batch_size, compute)
-        except ImpossibleBatch as error:
-            problems.append(Problem(f"{kind}.optimization.globalBatchSize", str(error)))
     problems += combination_problems(stage, compute, path, kind)
     shape = known_base_shape(spec)
     if shape and not shape.traits.takes_positions and getattr(stage.settings, "packing", None):

@@ -1,4 +1,4 @@
-"""How the user's global batch is reached on the processes there are."""
+"""How a stage's global batch is divided among its processes."""
 
 from alignment_api.spec.compute import Compute
 
@@ -8,7 +8,7 @@ class ImpossibleBatch(ValueError):
 
 
 def processes_per_node(compute: Compute) -> int:
-    """Count the processes of one pod: one per GPU, or what is asked for on CPUs."""
+    """Count the processes of one pod: one per GPU, or processesPerNode on CPUs."""
     return compute.gpus_per_node or compute.processes_per_node or 1
 
 
@@ -18,22 +18,26 @@ def world_size(compute: Compute) -> int:
 
 
 def pair_tokens(micro_batch_size: int, max_length: int) -> int:
-    """Say how many tokens of packed pairs one forward takes at most: as many as both answers of full pairs have side by side."""
+    """Return the most tokens of packed pairs in one forward pass: as many as both answers of full pairs have side by side."""
     return micro_batch_size * 2 * max_length
 
 
 def accumulation_steps(global_batch_size: int, compute: Compute) -> int:
-    """Derive how many micro-batches each process sees per optimizer step."""
-    processes, micro = world_size(compute), compute.micro_batch_size or 1
+    """Return how many micro-batches each process computes per optimizer step."""
+    check_batch(global_batch_size, compute)
+    return global_batch_size // (world_size(compute) * (compute.micro_batch_size or 1))
+
+
+def check_batch(global_batch_size: int, compute: Compute, *, packs_pairs: bool = False) -> None:
+    """Refuse a global batch that would leave processes idle in each step; packed pairs fill no micro-batches."""
+    processes, micro = world_size(compute), 1 if packs_pairs else compute.micro_batch_size or 1
     together = processes * micro
     if global_batch_size % together == 0:
-        return global_batch_size // together
+        return
     below = global_batch_size // together * together
-    nearest = " or ".join(str(size) for size in (below, below + together) if size)
-    raise ImpossibleBatch(
-        f"{global_batch_size} cannot be divided among {processes} process{'es' if processes > 1 else ''} "
-        f"with micro-batches of {micro}: it must be a multiple of {together}; the nearest possible values are {nearest}"
-        if below
-        else f"{global_batch_size} is too small for {processes} process{'es' if processes > 1 else ''} "
-        f"with micro-batches of {micro}: it must be a multiple of {together}, at least {together}"
-    )
+    shares = f"{processes} process{'es' if processes > 1 else ''}" + ("" if packs_pairs else f" with micro-batches of {micro}")
+    if below:
+        advice = f"a multiple of {together}; the nearest possible values are {below} or {below + together}"
+        raise ImpossibleBatch(f"{global_batch_size} cannot be divided among {shares}: it must be {advice}")
+    advice = f"a multiple of {together}, at least {together}"
+    raise ImpossibleBatch(f"{global_batch_size} is too small for {shares}: it must be {advice}")

@@ -1,6 +1,7 @@
 """Which settings cannot go together; asked before a job is taken and again before a stage is trained."""
 
 from alignment_api.problems import Problem
+from alignment_api.spec.batch import ImpossibleBatch, check_batch
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.stages import PreferenceSettings, Stage, TrainingSettings
 
@@ -22,13 +23,16 @@ def impossible_combination(sharding: str, offload: str, *, is_quantized: bool) -
 
 
 def combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -> list[Problem]:
-    """Say what cannot go together in a training stage; `path` leads to the stage, `kind` to its settings."""
-    settings = stage.settings
-    assert isinstance(settings, TrainingSettings)
+    """List what cannot go together in a stage that trains; `path` leads to the stage, `kind` to its settings."""
+    settings = stage.training
+    if settings is None:
+        return []
+    problems = _batch_problems(settings, compute, kind)
     adapter, optimization = settings.adapter, settings.optimization
     is_quantized = adapter is not None and adapter.quantization is not None
     found = impossible_combination(compute.sharding or "None", compute.offload or "None", is_quantized=is_quantized)
-    problems = [Problem(f"{path}.compute.{found.path}", found.sentence)] if found else []
+    if found:
+        problems.append(Problem(f"{path}.compute.{found.path}", found.sentence))
     if compute.gpus_per_node == 0 and optimization and optimization.optimizer == "PagedAdamW32bit":
         problems.append(
             Problem(f"{kind}.optimization.optimizer", "PagedAdamW32bit pages GPU memory and there is no GPU; set it to AdamW")
@@ -37,6 +41,17 @@ def combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -
         sentence = f"{settings.label_smoothing:g} has no effect on the loss {settings.loss}"
         problems.append(Problem(f"{kind}.labelSmoothing", f"{sentence}; set loss to Robust, or labelSmoothing to 0"))
     return problems
+
+
+def _batch_problems(settings: TrainingSettings, compute: Compute, kind: str) -> list[Problem]:
+    size = settings.optimization.global_batch_size if settings.optimization else None
+    if size is None or compute.gpus_per_node is None:
+        return []
+    try:
+        check_batch(size, compute)
+    except ImpossibleBatch as error:
+        return [Problem(f"{kind}.optimization.globalBatchSize", str(error))]
+    return []
 
 
 def packing_problem(kind: str, family: str) -> Problem:

@@ -49,6 +49,16 @@ class Rdma(Schema):
     ] = None
 
 
+COMPUTE_WITHOUT_MODEL = {
+    "nodes": 1,
+    "gpus_per_node": 0,
+    "processes_per_node": None,
+    "accelerator_type": None,
+    "rdma": None,
+}
+"""What a stage that loads no model does not take over from the job's compute: one process on CPUs asks endpoints."""
+
+
 class Compute(Schema):
     """Where and how a stage runs; nothing here changes what is learned beyond rounding."""
 

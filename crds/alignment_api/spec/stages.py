@@ -3,6 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
+from pydantic.alias_generators import to_camel
 
 from alignment_api.schema import Rule, Schema, count_set, exactly_one
 from alignment_api.spec.compute import Compute
@@ -172,6 +173,9 @@ class Export(Schema):
     share: Annotated[Fraction | None, Field(description="Share of that text.")] = None
 
 
+_KINDS = [to_camel(kind) for kind in KINDS]
+
+
 class Stage(Schema):
     """One step of the job: a name, exactly one kind, and what differs from the job's compute."""
 
@@ -179,7 +183,7 @@ class Stage(Schema):
         Rule(
             f"{count_set(*KINDS)} == 1",
             exactly_one(*KINDS),
-            "set exactly one of distill, feedback, sft, dpo, dpoDistillation, evaluate and export",
+            f"set exactly one of {', '.join(_KINDS[:-1])} and {_KINDS[-1]}",
             is_relied_on=True,
         ),
     )
@@ -210,3 +214,8 @@ class Stage(Schema):
         settings = getattr(self, self.kind)
         assert isinstance(settings, Schema)
         return settings
+
+    @property
+    def training(self) -> TrainingSettings | None:
+        """Return the settings of a stage that trains; None for other kinds."""
+        return self.settings if isinstance(self.settings, TrainingSettings) else None

@@ -10,13 +10,12 @@ from alignment_api.memory.shape import ModelShape, UnknownShape, shape_of
 from alignment_api.memory.stages import StageMemory, stage_memory
 from alignment_api.names import WORKSPACE_PREFIX
 from alignment_api.spec.job import AlignmentJobSpec
-from alignment_api.spec.kinds import KINDS
 from rich.table import Table
 
 
 def gpu_memory(spec: AlignmentJobSpec, workspace: Path) -> list[StageMemory]:
     """Estimate the training stages that run on GPUs."""
-    stages = [(stage, spec.compute_of(stage)) for stage in spec.stages or [] if KINDS[stage.kind].trains]
+    stages = [(stage, spec.compute_of(stage)) for stage in spec.stages or [] if stage.training]
     on_gpus = [(stage, compute) for stage, compute in stages if compute.gpus_per_node]
     if not on_gpus:
         return []
