@@ -38,6 +38,12 @@ def reading(settings: dict[str, Any], *, before: str = "distill") -> dict[str, A
     return {"stages": [{"name": "first", before: kinds[before]}, {"name": "second", **settings}]}
 
 
+def pairs(size: int, micro: int, **settings: Any) -> dict[str, Any]:
+    optimization = {"learningRate": 1e-3, "globalBatchSize": size, "epochs": 1}
+    compute = {"nodes": 1, "gpusPerNode": 4, "microBatchSize": micro}
+    return {"stages": [{"name": "a", "dpo": a_training(optimization=optimization, **settings)}], "compute": compute}
+
+
 SIXTEEN = {"nodes": 2, "gpusPerNode": 8, "microBatchSize": 1}
 _INDIVISIBLE = "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode"
 _FORWARDS = "a dataset's stage must name an earlier stage"
@@ -173,9 +179,11 @@ REFUSED = [
     Refusal("a batch that is too small", batch(8, SIXTEEN), _INDIVISIBLE),
     Refusal(
         "a batch that a stage's own compute does not divide",
-        batch(16, SIXTEEN, stages=[{"name": "a", "dpo": a_training(), "compute": {**SIXTEEN, "nodes": 1, "microBatchSize": 3}}]),
+        batch(8, SIXTEEN, stages=[{"name": "a", "sft": a_training(), "compute": {**SIXTEEN, "nodes": 1, "microBatchSize": 3}}]),
         _INDIVISIBLE,
     ),
+    Refusal("a batch that micro-batches of padded pairs do not divide", pairs(8, 3, batching="Padded"), _INDIVISIBLE),
+    Refusal("a batch of packed pairs that processes do not divide", pairs(9, 3), _INDIVISIBLE),
     Refusal(
         "a batch that processes do not divide",
         batch(8, {"nodes": 1, "gpusPerNode": 0, "processesPerNode": 3, "microBatchSize": 1}),
@@ -196,6 +204,7 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("a network of a vendor of GPUs", rdma("nvidia.com/hostdev")),
     ("a batch that divides", batch(32, SIXTEEN)),
     ("a batch of one process for each node", batch(8, {"nodes": 2, "gpusPerNode": 0, "microBatchSize": 4})),
+    ("a batch of packed pairs that micro-batches do not divide", pairs(8, 3)),
     (
         "a batch of several processes on CPUs",
         batch(6, {"nodes": 1, "gpusPerNode": 0, "processesPerNode": 3, "microBatchSize": 2}),

@@ -1,8 +1,8 @@
 """What one training pod reads: the operator writes it, the trainer refuses what it does not know."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from alignment_api.schema import Schema
 from alignment_api.spec.compute import Compute
@@ -59,6 +59,9 @@ class TrackingTarget(Schema):
     )
 
 
+_REMOVED_FIELDS = ("accumulationSteps",)
+
+
 class RunConfig(Schema):
     """One attempt of one stage of one job."""
 
@@ -74,8 +77,15 @@ class RunConfig(Schema):
     paths: Paths
     tracking: TrackingTarget
     world_size: int = Field(ge=1)
-    accumulation_steps: int = Field(ge=1)
     grace_seconds: int = Field(ge=1, description="Time between the request to stop and the kill.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def drop_removed_fields(cls, document: Any) -> Any:
+        """Read what an earlier version wrote into a stage's folder."""
+        if not isinstance(document, dict):
+            return document
+        return {name: value for name, value in document.items() if name not in _REMOVED_FIELDS}
 
     @property
     def stage_index(self) -> int:

@@ -16,7 +16,7 @@ import pytest
 from alignment_api.exit_codes import Termination
 from alignment_api.resolving.recipes import resolve
 from alignment_api.run_config import JobIdentity, Paths, RunConfig, TrackingTarget
-from alignment_api.spec.batch import accumulation_steps, world_size
+from alignment_api.spec.batch import world_size
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.lineage import input_hash, parent_of
 
@@ -89,7 +89,6 @@ def run_config(root: Path, stage: str = "sft", attempt: int = 1, **changes: Any)
     spec = resolve(job.spec).spec
     wanted = next(known for known in spec.stages or [] if known.name == stage)
     parent, compute = parent_of(spec, wanted), spec.compute_of(wanted)
-    batch = wanted.settings.optimization.global_batch_size
     return RunConfig(
         job=JobIdentity(namespace="default", name="tiny", uid="0badcafe-1"),
         attempt=attempt,
@@ -104,7 +103,6 @@ def run_config(root: Path, stage: str = "sft", attempt: int = 1, **changes: Any)
         ),
         tracking=TrackingTarget(uri=f"sqlite:///{root / 'mlflow.db'}", experiment="tests", artifacts=str(root / "artifacts")),
         world_size=world_size(compute),
-        accumulation_steps=accumulation_steps(batch, compute),
         grace_seconds=60,
     )
 

@@ -1,12 +1,13 @@
 """Rules that only the API server asks: about changes, about what a cluster needs, and what Python says elsewhere at length."""
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from pydantic.alias_generators import to_camel
 
 from alignment_api.names import JOB_NAME_MAXIMUM
 from alignment_api.resolving.recipes import recipe_names
 from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.stages import PreferenceSettings, Stage
 
 
 class AdmissionRule(NamedTuple):
@@ -62,12 +63,18 @@ _STORAGE = AdmissionRule(
 )
 
 
+_PAIRED = [kind for kind in KINDS if issubclass(get_args(Stage.model_fields[kind].annotation)[0], PreferenceSettings)]
+
+
+def _first_set(kinds: list[str], setting: str) -> str:
+    """Write the CEL of a setting of whichever of some kinds a stage is."""
+    first, *others = (f"stage.?{to_camel(kind)}.?{setting}" for kind in kinds)
+    return first + "".join(f".or({other})" for other in others)
+
+
 def _indivisible_batch() -> AdmissionRule:
-    """Refuse a batch that cannot be divided, where the spec itself says all that decides it (validation.py says the rest)."""
-    batch = "".join(
-        f".or(stage.?{kind}.?optimization.?globalBatchSize)" if index else f"stage.?{kind}.?optimization.?globalBatchSize"
-        for index, kind in enumerate(to_camel(kind) for kind in KINDS if KINDS[kind].trains)
-    )
+    """Refuse a batch that cannot be divided, where the spec alone decides it; combinations.py checks the other cases."""
+    batch = _first_set([kind for kind in KINDS if KINDS[kind].trains], "optimization.?globalBatchSize")
     written = {
         field: f"stage.?compute.?{field}.or(self.?compute.?{field})"
         for field in ("nodes", "gpusPerNode", "processesPerNode", "microBatchSize")
@@ -75,15 +82,19 @@ def _indivisible_batch() -> AdmissionRule:
     processes = (
         f"({written['gpusPerNode']}.value() > 0 ? {written['gpusPerNode']}.value() : {written['processesPerNode']}.orValue(1))"
     )
-    together = f"{written['nodes']}.value() * {processes} * {written['microBatchSize']}.value()"
+    # Pairs are packed unless the spec sets Padded; packed pairs fill no micro-batches.
+    is_paired = " || ".join(f"has(stage.{to_camel(kind)})" for kind in _PAIRED)
+    packs = f"({is_paired}) && {_first_set(_PAIRED, 'batching')}.orValue('Packed') == 'Packed'"
+    together = f"{written['nodes']}.value() * {processes} * ({packs} ? 1 : {written['microBatchSize']}.value())"
     unwritten = " || ".join(
         f"!{part}.hasValue()" for part in (batch, *(written[field] for field in ("nodes", "gpusPerNode", "microBatchSize")))
     )
     return AdmissionRule(
         ("spec",),
-        # A recipe may say otherwise for one of its stages than the job's compute.
+        # A recipe may set another compute for one of its stages than the job's.
         f"has(self.recipe) || !has(self.stages) || self.stages.all(stage, {unwritten} || {batch}.value() % ({together}) == 0)",
-        "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode (or processesPerNode, on CPUs) x microBatchSize",
+        "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode (or processesPerNode, on CPUs) x microBatchSize "
+        "(without microBatchSize for packed pairs)",
     )
 
 

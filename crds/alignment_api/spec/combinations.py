@@ -48,7 +48,7 @@ def _batch_problems(settings: TrainingSettings, compute: Compute, kind: str) -> 
     if size is None or compute.gpus_per_node is None:
         return []
     try:
-        check_batch(size, compute)
+        check_batch(size, compute, packs_pairs=isinstance(settings, PreferenceSettings) and settings.packs_pairs)
     except ImpossibleBatch as error:
         return [Problem(f"{kind}.optimization.globalBatchSize", str(error))]
     return []

@@ -6,7 +6,7 @@ from typing import Any
 
 from alignment_api.names import MODEL_FOLDER, ROWS_FOLDER, child_name, stage_folder
 from alignment_api.run_config import EndpointKey, JobIdentity, Paths, RunConfig, TrackingTarget
-from alignment_api.spec.batch import accumulation_steps, world_size
+from alignment_api.spec.batch import world_size
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS, Leaves
@@ -105,7 +105,6 @@ class StageRun:
             read.name: str(self.folder_of(read, settings.workspace_path) / ROWS_FOLDER)
             for read in rows_needed(self.spec, self.stage)
         }
-        optimization = getattr(self.stage.settings, "optimization", None)
         workspace = settings.workspace_path
         assert self.job.metadata.uid is not None
         return RunConfig(
@@ -131,7 +130,6 @@ class StageRun:
                 credentials=TRACKING_CREDENTIALS_PATH if settings.tracking_credentials_secret else None,
             ),
             world_size=world_size(self.compute),
-            accumulation_steps=accumulation_steps(optimization.global_batch_size, self.compute) if optimization else 1,
             grace_seconds=settings.grace_seconds,
         )
 

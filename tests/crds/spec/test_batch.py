@@ -1,7 +1,7 @@
 """The global batch is the user's number; how it is reached follows from the processes."""
 
 import pytest
-from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps, world_size
+from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps, check_batch, world_size
 from alignment_api.spec.compute import Compute
 
 
@@ -28,3 +28,12 @@ def test_accumulation(size: int, micro: int, steps: int) -> None:
 def test_an_impossible_batch_names_the_nearest_possible(size: int, nearest: str) -> None:
     with pytest.raises(ImpossibleBatch, match=nearest):
         accumulation_steps(size, Compute(nodes=2, gpus_per_node=8))
+
+
+def test_packed_pairs_are_divided_among_processes_alone() -> None:
+    compute = Compute(nodes=1, gpus_per_node=8, micro_batch_size=3)
+    check_batch(16, compute, packs_pairs=True)
+    with pytest.raises(ImpossibleBatch, match="must be a multiple of 24"):
+        check_batch(16, compute)
+    with pytest.raises(ImpossibleBatch, match=r"^17 cannot be divided among 8 processes: it must be a multiple of 8;"):
+        check_batch(17, compute, packs_pairs=True)

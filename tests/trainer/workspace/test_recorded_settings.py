@@ -46,10 +46,17 @@ def test_what_was_begun_is_recorded_for_all_later_attempts(begun):
     assert with_recorded_settings(told(sft__packing=False, sft__maxLength=64)).stage == first.stage
 
 
-def test_the_batch_is_reached_on_the_processes_there_are(begun):
+def test_the_batch_is_the_one_it_began_with_however_micro_batches_reach_it(begun):
     _, told = begun
     made = with_recorded_settings(told(sft__optimization__globalBatchSize=16, compute__microBatchSize=1))
-    assert (made.stage.sft.optimization.global_batch_size, made.accumulation_steps) == (8, 4)
+    assert (made.stage.sft.optimization.global_batch_size, made.compute.micro_batch_size) == (8, 1)
+
+
+def test_a_file_of_an_earlier_version_is_read(begun, tmp_path):
+    _, told = begun
+    path = tmp_path / "job" / "sft" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"accumulationSteps": 2}))
+    assert with_recorded_settings(told(sft__packing=False)).stage == told().stage
 
 
 def test_nothing_is_said_where_nothing_differs(begun, capfd):

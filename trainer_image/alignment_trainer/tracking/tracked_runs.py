@@ -178,7 +178,6 @@ def _parameters(config: RunConfig) -> dict[str, str]:
         **_named(model, "base."),
         "model": config.paths.parent_model or model.get("uri") or "",
         "world_size": config.world_size,
-        "accumulation_steps": config.accumulation_steps,
     }
     return {name: str(value) for name, value in described.items()}
 

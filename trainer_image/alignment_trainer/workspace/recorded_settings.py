@@ -8,7 +8,6 @@ from typing import Any
 from alignment_api.names import RUN_CONFIG_FILE
 from alignment_api.problems import from_validation
 from alignment_api.run_config import RunConfig
-from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps
 from pydantic import ValidationError
 
 from alignment_trainer.failures import BadConfiguration
@@ -33,7 +32,7 @@ def with_recorded_settings(config: RunConfig) -> RunConfig:
         file=sys.stderr,
         flush=True,
     )
-    return _with_accumulation(_merged(config, recorded))
+    return _merged(config, recorded)
 
 
 def _read(path: Path) -> RunConfig:
@@ -52,18 +51,6 @@ def _merged(config: RunConfig, recorded: RunConfig) -> RunConfig:
     stage = config.stage.model_copy(update={kind: getattr(recorded.stage, kind)})
     stages = [stage if known.name == stage.name else known for known in config.spec.stages or []]
     return config.model_copy(update={"spec": config.spec.model_copy(update={"stages": stages, "model": recorded.spec.model})})
-
-
-def _with_accumulation(config: RunConfig) -> RunConfig:
-    optimization = getattr(config.stage.settings, "optimization", None)
-    if optimization is None or optimization.global_batch_size is None:
-        return config
-    try:
-        steps = accumulation_steps(optimization.global_batch_size, config.compute)
-    except ImpossibleBatch:
-        # The check of what cannot be divided says so with the nearest batches that can.
-        return config
-    return config.model_copy(update={"accumulation_steps": steps})
 
 
 def _model(config: RunConfig) -> dict[str, Any]:
