@@ -1,7 +1,4 @@
-"""Names of metrics and tags: the trainer writes them, operator and dashboard read them.
-
-All stages use the same names: each logs to a run of its own, below the run of its job. docs/metrics.md says what each means.
-"""
+"""Names of metrics and tags: the trainer writes them, operator and dashboard read them; docs/metrics.md explains each."""
 
 LOSS = "train/loss"
 LEARNING_RATE = "train/learning_rate"
@@ -50,54 +47,8 @@ ROWS_DROPPED = "data/dropped"
 TOTAL_STEPS = "progress/total_steps"
 SECONDS_LEFT = "progress/seconds_left"
 
-SFT_METRICS = (
-    LOSS,
-    LEARNING_RATE,
-    GRADIENT_NORM,
-    ENTROPY,
-    TOKEN_ACCURACY,
-    TOKENS,
-    TOKENS_PER_SECOND,
-    EVALUATION_LOSS,
-    EVALUATION_ENTROPY,
-    EVALUATION_TOKEN_ACCURACY,
-    EVALUATION_TOKENS,
-    ROWS_TRAINED,
-    ROWS_HELD_OUT,
-    ROWS_CUT,
-    ROWS_DROPPED,
-)
-"""What every stage measures, whatever it runs on."""
-
-DPO_METRICS = (
-    *SFT_METRICS,
-    PAIRS,
-    PAIRS_PER_SECOND,
-    REWARD_CHOSEN,
-    REWARD_REJECTED,
-    REWARD_MARGIN,
-    REWARD_ACCURACY,
-    LOGPS_CHOSEN,
-    LOGPS_REJECTED,
-    LOGITS_CHOSEN,
-    LOGITS_REJECTED,
-    KL,
-    EVALUATION_PAIRS,
-    EVALUATION_REWARD_CHOSEN,
-    EVALUATION_REWARD_REJECTED,
-    EVALUATION_REWARD_MARGIN,
-    EVALUATION_REWARD_ACCURACY,
-    EVALUATION_LOGPS_CHOSEN,
-    EVALUATION_LOGPS_REJECTED,
-    EVALUATION_LOGITS_CHOSEN,
-    EVALUATION_LOGITS_REJECTED,
-    EVALUATION_KL,
-)
-HARDWARE_METRICS = (MODEL_FLOPS_UTILIZATION, MEMORY_ALLOCATED, MEMORY_RESERVED, MEMORY_RESIDENT)
-"""What is measured where the hardware has it."""
-
 HEADLINES = (LOSS, REWARD_MARGIN, REWARD_ACCURACY)
-"""The few that a status carries."""
+"""The metrics that a status carries."""
 
 JOB_TAG = "alignment.job"
 NAMESPACE_TAG = "alignment.namespace"
@@ -106,4 +57,4 @@ STAGE_TAG = "alignment.stage"
 KIND_TAG = "alignment.stage_kind"
 INPUT_HASH_TAG = "alignment.input_hash"
 PARENT_TAG = "mlflow.parentRunId"
-"""MLflow's own tag: its pages nest child runs by it."""
+"""MLflow's own tag: MLflow shows a run below the run that this tag names."""

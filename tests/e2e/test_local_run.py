@@ -18,6 +18,7 @@ from alignment_api.document import read_document
 from alignment_api.exit_codes import ExitCode
 from alignment_api.home import Home
 from alignment_api.spec.job import AlignmentJob
+from measured_metrics import DPO_METRICS, SFT_METRICS
 from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +125,7 @@ def test_dpo_starts_from_the_weights_that_sft_made(finished: tuple[Home, subproc
     assert dpo["weights"]["made"] != dpo["weights"]["start"]
 
 
-@pytest.mark.parametrize(("stage", "names"), [("sft", metrics.SFT_METRICS), ("dpo", metrics.DPO_METRICS)])
+@pytest.mark.parametrize(("stage", "names"), [("sft", SFT_METRICS), ("dpo", DPO_METRICS)])
 def test_a_run_measures_all_that_others_read(
     finished: tuple[Home, subprocess.CompletedProcess[str]], stage: str, names: tuple[str, ...]
 ) -> None:
