@@ -27,8 +27,8 @@ from alignment_operator.cluster.lease import LEADER_SECONDS, Lease, Lost, lead
 from alignment_operator.cluster.scopes import Scopes
 from alignment_operator.cluster.world import KubernetesCluster, NotHeld
 from alignment_operator.deciding.observation import Key
+from alignment_operator.progress.combined_progress import ProgressReader
 from alignment_operator.progress.heartbeats import Heartbeats
-from alignment_operator.progress.report import ProgressReader
 from alignment_operator.progress.tracked_progress import TrackedProgress
 from alignment_operator.queue import Queue
 from alignment_operator.reconcile import reconcile

@@ -4,7 +4,7 @@ from alignment_api.names import GROUP, JOB_UID_LABEL, KIND, STAGE_LABEL, child_n
 
 from alignment_operator.backends import ClusterBackend
 from alignment_operator.backends.labels import attempt_of
-from alignment_operator.cluster.versions import Object, Versions, identify
+from alignment_operator.cluster.resource_versions import Object, ResourceVersions, identify
 from alignment_operator.deciding.observation import Child, FirstPod
 
 _POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses", "podIP")
@@ -20,7 +20,7 @@ class Children:
     def __init__(self, backend: ClusterBackend) -> None:
         self._backend, self._kind = backend, backend.RESOURCE.kind
         self._owner_kinds = {self._kind: KIND, "Pod": self._kind}
-        self._versions = Versions()
+        self._versions = ResourceVersions()
         self._owned: dict[str, dict[str, dict[_Place, Object]]] = {self._kind: {}, "Pod": {}}
         """By kind, then by the uid of the owner."""
         self._job_uids: dict[str, str] = {}

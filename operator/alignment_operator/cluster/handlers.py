@@ -8,7 +8,7 @@ import kopf
 from alignment_api.names import GROUP, JOB_LABEL, KIND, PLURAL, VERSION
 
 from alignment_operator.backends.chosen import ON_CLUSTER
-from alignment_operator.cluster.jobs import key_of
+from alignment_operator.cluster.job_cache import key_of
 from alignment_operator.cluster.telemetry import WATCH_EVENTS
 from alignment_operator.cluster.world import KubernetesCluster
 from alignment_operator.queue import Queue

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 
 from alignment_api.names import KIND
 
-from alignment_operator.cluster.versions import Object, Versions
+from alignment_operator.cluster.resource_versions import Object, ResourceVersions
 from alignment_operator.deciding.observation import Key
 
 
-class Jobs:
+class JobCache:
     """Jobs by their keys, and keys by uid for those that only know the uid."""
 
     def __init__(self) -> None:
-        self._versions = Versions()
+        self._versions = ResourceVersions()
         self._objects: dict[Key, Object] = {}
         self._keys: dict[str, Key] = {}
 

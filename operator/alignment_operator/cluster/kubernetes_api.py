@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 from kubernetes.aio.client import ApiClient, ApiException
 
-from alignment_operator.cluster.versions import Object
+from alignment_operator.cluster.resource_versions import Object
 from alignment_operator.deciding.untrusted import one_line
 
 FIELD_MANAGER = "alignment-operator"

@@ -11,7 +11,7 @@ import aiohttp
 from kubernetes.aio.client import ApiException
 
 from alignment_operator.cluster.kubernetes_api import KubernetesApi
-from alignment_operator.cluster.versions import Object
+from alignment_operator.cluster.resource_versions import Object
 
 LEASES = "/apis/coordination.k8s.io/v1"
 # Both times that an age is made of are told in whole seconds.

@@ -4,7 +4,7 @@ from kubernetes.aio.client import ApiException
 
 from alignment_operator.backends import ClusterBackend
 from alignment_operator.cluster.kubernetes_api import said
-from alignment_operator.cluster.versions import Object
+from alignment_operator.cluster.resource_versions import Object
 from alignment_operator.reconcile import Refused
 
 

@@ -14,7 +14,7 @@ class Identity(NamedTuple):
     name: str
 
 
-class Versions:
+class ResourceVersions:
     """What was told last of each object, removals included."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus
 from kubernetes.aio.client import ApiException
 
-from alignment_operator.cluster.jobs import Jobs
+from alignment_operator.cluster.job_cache import JobCache
 from alignment_operator.cluster.kubernetes_api import KubernetesApi, said
 from alignment_operator.deciding.events import Happening, event_of, happenings
 from alignment_operator.deciding.log_lines import decisions
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Statuses:
     """The statuses of all jobs, with those that the API server did not take as they are."""
 
-    def __init__(self, writing: Callable[[AlignmentJob], KubernetesApi], jobs: Jobs) -> None:
+    def __init__(self, writing: Callable[[AlignmentJob], KubernetesApi], jobs: JobCache) -> None:
         """Requests that write go through `writing`, and their answers to `jobs`."""
         self._writing, self._jobs = writing, jobs
         self._refused: dict[str, AlignmentJobStatus] = {}

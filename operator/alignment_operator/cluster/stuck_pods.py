@@ -12,7 +12,7 @@ from typing import NamedTuple
 from kubernetes.aio.client import ApiException
 
 from alignment_operator.cluster.kubernetes_api import KubernetesApi
-from alignment_operator.cluster.versions import Object
+from alignment_operator.cluster.resource_versions import Object
 from alignment_operator.deciding.observation import Child, Key
 from alignment_operator.deciding.untrusted import one_line
 

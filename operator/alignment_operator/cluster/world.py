@@ -14,14 +14,14 @@ from kubernetes.aio.client import ApiClient, ApiException
 from alignment_operator.backends import ClusterBackend
 from alignment_operator.backends.run_config_map import config_name
 from alignment_operator.cluster.children import Children
-from alignment_operator.cluster.jobs import Jobs
+from alignment_operator.cluster.job_cache import JobCache
 from alignment_operator.cluster.kubernetes_api import KubernetesApi, is_there_already
 from alignment_operator.cluster.refusals import refusal_of
+from alignment_operator.cluster.resource_versions import Object, version_of
 from alignment_operator.cluster.statuses import Statuses, name_of
 from alignment_operator.cluster.stuck_pods import StuckPods
-from alignment_operator.cluster.versions import Object, version_of
 from alignment_operator.deciding.observation import Child, FirstPod, Key, Report
-from alignment_operator.progress.report import ProgressReader
+from alignment_operator.progress.combined_progress import ProgressReader
 from alignment_operator.reconcile import Refused
 from alignment_operator.settings import Settings
 
@@ -62,7 +62,7 @@ class KubernetesCluster:
         self._holds = holds
         self._namespaces = settings.watch_namespaces
         self._reader = reader
-        self.jobs_seen = Jobs()
+        self.jobs_seen = JobCache()
         self._statuses = Statuses(self._writing, self.jobs_seen)
         self.children_seen = Children(backend)
         self._stuck = StuckPods(self._api)

@@ -24,7 +24,7 @@ class Change(NamedTuple):
     last: float
 
 
-def changes(stage_folder: Path) -> list[Change]:
+def metric_changes(stage_folder: Path) -> list[Change]:
     """Read how the telling metrics of a stage moved."""
     values: dict[str, list[float]] = {}
     for point in read_points(stage_folder / METRICS_FILE):

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from alignment_operator.machine.changes import changes
+from alignment_operator.machine.metric_changes import metric_changes
 
 _STYLES = {
     "Running": "blue",
@@ -64,7 +64,9 @@ def summary_table(job: AlignmentJob, folders: dict[str, Path]) -> Table:
         table.add_column(column, justify="left" if column in ("stage", "state") else "right")
     table.add_column("what changed")
     for stage in (job.status.stages if job.status else None) or []:
-        moved = "\n".join(f"{change.name} {change.first:.4g} → {change.last:.4g}" for change in changes(folders[stage.name]))
+        moved = "\n".join(
+            f"{change.name} {change.first:.4g} → {change.last:.4g}" for change in metric_changes(folders[stage.name])
+        )
         steps = f"{stage.progress.step}/{stage.progress.total_steps}" if stage.progress else ""
         spent = (
             readable_duration((stage.completion_time - stage.start_time).total_seconds())

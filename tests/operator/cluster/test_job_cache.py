@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alignment_operator.cluster.jobs import Jobs
+from alignment_operator.cluster.job_cache import JobCache
 from alignment_operator.deciding.observation import Key
 
 KEY = Key("team", "job")
@@ -14,7 +14,7 @@ def a_job(version: int, uid: str = "u1", name: str = "job") -> dict[str, Any]:
 
 
 def test_the_newest_version_is_kept_whatever_comes_last() -> None:
-    jobs = Jobs()
+    jobs = JobCache()
     assert jobs.get(KEY) is None
     assert jobs.observe("ADDED", a_job(3))
     assert not jobs.observe("ADDED", a_job(3))
@@ -26,7 +26,7 @@ def test_the_newest_version_is_kept_whatever_comes_last() -> None:
 
 
 def test_a_job_is_found_by_its_uid_as_long_as_it_is_there() -> None:
-    jobs = Jobs()
+    jobs = JobCache()
     jobs.observe("ADDED", a_job(1))
     assert jobs.keys_of(["u1", "another"]) == {KEY}
     assert jobs.observe("DELETED", a_job(2))
@@ -39,7 +39,7 @@ def test_a_job_is_found_by_its_uid_as_long_as_it_is_there() -> None:
 
 
 def test_a_list_tells_what_the_watch_had_missed() -> None:
-    jobs = Jobs()
+    jobs = JobCache()
     jobs.observe("ADDED", a_job(1, uid="u1", name="old"))
     jobs.observe("ADDED", a_job(9, uid="u2", name="new"))
     assert jobs.replace([a_job(4, uid="u3"), a_job(5, uid="u4", name="other")], 6) == {KEY, Key("team", "other")}

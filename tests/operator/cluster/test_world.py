@@ -14,8 +14,8 @@ from alignment_operator.cluster import lease, scopes, stuck_pods
 from alignment_operator.cluster.scopes import Scopes
 from alignment_operator.cluster.world import KubernetesCluster, NotHeld
 from alignment_operator.deciding.observation import Child, Key
+from alignment_operator.progress.combined_progress import ProgressReader
 from alignment_operator.progress.heartbeats import Heartbeats
-from alignment_operator.progress.report import ProgressReader
 from alignment_operator.progress.tracked_progress import TrackedProgress
 from alignment_operator.settings import Settings
 from api_server import ApiServer, with_api

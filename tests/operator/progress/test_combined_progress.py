@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alignment_api.spec.status import Progress
 from alignment_operator.deciding.observation import FirstPod
+from alignment_operator.progress.combined_progress import ProgressReader, best_words
 from alignment_operator.progress.heartbeats import Heartbeats
-from alignment_operator.progress.report import ProgressReader, best_words
 from alignment_operator.progress.tracked_progress import TrackedProgress
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
