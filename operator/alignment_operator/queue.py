@@ -1,4 +1,4 @@
-"""One reconcile per job at a time: whatever happens only puts the job's key in here."""
+"""The queue of jobs to reconcile: every event adds a job's key, and each job is reconciled by one worker at a time."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Queue:
-    """Keys that wait, each once; a key that comes while its job is being reconciled comes again afterwards."""
+    """Waiting keys, each once; a key that is added while its job is being reconciled is queued again afterwards."""
 
     def __init__(self, work: Callable[[Key], Awaitable[float | None]], workers: int = 16) -> None:
         self._work = work
@@ -29,7 +29,7 @@ class Queue:
         self._failures: dict[Key, int] = {}
 
     def add(self, key: Key) -> None:
-        """Have a job reconciled soon."""
+        """Queue a job."""
         timer = self._timers.pop(key, None)
         if timer:
             timer.cancel()
@@ -43,7 +43,7 @@ class Queue:
         return len(self._waiting) + len(self._running)
 
     async def run(self) -> None:
-        """Work for ever."""
+        """Reconcile jobs until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
                 group.create_task(self._serve())
@@ -62,15 +62,15 @@ class Queue:
                 self._timers[key] = asyncio.get_running_loop().call_later(max(delay, 0.0), self.add, key)
 
     async def _reconcile(self, key: Key) -> float | None:
-        # Whatever goes wrong with one job is tried again later and never stops the others.
+        # An error of one job is retried later and never stops the others.
         try:
             delay = await self._work(key)
         except Exception as error:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             backoff = min(_FIRST_BACKOFF_SECONDS * 2.0 ** (failures - 1), _LONGEST_BACKOFF_SECONDS)
-            # What the API server has refused needs no traceback: it says why.
+            # A refusal by the API server needs no traceback: its message gives the reason.
             unexpected = failures == 5 and not isinstance(error, ApiException)
-            logger.warning("%s/%s: %s; trying again in %.1f s", *key, one_line(error), backoff, exc_info=unexpected)
+            logger.warning("%s/%s: %s; retrying in %.1f s", *key, one_line(error), backoff, exc_info=unexpected)
             return backoff
         self._failures.pop(key, None)
         return delay

@@ -1,4 +1,4 @@
-"""The only sequence: observe, plan, apply, report; running it twice changes nothing."""
+"""Reconciles one job: observe, plan, apply, report; running it twice changes nothing."""
 
 from datetime import datetime
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from alignment_api.spec.status import AlignmentJobStatus
 
 from alignment_operator.backends import Backend
 from alignment_operator.deciding.job_status import held_back
-from alignment_operator.deciding.observation import GOING_ON, Child, Key, Report
+from alignment_operator.deciding.observation import LIVE, Child, Key, Report
 from alignment_operator.deciding.own_children import expected_children
 from alignment_operator.deciding.plan import Plan, plan, refusal
 from alignment_operator.settings import Settings
@@ -19,7 +19,7 @@ _REFUSED_AGAIN_SECONDS = 5
 
 
 class Refused(Exception):
-    """The world does not take a child at present; the reason is one CamelCase word, the message a sentence."""
+    """The cluster refuses a child at present; the reason is one CamelCase word, the message a sentence."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 class Cluster(Protocol):
-    """The world that children live in: Kubernetes, or a folder and processes."""
+    """Where jobs and children live: Kubernetes, or a folder and processes of one machine."""
 
     async def job(self, key: Key) -> AlignmentJob | None:
         """Read the job as it is now."""
@@ -36,10 +36,10 @@ class Cluster(Protocol):
         """Observe all of the job's children."""
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
-        """Say how far the stages are."""
+        """Report the progress of the job's stages."""
 
     async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
-        """Create a child and what belongs to it; what is there already stays as it is. Raises Refused."""
+        """Create a child and the objects it needs; existing ones stay as they are. Raises Refused."""
 
     async def delete(self, job: AlignmentJob, child: Child) -> None:
         """Stop a child, giving it time to save, and remove it."""
@@ -52,7 +52,7 @@ class Cluster(Protocol):
 
 
 async def reconcile(cluster: Cluster, backend: Backend[Any], settings: Settings, key: Key, now: datetime) -> float | None:
-    """Bring one job closer to what is wanted; the answer says in how many seconds to look again without being called."""
+    """Bring one job closer to its spec; return after how many seconds to reconcile it again, or None to wait for an event."""
     job = await cluster.job(key)
     if job is None or job.metadata.deletion_timestamp is not None:
         return None
@@ -70,19 +70,19 @@ async def reconcile(cluster: Cluster, backend: Backend[Any], settings: Settings,
         held = held_back(job, decision.status, refusal_of_child.reason, str(refusal_of_child), now)
         await _report(cluster, job, held)
         return _REFUSED_AGAIN_SECONDS
-    # What was done may allow more at once; the second look finds nothing to do and costs nothing.
+    # A change may make the next step possible at once; if not, the second run finds nothing to do.
     return 0 if acted else decision.requeue_after_seconds
 
 
 async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, observed: list[Child], now: datetime) -> float | None:
-    """Tell why a job cannot run as it is written; whatever runs of it is left alone, unless it is to be suspended."""
+    """Report why a job cannot run as written; its running attempt continues, unless the job is suspended."""
     decision = refusal(job, sentence, observed, now)
     if decision.job_has_expired:
         await cluster.delete_job(job)
         return None
     await _report(cluster, job, decision.status)
     for child in observed if job.spec.suspend else []:
-        if child.state in GOING_ON:
+        if child.state in LIVE:
             await cluster.delete(job, child)
     return decision.requeue_after_seconds
 
@@ -90,13 +90,13 @@ async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, observed: 
 async def _apply(
     cluster: Cluster, backend: Backend[Any], settings: Settings, job: AlignmentJob, decision: Plan, observed: list[Child]
 ) -> bool:
-    """Delete what is not wanted, or else create what is missing, and report; the answer says whether anything was written."""
+    """Delete unwanted children, or else create missing ones, and report; return whether anything was written."""
     wanted = {run.name for run in decision.children}
-    there = {child.name for child in observed}
+    existing = {child.name for child in observed}
     unwanted = [child for child in observed if child.name not in wanted and child.state != "Stopping"]
-    missing = [run for run in decision.children if run.name not in there]
+    missing = [run for run in decision.children if run.name not in existing]
     if unwanted:
-        # A child's time is written down while it can still be seen. An attempt is written down only once it was made.
+        # A child's running time is recorded before the child is deleted. A new attempt is recorded only after it was created.
         if not missing:
             await _report(cluster, job, decision.status)
         for child in unwanted:

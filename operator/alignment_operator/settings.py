@@ -1,4 +1,4 @@
-"""What whoever installs the operator decides, from environment variables that begin with ALIGNMENT_."""
+"""The settings of an installation, from environment variables that begin with ALIGNMENT_."""
 
 from pathlib import Path
 
@@ -13,25 +13,21 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ALIGNMENT_", hide_input_in_errors=True)
 
     trainer_image: str = Field(default="alignment-trainer:0.1.0", description="Image of the training pods.")
-    image_pull_secrets: list[str] = Field(
-        default=[], description="Secrets in each job's namespace that the image is pulled with."
-    )
+    image_pull_secrets: list[str] = Field(default=[], description="Pull secrets of the image, in each job's namespace.")
     tracking_uri: str = Field(default="http://alignment-operator-mlflow:5000", description="MLflow server.")
     tracking_artifacts: str | None = Field(default=None, description="Artifact root for experiments that are created.")
     tracking_credentials_secret: str | None = Field(
         default=None, description="Secret in each job's namespace with the keys username and password for MLflow."
     )
     tracking_credentials_folder: Path | None = Field(
-        default=None, description="Folder with the files username and password, for the operator's own questions to MLflow."
+        default=None, description="Folder with the files username and password, for the operator's own requests to MLflow."
     )
     workspace_path: str = Field(default="/workspace", description="Where the workspace volume is mounted.")
-    secrets_path: str | None = Field(
-        default=None, description="Where one machine, which has no Secrets, keeps a folder for each."
-    )
-    tracking_public_url: str | None = Field(default=None, description="The MLflow server as a browser reaches it, for links.")
-    progress_interval_seconds: float = Field(default=15, ge=1, description="How often progress is asked for.")
-    watch_namespaces: list[str] = Field(default=[], description="Namespaces whose jobs are reconciled; all where empty.")
-    namespace: str | None = Field(default=None, description="The operator's own namespace; it holds the lease there.")
+    secrets_path: str | None = Field(default=None, description="On one machine, the folder that holds a folder for each Secret.")
+    tracking_public_url: str | None = Field(default=None, description="Address of the MLflow server for browsers, used in links.")
+    progress_interval_seconds: float = Field(default=15, ge=1, description="Interval between requests for progress.")
+    watch_namespaces: list[str] = Field(default=[], description="Namespaces whose jobs are reconciled; all if empty.")
+    namespace: str | None = Field(default=None, description="The operator's own namespace, which holds its lease.")
     lease: str = Field(default="alignment-operator", description="Name of the lease; one for each release.")
     health_port: int = Field(default=8080, description="Port of /healthz and /readyz.")
     metrics_port: int = Field(default=9090, description="Port of /metrics.")
@@ -44,10 +40,10 @@ class Settings(BaseSettings):
     @field_validator("tracking_uri", "tracking_public_url", "tracking_artifacts")
     @classmethod
     def refuse_credentials(cls, address: str | None, info: ValidationInfo) -> str | None:
-        """Refuse an address that would carry a password into ConfigMaps, statuses and logs."""
+        """Refuse an address with a password, which would appear in ConfigMaps, statuses and logs."""
         if address and has_credentials(address):
             raise ValueError(
-                f"ALIGNMENT_{str(info.field_name).upper()} names a user or a password; take them out, and give them as files: "
+                f"ALIGNMENT_{str(info.field_name).upper()} contains a user or a password; remove them, and pass them as files: "
                 "a Secret with the keys username and password, named by ALIGNMENT_TRACKING_CREDENTIALS_SECRET for training "
                 "pods and mounted at ALIGNMENT_TRACKING_CREDENTIALS_FOLDER for the operator (tracking.credentialsSecret of "
                 "the chart does both)"

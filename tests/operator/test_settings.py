@@ -13,7 +13,7 @@ def test_an_address_with_a_password_is_refused(field: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(**{field: "https://me:secret@mlflow.example.com"})  # type: ignore[arg-type]
     said = str(caught.value)
-    assert f"ALIGNMENT_{field.upper()} names a user or a password; take them out" in said
+    assert f"ALIGNMENT_{field.upper()} contains a user or a password; remove them" in said
     assert "secret@" not in said
 
 
@@ -21,7 +21,7 @@ def test_the_operator_says_so_in_one_line_when_it_starts(monkeypatch: pytest.Mon
     monkeypatch.setenv("ALIGNMENT_TRACKING_URI", "https://me:hunter2@mlflow.example.com")
     done = subprocess.run([sys.executable, "-m", "alignment_operator"], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: ALIGNMENT_TRACKING_URI names a user or a password; take them out")
+    assert done.stderr.startswith("error: ALIGNMENT_TRACKING_URI contains a user or a password; remove them")
     assert len(done.stderr.splitlines()) == 1 and "hunter2" not in done.stdout + done.stderr
 
 

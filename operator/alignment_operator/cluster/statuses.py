@@ -12,7 +12,7 @@ from kubernetes.aio.client import ApiException
 from alignment_operator.cluster.job_cache import JobCache
 from alignment_operator.cluster.kubernetes_api import KubernetesApi, said
 from alignment_operator.deciding.events import Happening, event_of, happenings
-from alignment_operator.deciding.log_lines import decisions
+from alignment_operator.deciding.log_lines import log_lines
 from alignment_operator.deciding.reduced_status import reduced
 from alignment_operator.deciding.untrusted import one_line
 
@@ -50,7 +50,7 @@ class Statuses:
             refusal = said(error)
             await self._put_reduced_status(job, reduced(status, refusal))
         await self._remember(job, status, refusal)
-        for line in decisions(name_of(job), job.status, status):
+        for line in log_lines(name_of(job), job.status, status):
             logger.info("%s", line)
         for happening in happenings(job.status, status):
             await self._tell(job, happening)

@@ -1,4 +1,4 @@
-"""Everything that is asked of the Kubernetes API: the Cluster that jobs are reconciled against."""
+"""The Kubernetes cluster that jobs are reconciled against: reads from memory, writes through the API."""
 
 import asyncio
 import logging
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class NotHeld(Exception):
-    """The namespace is not this operator's at present, so nothing is written there."""
+    """Another operator holds the namespace at present, so nothing may be written there."""
 
 
 class KubernetesCluster:
@@ -67,47 +67,47 @@ class KubernetesCluster:
         self.children_seen = Children(backend)
         self._stuck = StuckPods(self._api)
         self.missing_kinds: set[str] = set()
-        """What the API server had no word for when it was last asked."""
+        """Kinds that the API server did not know when they were last listed."""
 
     async def relist(self) -> set[Key]:
-        """List jobs and children anew; the answer names the jobs of which the watches had not told."""
+        """List jobs and children again; return the jobs with changes that the watches had missed."""
         jobs, children, pods = await asyncio.gather(
             self._list(_JOBS, KIND), self._list(self._children, self._kind, JOB_LABEL), self._list(_PODS, "Pod", JOB_LABEL)
         )
-        news = self.jobs_seen.replace(*jobs)
+        changed = self.jobs_seen.replace(*jobs)
         owners = self.children_seen.replace(self._kind, *children) | self.children_seen.replace("Pod", *pods)
-        return news | self.jobs_seen.keys_of(owners)
+        return changed | self.jobs_seen.keys_of(owners)
 
     async def job(self, key: Key) -> AlignmentJob | None:
-        """Give the job as it was last told of: a request per look would cost the API server more than all the rest."""
+        """Return the job from memory: a request for each reconcile would cost the API server more than all other requests."""
         found = self.jobs_seen.get(key)
         return self._statuses.decided(read_stored_job(found)) if found else None
 
     async def children(self, job: AlignmentJob) -> list[Child]:
-        """Give the children as they were last told of, and where one is stuck, with what the cluster says about it."""
+        """Return the children from memory; one that does not start has the reason from the cluster's Events."""
         key = Key(_namespace(job), job.metadata.name)
         children = self.children_seen.of(*key, job.metadata.uid or "")
-        return self._stuck.told(key, children, lambda child: self.children_seen.pod_uids(key.namespace, child))
+        return self._stuck.explained(key, children, lambda child: self.children_seen.pod_uids(key.namespace, child))
 
     async def ask_about_stuck_pods(self) -> set[Key]:
-        """Read why children do not start; the answer names the jobs to which that is news."""
+        """Read why children do not start; return the jobs for which the reason has changed."""
         return await self._stuck.ask(self._is_mine, datetime.now(UTC))
 
     def _is_mine(self, key: Key) -> bool:
         return self._holds(key.namespace) and self.jobs_seen.get(key) is not None
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
-        """Say how far the stages are."""
+        """Report the progress of the job's stages."""
         return self._reader.report(job.metadata.uid or "")
 
     def first_pods(self) -> list[FirstPod]:
-        """List the running pods that can be asked how far their stages are."""
+        """Return the running pods that answer requests for progress."""
         keys = self.jobs_seen.uids()
         mine = [(keys[uid], uid) for uid in self.children_seen.jobs_with_pods() if uid in keys]
         return [pod for key, uid in mine if self._holds(key.namespace) for pod in self.children_seen.first_pods(*key, uid)]
 
     async def create(self, job: AlignmentJob, manifests: list[Object]) -> None:
-        """Create a child and what belongs to it; what is there already stays as it is. Raises Refused."""
+        """Create a child and the objects it needs; existing ones stay as they are. Raises Refused."""
         for manifest in manifests:
             try:
                 created = await self._writing(job).post(_path(self._collections[manifest["kind"]], _namespace(job)), manifest)
@@ -124,14 +124,14 @@ class KubernetesCluster:
                 logger.info("%s: %s %s is created", attempt, self._kind, manifest["metadata"]["name"])
 
     async def delete(self, job: AlignmentJob, child: Child) -> None:
-        """Delete a child after its pods: they get their grace period to save."""
-        # First, and with every try: where this is broken off, the child is still there to be deleted again, with both.
+        """Delete a child after its pods, which get their grace period to save a checkpoint."""
+        # First, and on every try: if this is interrupted, the child still exists, and both are deleted next time.
         await self._delete_config(job, child)
         body = {"propagationPolicy": "Foreground", "preconditions": {"uid": child.uid}}
         try:
             left = await self._writing(job).delete(_path(self._children, _namespace(job), child.name), body)
         except ApiException as error:
-            # Gone already, or another one under the same name: either way it is not ours to delete any more.
+            # It is gone, or another object has its name: either way there is nothing of this job left to delete.
             if error.status not in (404, 409):
                 raise
         else:
@@ -142,12 +142,12 @@ class KubernetesCluster:
             await self._end_unstarted(job, pod)
 
     async def write_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> None:
-        """Replace the job's status, unless the job has changed since it was read; one that is refused blocks nothing."""
+        """Replace the job's status, unless the job has changed since it was read; a refused status blocks nothing."""
         await self._statuses.write(job, status)
 
     async def delete_job(self, job: AlignmentJob) -> None:
         """Remove the job; its workspace stays."""
-        logger.info("%s: finished for ttlSecondsAfterFinished, so it is deleted", name_of(job))
+        logger.info("%s: deleted, because it finished ttlSecondsAfterFinished ago", name_of(job))
         try:
             await self._writing(job).delete(
                 _path(_JOBS, _namespace(job), job.metadata.name), {"preconditions": {"uid": job.metadata.uid}}
@@ -170,14 +170,14 @@ class KubernetesCluster:
         try:
             await self._writing(job).delete(_path(_CONFIG_MAPS, _namespace(job), name), {})
         except ApiException as error:
-            # Without the right to, it stays until the job goes; that is no reason to let the child run on.
+            # Without permission the ConfigMap stays until the job is deleted; the child must be stopped all the same.
             if error.status == 403:
-                logger.warning("%s: ConfigMap %s stays: %s", name_of(job), name, error)
+                logger.warning("%s: ConfigMap %s cannot be deleted: %s", name_of(job), name, error)
             elif error.status != 404:
                 raise
 
     async def _end_unstarted(self, job: AlignmentJob, pod: str) -> None:
-        """Spare a pod with nothing to save its grace period: init containers often ignore the request to stop."""
+        """Delete a pod that has nothing to save without its grace period: init containers often ignore SIGTERM."""
         try:
             await self._writing(job).delete(_path(_PODS, _namespace(job), pod), {"gracePeriodSeconds": 1})
         except ApiException as error:
@@ -185,10 +185,10 @@ class KubernetesCluster:
                 raise
 
     async def _mine(self, job: AlignmentJob, name: str) -> Object:
-        """Take up a child that is there already, if it is this job's."""
+        """Return a child that already exists, if it is this job's; raise Refused otherwise."""
         found = await self._api.get(_path(self._children, _namespace(job), name))
         if job.metadata.uid not in [owner["uid"] for owner in found["metadata"].get("ownerReferences", [])]:
-            # What an earlier job of this name has left goes soon, even where nobody has said so to the object yet.
+            # The child of an earlier job with this name is deleted soon, even if it has no deletion time yet.
             metadata = found["metadata"]
             if metadata.get("deletionTimestamp") or metadata.get("labels", {}).get(JOB_LABEL) == job.metadata.name:
                 raise Refused(
@@ -201,7 +201,7 @@ class KubernetesCluster:
         return found
 
     async def _list(self, collection: _Collection, kind: str, label: str = "") -> tuple[list[Object], int]:
-        """List a kind in all namespaces that are watched; the answer carries the version that all of it has at least."""
+        """List a kind in all watched namespaces; return the objects and the lowest version of the lists."""
         paths = [_path(collection, namespace) for namespace in self._namespaces] or ["/".join(collection)]
         try:
             lists = [await self._api.get(path, labelSelector=label) for path in paths]

@@ -1,4 +1,4 @@
-"""Which keys of endpoints a stage's processes are given, and where they find each, with what its Secret allows; pure."""
+"""Which endpoint keys a stage's processes get, and the files with each key and the endpoints that its Secret allows; pure."""
 
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,7 +13,7 @@ ENDPOINT_KEYS_FOLDER = PurePosixPath("/etc/alignment-endpoints")
 
 
 def mounted_keys(spec: AlignmentJobSpec, stage: Stage, namespace: str) -> list[EndpointKey]:
-    """Lay out the keys of a pod: a folder for each, with the key only if this stage sends it."""
+    """Return the keys of a pod: one folder each, which contains the key only if this stage sends it."""
     own = key_secrets([stage])
     return [
         EndpointKey(
@@ -27,7 +27,7 @@ def mounted_keys(spec: AlignmentJobSpec, stage: Stage, namespace: str) -> list[E
 
 
 def keys_of_this_machine(spec: AlignmentJobSpec, stage: Stage, secrets: str) -> list[EndpointKey]:
-    """Find the same keys where there is no cluster: a Secret is a folder, each of its entries a file."""
+    """Return the same keys on one machine, where a Secret is a folder and each of its entries a file."""
     own = key_secrets([stage])
     return [
         EndpointKey(
@@ -40,18 +40,18 @@ def keys_of_this_machine(spec: AlignmentJobSpec, stage: Stage, secrets: str) -> 
 
 
 def key_volume(keys: list[EndpointKey]) -> dict[str, Any]:
-    """Give the volume source: Secrets as files, all in one tree."""
+    """Return the volume that mounts the Secrets as files of one tree."""
     sources = []
     for key in keys:
         if key.file:
             sources.append(_entry(key, key.secret.key, key.file))
-        # Optional, so that a Secret that allows nothing ends the stage with a sentence and leaves no pod waiting for its volume.
+        # Optional: without this entry the stage ends with an error sentence, and no pod waits for its volume.
         sources.append(_entry(key, ALLOWED_ENDPOINTS_ENTRY, key.allowed_endpoints, optional=True))
     return {"projected": {"sources": sources, "defaultMode": 0o440}}
 
 
 def _stages_to_come(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
-    """Take the later stages too: what their Secrets allow is checked before the first stage begins."""
+    """Return this stage and the later ones: what their Secrets allow is checked before the first stage starts."""
     stages = spec.stages or []
     return stages[next(index for index, known in enumerate(stages) if known.name == stage.name) :]
 

@@ -1,4 +1,4 @@
-"""Which Kubernetes Events a change of status deserves; pure."""
+"""Which Kubernetes Events the operator posts when a status changes; pure."""
 
 import hashlib
 from datetime import datetime
@@ -9,13 +9,13 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 
 _MESSAGE_MAXIMUM = 1024
-# Why a stage is pending without anything being wrong.
+# Reasons for which a stage is pending although nothing is wrong.
 _AS_USUAL = (None, "Starting", "PullingImage")
 _COMPONENT = "alignment-operator"
 
 
 class Happening(NamedTuple):
-    """One Event to be posted."""
+    """One Event to post."""
 
     type: str
     reason: str
@@ -23,40 +23,40 @@ class Happening(NamedTuple):
 
 
 def happenings(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[Happening]:
-    """List what a person would want to have been told; the same status twice gives nothing."""
+    """Return the Events for a change of status; there are none if nothing has changed."""
     before = {stage.name: stage for stage in (old.stages if old else None) or []}
-    told = [told for stage in new.stages or [] for told in _of_stage(before.get(stage.name), stage)]
+    found = [happening for stage in new.stages or [] for happening in _of_stage(before.get(stage.name), stage)]
     phase = old.phase if old else None
     if new.phase != phase:
         if new.phase == "Succeeded":
-            told.append(Happening("Normal", "Completed", new.message or "the job succeeded"))
+            found.append(Happening("Normal", "Completed", new.message or "the job succeeded"))
         if new.phase == "Failed":
-            told.append(Happening("Warning", new.reason or "Failed", f"the job failed: {new.message}"))
+            found.append(Happening("Warning", new.reason or "Failed", f"the job failed: {new.message}"))
         if new.phase == "Suspended":
-            told.append(Happening("Normal", "Suspended", new.message or "suspended"))
-    return told
+            found.append(Happening("Normal", "Suspended", new.message or "suspended"))
+    return found
 
 
 def _of_stage(old: StageStatus | None, new: StageStatus) -> list[Happening]:
-    told = []
-    # An attempt that is stopped before it began is "Running" only until its pods are gone.
+    found = []
+    # An attempt that is stopped before it started has the state "Running" only until its pods are gone.
     if (
         new.state == "Running"
         and new.reason != "Suspending"
         and (old is None or old.state != "Running" or old.child != new.child)
     ):
-        told.append(Happening("Normal", "StageStarted", f"{new.name}: attempt {new.attempts} is running"))
+        found.append(Happening("Normal", "StageStarted", f"{new.name}: attempt {new.attempts} is running"))
     if new.state == "Succeeded" and (old is None or old.state != "Succeeded"):
-        told.append(Happening("Normal", "StageSucceeded", f"{new.name}: {new.output}"))
+        found.append(Happening("Normal", "StageSucceeded", f"{new.name}: {new.output}"))
     if new.state == "Restarting" and new.failed_attempt and (old is None or old.failed_attempt != new.failed_attempt):
-        told.append(Happening("Warning", new.reason or "Failed", f"{new.name}: {new.message}"))
+        found.append(Happening("Warning", new.reason or "Failed", f"{new.name}: {new.message}"))
     if new.state == "Pending" and new.reason not in _AS_USUAL and (old is None or old.reason != new.reason):
-        told.append(Happening("Warning", new.reason or "Pending", f"{new.name}: {new.message}"))
-    return told
+        found.append(Happening("Warning", new.reason or "Pending", f"{new.name}: {new.message}"))
+    return found
 
 
 def event_of(job: AlignmentJob, happening: Happening, now: datetime) -> dict[str, Any]:
-    """Write an Event whose name follows from what it says, so that saying it twice is saying it once."""
+    """Return an Event that is named after a hash of its content, so that posting it twice creates one object."""
     message = happening.message[:_MESSAGE_MAXIMUM]
     identity = hashlib.sha256(f"{job.metadata.uid}{happening.reason}{message}".encode()).hexdigest()[:16]
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""Sums the stages up: conditions, phase, and what the columns of `kubectl get` show; pure."""
+"""The status of a job from those of its stages: phase, conditions, and the columns of `kubectl get`; pure."""
 
 from datetime import datetime
 
@@ -10,14 +10,14 @@ INVALID_SPEC = "InvalidSpec"
 
 
 def is_finished(status: AlignmentJobStatus | None) -> bool:
-    """Say whether nothing more will happen without a change of the spec."""
+    """Check whether the job has ended, so that only a change of its spec starts it again."""
     return status is not None and status.phase in ENDED
 
 
 def summarize(
     job: AlignmentJob, spec: AlignmentJobSpec, stages: list[StageStatus], tracking: TrackingStatus | None, now: datetime
 ) -> AlignmentJobStatus:
-    """Derive the whole status from the stages'."""
+    """Derive a job's status from the statuses of its stages."""
     old = job.status or AlignmentJobStatus()
     current = next((stage for stage in stages if stage.state != "Succeeded"), stages[-1])
     phase, reason, message = _phase(stages, current)
@@ -50,7 +50,7 @@ def summarize(
 
 
 def refused(job: AlignmentJob, status: AlignmentJobStatus, message: str, is_under_way: bool, now: datetime) -> AlignmentJobStatus:
-    """Say of a job that its newest edit cannot run: what runs goes on under the spec before it, and nothing else begins."""
+    """Return the status of a job whose newest edit cannot run: a running attempt continues, and nothing new starts."""
     old, generation = job.status or AlignmentJobStatus(), job.metadata.generation
     phase: Phase = (status.phase or "Pending") if is_under_way else "Failed"
     ended = {"eta": None, "estimated_completion_time": None, "completion_time": _refusal_time(old, now)}
@@ -71,7 +71,7 @@ def _refusal_time(old: AlignmentJobStatus, now: datetime) -> datetime:
 
 
 def held_back(job: AlignmentJob, wanted: AlignmentJobStatus, reason: str, message: str, now: datetime) -> AlignmentJobStatus:
-    """Say of a job whose next child was not taken; the attempt does not count, since it never was."""
+    """Return the status of a job whose next child was refused; the attempt does not count, since it was never created."""
     recorded = {stage.name: stage.attempts for stage in (job.status.stages if job.status else None) or []}
     stages = [
         stage.model_copy(
@@ -87,10 +87,10 @@ def held_back(job: AlignmentJob, wanted: AlignmentJobStatus, reason: str, messag
         else stage
         for stage in wanted.stages or []
     ]
-    told = f"{wanted.current_stage}: {message}"
-    conditions = _conditions(job.status or AlignmentJobStatus(), "Pending", reason, told, wanted.observed_generation, now)
+    sentence = f"{wanted.current_stage}: {message}"
+    conditions = _conditions(job.status or AlignmentJobStatus(), "Pending", reason, sentence, wanted.observed_generation, now)
     return wanted.model_copy(
-        update={"stages": stages, "phase": "Pending", "reason": reason, "message": told, "conditions": conditions}
+        update={"stages": stages, "phase": "Pending", "reason": reason, "message": sentence, "conditions": conditions}
     )
 
 
@@ -106,13 +106,13 @@ def _phase(stages: list[StageStatus], current: StageStatus) -> tuple[Phase, str,
     default = {"Running": "Training", "Pending": "Starting", "Queued": "Queued", "Waiting": "Starting"}
     phase: Phase = "Pending" if current.state == "Waiting" else current.state
     reason = current.reason or default.get(current.state, current.state)
-    return phase, reason, _told(current)
+    return phase, reason, _message_of(current)
 
 
-def _told(stage: StageStatus) -> str:
+def _message_of(stage: StageStatus) -> str:
     if stage.message is None:
         return f"{stage.name} is {stage.state.lower()}"
-    # A message that names a field of the spec says where by itself.
+    # A message that begins with a field of the spec needs no stage before it.
     return stage.message if stage.message.startswith("spec.") else f"{stage.name}: {stage.message}"
 
 

@@ -1,4 +1,4 @@
-"""What can be seen of a job, in the same words for pods and for processes."""
+"""What the operator observes of a job, in the same terms for pods and processes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,16 +8,16 @@ from alignment_api.spec.status import Progress, TrackingStatus
 
 ChildState = Literal["Pending", "Queued", "Running", "Stopping", "Succeeded", "Failed"]
 
-GOING_ON = ("Pending", "Queued", "Running")
-"""An attempt that goes on unless it is deleted."""
+LIVE = ("Pending", "Queued", "Running")
+"""States of an attempt that continues unless it is deleted."""
 
-UNENDED = (*GOING_ON, "Stopping")
-"""An attempt of which something is still there."""
+UNENDED = (*LIVE, "Stopping")
+"""States of an attempt that still has pods or a process, or waits for them."""
 
 
 @dataclass(frozen=True)
 class Child:
-    """One attempt of a stage, as it was last seen."""
+    """One attempt of a stage, as last observed."""
 
     name: str
     uid: str
@@ -27,7 +27,7 @@ class Child:
     fingerprint: str
     state: ChildState
     rendering: str = ""
-    """What the operator's own settings made of it; another one replaces a child only while that has not started."""
+    """Hash of what the operator's settings contribute; if it changes, a child is replaced only before it has started."""
     reason: str = ""
     message: str = ""
     exit_code: int | None = None
@@ -38,7 +38,7 @@ class Child:
 
 
 class FirstPod(NamedTuple):
-    """The running pod that speaks for one attempt of a stage."""
+    """The running pod that answers for one attempt of a stage."""
 
     job_uid: str
     stage: str
@@ -48,43 +48,43 @@ class FirstPod(NamedTuple):
 
 @dataclass(frozen=True)
 class Pulse:
-    """What the pod of an attempt last answered itself, when it was asked how it does."""
+    """The last answer of an attempt's pod to the operator's heartbeat request."""
 
     attempt: int
     heard_time: datetime
-    """When it last answered."""
+    """When the pod last answered."""
     alive_time: datetime
-    """When its processes were last seen to work."""
+    """When its processes last did any work."""
     has_stepped: bool = False
-    """Whether this attempt has trained a step: until then any work counts as progress."""
+    """Whether this attempt has finished a training step; until then any work counts as progress."""
     advanced_time: datetime | None = None
-    """When a step or what it does beside steps last advanced."""
+    """When a step, or work other than steps, last advanced."""
     doing: str | None = None
-    """What it does beside training steps, and how far that is: "loading weights: 3 of 15 GB"."""
+    """Its work other than training steps, and how far that is: "loading weights: 3 of 15 GB"."""
     last_checkpoint: int | None = None
     model_revision: str | None = None
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is known of how far a job is."""
+    """What is known about the progress of a job."""
 
     stages: dict[str, Progress] = field(default_factory=dict)
-    """Per stage, the newest word of any channel."""
+    """By stage, the newest progress that its pod or MLflow reported."""
     run_ids: dict[str, str] = field(default_factory=dict)
     tracking: TrackingStatus | None = None
     silence: str | None = None
-    """Why nothing can be known at present: not to be taken for a lack of progress."""
+    """Why MLflow reports nothing at present; that is no lack of progress."""
     pulses: dict[str, Pulse] = field(default_factory=dict)
-    """Per stage, what its own pod said last; none where it was never heard."""
+    """By stage, the last answer of its pod; missing if the pod never answered."""
     asked_since: dict[str, datetime] = field(default_factory=dict)
-    """Per stage, since when its running pod is asked again and again; none where this operator never asked."""
+    """By stage, since when this operator sends requests to its running pod; missing if it never sent one."""
     unheard: dict[str, str] = field(default_factory=dict)
-    """Per stage, why its running pod did not answer when it was last asked: "its pod does not answer at 10.0.0.1:8790 (...)"."""
+    """By stage, why its running pod did not answer the last request: "its pod does not answer at 10.0.0.1:8790 (...)"."""
 
 
 class Key(NamedTuple):
-    """Which job."""
+    """Identifies a job."""
 
     namespace: str
     name: str

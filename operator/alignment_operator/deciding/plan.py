@@ -1,4 +1,4 @@
-"""Decides everything: from a job and what is observed, the children that should exist and the status to write; pure."""
+"""Decides about a job: which children should exist, and its new status; pure."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from alignment_operator.settings import Settings
 
 
 class Plan(NamedTuple):
-    """What should be: children that are observed and not listed are deleted."""
+    """The children that should exist and the status to write; an observed child that is not listed is deleted."""
 
     children: list[StageRun]
     status: AlignmentJobStatus
@@ -35,7 +35,7 @@ def plan(
     settings: Settings,
     now: datetime,
 ) -> Plan:
-    """Decide what should be of a job of which it is settled what is to run."""
+    """Decide about a job from its settled spec, the observed children and their progress."""
     spec, old = settled.spec, job.status or AlignmentJobStatus()
     records = {stage.name: stage for stage in old.stages or []}
     renewed = old.observed_generation is not None and old.observed_generation != job.metadata.generation
@@ -62,14 +62,14 @@ def plan(
 
 
 def refusal(job: AlignmentJob, sentence: str, observed: list[Child], now: datetime) -> Plan:
-    """Decide about a job that cannot run as it is written and of which nothing was recorded: its children stay as they are."""
+    """Decide about a job that cannot run as written and has no recorded spec; its children stay as they are."""
     old = job.status or AlignmentJobStatus()
     is_under_way = any(child.state in UNENDED for child in observed)
     return _concluded(job.spec, old, refused(job, old, sentence, is_under_way, now), [], [], now)
 
 
 def _progress(report: Report, name: str, record: StageStatus | None) -> Progress | None:
-    """Give how far a stage is, unless that is the word of an attempt before the newest one."""
+    """Return a stage's progress, unless an attempt before the newest one reported it."""
     pulse = report.pulses.get(name)
     if pulse and record and pulse.attempt < record.attempts:
         return None
@@ -115,19 +115,19 @@ def _with_run(decision: StageDecision, report: Report) -> StageStatus:
 def _identity(
     settled: Settled, stage: Stage, known: StageStatus | None, hashes: dict[str, str], running: list[Child]
 ) -> Identity:
-    """Give a stage the identity that was recorded; only an edit that reaches it makes another one."""
+    """Return the recorded identity of a stage; only an edit that affects the stage changes it."""
     if known is None or known.input_hash is None or stage.name in settled.edited:
         return identity_of(settled.spec, stage, stage_hash(settled.spec, stage, hashes))
-    anew = identity_of(settled.spec, stage, known.input_hash)
+    current = identity_of(settled.spec, stage, known.input_hash)
     if stage.name in settled.moved:
-        return anew
-    # A version that recorded no fingerprint left it on the attempt that it had made.
-    made = next((child.fingerprint for child in running if child.input_hash == known.input_hash), None)
-    return Identity(known.input_hash, known.fingerprint or made or anew.fingerprint)
+        return current
+    # Versions that stored no fingerprint in the status left it in an annotation of the attempt.
+    annotated = next((child.fingerprint for child in running if child.input_hash == known.input_hash), None)
+    return Identity(known.input_hash, known.fingerprint or annotated or current.fingerprint)
 
 
 def _model_revision(spec: AlignmentJobSpec, old: AlignmentJobStatus, children: list[Child], report: Report) -> str | None:
-    """Give the commit of the Hub model, as the first of the stages' pods found it."""
+    """Return the commit of the Hub model that the first stage found."""
     named = spec.model.revision if spec.model else None
     found = [pulse.model_revision for pulse in report.pulses.values()] + [child.model_revision for child in children]
     return next((revision for revision in found if revision), None) or old.model_revision or named
@@ -156,7 +156,7 @@ def _concluded(
 ) -> Plan:
     expires_seconds = _expires_seconds(spec, status, now)
     known_waits = [wait for wait in [*waits, expires_seconds] if wait is not None]
-    # Only what has been written down as finished is deleted: its end was to be seen.
+    # A job is deleted only after its final status was written, so that users could see it.
     expired = is_finished(old) and expires_seconds is not None and expires_seconds <= 0
     return Plan(children, status, min(known_waits) if known_waits else None, expired)
 

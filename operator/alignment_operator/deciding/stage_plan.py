@@ -5,7 +5,7 @@ from dataclasses import replace
 from alignment_api.names import WORKSPACE_PREFIX
 from alignment_api.spec.status import Progress, StageStatus
 
-from alignment_operator.deciding.observation import GOING_ON, Child
+from alignment_operator.deciding.observation import LIVE, Child
 from alignment_operator.deciding.retries import after_failure, is_counted
 from alignment_operator.deciding.running_time import counted_time, counted_time_of_unended
 from alignment_operator.deciding.situation import Situation, StageDecision, changed, unended_child
@@ -29,7 +29,7 @@ def decide(situation: Situation) -> StageDecision:
         return StageDecision(record, [newest.attempt] if newest and newest.state in ("Failed", "Succeeded") else [])
     if situation.halt:
         return _halted(situation, record)
-    if newest and newest.state in GOING_ON:
+    if newest and newest.state in LIVE:
         if is_counted(record, newest):
             return StageDecision(record, [])
         return _under_way(situation, record, newest)

@@ -1,4 +1,4 @@
-"""One attempt of one stage: its name, what it depends on, and what its pods are told."""
+"""One attempt of one stage: its name, its hashes, and the RunConfig that its pods read; pure."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -24,21 +24,21 @@ _OUTPUT_FOLDERS: dict[Leaves, str] = {"Model": MODEL_FOLDER, "Rows": ROWS_FOLDER
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells one stage from another that bears its name: hashes of what its result and its pods are made from."""
+    """What distinguishes stages of the same name: hashes of what the result and the pods depend on."""
 
     input_hash: str
     fingerprint: str
 
 
 def identity_of(spec: AlignmentJobSpec, stage: Stage, known_input_hash: str | None = None) -> Identity:
-    """Give the identity of a stage as this version computes it; nothing of the operator's settings is in it."""
-    made_from = known_input_hash or input_hash(spec, stage)
-    return Identity(made_from, digest({"input": made_from, **surroundings(spec, stage)}))
+    """Return the identity of a stage as this version computes it, without the operator's settings."""
+    inputs = known_input_hash or input_hash(spec, stage)
+    return Identity(inputs, digest({"input": inputs, **surroundings(spec, stage)}))
 
 
 @dataclass(frozen=True)
 class StageRun:
-    """What a backend renders."""
+    """One attempt, as a backend renders it."""
 
     job: AlignmentJob
     spec: AlignmentJobSpec
@@ -48,45 +48,45 @@ class StageRun:
 
     @property
     def name(self) -> str:
-        """Name the child."""
+        """Return the name of the child."""
         return child_name(self.job.metadata.name, self.stage.name, self.attempt)
 
     @property
     def namespace(self) -> str:
-        """Name the job's namespace."""
+        """Return the job's namespace."""
         return self.job.metadata.namespace or "default"
 
     @property
     def compute(self) -> Compute:
-        """Give the stage's compute, overrides applied."""
+        """Return the stage's compute, with its own settings over the job's."""
         return self.spec.compute_of(self.stage)
 
     @property
     def endpoint_keys(self) -> list[EndpointKey]:
-        """Give the keys of the endpoints that this stage and the later ones ask, as a pod has them."""
+        """Return the keys of the endpoints that this stage and the later ones use, as mounted in a pod."""
         return mounted_keys(self.spec, self.stage, self.namespace)
 
     @property
     def input_hash(self) -> str:
-        """Hash what the result depends on."""
+        """Return the hash of what the result depends on."""
         return self.identity.input_hash
 
     @property
     def fingerprint(self) -> str:
-        """Hash what the pods depend on."""
+        """Return the hash of what the pods depend on."""
         return self.identity.fingerprint
 
     def rendering(self, settings: Settings) -> str:
-        """Hash what changes nothing of the result and is worth no restart: a pod that waits is replaced, one that runs stays."""
+        """Return the hash of what does not affect the result: a change replaces a pod that waits, but not one that runs."""
         image = [settings.trainer_image, *settings.image_pull_secrets]
-        # What is not set is left out, or a new version of the operator would replace what waits.
+        # Unset values are left out; otherwise a new version of the operator would replace all pods that wait.
         secrets: list[Any] = [settings.tracking_credentials_secret] if settings.tracking_credentials_secret else []
         named = {"hub": self.spec.hub_token_secret, "s3": self.spec.s3_credentials_secret}
         secrets += [{use: secret.dump()} for use, secret in named.items() if secret]
         return digest([self.fingerprint, image, settings.grace_seconds, settings.tracking_uri, settings.workspace_path, *secrets])
 
     def folder_of(self, stage: Stage, workspace: str) -> PurePosixPath:
-        """Give the folder of one of the job's stages."""
+        """Return the folder of one of the job's stages."""
         uid = self.job.metadata.uid
         assert uid is not None, "a job that was never stored has no folder"
         return PurePosixPath(workspace) / stage_folder(self.namespace, self.job.metadata.name, uid, stage.name)
@@ -99,7 +99,7 @@ class StageRun:
         return folder / name if name else folder
 
     def run_config(self, settings: Settings) -> RunConfig:
-        """Write down what one training pod reads."""
+        """Return the RunConfig of this attempt's pods."""
         parent = parent_of(self.spec, self.stage)
         rows = {
             read.name: str(self.folder_of(read, settings.workspace_path) / ROWS_FOLDER)
@@ -135,5 +135,5 @@ class StageRun:
 
 
 def fresh_run(job: AlignmentJob, spec: AlignmentJobSpec, stage: Stage, attempt: int = 1) -> StageRun:
-    """Describe an attempt of a stage of which nothing is recorded."""
+    """Return an attempt of a stage that has no recorded status."""
     return StageRun(job, spec, stage, attempt, identity_of(spec, stage))

@@ -1,4 +1,4 @@
-"""How far a status believes numbers, words and times that come from pods, so that the API server takes it; pure."""
+"""Bounds for numbers, text and times that come from pods, so that the API server accepts them in a status; pure."""
 
 import re
 from collections.abc import Hashable
@@ -11,18 +11,18 @@ _REVISION = re.compile(r"[0-9A-Za-z.-]{1,64}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def bounded_time(told: datetime, now: datetime) -> datetime:
-    """Take a time as told, but none that is still to come, nor one before computers."""
-    return min(max(told if told.tzinfo else told.replace(tzinfo=UTC), _EPOCH), now)
+def bounded_time(reported: datetime, now: datetime) -> datetime:
+    """Return a reported time, moved to now if it is in the future, and to 1970 if it is earlier."""
+    return min(max(reported if reported.tzinfo else reported.replace(tzinfo=UTC), _EPOCH), now)
 
 
 def bounded_checkpoint(step: int | None) -> int | None:
-    """Return the step of a checkpoint, or None where no stage can have such a step."""
+    """Return the step of a checkpoint, or None if no stage can have such a step."""
     return step if step is not None and 0 <= step <= MOST_STEPS else None
 
 
 def bounded_revision(text: str | None) -> str | None:
-    """Return the name of a commit, or None where the text is none."""
+    """Return the name of a commit, or None if the text cannot be one."""
     return text if text is not None and _REVISION.fullmatch(text) else None
 
 
@@ -33,22 +33,22 @@ def one_line(text: object, characters: int = _READ_CHARACTERS) -> str:
 
 
 def printable(text: str) -> str:
-    """Leave out what a terminal or a page could take for more than text."""
+    """Return the text without characters that a terminal or a page would interpret."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 class Sightings:
-    """When, by our own clock, something new was told: what is told again is no younger, whatever the teller's clock shows."""
+    """When each value was first reported, by the operator's clock; repeating a value does not make it newer."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[object, datetime]] = {}
 
-    def time_of(self, about: Hashable, told: object, reckoned: datetime) -> datetime:
-        """Give the time of what is told about something: the reckoned one if it is new, else the earlier one."""
-        if about not in self._known or self._known[about][0] != told:
-            self._known[about] = (told, reckoned)
-        return self._known[about][1]
+    def time_of(self, subject: Hashable, value: object, estimated: datetime) -> datetime:
+        """Return when a subject first had this value: the estimated time if the value is new, else the earlier one."""
+        if subject not in self._known or self._known[subject][0] != value:
+            self._known[subject] = (value, estimated)
+        return self._known[subject][1]
 
     def keep_only(self, wanted: set[Hashable]) -> None:
-        """Forget everything else."""
-        self._known = {about: known for about, known in self._known.items() if about in wanted}
+        """Forget all other subjects."""
+        self._known = {subject: known for subject, known in self._known.items() if subject in wanted}

@@ -31,7 +31,7 @@ from pydantic import ValidationError
 from alignment_operator.backends.chosen import ON_MACHINE
 from alignment_operator.backends.process import SeenProcess
 from alignment_operator.deciding.job_status import is_finished
-from alignment_operator.deciding.observation import GOING_ON, Child, Key, Report
+from alignment_operator.deciding.observation import LIVE, Child, Key, Report
 from alignment_operator.machine.progress import read_stage
 
 
@@ -115,7 +115,7 @@ class LocalCluster:
     async def delete(self, job: AlignmentJob, child: Child) -> None:
         """Ask a running child to save and stop; a finished one is only marked, so that its log stays."""
         folder = self.home.job_folder(*_key(job)) / child.name
-        if child.state not in GOING_ON:
+        if child.state not in LIVE:
             (folder / "deleted").touch()
             return
         process = json.loads((folder / "process.json").read_text())

@@ -1,4 +1,4 @@
-"""A pod that does not start says why, in the words of the cluster's own Events, for few requests."""
+"""A child that does not start shows the reason from the cluster's own Events, with few requests."""
 
 import logging
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from alignment_operator.cluster import stuck_pods as module
 from alignment_operator.cluster.kubernetes_api import KubernetesApi
-from alignment_operator.cluster.stuck_pods import StuckPods, sentence_for
+from alignment_operator.cluster.stuck_pods import StuckPods, obstacle_in
 from alignment_operator.deciding.observation import Child, Key
 from api_server import ApiServer, with_api
 from kubernetes.aio.client import ApiClient
@@ -37,29 +37,29 @@ def event(
 
 SCHEDULED = event("Normal", "Scheduled", "assigned to node-1", "12:00:00")
 SITUATIONS: dict[str, tuple[list[dict[str, Any]], tuple[str, str] | None]] = {
-    "nothing was said": ([], None),
-    "it is on its way": ([SCHEDULED], None),
+    "no Events": ([], None),
+    "it is starting": ([SCHEDULED], None),
     "a Secret is missing": (
         [SCHEDULED, event("Warning", "FailedMount", SECRET)],
         ("FailedMount", f"pod: {SECRET}"),
     ),
-    "the namespace has no room": (
+    "the namespace's quota is used up": (
         [event("Warning", "FailedCreatePod", QUOTA, of="job-sft-1")],
         ("FailedCreatePod", f"job-sft-1: {QUOTA}"),
     ),
-    "the namespace's level refuses the pod": (
+    "the namespace's Pod Security level refuses the pod": (
         [event("Warning", "FailedCreatePod", SECURITY, of="job-sft-1")],
         ("FailedCreatePod", f"job-sft-1: {SECURITY}"),
     ),
-    "what was in the way is past": (
+    "the obstacle is past": (
         [event("Warning", "FailedScheduling", "0/2 nodes", "11:59:00"), SCHEDULED],
         None,
     ),
-    "a warning of the same second as a step is of after it": (
+    "a warning in the same second as progress counts as later": (
         [event("Warning", "FailedMount", SECRET), event("Normal", "Scheduled")],
         ("FailedMount", f"pod: {SECRET}"),
     ),
-    "a step that has nothing to do with it does not end it": (
+    "an unrelated Event does not make a warning obsolete": (
         [event("Warning", "FailedMount", SECRET), event("Normal", "NotTriggerScaleUp", "", "12:09:30")],
         ("FailedMount", f"pod: {SECRET}"),
     ),
@@ -67,11 +67,11 @@ SITUATIONS: dict[str, tuple[list[dict[str, Any]], tuple[str, str] | None]] = {
         [event("Warning", "FailedMount", SECRET), event("Warning", "FailedAttachVolume", "in use", "12:09:30")],
         ("FailedAttachVolume", "pod: in use"),
     ),
-    "one pod goes on, the other does not": (
+    "one pod starts, the other does not": (
         [event("Warning", "FailedMount", SECRET, of="master"), event("Normal", "Started", "", "12:09:30", of="worker")],
         ("FailedMount", f"master: {SECRET}"),
     ),
-    "pods that say the same in turn": (
+    "pods with the same warning in turn": (
         [event("Warning", "FailedMount", "no", of="master"), event("Warning", "FailedMount", "no", "12:09:30", of="worker")],
         ("FailedMount", "master: no"),
     ),
@@ -83,7 +83,7 @@ SITUATIONS: dict[str, tuple[list[dict[str, Any]], tuple[str, str] | None]] = {
         [SCHEDULED, event("Normal", "Pulling", IMAGE, "12:07:30")],
         ("PullingImage", 'pod: pulling image "registry.example.com/alignment-trainer:1" for 2m'),
     ),
-    "the image is there": ([event("Normal", "Pulling", IMAGE), event("Normal", "Pulled", "", "12:09:30")], None),
+    "the image was pulled": ([event("Normal", "Pulling", IMAGE), event("Normal", "Pulled", "", "12:09:30")], None),
     "a warning comes before an image": (
         [event("Normal", "Pulling", IMAGE, of="master"), event("Warning", "FailedMount", SECRET, of="worker")],
         ("FailedMount", f"worker: {SECRET}"),
@@ -92,11 +92,11 @@ SITUATIONS: dict[str, tuple[list[dict[str, Any]], tuple[str, str] | None]] = {
         [SCHEDULED, event("Warning", "FailedMount", "s", None, series={"lastObservedTime": "2026-01-01T12:09:00.000000Z"})],
         ("FailedMount", "pod: s"),
     ),
-    "an Event with the time of its first alone": (
+    "an Event with only its first time": (
         [SCHEDULED, event("Warning", "FailedMount", "e", None, eventTime="2026-01-01T12:09:00.000000Z")],
         ("FailedMount", "pod: e"),
     ),
-    "a stranger's words are one short line": (
+    "untrusted text becomes one short line": (
         [event("Warning", "not a reason\n", "a\nb\x1b" + "x" * 3000)],
         ("Warning", "pod: a b " + "x" * 990 + "…"),
     ),
@@ -104,10 +104,10 @@ SITUATIONS: dict[str, tuple[list[dict[str, Any]], tuple[str, str] | None]] = {
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_what_is_said(name: str) -> None:
+def test_the_obstacle(name: str) -> None:
     events, expected = SITUATIONS[name]
-    assert sentence_for(events, NOW) == expected
-    assert sentence_for(events[::-1], NOW) == expected
+    assert obstacle_in(events, NOW) == expected
+    assert obstacle_in(events[::-1], NOW) == expected
 
 
 class Namespace:
@@ -119,22 +119,22 @@ class Namespace:
 
     def see(self, name: str, reason: str = "Starting", namespace: str = "team") -> tuple[str, str]:
         child = Child(f"{name}-sft-1", f"uid-{name}", "sft", 1, "", "", "Pending", reason=reason)
-        [told] = self.stuck.told(Key(namespace, name), [child], lambda _: [f"uid-{name}-pod"])
-        return told.reason, told.message
+        [child] = self.stuck.explained(Key(namespace, name), [child], lambda _: [f"uid-{name}-pod"])
+        return child.reason, child.message
 
     async def ask(self) -> set[Key]:
         self.server.requests.clear()
         return await self.stuck.ask(lambda _: True, NOW)
 
-    def happens(self, told: dict[str, Any], namespace: str = "team") -> None:
-        self.server.store(f"/api/v1/namespaces/{namespace}/events/{len(self.server.objects)}", {"metadata": {}, **told})
+    def happens(self, found: dict[str, Any], namespace: str = "team") -> None:
+        self.server.store(f"/api/v1/namespaces/{namespace}/events/{len(self.server.objects)}", {"metadata": {}, **found})
 
 
 def with_namespace(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
     with_api(lambda server, client: act(Namespace(server, client, monkeypatch)))
 
 
-def test_only_who_is_stuck_for_a_while_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_listed_only_for_children_that_are_stuck_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(world: Namespace) -> None:
         world.see("job")
         world.happens(event("Warning", "FailedMount", SECRET, of="job-pod"))
@@ -142,14 +142,14 @@ def test_only_who_is_stuck_for_a_while_is_asked_about(monkeypatch: pytest.Monkey
         world.server.seconds += 11
         assert await world.ask() == {Key("team", "job")}
         assert world.see("job") == ("FailedMount", f"job-pod: {SECRET}")
-        assert await world.ask() == set(), "the same is no news"
-        assert world.see("job", "Unschedulable") == ("Unschedulable", ""), "what the pod says itself counts more"
-        assert world.see("job") == ("Starting", ""), "what has begun anew is not judged by what was"
+        assert await world.ask() == set(), "an unchanged obstacle is no change"
+        assert world.see("job", "Unschedulable") == ("Unschedulable", ""), "the pod's own status counts more"
+        assert world.see("job") == ("Starting", ""), "a new start has no obstacle yet"
 
     with_namespace(monkeypatch, act)
 
 
-def test_what_does_not_hinder_any_more_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_obstacle_that_is_over_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(world: Namespace) -> None:
         world.see("job")
         world.happens(event("Warning", "FailedMount", SECRET, of="job-pod"))
@@ -174,7 +174,7 @@ def test_a_thousand_waiting_jobs_are_one_request(monkeypatch: pytest.MonkeyPatch
     with_namespace(monkeypatch, act)
 
 
-def test_who_is_stuck_for_long_is_asked_about_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_of_children_that_are_stuck_for_long_are_listed_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(world: Namespace) -> None:
         world.see("job")
         rounds = []
@@ -187,7 +187,7 @@ def test_who_is_stuck_for_long_is_asked_about_more_seldom(monkeypatch: pytest.Mo
     with_namespace(monkeypatch, act)
 
 
-def test_namespaces_are_asked_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_namespaces_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(world: Namespace) -> None:
         asked: list[str] = []
         for number in range(50):
@@ -202,7 +202,7 @@ def test_namespaces_are_asked_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     with_namespace(monkeypatch, act)
 
 
-def test_all_pages_are_read_and_no_more_than_are_bearable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pages_are_read_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_EVENTS_A_PAGE", 2)
 
     async def act(world: Namespace) -> None:
@@ -221,7 +221,7 @@ def test_all_pages_are_read_and_no_more_than_are_bearable(monkeypatch: pytest.Mo
     with_namespace(monkeypatch, act)
 
 
-def test_without_the_right_to_read_events_it_says_so_and_the_others_are_asked(
+def test_a_namespace_whose_events_cannot_be_read_is_logged_and_the_others_are_read(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def act(world: Namespace) -> None:
@@ -236,11 +236,11 @@ def test_without_the_right_to_read_events_it_says_so_and_the_others_are_asked(
     with caplog.at_level(logging.WARNING):
         with_namespace(monkeypatch, act)
     assert [record.getMessage() for record in caplog.records] == [
-        "why pods of namespace closed do not start cannot be read: 403 Forbidden: events are forbidden"
+        "cannot read why pods of namespace closed do not start: 403 Forbidden: events are forbidden"
     ]
 
 
-def test_jobs_that_are_gone_or_another_operator_s_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_jobs_and_those_of_another_operator_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(world: Namespace) -> None:
         world.see("job")
         world.server.seconds += 11

@@ -1,7 +1,7 @@
 """Each decision is one line of the log, once."""
 
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
-from alignment_operator.deciding.log_lines import decisions
+from alignment_operator.deciding.log_lines import log_lines
 
 
 def status(phase: str, *stages: StageStatus, **others: object) -> AlignmentJobStatus:
@@ -59,11 +59,11 @@ LIFE: list[tuple[AlignmentJobStatus, list[str]]] = [
 def test_a_life_in_lines() -> None:
     before = None
     for moment, expected in LIFE:
-        assert decisions("team/job", before, moment) == expected
-        assert decisions("team/job", moment, moment) == []
+        assert log_lines("team/job", before, moment) == expected
+        assert log_lines("team/job", moment, moment) == []
         before = moment
 
 
 def test_a_line_of_a_stranger_is_no_longer_than_is_read() -> None:
-    [line] = decisions("team/job", None, status("Running", stage("Failed", reason="Defect", message="x" * 4000)))
+    [line] = log_lines("team/job", None, status("Running", stage("Failed", reason="Defect", message="x" * 4000)))
     assert len(line) == 1000
