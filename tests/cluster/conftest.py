@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from cluster.environment import Environment, Missing, find_environment, make_images
 from cluster.installation import Installation, merged
-from cluster.jobs import Job
+from cluster.jobs import Job, delete
 from cluster.kubectl import Kubectl, Object
 from cluster.names import JOBS, OTHERS, RELEASES
 from cluster.workspace import CLAIM, Workspace, claim, make_workspace
@@ -114,8 +114,7 @@ def start(installation: Installation, workspace: Workspace) -> Iterator[StartJob
         return started[-1]
 
     yield run
-    for job in started:
-        job.delete()
+    delete(*started)
 
 
 def _clear(kubectl: Kubectl, environment: Environment) -> None:

@@ -28,6 +28,13 @@ def short_job(name: str, **spec: Any) -> Object:
     return job
 
 
+def two_steps_of_dpo() -> Object:
+    """Return the second stage of the example with two steps only."""
+    stage = TINY["spec"]["stages"][1]
+    optimization = {"learningRate": 1e-4, "maxSteps": 2, "globalBatchSize": 16}
+    return {**stage, "dpo": {**stage["dpo"], "optimization": optimization}}
+
+
 @dataclass(frozen=True)
 class Job:
     """An AlignmentJob in the cluster."""
@@ -92,7 +99,7 @@ class Job:
 
     def delete(self) -> None:
         """Delete it with all its children."""
-        self.kubectl.delete(PLURAL, self.name, "--cascade=foreground")
+        delete(self)
 
     def describe(self) -> str:
         """Return everything that helps to understand a failed test."""
@@ -104,6 +111,12 @@ class Job:
             "operator": self.installation.operator_log,
         }
         return "\n".join(f"--- {title}\n{_attempt(part)}" for title, part in parts.items())
+
+
+def delete(*jobs: Job) -> None:
+    """Delete jobs of one namespace with all their children, and wait for all of them together."""
+    if jobs:
+        jobs[0].kubectl.delete(PLURAL, *(job.name for job in jobs), "--cascade=foreground")
 
 
 def _attempt(part: Callable[[], str]) -> str:

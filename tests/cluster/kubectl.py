@@ -59,9 +59,9 @@ class Kubectl:
         """Change fields of an object; null removes one."""
         self("patch", kind, name, "--type", "merge", "--patch", json.dumps(change))
 
-    def delete(self, kind: str, name: str, *flags: str) -> None:
-        """Delete an object if it exists, and by default wait until it is gone."""
-        self("delete", kind, name, "--ignore-not-found", *flags)
+    def delete(self, kind: str, *names_and_flags: str) -> None:
+        """Delete the objects that exist, and by default wait until they are gone."""
+        self("delete", kind, *names_and_flags, "--ignore-not-found")
 
     @contextlib.contextmanager
     def forwarded(self, service: str, port: int) -> Iterator[str]:

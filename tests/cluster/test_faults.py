@@ -2,13 +2,15 @@
 
 import random
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from alignment_api.names import JOB_LABEL
 from cluster.conftest import StartJob
 from cluster.environment import Environment
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job, short_job
+from cluster.jobs import TINY, Job, short_job, two_steps_of_dpo
 from cluster.progress import expect_every_step_once, first_step, kill_rank, reached, train_until
 from cluster.watch import Watch
 from cluster.workspace import Workspace
@@ -28,7 +30,24 @@ def expect_whole(job: Job, workspace: Workspace, children: Watch, attempts: int)
     expect_every_step_once(job, workspace)
 
 
-def test_a_worker_pod_is_deleted(start: StartJob, workspace: Workspace) -> None:
+@pytest.fixture(scope="module")
+def killed_process(start: StartJob, workspace: Workspace) -> Iterator[Future[Job]]:
+    """A job with one pod in which a process is killed; it runs beside the first test."""
+
+    def run() -> Job:
+        document = short_job("memory", compute={**TINY["spec"]["compute"], "nodes": 1, "cpu": "100m"})
+        document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = 20
+        job = start(document)
+        train_until(7, job, workspace)
+        kill_rank(job, attempt=1)
+        job.wait_for_end()
+        return job
+
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(run)
+
+
+def test_a_worker_pod_is_deleted(start: StartJob, workspace: Workspace, killed_process: Future[Job]) -> None:
     with Watch(workspace.kubectl, "pytorchjobs", f"{JOB_LABEL}=worker") as children:
         job = start(short_job("worker"))
         train_until(12, job, workspace)
@@ -37,6 +56,16 @@ def test_a_worker_pod_is_deleted(start: StartJob, workspace: Workspace) -> None:
         before = reached(job, workspace)
         expect_whole(job, workspace, children, attempts=2)
         assert before - _CHECKPOINT_EVERY_STEPS < first_step(job, attempt=2) <= before + 1
+
+
+def test_a_process_is_killed_but_its_pod_survives(killed_process: Future[Job], workspace: Workspace) -> None:
+    job = killed_process.result()
+    stage = job.stage("sft")
+    # The pod was not removed, so the host probably ran out of memory; unlimited retries would not help.
+    assert (stage["attempts"], stage["applicationFailures"], stage["infrastructureFailures"]) == (2, 1, 0), job.describe()
+    [warning] = [message for reason, message in job.events() if reason == "ProcessKilled"]
+    assert "memory" in warning
+    expect_every_step_once(job, workspace)
 
 
 def test_a_node_loses_its_power_and_returns(start: StartJob, workspace: Workspace, environment: Environment) -> None:
@@ -55,25 +84,10 @@ def test_a_node_loses_its_power_and_returns(start: StartJob, workspace: Workspac
         assert before - _CHECKPOINT_EVERY_STEPS < first_step(job, attempt=2) <= before + 1
 
 
-def test_a_process_is_killed_but_its_pod_survives(start: StartJob, workspace: Workspace) -> None:
-    document = short_job("memory", compute={**TINY["spec"]["compute"], "nodes": 1})
-    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = 20
-    job = start(document)
-    train_until(7, job, workspace)
-    kill_rank(job, attempt=1)
-    job.wait_for_end()
-    stage = job.stage("sft")
-    # The pod was not removed, so the host probably ran out of memory; unlimited retries would not help.
-    assert (stage["attempts"], stage["applicationFailures"], stage["infrastructureFailures"]) == (2, 1, 0), job.describe()
-    [warning] = [message for reason, message in job.events() if reason == "ProcessKilled"]
-    assert "memory" in warning
-    expect_every_step_once(job, workspace)
-
-
 def test_the_operator_is_killed_again_and_again(start: StartJob, workspace: Workspace, installation: Installation) -> None:
     draw = random.Random(7)
     document = short_job("killed", compute={**TINY["spec"]["compute"], "nodes": 1})
-    document["spec"]["stages"] += [{**TINY["spec"]["stages"][1]}]
+    document["spec"]["stages"].append(two_steps_of_dpo())
     # Long enough that all kills happen before the job ends.
     document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = 240
     with Watch(workspace.kubectl, "pytorchjobs", f"{JOB_LABEL}=killed") as children:

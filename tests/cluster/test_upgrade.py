@@ -10,7 +10,7 @@ from builders import a_document
 from cluster import versions
 from cluster.environment import Environment
 from cluster.installation import Installation, merged
-from cluster.jobs import TINY, Job, short_job
+from cluster.jobs import TINY, Job, delete, short_job, two_steps_of_dpo
 from cluster.kubectl import Kubectl, Object
 from cluster.names import OTHERS
 from cluster.progress import expect_every_step_once, first_step, reached, train_until
@@ -65,8 +65,7 @@ def upgraded(
             seen.append(all_of(jobs[:3]))
             yield Upgraded(*jobs[:3], stopped_at, seen, children)
     finally:
-        for job in jobs:
-            job.delete()
+        delete(*jobs)
         release.remove()
 
 
@@ -77,12 +76,6 @@ def a_job(name: str, steps: int, *others: Object) -> Object:
     stages[0]["sft"]["optimization"]["maxSteps"] = steps
     stages += others
     return document
-
-
-def two_steps_of_dpo() -> Object:
-    stage = TINY["spec"]["stages"][1]
-    optimization = {"learningRate": 1e-4, "maxSteps": 2, "globalBatchSize": 16}
-    return {**stage, "dpo": {**stage["dpo"], "optimization": optimization}}
 
 
 def begin(document: Object, workspace: Workspace, release: Installation, jobs: list[Job]) -> Job:
