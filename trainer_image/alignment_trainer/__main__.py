@@ -19,7 +19,7 @@ from alignment_api.run_config import RunConfig
 from pydantic import ValidationError
 
 from alignment_trainer.failures import BadConfiguration, StageFailure
-from alignment_trainer.process.outcome import RankOutcome, failure_of, told
+from alignment_trainer.process.outcome import RankOutcome, failure_of, termination_from
 from alignment_trainer.process.termination import fitted, write_termination
 from alignment_trainer.supervisor import CONFIG_VARIABLE, Supervisor
 
@@ -37,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         supervisor.listen()
         termination = supervisor.run()
     except StageFailure as failure:
-        termination = told(failure_of(failure))
+        termination = termination_from(failure_of(failure))
     except Exception as error:
         traceback.print_exc()
-        termination = told(RankOutcome(int(ExitCode.DEFECT), "Defect", f"{type(error).__name__}: {error}"))
+        termination = termination_from(RankOutcome(int(ExitCode.DEFECT), "Defect", f"{type(error).__name__}: {error}"))
     _report(termination)
     return termination.exit_code
 

@@ -110,7 +110,7 @@ def test_each_version_is_brought_once_and_what_changed_is_brought_again(bucket, 
             "absent.jsonl",
             r"spec.stages\[0\].sft.datasets\[0\].uri: s3://.*/absent.jsonl cannot be read \(.*\); check bucket, key",
         ),
-        ("broken.jsonl", r"^s3://.*/broken.jsonl:41: is not JSON"),
+        ("broken.jsonl", r"^s3://.*/broken.jsonl:41: is not valid JSON"),
         ("none/readme.txt", r"none/readme.txt is not a .jsonl or .* file; convert it"),
         ("none/", r"s3://.*/none/ is a folder that has no .jsonl"),
     ],
@@ -148,7 +148,7 @@ def pointed_at(configured, url, uri):
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://no-such-host.invalid"])
 def test_a_server_that_does_not_answer_is_worth_another_try(configured, quick, url, capsys):
     config = pointed_at(configured, url, "s3://bucket/rows.jsonl")
-    with pytest.raises(Unreachable, match=rf"s3://bucket/rows.jsonl cannot be fetched now \(.*{url}.*; 3 tries\)"):
+    with pytest.raises(Unreachable, match=rf"s3://bucket/rows.jsonl cannot be downloaded now \(.*{url}.*; 3 tries\)"):
         check(config)
     assert capsys.readouterr().err.count("next try at") == 2
 

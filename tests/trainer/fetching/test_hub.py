@@ -158,9 +158,9 @@ try:
     if kind == "dataset":
         print(hub.load(Dataset(uri=uri, revision=(sys.argv[4:] or [None])[0]), paths))
     else:
-        hub.prepare_surroundings(paths)
+        hub.configure_libraries(paths)
         wanted = hub.HubRepository("model", uri, (sys.argv[4:] or [None])[0], f"spec.model.uri: {uri}")
-        print(hub.bring_model(wanted, hub.newest_commit(wanted, None), None))
+        print(hub.download_model(wanted, hub.newest_commit(wanted, None), None))
 except StageFailure as failure:
     print(type(failure).__name__, failure)
 """
@@ -238,7 +238,7 @@ def test_what_remains_may_be_tried_later(
     hub.repository.faults = list(faults)
     ended = fetch(url or hub.url, tmp_path, kind, "hf://team/rows")
     shown = MODEL if kind == "model" else "hf://team/rows"
-    assert ended.stdout.startswith(f"Unreachable {shown} cannot be fetched now ({said}"), ended.stdout + ended.stderr
+    assert ended.stdout.startswith(f"Unreachable {shown} cannot be downloaded now ({said}"), ended.stdout + ended.stderr
     assert ended.stdout.endswith("; 3 tries); check the network and the endpoint; the stage tries again later\n")
     assert ended.stderr.count("; next try at ") == 2
     if faults:

@@ -86,7 +86,7 @@ def of_xet():
 )
 def test_what_may_pass(error, said):
     fault = transient_fault(error)
-    assert (fault.said if fault else None) == said
+    assert (fault.text if fault else None) == said
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def branch(monkeypatch):
         return wanted.revision if hub.is_commit(wanted.revision) else newest[0]
 
     monkeypatch.setattr(hub, "newest_commit", commit)
-    monkeypatch.setattr(hub, "bring_model", lambda wanted, commit, token: Path(wanted.name) / commit)
+    monkeypatch.setattr(hub, "download_model", lambda wanted, commit, token: Path(wanted.name) / commit)
     newest.append(asked)
     return newest
 

@@ -15,9 +15,9 @@ from alignment_trainer.workspace.mapped_files import bytes_read
 @pytest.fixture
 def stage(tmp_path, monkeypatch):
     """A stage whose process tells often."""
-    monkeypatch.setattr(activity, "_WRITTEN_SECONDS", 0.02)
-    monkeypatch.setattr(activity, "_TOLD_SECONDS", 0.04)
-    monkeypatch.setattr(activity, "_teller", None)
+    monkeypatch.setattr(activity, "_WRITE_SECONDS", 0.02)
+    monkeypatch.setattr(activity, "_PRINT_SECONDS", 0.04)
+    monkeypatch.setattr(activity, "_reporter", None)
     activity.begin(tmp_path / "sft")
     return tmp_path / "sft"
 
@@ -53,7 +53,7 @@ def test_a_phase_is_told_while_it_lasts(stage, capfd):
 
 
 def test_what_is_soon_done_leaves_no_trace(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(activity, "_teller", None)
+    monkeypatch.setattr(activity, "_reporter", None)
     activity.begin(tmp_path / "sft")
     assert list(activity.counted("abc", "checking rows", 3, "rows")) == ["a", "b", "c"]
     assert not (tmp_path / "sft").exists()
@@ -82,7 +82,7 @@ def test_doing_the_same_again_is_no_progress(stage):
 
 
 def test_nobody_tells_before_it_is_asked_to(tmp_path, monkeypatch):
-    monkeypatch.setattr(activity, "_teller", None)
+    monkeypatch.setattr(activity, "_reporter", None)
     with activity.advancing("loading weights", 1, "files") as advance:
         advance(1)
     assert list(tmp_path.iterdir()) == []
@@ -102,7 +102,7 @@ def test_a_forked_process_tells_nothing(stage):
 
 
 def test_what_an_earlier_attempt_did_is_over(tmp_path, monkeypatch):
-    monkeypatch.setattr(activity, "_teller", None)
+    monkeypatch.setattr(activity, "_reporter", None)
     (tmp_path / "activity.json").write_text("{}")
     activity.begin(tmp_path)
     assert not (tmp_path / "activity.json").exists()

@@ -1,1 +1,1 @@
-"""Bringing files here from the Hub and from buckets."""
+"""Downloads files from the Hub and from buckets."""

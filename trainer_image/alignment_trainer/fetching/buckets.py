@@ -1,4 +1,4 @@
-"""Brings objects of S3 to the workspace volume, each version of each object once."""
+"""Downloads S3 objects to the workspace volume, each version of each object once."""
 
 import hashlib
 import os
@@ -21,18 +21,18 @@ _CACHE = Path(".cache") / "s3"
 
 
 def fetch(uri: str, paths: Paths, format_of: Callable[[str], str | None]) -> list[tuple[str, Path]]:
-    """Bring an object, or all objects of a known format right below a prefix; give each one's name and its file here."""
+    """Download an object, or all objects of a known format directly below a prefix; return each name and its local file."""
     # Imported late: most jobs read no bucket.
     from botocore.exceptions import BotoCoreError, ClientError
 
     if paths.s3_credentials:
         os.environ["AWS_SHARED_CREDENTIALS_FILE"] = paths.s3_credentials
     try:
-        return with_retries(uri, lambda: _fetched(uri, Path(paths.workspace) / _CACHE, format_of))
+        return with_retries(uri, lambda: _fetch_once(uri, Path(paths.workspace) / _CACHE, format_of))
     except (FileNotFoundError, PermissionError, BotoCoreError, ClientError) as error:
         raise BadData(_refusal(uri, error)) from error
     except OSError as error:
-        # What S3 refuses in other words comes as an OSError too; one of this machine's own has a number.
+        # Other refusals of S3 are OSErrors too; an OSError of this machine has an errno.
         if error.errno is not None and not isinstance(error.__cause__, ClientError):
             raise
         raise BadData(_refusal(uri, error)) from error
@@ -45,26 +45,26 @@ def _refusal(uri: str, error: Exception) -> str:
 def _system() -> Any:
     import s3fs
 
-    # Every answer is asked for anew: an object may have changed since another stage read it. We alone try again.
+    # No cached listings: an object may have changed since another stage read it. No retries: ours replace them.
     once = {"retries": {"total_max_attempts": 1, "mode": "standard"}}
     system = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=once)
     system.retries = 1
     return system
 
 
-def _fetched(uri: str, cache: Path, format_of: Callable[[str], str | None]) -> list[tuple[str, Path]]:
+def _fetch_once(uri: str, cache: Path, format_of: Callable[[str], str | None]) -> list[tuple[str, Path]]:
     system = _system()
-    about = system.info(uri)
-    if about["type"] == "directory":
+    info = system.info(uri)
+    if info["type"] == "directory":
         entries = sorted(system.ls(uri, detail=True), key=lambda entry: str(entry["name"]))
         objects = [entry for entry in entries if entry["type"] == "file" and format_of(entry["name"])]
     else:
-        objects = [about]
-    return [(f"{BUCKET_PREFIX}{entry['name']}", _brought(system, entry, cache, format_of)) for entry in objects]
+        objects = [info]
+    return [(f"{BUCKET_PREFIX}{entry['name']}", _cached(system, entry, cache, format_of)) for entry in objects]
 
 
-def _brought(system: Any, about: dict[str, Any], cache: Path, format_of: Callable[[str], str | None]) -> Path:
-    """Download an object unless this version of it is here already."""
+def _cached(system: Any, about: dict[str, Any], cache: Path, format_of: Callable[[str], str | None]) -> Path:
+    """Return the local file of this version of an object, downloaded unless it is cached."""
     version = hashlib.sha256(f"{about['name']}\n{about['ETag']}".encode()).hexdigest()[:32]
     target = cache / f"{version}{format_of(about['name']) or ''}"
     if not target.exists():

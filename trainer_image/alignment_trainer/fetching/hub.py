@@ -1,4 +1,4 @@
-"""Brings datasets and models of the Hub here, always at a commit: the one that the job names, or the newest one, written down."""
+"""Downloads datasets and models of the Hub at one commit: the one that the job names, or the newest one, which is recorded."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -20,39 +20,36 @@ _COMMIT_LENGTH = 40
 
 
 class HubRepository(NamedTuple):
-    """A repository of the Hub, as a job names it."""
+    """A repository of the Hub, as the job names it."""
 
     kind: str
     uri: str
     revision: str | None
     shown: str
-    """How messages name it; the field is left out where whoever asks adds it."""
+    """Its name in messages; without the spec's field if the caller adds that."""
 
     @property
     def name(self) -> str:
-        """Give its name on the Hub."""
+        """Return its name on the Hub."""
         return self.uri.removeprefix(HUB_PREFIX)
 
     @property
     def revision_field(self) -> str:
-        """Name the field that gives the revision."""
+        """Return the name of the spec's field with the revision."""
         return "spec.model.revision" if self.kind == "model" else "the dataset's revision"
 
 
 def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
-    """Load a dataset's split, and say which commit it is of."""
-    prepare_surroundings(paths)
+    """Load a dataset's split; return it with its commit."""
+    configure_libraries(paths)
     import datasets
 
     assert dataset.uri is not None, "the rows of a stage are on the workspace volume"
     datasets.disable_progress_bars()
-    wanted, token, split = (
-        HubRepository("dataset", dataset.uri, dataset.revision, dataset.uri),
-        token_of(paths),
-        dataset.split or "train",
-    )
+    wanted = HubRepository("dataset", dataset.uri, dataset.revision, dataset.uri)
+    token, split = token_of(paths), dataset.split or "train"
     commit = newest_commit(wanted, token)
-    with advancing(f"fetching {dataset.uri}", None, "bytes") as advance, _asked(wanted, advance):
+    with advancing(f"fetching {dataset.uri}", None, "bytes") as advance, _refusals_explained(wanted, advance):
         rows = with_retries(
             wanted.shown,
             lambda: datasets.load_dataset(wanted.name, dataset.configuration, split=split, revision=commit, token=token),
@@ -60,57 +57,57 @@ def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
         return rows, commit
 
 
-def bring_model(wanted: HubRepository, commit: str, token: str | None) -> Path:
-    """Bring a model's files here, and give their folder; for what is here already nobody is asked."""
+def download_model(wanted: HubRepository, commit: str, token: str | None) -> Path:
+    """Download a model's files and return their folder; cached files need no request."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    def bring(**how: Any) -> Any:
+    def download(**how: Any) -> Any:
         return snapshot_download(wanted.name, revision=commit, allow_patterns=_MODEL_FILES, token=token, **how)
 
     try:
-        return Path(bring(local_files_only=True))
+        return Path(download(local_files_only=True))
     except LocalEntryNotFoundError:
         pass
-    with _asked(wanted):
-        missing = with_retries(wanted.shown, lambda: bring(dry_run=True))
+    with _refusals_explained(wanted):
+        missing = with_retries(wanted.shown, lambda: download(dry_run=True))
         total = sum(file.file_size or 0 for file in missing if file.will_download)
         with advancing(f"downloading {wanted.uri}", total, "bytes") as advance:
-            return Path(with_retries(wanted.shown, lambda: bring(tqdm_class=_bar(advance))))
+            return Path(with_retries(wanted.shown, lambda: download(tqdm_class=_bar(advance))))
 
 
 def newest_commit(wanted: HubRepository, token: str | None, endpoint: str | None = None) -> str:
-    """Resolve a branch, a tag, a short hash or nothing to the commit that it is now; a whole commit needs nobody to be asked."""
+    """Resolve a branch, a tag, a short hash or None to its current commit; a full commit needs no request."""
     if is_commit(wanted.revision):
         return str(wanted.revision)
     from huggingface_hub import HfApi
 
     api = HfApi(endpoint=endpoint, token=token)
-    with _asked(wanted):
-        about = with_retries(wanted.shown, lambda: api.repo_info(wanted.name, repo_type=wanted.kind, revision=wanted.revision))
-    return str(about.sha)
+    with _refusals_explained(wanted):
+        info = with_retries(wanted.shown, lambda: api.repo_info(wanted.name, repo_type=wanted.kind, revision=wanted.revision))
+    return str(info.sha)
 
 
 def is_commit(revision: str | None) -> bool:
-    """Say whether a revision names a commit in full, and so the same files for ever."""
+    """Return whether a revision is a full commit hash, which always names the same files."""
     return revision is not None and len(revision) == _COMMIT_LENGTH and set(revision) <= set("0123456789abcdef")
 
 
 def token_of(paths: Paths) -> str | None:
-    """Read the token that the job gives."""
+    """Read the job's Hub token."""
     return Path(paths.hub_token).read_text().strip() if paths.hub_token else None
 
 
-def prepare_surroundings(paths: Paths) -> None:
-    """Tell the Hub's libraries how to fetch and where to keep it; they read it once, when they are imported."""
+def configure_libraries(paths: Paths) -> None:
+    """Set the environment variables of the Hub's libraries, which read them once, when they are imported."""
     os.environ.setdefault("HF_HOME", str(Path(paths.workspace) / ".cache" / "huggingface"))
-    # What the libraries would ask for besides, in a job that waits for it.
+    # Telemetry requests would only delay the job.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 @contextmanager
-def _asked(wanted: HubRepository, advance: Advance | None = None) -> Iterator[None]:
-    """Translate what the Hub refuses for good into a sentence that says what to do."""
+def _refusals_explained(wanted: HubRepository, advance: Advance | None = None) -> Iterator[None]:
+    """Translate the Hub's final refusals into a sentence that says what to do."""
     import httpx2
 
     from alignment_trainer.fetching.hub_session import retrying_hub
@@ -152,7 +149,7 @@ def _refusal(wanted: HubRepository, error: Exception) -> str:
 
 
 def _bar(advance: Advance) -> type:
-    """Make what the Hub's library takes for a progress bar; of its bars the one counts that says what has been written."""
+    """Return a progress bar class for the Hub's library that counts the written bytes: the library has several bars."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     class Bar(tqdm):  # type: ignore[misc]

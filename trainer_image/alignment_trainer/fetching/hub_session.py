@@ -1,4 +1,4 @@
-"""The Hub's library with our policy of trying again in the place of its own, which waits in silence and without an end."""
+"""Runs the Hub's library with our retry policy, because its own waits silently and without a limit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _REFUSALS = {"RepoNotFound", "RevisionNotFound", "GatedRepo"}
 
 
 class Refused(BaseException):
-    """Carries a refusal through libraries that answer one with what their caches hold of any other revision."""
+    """Carries a refusal through libraries that would otherwise answer it from their cache with another revision."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -26,15 +26,15 @@ class Refused(BaseException):
 
 
 class _PatientClient(httpx2.Client):
-    """Sends each request until it is answered for good."""
+    """Sends each request until it gets a final answer."""
 
     def __init__(self, what: str, advance: Advance) -> None:
         super().__init__(event_hooks={"request": [_http.hf_request_event_hook]}, follow_redirects=True, timeout=_SILENCE_SECONDS)
-        self._pauses = Backoff(what)
+        self._backoff = Backoff(what)
         self._advance = advance
 
     def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
-        """Send a request; an answer that may be another one soon is no answer."""
+        """Send a request, and retry it after transient faults."""
         _limit_silence(request)
         tries = 0
         while True:
@@ -65,20 +65,20 @@ class _PatientClient(httpx2.Client):
 
     def _pause(self, tries: int, fault: Any) -> None:
         try:
-            self._pauses.pause(tries, fault)
+            self._backoff.pause(tries, fault)
         except Unreachable as failure:
             raise RetriesExhausted(failure) from failure
 
 
 class _ResumableBody(httpx2.SyncByteStream):
-    """A body whose break the Hub's library takes up where it was: it does so for one class of breaks alone."""
+    """A body that the Hub's library resumes after a broken connection, which it does for one class of errors only."""
 
     def __init__(self, body: httpx2.SyncByteStream, advance: Advance) -> None:
         self._body = body
         self._advance = advance
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the body's parts, and count their bytes."""
+        """Yield the body's parts, and count their bytes."""
         try:
             for part in self._body:
                 self._advance(len(part))
@@ -87,13 +87,13 @@ class _ResumableBody(httpx2.SyncByteStream):
             raise httpx2.RemoteProtocolError(str(error)) from error
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._body.close()
 
 
 @contextmanager
 def retrying_hub(what: str, advance: Advance | None = None) -> Iterator[None]:
-    """Have all that the Hub's libraries ask for fetched under our policy; what they refuse raises as they would say it."""
+    """Run the Hub's libraries with our retry policy; a refusal is raised as their own error."""
     huggingface_hub.set_client_factory(lambda: _PatientClient(what, advance or _uncounted))
     try:
         yield
@@ -108,6 +108,6 @@ def _uncounted(_: int) -> None:
 
 
 def _limit_silence(request: httpx2.Request) -> None:
-    """Some requests of the library would wait for ever."""
+    """Set a timeout, because some requests of the library have none."""
     limits = request.extensions.get("timeout", {})
     request.extensions["timeout"] = {name: limits.get(name) or _SILENCE_SECONDS for name in ("connect", "read", "write", "pool")}

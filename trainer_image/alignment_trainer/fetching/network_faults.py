@@ -1,4 +1,4 @@
-"""Which errors of fetching may pass by themselves: a busy server, a broken connection, a name that does not resolve."""
+"""Decides which download errors are transient: a busy server, a broken connection, a name that does not resolve."""
 
 import errno
 import http.client
@@ -15,7 +15,7 @@ from alignment_api.problems import first_line
 
 _TRANSIENT_ANSWERS = {408, 425, 429}
 _TRANSIENT_CODES = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestThrottled", "InternalError"}
-"""What S3 writes into answers whose number says something else."""
+"""Error codes of S3 that are transient even if the HTTP status does not show it."""
 
 _TRANSIENT_NUMBERS = {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH}
 _TRANSIENT_CLASSES = {
@@ -33,18 +33,18 @@ _XET_DOWNLOAD = "xet_get"
 
 
 class Fault(NamedTuple):
-    """What went wrong, and how long the server asks to be left alone."""
+    """The text of a transient error, and how long the server asks clients to wait."""
 
-    said: str
+    text: str
     retry_after_seconds: float | None = None
 
 
 class TransientError(Exception):
-    """Something that was seen while fetching, and that another try may not see."""
+    """A fault of this download that a retry may not meet."""
 
 
 def transient_fault(error: BaseException) -> Fault | None:
-    """Give the fault behind an error where it may pass by itself; None where another try would find the same."""
+    """Return the transient fault behind an error; None if a retry would fail the same way."""
     chain = list(_chain(error))
     if any(isinstance(each, (ssl.SSLCertVerificationError, *_loaded(_FINAL_CLASSES))) for each in chain):
         return None
@@ -58,7 +58,7 @@ def transient_fault(error: BaseException) -> Fault | None:
 
 
 def fault_of_answer(status: int, headers: Mapping[str, str], code: str = "") -> Fault | None:
-    """Say whether a server's answer may be another one soon."""
+    """Return the fault of a server's answer that a retry may change; None if the answer is final."""
     if status not in _TRANSIENT_ANSWERS and status < 500 and code not in _TRANSIENT_CODES:
         return None
     phrase = code or http.client.responses.get(status, "")
@@ -78,7 +78,7 @@ def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Give an error and what caused it, the outermost first."""
+    """Yield an error and its causes, the outermost first."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current and id(current) not in seen:
@@ -88,12 +88,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _answer(error: BaseException) -> tuple[int, Mapping[str, str], str] | None:
-    """Find the server's answer that an error of the Hub's or of S3's library carries."""
+    """Find the server's answer in an error of the Hub's or of S3's library."""
     response: Any = getattr(error, "response", None)
     if isinstance(response, dict):
-        about = response.get("ResponseMetadata", {})
-        if "HTTPStatusCode" in about:
-            return about["HTTPStatusCode"], about.get("HTTPHeaders", {}), str(response.get("Error", {}).get("Code", ""))
+        metadata = response.get("ResponseMetadata", {})
+        if "HTTPStatusCode" in metadata:
+            return metadata["HTTPStatusCode"], metadata.get("HTTPHeaders", {}), str(response.get("Error", {}).get("Code", ""))
         return None
     status = getattr(response, "status_code", None)
     return (status, response.headers, "") if isinstance(status, int) else None
@@ -110,14 +110,14 @@ def _is_transient(error: BaseException) -> bool:
 
 
 def _is_of_xet(error: BaseException) -> bool:
-    """Recognize what the Hub's faster store reports, which has no classes of its own for the network."""
+    """Recognize errors of the Hub's Xet store, which has no error classes for the network."""
     if not isinstance(error, RuntimeError):
         return False
     return any(frame.name == _XET_DOWNLOAD for frame in traceback.extract_tb(error.__traceback__))
 
 
 def _loaded(classes: Mapping[str, tuple[str, ...]]) -> tuple[type[BaseException], ...]:
-    """Give classes of those libraries that are in use; what nobody loaded raised nothing."""
+    """Return the classes of libraries that are imported; others cannot have raised an error."""
     return tuple(
         getattr(sys.modules[module], name) for module, names in classes.items() if module in sys.modules for name in names
     )

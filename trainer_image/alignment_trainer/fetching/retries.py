@@ -1,4 +1,4 @@
-"""How all that lies elsewhere is fetched, from the Hub and from buckets: what may pass is tried again, what remains is said."""
+"""The retry policy of all downloads, from the Hub and from buckets."""
 
 import sys
 import threading
@@ -15,16 +15,16 @@ Result = TypeVar("Result")
 
 
 class RetryPolicy(NamedTuple):
-    """How often and how long something is tried."""
+    """How often a download is tried, and how long to wait between two tries."""
 
     tries: int = 7
     first_wait_seconds: float = 2
     longest_wait_seconds: float = 60
     longest_retry_after_seconds: float = 600
-    """No server is left alone for longer, whatever it asks."""
+    """The longest wait, even if the server asks for more."""
 
     def wait_seconds(self, tries: int, fault: Fault) -> float:
-        """Say how long to wait after so many tries."""
+        """Return how long to wait after this many tries."""
         own = min(self.first_wait_seconds * 2.0 ** (tries - 1), self.longest_wait_seconds)
         return (
             own
@@ -37,7 +37,7 @@ RETRY_POLICY = RetryPolicy()
 
 
 class RetriesExhausted(BaseException):
-    """Carries a failure through libraries that answer any Exception with whatever lies in their caches."""
+    """Carries a failure through libraries that would otherwise answer an Exception from their cache."""
 
     def __init__(self, failure: Unreachable) -> None:
         super().__init__(str(failure))
@@ -45,22 +45,22 @@ class RetriesExhausted(BaseException):
 
 
 class Backoff:
-    """Keeps all threads from a server that wants to be left alone, and tells of each pause once."""
+    """Makes all threads wait that use the same server, and reports each wait once."""
 
-    def __init__(self, what: str, patience: RetryPolicy | None = None) -> None:
+    def __init__(self, what: str, policy: RetryPolicy | None = None) -> None:
         self._what = what
-        self._patience = patience or RETRY_POLICY
+        self._policy = policy or RETRY_POLICY
         self._lock = threading.Lock()
         self._until = 0.0
 
     def pause(self, tries: int, fault: Fault) -> None:
-        """Wait until something that was tried so often may be tried again; after the last try it is Unreachable."""
-        if tries >= self._patience.tries:
+        """Wait until the next try; raise Unreachable after the last one."""
+        if tries >= self._policy.tries:
             raise Unreachable(
-                f"{self._what} cannot be downloaded now ({fault.said}; {tries} tries); "
+                f"{self._what} cannot be downloaded now ({fault.text}; {tries} tries); "
                 f"check the network and the endpoint; the stage tries again later"
             )
-        seconds = self._patience.wait_seconds(tries, fault)
+        seconds = self._policy.wait_seconds(tries, fault)
         with self._lock:
             is_first = time.monotonic() >= self._until
             if is_first or fault.retry_after_seconds is not None:
@@ -68,29 +68,29 @@ class Backoff:
             until = self._until
         if is_first:
             when = datetime.now(UTC) + timedelta(seconds=seconds)
-            of = f"try {tries} of {self._patience.tries}"
-            print(f"{self._what}: {fault.said} ({of}); next try at {when:%H:%M:%S} UTC", file=sys.stderr, flush=True)
+            count = f"try {tries} of {self._policy.tries}"
+            print(f"{self._what}: {fault.text} ({count}); next try at {when:%H:%M:%S} UTC", file=sys.stderr, flush=True)
         _wait(until)
 
 
 def with_retries(what: str, fetch: Callable[[], Result]) -> Result:
-    """Fetch something: again where what went wrong may pass; Unreachable is what remains."""
-    pauses, tries = Backoff(what), 0
+    """Call `fetch`, and retry it after transient faults; raise Unreachable if all tries fail."""
+    backoff, tries = Backoff(what), 0
     while True:
         tries += 1
         try:
             return fetch()
-        except RetriesExhausted as given_up:
-            raise given_up.failure from given_up
+        except RetriesExhausted as exhausted:
+            raise exhausted.failure from exhausted
         except Exception as error:
             fault = transient_fault(error)
             if fault is None:
                 raise
-            pauses.pause(tries, fault)
+            backoff.pause(tries, fault)
 
 
 def _wait(until: float) -> None:
-    """Wait, and count the seconds: waiting as long as a server asks is no standstill."""
+    """Wait, and report the seconds as progress, so that the wait does not count as a stall."""
     left = until - time.monotonic()
     with advancing("waiting for a server", max(1, round(left)), "seconds") as advance:
         while (left := until - time.monotonic()) > 0:

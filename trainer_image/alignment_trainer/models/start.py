@@ -33,7 +33,7 @@ def start_folder(config: RunConfig) -> Path:
     commits = [_commit(config, wanted, token) if PartialState().is_main_process else None]
     broadcast_object_list(commits)
     with PartialState().main_process_first():
-        return hub.bring_model(wanted, str(commits[0]), token)
+        return hub.download_model(wanted, str(commits[0]), token)
 
 
 def check_start(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -> str:

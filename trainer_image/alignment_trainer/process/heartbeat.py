@@ -1,4 +1,4 @@
-"""Answers whoever operates a stage how it does: one address, one question, for those who know the attempt's token."""
+"""Serves the heartbeat of a stage over HTTP, at one path, to callers with the token of the attempt."""
 
 import hmac
 import io
@@ -16,7 +16,7 @@ from alignment_api.heartbeat import HEARTBEAT_PATH, Heartbeat, heartbeat_token
 from alignment_api.run_config import RunConfig
 
 PORT_VARIABLE = "ALIGNMENT_HEARTBEAT_PORT"
-"""Set in pods alone: on one machine several stages may run, and their journals are read where they lie."""
+"""Set only in pods: on one machine several stages may run at once, and the operator reads their journals directly."""
 
 _REQUEST_SECONDS = 5.0
 _REQUEST_BYTES = 8192
@@ -24,7 +24,7 @@ _MOST_REQUESTS = 8
 
 
 def serve(config: RunConfig, heartbeat: Callable[[], Heartbeat]) -> "HeartbeatServer | None":
-    """Begin to answer, where the environment names a port; one that cannot be had is told, and the stage goes on."""
+    """Start the server if the environment names a port; if the port cannot be used, warn and continue without it."""
     port = os.environ.get(PORT_VARIABLE)
     if not port:
         return None
@@ -43,7 +43,7 @@ def serve(config: RunConfig, heartbeat: Callable[[], Heartbeat]) -> "HeartbeatSe
 
 
 class HeartbeatServer(ThreadingMixIn, HTTPServer):
-    """Takes few connections at a time, each for a short while; it can hold nothing up but itself."""
+    """Serves few connections at a time, each for a few seconds, so that it cannot slow the stage down."""
 
     daemon_threads = True
     request_queue_size = _MOST_REQUESTS
@@ -52,12 +52,12 @@ class HeartbeatServer(ThreadingMixIn, HTTPServer):
         self.token = token
         self.heartbeat = heartbeat
         self._free = threading.BoundedSemaphore(_MOST_REQUESTS)
-        # On both families at once where there is IPv6: a pod may have either address.
+        # IPv4 and IPv6 at once if possible: a pod may have either address.
         self.address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
         super().__init__(("", port), _Handler)
 
     def server_bind(self) -> None:
-        """Bind without looking up what this machine is called, which may take long."""
+        """Bind without looking up the host's name, which may be slow."""
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -66,21 +66,21 @@ class HeartbeatServer(ThreadingMixIn, HTTPServer):
         self.server_name, self.server_port = "", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer beside the others, or hang up where there are too many."""
+        """Answer in a thread of its own, or close the connection if there are too many."""
         if self._free.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Make room for the next one whatever became of this one."""
+        """Answer, and always free the slot for the next request."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Leave it: who hangs up in the middle of an answer hears nothing more, and the stage has nothing to say about it."""
+        """Ignore clients that disconnect during an answer; the stage's log stays clean."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -88,13 +88,13 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "alignment-trainer", ""
 
     def setup(self) -> None:
-        """Read all of the request's head before it is looked at, in bounded time and size."""
+        """Read the whole head of the request before parsing it, in bounded time and size."""
         super().setup()
         self.rfile = io.BytesIO(_head(self.request))
         self.request.settimeout(_REQUEST_SECONDS)
 
     def do_GET(self) -> None:
-        """Answer the one question."""
+        """Answer with the heartbeat as JSON."""
         if self.path != HEARTBEAT_PATH:
             self._answer(404, b"")
         elif not self._is_allowed():
@@ -115,11 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Keep the stage's log to the stage."""
+        """Log no requests: the log belongs to the stage."""
 
 
 def _head(connection: socket.socket) -> bytes:
-    """Read up to the empty line that ends a head; what is longer, or comes too slowly, ends where it is."""
+    """Read up to the empty line that ends a head; stop at the size limit, and return nothing if the client is too slow."""
     deadline, head = time.monotonic() + _REQUEST_SECONDS, b""
     while b"\r\n\r\n" not in head and b"\n\n" not in head and len(head) < _REQUEST_BYTES:
         connection.settimeout(max(0.001, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""When the processes of a stage were last seen to work: by their CPU time, page faults and I/O, as the kernel counts them."""
+"""The time at which the processes of a stage last did work: by their CPU time, page faults and I/O, as the kernel counts them."""
 
 import os
 from collections import deque
@@ -10,12 +10,13 @@ _WINDOW_SECONDS = 10.0
 _CPU_SECONDS = 0.3
 _FAULTS = 100
 _BYTES = 1 << 20
-"""What one process must do within the window. A process that waits stays far below all three (the launcher, which waits for other
-nodes, takes 0.15 seconds and 34 kB), one that loads libraries or weights is above one of them even at a hundredth of a core."""
+"""A process that reaches one of these within the window counts as working. A waiting process stays far below all three (the
+launcher, which waits for other nodes, takes 0.15 seconds and 34 kB); one that loads libraries or weights reaches one of them
+even at a hundredth of a core."""
 
 
 class Work(NamedTuple):
-    """What the kernel has counted of one process so far."""
+    """The kernel's counters of one process."""
 
     parent: int
     cpu_seconds: float
@@ -24,7 +25,7 @@ class Work(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """A process; its number alone may be given away again."""
+    """A process; its start time is part of it, because the kernel reuses process ids."""
 
     number: int
     start_time: int
@@ -34,7 +35,7 @@ Processes = dict[Identity, Work]
 
 
 class Liveness:
-    """Looks at the descendants of a process from time to time, and at the process itself for as long as it works itself."""
+    """Observes the descendants of a process, and the process itself while `counts_root` is true."""
 
     def __init__(self, root: int) -> None:
         self._root = root
@@ -43,7 +44,7 @@ class Liveness:
         self.time = datetime.now(UTC)
 
     def look(self, now_seconds: float, processes: Processes) -> None:
-        """Take note of what all processes have done so far."""
+        """Compare the counters with those of the last seconds, and update `time` if a process worked."""
         mine = descendants(processes, self._root)
         if not self.counts_root:
             mine = {identity: work for identity, work in mine.items() if identity.number != self._root}
@@ -55,7 +56,7 @@ class Liveness:
 
 
 def has_worked(before: Processes, now: Processes) -> bool:
-    """Say whether any process did more than one that waits."""
+    """Return whether any process did more than a waiting process does."""
     nothing = Work(0, 0, 0, 0)
     for identity, work in now.items():
         old = before.get(identity, nothing)
@@ -69,7 +70,7 @@ def has_worked(before: Processes, now: Processes) -> bool:
 
 
 def descendants(processes: Processes, root: int) -> Processes:
-    """Give a process and all that come from it."""
+    """Return a process and all its descendants."""
     numbers = {root}
     while more := {identity.number for identity, work in processes.items() if work.parent in numbers} - numbers:
         numbers |= more
@@ -77,11 +78,11 @@ def descendants(processes: Processes, root: int) -> Processes:
 
 
 def read_processes() -> Processes:
-    """Read what the kernel has counted of every process that may be seen."""
+    """Read the kernel's counters of every visible process."""
     found = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            # It may be gone by now, or be somebody else's.
+            # The process may have ended, or belong to another user.
             try:
                 identity, work = _read(folder)
             except OSError:
@@ -91,7 +92,7 @@ def read_processes() -> Processes:
 
 
 def _read(folder: Path) -> tuple[Identity, Work]:
-    # The name, in brackets, may hold anything; fields are counted from what follows it, the state.
+    # The name, in brackets, may contain any character; fields are counted from the state, which follows it.
     fields = (folder / "stat").read_text(errors="replace").rpartition(") ")[2].split()
     ticks = int(fields[11]) + int(fields[12])
     work = Work(int(fields[1]), ticks / os.sysconf("SC_CLK_TCK"), int(fields[7]) + int(fields[9]), _io(folder))
@@ -102,6 +103,6 @@ def _io(folder: Path) -> int:
     try:
         lines = (folder / "io").read_text().splitlines()
     except OSError:
-        # Of a process of another user, or one that just ended.
+        # The process belongs to another user, or has just ended.
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith(("rchar:", "wchar:")))

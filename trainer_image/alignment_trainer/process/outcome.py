@@ -1,4 +1,4 @@
-"""What became of the processes of a stage, and the exit code and sentence that this means; without torch."""
+"""How the processes of a stage ended, and the exit code and sentence that follow from it; without torch."""
 
 import json
 import signal
@@ -15,11 +15,11 @@ OUTCOMES_VARIABLE = "ALIGNMENT_OUTCOMES"
 LAUNCHER_FILE = "launcher.json"
 _LAUNCHER_OUTCOME_FILE = "launcher-outcome.json"
 _MESSAGE_LIMIT = 2900
-"""Less than a termination takes, so that there is room to say what was left out."""
+"""Less than the kubelet keeps, so that there is room for the mark of omitted text."""
 
 
 class RankOutcome(NamedTuple):
-    """What a rank itself said at its end."""
+    """How a rank ended, as the rank itself reported it."""
 
     exit_code: int
     reason: str
@@ -27,24 +27,24 @@ class RankOutcome(NamedTuple):
 
 
 class RankFailure(NamedTuple):
-    """How the launcher saw a rank fail; a negative code is the signal that killed it."""
+    """How a rank failed, as the launcher saw it; a negative code is the signal that killed it."""
 
     rank: int
     exit_code: int
 
 
 def record_outcome(folder: Path, rank: int, outcome: RankOutcome) -> None:
-    """Write down how a rank ended."""
+    """Write how a rank ended."""
     write_whole(folder / f"rank-{rank}.json", json.dumps(outcome._asdict()))
 
 
 def record_failures(folder: Path, failures: list[RankFailure]) -> None:
-    """Write down which ranks the launcher saw fail, the first one first."""
+    """Write which ranks the launcher saw fail, the earliest first."""
     write_whole(folder / LAUNCHER_FILE, json.dumps([failure._asdict() for failure in failures]))
 
 
 def record_launcher_outcome(folder: Path, outcome: RankOutcome) -> None:
-    """Write down why the launcher ended before any rank began."""
+    """Write why the launcher ended before any rank started."""
     write_whole(folder / _LAUNCHER_OUTCOME_FILE, json.dumps(outcome._asdict()))
 
 
@@ -54,28 +54,28 @@ def failure_of(error: StageFailure) -> RankOutcome:
 
 
 def termination_of(folder: Path, launcher_code: int, stop_requested: bool) -> Termination:
-    """Decide what a stage's end means from what the launcher and the ranks wrote down."""
+    """Decide the exit code and sentence of a stage from the files that the launcher and the ranks wrote."""
     if launcher_code == 0:
         return Termination(exit_code=0, reason="Completed", message="the stage is done")
     failures, outcomes = _failures(folder), _outcomes(folder)
-    said = [outcomes[failure.rank] for failure in failures if failure.rank in outcomes]
-    said += [outcome for rank, outcome in sorted(outcomes.items()) if outcome not in said]
-    telling = next((outcome for outcome in said if outcome.reason not in (PeerLost.reason, Stopped.reason)), None)
-    if telling and not stop_requested:
-        return told(telling)
+    reported = [outcomes[failure.rank] for failure in failures if failure.rank in outcomes]
+    reported += [outcome for rank, outcome in sorted(outcomes.items()) if outcome not in reported]
+    cause = next((outcome for outcome in reported if outcome.reason not in (PeerLost.reason, Stopped.reason)), None)
+    if cause and not stop_requested:
+        return termination_from(cause)
     killed = next((failure for failure in failures if failure.exit_code < 0 and failure.exit_code != -signal.SIGTERM), None)
-    if killed and not (stop_requested and said):
+    if killed and not (stop_requested and reported):
         return _killed(killed, stop_requested)
-    stopped = next((outcome for outcome in said if outcome.reason == Stopped.reason), None)
+    stopped = next((outcome for outcome in reported if outcome.reason == Stopped.reason), None)
     if stopped:
-        return told(stopped)
+        return termination_from(stopped)
     if stop_requested:
         return Termination(
             exit_code=ExitCode.STOPPED, reason=Stopped.reason, message="stopped on request, with nothing new to save"
         )
-    said += _launcher_outcome(folder)
-    if said:
-        return told(said[0])
+    reported += _launcher_outcome(folder)
+    if reported:
+        return termination_from(reported[0])
     return _unexplained(launcher_code, failures)
 
 
@@ -95,8 +95,8 @@ def _launcher_outcome(folder: Path) -> list[RankOutcome]:
     return [RankOutcome(**json.loads(path.read_text()))] if path.exists() else []
 
 
-def told(outcome: RankOutcome) -> Termination:
-    """Say how a stage ended, in no more words than fit."""
+def termination_from(outcome: RankOutcome) -> Termination:
+    """Return the termination of a reported outcome, with a message that fits into it."""
     return Termination(exit_code=outcome.exit_code, reason=outcome.reason, message=shortened(outcome.message, _MESSAGE_LIMIT))
 
 
@@ -117,7 +117,7 @@ def _killed(failure: RankFailure, stop_requested: bool) -> Termination:
 
 
 def _out_of_host_memory(who: str) -> Termination:
-    """Tell of a SIGKILL that this pod survived; whoever takes a pod away ends the supervisor too."""
+    """Explain a SIGKILL that this pod survived: deleting a pod would have ended the supervisor too."""
     return Termination(
         exit_code=ExitCode.DEFECT,
         reason=PROCESS_KILLED,

@@ -1,4 +1,4 @@
-"""Spreads work over the processors of this machine; results come in the order of the items, as from one process."""
+"""Maps a function over items in several worker processes; results come in the order of the items."""
 
 import multiprocessing
 import os
@@ -20,31 +20,31 @@ Result = TypeVar("Result")
 _MOST_PROCESSES = 16
 _ITEMS_AT_ONCE = 32
 _WAITING_PER_PROCESS = 4
-"""Chunks that are read ahead for each process: enough to keep it busy, little enough to fit into memory."""
+"""Chunks that are read ahead per process: enough to keep it busy, few enough to fit into memory."""
 
 _work: Callable[[Any], Any]
 
 
 def worker_count() -> int:
-    """Say over how many processes work is spread; forking beside loaded libraries is safe on Linux alone."""
+    """Return how many worker processes to use; forking after libraries are loaded is safe only on Linux."""
     return min(_MOST_PROCESSES, len(os.sched_getaffinity(0))) if sys.platform == "linux" else 1
 
 
 def parallel_map(
     work: Callable[[Item], Result], items: Iterable[Item], processes: int, at_once: int = _ITEMS_AT_ONCE
 ) -> Generator[Result, None, None]:
-    """Do the work on each item, some at once by each process; the first failure is raised and ends it all."""
+    """Yield the result of `work` for each item; the first failure is raised and ends all workers."""
     if processes <= 1:
         yield from map(work, items)
         return
     executor = ProcessPoolExecutor(
         processes,
-        # A fork: the work holds a tokenizer and an index, which need not be copied so.
+        # A fork: it need not copy the tokenizer and the index that the work uses.
         mp_context=multiprocessing.get_context("fork"),
         initializer=_begin,
         initargs=(work, os.getpid()),
     )
-    others, is_whole = set(multiprocessing.active_children()), False
+    others, is_complete = set(multiprocessing.active_children()), False
     try:
         waiting: deque[Future[list[Result]]] = deque()
         for chunk in _chunks(items, at_once):
@@ -53,13 +53,13 @@ def parallel_map(
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
-        is_whole = True
+        is_complete = True
     except BrokenProcessPool as error:
         message = "a worker process that prepares rows was killed, often because memory ran out; raise compute.memory"
         raise WorkerLost(message) from error
     finally:
-        if not is_whole:
-            # Nobody waits for what is still being done, and a piece of it may take minutes.
+        if not is_complete:
+            # The remaining results are not needed, and one chunk may take minutes.
             for worker in set(multiprocessing.active_children()) - others:
                 worker.terminate()
         executor.shutdown(cancel_futures=True)
@@ -72,7 +72,7 @@ def _chunks(items: Iterable[Item], at_once: int) -> Iterator[list[Item]]:
 
 
 def _begin(work: Callable[[Any], Any], parent: int) -> None:
-    """Make a forked process one that only works: it ends with its parent, and at once when it is asked to."""
+    """Prepare a forked process as a worker, which ends with its parent and at once on SIGTERM."""
     global _work
     _work = work
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""How a running stage does, kept up to date beside it: whether its processes work, and how far its folder says that they are."""
+"""Keeps the heartbeat of a running stage up to date: whether its processes work, and the progress in its folder."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ _LOOK_SECONDS = 2.0
 
 
 class StageWatch:
-    """Watches one attempt from this process, and says at any moment what it saw last."""
+    """Watches one attempt from this process, and returns its latest heartbeat at any time."""
 
     def __init__(self, config: RunConfig) -> None:
         self._config = config
@@ -31,39 +31,39 @@ class StageWatch:
         self._journal = JournalTail(self._stage / METRICS_FILE)
         self._start_milliseconds = time.time_ns() // 1_000_000
         self._progress_time: datetime | None = None
-        self._complaint = ""
+        self._warning = ""
         self.liveness = Liveness(os.getpid())
         self._seen = Heartbeat(
             job_uid=config.job.uid, stage=config.stage_name, attempt=config.attempt, alive_time=self.liveness.time
         )
 
     def start(self) -> None:
-        """Begin to look, in two threads: a volume that does not answer must not hide that processes work."""
+        """Start two threads: a volume that does not answer must not hide that processes work."""
         for look, name in ((self._look_at_processes, "liveness"), (self.look_at_folder, "progress")):
-            threading.Thread(target=_again_and_again, args=(look,), name=name, daemon=True).start()
+            threading.Thread(target=_repeat, args=(look,), name=name, daemon=True).start()
 
     def heartbeat(self) -> Heartbeat:
-        """Say how the stage does."""
+        """Return the latest heartbeat of the stage."""
         return self._seen.model_copy(update={"alive_time": self.liveness.time, "time": datetime.now(UTC)})
 
     def look_at_folder(self) -> None:
-        """Read how far the stage is."""
+        """Read the progress of the stage."""
         try:
             self._seen = self._seen.model_copy(update=self._read_folder())
-            self._complaint = ""
+            self._warning = ""
         except (OSError, ValueError) as error:
-            # Watching must not end what is watched. What was seen last grows old, and its times say so.
-            complaint = f"{self._stage} cannot be read, so its progress is unknown ({error}); the stage continues"
-            if complaint != self._complaint:
-                print(complaint, file=sys.stderr, flush=True)
-            self._complaint = complaint
+            # A failed look must not end the stage. The last heartbeat stays, and its times show its age.
+            warning = f"{self._stage} cannot be read, so its progress is unknown ({error}); the stage continues"
+            if warning != self._warning:
+                print(warning, file=sys.stderr, flush=True)
+            self._warning = warning
 
     def _look_at_processes(self) -> None:
         self.liveness.look(time.monotonic(), read_processes())
 
     def _read_folder(self) -> dict[str, object]:
         activity = _activity(self._stage)
-        # Until the folder is claimed, it may hold work of other inputs.
+        # Before this stage claims the folder, it may contain the work of other inputs.
         is_claimed = is_ours(self._config)
         progress = self._journal.read().progress() if is_claimed else None
         times = (self._progress_time, activity and activity.time, progress and progress.updated_time)
@@ -88,7 +88,7 @@ def _activity(stage: Path) -> Activity | None:
         return None
 
 
-def _again_and_again(look: Callable[[], None]) -> None:
+def _repeat(look: Callable[[], None]) -> None:
     while True:
         look()
         time.sleep(_LOOK_SECONDS)

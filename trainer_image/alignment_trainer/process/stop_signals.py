@@ -1,4 +1,4 @@
-"""Takes a request to stop from the first moment on, which the first process of a pod would ignore; nothing here loads long"""
+"""Handles stop signals from the first moment, which PID 1 of a pod would otherwise ignore; imports nothing that loads slowly."""
 
 import json
 import os
@@ -13,21 +13,21 @@ MESSAGE = "stopped on request, before training began"
 
 
 def exit_on_request() -> None:
-    """End at once when somebody asks, until somebody else takes the signals over."""
+    """Exit at once on SIGTERM or SIGINT, until other handlers replace these."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: leave())
+        signal.signal(number, lambda *_: _exit_as_stopped())
 
 
 def exit_after_cleanup() -> None:
-    """Give what is being done a few seconds to end by itself, and end it all then."""
-    timer = threading.Timer(_CLEANUP_SECONDS, leave)
+    """Let the current work end by itself for a few seconds, then exit."""
+    timer = threading.Timer(_CLEANUP_SECONDS, _exit_as_stopped)
     timer.daemon = True
     timer.start()
 
 
-def leave() -> None:
-    """Say that the stage was stopped, and end; processes that were started end with this one."""
+def _exit_as_stopped() -> None:
+    """Report that the stage was stopped, and exit; child processes end with this one."""
     write_termination(json.dumps({"exit_code": _STOPPED, "reason": "Stopped", "message": MESSAGE}))
-    # Past Python's buffers: the signal may have come while one was being written to.
+    # Not through Python's buffers: the signal may have interrupted a write to one.
     os.write(2, f"Stopped: {MESSAGE}\n".encode())
     os._exit(_STOPPED)

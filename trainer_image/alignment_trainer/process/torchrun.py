@@ -1,4 +1,4 @@
-"""Starts the ranks of a stage as torchrun does, and writes down their exit codes, which torchrun itself throws away."""
+"""Starts the ranks of a stage as torchrun does, and records their exit codes, which torchrun discards."""
 
 import logging
 import os
@@ -18,14 +18,14 @@ from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankFailure, fa
 SUPERVISOR_VARIABLE = "ALIGNMENT_SUPERVISOR_PID"
 LAUNCHER_VARIABLE = "ALIGNMENT_LAUNCHER_PID"
 _RENDEZVOUS_SECONDS = 20 * 24 * 3600
-"""As long as torch can wait, which counts milliseconds in 32 bits: whether a late node still comes, the operator judges."""
+"""As long as torch can wait, which counts milliseconds in 32 bits; the operator decides when a node is too late."""
 
 
 def main() -> None:
     """Run torchrun with this process's arguments."""
     die_with(int(os.environ[SUPERVISOR_VARIABLE]))
     os.environ[LAUNCHER_VARIABLE] = str(os.getpid())
-    # The supervisor says in a sentence which process ended how; pids and signals beside it tell no more.
+    # The supervisor reports in one sentence which process ended and how, so torch's lines with pids and signals add nothing.
     logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
     try:
         waiting = f"--rdzv-conf=timeout={_RENDEZVOUS_SECONDS}"
@@ -37,7 +37,7 @@ def main() -> None:
         )
         sys.exit(1)
     except (DistError, RendezvousError) as error:
-        # Before its ranks start, all that a launcher does is to meet those of the other nodes.
+        # Before the ranks start, the launcher only waits for the launchers of the other nodes.
         lost = PeerLost(f"the other nodes of the stage could not be reached ({first_line(error)}); their logs may show why")
         record_launcher_outcome(Path(os.environ[OUTCOMES_VARIABLE]), failure_of(lost))
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""Reads rows of JSON files, one a line or in one array, and says of each line why it cannot be read."""
+"""Reads rows of JSON files, one per line or in one array, with the fault of each line that cannot be read."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ from alignment_trainer.reading.messages import BadRow
 
 
 def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
-    """Read one object a line; blank lines are no rows."""
+    """Read one object per line; blank lines are skipped."""
     position = -1
     with _opened(path) as file:
         for number, line in lines_of(file):
@@ -23,7 +23,7 @@ def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
 
 
 def json_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
-    """Read one array of objects, or one object a line."""
+    """Read one array of objects, or one object per line."""
     content = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     if not content.lstrip().startswith(b"["):
         yield from json_line_rows(path, is_wanted)
@@ -42,7 +42,7 @@ def json_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
 
 
 def count_json_lines(path: Path) -> int:
-    """Count the rows of a file of lines without reading what is in them."""
+    """Count the non-blank lines of a file, without parsing them."""
     with _opened(path) as file:
         return sum(bool(line.strip()) for _, line in lines_of(file))
 
@@ -65,7 +65,7 @@ def _row_of(line: bytes) -> dict[str, Any] | BadRow:
 def _parsed(content: bytes) -> Any:
     text = text_line(content)
     try:
-        return json.loads(text, object_pairs_hook=_without_repeats)
+        return json.loads(text, object_pairs_hook=_refuse_repeated_keys)
     except RecursionError as error:
         raise BadRow("is nested too deeply; correct it") from error
     except (BadRow, json.JSONDecodeError):
@@ -74,7 +74,7 @@ def _parsed(content: bytes) -> Any:
         raise BadRow(f"is not valid JSON ({error}); correct it") from error
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
         names = [name for name, _ in pairs]

@@ -1,4 +1,4 @@
-"""Lines of text files, and where a row stands in its file."""
+"""Reads lines of text files, and names the place of a row in its file."""
 
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Literal, NamedTuple
@@ -6,26 +6,26 @@ from typing import IO, Any, Literal, NamedTuple
 from alignment_trainer.reading.messages import BadRow
 
 Wanted = Callable[[int], bool]
-"""Whether the row at a position, counted from 0, is to be read."""
+"""Returns whether to read the row at a position, counted from 0."""
 
 
 class Place(NamedTuple):
-    """Where a row is in its file: its line, or its number where lines are not rows; counted from one."""
+    """The place of a row in its file: its line, or its number in files without lines; counted from one."""
 
     unit: Literal["line", "row"]
     number: int
 
     def next(self) -> "Place":
-        """Give the place after this one."""
+        """Return the next place."""
         return self._replace(number=self.number + 1)
 
     def within(self, file: str) -> str:
-        """Write the place as messages do; only a line looks like one."""
+        """Return the place as messages show it, such as rows.jsonl:3 or rows.parquet: row 3."""
         return f"{file}:{self.number}" if self.unit == "line" else f"{file}: row {self.number}"
 
 
 Placed = tuple[Place, dict[str, Any] | BadRow]
-"""A row's place, and what is in it."""
+"""A row's place and its values, or its fault."""
 
 LONGEST_LINE_BYTES = 64 * 1024 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -33,11 +33,11 @@ _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def lines_of(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Give each line with its number, without the mark that some programs put before UTF-8."""
+    """Yield each line with its number, without the byte order mark that some programs write."""
     number = 0
     while line := file.readline(LONGEST_LINE_BYTES + 1):
         number += 1
-        # Nobody reads on in a line of this length; the rest of it is only skipped.
+        # A line of this length is refused, so the rest of it is skipped.
         rest = line
         while len(rest) > LONGEST_LINE_BYTES and not rest.endswith(b"\n"):
             rest = file.readline(LONGEST_LINE_BYTES + 1)
@@ -45,7 +45,7 @@ def lines_of(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def text_line(line: bytes) -> str:
-    """Decode a line, and say what is wrong with it where it is not UTF-8."""
+    """Decode a line; raise BadRow if it is not UTF-8."""
     if line.startswith(_WIDE_MARKS) or b"\0" in line:
         raise BadRow("contains NUL bytes or a UTF-16 mark, so it is damaged or not UTF-8; write the file again as UTF-8")
     try:

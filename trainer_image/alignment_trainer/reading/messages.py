@@ -1,4 +1,4 @@
-"""What a dialogue's messages and texts must look like, and what is said of those that do not."""
+"""Reads the messages and texts of a row, and refuses malformed ones."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ Message = dict[str, str]
 Text = str | list[Message]
 ROLES = ("system", "user", "assistant")
 _SPEAKERS = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
-"""Who speaks in ShareGPT's conversations, and the role that this is."""
+"""The speakers of ShareGPT's conversations, and their roles."""
 
 
 class BadRow(ValueError):
@@ -29,7 +29,7 @@ def conversation_of(value: Any, column: str) -> list[Message]:
 
 
 def text_of(row: Mapping[str, Any], column: str) -> str:
-    """Read a column that must hold more than white space."""
+    """Read a column that must contain more than white space."""
     text = whole_text(row[column], column)
     if not text or text.isspace():
         raise BadRow(f"{column} is empty; fill it or remove the row")
@@ -37,7 +37,7 @@ def text_of(row: Mapping[str, Any], column: str) -> str:
 
 
 def whole_text(value: Any, place: str) -> str:
-    """Refuse what is no text, and text that no file of UTF-8 could hold: tokenizers stop at it."""
+    """Return a text; raise BadRow if it is no string or no valid UTF-8, which tokenizers refuse."""
     if not isinstance(value, str):
         raise BadRow(f"{place} is not text; correct it")
     if not value.isascii():

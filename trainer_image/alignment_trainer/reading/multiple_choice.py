@@ -8,7 +8,7 @@ from alignment_trainer.reading.messages import BadRow, Message, text_of, whole_t
 
 
 def multiple_choice_of(row: Mapping[str, Any]) -> list[Message]:
-    """Ask with the options under letters; the answer is the right letter and its option."""
+    """Return a question with lettered options, and as its answer the right letter with its option."""
     texts, labels = _options(row["choices"])
     column = "answerKey" if row.get("answerKey") is not None else "answer"
     if row.get(column) is None:
@@ -22,7 +22,7 @@ def multiple_choice_of(row: Mapping[str, Any]) -> list[Message]:
 
 
 def _options(choices: Any) -> tuple[list[str], list[str]]:
-    """Give the options' texts, and what the row itself calls them."""
+    """Return the options' texts and their labels in the row."""
     texts = choices.get("text") if isinstance(choices, dict) else choices
     if not isinstance(texts, list) or not 2 <= len(texts) <= len(ascii_uppercase):
         raise BadRow(f"choices must be 2 to {len(ascii_uppercase)} texts, or lists text and label of that length; correct it")
@@ -34,7 +34,7 @@ def _options(choices: Any) -> tuple[list[str], list[str]]:
 
 
 def _right_option(answer: Any, texts: list[str], labels: list[str], column: str) -> int:
-    """Find the option that an index, a label or a text names; a label is meant where it could be either."""
+    """Find the option that an index, a label or a text names; a label is tried before a text."""
     if isinstance(answer, int) and not isinstance(answer, bool):
         if 0 <= answer < len(texts):
             return answer

@@ -1,4 +1,4 @@
-"""Reads files of rows, one row after the other with its place, whatever their format; without torch."""
+"""Reads files of rows in every supported format, each row with its place; without torch."""
 
 import csv
 import zlib
@@ -15,7 +15,7 @@ from alignment_trainer.reading.table_files import arrow_rows, count_arrow_rows, 
 
 
 class Row(NamedTuple):
-    """One row and its place in its file; a fault where it cannot be read."""
+    """One row and its place in its file; a fault if it cannot be read."""
 
     place: Place
     values: dict[str, Any]
@@ -38,30 +38,30 @@ _COUNTERS: dict[str, Callable[[Path], int]] = {
 }
 FORMATS = tuple(_READERS)
 _WITHOUT_LINES = (".parquet", ".arrow")
-_ABOUT_A_FOLDER = ("dataset_info.json", "dataset_dict.json", "state.json")
-"""What `datasets` writes beside the rows."""
+_METADATA_FILES = ("dataset_info.json", "dataset_dict.json", "state.json")
+"""Files that `datasets` writes next to the rows."""
 
 
 def format_of(name: str) -> str | None:
-    """Give the ending by which a file's format is known, None where it is none of ours."""
+    """Return the file name's ending that names its format; None if the format is not supported."""
     return next((ending for ending in FORMATS if name.endswith(ending)), None)
 
 
 def files_in(folder: Path) -> list[Path]:
-    """List a folder's files of rows by name; what lies deeper may be another split and is not looked at."""
+    """Return a folder's files of rows, sorted by name; subfolders are ignored, because they may be other splits."""
     return sorted(path for path in folder.iterdir() if path.is_file() and _holds_rows(path.name))
 
 
 def _holds_rows(name: str) -> bool:
-    return format_of(name) is not None and not name.startswith(".") and name not in _ABOUT_A_FOLDER
+    return format_of(name) is not None and not name.startswith(".") and name not in _METADATA_FILES
 
 
 def read_rows(path: Path, is_wanted: Wanted = lambda position: True) -> Iterator[Row]:
-    """Read a file's wanted rows; where the file itself is broken, the last row says so and where."""
+    """Read a file's wanted rows; if the file itself is damaged, the last row carries the fault and its place."""
     import pyarrow
 
     ending = format_of(path.name)
-    assert ending is not None, "the caller has looked at the format"
+    assert ending is not None, "the caller checks the format"
     place = Place("row" if ending in _WITHOUT_LINES else "line", 0)
     try:
         for place, values in _READERS[ending](path, is_wanted):
@@ -75,6 +75,6 @@ def read_rows(path: Path, is_wanted: Wanted = lambda position: True) -> Iterator
 
 
 def count_rows(path: Path) -> int:
-    """Count a file's rows, without reading what is in them where the format allows it."""
+    """Count a file's rows, without parsing them if the format allows it."""
     count = _COUNTERS.get(format_of(path.name) or "")
     return count(path) if count else sum(1 for _ in read_rows(path))

@@ -1,4 +1,4 @@
-"""Looks at every row of a source on all processors: how many there are, how many answer nothing, and whether all can be read."""
+"""Checks every row of a source in several processes: whether it can be read, and whether its answers are empty."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -14,51 +14,51 @@ from alignment_trainer.workspace.activity import measured
 _FEWEST_ROWS_TO_SPREAD = 5000
 _BLOCK_ROWS = 256
 _READ_WHOLE = (".json", ".csv")
-"""To find one row in a file of these, all rows before it must be parsed: several readers would do the same work."""
+"""Formats in which finding one row means parsing all rows before it, so several readers would repeat the same work."""
 
 
 class Survey(NamedTuple):
-    """What is known of rows that can all be read."""
+    """The result for rows that can all be read."""
 
     rows: int = 0
     unanswered: int = 0
     first: tuple[int, int, str] | None = None
-    """The first of those that answer nothing: the index of its part, its number there, and its place as messages write it."""
+    """The first row with empty answers: the index of its part, its number there, and its place as messages show it."""
 
-    def and_of(self, other: "Survey") -> "Survey":
-        """Sum up what is known of some and of other rows."""
+    def plus(self, other: "Survey") -> "Survey":
+        """Return the result for these and other rows together."""
         firsts = [first for first in (self.first, other.first) if first]
         return Survey(self.rows + other.rows, self.unanswered + other.unanswered, min(firsts, default=None))
 
 
 class _Share(NamedTuple):
-    """Of a part's blocks of rows each so many-th, beginning with one."""
+    """Every `step`-th block of a part's rows, starting with block `begin`."""
 
     part: int
     begin: int
     step: int
 
-    def holds(self, position: int) -> bool:
+    def contains(self, position: int) -> bool:
         return position // _BLOCK_ROWS % self.step == self.begin
 
 
 def survey(source: Source, is_answered: Callable[[PlacedRow], bool], what: str) -> Survey | None:
-    """Look at all rows; None where one cannot be read: which is the first, and why, is found in the order of the rows."""
-    looked_at = multiprocessing.Value("q", 0)
+    """Check all rows; None if one cannot be read, since the caller finds the first fault by reading in order."""
+    checked = multiprocessing.Value("q", 0)
 
-    def look(share: _Share) -> Survey | None:
-        return _look(source, share, is_answered, looked_at)
+    def check(share: _Share) -> Survey | None:
+        return _check(source, share, is_answered, checked)
 
     processes = worker_count() if _is_long(source) else 1
     whole = Survey()
     with (
-        measured(what, None, "rows", lambda: int(looked_at.value)),
-        closing(parallel_map(look, _shares(source, processes), processes, at_once=1)) as surveys,
+        measured(what, None, "rows", lambda: int(checked.value)),
+        closing(parallel_map(check, _shares(source, processes), processes, at_once=1)) as surveys,
     ):
         for found in surveys:
             if found is None:
                 return None
-            whole = whole.and_of(found)
+            whole = whole.plus(found)
     return whole
 
 
@@ -67,20 +67,20 @@ def _is_long(source: Source) -> bool:
 
 
 def _shares(source: Source, processes: int) -> list[_Share]:
-    """Share the parts out; where there are few of them, share each of them out."""
+    """Return one share per part, or several if there are few parts."""
     few = len(source.parts) < 2 * processes
     steps = [processes if few and not part.shown.endswith(_READ_WHOLE) else 1 for part in source.parts]
     return [_Share(part, begin, step) for part, step in enumerate(steps) for begin in range(step)]
 
 
-def _look(source: Source, share: _Share, is_answered: Callable[[PlacedRow], bool], looked_at: Any) -> Survey | None:
+def _check(source: Source, share: _Share, is_answered: Callable[[PlacedRow], bool], checked: Any) -> Survey | None:
     part = source.parts[share.part]
     count, unanswered, first = 0, 0, None
-    for place, values, fault in part.read(share.holds):
+    for place, values, fault in part.read(share.contains):
         count += 1
         if not count % _BLOCK_ROWS:
-            with looked_at.get_lock():
-                looked_at.value += _BLOCK_ROWS
+            with checked.get_lock():
+                checked.value += _BLOCK_ROWS
         row = PlacedRow(place.within(part.shown), values, fault)
         try:
             if not is_answered(row):

@@ -1,4 +1,4 @@
-"""What a row of training data is, recognised by its columns: dialogues and pairs, in each of their usual forms."""
+"""Reads a row as a dialogue or a pair, in each of their usual forms, recognised by its columns."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,14 +13,14 @@ _PAIRS = "prompt, chosen and rejected"
 
 
 class Dialogue(NamedTuple):
-    """What supervised fine-tuning learns: with a prompt of its own, only what follows it is learned."""
+    """A row for supervised fine-tuning; if it has a prompt, only the answer is learned."""
 
     prompt: Text | None
     answer: Text
 
 
 class Pair(NamedTuple):
-    """What preference optimization learns: one prompt, two answers."""
+    """A row for preference optimization: one prompt and two answers."""
 
     prompt: Text
     chosen: Text
@@ -28,7 +28,7 @@ class Pair(NamedTuple):
 
 
 def dialogue_of(row: Mapping[str, Any]) -> Dialogue:
-    """Read a dialogue; where a row's columns would do for several forms, the first of these is meant."""
+    """Read a dialogue; if a row's columns match several forms, the first form below is used."""
     if row.get("messages") is not None:
         return _answered(messages_of(row["messages"], "messages"), "messages")
     if row.get("conversations") is not None:
@@ -42,11 +42,11 @@ def dialogue_of(row: Mapping[str, Any]) -> Dialogue:
 
 
 def pair_of(row: Mapping[str, Any]) -> Pair:
-    """Read a row of prompt, chosen and rejected; whole dialogues that differ in their ends are taken apart."""
+    """Read a row of prompt, chosen and rejected; without a prompt, whole dialogues are split where they begin to differ."""
     if isinstance(row.get("chosen"), list) and isinstance(row.get("rejected"), list):
         prompt = row.get("prompt")
         if not isinstance(prompt, list):
-            return _taken_apart(messages_of(row["chosen"], "chosen"), messages_of(row["rejected"], "rejected"))
+            return _split_pair(messages_of(row["chosen"], "chosen"), messages_of(row["rejected"], "rejected"))
     prompt, chosen, rejected = _texts(row, ("prompt", "chosen", "rejected"), _PAIRS)
     return Pair(prompt, chosen, rejected)
 
@@ -58,7 +58,7 @@ def _answered(messages: list[Message], column: str) -> Dialogue:
 
 
 def _instruction(row: Mapping[str, Any]) -> list[Message]:
-    """Read Alpaca's columns: what is to be done, what with, and what came of it."""
+    """Read Alpaca's columns: instruction, input and output."""
     if row.get("output") is None:
         raise BadRow("has instruction but no output; add the output or remove the row")
     question = text_of(row, "instruction")
@@ -71,7 +71,7 @@ def _instruction(row: Mapping[str, Any]) -> list[Message]:
     ]
 
 
-def _taken_apart(chosen: list[Message], rejected: list[Message]) -> Pair:
+def _split_pair(chosen: list[Message], rejected: list[Message]) -> Pair:
     shared = 0
     while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
         shared += 1
@@ -83,8 +83,7 @@ def _taken_apart(chosen: list[Message], rejected: list[Message]) -> Pair:
 def _texts(row: Mapping[str, Any], columns: tuple[str, ...], wanted: str) -> list[Any]:
     missing = [column for column in columns if row.get(column) is None]
     if missing:
-        there = _shown_columns(row)
-        raise BadRow(f"has no {' and no '.join(missing)}; it needs {wanted}, but has {there}")
+        raise BadRow(f"has no {' and no '.join(missing)}; it needs {wanted}, but has {_shown_columns(row)}")
     values = [row[column] for column in columns]
     if all(isinstance(value, str) for value in values):
         return [whole_text(value, column) for column, value in zip(columns, values, strict=True)]
@@ -94,6 +93,6 @@ def _texts(row: Mapping[str, Any], columns: tuple[str, ...], wanted: str) -> lis
 
 
 def _shown_columns(row: Mapping[str, Any]) -> str:
-    there = sorted(str(column) for column, value in row.items() if value is not None)
-    shown = ", ".join(column if len(column) <= 40 else f"{column[:37]}..." for column in there[:10])
-    return (shown + (f" and {len(there) - 10} more" if len(there) > 10 else "")) or "nothing"
+    columns = sorted(str(column) for column, value in row.items() if value is not None)
+    shown = ", ".join(column if len(column) <= 40 else f"{column[:37]}..." for column in columns[:10])
+    return (shown + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")) or "nothing"

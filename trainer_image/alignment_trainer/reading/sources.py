@@ -20,7 +20,7 @@ from alignment_trainer.workspace.paths import workspace_path
 
 
 class PlacedRow(NamedTuple):
-    """One row, with its place as messages write it; a fault where it cannot be read."""
+    """One row, with its place as messages show it; a fault if it cannot be read."""
 
     place: str
     values: dict[str, Any]
@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Source:
-    """One dataset, wherever it lies."""
+    """All rows of one dataset."""
 
     parts: list[Part]
     revision: str | None = None
@@ -49,7 +49,7 @@ class Source:
         return [part.count() for part in self.parts]
 
     def rows(self, wanted: Collection[int] | None = None) -> Iterator[PlacedRow]:
-        """Give the wanted rows by their positions, or all."""
+        """Yield the rows at the wanted positions, or all rows."""
         first = 0
         for index, part in enumerate(self.parts):
             is_wanted = _everything if wanted is None else partial(_is_among, wanted, first)
@@ -59,7 +59,7 @@ class Source:
 
 
 def find_source(dataset: Dataset, paths: Paths) -> Source:
-    """Find a dataset's rows, bringing them here first where they lie elsewhere; what is wrong with it is BadData."""
+    """Return a dataset's rows, downloaded first if they are not on the workspace volume; raise BadData if that fails."""
     source = dataset.source
     if source.startswith(HUB_PREFIX):
         loaded, revision = hub.load(dataset, paths)

@@ -1,4 +1,4 @@
-"""Reads rows of tables: Parquet, Arrow as files and as streams, and CSV."""
+"""Reads rows of table files: Parquet, Arrow (files and streams) and CSV."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ def parquet_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
 
 
 def count_parquet_rows(path: Path) -> int:
-    """Count a Parquet file's rows as its end tells them."""
+    """Read the number of rows from a Parquet file's footer."""
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(path) as file:
@@ -96,11 +96,11 @@ def _rows_of(batch: Any, first: int, is_wanted: Wanted) -> Iterator[Placed]:
     if not wanted:
         return
     try:
-        # What a damaged file says of its own layout is not to be followed blindly.
+        # A damaged file may describe a layout that is not there.
         batch.validate(full=True)
         rows = batch.to_pylist() if len(wanted) == batch.num_rows else batch.take(wanted).to_pylist()
     except ValueError:
-        # One row that cannot be decoded must not take the blame from, or put it on, its neighbours.
+        # Decode each row alone, so that only the damaged ones are refused.
         rows = [_row_alone(batch, index) for index in wanted]
     for index, row in zip(wanted, rows, strict=True):
         yield Place("row", first + index + 1), row

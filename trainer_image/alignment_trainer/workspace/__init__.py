@@ -1,1 +1,1 @@
-"""What survives a crash on the workspace volume."""
+"""Files on the workspace volume, written so that they survive a crash."""

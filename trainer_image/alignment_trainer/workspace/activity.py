@@ -1,4 +1,4 @@
-"""What a stage does beside training steps and how far it is, so that nobody takes a long quiet phase for a standstill."""
+"""Progress of phases that train no steps, such as hashing weights, so that a long phase does not look like a stall."""
 
 import os
 import threading
@@ -18,8 +18,8 @@ from alignment_trainer.workspace.mapped_files import bytes_read
 Item = TypeVar("Item")
 Advance = Callable[[int], None]
 
-_WRITTEN_SECONDS = 2.0
-_TOLD_SECONDS = 15.0
+_WRITE_SECONDS = 2.0
+_PRINT_SECONDS = 15.0
 
 
 @dataclass(eq=False)
@@ -31,8 +31,8 @@ class _Phase:
     done: int = 0
 
 
-class _Teller:
-    """Tells the innermost phase of one process: a file of the stage for programs, a line on stderr for people."""
+class _Reporter:
+    """Reports the innermost phase of one process: in a file of the stage for programs, and on stderr for people."""
 
     def __init__(self, stage: Path) -> None:
         self.process = os.getpid()
@@ -45,19 +45,19 @@ class _Teller:
         self._is_broken = False
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        # What an earlier attempt did is over.
-        self._try(lambda: self._file.unlink(missing_ok=True))
+        # The file may be left over from an earlier attempt.
+        self._try_to_write(lambda: self._file.unlink(missing_ok=True))
 
     def enter(self, phase: _Phase) -> None:
         with self._lock:
-            # A phase that is tried again and again is no progress.
+            # Repeating the same phase is no progress.
             if phase.what != self._last.what:
                 self._advanced_time = datetime.now(UTC)
             self._last = phase
             self._phases.append(phase)
             if len(self._phases) == 1:
                 self._ended = threading.Event()
-                self._thread = threading.Thread(target=self._tell, args=(self._ended,), daemon=True, name="activity")
+                self._thread = threading.Thread(target=self._report, args=(self._ended,), daemon=True, name="activity")
                 self._thread.start()
 
     def advance(self, phase: _Phase, count: int) -> None:
@@ -74,19 +74,19 @@ class _Teller:
             ended.set()
             thread.join()
 
-    def _tell(self, ended: threading.Event) -> None:
+    def _report(self, ended: threading.Event) -> None:
         seconds = 0.0
-        while not ended.wait(_WRITTEN_SECONDS):
-            seconds += _WRITTEN_SECONDS
+        while not ended.wait(_WRITE_SECONDS):
+            seconds += _WRITE_SECONDS
             self._measure()
             activity = self._activity()
             self._write(activity)
-            if seconds >= _TOLD_SECONDS:
+            if seconds >= _PRINT_SECONDS:
                 seconds = 0.0
-                _say(told(activity))
+                _print(told(activity))
         if self._written:
             self._written = None
-            self._try(lambda: self._file.unlink(missing_ok=True))
+            self._try_to_write(lambda: self._file.unlink(missing_ok=True))
 
     def _measure(self) -> None:
         with self._lock:
@@ -97,12 +97,12 @@ class _Teller:
     def _activity(self) -> Activity:
         with self._lock:
             phase = self._phases[-1] if self._phases else self._last
-            # What grows while it is read may come to more than was expected.
+            # A file that grows while it is read gives more bytes than expected.
             done = phase.done if phase.total is None else min(phase.done, phase.total)
             return Activity(what=phase.what, done=done, total=phase.total, unit=phase.unit, time=self._advanced_time)
 
     def _write(self, activity: Activity) -> None:
-        if activity != self._written and self._try(lambda: self._replace(activity)):
+        if activity != self._written and self._try_to_write(lambda: self._replace(activity)):
             self._written = activity
 
     def _replace(self, activity: Activity) -> None:
@@ -110,37 +110,37 @@ class _Teller:
         # Written anew every few seconds: waiting for the disk each time would cost more than the file is worth.
         write_whole(self._file, activity.model_dump_json(by_alias=True, exclude_none=True), survives_power_cut=False)
 
-    def _try(self, change: Callable[[], None]) -> bool:
+    def _try_to_write(self, change: Callable[[], None]) -> bool:
         try:
             change()
         except OSError as error:
-            # A sign of life must not end what it is a sign of.
+            # A progress report must never end the stage.
             if not self._is_broken:
-                _say(f"{self._file} cannot be written ({error.strerror}); the stage continues, but its progress is not shown")
+                _print(f"{self._file} cannot be written ({error.strerror}); the stage continues, but its progress is not shown")
             self._is_broken = True
             return False
         self._is_broken = False
         return True
 
 
-_teller: _Teller | None = None
+_reporter: _Reporter | None = None
 
 
 def begin(stage_folder: Path) -> None:
-    """Let this process tell what it does; only the first process of the first node should."""
-    global _teller
-    _teller = _Teller(stage_folder)
+    """Start reporting from this process; call it only in the first process of the first node."""
+    global _reporter
+    _reporter = _Reporter(stage_folder)
 
 
 @contextmanager
 def advancing(what: str, total: int | None, unit: str) -> Iterator[Advance]:
-    """Say that something is done, such as: hashing weights; call what is given with each count of it that was done since."""
+    """Report a phase such as "hashing weights"; the caller passes each newly done count to the function that this yields."""
     with _phase(_Phase(what, total, unit)) as advance:
         yield advance
 
 
 def counted(items: Iterable[Item], what: str, total: int | None, unit: str) -> Iterator[Item]:
-    """Give the items on, and count each once whoever takes it comes back for the next."""
+    """Yield the items, and count each one when the consumer asks for the next."""
     with advancing(what, total, unit) as advance:
         for item in items:
             yield item
@@ -149,14 +149,14 @@ def counted(items: Iterable[Item], what: str, total: int | None, unit: str) -> I
 
 @contextmanager
 def measured(what: str, total: int | None, unit: str, measure: Callable[[], int]) -> Iterator[None]:
-    """Say that something is done by others, who are asked from time to time how far they are."""
+    """Report a phase whose progress `measure` returns; it is called every few seconds."""
     with _phase(_Phase(what, total, unit, measure)):
         yield
 
 
 @contextmanager
 def reading(what: str, files: Iterable[Path]) -> Iterator[None]:
-    """Say how much of some files a library has read that tells nothing itself."""
+    """Report how much of some files a library has read that reports no progress itself."""
     paths = [path.resolve() for path in files]
     with measured(what, sum(path.stat().st_size for path in paths), "bytes", bytes_read(paths)):
         yield
@@ -164,18 +164,18 @@ def reading(what: str, files: Iterable[Path]) -> Iterator[None]:
 
 @contextmanager
 def _phase(phase: _Phase) -> Iterator[Advance]:
-    teller = _teller
-    # A process that was forked to work tells nothing: its parent counts what it did.
-    if teller is None or teller.process != os.getpid():
+    reporter = _reporter
+    # A forked worker process reports nothing: its parent counts the work.
+    if reporter is None or reporter.process != os.getpid():
         yield lambda count: None
         return
-    teller.enter(phase)
+    reporter.enter(phase)
     try:
-        yield lambda count: teller.advance(phase, count)
+        yield lambda count: reporter.advance(phase, count)
     finally:
-        teller.leave(phase)
+        reporter.leave(phase)
 
 
-def _say(line: str) -> None:
-    # Past Python's buffers: their locks would stay locked in a process that is forked at this moment.
+def _print(line: str) -> None:
+    # Not through Python's buffers: a process that is forked at this moment would inherit their locks locked.
     os.write(2, f"{line}\n".encode())

@@ -1,4 +1,4 @@
-"""Checkpoints as folders that are whole or do not count: staged, hashed, renamed, verified before use; without torch."""
+"""Checkpoints as folders that are complete or ignored: staged, hashed, renamed, verified before use; without torch."""
 
 import hashlib
 import shutil
@@ -19,13 +19,13 @@ from alignment_trainer.workspace.hashes import hash_file
 _PREFIX = "step-"
 _STAGING = ".staging"
 _PATIENCE_SECONDS = 90.0
-"""Longer than NFS shows a folder as it was: 60 seconds, where nobody mounted it otherwise."""
+"""Longer than NFS caches a folder's attributes: 60 seconds with the default mount options."""
 
 Sizes = dict[str, int]
 
 
 class FileRecord(BaseModel):
-    """What a file of a checkpoint was when it was written."""
+    """Size and hash of a checkpoint's file when it was written."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,7 +34,7 @@ class FileRecord(BaseModel):
 
 
 class CheckpointManifest(BaseModel):
-    """What a checkpoint consists of."""
+    """The step and the files of a checkpoint, with a hash of the manifest itself."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +45,7 @@ class CheckpointManifest(BaseModel):
     sha256: str = ""
 
     def digest(self) -> str:
-        """Hash all else that stands here: what a checkpoint says of itself can be damaged too."""
+        """Hash all other fields, because the manifest can be damaged too."""
         return hashlib.sha256(self.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
 
 
@@ -60,17 +60,17 @@ class Checkpoint:
 
 
 def staging_folder(stage: Path) -> Path:
-    """Give the folder that unfinished checkpoints are written to."""
+    """Return the folder that unfinished checkpoints are written to."""
     return stage / CHECKPOINTS_FOLDER / _STAGING
 
 
 def sizes_of(staged: Path) -> Sizes:
-    """List the files below a folder and their sizes, as this process sees them."""
+    """List the files below a folder with their sizes, as this process sees them."""
     return {str(path.relative_to(staged)): path.stat().st_size for path in sorted(staged.rglob("*")) if path.is_file()}
 
 
 def await_all(staged: Path, seen: Sequence[Sizes], patience_seconds: float = _PATIENCE_SECONDS) -> None:
-    """Wait until this process sees all that any process saw: each has seen at least what it wrote itself."""
+    """Wait until this process sees every file that any process saw; each process has seen at least its own files."""
     deadline = time.monotonic() + patience_seconds
     while missing := _not_seen(staged, seen):
         if time.monotonic() >= deadline:
@@ -82,13 +82,13 @@ def await_all(staged: Path, seen: Sequence[Sizes], patience_seconds: float = _PA
 
 
 def _not_seen(staged: Path, seen: Sequence[Sizes]) -> list[str]:
-    here = sizes_of(staged)
-    # Only less is a fault: another process may have an old size of a file that it did not write.
-    return sorted({name for sizes in seen for name, size in sizes.items() if here.get(name, -1) < size})
+    own = sizes_of(staged)
+    # A larger file is no fault: another process may have seen an old size of a file that it did not write.
+    return sorted({name for sizes in seen for name, size in sizes.items() if own.get(name, -1) < size})
 
 
 def commit(staged: Path, stage: Path, step: int, total_steps: int, world_size: int) -> Path:
-    """Make a fully written folder a checkpoint."""
+    """Turn a fully written folder into a checkpoint."""
     sizes = sizes_of(staged)
     with advancing(f"hashing {_PREFIX}{step}", sum(sizes.values()), "bytes") as advance:
         files = {name: FileRecord(size=size, sha256=hash_file(staged / name, advance)) for name, size in sizes.items()}
@@ -97,14 +97,14 @@ def commit(staged: Path, stage: Path, step: int, total_steps: int, world_size: i
     write_whole(staged / MANIFEST_FILE, manifest.model_dump_json(indent=1))
     target = stage / CHECKPOINTS_FOLDER / f"{_PREFIX}{step}"
     if target.exists():
-        # The step was reached before, and what it left did not verify, or training would have gone on from there.
+        # An earlier attempt saved this step, but its checkpoint is damaged; otherwise training would have resumed from it.
         shutil.rmtree(target)
     rename_whole(staged, target)
     return target
 
 
 def prune(stage: Path, keep: int, last_good_step: int) -> None:
-    """Remove all but the newest checkpoints, and but the newest good one."""
+    """Remove all checkpoints except the newest ones and the newest good one."""
     folders = _newest_first(stage)
     good = next((folder for folder in folders if _step(folder) <= last_good_step), None)
     for folder in folders[keep:]:
@@ -113,18 +113,18 @@ def prune(stage: Path, keep: int, last_good_step: int) -> None:
 
 
 def clear_staging(stage: Path) -> None:
-    """Remove what an interrupted save left behind."""
+    """Remove the files of an interrupted save."""
     shutil.rmtree(staging_folder(stage), ignore_errors=True)
 
 
 def newest_step(stage: Path) -> int | None:
-    """Give the step of the newest checkpoint by name, unverified: good enough for a message."""
+    """Return the step of the newest checkpoint by its name, unverified: good enough for a message."""
     folders = _newest_first(stage)
     return _step(folders[0]) if folders else None
 
 
 def newest_verified(stage: Path) -> Checkpoint | None:
-    """Find the newest checkpoint that is whole; None only where there was never one."""
+    """Find the newest complete checkpoint; None only if there was never one."""
     folders = _newest_first(stage)
     for folder in folders:
         with closing(_faults(folder)) as faults:
@@ -162,7 +162,7 @@ def _faults(folder: Path) -> Generator[str, None, None]:
     if manifest.sha256 != manifest.digest():
         yield f"its {MANIFEST_FILE} was changed after it was saved"
         return
-    # Sizes first: they find most damage without reading gigabytes.
+    # Sizes first, because they find most damage without reading gigabytes.
     for name, record in manifest.files.items():
         path = folder / name
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""What a stage ran on and was made of, found out once by its processes: hardware, image, versions, rows; written for MLflow."""
+"""The hardware, image, library versions and row counts of a stage, written once for MLflow."""
 
 import json
 import os
@@ -13,16 +13,16 @@ from alignment_api.files import write_whole
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "deepspeed", "bitsandbytes", "datasets")
 _FILE = "environment.json"
 _IMAGE = {"image.revision": "ALIGNMENT_REVISION", "image.version": "ALIGNMENT_VERSION"}
-"""What the Dockerfile sets; outside of an image nothing."""
+"""Set in the Dockerfile; empty outside of an image."""
 
 
 def library_versions() -> dict[str, str]:
-    """Name the versions that a result depends on."""
+    """Return the versions of the libraries that a result depends on."""
     return {library: version(library) for library in LIBRARIES}
 
 
 def describe(devices: Sequence[str], rows: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
-    """Give names and values."""
+    """Return the parameters to log, by name."""
     return {
         "hardware.devices": ", ".join(f"{count} × {name}" for name, count in sorted(Counter(devices).items())),
         "versions.python": platform.python_version(),
@@ -33,12 +33,12 @@ def describe(devices: Sequence[str], rows: Mapping[str, Mapping[str, int]]) -> d
 
 
 def write_environment(stage: Path, described: Mapping[str, str]) -> None:
-    """Leave it in the stage's folder."""
+    """Write the parameters into the stage's folder."""
     write_whole(stage / _FILE, json.dumps(described, indent=1))
 
 
 def read_environment(stage: Path) -> dict[str, str]:
-    """Read it; empty until the processes of the stage know."""
+    """Read the parameters; empty until the stage has written them."""
     path = stage / _FILE
     found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     return found

@@ -10,7 +10,7 @@ _BLOCK = 1 << 20
 
 
 def hash_file(path: Path, advance: Advance = lambda count: None) -> str:
-    """Hash a file's content, and say with each piece of it how many bytes that was."""
+    """Hash a file's content, and pass the size of each block that was read to `advance`."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -20,7 +20,7 @@ def hash_file(path: Path, advance: Advance = lambda count: None) -> str:
 
 
 def hash_files(paths: Iterable[Path]) -> str:
-    """Hash some files' names and contents, in the order in which they are given."""
+    """Hash the names and contents of files, in the given order."""
     files = list(paths)
     with advancing("hashing files", sum(path.stat().st_size for path in files), "bytes") as advance:
         lines = [f"{path.name}:{hash_file(path, advance)}\n" for path in files]

@@ -1,4 +1,4 @@
-"""Links on the workspace volume that lead to the system's own files: a pod's Secrets are among these, and no data."""
+"""Finds links on the workspace volume to system files, which include the pod's Secrets and are never data."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ _SYSTEM_FOLDERS = tuple(Path(folder) for folder in ("/etc", "/proc", "/sys", "/d
 
 
 def system_file(path: Path) -> Path | None:
-    """Give the system's file that a path, or a file of the folder that it names, leads to."""
+    """Return the system file that a path links to, or that a file in the folder at this path links to."""
     files = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
-    leads = (file.resolve() for file in files)
-    return next((found for found in leads if any(found.is_relative_to(folder) for folder in _SYSTEM_FOLDERS)), None)
+    targets = (file.resolve() for file in files)
+    return next((found for found in targets if any(found.is_relative_to(folder) for folder in _SYSTEM_FOLDERS)), None)

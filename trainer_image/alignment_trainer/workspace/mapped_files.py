@@ -1,4 +1,4 @@
-"""How much of some files this process has read, though a library reads them: what it mapped into memory, or read from files."""
+"""Measures how many bytes of files a library has read in this process, from memory maps and read counters of the kernel."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ _PROCESS = Path("/proc/self")
 
 
 def bytes_read(files: Sequence[Path]) -> Callable[[], int]:
-    """Begin to watch files of this process; each call says how many of their bytes it has read so far."""
+    """Start to watch files; each call of the result returns how many of their bytes this process has read so far."""
     sizes = {str(path): path.stat().st_size for path in files}
     most = dict.fromkeys(sizes, 0)
     start = _read_by_main_thread()
@@ -16,7 +16,7 @@ def bytes_read(files: Sequence[Path]) -> Callable[[], int]:
     def read() -> int:
         mapped = _mapped(sizes)
         for name, size in sizes.items():
-            # A file that was mapped and is no more was read.
+            # A file that was mapped earlier and is no longer mapped was read to its end.
             most[name] = max(most[name], mapped.get(name, size if most[name] else 0))
         return max(sum(most.values()), min(_read_by_main_thread() - start, sum(sizes.values())))
 
@@ -24,7 +24,7 @@ def bytes_read(files: Sequence[Path]) -> Callable[[], int]:
 
 
 def _mapped(names: dict[str, int]) -> dict[str, int]:
-    """Say how much of each file lies in this process's memory."""
+    """Return how many bytes of each file are in this process's memory."""
     found: dict[str, int] = {}
     name = ""
     for line in _lines(_PROCESS / "smaps"):
@@ -38,13 +38,13 @@ def _mapped(names: dict[str, int]) -> dict[str, int]:
 
 
 def _read_by_main_thread() -> int:
-    # Other threads read too, such as the one that asks here.
+    # Only the main thread: other threads read files too, such as the one that calls this.
     lines = _lines(_PROCESS / "task" / str(os.getpid()) / "io")
     return sum(int(line.split()[1]) for line in lines if line.startswith("rchar:"))
 
 
 def _lines(path: Path) -> list[str]:
-    """Read what the kernel tells; nothing where it does not, as outside of Linux."""
+    """Read the lines of a kernel file; none if it cannot be read, as outside of Linux."""
     try:
         return path.read_text(errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Where things of the workspace volume are."""
+"""The paths of workspace:// URIs."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ from alignment_api.names import WORKSPACE_PREFIX
 
 
 def workspace_path(uri: str, workspace: str) -> Path:
-    """Find what a workspace:// uri names."""
+    """Return the path on the workspace volume that a workspace:// URI names."""
     return Path(workspace) / uri.removeprefix(WORKSPACE_PREFIX)

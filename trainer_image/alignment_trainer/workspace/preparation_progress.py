@@ -1,4 +1,4 @@
-"""Tells how far a stage is prepared: as an activity, and with points in the journal for whoever reads nothing else."""
+"""Reports the progress of preparing rows: as an activity, and as points in the journal for readers of the journal alone."""
 
 import math
 import time
@@ -27,17 +27,17 @@ def with_progress(
     settings: Settings,
     every_seconds: float = _SECONDS,
 ) -> Iterator[Item]:
-    """Give the items on, and say from time to time how far they are."""
+    """Yield the items, and report the progress every few seconds."""
     journal: Journal | None = None
-    told = time.monotonic()
+    reported = time.monotonic()
     for item in counted(items, what, total, unit):
         yield item
-        if time.monotonic() - told >= every_seconds:
-            told = time.monotonic()
+        if time.monotonic() - reported >= every_seconds:
+            reported = time.monotonic()
             journal = journal or Journal(Path(config.paths.stage))
             journal.append(0, {}, {metrics.TOTAL_STEPS: float(most_steps(settings, total))})
 
 
 def most_steps(settings: Settings, rows: int) -> int:
-    """Say how many steps there will be at most: what does not fit, and packing, make them fewer."""
+    """Return the largest possible number of steps; dropped rows and packing make it smaller."""
     return settings.max_steps or max(1, math.ceil(rows / settings.global_batch_size * (settings.epochs or 1)))

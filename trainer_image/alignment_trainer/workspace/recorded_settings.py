@@ -1,4 +1,4 @@
-"""What a stage has begun with stays the truth for it, whatever recipes and defaults a newer operator knows."""
+"""Keeps the settings that a stage started with, even if a newer operator has other recipes and defaults."""
 
 import sys
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from alignment_trainer.workspace.stage_folder import is_ours
 
 
 def with_recorded_settings(config: RunConfig) -> RunConfig:
-    """Give the settings and the model that the stage's folder was claimed with, and all else as this attempt is told it."""
+    """Return this attempt's config, with the settings and the model that the stage's folder was claimed with."""
     path = Path(config.paths.stage) / RUN_CONFIG_FILE
     if not is_ours(config) or not path.exists():
         return config
@@ -57,12 +57,12 @@ def _model(config: RunConfig) -> dict[str, Any]:
     return config.spec.model.dump() if config.spec.model else {}
 
 
-def _differences(path: str, recorded: Any, told: Any) -> Iterator[str]:
-    if isinstance(recorded, dict) and isinstance(told, dict):
-        for name in sorted(recorded.keys() | told.keys()):
-            yield from _differences(f"{path}.{name}", recorded.get(name), told.get(name))
-    elif recorded != told:
-        yield f"{path} stays {_shown(recorded)}, not {_shown(told)}"
+def _differences(path: str, recorded: Any, new: Any) -> Iterator[str]:
+    if isinstance(recorded, dict) and isinstance(new, dict):
+        for name in sorted(recorded.keys() | new.keys()):
+            yield from _differences(f"{path}.{name}", recorded.get(name), new.get(name))
+    elif recorded != new:
+        yield f"{path} stays {_shown(recorded)}, not {_shown(new)}"
 
 
 def _shown(value: Any) -> str:

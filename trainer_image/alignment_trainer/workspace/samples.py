@@ -1,4 +1,4 @@
-"""What the policy answered to the same few prompts along the way: rows of a file, those of a step all there or not at all."""
+"""Answers of the policy to the same few prompts during training: rows of a file, in which each step is complete or missing."""
 
 import json
 import random
@@ -9,11 +9,11 @@ from alignment_api.names import SAMPLES_FILE
 from pydantic import BaseModel, ConfigDict
 
 PROMPTS = 4
-"""Few enough that asking them costs little beside an evaluation."""
+"""Few prompts, so that answering them takes little time compared to an evaluation."""
 
 
 class Sample(BaseModel):
-    """One answer of the policy, beside the answers that the held-out row has."""
+    """One answer of the policy, with the answers of the held-out row."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -26,7 +26,7 @@ class Sample(BaseModel):
 
 
 class Samples:
-    """Appends to a stage's samples."""
+    """Appends to the samples of a stage."""
 
     def __init__(self, stage: Path, prompts: int) -> None:
         path = stage / SAMPLES_FILE
@@ -35,7 +35,7 @@ class Samples:
         self._path = path
 
     def append(self, samples: list[Sample]) -> None:
-        """Write the samples of a step, unless an earlier attempt did."""
+        """Write the samples of a step, unless an earlier attempt wrote them."""
         new = [sample for sample in samples if sample.step not in self._known]
         if new:
             self._known.add(new[0].step)
@@ -44,7 +44,7 @@ class Samples:
 
 
 def read_samples(path: Path) -> Iterator[Sample]:
-    """Read the whole rows; a line that is still being written is not there yet."""
+    """Read the complete rows; a line that is still being written is ignored."""
     if path.exists():
         for line in path.read_bytes().splitlines(keepends=True):
             if line.endswith(b"\n"):
@@ -52,7 +52,7 @@ def read_samples(path: Path) -> Iterator[Sample]:
 
 
 def drawn_rows(rows: int, seed: int) -> list[int]:
-    """Choose which held-out rows are asked, the same ones at every step and in every attempt."""
+    """Choose the held-out rows whose prompts the policy answers, the same ones at every step and in every attempt."""
     return sorted(random.Random(seed).sample(range(rows), min(PROMPTS, rows)))
 
 

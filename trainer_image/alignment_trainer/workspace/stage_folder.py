@@ -1,4 +1,4 @@
-"""Whose work lies in a stage's folder: the same inputs are done or gone on with, others are set aside."""
+"""The owner of a stage's folder, by the hash of its inputs: the same inputs resume, the work of other inputs is moved aside."""
 
 import json
 import sys
@@ -12,18 +12,18 @@ _OWNER_FILE = "input.json"
 
 
 def is_done(config: RunConfig) -> bool:
-    """Say whether this very stage has its result already."""
+    """Return whether this stage already has its result, for the same inputs."""
     done = Path(config.paths.stage) / DONE_FILE
     return done.exists() and done.read_text().strip() == config.input_hash
 
 
 def is_ours(config: RunConfig) -> bool:
-    """Say whether the folder was claimed for this stage's inputs."""
+    """Return whether the folder was claimed for this stage's inputs."""
     return _owner(Path(config.paths.stage)) == config.input_hash
 
 
 def claim(config: RunConfig) -> None:
-    """Make the stage's folder ours; work of other inputs is renamed, nothing is lost."""
+    """Claim the stage's folder for this stage's inputs; the work of other inputs is renamed, not deleted."""
     stage = Path(config.paths.stage)
     owner = _owner(stage)
     if owner is not None and owner != config.input_hash:
@@ -36,7 +36,7 @@ def claim(config: RunConfig) -> None:
         )
     stage.mkdir(parents=True, exist_ok=True)
     write_whole(stage / _OWNER_FILE, json.dumps({"inputHash": config.input_hash}))
-    # By this, whoever finds the folder can ship what MLflow did not take.
+    # With this file, a later stage or `alignment sync` can ship what MLflow did not take.
     write_whole(stage / RUN_CONFIG_FILE, config.model_dump_json(by_alias=True, exclude_none=True))
 
 
