@@ -22,7 +22,7 @@ PROGRAMS = "\n".join(path.read_text() for folder in FOLDERS for path in sorted((
         ("preference", "have not been shown to compute the same that way"),
         ("troubleshooting", "the API server refused the full status"),
         ("troubleshooting", " is reconciled by "),
-        ("troubleshooting", "another `alignment run` is at work"),
+        ("troubleshooting", "another `alignment run` is running"),
     ],
 )
 def test_a_quote_is_in_its_page_and_in_a_program(page: str, words: str) -> None:

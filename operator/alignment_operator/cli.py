@@ -35,14 +35,14 @@ from alignment_operator.settings import Settings
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
-_HOME_HELP = "where jobs and their results lie (ALIGNMENT_HOME, or .alignment)"
+_HOME_HELP = "the folder of jobs and their results (default: ALIGNMENT_HOME, or .alignment)"
 
-# Stands for the uid that the API server would give: `render` knows none.
+# Replaces the uid of the API server, which `render` does not ask.
 _NO_UID = "00000000-0000-0000-0000-000000000000"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says."""
+    """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -58,7 +58,7 @@ def _refuse(problems: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run a job on this machine, or go on with it where it was."""
+    """Run a job on this machine, or resume it."""
     job = read_job(read_document(options.file))
     home = Home(options.home) if options.home else Home.from_environment()
     cluster = LocalCluster(home)
@@ -70,22 +70,28 @@ def run(options: argparse.Namespace) -> int:
         home.objects.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         print(
-            f"error: {home.root}: cannot hold jobs ({error.strerror}); name a folder that can be written with --home",
+            f"error: {home.root}: jobs cannot be stored here ({error.strerror}); name a writable folder with --home",
             file=sys.stderr,
         )
         return REFUSED
     if not cluster.lock(key):
-        print(f"error: another `alignment run` is at work on {key.namespace}/{key.name}; wait for it, or end it", file=sys.stderr)
+        print(
+            f"error: another `alignment run` is running {key.namespace}/{key.name}; wait until it ends, or stop it",
+            file=sys.stderr,
+        )
         return REFUSED
     stored = cluster.apply(job)
     if is_finished(stored.status) and stored.status and stored.status.observed_generation == stored.metadata.generation:
-        print("finished already; change the spec to run what it changes, or the name to run it anew", file=sys.stderr)
+        print(
+            "already finished; edit the spec to run the stages that the edit changes, or rename the job to run it again",
+            file=sys.stderr,
+        )
         return _conclude(cluster, stored, options.file)
     try:
         with TerminalView(Console()) as view:
             ended = asyncio.run(run_until_ended(cluster, key, view))
     except KeyboardInterrupt:
-        print("left at once; training saves a checkpoint and stops by itself", file=sys.stderr)
+        print("Exiting now. Training saves a checkpoint in the background and then stops.", file=sys.stderr)
         return INTERRUPTED
     return _conclude(cluster, ended, options.file)
 
@@ -107,16 +113,16 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
         return SUCCEEDED
     if job.status.phase == "Suspended":
         how = (
-            f"`alignment run {file}` goes on"
+            f"`alignment run {file}` resumes it"
             if cluster.stop_requested
-            else "it goes on when suspend is no longer true in the spec"
+            else f"set suspend to false in {file} and run it again to resume it"
         )
-        print(f"stopped; {how} where it was", file=sys.stderr)
+        print(f"stopped; {how}", file=sys.stderr)
         return INTERRUPTED if cluster.stop_requested else SUCCEEDED
-    return _tell_failure(cluster, job, job.status)
+    return _report_failure(cluster, job, job.status)
 
 
-def _tell_failure(cluster: LocalCluster, job: AlignmentJob, status: AlignmentJobStatus) -> int:
+def _report_failure(cluster: LocalCluster, job: AlignmentJob, status: AlignmentJobStatus) -> int:
     print(f"error: {status.message}", file=sys.stderr)
     name = next((stage.child for stage in status.stages or [] if stage.state == "Failed" and stage.child), None)
     if name is None:
@@ -126,34 +132,34 @@ def _tell_failure(cluster: LocalCluster, job: AlignmentJob, status: AlignmentJob
 
 
 def failure_code(child: Child | None) -> int:
-    """Give the trainer's own exit code where the same again would end the same, so that a script can tell such ends apart."""
+    """Return the trainer's exit code if a retry would fail in the same way, so that scripts can distinguish such failures."""
     if child and child.exit_code and consequence(child.exit_code, child.reason) == "Permanent":
         return child.exit_code
     return FAILED
 
 
 def _near(path: Path) -> Path:
-    """Name a path from here where it lies below."""
+    """Return a path relative to the current folder if it is below it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def sync(options: argparse.Namespace) -> int:
-    """Bring to MLflow what jobs of this machine measured while it was away."""
+    """Send to MLflow what it has not received from the jobs of this machine."""
     home = Home(options.home) if options.home else Home.from_environment()
     jobs = [AlignmentJob.parse_stored(json.loads(path.read_text())) for path in home.job_files()]
     wanted = [job.metadata for job in jobs if options.job in (None, job.metadata.name)]
     if options.job and not wanted:
-        print(f"error: {home.root} has no job {options.job}; name one that `alignment run` has run", file=sys.stderr)
+        print(f"error: {home.root} has no job {options.job}; name a job that `alignment run` has run", file=sys.stderr)
         return REFUSED
     folders = [home.workspace / job_folder(known.namespace or "default", known.name, known.uid or "") for known in wanted]
-    there = [str(folder) for folder in folders if folder.is_dir()]
-    # A program of its own, as the trainer always is.
-    return subprocess.call([sys.executable, "-m", "alignment_trainer.sync", *there]) if there else SUCCEEDED
+    existing = [str(folder) for folder in folders if folder.is_dir()]
+    # In a process of its own, since the operator must not import the trainer.
+    return subprocess.call([sys.executable, "-m", "alignment_trainer.sync", *existing]) if existing else SUCCEEDED
 
 
 def explain(options: argparse.Namespace) -> int:
-    """Print the resolved job with where each value came from."""
+    """Print every value of the resolved job and where it came from."""
     resolved = resolve_job(read_job(read_document(options.file)))
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(explanation(resolved))
@@ -167,7 +173,7 @@ def _explain_memory(spec: AlignmentJobSpec, console: Console) -> None:
     try:
         memories = gpu_memory(spec, Home.from_environment().workspace)
     except UnknownShape as error:
-        console.print(f"memory: how large the model is cannot be known: {error}", highlight=False, markup=False)
+        console.print(f"memory: unknown, because the size of the model is unknown: {error}", highlight=False, markup=False)
         return
     if memories:
         console.print(memory_table(memories))
@@ -177,7 +183,7 @@ def _explain_memory(spec: AlignmentJobSpec, console: Console) -> None:
 
 
 def validate(options: argparse.Namespace) -> int:
-    """Check jobs without running anything."""
+    """Check jobs without running them."""
     answers = [_validate_one(file) for file in options.file]
     return SUCCEEDED if all(answers) else REFUSED
 

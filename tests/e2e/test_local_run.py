@@ -153,7 +153,7 @@ def test_run_again_a_finished_job_is_shown_and_left_alone(finished: tuple[Home, 
     before = job_of(home)
     again = run(home, TINY)
     assert again.returncode == 0
-    assert "finished already" in again.stderr
+    assert "already finished" in again.stderr
     assert job_of(home) == before
 
 

@@ -55,7 +55,7 @@ def test_validate_checks_every_file_though_one_is_broken(file: Path, tmp_path: P
 
 def test_a_home_that_cannot_be_is_refused(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--home", str(file), str(file)]) == REFUSED
-    assert capsys.readouterr().err.startswith(f"error: {file}: cannot hold jobs")
+    assert capsys.readouterr().err.startswith(f"error: {file}: jobs cannot be stored here")
 
 
 def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +99,10 @@ def test_explain_says_of_an_unknown_model_that_nothing_is_known(tmp_path: Path, 
     path = tmp_path / "job.yaml"
     path.write_text(yaml.safe_dump(a_document(model={"uri": "hf://team/large"}, compute={"nodes": 1, "gpusPerNode": 8})))
     assert main(["explain", str(path)]) == SUCCEEDED
-    assert "memory: how large the model is cannot be known: hf://team/large is none of the models" in capsys.readouterr().out
+    assert (
+        "memory: unknown, because the size of the model is unknown: hf://team/large is not among the models"
+        in capsys.readouterr().out
+    )
 
 
 def test_validate_refuses_what_cannot_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Shows a resolved job with where each value came from."""
+"""Shows every value of a resolved job and where it came from."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from rich.text import Text
 
 
 def explanation(resolved: Resolved) -> Table:
-    """Table every value, its source and its reason."""
+    """Return a table of every value, its source and the reason for it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("field", "value", "from", "because"):
         table.add_column(column, overflow="fold")
@@ -27,7 +27,7 @@ def explanation(resolved: Resolved) -> Table:
 
 
 def batch_lines(spec: AlignmentJobSpec) -> list[str]:
-    """Say of each training stage how its global batch is reached."""
+    """Return a line for each training stage that shows how its global batch is reached."""
     lines = []
     for stage in spec.stages or []:
         optimization = getattr(stage.settings, "optimization", None)
@@ -38,7 +38,7 @@ def batch_lines(spec: AlignmentJobSpec) -> list[str]:
 
 
 def _packs(stage: Stage, shape: ModelShape | None) -> bool:
-    """Say whether pairs share rows; a model that is not known here may still have to be padded."""
+    """Return whether pairs are packed; the trainer may still pad a model that is unknown here."""
     asked = isinstance(stage.settings, PreferenceSettings) and stage.settings.packs_pairs
     return asked and (shape is None or shape.takes_packed_pairs)
 
@@ -55,7 +55,7 @@ def _batch_line(stage: Stage, compute: Compute, size: int, packs: bool) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    # Whoever copies 5e-05 into a job needs the dot, or some readers of YAML take it for text.
+    # Without the dot, some YAML parsers read a copied 5e-05 as text.
     if isinstance(value, float) and "." not in str(value):
         return str(value).replace("e", ".0e")
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

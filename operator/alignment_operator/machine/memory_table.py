@@ -1,4 +1,4 @@
-"""Shows what a job's stages need of each GPU's memory, or why that cannot be known."""
+"""Shows how much GPU memory each stage of a job needs, or why that is unknown."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from rich.table import Table
 
 
 def gpu_memory(spec: AlignmentJobSpec, workspace: Path) -> list[StageMemory]:
-    """Estimate the training stages that run on GPUs."""
+    """Estimate the memory of each training stage that runs on GPUs."""
     stages = [(stage, spec.compute_of(stage)) for stage in spec.stages or [] if stage.training]
     on_gpus = [(stage, compute) for stage, compute in stages if compute.gpus_per_node]
     if not on_gpus:
@@ -24,7 +24,7 @@ def gpu_memory(spec: AlignmentJobSpec, workspace: Path) -> list[StageMemory]:
 
 
 def memory_table(memories: list[StageMemory]) -> Table:
-    """Table every part, in GiB of one GPU; the update comes after activations, logits and buffers are gone."""
+    """Return a table of the parts in GiB per GPU; activations, logits and buffers are freed before the update."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("GiB of each GPU", *Estimate._fields, "at most"):
         table.add_column(column, justify="left" if column == "GiB of each GPU" else "right")
@@ -34,12 +34,14 @@ def memory_table(memories: list[StageMemory]) -> Table:
 
 
 def memory_line(memory: StageMemory) -> str:
-    """Say whether a stage fits into the GPU that the job asks for."""
+    """Return a sentence that says whether a stage fits on the GPU that the job asks for."""
     name, product, total = memory.stage.name, memory.compute.accelerator_type, gibibytes(memory.needed.total)
     if product is None:
-        return f"{name}: needs about {total} GiB of each GPU; whether it fits is told where compute.acceleratorType names the GPU"
+        return f"{name}: needs about {total} GiB of each GPU; set compute.acceleratorType to check whether it fits"
     if memory.gpu_bytes is None:
-        return f"{name}: needs about {total} GiB of each GPU; how much {product} has is not known here, its pods will say"
+        return (
+            f"{name}: needs about {total} GiB of each GPU; the memory of {product} is unknown here, so its pods check if it fits"
+        )
     refusal = memory.refusal(product, memory.gpu_bytes)
     if refusal:
         return f"{name}: {refusal}"
@@ -51,25 +53,25 @@ def memory_line(memory: StageMemory) -> str:
 
 
 def host_line(memory: StageMemory) -> str | None:
-    """Say what merging an adapter takes of the host's memory; None where the stage trains none."""
+    """Return how much host memory the merge of an adapter needs; None if the stage trains no adapter."""
     if not memory.merging_bytes:
         return None
     size = gibibytes(memory.merging_bytes)
-    return f"{memory.stage.name}: merging its adapter takes {size} GiB of the host's memory, layer by layer"
+    return f"{memory.stage.name}: merging its adapter needs {size} GiB of host memory, layer by layer"
 
 
 def _model_shape(spec: AlignmentJobSpec, workspace: Path) -> ModelShape:
-    """Look the model up, or read its config.json where the workspace of this machine has it."""
+    """Look up the model's sizes, or read its config.json from the workspace of this machine."""
     known = known_base_shape(spec)
     if known:
         return known
     uri = (spec.model.uri if spec.model else None) or ""
     file = workspace / uri.removeprefix(WORKSPACE_PREFIX) / "config.json"
     if not uri.startswith(WORKSPACE_PREFIX):
-        raise UnknownShape(f"{uri} is none of the models whose sizes are known here; its pods will read them and say")
+        raise UnknownShape(f"{uri} is not among the models whose sizes are known here; the pods read its config.json and check")
     if not file.exists():
-        raise UnknownShape(f"{file} is not on this machine; the pods will read it and say")
+        raise UnknownShape(f"{file} is not on this machine; the pods read it and check")
     try:
         return shape_of(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise UnknownShape(f"{file} does not say it: {error}") from error
+        raise UnknownShape(f"{file} does not contain the sizes: {error}") from error

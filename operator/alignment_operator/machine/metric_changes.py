@@ -1,4 +1,4 @@
-"""What a stage achieved, first and last values of the metrics that tell, read from its journal."""
+"""Reads from a stage's journal how its main metrics changed: the first and the last value of each."""
 
 import math
 from pathlib import Path
@@ -8,7 +8,7 @@ from alignment_api import metrics
 from alignment_api.journal import read_points
 from alignment_api.names import METRICS_FILE
 
-TELLING = {
+_SHOWN = {
     "loss": metrics.LOSS,
     "held-out loss": metrics.EVALUATION_LOSS,
     "reward margin": metrics.EVALUATION_REWARD_MARGIN,
@@ -17,7 +17,7 @@ TELLING = {
 
 
 class Change(NamedTuple):
-    """How a metric moved over the stage."""
+    """The first and the last value of a metric in a stage."""
 
     name: str
     first: float
@@ -25,10 +25,10 @@ class Change(NamedTuple):
 
 
 def metric_changes(stage_folder: Path) -> list[Change]:
-    """Read how the telling metrics of a stage moved."""
+    """Read how the main metrics of a stage changed."""
     values: dict[str, list[float]] = {}
     for point in read_points(stage_folder / METRICS_FILE):
         for name, value in point.metrics.items():
             if math.isfinite(value):
                 values.setdefault(name, []).append(value)
-    return [Change(name, values[key][0], values[key][-1]) for name, key in TELLING.items() if key in values]
+    return [Change(name, values[key][0], values[key][-1]) for name, key in _SHOWN.items() if key in values]

@@ -1,4 +1,4 @@
-"""How far the stages of a job of this machine are: read from the files that their processes write."""
+"""Reads the progress of local stages from the files that their processes write."""
 
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +17,14 @@ _JOURNAL_TAIL_BYTES = 65_536
 
 
 class StageFiles(NamedTuple):
-    """What a stage's folder tells."""
+    """What the files of a stage's folder contain."""
 
     progress: Progress | None
     pulse: Pulse | None
 
 
 def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
-    """Read a stage's journal, and what the attempt that runs does beside training steps."""
+    """Read a stage's journal, and the activity of the running attempt besides training steps."""
     points = _newest_points(stage / METRICS_FILE)
     activity = _activity(stage / ACTIVITY_FILE, running)
     course = Course()
@@ -39,9 +39,9 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
     pulse = Pulse(
         attempt=running.attempt,
         heard_time=now,
-        # A process of this machine is seen to live; whoever started it sees whether it works.
+        # Its lock already proves that a local process is alive.
         alive_time=now,
-        # Steps that are trained again repeat no loss, but always tell the time that is left.
+        # A step that is trained again logs no second loss, but always the time left.
         has_stepped=any(metrics.SECONDS_LEFT in point.metrics and point.time >= since for point in points),
         doing=told(activity) if activity else None,
     )
@@ -49,7 +49,7 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
 
 
 def _activity(file: Path, running: Child | None) -> Activity | None:
-    """Read what is being done; what an earlier attempt left does not count."""
+    """Read the current activity; one that an earlier attempt left is ignored."""
     try:
         activity = Activity.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -60,5 +60,5 @@ def _activity(file: Path, running: Child | None) -> Activity | None:
 
 def _newest_points(journal: Path) -> list[Point]:
     size = journal.stat().st_size if journal.exists() else 0
-    # The end of a line in whose middle the reading begins is no point, and is left out.
+    # Reading may start in the middle of a line; the rest of that line is not a point, and is skipped.
     return list(read_points(journal, max(0, size - _JOURNAL_TAIL_BYTES)))

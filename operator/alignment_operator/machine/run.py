@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.5
 
 
 def local_settings(cluster: LocalCluster) -> Settings:
-    """Point everything at the home folder."""
+    """Return settings with all paths in the home folder."""
     return Settings(
         tracking_uri=cluster.home.tracking_uri,
         tracking_artifacts=cluster.home.artifacts.as_uri(),
@@ -31,7 +31,7 @@ def local_settings(cluster: LocalCluster) -> Settings:
 
 
 async def run_until_ended(cluster: LocalCluster, key: Key, view: TerminalView) -> AlignmentJob:
-    """Reconcile until nothing more will happen; the first signal asks for a checkpoint, the second leaves at once."""
+    """Reconcile until the job has ended or stopped; the first signal asks for a checkpoint, the second exits at once."""
     settings = local_settings(cluster)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

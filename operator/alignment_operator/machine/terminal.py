@@ -1,4 +1,4 @@
-"""Shows a local job on a terminal: live bars for a person, a line per change and per tenth of a stage for a file."""
+"""Shows a local job: live bars on a terminal, or a line per change and per tenth of a stage in a file."""
 
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +45,7 @@ class TerminalView:
             self._live.stop()
 
     def show(self, status: AlignmentJobStatus) -> None:
-        """Show what is known now."""
+        """Show the current status."""
         if self._live:
             self._live.update(_bars(status))
             return
@@ -58,7 +58,7 @@ class TerminalView:
 
 
 def summary_table(job: AlignmentJob, folders: dict[str, Path]) -> Table:
-    """Sum up a job that has ended, or stopped."""
+    """Return a table that sums up a job that has ended or stopped."""
     table = Table(title=f"{job.metadata.name}: {job.status.phase if job.status else 'Pending'}", title_justify="left")
     for column in ("stage", "state", "steps", "time"):
         table.add_column(column, justify="left" if column in ("stage", "state") else "right")

@@ -1,4 +1,4 @@
-"""The Cluster of one machine: a folder for objects, processes for children; children outlive whoever started them."""
+"""The Cluster of one machine: a folder of objects, and processes as children that survive the process that started them."""
 
 import fcntl
 import itertools
@@ -41,11 +41,11 @@ class LocalCluster:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.stop_requested = False
-        """Suspends every job for as long as this process runs, without a trace in the job itself."""
+        """Whether this process suspends every job, without a change of the stored job."""
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def apply(self, job: AlignmentJob) -> AlignmentJob:
-        """Store a job as `kubectl apply` would; a failed one applied again is tried again."""
+        """Store a job as `kubectl apply` would; applying a failed job again retries it."""
         namespace = job.metadata.namespace or "default"
         known = self._read_job(Key(namespace, job.metadata.name))
         changed = known is None or known.spec != job.spec
@@ -62,19 +62,19 @@ class LocalCluster:
         return stored
 
     def with_status(self, job: AlignmentJob) -> AlignmentJob:
-        """Give a job the status that it has here, if it was ever stored."""
+        """Return the job with its stored status, if there is one."""
         known = self._read_job(_key(job))
         return job.model_copy(update={"status": _recorded(known) if known else None})
 
     def lock(self, key: Key) -> bool:
-        """Become the only one that reconciles a job; the lock ends with this process."""
+        """Lock a job, so that only this process reconciles it; return False if another process holds the lock."""
         folder = self.home.job_folder(*key)
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
         return _try_lock(self._lock)
 
     async def job(self, key: Key) -> AlignmentJob | None:
-        """Read the job as it is now."""
+        """Read the job from its file."""
         job = self._read_job(key)
         if job is None or not self.stop_requested or is_finished(job.status):
             return job
@@ -87,7 +87,7 @@ class LocalCluster:
         return sorted(children, key=lambda child: child.attempt)
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
-        """Say how far the stages are, from the files that their processes write."""
+        """Read the progress of the stages from the files that their processes write."""
         running = {child.stage: child for child in children if child.state == "Running"}
         now = datetime.now(UTC).replace(microsecond=0)
         found = {
@@ -113,7 +113,7 @@ class LocalCluster:
         self._start(folder, process)
 
     async def delete(self, job: AlignmentJob, child: Child) -> None:
-        """Ask a running child to save and stop; a finished one is only marked, so that its log stays."""
+        """Ask a running child to save and stop; a finished child is only marked, so that its log stays."""
         folder = self.home.job_folder(*_key(job)) / child.name
         if child.state not in LIVE:
             (folder / "deleted").touch()
@@ -133,11 +133,11 @@ class LocalCluster:
         shutil.rmtree(self.home.job_folder(*_key(job)))
 
     def log_file(self, job: AlignmentJob, child: str) -> Path:
-        """Say where a child's output goes."""
+        """Return the log file of a child."""
         return self.home.job_folder(*_key(job)) / child / "output.log"
 
     def stage_path(self, job: AlignmentJob, stage: str) -> Path:
-        """Give a stage's folder on the workspace."""
+        """Return a stage's folder in the workspace."""
         assert job.metadata.namespace and job.metadata.uid
         return self.home.workspace / stage_folder(job.metadata.namespace, job.metadata.name, job.metadata.uid, stage)
 
@@ -162,7 +162,7 @@ class LocalCluster:
             "ALIGNMENT_SYNC_COMMAND": f"alignment sync --home {shlex.quote(str(self.home.root))}",
         }
         lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
-        assert _try_lock(lock), f"{folder.name} runs already"
+        assert _try_lock(lock), f"{folder.name} is already running"
         with (folder / "output.log").open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", process["spec"]["module"]],
@@ -170,9 +170,9 @@ class LocalCluster:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C in this terminal is for us; the child is stopped by a signal of its own.
+                # Ctrl-C in this terminal must reach only this process, which then signals the child.
                 start_new_session=True,
-                # The child holds the lock for as long as it lives: that is how anybody can tell that it does.
+                # The child holds this lock while it lives, so that any process can check whether it does.
                 pass_fds=(lock,),
             )
         os.close(lock)
@@ -185,7 +185,7 @@ class LocalCluster:
         stopping = folder / "stopping"
         if stopping.exists():
             if not alive:
-                # It is seen this once more: how far it came is read with it.
+                # It is returned this last time, so that its final progress is read.
                 (folder / "deleted").touch()
             elif time.time() > float(stopping.read_text()):
                 self._signal(folder, signal.SIGKILL)
@@ -203,13 +203,13 @@ class LocalCluster:
 
     def _signal(self, folder: Path, number: signal.Signals) -> None:
         started = _started(folder)
-        # Only a process that still holds its lock can be the one we started: its number may have been given away since.
+        # Without its lock the child is dead, and its process id may belong to another process.
         if started and self._is_alive(folder):
             os.kill(started["pid"], number)
 
 
 def _recorded(known: AlignmentJob) -> AlignmentJobStatus | None:
-    """Give a stored job's status with its record: an edit is told by it from what a new version would make of the spec."""
+    """Return a stored job's status with its record, which separates edits of the user from changes of a new version."""
     status = known.status
     if status is None or status.record is not None or not status.stages:
         return status
@@ -217,7 +217,7 @@ def _recorded(known: AlignmentJob) -> AlignmentJobStatus | None:
 
 
 def _set_aside(folder: Path) -> None:
-    """Make room for a child under the name of one that is gone, whose log stays."""
+    """Rename the folder of a deleted child, so that its log stays when a new child takes the name."""
     if folder.exists():
         number = next(number for number in itertools.count(1) if not folder.with_name(f"{folder.name}.{number}").exists())
         folder.rename(folder.with_name(f"{folder.name}.{number}"))

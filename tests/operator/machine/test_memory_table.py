@@ -41,8 +41,8 @@ def explained(workspace: Path, uri: str = MISTRAL, **compute: Any) -> list[str]:
         (
             {"acceleratorType": "NVIDIA-Next"},
             [
-                "sft: needs about 13.5 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
-                "dpo: needs about 12.2 GiB of each GPU; how much NVIDIA-Next has is not known here, its pods will say",
+                "sft: needs about 13.5 GiB of each GPU; the memory of NVIDIA-Next is unknown here, so its pods check if it fits",
+                "dpo: needs about 12.2 GiB of each GPU; the memory of NVIDIA-Next is unknown here, so its pods check if it fits",
             ],
         ),
         ({"gpusPerNode": 0}, []),
@@ -75,10 +75,14 @@ def test_a_model_of_this_machine_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("uri", "config", "reason"),
     [
-        ("hf://team/large", None, "hf://team/large is none of the models whose sizes are known here; its pods will read them"),
-        ("workspace://large", None, "large/config.json is not on this machine; the pods will read it and say"),
-        ("workspace://large", "{", "large/config.json does not say it: Expecting property name"),
-        ("workspace://large", "{}", "large/config.json does not say it: its config.json has no hidden_size"),
+        (
+            "hf://team/large",
+            None,
+            "hf://team/large is not among the models whose sizes are known here; the pods read its config.json",
+        ),
+        ("workspace://large", None, "large/config.json is not on this machine; the pods read it and check"),
+        ("workspace://large", "{", "large/config.json does not contain the sizes: Expecting property name"),
+        ("workspace://large", "{}", "large/config.json does not contain the sizes: its config.json has no hidden_size"),
     ],
 )
 def test_why_it_cannot_be_known(tmp_path: Path, uri: str, config: str | None, reason: str) -> None:
@@ -101,7 +105,7 @@ def test_every_part_is_in_the_table(tmp_path: Path) -> None:
     ("recipe", "line"),
     [
         ("zephyr-paper", None),
-        ("zephyr-qlora", "sft: merging its adapter takes 0.9 GiB of the host's memory, layer by layer"),
+        ("zephyr-qlora", "sft: merging its adapter needs 0.9 GiB of host memory, layer by layer"),
     ],
 )
 def test_what_merging_takes_of_the_host(tmp_path: Path, recipe: str, line: str | None) -> None:
