@@ -1,4 +1,4 @@
-"""A small API server for tests: what is asked of it over HTTP is stored, versioned, listed and refused as Kubernetes does it."""
+"""A small API server for tests, over HTTP: it stores, versions, lists and refuses objects as Kubernetes does."""
 
 import asyncio
 import json
@@ -16,18 +16,18 @@ _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class ApiServer:
-    """Objects by path, a clock that tests move, and every request in the order in which it came."""
+    """Objects by path, a clock that tests move, and all requests in order."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
         self.requests: list[str] = []
         self.seconds = 0.0
         self.refusals: dict[str, tuple[int, str]] = {}
-        """What is answered to a request such as "PUT /apis/...", in place of doing it."""
+        """Status and message with which a request such as "PUT /apis/..." is refused."""
         self.validate: Callable[[Object], str | None] = lambda _: None
-        """What is wrong with an object that is to be written."""
+        """Returns what is wrong with an object that is being written."""
         self.prune: Callable[[Object], Object] = lambda status: status
-        """What is kept of a status."""
+        """Returns the part of a status that is stored."""
         self._version = 0
 
     @property
@@ -35,13 +35,13 @@ class ApiServer:
         return _BEGINNING + timedelta(seconds=self.seconds)
 
     def monotonic(self) -> float:
-        """The clock of the operators under test; it does not go by itself."""
+        """Return the monotonic clock of the operators under test; only tests move it."""
         return 1000.0 + self.seconds
 
     def writes(self) -> list[str]:
         return [request for request in self.requests if not request.startswith("GET")]
 
-    def store(self, path: str, found: Object, manager: str = "somebody") -> Object:
+    def store(self, path: str, found: Object, manager: str = "kubectl") -> Object:
         """Store an object as a request would."""
         self._version += 1
         time = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -57,9 +57,9 @@ class ApiServer:
         if asked in self.refusals:
             return self._refuse(*self.refusals[asked])
         body = json.loads(await request.text() or "{}")
-        wrong = self.validate(body) if request.method in ("POST", "PUT") else None
-        if wrong:
-            return self._refuse(422, wrong)
+        problem = self.validate(body) if request.method in ("POST", "PUT") else None
+        if problem:
+            return self._refuse(422, problem)
         return {"GET": self._get, "POST": self._post, "PUT": self._put, "DELETE": self._delete}[request.method](request, body)
 
     def _get(self, request: web.Request, _: Object) -> web.Response:
@@ -106,7 +106,7 @@ class ApiServer:
 
 
 def with_api(act: Callable[[ApiServer, ApiClient], Awaitable[None]]) -> None:
-    """Do something with a server that listens on a port of this machine, and a client of it."""
+    """Run `act` with a server on a port of this machine, and a client for it."""
 
     async def run() -> None:
         server = ApiServer()

@@ -1,4 +1,4 @@
-"""Builds jobs and children for tests; what a test does not name has a harmless value."""
+"""Builds jobs and children for tests; fields that a test does not set have harmless values."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,7 +44,7 @@ def a_document(name: str = "job", **spec: Any) -> dict[str, Any]:
 
 
 def a_job(generation: int = 1, status: AlignmentJobStatus | None = None, **spec: Any) -> AlignmentJob:
-    """The same job as the cluster would give it."""
+    """The same job as the cluster returns it."""
     job = read_job(a_document(**spec))
     metadata = job.metadata.model_copy(update={"namespace": "team", "uid": "abcdef12-3456", "generation": generation})
     return job.model_copy(update={"metadata": metadata, "status": status})

@@ -1,4 +1,4 @@
-"""PyTorchJobs and pods as the API server tells of them, for tests."""
+"""PyTorchJobs and pods for tests, as the API server returns them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Kinds that the cluster learns only after the operator has started."""
+"""Kinds that are installed only after the operator has started."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from alignment_operator.queue import Queue
 
 
 class LateCluster:
-    """A cluster that knows all kinds when it is asked for the second time."""
+    """A cluster that knows all kinds from the second list on."""
 
     def __init__(self) -> None:
         self.missing_kinds = {"PyTorchJob"}
@@ -22,11 +22,13 @@ class LateCluster:
         return self.lists.pop(0)
 
 
-def test_it_starts_anew_once_all_are_known_and_what_the_lists_told_meanwhile_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operator_restarts_once_all_kinds_are_known_and_loses_no_listed_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "_LOOK_FOR_KINDS_SECONDS", 0)
 
     async def work(key: Key) -> None:
-        raise AssertionError("nobody serves the queue here")
+        raise AssertionError("no worker runs here")
 
     async def wait() -> int:
         queue = Queue(work)

@@ -1,4 +1,4 @@
-"""One reconcile per job at a time; errors are tried again and stop nobody else."""
+"""Each job is reconciled by one worker at a time; errors are retried and do not stop other jobs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ ONE, TWO = Key("team", "one"), Key("team", "two")
 
 
 def run(work: Callable[[Key], Awaitable[float | None]], act: Callable[[Queue], Awaitable[None]]) -> None:
-    """Let a queue work while something is done with it."""
+    """Run a queue's workers while a test uses it."""
 
     async def together() -> None:
         queue = Queue(work, workers=4)
@@ -28,7 +28,7 @@ async def idle(queue: Queue) -> None:
         await asyncio.sleep(0)
 
 
-def test_a_key_that_waits_is_there_once() -> None:
+def test_a_waiting_key_is_queued_once() -> None:
     seen: list[Key] = []
 
     async def work(key: Key) -> None:
@@ -43,7 +43,7 @@ def test_a_key_that_waits_is_there_once() -> None:
     assert seen == [ONE, TWO]
 
 
-def test_a_key_that_comes_during_its_reconcile_comes_again_and_never_twice_at_once() -> None:
+def test_a_key_added_during_its_reconcile_is_reconciled_again_but_never_twice_at_once() -> None:
     at_work, most, rounds = 0, 0, 0
     gate = asyncio.Event()
 
@@ -70,7 +70,7 @@ def test_a_key_that_comes_during_its_reconcile_comes_again_and_never_twice_at_on
     assert (most, rounds) == (1, 2)
 
 
-def test_an_error_is_tried_again_and_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_retried_and_other_jobs_continue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FIRST_BACKOFF_SECONDS", 0.01)
     seen: list[Key] = []
 
@@ -89,7 +89,7 @@ def test_an_error_is_tried_again_and_others_go_on(monkeypatch: pytest.MonkeyPatc
     assert (seen.count(ONE), seen.count(TWO)) == (3, 1)
 
 
-def test_what_asks_to_be_looked_at_later_is() -> None:
+def test_a_requested_delay_is_kept() -> None:
     seen: list[Key] = []
 
     async def work(key: Key) -> float | None:

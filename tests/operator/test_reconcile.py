@@ -1,4 +1,4 @@
-"""Observe, plan, apply, report: in this order, and nothing twice."""
+"""Observe, plan, apply and report, in this order, and nothing twice."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -24,7 +24,7 @@ KEY = Key("team", "job")
 
 
 class MemoryCluster:
-    """A world of one job in memory that writes down what is asked of it."""
+    """A cluster in memory with one job; it records all writes."""
 
     def __init__(self, job: AlignmentJob | None) -> None:
         self.stored = job
@@ -68,7 +68,7 @@ class MemoryCluster:
 
 
 def go(cluster: MemoryCluster, seconds: float = 0) -> list[str]:
-    """Reconcile once and tell what was done."""
+    """Reconcile once and return the writes."""
     cluster.acts.clear()
     asyncio.run(reconcile(cluster, process, Settings(), KEY, later(seconds)))
     return list(cluster.acts)
@@ -91,7 +91,7 @@ def test_a_job_from_beginning_to_end() -> None:
     assert go(cluster, 1000) == []
 
 
-def test_what_was_done_is_looked_at_again_at_once_until_nothing_is_left_to_do() -> None:
+def test_after_a_write_the_job_is_reconciled_again_at_once_until_nothing_is_left_to_do() -> None:
     cluster = MemoryCluster(a_job())
     waits = [asyncio.run(reconcile(cluster, process, Settings(), KEY, NOW)) for _ in range(3)]
     assert waits[:2] == [0, 0]
@@ -99,7 +99,7 @@ def test_what_was_done_is_looked_at_again_at_once_until_nothing_is_left_to_do() 
     assert cluster.acts == ["create job-sft-1", "status Pending", "status Running"]
 
 
-def test_a_status_that_was_never_written_costs_nothing_but_time() -> None:
+def test_a_status_that_was_lost_is_written_again() -> None:
     cluster = MemoryCluster(a_job())
     go(cluster)
     assert cluster.stored is not None
@@ -111,24 +111,24 @@ TOO_LARGE = {"recipe": "zephyr-paper", "model": None, "stages": None, "compute":
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "sentence"),
     [
         ({"stages": [{"name": "out", "export": {}}]}, "this version cannot run such a stage yet"),
         (TOO_LARGE, "GiB of each GPU, and NVIDIA-A100-SXM4-80GB has 80.0; set compute.sharding to ZeRO1, with which"),
     ],
     ids=["a stage without a trainer", "a stage that no such GPU can hold"],
 )
-def test_a_job_that_cannot_run_says_so_once_and_touches_no_child(spec: dict[str, Any], said: str) -> None:
+def test_a_job_that_cannot_run_is_reported_once_and_no_child_is_touched(spec: dict[str, Any], sentence: str) -> None:
     cluster = MemoryCluster(a_job(**spec))
     assert go(cluster) == ["status Failed"]
     assert cluster.stored is not None and cluster.stored.status is not None
     assert cluster.stored.status.reason == "InvalidSpec"
-    assert said in (cluster.stored.status.message or "")
+    assert sentence in (cluster.stored.status.message or "")
     assert go(cluster, 10) == []
 
 
 def under_way(**spec: Any) -> MemoryCluster:
-    """A world in which the first stage runs."""
+    """A cluster in which the first stage runs."""
     cluster = MemoryCluster(a_job(**spec))
     go(cluster)
     go(cluster)
@@ -147,14 +147,14 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("edit", [row[1] for row in INVALID], ids=[row[0] for row in INVALID])
-def test_under_an_edit_that_cannot_run_the_attempt_goes_on_until_it_is_corrected(edit: dict[str, Any]) -> None:
+def test_after_an_edit_that_cannot_run_the_attempt_continues_and_nothing_new_starts(edit: dict[str, Any]) -> None:
     cluster = under_way()
     cluster.stored = a_job(generation=2, status=status_of(cluster), **edit)
     assert go(cluster, 1) == ["status Running"]
     assert (status_of(cluster).reason, status_of(cluster).observed_generation) == ("InvalidSpec", 2)
     assert go(cluster, 2) == []
     cluster.end("job-sft-1", "Succeeded")
-    assert go(cluster, 3) == ["status Failed"], "nothing new begins"
+    assert go(cluster, 3) == ["status Failed"], "nothing new starts"
     assert [stage.state for stage in status_of(cluster).stages or []] == ["Succeeded", "Waiting"]
     cluster.stored = a_job(generation=3, status=status_of(cluster))
     assert go(cluster, 4) == ["create job-dpo-1", "status Pending"]
@@ -181,7 +181,7 @@ def test_a_job_that_was_refused_expires_as_well() -> None:
         assert go(cluster, 60) == ["delete job"]
 
 
-def test_an_upgrade_replaces_nothing_of_what_runs_or_has_finished(change_recipe: Change) -> None:
+def test_an_upgrade_replaces_no_running_or_finished_stage(change_recipe: Change) -> None:
     running, finished = under_way(), under_way()
     finished.end("job-sft-1", "Succeeded")
     go(finished)
@@ -206,14 +206,14 @@ def test_an_upgrade_replaces_nothing_of_what_runs_or_has_finished(change_recipe:
 
 
 def without_record(cluster: MemoryCluster) -> None:
-    """Leave in the status what a version wrote that kept no records."""
+    """Reduce the status to what versions without records wrote."""
     status = status_of(cluster)
     stages = [stage.model_copy(update={"fingerprint": None}) for stage in status.stages or []]
     old = status.model_copy(update={"record": None, "stages": stages})
     cluster.stored = a_job(status=old)
 
 
-def test_what_only_the_backend_can_refuse_is_told_as_well() -> None:
+def test_a_refusal_by_the_backend_is_reported() -> None:
     cluster = MemoryCluster(a_job(storage=None))
     asyncio.run(reconcile(cluster, pytorchjob, Settings(), KEY, NOW))
     assert cluster.acts == ["status Failed"]
@@ -221,14 +221,14 @@ def test_what_only_the_backend_can_refuse_is_told_as_well() -> None:
     assert "spec.storage: is not set" in (cluster.stored.status.message or "")
 
 
-def test_a_job_that_is_gone_or_going_is_left_alone() -> None:
+def test_a_job_that_is_deleted_or_being_deleted_is_ignored() -> None:
     assert go(MemoryCluster(None)) == []
     job = a_job()
     going = job.model_copy(update={"metadata": job.metadata.model_copy(update={"deletion_timestamp": NOW})})
     assert go(MemoryCluster(going)) == []
 
 
-def test_a_refused_child_is_told_and_tried_again_as_the_same_attempt() -> None:
+def test_a_refused_child_is_reported_and_retried_as_the_same_attempt() -> None:
     cluster = MemoryCluster(a_job())
     cluster.refusal = Refused("QuotaExceeded", "exceeded quota: team")
     assert go(cluster) == ["status Pending"]
@@ -278,7 +278,7 @@ def test_a_deletion_that_fails_is_repeated_and_nothing_is_counted_twice(
     assert status_of(cluster) == decided
 
 
-def test_a_job_without_a_record_that_a_new_rule_refuses_goes_on_and_obeys() -> None:
+def test_a_job_without_a_record_continues_and_can_be_suspended_although_a_new_rule_refuses_it() -> None:
     rdma = {"resourceName": "nvidia.com/gpu", "count": 8}
     compute = {"nodes": 2, "gpusPerNode": 0}
     cluster = under_way(compute=compute, ttlSecondsAfterFinished=60)
@@ -292,7 +292,7 @@ def test_a_job_without_a_record_that_a_new_rule_refuses_goes_on_and_obeys() -> N
     assert go(cluster, 2) == ["status Running", "delete job-sft-1"]
 
 
-def test_a_record_that_cannot_be_read_is_told_and_stops_nothing() -> None:
+def test_a_record_that_cannot_be_read_is_reported_and_stops_nothing() -> None:
     cluster = under_way()
     record = status_of(cluster).record
     assert record is not None
@@ -306,7 +306,7 @@ def test_a_record_that_cannot_be_read_is_told_and_stops_nothing() -> None:
 
 
 def stored_job(generation: int, status: AlignmentJobStatus, **spec: Any) -> AlignmentJob:
-    """The same job as the cluster gives it where an earlier version has taken it."""
+    """The same job as the cluster returns it if an earlier version accepted it."""
     job = read_stored_job(a_document(**spec))
     metadata = job.metadata.model_copy(update={"namespace": "team", "uid": "abcdef12-3456", "generation": generation})
     return job.model_copy(update={"metadata": metadata, "status": status})
@@ -317,7 +317,7 @@ class Crash(Exception):
 
 
 class CrashingCluster(MemoryCluster):
-    """The operator dies at one of its writes: before it is carried out, or right after."""
+    """The operator is killed at one of its writes: before it is carried out, or right after."""
 
     def __init__(self, job: AlignmentJob, write: int | None, is_carried_out: bool) -> None:
         super().__init__(job)
@@ -349,7 +349,7 @@ class CrashingCluster(MemoryCluster):
 
 
 def settle_down(cluster: CrashingCluster, seconds: float) -> None:
-    """Reconcile until nothing is left to do; whoever was killed is started again."""
+    """Reconcile until nothing is left to do, and restart the operator whenever it was killed."""
     for _ in range(12):
         before = cluster.writes
         with suppress(Crash):
@@ -367,7 +367,7 @@ LIFE = {"compute": {"nodes": 1, "gpusPerNode": 2}, "restart": {"applicationFailu
 
 
 def live(write: int | None, is_carried_out: bool) -> CrashingCluster:
-    """A job's life: a failure, a suspension, an edit that cannot run, one that can, an edit of a later stage, its end."""
+    """Run a job through a failure, a suspension, an edit that cannot run, one that can, an edit of a later stage, and its end."""
     cluster = CrashingCluster(a_job(**LIFE), write, is_carried_out)
     settle_down(cluster, 0)
     cluster.end("job-sft-1", "Failed", exit_code=1, end_time=later(10), last_checkpoint=5)
@@ -395,7 +395,7 @@ UNDISTURBED = live(None, False)
 
 @pytest.mark.parametrize("is_carried_out", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("write", range(1, UNDISTURBED.writes + 1))
-def test_an_operator_that_is_killed_at_any_write_makes_nothing_twice_and_loses_nothing(write: int, is_carried_out: bool) -> None:
+def test_an_operator_killed_at_any_write_creates_nothing_twice_and_loses_nothing(write: int, is_carried_out: bool) -> None:
     assert UNDISTURBED.created == ["job-sft-1", "job-sft-2", "job-sft-3", "job-dpo-1", "job-dpo-2"]
     cluster = live(write, is_carried_out)
     assert cluster.created == UNDISTURBED.created

@@ -1,4 +1,4 @@
-"""Settings that would let a password out are refused in a sentence that does not repeat it."""
+"""Settings that would expose a password are refused in a sentence that does not contain it."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ def test_an_address_with_a_password_is_refused(field: str) -> None:
     assert "secret@" not in said
 
 
-def test_the_operator_says_so_in_one_line_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operator_prints_the_refusal_in_one_line_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIGNMENT_TRACKING_URI", "https://me:hunter2@mlflow.example.com")
     done = subprocess.run([sys.executable, "-m", "alignment_operator"], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
@@ -26,5 +26,5 @@ def test_the_operator_says_so_in_one_line_when_it_starts(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("uri", ["http://mlflow:5000", "sqlite:////home/a@b/mlflow.db", "https://mlflow.example.com/a@b"])
-def test_an_address_without_one_is_taken(uri: str) -> None:
+def test_an_address_without_a_password_is_accepted(uri: str) -> None:
     assert Settings(tracking_uri=uri).tracking_uri == uri

@@ -1,4 +1,4 @@
-"""An attempt as a process of this machine shows it."""
+"""The state of an attempt, read from a process of this machine."""
 
 from datetime import UTC, datetime
 

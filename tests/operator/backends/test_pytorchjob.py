@@ -1,4 +1,4 @@
-"""A stage as a PyTorchJob: what the training-operator, the scheduler and an auditor look for."""
+"""A stage as a PyTorchJob: what the training-operator, the scheduler and an auditor check."""
 
 import json
 from typing import Any
@@ -76,7 +76,7 @@ def test_the_pods_are_restricted_and_carry_no_token() -> None:
     }
 
 
-def test_the_workspace_is_not_walked_at_each_start_where_its_root_has_the_pods_group_already() -> None:
+def test_the_workspace_is_not_walked_if_its_root_already_has_the_pods_group() -> None:
     security = pod_of(rendered())["securityContext"]
     assert (security["fsGroup"], security["fsGroupChangePolicy"]) == (10001, "OnRootMismatch")
 
@@ -99,7 +99,7 @@ def test_a_stage_knows_the_folder_of_rows_that_it_or_a_later_stage_reads(stage: 
 
 
 @pytest.mark.parametrize("role", ["Master", "Worker"])
-def test_pods_answer_how_they_do_and_processes_of_one_machine_do_not(role: str) -> None:
+def test_pods_serve_heartbeats_and_processes_of_one_machine_do_not(role: str) -> None:
     (container,) = pod_of(rendered(), role)["containers"]
     assert {"name": "ALIGNMENT_HEARTBEAT_PORT", "value": str(HEARTBEAT_PORT)} in container["env"]
     assert container["ports"] == [{"name": "heartbeat", "containerPort": HEARTBEAT_PORT, "protocol": "TCP"}]
@@ -107,13 +107,13 @@ def test_pods_answer_how_they_do_and_processes_of_one_machine_do_not(role: str) 
     assert "ALIGNMENT_HEARTBEAT_PORT" not in local["spec"]["environment"]
 
 
-def test_a_failed_pod_stays_and_nobody_restarts_it_but_us() -> None:
+def test_a_failed_pod_stays_and_only_the_operator_restarts_its_stage() -> None:
     specification = rendered()[-1]["spec"]
     assert specification["runPolicy"] == {"cleanPodPolicy": "Running"}
     assert {replica["restartPolicy"] for replica in specification["pytorchReplicaSpecs"].values()} == {"Never"}
 
 
-def test_gpus_and_networks_are_asked_for_as_text() -> None:
+def test_gpus_and_networks_are_requested_as_text() -> None:
     compute = {
         "nodes": 2,
         "gpusPerNode": 8,
@@ -136,7 +136,7 @@ def test_gpus_and_networks_are_asked_for_as_text() -> None:
     assert {"name": "NCCL_IB_HCA", "value": "mlx5_0"} in pod["containers"][0]["env"]
 
 
-def test_pods_of_several_nodes_prefer_nodes_of_their_own() -> None:
+def test_pods_of_several_nodes_prefer_separate_nodes() -> None:
     (term,) = pod_of(rendered())["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
     labels = term["podAffinityTerm"]["labelSelector"]["matchLabels"]
     template = rendered()[-1]["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]["metadata"]["labels"]
@@ -159,7 +159,7 @@ def test_children_belong_to_their_job() -> None:
         assert manifest["metadata"]["name"].startswith("job-sft-1")
 
 
-def test_a_claim_is_made_only_when_a_size_is_given_and_then_belongs_to_nobody() -> None:
+def test_a_claim_is_created_only_with_a_size_and_has_no_owner() -> None:
     assert [manifest["kind"] for manifest in rendered()] == ["ConfigMap", "PyTorchJob"]
     claim, *_ = made = rendered(storage={"size": "1Ti", "storageClassName": "fast"})
     assert [manifest["kind"] for manifest in made] == ["PersistentVolumeClaim", "ConfigMap", "PyTorchJob"]
@@ -212,7 +212,7 @@ def test_the_password_of_mlflow_is_a_file_and_never_a_variable() -> None:
     assert "alignment-tracking" not in json.dumps(rendered())
 
 
-def test_settings_that_are_not_set_leave_the_rendering_as_it_was() -> None:
+def test_unset_settings_leave_the_rendering_unchanged() -> None:
     run, settings = a_run(a_job(), "sft"), Settings()
     before = [run.fingerprint, [settings.trainer_image], settings.grace_seconds, settings.tracking_uri, settings.workspace_path]
     assert run.rendering(settings) == digest(before)
@@ -220,7 +220,7 @@ def test_settings_that_are_not_set_leave_the_rendering_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("field", ["hubTokenSecret", "s3CredentialsSecret"])
-def test_a_corrected_secret_is_another_rendering(field: str) -> None:
+def test_a_corrected_secret_changes_the_rendering(field: str) -> None:
     wrong = a_run(a_job(**{field: {"name": "nowhere", "key": "token"}}), "sft")
     right = a_run(a_job(**{field: {"name": "hub", "key": "token"}}), "sft")
     assert wrong.fingerprint == right.fingerprint
@@ -248,7 +248,7 @@ def test_an_upgrade_of_the_operator_changes_no_fingerprint() -> None:
     assert old != new
 
 
-def test_an_attempt_that_waits_is_not_replaced_by_an_upgrade_that_changes_only_how_pods_are_written() -> None:
+def test_an_upgrade_that_only_changes_how_pods_are_written_replaces_no_waiting_attempt() -> None:
     job = a_job()
     settings = Settings(trainer_image="trainer:1", tracking_uri="http://mlflow:5000")
     # Not resolved: another default is another stage, and not what is asked here.
@@ -256,7 +256,7 @@ def test_an_attempt_that_waits_is_not_replaced_by_an_upgrade_that_changes_only_h
     assert StageRun(job, job.spec, stage, 1, identity_of(job.spec, stage)).rendering(settings) == "adcc98d32f1484bd"
 
 
-def test_a_run_config_is_never_taken_for_another_one() -> None:
+def test_run_configs_with_different_content_have_different_names() -> None:
     job = a_job()
     again = job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": "another"})})
     edited = a_job(stages=[big()])

@@ -1,4 +1,4 @@
-"""The children as lists, watch events and answers tell of them."""
+"""The children, from lists, watch events and answers of the API server."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from observed_pods import LABELS, SAID, controlled_by, ended, pod, running, trai
 JOB_OWNER = ("alignment-operator.dev/v1alpha1", "AlignmentJob", "u1")
 
 
-def test_children_are_kept_by_job_and_older_news_is_ignored() -> None:
+def test_children_are_kept_by_job_and_older_versions_are_ignored() -> None:
     children = Children(pytorchjob)
     children.observe("ADDED", training_job("Running", version=5))
     children.observe("ADDED", pod(version=6))
@@ -23,7 +23,7 @@ def test_children_are_kept_by_job_and_older_news_is_ignored() -> None:
     assert children.of("team", "job", "another") == []
 
 
-def test_pods_that_outlive_their_job_still_end() -> None:
+def test_pods_that_outlive_their_child_are_stopping() -> None:
     children = Children(pytorchjob)
     for found in (training_job("Running", version=1), pod(version=2)):
         children.observe("ADDED", found)
@@ -34,7 +34,7 @@ def test_pods_that_outlive_their_job_still_end() -> None:
     assert children.of("team", "job", "u1") == []
 
 
-def test_the_last_words_of_a_pod_that_is_gone_count_until_its_attempt_is_gone() -> None:
+def test_the_last_status_of_a_deleted_pod_counts_until_its_child_is_deleted() -> None:
     children = Children(pytorchjob)
     last = pod("worker", "Failed", version=4, **ended(75, SAID))
     for found in (training_job("Running", version=1), pod(version=2), pod("worker", version=3)):
@@ -52,7 +52,7 @@ def test_the_last_words_of_a_pod_that_is_gone_count_until_its_attempt_is_gone() 
     assert children.of("team", "job", "u1") == []
 
 
-def test_a_list_names_the_jobs_of_whose_children_it_tells_news() -> None:
+def test_a_list_returns_the_jobs_whose_children_changed() -> None:
     children = Children(pytorchjob)
     assert children.observe("ADDED", training_job("Running", version=1))
     assert children.replace("PyTorchJob", [training_job("Running", version=1)], 1) == set()
@@ -63,7 +63,7 @@ def test_a_list_names_the_jobs_of_whose_children_it_tells_news() -> None:
     assert children.replace("PyTorchJob", [], 4) == set()
 
 
-def test_what_was_told_while_a_list_was_under_way_outlives_it() -> None:
+def test_events_that_arrive_during_a_list_outlive_it() -> None:
     children = Children(pytorchjob)
     children.observe("ADDED", training_job("Failed", version=7))
     children.observe("ADDED", pod(phase="Failed", version=8, **ended(1)))
@@ -75,7 +75,7 @@ def test_what_was_told_while_a_list_was_under_way_outlives_it() -> None:
     assert children.unstarted_pods("team", child) == []
 
 
-def test_what_belongs_to_nobody_is_ignored() -> None:
+def test_an_object_without_owner_is_ignored() -> None:
     children = Children(pytorchjob)
     assert not children.observe("ADDED", {"kind": "Pod", "metadata": {"name": "other"}})
     assert children.of("team", "job", "") == []
@@ -89,7 +89,7 @@ def test_pods_whose_trainer_never_started_have_nothing_to_save() -> None:
     assert children.unstarted_pods("team", child) == ["job-sft-2-worker-0"]
 
 
-def test_pods_are_named_as_events_name_them() -> None:
+def test_pods_are_identified_by_uid_as_in_events() -> None:
     children = Children(pytorchjob)
     for found in (training_job("Created"), pod(), pod("worker", "Pending")):
         found["metadata"].setdefault("uid", f"uid of {found['metadata']['name']}")
@@ -98,7 +98,7 @@ def test_pods_are_named_as_events_name_them() -> None:
     assert sorted(children.pod_uids("team", child)) == ["uid of job-sft-2-master-0", "uid of job-sft-2-worker-0"]
 
 
-def test_a_strangers_pod_with_some_of_our_labels_is_nobodys_child() -> None:
+def test_a_pod_with_only_some_of_the_labels_is_ignored() -> None:
     children = Children(pytorchjob)
     children.observe("ADDED", training_job("Running"))
     for left_out in ("alignment-operator.dev/stage", "alignment-operator.dev/attempt"):
@@ -108,7 +108,7 @@ def test_a_strangers_pod_with_some_of_our_labels_is_nobodys_child() -> None:
     assert [child.name for child in children.of("team", "job", "u1")] == ["job-sft-2"]
 
 
-def test_a_pod_of_another_namespace_is_nobodys_child_whatever_it_claims() -> None:
+def test_a_pod_of_another_namespace_is_ignored_whatever_owner_it_names() -> None:
     children = Children(pytorchjob)
     for found in (training_job("Running", version=1), pod(version=2, **running()), pod("worker", version=3, **running())):
         children.observe("ADDED", found)
@@ -126,7 +126,7 @@ def test_a_pod_of_another_namespace_is_nobodys_child_whatever_it_claims() -> Non
 @pytest.mark.parametrize(
     "name", ["stranger", "job-sft-2-worker-1", "job-sft-2-worker-00", "job-sft-2-chief-0", "job-sft-2-worker-²"]
 )
-def test_a_pod_under_a_name_that_no_replica_has_is_nobodys_child_whoever_is_named_as_its_owner(name: str) -> None:
+def test_a_pod_without_the_name_of_a_replica_is_ignored_whatever_owner_it_names(name: str) -> None:
     children = Children(pytorchjob)
     for found in (training_job("Running", version=1), pod(version=2, **running()), pod("worker", version=3, **running())):
         children.observe("ADDED", found)
@@ -141,14 +141,14 @@ FORGERIES: list[tuple[str, dict[str, Any]]] = [
     ("not controlled by the job", {"ownerReferences": [{**controlled_by(*JOB_OWNER), "controller": False}]}),
     ("owned by another kind", {"ownerReferences": [controlled_by("apps/v1", "AlignmentJob", "u1")]}),
     ("in another namespace", {"namespace": "mallory"}),
-    ("under a name that the operator would not give", {"name": "job-sft-3"}),
+    ("with a name that the operator does not give", {"name": "job-sft-3"}),
     ("an attempt of twenty digits", {"labels": {**LABELS, "alignment-operator.dev/attempt": "9" * 20}}),
-    ("an attempt that is no number", {"labels": {**LABELS, "alignment-operator.dev/attempt": "²"}}),
+    ("an attempt that is not a number", {"labels": {**LABELS, "alignment-operator.dev/attempt": "²"}}),
 ]
 
 
 @pytest.mark.parametrize("forged", [row[1] for row in FORGERIES], ids=[row[0] for row in FORGERIES])
-def test_a_forged_training_job_is_nobodys_child(forged: dict[str, Any]) -> None:
+def test_a_forged_child_is_ignored(forged: dict[str, Any]) -> None:
     children = Children(pytorchjob)
     stranger = training_job("Succeeded")
     stranger["metadata"] = {**stranger["metadata"], "uid": "p9", **forged}
@@ -156,14 +156,14 @@ def test_a_forged_training_job_is_nobodys_child(forged: dict[str, Any]) -> None:
     assert children.of("team", "job", "u1") == []
 
 
-def test_pods_that_were_told_of_before_their_training_job_are_its_pods() -> None:
+def test_pods_that_are_seen_before_their_child_belong_to_it() -> None:
     children = Children(pytorchjob)
     for found in (pod(version=1, **running()), pod("worker", version=2, **running()), training_job("Running", version=3)):
         children.observe("ADDED", found)
     assert [child.state for child in children.of("team", "job", "u1")] == ["Running"]
 
 
-def test_the_first_pod_of_the_newest_attempt_speaks_for_a_stage() -> None:
+def test_the_first_pod_of_the_newest_attempt_answers_for_a_stage() -> None:
     children = Children(pytorchjob)
     for found in (training_job("Running"), pod(podIP="10.0.0.1"), pod("worker", podIP="10.0.0.2")):
         children.observe("ADDED", found)
@@ -195,7 +195,7 @@ def silent(situation: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("situation", ["pending", "ended", "no address", "another namespace", "another name"])
-def test_a_pod_that_cannot_speak_for_its_attempt_is_not_asked(situation: str) -> None:
+def test_a_pod_that_cannot_answer_for_its_attempt_gets_no_requests(situation: str) -> None:
     children = Children(pytorchjob)
     children.observe("ADDED", training_job("Running"))
     children.observe("ADDED", silent(situation))

@@ -1,4 +1,4 @@
-"""What is asked of an API server, and what becomes of its answers."""
+"""Requests to an API server, and the effect of its answers."""
 
 import functools
 import logging
@@ -48,7 +48,7 @@ def with_world(act: Callable[[World], Awaitable[None]]) -> None:
     with_api(lambda server, client: act(World(server, client)))
 
 
-def test_nothing_is_written_in_a_namespace_that_is_lost_in_the_middle() -> None:
+def test_nothing_is_written_to_a_namespace_whose_lease_was_lost() -> None:
     async def act(world: World) -> None:
         job = await world.job()
         world.held = False
@@ -66,7 +66,7 @@ def test_nothing_is_written_in_a_namespace_that_is_lost_in_the_middle() -> None:
     with_world(act)
 
 
-def test_a_job_in_a_namespace_of_another_operator_is_looked_at_once_that_one_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_is_reconciled_once_the_other_operator_of_its_namespace_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(world: World) -> None:
         for module in (lease, scopes):
             monkeypatch.setattr(module, "monotonic", world.server.monotonic)
@@ -92,7 +92,7 @@ CONFIG_FOLDER = "/api/v1/namespaces/team/configmaps"
 
 
 async def created(world: World) -> tuple[AlignmentJob, Child]:
-    """Give a job and its child, with all that belongs to it."""
+    """Return a job and its child, after both were created with all their objects."""
     job = await world.job()
     await world.cluster.create(job, pytorchjob.render(a_run(job, "sft"), SETTINGS))
     world.server.requests.clear()
@@ -104,7 +104,7 @@ def configs(world: World) -> list[str]:
     return [path for path in world.server.objects if path.startswith(CONFIG_FOLDER)]
 
 
-def test_the_configuration_of_an_attempt_goes_before_it() -> None:
+def test_the_config_map_of_an_attempt_is_deleted_before_it() -> None:
     async def act(world: World) -> None:
         job, child = await created(world)
         [config] = configs(world)
@@ -116,7 +116,7 @@ def test_the_configuration_of_an_attempt_goes_before_it() -> None:
     with_world(act)
 
 
-def test_a_deletion_that_was_broken_off_is_done_as_a_whole_by_the_next_operator() -> None:
+def test_an_interrupted_deletion_is_completed_by_the_next_try() -> None:
     async def act(world: World) -> None:
         job, child = await created(world)
         world.server.refusals[f"DELETE {CHILD}"] = (503, "etcd is away")
@@ -130,7 +130,7 @@ def test_a_deletion_that_was_broken_off_is_done_as_a_whole_by_the_next_operator(
     with_world(act)
 
 
-def test_without_the_right_to_delete_configurations_children_are_stopped_all_the_same() -> None:
+def test_children_are_stopped_even_without_permission_to_delete_config_maps() -> None:
     async def act(world: World) -> None:
         job, child = await created(world)
         [config] = configs(world)
@@ -153,12 +153,12 @@ FAR = {"step": 3, "totalSteps": 100, "percent": 30, "updatedTime": "2026-01-01T1
 
 
 def without_progress(body: dict[str, Any]) -> str | None:
-    """Refuse what an API server with a narrower definition would."""
+    """Refuse a status as an API server with a narrower definition does."""
     told = any("progress" in stage for stage in body.get("status", {}).get("stages", []))
     return "status.stages[0].progress.totalSteps: Invalid value\n(too large)" if told else None
 
 
-def test_a_status_that_is_refused_leaves_all_that_decisions_build_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_status_is_reduced_to_what_decisions_need(caplog: pytest.LogCaptureFixture) -> None:
     async def act(world: World) -> None:
         world.server.validate = without_progress
         job = await world.job()
@@ -183,7 +183,7 @@ def test_a_status_that_is_refused_leaves_all_that_decisions_build_on(caplog: pyt
     )
 
 
-def test_a_job_of_which_no_status_is_taken_goes_on_and_is_stopped() -> None:
+def test_a_job_whose_status_is_always_refused_still_starts_and_stops() -> None:
     async def act(world: World) -> None:
         scopes = Scopes(world.cluster._api, [], "aligning/release/pod")
         await scopes.look()
@@ -205,7 +205,7 @@ def test_a_job_of_which_no_status_is_taken_goes_on_and_is_stopped() -> None:
     with_world(act)
 
 
-def test_what_an_older_definition_drops_is_told_once_and_not_written_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_fields_that_an_older_definition_drops_are_logged_once_and_not_written_again(caplog: pytest.LogCaptureFixture) -> None:
     async def act(world: World) -> None:
         world.server.prune = lambda status: {name: value for name, value in status.items() if name != "stages"}
         job = await world.job()
@@ -239,7 +239,7 @@ def test_a_conflict_is_no_refusal() -> None:
     with_world(act)
 
 
-def test_a_status_that_is_taken_again_replaces_what_was_left() -> None:
+def test_a_status_that_is_accepted_again_replaces_the_reduced_one() -> None:
     async def act(world: World) -> None:
         world.server.validate = without_progress
         job = await world.job()
@@ -256,7 +256,7 @@ def test_a_status_that_is_taken_again_replaces_what_was_left() -> None:
     with_world(act)
 
 
-def test_every_decision_and_every_act_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_every_decision_and_every_write_is_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
     async def act(world: World) -> None:
         job, child = await created(world)
         await world.cluster.write_status(job, a_status(job, training()))
@@ -271,7 +271,7 @@ def test_every_decision_and_every_act_is_a_line(caplog: pytest.LogCaptureFixture
     ]
 
 
-def test_what_the_api_server_refuses_is_one_line() -> None:
+def test_a_refusal_of_the_api_server_is_one_line() -> None:
     async def act(world: World) -> None:
         job = await world.job()
         world.server.refusals[f"PUT {JOB}/status"] = (500, "etcd\nis away")
@@ -282,7 +282,7 @@ def test_what_the_api_server_refuses_is_one_line() -> None:
     with_world(act)
 
 
-def test_a_child_that_is_stuck_says_what_the_cluster_says_of_its_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_child_has_the_reason_from_the_events_of_its_pods(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stuck_pods, "_STUCK_SECONDS", -1)
 
     async def act(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The keys of endpoints: which pod is given which, with what their Secrets allow."""
+"""Which pod gets which endpoint key, with the endpoints that its Secret allows."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ STAGES = [
 
 
 def rendered(stage: str, **spec: Any) -> tuple[dict[str, Any], list[EndpointKey] | None]:
-    """Give the pod, and what its RunConfig says of keys."""
+    """Return the pod, and the keys in its RunConfig."""
     config, job = pytorchjob.render(a_run(a_job(**{"stages": STAGES, **spec}), stage), Settings())
     pod: dict[str, Any] = job["spec"]["pytorchReplicaSpecs"]["Master"]["template"]["spec"]
     return pod, RunConfig.parse(json.loads(config["data"]["run.json"])).paths.endpoint_keys
@@ -46,7 +46,7 @@ def sources(pod: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     return found
 
 
-def test_each_key_lies_beside_what_its_secret_allows_and_a_missing_entry_keeps_no_pod_waiting() -> None:
+def test_each_key_is_mounted_with_its_allowed_endpoints_and_a_missing_entry_keeps_no_pod_waiting() -> None:
     pod, _ = rendered("feedback")
     assert sources(pod) == [
         ("shared", "api-key", "0/key", False),
@@ -77,7 +77,7 @@ def test_a_stage_has_no_key_that_only_earlier_ones_sent() -> None:
     ]
 
 
-def test_the_run_config_says_where_each_key_lies() -> None:
+def test_the_run_config_has_the_path_of_each_key() -> None:
     run = a_run(a_job(stages=STAGES), "feedback")
     _, keys = rendered("feedback")
     assert keys is not None
@@ -97,7 +97,7 @@ def test_a_key_is_a_file_and_never_a_variable() -> None:
     assert "shared" not in json.dumps(pod["containers"][0]["env"])
 
 
-def test_a_job_that_asks_nobody_has_the_pods_and_the_run_config_that_it_had() -> None:
+def test_a_job_without_endpoints_has_neither_keys_nor_a_volume_for_them() -> None:
     pod, keys = rendered("sft", stages=STAGES[:1])
     assert keys is None
     assert [volume["name"] for volume in pod["volumes"]] == ["config", "workspace", "shared-memory", "scratch"]

@@ -1,4 +1,4 @@
-"""Events tell transitions, once."""
+"""Each change of state is one Event."""
 
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 from alignment_operator.deciding.events import happenings
@@ -12,11 +12,11 @@ def stage(state: str, **others: object) -> StageStatus:
     return StageStatus.model_validate({"name": "sft", "state": state, "attempts": 1, "child": "job-sft-1", **others})
 
 
-def told(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[tuple[str, str]]:
+def events(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[tuple[str, str]]:
     return [(happening.type, happening.reason) for happening in happenings(old, new)]
 
 
-def test_a_life_in_events() -> None:
+def test_the_events_of_a_job() -> None:
     moments: list[tuple[AlignmentJobStatus, list[tuple[str, str]]]] = [
         (status("Pending", stage("Pending", reason="Starting")), []),
         (status("Pending", stage("Pending", reason="PullingImage", message="for 2m")), []),
@@ -33,17 +33,17 @@ def test_a_life_in_events() -> None:
     ]
     before = None
     for moment, expected in moments:
-        assert told(before, moment) == expected
-        assert told(moment, moment) == []
+        assert events(before, moment) == expected
+        assert events(moment, moment) == []
         before = moment
 
 
-def test_an_attempt_that_is_stopped_before_it_began_has_not_started() -> None:
+def test_an_attempt_that_is_stopped_before_it_started_has_no_event() -> None:
     stopping = stage("Running", reason="Suspending", message="saving a checkpoint and stopping")
-    assert told(status("Pending", stage("Pending", reason="Starting")), status("Running", stopping)) == []
+    assert events(status("Pending", stage("Pending", reason="Starting")), status("Running", stopping)) == []
 
 
-def test_the_end_of_a_job_is_told_with_its_reason() -> None:
-    assert told(status("Running", stage("Running")), status("Failed", stage("Failed"), reason="BadData")) == [
+def test_the_end_of_a_job_is_an_event_with_its_reason() -> None:
+    assert events(status("Running", stage("Running")), status("Failed", stage("Failed"), reason="BadData")) == [
         ("Warning", "BadData")
     ]

@@ -56,7 +56,7 @@ LIFE: list[tuple[AlignmentJobStatus, list[str]]] = [
 ]
 
 
-def test_a_life_in_lines() -> None:
+def test_the_log_lines_of_a_job() -> None:
     before = None
     for moment, expected in LIFE:
         assert log_lines("team/job", before, moment) == expected
@@ -64,6 +64,6 @@ def test_a_life_in_lines() -> None:
         before = moment
 
 
-def test_a_line_of_a_stranger_is_no_longer_than_is_read() -> None:
+def test_a_long_message_is_cut() -> None:
     [line] = log_lines("team/job", None, status("Running", stage("Failed", reason="Defect", message="x" * 4000)))
     assert len(line) == 1000

@@ -1,11 +1,11 @@
-"""A status that was refused keeps what decisions build on, within bounds."""
+"""A refused status keeps what decisions need, within bounds."""
 
 from alignment_api.spec.status import AlignmentJobStatus, Condition, StageStatus, TrackingStatus
 from alignment_operator.deciding.reduced_status import reduced
 from builders import NOW
 
 
-def test_what_remains() -> None:
+def test_what_a_reduced_status_keeps() -> None:
     progress = {"step": 1, "totalSteps": 2, "percent": 50, "updatedTime": NOW.isoformat()}
     stage = {
         "name": "sft",
@@ -53,7 +53,7 @@ def test_what_remains() -> None:
     }
 
 
-def test_numbers_are_whole_numbers_that_every_reader_takes() -> None:
+def test_integers_are_ones_that_every_reader_accepts() -> None:
     stage = StageStatus(name="sft", state="Failed").model_copy(update={"attempts": 10**20, "gpu_seconds": -1})
     [left] = reduced(AlignmentJobStatus(stages=[stage]), "too large").stages or []
     assert (left.attempts, left.gpu_seconds) == (2**53 - 1, 0)

@@ -1,4 +1,4 @@
-"""Numbers, words and times of pods become ones that the API server takes."""
+"""Text and times from pods become values that the API server accepts."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("told", "taken"),
+    ("reported", "kept"),
     [
         (NOW - timedelta(hours=1), NOW - timedelta(hours=1)),
         (NOW + timedelta(seconds=1), NOW),
@@ -18,11 +18,11 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
         (datetime(2026, 1, 1, 11), NOW - timedelta(hours=1)),
     ],
 )
-def test_times(told: datetime, taken: datetime) -> None:
-    assert bounded_time(told, NOW) == taken
+def test_times_are_bounded(reported: datetime, kept: datetime) -> None:
+    assert bounded_time(reported, NOW) == kept
 
 
-def test_what_is_told_again_is_no_younger() -> None:
+def test_a_repeated_value_is_no_newer() -> None:
     sightings = Sightings()
     assert sightings.time_of("sft", 1, NOW) == NOW
     assert sightings.time_of("sft", 1, NOW + timedelta(seconds=15)) == NOW
@@ -34,5 +34,5 @@ def test_what_is_told_again_is_no_younger() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"), [("loading weights", "loading weights"), ("a\n\x1b[31mred\u202e b\x00", "a [31mred b"), ("  ", "")]
 )
-def test_words(text: str, shown: str) -> None:
+def test_text_is_printable(text: str, shown: str) -> None:
     assert printable(text) == shown
