@@ -62,9 +62,9 @@ def memory(amount: Any) -> dict[str, Any]:
 REFUSED = [
     Refusal("a misspelt field", stages(optimzation={}), 'unknown field "optimzation"'),
     Refusal("a field of nowhere", {"storage": {"claimName": "a", "zzz": 1}}, 'unknown field "zzz"'),
-    Refusal("no stages", {"stages": None}, "set stages, or a recipe that brings them"),
+    Refusal("no stages", {"stages": None}, "set stages, or a recipe that has them"),
     Refusal("an empty list of stages", {"stages": []}, "spec.stages in body should have at least 1 items"),
-    Refusal("no model", {"model": None}, "set model.uri, or a recipe that brings it"),
+    Refusal("no model", {"model": None}, "set model.uri, or a recipe that has it"),
     Refusal(
         "a reference to no stage",
         {"stages": [{"name": "dpo", "model": {"stage": "stf"}, "dpo": a_training()}]},
@@ -157,12 +157,12 @@ REFUSED = [
     Refusal(
         "a claim that exists and one to create",
         {"storage": {"claimName": "a", "size": "1Gi"}},
-        "set exactly one of claimName (a claim that exists) and size (a claim to create)",
+        "set exactly one of claimName (an existing claim) and size (creates a claim)",
     ),
     Refusal(
         "a class for a claim that exists",
         {"storage": {"claimName": "a", "storageClassName": "fast"}},
-        "storageClassName goes with size: a claim that exists has its class already",
+        "storageClassName needs size: an existing claim already has its storage class",
     ),
     Refusal("a size in words", {"storage": {"size": "large"}}, "must be a quantity such as 500m, 4 or 16Gi"),
     Refusal("memory in bytes with a B", memory("3GB"), "must be a quantity such as 500m, 4 or 16Gi"),

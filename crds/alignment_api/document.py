@@ -1,4 +1,4 @@
-"""YAML in and out: read as the API server would (5e-7 is a number, no key twice, errors have lines), written for people."""
+"""Reads YAML as the API server does (5e-7 is a number, no key twice, errors with lines), and writes it for people."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ class UnreadableDocument(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Numbers as JSON writes them, no keys twice."""
+    """A loader that reads numbers as JSON writes them and refuses repeated keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         self.flatten_mapping(node)
@@ -24,14 +24,14 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise yaml.MarkedYAMLError(problem=f"{key!r} is not a name; names are text", problem_mark=key_node.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"{key!r} is not text; quote it", problem_mark=key_node.start_mark)
             if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"{key!r} is set twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.1 takes 5e-7 for text, since it has no dot.
+# YAML 1.1 reads 5e-7 as text, because it has no dot.
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?[0-9][0-9_]*([eE][-+]?[0-9]+)$"),
@@ -48,14 +48,14 @@ def parse_document(text: str, name: str) -> Any:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UnreadableDocument(f"{name}{line}: {error.problem or 'is not YAML'}; correct the line") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise UnreadableDocument(f"{name}: is not YAML that can be read ({first_line(error)}); correct the file") from error
+        raise UnreadableDocument(f"{name}: cannot be read as YAML ({first_line(error)}); correct the file") from error
     if len(documents) != 1:
         raise UnreadableDocument(f"{name}: holds {len(documents)} documents; give a file with exactly one AlignmentJob")
     return documents[0]
 
 
 def _refuse_bombs(text: str) -> None:
-    """Refuse a text that would grow without bound: its references, each written once, multiply."""
+    """Refuse a text whose nested references would expand without bound."""
     references = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
     if references > _MOST_REFERENCES:
         raise ValueError(f"{references} references to anchors")
@@ -75,7 +75,7 @@ def read_document(path: Path) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """No anchors, and text of several lines as it is."""
+    """A dumper without anchors that writes text of several lines as a block."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

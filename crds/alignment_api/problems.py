@@ -1,4 +1,4 @@
-"""What is wrong with a job, one sentence each: which field, what is wrong, what to do."""
+"""Problems of a job, each with a sentence: which field, what is wrong, what to do."""
 
 import difflib
 import json
@@ -13,7 +13,7 @@ from alignment_api.trees import below
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong."""
+    """One problem of a job."""
 
     path: str
     sentence: str
@@ -31,7 +31,7 @@ class InvalidJob(ValueError):
 
 
 def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Say in sentences what pydantic found."""
+    """Turn the errors of pydantic into problems with a sentence each."""
     return [_problem(detail, model) for detail in error.errors(include_url=False)]
 
 
@@ -41,7 +41,7 @@ def dotted(location: tuple[int | str, ...]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Give the first line of what an error says, or its class where it says nothing."""
+    """Return the first line of an error's message, or its class if the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
@@ -67,19 +67,17 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
         case "literal_error":
             return Problem(path, f"{_shown(detail['input'])} is not possible; use {context['expected']}")
         case "string_pattern_mismatch":
-            return Problem(
-                path, f"{_shown(detail['input'])} is not of the form {_form(str(location[-1]), str(context['pattern']))}"
-            )
+            return Problem(path, f"{_shown(detail['input'])} {_form(str(location[-1]), str(context['pattern']))}")
         case _:
             return Problem(path, f"{_shown(detail['input'])} is not possible: {_lower(detail['msg'])}; correct it")
 
 
 def _form(field: str, pattern: str) -> str:
     if field == "name":
-        return "small letters, digits and '-', beginning with a letter; rename it"
+        return "must be lowercase letters, digits and '-', starting with a letter; rename it"
     if pattern.startswith("^[a-z0-9]"):
-        return "small letters, digits, '-' and '.', as Kubernetes names things; correct it"
-    return f"{pattern}; correct it"
+        return "must be lowercase letters, digits, '-' and '.', as names in Kubernetes are; correct it"
+    return f"must match {pattern}; correct it"
 
 
 def _unknown_field(field: str, known: list[str]) -> str:
@@ -112,7 +110,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _number_in(value: Any, *, whole: bool) -> str | None:
-    """Write the number that a text holds as every YAML reader takes it for one: with an exponent, also a dot and a sign."""
+    """Return the number in a text as every YAML reader recognizes it: an exponent comes with a dot and a sign."""
     found = re.fullmatch(r"([-+]?[0-9]+)(\.[0-9]+)?(?:[eE]([-+]?)([0-9]+))?", value.strip()) if isinstance(value, str) else None
     if found is None or (whole and found[0] != found[1]):
         return None
@@ -121,7 +119,7 @@ def _number_in(value: Any, *, whole: bool) -> str | None:
 
 
 def _shown(value: Any) -> str:
-    """Write a value as its author did."""
+    """Return a value as its author wrote it."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -23,13 +23,13 @@ def test_numbers_are_numbers(text: str, value: object) -> None:
         ("a: [1\nb: 2\n", "job.yaml:2: "),
         ("", "job.yaml: holds 0 documents; give a file with exactly one AlignmentJob"),
         ("a: 1\n---\nb: 1\n", "job.yaml: holds 2 documents; give a file with exactly one AlignmentJob"),
-        ("a: \x00", "job.yaml: is not YAML"),
+        ("a: \x00", "job.yaml: cannot be read as YAML"),
         ("? [a, b]\n: c\n", "job.yaml"),
         ("2024-01-01: x\n", "job.yaml:1: "),
-        ("a: 2024-13-45\n", "job.yaml: is not YAML that can be read (month must be in 1..12)"),
-        ("a: " + "1" * 5000 + "\n", "job.yaml: is not YAML that can be read"),
-        ("[" * 900 + "]" * 900, "job.yaml: is not YAML that can be read"),
-        ("a: &a [1]\nb: [" + "*a, " * 200 + "]\n", "job.yaml: is not YAML that can be read (200 references to anchors)"),
+        ("a: 2024-13-45\n", "job.yaml: cannot be read as YAML (month must be in 1..12)"),
+        ("a: " + "1" * 5000 + "\n", "job.yaml: cannot be read as YAML"),
+        ("[" * 900 + "]" * 900, "job.yaml: cannot be read as YAML"),
+        ("a: &a [1]\nb: [" + "*a, " * 200 + "]\n", "job.yaml: cannot be read as YAML (200 references to anchors)"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_line(text: str, sentence: str) -> None:

@@ -186,7 +186,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
             "stages": [{"name": "a", "sft": a_training(adapter={"lora": {}, "quantization": "NF4"})}],
             "compute": {"nodes": 1, "gpusPerNode": 0, "sharding": "ZeRO3"},
         },
-        "spec.stages[0].compute.sharding: ZeRO3 cannot share out quantized weights; "
+        "spec.stages[0].compute.sharding: ZeRO3 cannot shard quantized weights; "
         "set sharding to ZeRO2 or None, or leave out adapter.quantization",
     ),
     (
@@ -197,13 +197,13 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "parameters that are offloaded and not shared out",
         {"compute": {"nodes": 1, "gpusPerNode": 0, "sharding": "ZeRO2", "offload": "OptimizerAndParameters"}},
-        "spec.stages[0].compute.offload: parameters can only be offloaded where they are shared out, which ZeRO2 does not; "
+        "spec.stages[0].compute.offload: parameters can only be offloaded if they are sharded, and ZeRO2 does not shard them; "
         "set sharding to ZeRO3, or offload to Optimizer",
     ),
     (
         "packing for a model that takes no positions",
         {"model": {"uri": "hf://bigscience/bloom-560m"}},
-        "spec.stages[0].sft.packing: bloom models cannot keep packed examples apart; set packing to false",
+        "spec.stages[0].sft.packing: bloom models would attend across packed examples; set packing to false",
     ),
     (
         "an optimizer for GPUs on CPUs",
@@ -217,7 +217,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
                 }
             ]
         },
-        "spec.stages[0].sft.optimization.optimizer: PagedAdamW32bit pages GPU memory and there is no GPU; set it to AdamW",
+        "spec.stages[0].sft.optimization.optimizer: PagedAdamW32bit pages GPU memory, and there is no GPU; set it to AdamW",
     ),
     (
         "an unknown cleaning",
@@ -234,7 +234,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
                 }
             ]
         },
-        "spec.stages[0].sft.decontamination: datasets that a model is measured on are not cleaned; remove cleaning",
+        "spec.stages[0].sft.decontamination: evaluation datasets are not cleaned; remove cleaning",
     ),
     (
         "a model in a bucket",
@@ -258,7 +258,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.compute.rdma.resourceName: 'nvidia.com/gpu' is not possible: it must not be a GPU resource, which gpusPerNode asks "
         "for; name the network devices, such as rdma/hca",
     ),
-    ("no stages", {"stages": None}, "spec: set stages, or a recipe that brings them"),
+    ("no stages", {"stages": None}, "spec: set stages, or a recipe that has them"),
     (
         "an empty list of stages",
         {"stages": []},
@@ -284,7 +284,7 @@ def test_a_broken_spec_is_refused_in_a_sentence(spec: dict[str, Any], sentence: 
         ({**a_document(), "metadata": {}}, "metadata.name: is missing; add it"),
         (
             {**a_document(), "metadata": {"name": "Job_1"}},
-            "metadata.name: 'Job_1' is not of the form small letters, digits and '-', beginning with a letter; rename it",
+            "metadata.name: 'Job_1' must be lowercase letters, digits and '-', starting with a letter; rename it",
         ),
     ],
 )
@@ -315,7 +315,7 @@ def test_every_problem_is_named_at_once() -> None:
 def test_a_stage_without_a_trainer_page_resolves_but_does_not_run() -> None:
     job = read_job(a_document(stages=[{"name": "out", "export": {}}]))
     assert resolve_job(job).spec.stages is not None
-    with pytest.raises(InvalidJob, match=r"spec.stages\[0\].export: this version cannot run such a stage yet"):
+    with pytest.raises(InvalidJob, match=r"spec.stages\[0\].export: this version cannot run this kind of stage yet"):
         runnable_job(job)
 
 

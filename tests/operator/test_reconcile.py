@@ -113,7 +113,7 @@ TOO_LARGE = {"recipe": "zephyr-paper", "model": None, "stages": None, "compute":
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        ({"stages": [{"name": "out", "export": {}}]}, "this version cannot run such a stage yet"),
+        ({"stages": [{"name": "out", "export": {}}]}, "this version cannot run this kind of stage yet"),
         (TOO_LARGE, "GiB of each GPU, and NVIDIA-A100-SXM4-80GB has 80.0; set compute.sharding to ZeRO1, with which"),
     ],
     ids=["a stage without a trainer", "a stage that no such GPU can hold"],

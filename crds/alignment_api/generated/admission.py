@@ -1,4 +1,4 @@
-"""Rules that only the API server asks: about changes, about what a cluster needs, and what Python says elsewhere at length."""
+"""Rules that only the API server checks: about changes, about what a cluster needs, and those that Python checks elsewhere."""
 
 from typing import NamedTuple, get_args
 
@@ -14,7 +14,7 @@ class AdmissionRule(NamedTuple):
     """One condition, at a node of the schema."""
 
     path: tuple[str, ...]
-    """The properties that lead to the node; a rule is asked again only when something at its node or below has changed."""
+    """The properties that lead to the node; a rule is checked again only when something at its node or below has changed."""
     cel: str
     message: str
 
@@ -22,8 +22,8 @@ class AdmissionRule(NamedTuple):
 _NAME = AdmissionRule(
     (),
     f"self.metadata.name.size() <= {JOB_NAME_MAXIMUM} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-    f"the name must begin with a small letter, hold only small letters, digits and '-', and be at most "
-    f"{JOB_NAME_MAXIMUM} characters long: pods are named after it",
+    f"the name must start with a lowercase letter, contain only lowercase letters, digits and '-', and have at most "
+    f"{JOB_NAME_MAXIMUM} characters: pods are named after it",
 )
 # A stage that runs or has succeeded keeps its settings, or its result would no longer be what the spec says.
 _BEGUN = AdmissionRule(
@@ -48,18 +48,18 @@ _BEGUN_MODEL = AdmissionRule(
     "has(self.spec.recipe) == has(oldSelf.spec.recipe) && (!has(self.spec.recipe) || self.spec.recipe == oldSelf.spec.recipe))",
     "model and recipe stay as they are once a stage is running or has succeeded; apply it as another job",
 )
-# Definition and operator are one release, so that its recipes are the operator's. Asked at the field itself: a job whose recipe
-# a later release no longer has can still be suspended and deleted. Python says the same (recipes.UnknownRecipe).
+# Definition and operator are one release and have the same recipes. The rule is at the field itself: a job whose recipe a later
+# release no longer has can still be suspended and deleted. Python checks the same (recipes.UnknownRecipe).
 _RECIPE = AdmissionRule(
     ("spec", "recipe"),
     f"self in {recipe_names()}",
     f"must be a recipe of this version: {', '.join(recipe_names())}",
 )
-# A local run needs none; on a cluster the backend says the same of a job that was stored before this rule.
+# A local run needs none. On a cluster, the backend refuses a job that was stored before this rule in the same words.
 _STORAGE = AdmissionRule(
     ("spec",),
     "has(self.storage)",
-    "set storage, the workspace volume: claimName (a claim that exists) or size (a claim to create)",
+    "set storage, the workspace volume: claimName (an existing claim) or size (creates a claim)",
 )
 
 

@@ -60,7 +60,7 @@ def runnable_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolve
     problems = [
         Problem(
             f"spec.stages[{index}].{to_camel(stage.kind)}",
-            f"this version cannot run such a stage yet; remove it, or wait for a version whose trainer has it "
+            f"this version cannot run this kind of stage yet; remove it, or use a later version "
             f"(it runs {', '.join(to_camel(kind) for kind in KINDS if KINDS[kind].runs)})",
         )
         for index, stage in enumerate(resolved.spec.stages or [])
@@ -74,7 +74,7 @@ def runnable_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolve
 def _job_problems(spec: AlignmentJobSpec) -> list[Problem]:
     problems = []
     if spec.model is None or spec.model.uri is None:
-        problems.append(Problem("spec.model.uri", "is not set, and the recipe leaves it to you; name the model to begin with"))
+        problems.append(Problem("spec.model.uri", "is not set, and the recipe has none; name the model to start from"))
     elif spec.model.uri.startswith(BUCKET_PREFIX):
         problems.append(Problem("spec.model.uri", f"this version cannot read {spec.model.uri}; {_COPY}"))
     for index, stage in enumerate(spec.stages or []):

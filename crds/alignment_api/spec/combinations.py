@@ -1,4 +1,4 @@
-"""Which settings cannot go together; asked before a job is taken and again before a stage is trained."""
+"""Which settings cannot be combined; checked when a job is accepted and again before a stage trains."""
 
 from alignment_api.problems import Problem
 from alignment_api.spec.batch import ImpossibleBatch, check_batch
@@ -7,23 +7,23 @@ from alignment_api.spec.stages import PreferenceSettings, Stage, TrainingSetting
 
 
 def impossible_combination(sharding: str, offload: str, *, is_quantized: bool) -> Problem | None:
-    """Say which setting of the compute is wrong beside the others."""
+    """Return the setting of the compute that cannot be combined with the others, if there is one."""
     if offload != "None" and sharding == "None":
         return Problem("offload", f"{offload} needs sharding; set sharding to ZeRO2 or ZeRO3, or offload to None")
     if offload == "OptimizerAndParameters" and sharding != "ZeRO3":
         return Problem(
             "offload",
-            f"parameters can only be offloaded where they are shared out, which {sharding} does not; "
+            f"parameters can only be offloaded if they are sharded, and {sharding} does not shard them; "
             f"set sharding to ZeRO3, or offload to Optimizer",
         )
     if is_quantized and sharding == "ZeRO3":
         advice = "set sharding to ZeRO2 or None, or leave out adapter.quantization"
-        return Problem("sharding", f"ZeRO3 cannot share out quantized weights; {advice}")
+        return Problem("sharding", f"ZeRO3 cannot shard quantized weights; {advice}")
     return None
 
 
 def combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -> list[Problem]:
-    """List what cannot go together in a stage that trains; `path` leads to the stage, `kind` to its settings."""
+    """List the impossible combinations of a stage that trains; `path` leads to the stage, `kind` to its settings."""
     settings = stage.training
     if settings is None:
         return []
@@ -35,7 +35,7 @@ def combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -
         problems.append(Problem(f"{path}.compute.{found.path}", found.sentence))
     if compute.gpus_per_node == 0 and optimization and optimization.optimizer == "PagedAdamW32bit":
         problems.append(
-            Problem(f"{kind}.optimization.optimizer", "PagedAdamW32bit pages GPU memory and there is no GPU; set it to AdamW")
+            Problem(f"{kind}.optimization.optimizer", "PagedAdamW32bit pages GPU memory, and there is no GPU; set it to AdamW")
         )
     if isinstance(settings, PreferenceSettings) and settings.label_smoothing and settings.loss != "Robust":
         sentence = f"{settings.label_smoothing:g} has no effect on the loss {settings.loss}"
@@ -55,6 +55,6 @@ def _batch_problems(settings: TrainingSettings, compute: Compute, kind: str) -> 
 
 
 def packing_problem(kind: str, family: str) -> Problem:
-    """Say that a family of models would let the examples of a packed row see each other."""
-    # Where one example ends is told to attention by positions that begin anew, and these models take none.
-    return Problem(f"{kind}.packing", f"{family} models cannot keep packed examples apart; set packing to false")
+    """Return the problem of a model family whose packed examples would attend to each other."""
+    # Positions that restart at each example tell attention where one ends, and these models take no positions.
+    return Problem(f"{kind}.packing", f"{family} models would attend across packed examples; set packing to false")

@@ -12,16 +12,16 @@ from alignment_api.spec.values import Quantity
 class Toleration(Schema):
     """A node taint that the pods accept."""
 
-    key: Annotated[str | None, Field(max_length=253, description="Taint key; every key where left out.")] = None
+    key: Annotated[str | None, Field(max_length=253, description="Taint key; if unset, every key.")] = None
     operator: Annotated[Literal["Exists", "Equal"] | None, Field(description="How the value is compared.")] = None
     value: Annotated[str | None, Field(max_length=63, description="Taint value, with Equal.")] = None
     effect: Annotated[
         Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None,
-        Field(description="Taint effect; every effect where left out."),
+        Field(description="Taint effect; if unset, every effect."),
     ] = None
 
 
-# GPUs under another name would be neither counted nor queued for: of any vendor, shared, virtual or a part (MIG) of one.
+# GPU resources of any vendor, also shared, virtual or MIG ones; the operator would neither count nor queue them.
 _GPU_RESOURCE = r"^(gpu\.[^/]*/.*|[^/]*/[vp]?gpu.*|[^/]*/mig-.*)$"
 _is_gpu = re.compile(_GPU_RESOURCE).fullmatch
 _NO_GPU = FieldRule(
@@ -32,7 +32,7 @@ _NO_GPU = FieldRule(
 
 
 class Rdma(Schema):
-    """A high-speed network between the nodes, by the name of its device resource."""
+    """A high-speed network between the nodes."""
 
     resource_name: Annotated[
         str,
@@ -44,7 +44,9 @@ class Rdma(Schema):
     interfaces: Annotated[
         str | None,
         Field(
-            max_length=253, pattern=r"^[A-Za-z0-9_,:=^-]+$", description="Network devices NCCL may use, such as mlx5_0,mlx5_1."
+            max_length=253,
+            pattern=r"^[A-Za-z0-9_,:=^-]+$",
+            description="Network devices that NCCL may use, such as mlx5_0,mlx5_1.",
         ),
     ] = None
 
@@ -63,27 +65,30 @@ class Compute(Schema):
     """Where and how a stage runs; nothing here changes what is learned beyond rounding."""
 
     nodes: Annotated[int | None, Field(ge=1, le=100, description="Nodes, one pod each.")] = None
-    gpus_per_node: Annotated[int | None, Field(ge=0, le=16, description="GPUs and processes of each pod; 0 trains on CPUs.")] = (
+    gpus_per_node: Annotated[
+        int | None, Field(ge=0, le=16, description="GPUs of each pod, with one process each; 0 runs on CPUs.")
+    ] = None
+    processes_per_node: Annotated[int | None, Field(ge=1, le=64, description="Processes of each pod on CPUs; one if unset.")] = (
         None
     )
-    processes_per_node: Annotated[
-        int | None, Field(ge=1, le=64, description="Processes of each pod when there are no GPUs; one where left out.")
-    ] = None
     accelerator_type: Annotated[
         str | None,
-        Field(max_length=63, pattern=r"^[A-Za-z0-9._-]+$", description="Value of the node label nvidia.com/gpu.product."),
+        Field(
+            max_length=63, pattern=r"^[A-Za-z0-9._-]+$", description="GPU product, as in the node label nvidia.com/gpu.product."
+        ),
     ] = None
     micro_batch_size: Annotated[
         int | None,
         Field(
             ge=1,
             le=4096,
-            description="Examples in one forward of one process; accumulation follows from globalBatchSize. Packed pairs: as "
-            "many tokens as so many full pairs.",
+            description="Examples in one forward pass of one process; accumulation follows from globalBatchSize. For packed "
+            "pairs, a forward pass takes as many tokens as this number of full pairs has.",
         ),
     ] = None
     sharding: Annotated[
-        Literal["None", "ZeRO1", "ZeRO2", "ZeRO3"] | None, Field(description="What the processes share out instead of copying.")
+        Literal["None", "ZeRO1", "ZeRO2", "ZeRO3"] | None,
+        Field(description="What is sharded across the processes instead of replicated."),
     ] = None
     offload: Annotated[
         Literal["None", "Optimizer", "OptimizerAndParameters"] | None, Field(description="What ZeRO keeps in host memory.")
@@ -91,7 +96,7 @@ class Compute(Schema):
     gradient_checkpointing: Annotated[bool | None, Field(description="Recompute activations instead of keeping them.")] = None
     cpu: Annotated[Quantity | None, Field(description="CPUs of each pod.")] = None
     memory: Annotated[Quantity | None, Field(description="Memory of each pod.")] = None
-    shared_memory: Annotated[Quantity | None, Field(description="Size of /dev/shm, counted as memory.")] = None
+    shared_memory: Annotated[Quantity | None, Field(description="Size of /dev/shm; it counts as memory.")] = None
     node_selector: Annotated[
         dict[str, Annotated[str, Field(max_length=63)]] | None, Field(max_length=32, description="Labels a node must have.")
     ] = None

@@ -1,4 +1,4 @@
-"""Where rows come from, and which of them are held out or dropped."""
+"""Datasets: where rows come from, and which of them are held out or dropped."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -39,8 +39,8 @@ class Dataset(Schema):
     name: Annotated[
         Name | None,
         Field(
-            description="Name in manifests and counts; the last part of the uri, or the stage's name, where left out, or more if "
-            "several are alike."
+            description="Name in manifests and counts; if unset, the last part of the uri or the stage's name, and more of it if "
+            "several are the same."
         ),
     ] = None
     revision: Annotated[str | None, Field(max_length=64, description="Commit of a Hub dataset; pin it to be reproducible.")] = (
@@ -66,7 +66,7 @@ class Dataset(Schema):
 
     @property
     def source(self) -> str:
-        """Name where the rows come from, as messages do."""
+        """Return where the rows come from, as messages name it."""
         return self.uri or f"{STAGE_PREFIX}{self.stage}"
 
 
@@ -92,21 +92,21 @@ class Holdout(Schema):
 
 
 class Decontamination(Schema):
-    """Training rows that hold what the model will be measured on are dropped."""
+    """Drop training rows that contain texts of the evaluation datasets."""
 
     rules: ClassVar = (
         Rule(
             "self.datasets.all(dataset, !has(dataset.cleaning))",
             lambda decontamination: all(dataset.cleaning is None for dataset in decontamination.datasets),
-            "datasets that a model is measured on are not cleaned; remove cleaning",
+            "evaluation datasets are not cleaned; remove cleaning",
         ),
     )
 
     datasets: Annotated[
         list[Dataset],
-        Field(min_length=1, max_length=32, description="What the model will be measured on; all texts of their rows count."),
+        Field(min_length=1, max_length=32, description="The evaluation datasets; all texts of their rows are compared."),
     ]
-    ngram_words: Annotated[
-        int | None, Field(ge=2, le=64, description="Words in a row that must agree to be counted as the same.")
+    ngram_words: Annotated[int | None, Field(ge=2, le=64, description="Number of consecutive words that must match.")] = None
+    overlap: Annotated[
+        Fraction | None, Field(description="A training row is dropped if it contains at least this share of a text's words.")
     ] = None
-    overlap: Annotated[Fraction | None, Field(description="Share of a text's words at which it counts as known.")] = None

@@ -1,4 +1,4 @@
-"""Servers that a stage asks, how answers are drawn, and what may be spent."""
+"""Servers to which a stage sends requests, how models sample answers, and limits on requests and tokens."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ class Endpoint(Schema):
 
     base_url: Annotated[
         str,
-        Field(max_length=512, description="Address up to /v1."),
+        Field(max_length=512, description="Address, up to and including /v1."),
         form(
             r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?$",
             "must be an address such as http://teacher.models.svc:8000/v1, with http:// or https:// before it",
@@ -34,21 +34,27 @@ class Endpoint(Schema):
             "(docs/endpoints.md); otherwise the stage is refused before any request."
         ),
     ] = None
-    concurrency: Annotated[int | None, Field(ge=1, le=1024, description="Requests under way at once.")] = None
-    requests_per_minute: Annotated[int | None, Field(ge=1, le=1_000_000, description="Request rate the server allows.")] = None
-    tokens_per_minute: Annotated[int | None, Field(ge=1, le=1_000_000_000, description="Token rate the server allows.")] = None
+    concurrency: Annotated[int | None, Field(ge=1, le=1024, description="Requests at the same time.")] = None
+    requests_per_minute: Annotated[
+        int | None, Field(ge=1, le=1_000_000, description="Requests per minute that the server allows.")
+    ] = None
+    tokens_per_minute: Annotated[
+        int | None, Field(ge=1, le=1_000_000_000, description="Tokens per minute that the server allows.")
+    ] = None
 
 
 class Sampling(Schema):
-    """How answers are drawn from a model."""
+    """How a model samples its answers."""
 
-    temperature: Annotated[float | None, Field(ge=0, le=10, description="0 takes the likeliest token.")] = None
-    top_p: Annotated[Fraction | None, Field(description="Nucleus of the distribution that is sampled.")] = None
-    maximum_tokens: Annotated[int | None, Field(ge=1, le=1_000_000, description="Longest answer.")] = None
+    temperature: Annotated[float | None, Field(ge=0, le=10, description="0 always takes the most likely token.")] = None
+    top_p: Annotated[
+        Fraction | None, Field(description="Nucleus sampling: share of the probability from which tokens are sampled.")
+    ] = None
+    maximum_tokens: Annotated[int | None, Field(ge=1, le=1_000_000, description="Longest answer, in tokens.")] = None
 
 
 class Budget(Schema):
-    """What may be spent on teachers and judges; the stage stops when one is used up, and keeps what it has."""
+    """Limits for teachers and judges; the stage stops at the first limit that it reaches, and keeps what it has."""
 
-    requests: Annotated[int | None, Field(ge=1, le=1_000_000_000, description="Requests in all.")] = None
-    tokens: Annotated[int | None, Field(ge=1, le=1_000_000_000_000, description="Prompt and answer tokens in all.")] = None
+    requests: Annotated[int | None, Field(ge=1, le=1_000_000_000, description="Requests in total.")] = None
+    tokens: Annotated[int | None, Field(ge=1, le=1_000_000_000_000, description="Prompt and answer tokens in total.")] = None

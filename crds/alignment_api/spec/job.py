@@ -1,4 +1,4 @@
-"""The AlignmentJob, spec and status: the single source of truth from which the CRD and its reference are generated."""
+"""The AlignmentJob: the models from which the CRD and its reference are generated."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -22,7 +22,7 @@ from alignment_api.spec.values import NO_WAY_UP, Name, Quantity, Uri
 
 
 class Model(Schema):
-    """The model that the job begins with."""
+    """The model that the job starts from."""
 
     rules: ClassVar = (NO_WAY_UP,)
 
@@ -40,67 +40,67 @@ class Model(Schema):
 
 
 class Storage(Schema):
-    """The workspace volume: datasets, checkpoints and models live there, and stay when the job is deleted."""
+    """The workspace volume, which holds datasets, checkpoints and models; it is kept when the job is deleted."""
 
     rules: ClassVar = (
         Rule(
             f"{count_set('claim_name', 'size')} == 1",
             exactly_one("claim_name", "size"),
-            "set exactly one of claimName (a claim that exists) and size (a claim to create)",
+            "set exactly one of claimName (an existing claim) and size (creates a claim)",
         ),
         Rule(
             "!has(self.storageClassName) || has(self.size)",
             lambda storage: storage.storage_class_name is None or storage.size is not None,
-            "storageClassName goes with size: a claim that exists has its class already",
+            "storageClassName needs size: an existing claim already has its storage class",
         ),
     )
 
     claim_name: Annotated[
-        Name | None, Field(description="A claim in the job's namespace; ReadWriteMany where nodes is above 1.")
+        Name | None, Field(description="A claim in the job's namespace; it must be ReadWriteMany if nodes is above 1.")
     ] = None
     size: Annotated[Quantity | None, Field(description="Size of a claim that is created for this job and kept.")] = None
     storage_class_name: Annotated[Name | None, Field(description="Storage class of the created claim.")] = None
 
 
 class Tracking(Schema):
-    """Where runs are logged; the server itself is set by whoever installed the operator."""
+    """Where runs are logged; the MLflow server itself is a setting of the operator."""
 
     experiment: Annotated[
-        str | None, Field(min_length=1, max_length=250, description="MLflow experiment; the job's namespace where left out.")
+        str | None, Field(min_length=1, max_length=250, description="MLflow experiment; if unset, the job's namespace.")
     ] = None
 
 
 class Restart(Schema):
-    """What happens after a failure; eviction, node loss, preemption and suspension never count."""
+    """What happens after a failure; eviction, node loss, preemption and suspension do not count as failures."""
 
     application_failures: Annotated[
-        int | None, Field(ge=0, le=100, description="Failures of the training itself that are tried again, per stage.")
+        int | None, Field(ge=0, le=100, description="How many failures of the training itself are retried, per stage.")
     ] = None
     stall_timeout_seconds: Annotated[
         int | None,
         Field(
             ge=60,
             le=604_800,
-            description="A running stage that shows no progress for so long is restarted. The clock starts when all its "
-            "containers run; before the first step only silence counts: its processes do nothing. Where neither pod nor MLflow "
-            "tells of progress, the reason is ProgressUnknown, and the stage is restarted after four times as long.",
+            description="A running stage without progress for this long is restarted. The time counts from when all its "
+            "containers run; before the first step, it counts only while the processes do nothing. If neither the pod nor "
+            "MLflow reports progress, the reason is ProgressUnknown, and the stage is restarted after four times as long.",
         ),
     ] = None
 
 
 class AlignmentJobSpec(Schema):
-    """What the user wants."""
+    """The job as the user describes it."""
 
     rules: ClassVar = (
         Rule(
             "has(self.recipe) || has(self.stages)",
             lambda spec: spec.recipe is not None or spec.stages is not None,
-            "set stages, or a recipe that brings them",
+            "set stages, or a recipe that has them",
         ),
         Rule(
             "has(self.recipe) || (has(self.model) && has(self.model.uri))",
             lambda spec: spec.recipe is not None or (spec.model is not None and spec.model.uri is not None),
-            "set model.uri, or a recipe that brings it",
+            "set model.uri, or a recipe that has it",
         ),
         MODEL_OF_AN_EARLIER_STAGE,
         ROWS_OF_AN_EARLIER_STAGE,
@@ -109,15 +109,15 @@ class AlignmentJobSpec(Schema):
     )
 
     recipe: Annotated[
-        Name | None, Field(description="A named recipe that fills everything left out; what is written here wins.")
+        Name | None, Field(description="A named recipe that sets every field that is unset here; fields that are set here win.")
     ] = None
-    model: Annotated[Model | None, Field(description="The model that the job begins with.")] = None
+    model: Annotated[Model | None, Field(description="The model that the job starts from.")] = None
     stages: Annotated[
         list[Stage] | None,
         Field(
             min_length=1,
             max_length=12,
-            description="What is done, in order; the recipe's stages where left out.",
+            description="The stages, in order; if unset, those of the recipe.",
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ] = None
@@ -129,7 +129,7 @@ class AlignmentJobSpec(Schema):
         SecretKey | None,
         Field(description="AWS credentials file for s3:// uris; its profile default may also hold region and endpoint_url."),
     ] = None
-    queue_name: Annotated[Name | None, Field(description="Kueue queue that every stage waits in.")] = None
+    queue_name: Annotated[Name | None, Field(description="Kueue queue in which every stage waits.")] = None
     suspend: Annotated[bool | None, Field(description="Stop with a checkpoint and free all GPUs until this is false again.")] = (
         None
     )
@@ -139,12 +139,12 @@ class AlignmentJobSpec(Schema):
         Field(
             ge=1,
             le=31_536_000,
-            description="The job fails when its stages' containers have run for longer in all. Time in a queue, suspended, "
+            description="The job fails when its stages' containers have run for longer in total. Time in a queue, suspended, "
             "waiting for nodes or between attempts does not count.",
         ),
     ] = None
     ttl_seconds_after_finished: Annotated[
-        int | None, Field(ge=0, le=31_536_000, description="The finished job is deleted after so long; its workspace is kept.")
+        int | None, Field(ge=0, le=31_536_000, description="The finished job is deleted after this time; its workspace is kept.")
     ] = None
 
     def compute_of(self, stage: Stage) -> Compute:

@@ -20,7 +20,7 @@ class Warmup(Schema):
 
 
 class Optimization(Schema):
-    """How weights are updated; nothing here has a default in the schema, so that a recipe can tell a wish from silence."""
+    """How weights are updated; no field has a default in the schema, so that a recipe can tell set values from unset ones."""
 
     rules: ClassVar = (
         Rule(
@@ -34,7 +34,7 @@ class Optimization(Schema):
     ] = None
     warmup: Annotated[Warmup | None, Field(description="How the learning rate rises.")] = None
     epochs: Annotated[float | None, Field(gt=0, le=1000, description="Passes over the training rows.")] = None
-    max_steps: Annotated[Steps | None, Field(description="Optimizer steps, in place of epochs.")] = None
+    max_steps: Annotated[Steps | None, Field(description="Optimizer steps, instead of epochs.")] = None
     global_batch_size: Annotated[
         int | None,
         Field(
@@ -48,10 +48,12 @@ class Optimization(Schema):
         Field(description="Which optimizer updates the weights."),
     ] = None
     weight_decay: Annotated[float | None, Field(ge=0, le=1, description="Weight decay of the optimizer.")] = None
-    maximum_gradient_norm: Annotated[float | None, Field(gt=0, le=1e6, description="Gradients are scaled down to this norm.")] = (
-        None
-    )
-    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of sampling, splits, order and new weights.")] = None
+    maximum_gradient_norm: Annotated[
+        float | None, Field(gt=0, le=1e6, description="Gradients with a larger norm are scaled down to this one.")
+    ] = None
+    seed: Annotated[
+        int | None, Field(ge=0, le=2**31 - 1, description="Seed of sampling, splits, the order of rows and new weights.")
+    ] = None
 
 
 class Lora(Schema):
@@ -61,17 +63,17 @@ class Lora(Schema):
     alpha: Annotated[int | None, Field(ge=1, le=4096, description="Scale of the update; it is multiplied by alpha / rank.")] = (
         None
     )
-    dropout: Annotated[
-        float | None, Field(ge=0, lt=1, description="Dropout before the adapter; off while pairs are learned.")
-    ] = None
+    dropout: Annotated[float | None, Field(ge=0, lt=1, description="Dropout before the adapter; off in preference stages.")] = (
+        None
+    )
     target_modules: Annotated[
         list[Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_.]+$")]] | None,
-        Field(min_length=1, max_length=64, description="Layers to adapt; every linear layer but the head where left out."),
+        Field(min_length=1, max_length=64, description="Layers to adapt; if unset, every linear layer except the head."),
     ] = None
 
 
 class Adapter(Schema):
-    """Train a small addition instead of all weights."""
+    """Train an adapter instead of all weights."""
 
     rules: ClassVar = (
         Rule(
@@ -83,16 +85,17 @@ class Adapter(Schema):
 
     lora: Annotated[Lora | None, Field(description="Low-rank adapters.")] = None
     quantization: Annotated[
-        Literal["NF4"] | None, Field(description="Hold the frozen weights in 4 bit (NF4, double quantization): QLoRA.")
+        Literal["NF4"] | None, Field(description="Store the frozen weights in 4 bit (NF4, double quantization): QLoRA.")
     ] = None
 
 
 class Checkpoint(Schema):
-    """How often training is saved, and how much of it is kept."""
+    """How often a checkpoint is saved, and how many are kept."""
 
     every_steps: Annotated[Steps | None, Field(description="Optimizer steps between checkpoints.")] = None
     keep: Annotated[
-        int | None, Field(ge=2, le=100, description="Newest checkpoints kept; at least two, since the last may be torn.")
+        int | None,
+        Field(ge=2, le=100, description="Newest checkpoints that are kept; at least two, because the newest may be damaged."),
     ] = None
 
 
@@ -100,5 +103,6 @@ class Evaluation(Schema):
     """How often the holdout is evaluated while training."""
 
     every_steps: Annotated[
-        Steps | None, Field(description="Optimizer steps between evaluations; also before the first and after the last.")
+        Steps | None,
+        Field(description="Optimizer steps between evaluations, which also come before the first step and after the last."),
     ] = None

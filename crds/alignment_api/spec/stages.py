@@ -1,4 +1,4 @@
-"""The seven kinds of stage, in the order in which a job usually runs them."""
+"""The stages of a job, and the settings of each kind."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -20,9 +20,7 @@ Precision = Annotated[
     Literal["BFloat16", "Float32"] | None, Field(description="Number format of the forward and backward passes.")
 ]
 
-MeasuredOn = Annotated[
-    Decontamination | None, Field(description="Drop training rows that hold what the model will be measured on.")
-]
+MeasuredOn = Annotated[Decontamination | None, Field(description="Drop training rows that contain texts of evaluation datasets.")]
 
 
 class StageModel(Schema):
@@ -41,18 +39,18 @@ class StageModel(Schema):
 
 
 class Distill(Schema):
-    """Have teachers write the training dialogues."""
+    """Teachers write the training dialogues."""
 
     teachers: Annotated[list[Endpoint] | None, Field(min_length=1, max_length=16, description="Models that answer.")] = None
     prompts: Annotated[Datasets | None, Field(description="Opening questions.")] = None
     turns: Annotated[int | None, Field(ge=1, le=32, description="Questions and answers in each dialogue.")] = None
     sampling: Annotated[Sampling | None, Field(description="How teachers answer.")] = None
-    budget: Annotated[Budget | None, Field(description="What may be spent.")] = None
+    budget: Annotated[Budget | None, Field(description="Limits on requests and tokens.")] = None
     seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of all draws.")] = None
 
 
 class Feedback(Schema):
-    """Have an ensemble answer, a judge score the answers, and make preference pairs of them."""
+    """An ensemble answers, a judge scores the answers, and preference pairs are made of them."""
 
     responders: Annotated[list[Endpoint] | None, Field(min_length=1, max_length=32, description="Models that answer.")] = None
     judge: Annotated[Endpoint | None, Field(description="Model that scores the answers.")] = None
@@ -65,20 +63,22 @@ class Feedback(Schema):
     rejected: Annotated[
         Literal["Random", "Worst", "Second"] | None, Field(description="Which of the other answers becomes the rejected one.")
     ] = None
-    minimum_margin: Annotated[float | None, Field(ge=0, le=10, description="Pairs whose scores are closer are dropped.")] = None
+    minimum_margin: Annotated[float | None, Field(ge=0, le=10, description="Pairs whose scores differ by less are dropped.")] = (
+        None
+    )
     sampling: Annotated[Sampling | None, Field(description="How the ensemble answers.")] = None
-    budget: Annotated[Budget | None, Field(description="What may be spent.")] = None
+    budget: Annotated[Budget | None, Field(description="Limits on requests and tokens.")] = None
     seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of all draws.")] = None
 
 
 class TrainingSettings(Schema):
-    """What every stage that updates weights has."""
+    """Settings of every stage that updates weights."""
 
     optimization: Annotated[Optimization | None, Field(description="How weights are updated.")] = None
     max_length: MaximumLength = None
     adapter: Annotated[Adapter | None, Field(description="Train an adapter instead of all weights.")] = None
     precision: Precision = None
-    checkpoint: Annotated[Checkpoint | None, Field(description="How often training is saved.")] = None
+    checkpoint: Annotated[Checkpoint | None, Field(description="How often a checkpoint is saved.")] = None
     evaluation: Annotated[Evaluation | None, Field(description="How often the holdout is evaluated.")] = None
     holdout: Annotated[Holdout | None, Field(description="Rows kept out of training for evaluation.")] = None
 
@@ -88,14 +88,21 @@ class Sft(TrainingSettings):
 
     datasets: Annotated[Datasets | None, Field(description="Dialogues, or prompts with their completions.")] = None
     decontamination: MeasuredOn = None
-    packing: Annotated[bool | None, Field(description="Fill each row with several examples that do not see each other.")] = None
-    assistant_only_loss: Annotated[bool | None, Field(description="Learn the answers only, not the questions.")] = None
+    packing: Annotated[
+        bool | None, Field(description="Fill each row with several examples, which do not attend to each other.")
+    ] = None
+    assistant_only_loss: Annotated[
+        bool | None, Field(description="Compute the loss on the answers only, not on the questions.")
+    ] = None
 
 
 class PreferenceSettings(TrainingSettings):
-    """What every stage that learns from pairs has."""
+    """Settings of every stage that learns from pairs."""
 
-    beta: Annotated[float | None, Field(gt=0, le=100, description="How strongly the policy is held to its reference.")] = None
+    beta: Annotated[
+        float | None,
+        Field(gt=0, le=100, description="How close the policy stays to the reference model; a larger beta keeps it closer."),
+    ] = None
     loss: Annotated[
         Literal["Sigmoid", "IPO", "Hinge", "Robust", "APOZero", "APODown"] | None,
         Field(description="Loss on the reward margin."),
@@ -103,12 +110,12 @@ class PreferenceSettings(TrainingSettings):
     label_smoothing: Annotated[float | None, Field(ge=0, lt=0.5, description="Probability that a label is wrong.")] = None
     batching: Annotated[
         Literal["Packed", "Padded"] | None,
-        Field(description="Packed computes a pair's prompt once and pads nothing; Padded is TRL's way, which takes any model."),
+        Field(description="Packed computes a pair's prompt once and needs no padding; Padded is TRL's way, for any model."),
     ] = None
 
     @property
     def packs_pairs(self) -> bool:
-        """Say whether pairs are to share rows, where the model can take them so."""
+        """Return whether the stage asks for packed pairs; the trainer pads them for models that cannot take them."""
         return self.batching == "Packed"
 
 
@@ -129,11 +136,11 @@ class DpoDistillation(PreferenceSettings):
     ] = None
     rounds: Annotated[int | None, Field(ge=1, le=100, description="Rounds of sampling and training, online.")] = None
     reference: Annotated[
-        Literal["RoundStart", "StageStart"] | None, Field(description="Which weights hold the policy back, online.")
+        Literal["RoundStart", "StageStart"] | None, Field(description="Which weights are the reference model, online.")
     ] = None
     teacher_sampling: Annotated[Sampling | None, Field(description="How the teacher answers.")] = None
     student_sampling: Annotated[Sampling | None, Field(description="How the student answers.")] = None
-    budget: Annotated[Budget | None, Field(description="What may be spent on the teacher.")] = None
+    budget: Annotated[Budget | None, Field(description="Limits on requests and tokens of the teacher.")] = None
 
 
 class Judge(Schema):
@@ -151,26 +158,28 @@ class Task(Schema):
     ]
     few_shot: Annotated[int | None, Field(ge=0, le=64, description="Worked examples before each question.")] = None
     limit: Annotated[int | None, Field(ge=1, le=10_000_000, description="At most this many questions.")] = None
-    dataset: Annotated[Dataset | None, Field(description="Questions, where the task does not bring its own.")] = None
+    dataset: Annotated[Dataset | None, Field(description="Questions, if the task has none of its own.")] = None
 
 
 class Evaluate(Schema):
     """Measure a model: benchmarks, a judge, texts against references."""
 
-    tasks: Annotated[list[Task] | None, Field(min_length=1, max_length=64, description="What is measured.")] = None
-    judge: Annotated[Judge | None, Field(description="Who grades open answers.")] = None
+    tasks: Annotated[list[Task] | None, Field(min_length=1, max_length=64, description="The measurements.")] = None
+    judge: Annotated[Judge | None, Field(description="The model that grades open answers.")] = None
     sampling: Annotated[Sampling | None, Field(description="How the model answers.")] = None
     seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of all draws.")] = None
 
 
 class Export(Schema):
-    """Write the model for serving, quantized if wished, and judge what quantization cost."""
+    """Write the model for serving, optionally quantized, and measure what quantization costs."""
 
     quantization: Annotated[
         Literal["None", "Int8", "Int4"] | None, Field(description="Number format of the written weights.")
     ] = None
-    perplexity: Annotated[Dataset | None, Field(description="Text on which perplexity is compared before and after.")] = None
-    share: Annotated[Fraction | None, Field(description="Share of that text.")] = None
+    perplexity: Annotated[
+        Dataset | None, Field(description="Text on which perplexity is measured before and after quantization.")
+    ] = None
+    share: Annotated[Fraction | None, Field(description="Share of that text that is used.")] = None
 
 
 _KINDS = [to_camel(kind) for kind in KINDS]
@@ -190,9 +199,10 @@ class Stage(Schema):
 
     name: Annotated[StageName, Field(description="Unique within the job; part of the names of its pods and folders.")]
     model: Annotated[
-        StageModel | None, Field(description="Weights to start from; the latest training stage before where left out.")
+        StageModel | None,
+        Field(description="Weights to start from; if unset, those of the latest training stage before it, or the job's model."),
     ] = None
-    distill: Annotated[Distill | None, Field(description="Have teachers write the training dialogues.")] = None
+    distill: Annotated[Distill | None, Field(description="Teachers write the training dialogues.")] = None
     feedback: Annotated[Feedback | None, Field(description="Make preference pairs from judged answers.")] = None
     sft: Annotated[Sft | None, Field(description="Supervised fine-tuning.")] = None
     dpo: Annotated[Dpo | None, Field(description="Direct preference optimization.")] = None
@@ -201,16 +211,16 @@ class Stage(Schema):
     ] = None
     evaluate: Annotated[Evaluate | None, Field(description="Measure a model.")] = None
     export: Annotated[Export | None, Field(description="Write the model for serving.")] = None
-    compute: Annotated[Compute | None, Field(description="What differs from the job's compute.")] = None
+    compute: Annotated[Compute | None, Field(description="Compute settings that differ from the job's.")] = None
 
     @property
     def kind(self) -> str:
-        """Name the one kind that is set, as Python spells it."""
+        """Return the one kind that is set, as Python spells it."""
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
     @property
     def settings(self) -> Schema:
-        """Give the settings of that kind."""
+        """Return the settings of that kind."""
         settings = getattr(self, self.kind)
         assert isinstance(settings, Schema)
         return settings

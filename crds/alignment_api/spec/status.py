@@ -1,4 +1,4 @@
-"""What a job's status says."""
+"""The status of a job: its conditions, and the state and progress of each stage."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -17,13 +17,13 @@ StageState = Literal["Waiting", "Pending", "Queued", "Running", "Restarting", "S
 
 
 class Condition(Schema):
-    """One statement about the job, in the usual shape of Kubernetes."""
+    """A condition of the job, in the usual form of Kubernetes."""
 
-    type: Annotated[Literal["Suspended", "Progressing", "Complete", "Failed"], Field(description="What is stated.")]
-    status: Annotated[Literal["True", "False", "Unknown"], Field(description="Whether it holds.")]
+    type: Annotated[Literal["Suspended", "Progressing", "Complete", "Failed"], Field(description="Name of the condition.")]
+    status: Annotated[Literal["True", "False", "Unknown"], Field(description="Whether it is true.")]
     reason: Annotated[str, Field(max_length=128, description="Why, in one CamelCase word.")]
     message: Annotated[str, Field(max_length=4096, description="Why, in a sentence.")]
-    observed_generation: Annotated[int | None, Field(ge=0, description="Generation of the spec this was said of.")] = None
+    observed_generation: Annotated[int | None, Field(ge=0, description="Generation of the spec that it describes.")] = None
     last_transition_time: Annotated[datetime | None, Field(description="When the status last changed.")] = None
 
 
@@ -31,48 +31,54 @@ class Progress(Schema):
     """How far a stage is, as its trainer last reported."""
 
     step: Annotated[int, Field(ge=0, description="Optimizer steps done.")]
-    total_steps: Annotated[Steps, Field(description="Optimizer steps in all.")]
-    percent: Annotated[int, Field(ge=0, le=100, description="Share of the steps.")]
+    total_steps: Annotated[Steps, Field(description="Optimizer steps in total.")]
+    percent: Annotated[int, Field(ge=0, le=100, description="Share of the steps that are done.")]
     seconds_left: Annotated[int | None, Field(ge=0, description="Time to the last step, at the present speed.")] = None
-    updated_time: Annotated[datetime, Field(description="When the trainer said so.")]
-    metrics: Annotated[dict[str, float] | None, Field(description="Latest values of the metrics that matter.")] = None
+    updated_time: Annotated[datetime, Field(description="When the trainer reported it.")]
+    metrics: Annotated[dict[str, float] | None, Field(description="Latest values of the main metrics.")] = None
 
 
 class Record(Schema):
-    """What the job's stages are made of, as it was resolved once: a new version of the operator changes nothing of it."""
+    """The spec as it was resolved once: a new version of the operator does not change it."""
 
-    written: Annotated[str, Field(max_length=524_288, description="The spec as its author last wrote it, as JSON.")]
+    written: Annotated[str, Field(max_length=524_288, description="The spec as the user last wrote it, as JSON.")]
     resolved: Annotated[
-        str, Field(max_length=524_288, description="That spec with every value that recipe and defaults gave it, as JSON.")
+        str, Field(max_length=524_288, description="That spec with every value from its recipe and the defaults, as JSON.")
     ]
 
 
 class StageStatus(Schema):
-    """What was last seen of one stage."""
+    """The last observed state of one stage."""
 
-    name: Annotated[str, Field(max_length=63, description="The stage.")]
-    state: Annotated[StageState, Field(description="Where it stands.")]
+    name: Annotated[str, Field(max_length=63, description="Name of the stage.")]
+    state: Annotated[StageState, Field(description="State of the stage.")]
     reason: Annotated[str | None, Field(max_length=128, description="Why, in one CamelCase word.")] = None
     message: Annotated[str | None, Field(max_length=4096, description="Why, in a sentence.")] = None
     attempts: Annotated[int, Field(ge=0, description="Attempts so far.")] = 0
     failed_attempt: Annotated[int | None, Field(ge=0, description="The latest attempt whose failure has been counted.")] = None
     application_failures: Annotated[int, Field(ge=0, description="Counted failures of the training itself.")] = 0
-    infrastructure_failures: Annotated[int, Field(ge=0, description="Failures around it, which never use up the budget.")] = 0
+    infrastructure_failures: Annotated[
+        int, Field(ge=0, description="Failures of nodes, network or servers, which use up no retries.")
+    ] = 0
     retry_time: Annotated[datetime | None, Field(description="When the next attempt starts.")] = None
     child: Annotated[str | None, Field(max_length=253, description="The object that runs it.")] = None
-    child_uid: Annotated[str | None, Field(max_length=64, description="The uid of that object; another one is a stranger.")] = (
-        None
-    )
-    input_hash: Annotated[str | None, Field(max_length=64, description="What the stage was made from.")] = None
-    fingerprint: Annotated[str | None, Field(max_length=64, description="What its pods were made from.")] = None
+    child_uid: Annotated[
+        str | None, Field(max_length=64, description="The uid of that object; an object with another uid is not the job's.")
+    ] = None
+    input_hash: Annotated[
+        str | None, Field(max_length=64, description="Hash of everything that the stage's result depends on.")
+    ] = None
+    fingerprint: Annotated[str | None, Field(max_length=64, description="Hash of everything that its pods depend on.")] = None
     start_time: Annotated[datetime | None, Field(description="When its first attempt started.")] = None
     completion_time: Annotated[datetime | None, Field(description="When it ended.")] = None
-    counted_attempt: Annotated[int | None, Field(ge=0, description="The latest attempt whose time has been added up.")] = None
+    counted_attempt: Annotated[
+        int | None, Field(ge=0, description="The latest attempt whose time is in activeSeconds and gpuSeconds.")
+    ] = None
     active_seconds: Annotated[int, Field(ge=0, description="Time in which all containers of ended attempts ran.")] = 0
     gpu_seconds: Annotated[int, Field(ge=0, description="GPU time of ended attempts, while all their containers ran.")] = 0
     progress: Annotated[Progress | None, Field(description="How far it is.")] = None
     run_id: Annotated[str | None, Field(max_length=64, description="Its MLflow run.")] = None
-    output: Annotated[str | None, Field(max_length=1024, description="Where its result lies, as a workspace uri.")] = None
+    output: Annotated[str | None, Field(max_length=1024, description="Where its result is, as a workspace uri.")] = None
     last_checkpoint: Annotated[
         int | None, Field(ge=0, description="Step of the newest checkpoint when the last attempt ended.")
     ] = None
@@ -87,9 +93,11 @@ class TrackingStatus(Schema):
 
 
 class AlignmentJobStatus(Schema):
-    """What was last observed; conditions are the truth, phase and the columns derive from them."""
+    """The last observed state; phase and the columns of kubectl get follow from the conditions."""
 
-    observed_generation: Annotated[int | None, Field(ge=0, description="Generation of the spec this status speaks of.")] = None
+    observed_generation: Annotated[int | None, Field(ge=0, description="Generation of the spec that this status describes.")] = (
+        None
+    )
     conditions: Annotated[
         list[Condition] | None,
         Field(
@@ -101,7 +109,7 @@ class AlignmentJobStatus(Schema):
     phase: Annotated[Phase | None, Field(description="The conditions in one word.")] = None
     reason: Annotated[str | None, Field(max_length=128, description="Reason of the condition that matters most.")] = None
     message: Annotated[str | None, Field(max_length=4096, description="Message of the condition that matters most.")] = None
-    current_stage: Annotated[str | None, Field(max_length=63, description="The stage under way, or the one that failed.")] = None
+    current_stage: Annotated[str | None, Field(max_length=63, description="The stage that runs, or the one that failed.")] = None
     progress: Annotated[str | None, Field(max_length=16, description="Share of all stages done, such as 62%.")] = None
     eta: Annotated[str | None, Field(max_length=32, description="Time left in the current stage, such as 1h12m.")] = None
     estimated_completion_time: Annotated[datetime | None, Field(description="When the current stage should end.")] = None
@@ -112,12 +120,12 @@ class AlignmentJobStatus(Schema):
     completion_time: Annotated[datetime | None, Field(description="When the job ended.")] = None
     tracking: Annotated[TrackingStatus | None, Field(description="Where the job is logged.")] = None
     model_revision: Annotated[str | None, Field(max_length=64, description="Commit of the Hub model that all stages use.")] = None
-    record: Annotated[Record | None, Field(description="What the stages are made of, unless the spec is edited.")] = None
+    record: Annotated[Record | None, Field(description="The resolved spec of the stages, until the spec is edited.")] = None
     stages: Annotated[
         list[StageStatus] | None,
         Field(
             max_length=12,
-            description="What was last seen of each stage.",
+            description="The last observed state of each stage.",
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ] = None

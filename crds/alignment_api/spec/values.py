@@ -1,4 +1,4 @@
-"""The forms of single values that several parts of a spec share."""
+"""Types of single values that several parts of a spec use."""
 
 import re
 from typing import Annotated, Any
@@ -16,7 +16,6 @@ Uri = Annotated[
     ),
 ]
 
-
 NO_WAY_UP = Rule(
     cel="!has(self.uri) || !self.uri.contains('..')",
     holds=lambda source: source.uri is None or ".." not in source.uri,
@@ -24,30 +23,22 @@ NO_WAY_UP = Rule(
     blame=lambda source: ("uri", f"{source.uri!r} must not contain '..'; name the path from the workspace's root"),
 )
 
-
 Name = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
-
-
 StageName = Annotated[str, Field(max_length=16, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
 
-
 Fraction = Annotated[float, Field(gt=0, le=1)]
-
-
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
-
-
 Steps = Annotated[int, Field(ge=1, le=100_000_000)]
 
 
 def _in_text(value: Any) -> Any:
-    """Write whole numbers as text, as Kubernetes takes both for quantities; so `cpu: 1` and `cpu: "1"` are the same job."""
+    """Turn whole numbers into text: Kubernetes accepts both, and `cpu: 1` and `cpu: "1"` must be the same job."""
     return str(value) if type(value) is int else value
 
 
-# As Kubernetes reads quantities. CEL asks by a function: a pattern on a value of two types is too costly for Kubernetes 1.33.
+# The form of quantities in Kubernetes. CEL checks it with a function: a pattern on a value of two types is too costly for
+# Kubernetes 1.33.
 _is_quantity = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([num]|k|[MGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?").fullmatch
-
 
 Quantity = Annotated[
     str,

@@ -12,7 +12,7 @@ def storage_of(run: StageRun) -> Storage:
     """Return the job's storage; raise InvalidJob if it has none."""
     if run.spec.storage is None:
         raise InvalidJob(
-            [Problem("spec.storage", "is not set; on a cluster set claimName (a claim that exists) or size (a claim to create)")]
+            [Problem("spec.storage", "is not set; on a cluster set claimName (an existing claim) or size (creates a claim)")]
         )
     return run.spec.storage
 

@@ -135,10 +135,10 @@ def test_the_parents_model_must_be_there(workspace, trainer):
         ({"dpo__labelSmoothing": 0.1}, r"spec.stages\[1\].dpo.labelSmoothing: 0.1 has no effect on the loss Sigmoid"),
         ({"compute__offload": "Optimizer"}, r"spec.stages\[0\].compute.offload: Optimizer needs sharding"),
         ({"compute__offload": "OptimizerAndParameters", "compute__sharding": "ZeRO2"}, "set sharding to ZeRO3"),
-        ({"dpo__optimization__optimizer": "PagedAdamW32bit"}, "pages GPU memory and there is no GPU"),
+        ({"dpo__optimization__optimizer": "PagedAdamW32bit"}, "pages GPU memory, and there is no GPU"),
         (
             {"dpo__adapter": {"lora": {"rank": 4}, "quantization": "NF4"}, "compute__sharding": "ZeRO3"},
-            "ZeRO3 cannot share out quantized weights",
+            "ZeRO3 cannot shard quantized weights",
         ),
     ],
 )
