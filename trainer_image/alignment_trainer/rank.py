@@ -6,8 +6,8 @@ import sys
 import traceback
 import warnings
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from alignment_trainer.process.lifeline import die_with
 
@@ -15,7 +15,9 @@ die_with(int(os.environ["ALIGNMENT_LAUNCHER_PID"]))
 
 from alignment_api.exit_codes import ExitCode  # noqa: E402
 from alignment_api.run_config import RunConfig  # noqa: E402
+from alignment_api.spec.kinds import KINDS  # noqa: E402
 
+from alignment_trainer.checks.kinds import kind_of  # noqa: E402
 from alignment_trainer.failures import BadConfiguration, PeerLost, StageFailure  # noqa: E402
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankOutcome, failure_of, record_outcome  # noqa: E402
 from alignment_trainer.workspace import activity  # noqa: E402
@@ -76,7 +78,6 @@ def _run_stage(config: RunConfig) -> None:
     from accelerate import PartialState
 
     from alignment_trainer.settings.training import training_settings
-    from alignment_trainer.stages import dpo, sft
     from alignment_trainer.training import deepspeed
     from alignment_trainer.training.arguments import COLLECTIVE_TIMEOUT_SECONDS
 
@@ -84,11 +85,11 @@ def _run_stage(config: RunConfig) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
-    deepspeed.prepare_environment(training_settings(config))
+    if KINDS[config.stage.kind].trains:
+        deepspeed.prepare_environment(training_settings(config))
     # The processes meet here, before anything asks which of them it is; whoever is later finds them connected.
     PartialState(cpu=not config.compute.gpus_per_node, timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_SECONDS))
-    page: Any = {"sft": sft, "dpo": dpo}[config.stage.kind]
-    page.run(config)
+    import_module(kind_of(config).page).run(config)
 
 
 def _surroundings(config: RunConfig) -> dict[str, str]:

@@ -1,13 +1,14 @@
 """However many processes look at rows, they find the same."""
 
 import json
+from functools import partial
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 from alignment_api.run_config import Paths
 from alignment_api.spec.data import Dataset
-from alignment_trainer.checks.datasets import _is_answered
+from alignment_trainer.checks.datasets import dialogue_is_answered, row_is_usable
 from alignment_trainer.reading import row_survey
 from alignment_trainer.reading.row_survey import Survey, survey
 from alignment_trainer.reading.sources import find_source
@@ -40,7 +41,7 @@ def processes(request, monkeypatch):
 def found(tmp_path, uri="workspace://rows"):
     paths = Paths(workspace=str(tmp_path), stage=str(tmp_path / "stage"))
     source = find_source(Dataset(uri=uri), paths)
-    return survey(source, lambda row: _is_answered("sft", row), "checking")
+    return survey(source, partial(row_is_usable, dialogue_is_answered), "checking")
 
 
 @pytest.mark.parametrize(

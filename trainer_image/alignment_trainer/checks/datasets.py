@@ -1,11 +1,13 @@
-"""What is wrong with the datasets that stages will read: every file and every row, before anything is trained."""
+"""Checks every file and every row of the datasets that stages will read, before anything is trained."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, NamedTuple
 
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.data import Dataset, Datasets
+from alignment_api.spec.kinds import KINDS
 
 from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
@@ -18,38 +20,78 @@ from alignment_trainer.reading.sources import PlacedRow, Source, find_source
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.activity import counted
 
-_MEASURED_ON = "measured on"
-_NOTHING = "an answer is empty, or both answers are the same"
+_UNUSABLE = "an answer is empty, or both answers are the same"
+
+IsUsable = Callable[[dict[str, Any]], bool]
+"""Returns whether a stage uses a row; raises BadRow where the row cannot be read."""
+
+
+class Rows(NamedTuple):
+    """The datasets in one field of a stage, and how their rows are checked."""
+
+    field: str
+    datasets: Datasets
+    is_usable: IsUsable
 
 
 @dataclass
 class Findings:
-    """What is known of the datasets that were read, by what reads each (a kind of stage, or a measurement) and what it is."""
+    """What is known of the datasets that were checked so far."""
 
-    rows: dict[tuple[str, str], int] = field(default_factory=dict)
-    """How many rows there are; 0 where a dataset has faults."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many rows each dataset has, by its field in the job; 0 where it has faults."""
+    known: dict[tuple[IsUsable, str], int] = field(default_factory=dict)
+    """The same numbers by check and dataset: a later stage often reads the same rows in the same way."""
     remarks: list[str] = field(default_factory=list)
-    """Sentences that stop nothing: about rows that answer nothing, and rows that are still to be written."""
+    """Sentences that stop nothing: about rows that no stage uses, and rows that are still to be written."""
     unfinished: frozenset[str] = frozenset()
-    """This stage and the later ones: whose rows are not there yet."""
+    """This stage and the later ones, whose rows do not exist yet."""
 
 
-def dataset_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
-    """Check all that one stage will read; what an earlier stage reads in the same way is not read again."""
+def training_rows(config: RunConfig, is_usable: IsUsable) -> Iterator[Rows]:
+    """Return all datasets of a stage that updates weights."""
     settings = training_settings(config)
-    kind = config.stage.kind
-    yield from _faults(config, settings.datasets, kind, f"{settings.path}.datasets", findings)
+    yield Rows(f"{settings.path}.datasets", settings.datasets, is_usable)
     if settings.holdout and settings.holdout.datasets:
-        yield from _faults(config, settings.holdout.datasets, kind, f"{settings.path}.holdout.datasets", findings)
+        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, is_usable)
     if settings.decontamination:
-        path = f"{settings.path}.decontamination.datasets"
-        yield from _faults(config, settings.decontamination.datasets, _MEASURED_ON, path, findings)
+        yield Rows(f"{settings.path}.decontamination.datasets", settings.decontamination.datasets, has_text)
+
+
+def dialogue_is_answered(row: dict[str, Any]) -> bool:
+    """Check a row of dialogues."""
+    return not answers_nothing(dialogue_of(row))
+
+
+def pair_is_answered(row: dict[str, Any]) -> bool:
+    """Check a row of preference pairs."""
+    return not answers_nothing(pair_of(row))
+
+
+def has_text(row: dict[str, Any]) -> bool:
+    """Check a row of an evaluation set."""
+    if not any(texts_of(row)):
+        raise BadRow("has no text; fill it or remove the row")
+    return True
+
+
+def dataset_faults(config: RunConfig, reads: Rows, findings: Findings) -> Iterator[str]:
+    """Check the datasets of one field; what was checked before in the same way is not read again."""
+    for index, dataset in enumerate(reads.datasets):
+        name = f"{reads.field}[{index}]"
+        key = (reads.is_usable, _identity(dataset))
+        if key not in findings.known:
+            findings.known[key] = 0
+            yield from _faults(config, dataset, reads.is_usable, f"{name}.{'stage' if dataset.stage else 'uri'}", findings)
+        findings.counts[name] = findings.known[key]
 
 
 def holdout_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
-    """Draw as the stage will: what cannot be held out is said before anything is trained."""
+    """Hold rows out as the stage will, so that an impossible holdout is found before anything is trained."""
+    if not KINDS[config.stage.kind].trains:
+        return
     settings = training_settings(config)
-    available = [findings.rows.get((config.stage.kind, _identity(dataset)), 0) for dataset in settings.datasets]
+    available = [findings.counts.get(f"{settings.path}.datasets[{index}]", 0) for index in range(len(settings.datasets))]
     try:
         if all(available):
             draw(settings.datasets, available, settings.holdout, settings.seed)
@@ -57,59 +99,45 @@ def holdout_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
         yield f"{settings.path}.holdout: {error}"
 
 
-def _faults(config: RunConfig, datasets: Datasets, reader: str, path: str, findings: Findings) -> Iterator[str]:
-    for index, dataset in enumerate(datasets):
-        key = (reader, _identity(dataset))
-        if key in findings.rows:
-            continue
-        findings.rows[key] = 0
-        field = f"{path}[{index}].{'stage' if dataset.stage else 'uri'}"
-        if dataset.stage in findings.unfinished:
-            checked = f"they are checked when stage {config.stage_name!r} begins"
-            findings.remarks.append(f"{field}: the rows of stage {dataset.stage!r} are not there yet; {checked}")
-            continue
-        try:
-            source = find_source(dataset, config.paths)
-        except BadData as fault:
-            yield f"{field}: {fault}"
-            continue
-        yield from _row_faults(source, dataset, key, field, findings)
-
-
-def _row_faults(source: Source, dataset: Dataset, key: tuple[str, str], field: str, findings: Findings) -> Iterator[str]:
-    found = survey(source, partial(_is_answered, key[0]), f"checking {dataset.source}")
-    if found is None:
-        yield from _each_fault(source, key[0], field)
+def _faults(config: RunConfig, dataset: Dataset, is_usable: IsUsable, name: str, findings: Findings) -> Iterator[str]:
+    if dataset.stage in findings.unfinished:
+        checked = f"they are checked when stage {config.stage_name!r} begins"
+        findings.remarks.append(f"{name}: the rows of stage {dataset.stage!r} do not exist yet; {checked}")
         return
-    findings.rows[key] = found.rows
+    try:
+        source = find_source(dataset, config.paths)
+    except BadData as fault:
+        yield f"{name}: {fault}"
+        return
+    found = survey(source, partial(row_is_usable, is_usable), f"checking {dataset.source}")
+    if found is None:
+        yield from _row_faults(source, is_usable, name)
+        return
+    findings.known[is_usable, _identity(dataset)] = found.rows
     if not found.rows:
-        yield f"{field}: {dataset.source} has no rows; fill it or remove it from the job"
+        yield f"{name}: {dataset.source} has no rows; fill it or remove it from the job"
     elif found.unanswered == found.rows:
-        yield f"{field}: in all {found.rows} rows of {dataset.source} {_NOTHING}; correct it or remove it from the job"
+        yield f"{name}: in all {found.rows} rows of {dataset.source} {_UNUSABLE}; correct it or remove it from the job"
     elif found.first:
         findings.remarks.append(
-            f"{field}: {found.unanswered} of {found.rows} rows of {dataset.source} are left out because {_NOTHING}; "
+            f"{name}: {found.unanswered} of {found.rows} rows of {dataset.source} are left out because {_UNUSABLE}; "
             f"the first is {found.first[2]}"
         )
 
 
-def _each_fault(source: Source, reader: str, field: str) -> Iterator[str]:
-    for row in counted(source.rows(), f"looking for faults ({field})", None, "rows"):
+def _row_faults(source: Source, is_usable: IsUsable, name: str) -> Iterator[str]:
+    for row in counted(source.rows(), f"looking for faults ({name})", None, "rows"):
         try:
-            _is_answered(reader, row)
+            row_is_usable(is_usable, row)
         except BadRow as fault:
-            yield f"{row.place}: {fault} ({field})"
+            yield f"{row.place}: {fault} ({name})"
 
 
-def _is_answered(reader: str, row: PlacedRow) -> bool:
-    """Say whether a row is left to be learned; a row that cannot be read is a fault."""
+def row_is_usable(is_usable: IsUsable, row: PlacedRow) -> bool:
+    """Check one row; a row that its file does not hold whole is a fault too."""
     if row.fault:
         raise row.fault
-    if reader != _MEASURED_ON:
-        return not answers_nothing((pair_of if reader == "dpo" else dialogue_of)(row.values))
-    if not any(texts_of(row.values)):
-        raise BadRow("has no text; fill it or remove the row")
-    return True
+    return is_usable(row.values)
 
 
 def _identity(dataset: Dataset) -> str:

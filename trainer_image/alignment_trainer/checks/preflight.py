@@ -9,13 +9,15 @@ from pathlib import Path
 from alignment_api.names import BUCKET_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps
+from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import parent_of
 
 from alignment_trainer.checks.datasets import Findings, dataset_faults, holdout_faults
+from alignment_trainer.checks.kinds import kind_of
 from alignment_trainer.endpoints.key import key_faults
 from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
 from alignment_trainer.settings.later import stages_to_come
-from alignment_trainer.settings.training import kind_settings, training_settings
+from alignment_trainer.settings.training import Settings, training_settings
 from alignment_trainer.workspace.links import system_file
 from alignment_trainer.workspace.paths import workspace_path
 
@@ -27,11 +29,9 @@ def check(config: RunConfig) -> None:
     """Refuse to start a stage whose job cannot be carried through."""
     _refuse(chain(*(key_faults(remaining) for remaining in stages_to_come(config))), BadConfiguration)
     for remaining in stages_to_come(config):
-        training_settings(remaining)
-        kind_settings(remaining)
-        _check_batch(remaining)
+        _check_settings(remaining)
     findings = Findings(unfinished=frozenset(remaining.stage_name for remaining in stages_to_come(config)))
-    _refuse(chain(_start_faults(config), *(dataset_faults(remaining, findings) for remaining in stages_to_come(config))))
+    _refuse(chain(_start_faults(config), *(_dataset_faults(remaining, findings) for remaining in stages_to_come(config))))
     _refuse(chain(*(holdout_faults(remaining, findings) for remaining in stages_to_come(config))))
     for sentence in findings.remarks:
         print(sentence, file=sys.stderr, flush=True)
@@ -45,23 +45,38 @@ def _refuse(faults: Iterator[str], failure: type[StageFailure] = BadData) -> Non
         raise failure("\n".join(shown) + (f"\nand {more} more" if more else ""))
 
 
-def _check_batch(config: RunConfig) -> None:
-    settings = training_settings(config)
+def _check_settings(config: RunConfig) -> None:
+    kind = kind_of(config)
+    if KINDS[config.stage.kind].trains:
+        _check_batch(config, training_settings(config))
+    kind.settings(config)
+
+
+def _check_batch(config: RunConfig, settings: Settings) -> None:
     try:
         accumulation_steps(settings.global_batch_size, config.compute)
     except ImpossibleBatch as error:
         raise BadConfiguration(f"{settings.path}.optimization.globalBatchSize: {error}") from error
 
 
+def _dataset_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
+    for reads in kind_of(config).reads(config):
+        yield from dataset_faults(config, reads, findings)
+
+
 def _start_faults(config: RunConfig) -> Iterator[str]:
     if config.paths.parent_model:
         yield from _model_faults(Path(config.paths.parent_model), "the model of the stage before")
     uri = config.spec.model.uri if config.spec.model else None
-    starts_from_base = any(parent_of(config.spec, stage.stage) is None for stage in stages_to_come(config))
+    starts_from_base = any(_starts_from_base(remaining) for remaining in stages_to_come(config))
     if uri and uri.startswith(WORKSPACE_PREFIX) and starts_from_base:
         yield from _model_faults(workspace_path(uri, config.paths.workspace), f"spec.model.uri: {uri}")
     elif uri and uri.startswith(BUCKET_PREFIX):
         yield f"spec.model.uri: this version cannot read {uri}; copy the model to the workspace volume and use workspace://"
+
+
+def _starts_from_base(config: RunConfig) -> bool:
+    return KINDS[config.stage.kind].needs_gpus and parent_of(config.spec, config.stage) is None
 
 
 def _model_faults(folder: Path, name: str) -> Iterator[str]:

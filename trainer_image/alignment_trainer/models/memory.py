@@ -11,6 +11,7 @@ from alignment_api.memory.shape import ModelShape, UnknownShape, shape_of
 from alignment_api.memory.stages import stage_memory
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.compute import Compute
+from alignment_api.spec.kinds import KINDS
 
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.later import stages_to_come
@@ -33,7 +34,8 @@ def verdicts(config: RunConfig, start: Path, gpu: str, gpu_bytes: int) -> list[s
         shape = shape_of(json.loads((start / "config.json").read_text()))
     except UnknownShape as error:
         return [f"memory: nothing can be said of this model: {error}"]
-    same_gpu = [each for each in stages_to_come(config) if _place(each.compute) == _place(config.compute)]
+    trained = [each for each in stages_to_come(config) if KINDS[each.stage.kind].trains]
+    same_gpu = [each for each in trained if _place(each.compute) == _place(config.compute)]
     return [_verdict(each, shape, gpu, gpu_bytes) for each in same_gpu]
 
 

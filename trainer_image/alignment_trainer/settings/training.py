@@ -7,9 +7,8 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.combinations import combination_problems
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.data import Dataset, Decontamination, Holdout
-from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.optimization import Adapter, Optimization, Warmup
-from alignment_api.spec.stages import Dpo, PreferenceSettings, Sft, TrainingSettings
+from alignment_api.spec.stages import PreferenceSettings, Sft, TrainingSettings
 
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.given import given, stage_path
@@ -89,10 +88,6 @@ class DpoSettings:
 def training_settings(config: RunConfig) -> Settings:
     """Give the settings shared by all stages that update weights."""
     stage, path = config.stage, stage_path(config)
-    if not KINDS[stage.kind].runs:
-        raise BadConfiguration(
-            f"{path}: this trainer has no page for such a stage; it runs {', '.join(kind for kind in KINDS if KINDS[kind].runs)}"
-        )
     settings = stage.settings
     assert isinstance(settings, TrainingSettings)
     optimization = given(settings.optimization, f"{path}.optimization")
@@ -138,11 +133,6 @@ def dpo_settings(config: RunConfig) -> DpoSettings:
         label_smoothing=given(settings.label_smoothing, f"{path}.labelSmoothing"),
         batching=given(settings.batching, f"{path}.batching"),
     )
-
-
-def kind_settings(config: RunConfig) -> SftSettings | DpoSettings:
-    """Give what this stage's kind adds."""
-    return dpo_settings(config) if isinstance(config.stage.settings, Dpo) else sft_settings(config)
 
 
 def _optimization(optimization: Optimization, path: str) -> dict[str, Any]:

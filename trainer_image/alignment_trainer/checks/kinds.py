@@ -1,0 +1,36 @@
+"""What each kind of stage is in this trainer: its page, its settings and the datasets it reads, one row a kind."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.checks.datasets import Rows, dialogue_is_answered, pair_is_answered, training_rows
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.settings.given import stage_path
+from alignment_trainer.settings.training import dpo_settings, sft_settings
+
+
+class Kind(NamedTuple):
+    """How this trainer runs one kind of stage; what all programs know of a kind is in the API's table."""
+
+    page: str
+    """The module whose `run(config)` is the stage; a name, since the module loads torch."""
+    settings: Callable[[RunConfig], object]
+    """Reads the settings that only this kind has, and refuses the job where one is missing."""
+    reads: Callable[[RunConfig], Iterator[Rows]]
+    """Returns the datasets that the stage reads, so that their rows are checked before any stage starts."""
+
+
+KINDS: dict[str, Kind] = {
+    "sft": Kind("alignment_trainer.stages.sft", sft_settings, partial(training_rows, is_usable=dialogue_is_answered)),
+    "dpo": Kind("alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, is_usable=pair_is_answered)),
+}
+
+
+def kind_of(config: RunConfig) -> Kind:
+    """Return the row of a stage's kind."""
+    if config.stage.kind not in KINDS:
+        raise BadConfiguration(f"{stage_path(config)}: this trainer cannot run such a stage; it runs {', '.join(KINDS)}")
+    return KINDS[config.stage.kind]
