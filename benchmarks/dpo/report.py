@@ -217,7 +217,7 @@ def _utilization(measured: Measured, name: str) -> list[str]:
     """Return the operations that the pairs need, without padding and recomputation, as a share of the GPU's peak."""
     if measured.case.device != "cuda":
         return []
-    from alignment_trainer.training.throughput import peak_flops
+    from alignment_trainer.training.hardware import peak_flops
 
     peak = peak_flops([_device()])
     needed = measured.needed_flops(with_reference=name not in ("cached", "ours, cached"))

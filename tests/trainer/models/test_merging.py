@@ -276,7 +276,7 @@ from alignment_trainer.training import publishing
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.stages import dpo, sft
 config = RunConfig.model_validate_json(Path(sys.argv[1]).read_text())
-publish = result.publish
+publish = publishing.publish
 
 def probe(config, trained):
     gc.collect()
@@ -285,7 +285,7 @@ def probe(config, trained):
     print("tensors:", sum(type(each) in (torch.Tensor, torch.nn.Parameter) and each.numel() > 1000 for each in gc.get_objects()))
     publish(config, trained)
 
-result.publish = probe
+publishing.publish = probe
 deepspeed.prepare_environment(training_settings(config))
 PartialState(cpu=True, timeout=timedelta(seconds=60))
 Path(config.paths.stage).mkdir(parents=True)

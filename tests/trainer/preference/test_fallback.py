@@ -30,7 +30,7 @@ SAME = [
 ]
 
 
-LINE = "spec.stages[1].dpo.batching: pairs are padded, since its attention reaches back 127 tokens only, and maxLength is 128"
+LINE = "spec.stages[1].dpo.batching: pairs are padded, since its sliding window is 127 tokens, and maxLength is 128"
 
 
 @pytest.fixture(scope="module")

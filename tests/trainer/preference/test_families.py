@@ -175,36 +175,36 @@ def test_angles_that_depend_on_the_row_are_why_longrope_is_refused(preference):
 
 def test_a_model_that_keeps_segments_to_itself_is_no_silent_mistake(preference):
     packed = PairTrainer(OBJECTIVE, model=preference.tiny("stablelm"), args=preference.packed_arguments())
-    with pytest.raises(AssertionError, match="StableLmAttention was not given the segments"):
+    with pytest.raises(AssertionError, match="StableLmAttention did not receive the segments"):
         packed.reference_values(packed.model, preference.pairs_of(*SEGMENTS))
 
 
-SHOWN = "have not been shown to compute the same that way"
+UNPROVEN = "packing has not been shown to give the same numbers for models of the family"
 PHI3 = {"hidden_size": 32, "num_attention_heads": 4, "pad_token_id": 0}
 UNFIT = {
-    "bloom": ("bloom", {}, f"models of the family bloom {SHOWN}"),
-    "gemma2": ("gemma2", {}, f"models of the family gemma2 {SHOWN}"),
-    "stablelm": ("stablelm", {}, f"models of the family stablelm {SHOWN}"),
-    "a window": ("mistral", {"sliding_window": 64}, "its attention reaches back 64 tokens only, and maxLength is 256"),
+    "bloom": ("bloom", {}, f"{UNPROVEN} bloom"),
+    "gemma2": ("gemma2", {}, f"{UNPROVEN} gemma2"),
+    "stablelm": ("stablelm", {}, f"{UNPROVEN} stablelm"),
+    "a window": ("mistral", {"sliding_window": 64}, "its sliding window is 64 tokens, and maxLength is 256"),
     "a window in use": (
         "qwen2",
         {"use_sliding_window": True, "sliding_window": 128, "max_window_layers": 1},
-        "its attention reaches back 128 tokens only, and maxLength is 256",
+        "its sliding window is 128 tokens, and maxLength is 256",
     ),
     "a window not in use": ("qwen2", {"use_sliding_window": False, "sliding_window": 64}, None),
     "a window as wide as rows": ("mistral", {"sliding_window": 256}, None),
     "two kinds of angles": (
         "phi3",
         {**PHI3, **longrope(128)},
-        "it reads rows with a text of more than 128 tokens otherwise than others, and maxLength is 256",
+        "it changes its rotary embedding for texts of more than 128 tokens, and maxLength is 256",
     ),
-    "both directions": ("gemma", {"use_bidirectional_attention": True}, "its tokens see those after them too"),
+    "both directions": ("gemma", {"use_bidirectional_attention": True}, "its attention is bidirectional"),
     "two kinds of angles, one of them in use": ("phi3", {**PHI3, **longrope(256)}, None),
     "no window": ("mistral", {"sliding_window": None}, None),
 }
 
 
 @pytest.mark.parametrize("situation", UNFIT)
-def test_who_is_refused(situation):
+def test_models_that_cannot_be_packed_are_refused(situation):
     family, changes, reason = UNFIT[situation]
     assert unfit(AutoConfig.for_model(family, **changes), 256) == reason

@@ -69,7 +69,7 @@ def test_each_loss_is_asked_for():
 
 
 def test_an_unknown_loss_is_none():
-    with pytest.raises(ValueError, match="no loss is called Nothing"):
+    with pytest.raises(ValueError, match="unknown loss Nothing"):
         pair_losses(Moves(torch.zeros(1, 2), torch.ones(1, 2)), "Nothing", 0.1, 0.0)
 
 

@@ -33,8 +33,8 @@ FAMILIES = {
     "bloom": ({}, ["dense", "dense_4h_to_h", "dense_h_to_4h", "query_key_value"]),
 }
 PADDED = (
-    "spec.stages[1].dpo.batching: pairs are padded, since models of the family {} "
-    "have not been shown to compute the same that way"
+    "spec.stages[1].dpo.batching: pairs are padded, since packing has not been shown to give the same numbers "
+    "for models of the family {}"
 )
 COMPARED = (metrics.LOSS, metrics.GRADIENT_NORM, metrics.LOGPS_CHOSEN, metrics.LOGPS_REJECTED)
 PACKING = ["mistral", "llama", "qwen2", "phi"]

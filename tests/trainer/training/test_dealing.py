@@ -1,5 +1,5 @@
 import pytest
-from alignment_trainer.training.dealing import order, rounds
+from alignment_trainer.training.dealing import deal, order
 
 
 @pytest.mark.parametrize(
@@ -7,7 +7,7 @@ from alignment_trainer.training.dealing import order, rounds
     [(7, 2, 2), (7, 2, 1), (8, 2, 2), (1, 4, 3), (3, 4, 2), (100, 8, 16), (127, 8, 16), (5, 1, 5), (0, 2, 2)],
 )
 def test_each_row_counts_once_and_all_take_part_in_each_round(rows, batch, processes):
-    taken = [rounds(range(rows), batch, process, processes) for process in range(processes)]
+    taken = [deal(range(rows), batch, process, processes) for process in range(processes)]
     assert sorted(row for mine in taken for entry in mine if entry.counts for row in entry.rows) == list(range(rows))
     for together in zip(*taken, strict=True):
         # TRL gathers from all processes what each one computed: that takes equally many rows.
@@ -16,8 +16,8 @@ def test_each_row_counts_once_and_all_take_part_in_each_round(rows, batch, proce
 
 
 def test_what_does_not_divide_costs_two_rounds():
-    assert len(rounds(range(127), 8, 0, 16)) == 2
-    assert len(rounds(range(255), 8, 0, 16)) == 3
+    assert len(deal(range(127), 8, 0, 16)) == 2
+    assert len(deal(range(255), 8, 0, 16)) == 3
 
 
 def test_each_epoch_has_an_order_of_its_own():

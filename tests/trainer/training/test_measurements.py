@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from alignment_trainer.training import measurements
-from alignment_trainer.training.sums import Measured, Sums
+from alignment_trainer.training.exact_means import Measured, Sums
 
 
 def measured(total, over=None):

@@ -28,5 +28,5 @@ def test_publishing_tells_how_many_bytes_are_copied_and_on_the_disk(tmp_path, mo
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
     assert told == [
         ("publishing step-8", size, "bytes", size),
-        ("bringing the model to the disk", size, "bytes", size),
+        ("flushing the model to disk", size, "bytes", size),
     ]

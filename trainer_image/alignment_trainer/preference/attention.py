@@ -1,4 +1,4 @@
-"""Attention in which both answers of a pair see their prompt and themselves, and nothing of each other or of other pairs."""
+"""Attention in which each answer of a pair attends to its prompt and itself, and not to the other answer or other pairs."""
 
 import functools
 from collections.abc import Sequence
@@ -27,16 +27,17 @@ def attend(
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attend within the segments of pairs; without any, as torch ever does."""
+    """Attend within the segments of pairs; without segments, run torch's ordinary attention."""
     if segments is None:
-        # A mask of one number goes with segments: without these, everyone would see everyone.
-        lost = attention_mask is not None and attention_mask.numel() == 1 < key.shape[2]
-        assert not lost, f"{type(module).__name__} was not given the segments that its model was called with"
+        # PairModel passes a mask of a single number together with segments. If a layer drops the segments, that mask lets
+        # every token attend to every other one.
+        is_placeholder = attention_mask is not None and attention_mask.numel() == 1 and key.shape[2] > 1
+        assert not is_placeholder, f"{type(module).__name__} did not receive the segments that its model was called with"
         answer: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **options
         )
         return answer
-    # Some models compute angles in 32 bit and the rest in 16; kernels want one format.
+    # Some models apply rotary embeddings in 32 bit and the rest in 16; kernels need one dtype.
     query, key = query.to(value.dtype), key.to(value.dtype)
     if takes_kernel(query):
         return _by_kernel(query, key, value, scaling, options), None
@@ -44,12 +45,12 @@ def attend(
 
 
 def takes_kernel(query: torch.Tensor) -> bool:
-    """Say whether torch's variable-length kernel computes it."""
+    """Return whether torch's variable-length kernel is used."""
     return query.is_cuda and kernel_knows(query.dtype, query.shape[-1], torch.cuda.get_device_capability(query.device))
 
 
 def kernel_knows(number: torch.dtype, head_size: int, capability: tuple[int, int]) -> bool:
-    """Say whether torch's kernel takes such numbers and heads on such a GPU; it does not fill heads up itself."""
+    """Return whether torch's kernel takes this dtype and head size on this GPU; it does not pad heads itself."""
     is_known_head = head_size <= 256 and head_size % 8 == 0
     return number in (torch.bfloat16, torch.float16) and is_known_head and capability >= (8, 0)
 
@@ -68,7 +69,7 @@ def _by_kernel(
         options["most_queries"],
         options["most_keys"],
         scale=scaling,
-        # Causal; the last query sees all keys, however many more of these there are.
+        # Causal, aligned at the end: the last query attends to all keys, even when there are more keys than queries.
         window_size=(-1, 0),
         enable_gqa=query.shape[1] != key.shape[1],
     )
@@ -94,12 +95,12 @@ def _one_by_one(
 
 @functools.lru_cache(maxsize=1)
 def _masks(segments: tuple[Segment, ...], device: torch.device, number: torch.dtype) -> list[torch.Tensor]:
-    """Make the masks of a row's rejected answers; all layers use the same."""
-    return [_behind(prompt, rejected, device, number) for prompt, _, rejected in segments]
+    """Return the masks of a row's rejected answers; all layers share them."""
+    return [_mask(prompt, rejected, device, number) for prompt, _, rejected in segments]
 
 
-def _behind(prompt: int, rejected: int, device: torch.device, number: torch.dtype) -> torch.Tensor:
-    """Make what is added to an answer's scores so that it sees its prompt and itself so far."""
+def _mask(prompt: int, rejected: int, device: torch.device, number: torch.dtype) -> torch.Tensor:
+    """Return the additive mask of an answer that attends to its prompt, and causally to itself."""
     sees = torch.ones(rejected, prompt + rejected, dtype=torch.bool, device=device).tril(prompt)
     return torch.zeros(sees.shape, device=device, dtype=number).masked_fill(~sees, float("-inf"))
 

@@ -1,7 +1,7 @@
-"""The model's head where answers are predicted: log-probabilities, the loss and its gradient in one pass over the vocabulary.
+"""The model's head at answer tokens: log-probabilities, the loss and its gradient in one pass over the vocabulary.
 
-What the reference said is known beforehand. So the gradient of the loss is known as soon as the log-probabilities of a pair are,
-and is computed from the same logits, which nobody has to keep or to compute again.
+The reference's values are known beforehand. So the gradient of a pair's loss can be computed as soon as its log-probabilities
+are known, from the same logits: they are neither kept for the backward pass nor computed again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,26 +14,26 @@ from torch.nn.functional import linear
 from alignment_trainer.training.measurements import AnswerSums
 
 Losses = Callable[[torch.Tensor, range], torch.Tensor]
-"""From the log-probabilities of both answers of some pairs to the losses of these."""
+"""Computes the losses of some pairs from the log-probabilities of their answers."""
 
 MOST_BYTES = 256 * 2**20
-"""Logits of so many bytes are there at once; those of a pair that has more are computed twice."""
+"""At most this many bytes of logits exist at once; the logits of a pair that needs more are computed twice."""
 
 
 @dataclass
 class Question:
-    """What is predicted where, and what came of it."""
+    """The targets of one forward, and its measurements once it has run."""
 
     targets: torch.Tensor
     counts: Sequence[tuple[int, int]]
-    """How many tokens of each pair's chosen and rejected answer are predicted, in their order."""
+    """The number of predicted tokens of each pair's chosen and rejected answer."""
     losses: Losses | None
-    """None where nothing is learned and only log-probabilities are asked for."""
+    """None where only log-probabilities are wanted."""
     answers: AnswerSums | None = None
 
 
 class AnswerHead:
-    """Stands before a model's head: gives the mean loss of pairs where a question is put, and logits where none is."""
+    """Replaces the forward of a model's head: returns the mean loss of pairs while a question is set, otherwise logits."""
 
     def __init__(self, head: Any, most_bytes: int = MOST_BYTES) -> None:
         self.question: Question | None = None
@@ -43,7 +43,7 @@ class AnswerHead:
         head.forward = self
 
     def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Take the hidden states that predict answers, or any others."""
+        """Run the head on hidden states."""
         if self.question is None:
             logits: torch.Tensor = self._logits(hidden)
             return logits
@@ -64,12 +64,12 @@ class _Loss(torch.autograd.Function):
         most_bytes: int,
         learns: bool,
     ) -> torch.Tensor:
-        # In here gradients are off at all times, and what needs them is said of weights, not of the moment.
+        # Autograd is off inside forward(), and needs_input_grad ignores torch.no_grad(); so `learns` is passed explicitly.
         needed = ctx.needs_input_grad[:3] if question.losses and learns else (False, False, False)
         most_rows = max(1, most_bytes // (4 * weight.shape[0]))
         gradients, projection = _Gradients(needed, hidden, weight, bias), _Projection(hidden, weight, bias)
         sums, losses = [], []
-        # Which numbers are multiplied in 16 bit is said here; autocast would round sums over the vocabulary too.
+        # _Projection casts to 16 bit where that is wanted; autocast would also round sums over the vocabulary.
         with torch.autocast(hidden.device.type, enabled=False):
             for pairs in _groups(question.counts, most_rows):
                 summed, of_pairs = _group(question, pairs, most_rows, projection, gradients)
@@ -83,18 +83,18 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         (gradient,) = gradients
-        # They are weighed where they are, and asked for once.
+        # Scaled in place, which is safe because backward() runs once.
         gradients, ctx.gradients = ctx.gradients, None
         return *(made if made is None else _weighed(made, gradient).to(number) for made, number in gradients), None, None, None
 
 
 def _weighed(made: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    # Rounded to 16 bits first, a weight would favour some pairs.
+    # In 32 bit: a weight rounded to 16 bit would favour some pairs.
     return made.to(torch.promote_types(made.dtype, torch.float32)).mul_(weight)
 
 
 class _Projection:
-    """Hidden states and the head in the format in which they are multiplied."""
+    """Hidden states and the head in the dtype of the matrix product."""
 
     def __init__(self, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
         device = hidden.device.type
@@ -103,20 +103,20 @@ class _Projection:
         self.bias = None if bias is None else bias.to(number)
 
     def of_targets(self, rows: slice, targets: torch.Tensor) -> torch.Tensor:
-        """Give each target's log-probability alone."""
+        """Return each target's log-probability alone."""
         logits = self._logits(rows)
         chosen: torch.Tensor = logits.gather(1, targets[rows].unsqueeze(1)) - logits.logsumexp(dim=-1, keepdim=True)
         return chosen
 
     def probabilities(self, rows: slice, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give those of all tokens, and of each target its log-probability with what else is measured."""
+        """Return the probabilities of all tokens, and each target's log-probability with its other measurements."""
         logits = self._logits(rows)
         wanted = targets[rows].unsqueeze(1)
         logs = torch.log_softmax(logits, dim=-1)
         mean_logits = logits.mean(dim=-1, keepdim=True)
         del logits
         found = logs.exp()
-        # A product of matrices sums up without writing down what it sums.
+        # A matrix product sums without storing the terms.
         entropy = -torch.bmm(found.unsqueeze(1), logs.unsqueeze(2)).squeeze(1)
         is_likeliest = logs.argmax(dim=-1, keepdim=True) == wanted
         return found, torch.cat([logs.gather(1, wanted), entropy, mean_logits, is_likeliest], dim=1)
@@ -127,7 +127,7 @@ class _Projection:
 
 
 class _Gradients:
-    """The gradients of hidden states and head, added up as far as they are needed; sums of 16-bit numbers are held in 32."""
+    """The gradients of hidden states and head, accumulated where they are needed; sums of 16-bit numbers are held in 32 bit."""
 
     def __init__(self, needed: Sequence[bool], hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
         self._of_hidden, self._of_weight = hidden.dtype, weight.dtype
@@ -138,7 +138,7 @@ class _Gradients:
 
     @property
     def made(self) -> list[tuple[torch.Tensor | None, torch.dtype]]:
-        """Give each with the format in which it is wanted."""
+        """Return each gradient with the dtype in which it is wanted."""
         return [(self._hidden, self._of_hidden), (self._weight, self._of_weight), (self._bias, self._of_weight)]
 
     @property
@@ -162,11 +162,11 @@ class _Gradients:
 def _group(
     question: Question, pairs: range, most_rows: int, projection: _Projection, gradients: _Gradients
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the sums over the answers of some pairs and the losses of these, and add up what is to be learned."""
+    """Return the sums over the answers of some pairs and the losses of these pairs, and accumulate the gradients."""
     counts = [count for pair in pairs for count in question.counts[pair]]
     first = sum(sum(question.counts[pair]) for pair in range(pairs.start))
     last = first + sum(counts)
-    # Where nothing is predicted, as in an answer of one token without a prompt, there is one tile of no rows.
+    # Where nothing is predicted, as for an answer of one token without a prompt, there is one tile without rows.
     tiles = [slice(start, min(start + most_rows, last)) for start in range(first, max(last, first + 1), most_rows)]
     if question.losses is None:
         summed = _sums(torch.cat([projection.of_targets(tile, question.targets) for tile in tiles]), counts)
@@ -188,7 +188,7 @@ def _group(
 
 
 def _scales(losses: Losses, log_probabilities: torch.Tensor, pairs: range, of_pairs: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the losses of some pairs, and how the mean loss of all changes with each answer's log-probability."""
+    """Return the losses of some pairs, and the derivative of the mean loss by each answer's log-probability."""
     with torch.enable_grad():
         summed = log_probabilities.detach().requires_grad_()
         made = losses(summed, pairs)
@@ -203,7 +203,7 @@ def _of_logits(found: torch.Tensor, targets: torch.Tensor, scales: torch.Tensor)
 
 
 def _groups(counts: Sequence[tuple[int, int]], most_rows: int) -> Iterator[range]:
-    """Put pairs together until their logits are as many as may be there at once."""
+    """Group pairs so that the logits of a group fit into the limit."""
     first, rows = 0, 0
     for pair, count in enumerate(counts):
         if pair > first and rows + sum(count) > most_rows:
@@ -214,6 +214,6 @@ def _groups(counts: Sequence[tuple[int, int]], most_rows: int) -> Iterator[range
 
 
 def _sums(tokens: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
-    """Sum up over each answer, in 64 bit: a log-probability of some thousands leaves 32 bit no room for small differences."""
+    """Sum over each answer, in 64 bit: log-probabilities of some thousands are too coarse in 32 bit for small differences."""
     parts = torch.stack([part.double().sum(dim=0) for part in torch.split(tokens, list(counts))])
     return parts.view(-1, 2, tokens.shape[1])

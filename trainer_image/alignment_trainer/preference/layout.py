@@ -1,4 +1,4 @@
-"""Lays pairs out in one row, each as its prompt, then the chosen answer, then the rejected one."""
+"""Lays pairs out in one row, each as its prompt, its chosen answer and its rejected answer."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,18 +7,18 @@ from typing import Any
 import torch
 
 Segment = tuple[int, int, int]
-"""How long a pair's prompt, chosen and rejected answer are; a plain tuple, since inputs are taken apart and rebuilt."""
+"""Tokens of a pair's prompt, chosen and rejected answer; a plain tuple, because libraries rebuild inputs from their parts."""
 
 
 def lay_out(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Make what the model takes, and what is learned where; both answers continue their prompt."""
+    """Return the model's inputs and the targets; the positions of both answers continue from the prompt."""
     segments = [(len(pair["prompt_ids"]), len(pair["chosen_ids"]), len(pair["rejected_ids"])) for pair in pairs]
     ids = [token for pair in pairs for name in ("prompt_ids", "chosen_ids", "rejected_ids") for token in pair[name]]
     positions, predicting, targets, counts, start = [], [], [], [], 0
     for pair, segment in zip(pairs, segments, strict=True):
         prompt, chosen, rejected = segment
         positions += [*range(prompt + chosen), *range(prompt, prompt + rejected)]
-        # What no token goes before is not predicted. The prompt's last token predicts the first one of both answers.
+        # A token without a token before it is not predicted. The prompt's last token predicts the first token of both answers.
         unseen = 0 if prompt else 1
         for first, name in ((start + prompt, "chosen_ids"), (start + prompt + chosen, "rejected_ids")):
             learned = pair[name][unseen:]
@@ -40,10 +40,10 @@ def lay_out(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def attended(segments: Sequence[Segment]) -> dict[str, Any]:
-    """Say what each answer sees, in the terms of variable-length attention: bounds of queries and of keys, and the keys' tokens.
+    """Return what variable-length attention needs: the bounds of queries and keys, and which tokens the keys are.
 
-    Each pair is two sequences: prompt and chosen answer, which see themselves, and the rejected answer, whose keys are the
-    prompt's and its own.
+    Each pair becomes two sequences. The first is the prompt with the chosen answer; its keys are itself. The second is the
+    rejected answer; its keys are the prompt and itself.
     """
     queries, keys, start = [0], [0], 0
     tokens: list[int] = []

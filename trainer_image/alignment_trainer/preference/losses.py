@@ -1,4 +1,4 @@
-"""The losses on pairs, one number a pair, as TRL 1.16 defines them."""
+"""The losses of preference pairs, one number a pair, as TRL 1.16 defines them."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch.nn.functional import logsigmoid
 
 
 class Objective(NamedTuple):
-    """What is learned from pairs."""
+    """The loss and its parameters."""
 
     loss: str
     beta: float
@@ -15,7 +15,7 @@ class Objective(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """How far the policy has moved from its reference on the chosen and the rejected answer of each pair."""
+    """Log-ratios of policy to reference, for the chosen and the rejected answer of each pair."""
 
     log_ratios: torch.Tensor
     lengths: torch.Tensor
@@ -35,11 +35,11 @@ def pair_losses(moves: Moves, loss: str, beta: float, label_smoothing: float) ->
             wrong = label_smoothing
             return (wrong * logsigmoid(-margins) - (1 - wrong) * logsigmoid(margins)) / (1 - 2 * wrong)
         case "IPO":
-            # Means over tokens, as the authors of IPO do it.
+            # Means over tokens, as the authors of IPO compute them.
             chosen, rejected = (moves.log_ratios / moves.lengths.clamp(min=1)).unbind(dim=1)
             return (chosen - rejected - 1 / (2 * beta)) ** 2
         case "APOZero":
             return 1 - torch.sigmoid(chosen) + torch.sigmoid(rejected)
         case "APODown":
             return torch.sigmoid(chosen) + 1 - torch.sigmoid(margins)
-    raise ValueError(f"no loss is called {loss}")
+    raise ValueError(f"unknown loss {loss}")

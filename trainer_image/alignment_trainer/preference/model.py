@@ -1,4 +1,4 @@
-"""Which models can answer pairs that share rows and prompts, and asking them."""
+"""Which models can run packed pairs, and the forward that runs them."""
 
 from typing import Any
 
@@ -11,44 +11,44 @@ from alignment_trainer.training.measurements import AnswerSums
 
 
 def unfit(configuration: Any, max_length: int) -> str | None:
-    """Say why a model cannot take pairs in shared rows; None where it can."""
+    """Return why a model cannot take packed pairs; None where it can."""
     if configuration.model_type not in PACKED_FAMILIES:
-        return f"models of the family {configuration.model_type} have not been shown to compute the same that way"
+        return f"packing has not been shown to give the same numbers for models of the family {configuration.model_type}"
     if getattr(configuration, "use_bidirectional_attention", False):
-        return "its tokens see those after them too"
+        return "its attention is bidirectional"
     window = getattr(configuration, "sliding_window", None) if getattr(configuration, "use_sliding_window", True) else None
     if window and window < max_length:
-        return f"its attention reaches back {window} tokens only, and maxLength is {max_length}"
+        return f"its sliding window is {window} tokens, and maxLength is {max_length}"
     angles = getattr(configuration, "rope_parameters", None) or {}
     if angles.get("rope_type") == "longrope" and max_length > angles["original_max_position_embeddings"]:
         known = angles["original_max_position_embeddings"]
-        return f"it reads rows with a text of more than {known} tokens otherwise than others, and maxLength is {max_length}"
+        return f"it changes its rotary embedding for texts of more than {known} tokens, and maxLength is {max_length}"
     return None
 
 
 def disable_dropout(model: Any) -> None:
-    """Have policy and reference computed alike."""
+    """Turn dropout off, so that policy and reference are computed in the same way."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-        # BLOOM calls a module so, which is one of the former.
+        # Elsewhere a number; in BLOOM a Dropout module of that name, handled above.
         if isinstance(getattr(module, "attention_dropout", None), int | float):
             module.attention_dropout = 0.0
 
 
 class PairModel:
-    """Asks a model about pairs; `model` is itself, or what wraps it for training."""
+    """The forward of a model over packed pairs."""
 
     def __init__(self, model: Any) -> None:
         model.set_attn_implementation(NAME)
         self._head = AnswerHead(model.get_output_embeddings())
 
     def ask(self, model: Any, inputs: dict[str, Any], losses: Losses | None) -> tuple[torch.Tensor, AnswerSums]:
-        """Give the mean loss over pairs, and what was measured; without losses, log-probabilities alone."""
+        """Return the mean loss over pairs and the measurements; without `losses`, log-probabilities alone."""
         known = {name: value for name, value in inputs.items() if name in _FOR_MODEL}
         self._head.question = question = Question(inputs["targets"], inputs["counts"], losses)
         try:
-            # A mask of four dimensions is taken as it is: the segments say who sees whom.
+            # transformers passes a 4-dimensional mask on unchanged; the segments decide which tokens attend to which.
             loss = model(
                 **known,
                 attention_mask=inputs["input_ids"].new_ones(1, 1, 1, 1, dtype=torch.bool),

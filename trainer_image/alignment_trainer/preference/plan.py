@@ -1,27 +1,27 @@
-"""Which pairs each process computes together: at most so many tokens, alike on all processes, each pair once; pure."""
+"""Packs pairs into rows of a limited number of tokens, about equally full on all processes, each pair once; pure."""
 
 import bisect
 import heapq
 from collections.abc import Sequence
 
-from alignment_trainer.training.dealing import Round
+from alignment_trainer.training.dealing import Deal
 
 
-def plan(rows: Sequence[int], tokens: Sequence[int], most_tokens: int, process: int, processes: int) -> list[Round]:
-    """Give the rounds of one process: as few as best-fit finds, in each of which all processes have about the same to do."""
+def plan(rows: Sequence[int], tokens: Sequence[int], most_tokens: int, process: int, processes: int) -> list[Deal]:
+    """Return the deals of one process: as few as best-fit finds, each about as full as those of the other processes."""
     lengths = sorted(((int(tokens[row]), row) for row in rows), reverse=True)
     bins = best_fit(lengths, most_tokens)
     count = -(-len(bins) // processes)
     even = _evenly(lengths, count * processes)
     if all(len(pairs) == 1 or _tokens(pairs, tokens) <= most_tokens for pairs in even):
         bins = even
-    # The fullest go together: in each round all wait for whoever has most to do.
+    # Similarly full bins run together: in each forward, all processes wait for the one with the fullest bin.
     bins.sort(key=lambda pairs: (-_tokens(pairs, tokens), pairs))
-    return [_round(bins, position, lengths[-1][1]) for position in range(process, count * processes, processes)]
+    return [_deal(bins, position, lengths[-1][1]) for position in range(process, count * processes, processes)]
 
 
 def best_fit(lengths: list[tuple[int, int]], most_tokens: int) -> list[list[int]]:
-    """Put pairs, the longest first, each where the least room is left that is enough; one that is too long is alone."""
+    """Put pairs, longest first, each into the bin with the least room that suffices; a pair longer than a bin is alone."""
     bins: list[list[int]] = []
     rooms: list[tuple[int, int]] = []
     for length, row in lengths:
@@ -37,7 +37,7 @@ def best_fit(lengths: list[tuple[int, int]], most_tokens: int) -> list[list[int]
 
 
 def _evenly(lengths: list[tuple[int, int]], count: int) -> list[list[int]]:
-    """Put the longest pairs first, each where the least is, whether or not there is room; empty bins are left out."""
+    """Put pairs, longest first, each into the emptiest bin, whether or not it has room; empty bins are left out."""
     least = [(0, number) for number in range(min(count, len(lengths)))]
     bins: list[list[int]] = [[] for _ in least]
     for length, row in lengths:
@@ -51,6 +51,6 @@ def _tokens(pairs: list[int], tokens: Sequence[int]) -> int:
     return sum(int(tokens[row]) for row in pairs)
 
 
-def _round(bins: list[list[int]], position: int, shortest: int) -> Round:
-    # Sharing out a model takes all processes, also one for which no pair is left.
-    return Round(sorted(bins[position]), True) if position < len(bins) else Round([shortest], False)
+def _deal(bins: list[list[int]], position: int, shortest: int) -> Deal:
+    # With sharding, every process must join each forward, even one that has no pair left.
+    return Deal(sorted(bins[position]), True) if position < len(bins) else Deal([shortest], False)

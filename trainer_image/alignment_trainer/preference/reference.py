@@ -1,4 +1,4 @@
-"""Log-probabilities of all pairs under the reference model: computed once by the trainer's forward, kept on the workspace."""
+"""Log-probabilities of all pairs under the reference model: computed once with the trainer's forward, cached on the workspace."""
 
 import hashlib
 import json
@@ -21,37 +21,42 @@ from alignment_trainer.failures import Diverged
 from alignment_trainer.models.loading import weights_dtype
 from alignment_trainer.models.weights import configuration_digest
 from alignment_trainer.settings.training import Settings
-from alignment_trainer.training.dealing import Round
+from alignment_trainer.training import exact_means, measurements
+from alignment_trainer.training.dealing import Deal
 from alignment_trainer.workspace.hashes import hash_file, hash_files
 from alignment_trainer.workspace.preparation_progress import with_progress
 
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
 _PACKAGES = ("torch", "transformers", "trl", "bitsandbytes")
-_FORWARD = Path(__file__).parent
+_FORWARD = (
+    *sorted(path for path in Path(__file__).parent.glob("*.py") if path.name != Path(__file__).name),
+    Path(measurements.__file__),
+    Path(exact_means.__file__),
+)
+"""The source files of the forward. Another forward rounds differently, and so may this one after a change."""
 _VALUES, _MANIFEST = "values.npy", "manifest.json"
 
 REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
 
 Forward = Callable[[list[dict[str, Any]]], torch.Tensor]
-"""From rows to the log-probabilities of their chosen and rejected answers."""
+"""Computes the log-probabilities of the rows' chosen and rejected answers."""
 
-
-Deal = Callable[[Sequence[int]], list[Round]]
-"""From how many tokens each row has to the rounds of this process."""
+DealAll = Callable[[Sequence[int]], list[Deal]]
+"""Deals all rows, given how many tokens each has, and returns the deals of this process."""
 
 
 class Reference(NamedTuple):
-    """What the values depend on besides the rows; those of the same identity are the same, whichever job computed them."""
+    """What the values depend on besides the rows: the same identity means the same values, no matter which job computed them."""
 
     config: RunConfig
     settings: Settings
     identity: dict[str, Any]
 
-    def of(self, rows: Any, deal: Deal, forward: Forward) -> "RowsWithReference":
-        """Give the rows with their values, computing those that are not kept yet."""
-        # The first process alone looks: on a shared volume the others may see a new folder later.
-        kept = self._place(rows) if PartialState().is_main_process else None
+    def of(self, rows: Any, deal: DealAll, forward: Forward) -> "RowsWithReference":
+        """Return the rows with their values; values that are not cached yet are computed."""
+        # Only the first process looks: on a shared volume a new folder may become visible to the others later.
+        kept = self._cache_folder(rows) if PartialState().is_main_process else None
         found = [_read(kept) if kept else None]
         broadcast_object_list(found)
         values, tokens = found[0], _tokens(rows)
@@ -61,26 +66,27 @@ class Reference(NamedTuple):
                 _keep(kept, values, self.identity)
         return RowsWithReference(rows, values, tokens)
 
-    def _computed(self, rows: Any, dealt: list[Round], forward: Forward) -> Any:
-        rounds: Iterable[Round] = dealt
+    def _computed(self, rows: Any, dealt: list[Deal], forward: Forward) -> Any:
+        deals: Iterable[Deal] = dealt
         if PartialState().is_main_process:
-            rounds = with_progress(dealt, len(dealt), "asking the reference", "batches", self.config, self.settings)
+            deals = with_progress(dealt, len(dealt), "asking the reference", "batches", self.config, self.settings)
         mine: list[tuple[int, list[float]]] = []
-        for wanted, counts in rounds:
-            of_answers = forward([rows[row] for row in wanted]).double().tolist()
-            mine += zip(wanted, of_answers, strict=True) if counts else []
+        for deal in deals:
+            of_answers = forward([rows[row] for row in deal.rows]).double().tolist()
+            if deal.counts:
+                mine += zip(deal.rows, of_answers, strict=True)
         values = numpy.full((len(rows), 2), numpy.nan)
         for row, of_row in gather_object(mine):
             values[row] = of_row
         if unusable := int((~numpy.isfinite(values)).any(axis=1).sum()):
             raise Diverged(
                 f"the model that the stage starts from gives no finite log-probability for {unusable} of {len(rows)} pairs; "
-                f"its weights hold numbers that are none, or are too large for {self.settings.precision}"
+                f"its weights contain NaN or infinity, or overflow {self.settings.precision}"
             )
         return values
 
-    def _place(self, rows: Any) -> Path:
-        """Name a folder by all that its values depend on."""
+    def _cache_folder(self, rows: Any) -> Path:
+        """Return the folder that is named by a hash of everything its values depend on."""
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode())
         for part in _parts(rows):
             for tokens in part:
@@ -90,13 +96,13 @@ class Reference(NamedTuple):
 
 
 class RowsWithReference(torch.utils.data.Dataset):  # type: ignore[type-arg]
-    """Rows that stay mapped into memory, each with its two values."""
+    """Memory-mapped rows, each with its two reference values."""
 
     def __init__(self, rows: Any, values: Any, tokens: Any) -> None:
         self._rows = rows
         self._values = values
         self.tokens = tokens
-        """How many each pair has, its prompt counted once."""
+        """The number of tokens of each pair; the prompt counts once."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -106,7 +112,7 @@ class RowsWithReference(torch.utils.data.Dataset):  # type: ignore[type-arg]
 
 
 def reference_of(config: RunConfig, settings: Settings, start: Path, weights: str, template: str, packs: bool) -> Reference:
-    """Say what the values depend on: another beta, loss or learning rate finds them there."""
+    """Collect what the values depend on; beta, loss and learning rate are not part of it, so changing them reuses the values."""
     identity = {
         "weights": weights,
         "configuration": configuration_digest(start),
@@ -115,15 +121,14 @@ def reference_of(config: RunConfig, settings: Settings, start: Path, weights: st
         "weightsFormat": str(weights_dtype(settings)),
         "quantized": bool(settings.adapter and settings.adapter.quantized),
         "precision": settings.precision,
-        # Another forward rounds otherwise, and so may the same after a change.
-        "forward": {"packed": packs, "source": hash_files(sorted(_FORWARD.glob("*.py")))},
+        "forward": {"packed": packs, "source": hash_files(_FORWARD)},
         "versions": {package: version(package) for package in _PACKAGES},
     }
     return Reference(config, settings, identity)
 
 
 def _parts(rows: Any) -> Iterator[list[Any]]:
-    """Give the columns of tokens piece by piece, without making Python objects of them."""
+    """Return the token columns piece by piece, without creating Python objects for tokens."""
     for part in rows.with_format("arrow").iter(_READ_AT_ONCE):
         yield [part[column].combine_chunks() for column in _COLUMNS]
 
@@ -133,7 +138,7 @@ def _tokens(rows: Any) -> Any:
 
 
 def _read(kept: Path) -> Any | None:
-    """Read values that are whole; damaged ones are removed, and computed again."""
+    """Read cached values; damaged ones are removed and will be computed again."""
     if not kept.exists():
         return None
     try:
@@ -147,12 +152,12 @@ def _read(kept: Path) -> Any | None:
 
 
 def _keep(kept: Path, values: Any, identity: dict[str, Any]) -> None:
-    """Give the values their name once they are whole; another job may have been faster with the same."""
+    """Write values to a temporary folder, then rename it; another job may have written the same values first."""
     kept.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{kept.name}.", dir=kept.parent))
     numpy.save(staged / _VALUES, values, allow_pickle=False)
     (staged / _MANIFEST).write_text(json.dumps({"sha256": hash_file(staged / _VALUES), "identity": identity}, indent=1))
-    # Temporary folders are for their owner alone; these values are for other jobs too.
+    # mkdtemp makes a folder that only its owner can read; other jobs need these values too.
     staged.chmod(0o755)
     flush_tree(staged)
     try:

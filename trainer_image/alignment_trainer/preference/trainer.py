@@ -1,8 +1,7 @@
-"""Trains on packed pairs: as many as a number of tokens allows are one row, and the reference is asked by the same forward."""
+"""Trains on packed pairs: a row holds as many pairs as its token limit allows, and the reference uses the same forward."""
 
 import contextlib
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import torch
@@ -17,15 +16,14 @@ from alignment_trainer.preference.model import PairModel, disable_dropout
 from alignment_trainer.preference.plan import plan
 from alignment_trainer.preference.reference import REFERENCE_COLUMNS, Reference, RowsWithReference
 from alignment_trainer.training import measurements
-from alignment_trainer.training.dealing import Round
-from alignment_trainer.training.exact_means import Measuring
+from alignment_trainer.training.dealing import Deal
+from alignment_trainer.training.exact_means import Measured, Measuring
 from alignment_trainer.training.measurements import AnswerSums
 from alignment_trainer.training.stepping import Stepping
-from alignment_trainer.training.sums import Measured
 
 
 class PairTrainer(Trainer):  # type: ignore[misc]
-    """A trainer of transformers whose batches are rows of pairs."""
+    """A trainer of transformers whose batch is one row of pairs."""
 
     def __init__(self, objective: Objective, **arguments: Any) -> None:
         self.objective = objective
@@ -47,7 +45,7 @@ class PairTrainer(Trainer):  # type: ignore[misc]
         return loss
 
     def reference_values(self, model: Any, pairs: list[dict[str, Any]]) -> torch.Tensor:
-        """Give the log-probabilities of answers under the model that training starts from."""
+        """Return the log-probabilities of answers under the model that training starts from."""
         inputs = send_to_device(_row_of(pairs), self.accelerator.device)
         model.eval()
         without_adapter = self.model.disable_adapter() if isinstance(self.model, PeftModel) else contextlib.nullcontext()
@@ -57,34 +55,37 @@ class PairTrainer(Trainer):  # type: ignore[misc]
 
 
 class PackedTrainer(Stepping, Measuring, PairTrainer):
-    """Packs pairs, and knows what the reference says of them before it trains."""
+    """Packs pairs, and has the reference's values of all pairs before it trains."""
 
     def __init__(self, reference: Reference, most_tokens: int, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._most_tokens = most_tokens
-        # Made once, and only where values are not kept yet.
-        model_to_ask = cache(self._model_to_ask)
+        model: Any = None
 
         def ask(pairs: list[dict[str, Any]]) -> torch.Tensor:
-            return self.reference_values(model_to_ask(), pairs)
+            # Prepared only if some values are not cached yet, and freed before training.
+            nonlocal model
+            if model is None:
+                model = self._model_to_ask()
+            return self.reference_values(model, pairs)
 
         rows, held_out = arguments["train_dataset"], arguments["eval_dataset"]
-        self.train_dataset: Any = reference.of(rows, self.deal_all, ask)
-        self.eval_dataset: Any = None if held_out is None else reference.of(held_out, self.deal_all, ask)
+        self.train_dataset = reference.of(rows, self.deal_all, ask)
+        self.eval_dataset = None if held_out is None else reference.of(held_out, self.deal_all, ask)
 
     def _model_to_ask(self) -> Any:
-        # Before training, DeepSpeed's weights are shared out or still on the host; this engine can compute with them.
+        # Before training, DeepSpeed's weights are sharded or still on the host; this engine can compute with them.
         return prepare_deepspeed(self.model, self.accelerator) if self.is_deepspeed_enabled else self.model
 
-    def deal(self, rows: RowsWithReference, wanted: Sequence[int]) -> list[Round]:
-        """Deal pairs out by their tokens."""
+    def deal(self, rows: RowsWithReference, wanted: Sequence[int]) -> list[Deal]:
+        """Deal pairs to the processes by their tokens."""
         return self._dealt(wanted, rows.tokens)
 
-    def deal_all(self, tokens: Sequence[int]) -> list[Round]:
-        """Deal all pairs out, for the reference to see."""
+    def deal_all(self, tokens: Sequence[int]) -> list[Deal]:
+        """Deal all pairs to the processes, for the reference's forwards."""
         return self._dealt(range(len(tokens)), tokens)
 
-    def _dealt(self, wanted: Sequence[int], tokens: Sequence[int]) -> list[Round]:
+    def _dealt(self, wanted: Sequence[int], tokens: Sequence[int]) -> list[Deal]:
         return plan(wanted, tokens, self._most_tokens, self.args.process_index, self.args.world_size)
 
     def measure(self, inputs: dict[str, Any], answer: Any, loss: torch.Tensor) -> dict[str, Measured]:
@@ -93,6 +94,6 @@ class PackedTrainer(Stepping, Measuring, PairTrainer):
 
 
 def _row_of(pairs: list[dict[str, Any]]) -> dict[str, Any]:
-    # Not as tensors: with DeepSpeed, transformers would round them to the 16 bits of the weights.
+    # Lists, not tensors: with DeepSpeed, transformers would cast tensors to the weights' 16 bits.
     before = {name: [pair[name] for pair in pairs] for name in REFERENCE_COLUMNS if name in pairs[0]}
     return {**lay_out(pairs), **before}

@@ -1,4 +1,4 @@
-"""A stage's settings in the words of transformers; what both trainers take alike."""
+"""Translates a stage's settings to the arguments of transformers that all kinds of training share."""
 
 import math
 from pathlib import Path
@@ -18,11 +18,11 @@ _OPTIMIZERS = {
 }
 _SCHEDULES = {"Cosine": "cosine", "Linear": "linear", "Constant": "constant_with_warmup"}
 COLLECTIVE_TIMEOUT_SECONDS = 3 * 3600
-"""The others wait while the first process tokenizes; a real stall is noticed by the operator."""
+"""The other processes wait while the first one tokenizes; the operator notices a real stall."""
 
 
 def training_arguments(config: RunConfig, settings: Settings, is_resumed: bool) -> dict[str, Any]:
-    """Give the arguments that do not depend on the kind of stage."""
+    """Return the arguments that do not depend on the kind of stage."""
     return {
         "output_dir": str(staging_folder(Path(config.paths.stage))),
         "learning_rate": settings.learning_rate,
@@ -32,7 +32,7 @@ def training_arguments(config: RunConfig, settings: Settings, is_resumed: bool) 
         "max_steps": settings.max_steps or -1,
         "per_device_train_batch_size": settings.micro_batch_size,
         "per_device_eval_batch_size": settings.micro_batch_size,
-        # A step is one batch for transformers; `stepping` accumulates what it takes.
+        # For transformers a step is one batch; `stepping` does the accumulation.
         "gradient_accumulation_steps": 1,
         "optim": _OPTIMIZERS[settings.optimizer],
         "weight_decay": settings.weight_decay,
@@ -41,13 +41,13 @@ def training_arguments(config: RunConfig, settings: Settings, is_resumed: bool) 
         "data_seed": settings.seed,
         "bf16": settings.precision == "BFloat16",
         "activation_checkpointing": settings.gradient_checkpointing,
-        # DeepSpeed 0.19 counts the weights that ZeRO-3 gathers beside an adapter wrongly where layers are recomputed otherwise.
+        # With non-reentrant recomputation, DeepSpeed 0.19 miscounts the weights that ZeRO-3 gathers beside an adapter.
         "activation_checkpointing_kwargs": {"use_reentrant": bool(settings.adapter and settings.sharding == "ZeRO3")},
         "deepspeed": deepspeed_config(settings),
         "use_cpu": settings.on_cpu,
         "ddp_timeout": COLLECTIVE_TIMEOUT_SECONDS,
         "logging_steps": 1,
-        # Otherwise a loss that is not a number would be logged as the average of those before.
+        # Otherwise transformers logs a NaN loss as the average of the losses before it.
         "logging_nan_inf_filter": False,
         "save_strategy": "steps",
         "save_steps": settings.save_steps,
@@ -64,7 +64,7 @@ def _evaluation(settings: Settings, is_resumed: bool) -> dict[str, Any]:
 
 
 def _warmup(settings: Settings) -> float:
-    """Write steps as a whole number and a share as one below 1: that is how transformers tells them apart."""
+    """Return steps as an integer or a fraction below 1, because transformers tells the two apart in this way."""
     if settings.warmup.fraction is not None:
         return min(settings.warmup.fraction, math.nextafter(1.0, 0.0))
     return int(settings.warmup.steps or 0)

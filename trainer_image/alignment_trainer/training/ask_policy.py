@@ -1,4 +1,4 @@
-"""Asks the policy a few held-out prompts at each evaluation, and leaves no trace in the training."""
+"""Asks the policy a few held-out prompts at each evaluation, without any effect on training."""
 
 from typing import Any, NamedTuple
 
@@ -9,18 +9,18 @@ from alignment_trainer.data.tokens import IGNORED
 from alignment_trainer.workspace.samples import Sample, Samples
 
 NEW_TOKENS = 128
-"""Enough to see how an answer begins."""
+"""Maximum length of an answer: enough to see how it begins."""
 
 
 class Prompt(NamedTuple):
-    """What is asked, and what the held-out row answers, as tokens."""
+    """A prompt and the held-out row's answers to it, as tokens."""
 
     ids: list[int]
     answers: dict[str, list[int]]
 
 
 class AskPolicy(TrainerCallback):  # type: ignore[misc]
-    """Generates at each evaluation; only the first process writes down what."""
+    """Generates at each evaluation; only the first process writes the samples."""
 
     def __init__(self, prompts: list[Prompt], tokenizer: Any, samples: Samples | None) -> None:
         self._prompts = prompts
@@ -28,7 +28,7 @@ class AskPolicy(TrainerCallback):  # type: ignore[misc]
         self._samples = samples
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any, **_: Any) -> None:
-        """Ask; all processes do, since a shared-out model answers only to all of them."""
+        """Ask on all processes, because with sharding each forward needs all of them."""
         with (
             torch.random.fork_rng(devices=[args.device] if args.device.type == "cuda" else []),
             torch.no_grad(),
@@ -44,7 +44,7 @@ class AskPolicy(TrainerCallback):  # type: ignore[misc]
         ids = [[padding] * (longest - len(prompt.ids)) + prompt.ids for prompt in self._prompts]
         mask = [[0] * (longest - len(prompt.ids)) + [1] * len(prompt.ids) for prompt in self._prompts]
         model.eval()
-        # A mixture of experts may be set to weigh its experts' load, which takes a mask for every token of a step.
+        # A mixture of experts may compute a load-balancing loss, which needs a mask for every token of a step: off here.
         balanced = {"output_router_logits": False} if getattr(model.config, "output_router_logits", False) else {}
         room = getattr(model.config.get_text_config(), "max_position_embeddings", None) or longest + NEW_TOKENS
         made = model.generate(
@@ -70,9 +70,8 @@ class AskPolicy(TrainerCallback):  # type: ignore[misc]
 
 
 def prompt_of(row: dict[str, list[int]]) -> Prompt | None:
-    """Part a row into prompt and answers; None where a row does not tell what was asked."""
+    """Split a row into prompt and answers; return None where the row has no prompt."""
     if "prompt_ids" in row:
-        # Nothing can be asked of nothing.
         if not row["prompt_ids"]:
             return None
         return Prompt(row["prompt_ids"], {"chosen": row["chosen_ids"], "rejected": row["rejected_ids"]})

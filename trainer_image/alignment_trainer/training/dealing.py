@@ -1,4 +1,4 @@
-"""Which rows each process takes when: every row counts once, and all processes take equally many rounds."""
+"""Which rows each process takes in which turn: each row counts once, and all processes take the same number of turns."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,31 +6,31 @@ from typing import NamedTuple
 import numpy
 
 
-class Round(NamedTuple):
-    """What one process does while the others do the same with rows of their own."""
+class Deal(NamedTuple):
+    """The rows of one process in one forward; the other processes run a forward on other rows at the same time."""
 
     rows: list[int]
     counts: bool
-    """False where this process only keeps the others company, since sharing out a model takes all of them."""
+    """False for padding work: with sharding, every process must join each forward."""
 
 
-def rounds(rows: Sequence[int], at_once: int, process: int, processes: int) -> list[Round]:
-    """Deal rows out: full rounds, then what is left in equal parts, then the last few rows one by one."""
+def deal(rows: Sequence[int], at_once: int, process: int, processes: int) -> list[Deal]:
+    """Deal rows out to one process: full batches first, then the rest in equal parts, then the last few rows one by one."""
     dealt, start = [], 0
     while start < len(rows):
         each = min(at_once, (len(rows) - start) // processes)
         if each:
             first = start + process * each
-            dealt.append(Round(list(rows[first : first + each]), True))
+            dealt.append(Deal(list(rows[first : first + each]), True))
             start += each * processes
         else:
             position = start + process
-            dealt.append(Round([rows[min(position, len(rows) - 1)]], position < len(rows)))
+            dealt.append(Deal([rows[min(position, len(rows) - 1)]], position < len(rows)))
             start = len(rows)
     return dealt
 
 
 def order(rows: int, seed: int, epoch: int) -> list[int]:
-    """Shuffle the rows for one pass over them, alike on all processes."""
+    """Shuffle the rows for one epoch, in the same order on all processes."""
     shuffled: list[int] = numpy.random.default_rng([seed, epoch]).permutation(rows).tolist()
     return shuffled

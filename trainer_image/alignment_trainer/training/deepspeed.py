@@ -1,4 +1,4 @@
-"""What DeepSpeed is told: which parts of training the processes share out, and what is kept in host memory."""
+"""DeepSpeed's configuration (what is sharded, what is kept in host memory), its start and its release."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ _STAGES = {"ZeRO1": 1, "ZeRO2": 2, "ZeRO3": 3}
 
 
 def deepspeed_config(settings: Settings) -> dict[str, Any] | None:
-    """Write DeepSpeed's configuration; None where every process holds everything."""
+    """Return DeepSpeed's configuration; None where nothing is sharded."""
     if settings.sharding == "None":
         return None
     zero: dict[str, Any] = {"stage": _STAGES[settings.sharding], "overlap_comm": not settings.on_cpu}
@@ -21,14 +21,14 @@ def deepspeed_config(settings: Settings) -> dict[str, Any] | None:
     if settings.offload == "OptimizerAndParameters":
         zero["offload_param"] = {"device": "cpu", "pin_memory": not settings.on_cpu}
     if settings.sharding == "ZeRO3":
-        # Without the first, saved weights are empty; without the second, small models are never shared out.
+        # Without the first, saved weights are empty; without the second, small models are never sharded.
         zero["stage3_gather_16bit_weights_on_model_save"] = True
         zero["stage3_param_persistence_threshold"] = 0 if settings.on_cpu else "auto"
         zero["stage3_prefetch_bucket_size"] = "auto"
         zero["reduce_bucket_size"] = "auto"
     return {
         "zero_optimization": zero,
-        # The optimizer is torch's own: DeepSpeed's would have to be compiled when training starts.
+        # We use torch's optimizer: DeepSpeed's own would have to be compiled when training starts.
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
         "bf16": {"enabled": settings.precision == "BFloat16"},
@@ -40,10 +40,10 @@ def deepspeed_config(settings: Settings) -> dict[str, Any] | None:
 
 
 def prepare_environment(settings: Settings) -> None:
-    """Make DeepSpeed run where there is neither a GPU nor a compiler, and without its noise; before its first use."""
+    """Prepare DeepSpeed, before its first use, to run without a GPU or a compiler, and without warnings no user can act on."""
     if settings.sharding == "None":
         return
-    # DeepSpeed calls collectives by names that torch will give up; nothing a user could act on.
+    # DeepSpeed calls collectives by names that torch has deprecated.
     warnings.filterwarnings(
         "ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning, r"torch\.distributed\.c10d_logger"
     )
@@ -52,12 +52,12 @@ def prepare_environment(settings: Settings) -> None:
     os.environ.setdefault("DS_ACCELERATOR", "cpu")
     import deepspeed
 
-    # A shared-memory kernel for CPUs, which would be compiled at the start; torch's gloo does without.
+    # A shared-memory kernel for CPUs that would be compiled at the start; torch's gloo does not need it.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
 def initialize(settings: Settings) -> None:
-    """Connect the processes on CPUs before the model is loaded: ZeRO-3 shares it out while it is read."""
+    """Connect the processes on CPUs, before the model is loaded: ZeRO-3 shards it while it is read."""
     if settings.sharding != "None" and settings.on_cpu:
         import deepspeed
 
@@ -65,7 +65,7 @@ def initialize(settings: Settings) -> None:
 
 
 def release(trainer: Any) -> None:
-    """Have DeepSpeed let go of the model: its hooks, and what its modules remember, would keep it to the end of the process."""
+    """Free the model from DeepSpeed, whose hooks and module-level caches would hold it until the process ends."""
     engine = getattr(trainer, "deepspeed", None)
     if engine is None:
         return
@@ -73,7 +73,7 @@ def release(trainer: Any) -> None:
 
     engine.destroy()
     parameter_offload.FWD_MODULE_STACK.clear()
-    for remembered in gc.get_objects():
-        # Not isinstance: asking some of these objects for their class warns.
-        if type(remembered) is _lru_cache_wrapper and str(remembered.__module__).startswith("deepspeed."):
-            remembered.cache_clear()
+    for cached in gc.get_objects():
+        # Not isinstance: on some of these objects, reading __class__ prints a warning.
+        if type(cached) is _lru_cache_wrapper and str(cached.__module__).startswith("deepspeed."):
+            cached.cache_clear()

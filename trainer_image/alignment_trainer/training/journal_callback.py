@@ -1,4 +1,4 @@
-"""Writes what the trainer measures into the stage's journal, under the names that operator and dashboard read."""
+"""Writes the trainer's measurements to the stage's journal, under the names that operator and dashboard read."""
 
 import time
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ from typing import Any
 from alignment_api import metrics
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alignment_trainer.training.throughput import Work, rates
+from alignment_trainer.training.hardware import Work, rates
 from alignment_trainer.workspace.journal import Journal
 
 _EVALUATION = "eval_"
 _NOT_MEASURED = ("epoch", "total_flos")
 _SUMMARY = "train_"
-"""What transformers logs at the end, of the last attempt alone, begins so."""
+"""Prefix of the totals that transformers logs at the end; they cover the last attempt only."""
 
 _SHOWN = (*metrics.HEADLINES, metrics.EVALUATION_LOSS, metrics.EVALUATION_REWARD_MARGIN, metrics.EVALUATION_REWARD_ACCURACY)
 
@@ -23,33 +23,33 @@ _ROW_METRICS = (metrics.ROWS_TRAINED, metrics.ROWS_HELD_OUT, metrics.ROWS_CUT, m
 
 
 class Track(TrainerCallback):  # type: ignore[misc]
-    """Appends each logged point; only the first process has one."""
+    """Appends each logged point to the journal; only the first process has this callback."""
 
     def __init__(self, journal: Journal, rows: Mapping[str, Mapping[str, int]], work: Work) -> None:
         self._journal = journal
         self._rows = rows
         self._work = work
-        self._first_step, self._told_step = 0, -1
+        self._first_step, self._progress_step = 0, -1
         self._start = self._step_start = self._step_seconds = 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Note when and where training begins."""
+        """Remember when and at which step this attempt begins."""
         self._start, self._first_step = time.monotonic(), state.global_step
         self._step_start = self._start
         self._journal.append(0, row_counts(self._rows), {})
         self._journal.append(state.global_step, {}, self._progress(state))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Take the time from the end of the step before, so that waiting for data counts too."""
+        """Measure the time since the previous step ended, so that waiting for data counts too."""
         now = time.monotonic()
         self._step_seconds, self._step_start = now - self._step_start, now
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Leave the time of an evaluation out."""
+        """Leave out the time of an evaluation."""
         self._step_start = time.monotonic()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Leave the time of a save out."""
+        """Leave out the time of a save."""
         self._step_start = time.monotonic()
 
     def on_log(
@@ -64,13 +64,13 @@ class Track(TrainerCallback):  # type: ignore[misc]
             print(f"step {state.global_step}/{state.max_steps}  {shown}", flush=True)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Bring the last points to the disk."""
+        """Flush the last points to disk."""
         self._journal.flush_to_disk()
 
     def _progress(self, state: TrainerState) -> dict[str, float]:
-        if state.global_step == self._told_step:
+        if state.global_step == self._progress_step:
             return {}
-        self._told_step = state.global_step
+        self._progress_step = state.global_step
         progress = {metrics.TOTAL_STEPS: float(state.max_steps)}
         done = state.global_step - self._first_step
         if done:
@@ -80,12 +80,12 @@ class Track(TrainerCallback):  # type: ignore[misc]
 
 
 def row_counts(sources: Mapping[str, Mapping[str, int]]) -> dict[str, float]:
-    """Add up over all sources how many rows are trained on, held out, cut and dropped."""
+    """Sum over all sources how many rows are trained on, held out, cut and dropped."""
     return {name: float(sum(counts[name.removeprefix(_ROWS)] for counts in sources.values())) for name in _ROW_METRICS}
 
 
 def renamed(logs: dict[str, Any]) -> dict[str, float]:
-    """Give the measurements of a log entry their public names."""
+    """Return the measurements of a log entry under their public names."""
     return {
         f"eval/{name.removeprefix(_EVALUATION)}" if name.startswith(_EVALUATION) else f"train/{name}": float(value)
         for name, value in logs.items()

@@ -1,14 +1,14 @@
-"""What is measured of a micro batch, as sums with their counts: over tokens for dialogues, over rows for pairs."""
+"""Measures a micro-batch as sums with counts: over tokens for dialogues, over rows for pairs."""
 
 from typing import Any, NamedTuple
 
 import torch
 
-from alignment_trainer.training.sums import Measured
+from alignment_trainer.training.exact_means import Measured
 
 
 def of_dialogues(inputs: dict[str, Any], answer: Any) -> dict[str, Measured]:
-    """Measure the tokens that are to be learned."""
+    """Measure the tokens that the loss covers."""
     learned = answer.label_mask.sum()
     return {
         "loss": Measured(-answer.log_probs.double().sum(), learned),
@@ -19,16 +19,16 @@ def of_dialogues(inputs: dict[str, Any], answer: Any) -> dict[str, Measured]:
 
 
 class AnswerSums(NamedTuple):
-    """Sums over the tokens of each answer; a row for each pair, the chosen answer first."""
+    """Sums over the tokens of each answer; one row for each pair, the chosen answer first."""
 
     log_probabilities: torch.Tensor
     statistics: torch.Tensor
-    """Entropy, mean logit, how often the target was the likeliest token; nothing where log-probabilities alone are asked for."""
+    """Entropy, mean logit, and how often the target was the likeliest token; empty where only log-probabilities are wanted."""
     counts: torch.Tensor
 
 
 def padded_answers(policy: Any) -> AnswerSums:
-    """Sum up what TRL's forward gives for each token; the first half of its batch are the chosen answers."""
+    """Sum over what TRL's forward returns for each token; the first half of its batch are the chosen answers."""
     statistics = [policy.entropy, policy.mean_logits, policy.is_top1]
     return AnswerSums(
         _by_pairs(policy.log_probs), torch.stack([_by_pairs(each) for each in statistics], dim=2), _by_pairs(policy.label_mask)
@@ -40,7 +40,7 @@ def _by_pairs(tokens: torch.Tensor) -> torch.Tensor:
 
 
 def of_pairs(inputs: dict[str, Any], answers: AnswerSums, loss: torch.Tensor, beta: float) -> dict[str, Measured]:
-    """Measure the answers of pairs; the loss is its mean over them."""
+    """Measure the answers of pairs; `loss` is the mean over them."""
     moved = answers.log_probabilities - reference_of(inputs)
     rewards = beta * moved
     pairs = torch.tensor(len(moved), device=moved.device)
@@ -63,7 +63,7 @@ def of_pairs(inputs: dict[str, Any], answers: AnswerSums, loss: torch.Tensor, be
 
 
 def reference_of(inputs: dict[str, Any]) -> torch.Tensor:
-    """Give what the reference says of each pair's answers."""
+    """Return the reference's log-probabilities of each pair's answers."""
     values = [inputs["ref_chosen_logps"], inputs["ref_rejected_logps"]]
     return torch.stack([torch.as_tensor(each, dtype=torch.float64, device=inputs["input_ids"].device) for each in values], dim=1)
 
@@ -80,7 +80,7 @@ def _of_answer_tokens(answers: AnswerSums) -> dict[str, Measured]:
 
 
 def _tokens(inputs: dict[str, Any]) -> torch.Tensor:
-    # Rows that are laid one after another have no padding, and no mask that would tell it.
+    # Packed rows have no padding, and therefore no mask.
     if "attention_mask" in inputs:
         mask: torch.Tensor = inputs["attention_mask"]
         return mask.sum()

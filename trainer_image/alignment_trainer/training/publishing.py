@@ -1,4 +1,4 @@
-"""Publishes a stage's result: the model, then the manifest, then DONE, each whole before the next."""
+"""Publishes a stage's result: the model, then the manifest, then DONE; each is complete before the next begins."""
 
 import gc
 import json
@@ -29,19 +29,19 @@ _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
 class Trained(NamedTuple):
-    """What is left of training beside its last checkpoint."""
+    """What publishing needs of the training, beside the last checkpoint."""
 
     settings: Settings
     tokenizer: Any
     report: dict[str, Any]
-    """What became of which rows."""
+    """How many rows were used, cut and dropped, and why."""
     start: Path
     start_digest: str
 
 
 def publish(config: RunConfig, trained: Trained) -> None:
-    """Write model, manifest and DONE from the last checkpoint; the first process alone, the others are done."""
-    # What trained is full of cycles, and holds the GPU's memory until they are found.
+    """Write model, manifest and DONE from the last checkpoint; only the first process does."""
+    # The trainer's objects hold each other in cycles, and GPU memory until these are collected.
     gc.collect()
     torch.cuda.empty_cache()
     if not PartialState().is_main_process:
@@ -65,11 +65,11 @@ def _publish_folder(target: Path, write: Any) -> None:
     staged.mkdir(parents=True)
     write(staged)
     empty = empty_tensors(staged)
-    assert not empty, f"{empty[0]} and {len(empty) - 1} more tensors were saved without content"
+    assert not empty, f"{empty[0]} and {len(empty) - 1} more tensors were saved empty"
     files = list(staged.iterdir())
-    with advancing(f"bringing the {target.name} to the disk", sum(path.stat().st_size for path in files), "bytes") as advance:
+    with advancing(f"flushing the {target.name} to disk", sum(path.stat().st_size for path in files), "bytes") as advance:
         for path in files:
-            # Some writers let only their own user read; the model is for others too.
+            # Some libraries write files that only their own user can read; other users need the model too.
             path.chmod(0o644)
             flush(path)
             advance(path.stat().st_size)
@@ -83,7 +83,7 @@ def _copy(source: Path, target: Path, patterns: tuple[str, ...]) -> None:
     with advancing(f"publishing {source.name}", sum(path.stat().st_size for path in paths), "bytes") as advance:
         for path in paths:
             try:
-                # The same bytes under a second name: the checkpoint never changes, and may be removed.
+                # A hard link: the checkpoint never changes, and removing it leaves the linked file.
                 os.link(path, target / path.name)
             except OSError:
                 shutil.copyfile(path, target / path.name)

@@ -1,4 +1,4 @@
-"""Runs a trainer from its newest checkpoint, or from the start, to its end: the way all stages train alike."""
+"""Runs a trainer from the newest checkpoint, or from the start, to the last step."""
 
 import platform
 from collections.abc import Callable
@@ -17,10 +17,11 @@ from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.models.weights import parameter_count
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.training.ask_policy import AskPolicy, prompt_of
+from alignment_trainer.training.hardware import Work, flops_per_token, peak_flops
 from alignment_trainer.training.journal_callback import Track
 from alignment_trainer.training.saving import SaveWhole
 from alignment_trainer.training.stopping import StopOnDivergence, StopOnRequest, StopRequest
-from alignment_trainer.training.throughput import Work, flops_per_token, peak_flops
+from alignment_trainer.training.trainer_members import TrainerMembers
 from alignment_trainer.workspace import checkpoints
 from alignment_trainer.workspace.activity import reading
 from alignment_trainer.workspace.checkpoints import Checkpoint
@@ -30,7 +31,7 @@ from alignment_trainer.workspace.samples import Samples, drawn_rows
 
 
 def find_checkpoint(config: RunConfig, settings: Settings) -> Checkpoint | None:
-    """Find where to go on; the first process verifies, the others take its word."""
+    """Find the newest checkpoint to resume from; only the first process verifies it."""
     stage = Path(config.paths.stage)
     found: list[Checkpoint | None] = [None]
     if PartialState().is_main_process:
@@ -40,22 +41,22 @@ def find_checkpoint(config: RunConfig, settings: Settings) -> Checkpoint | None:
     checkpoint = found[0]
     if checkpoint and settings.sharding != "None" and checkpoint.world_size != config.world_size:
         raise BadConfiguration(
-            f"{settings.path.rpartition('.')[0]}.compute: checkpoint {checkpoint.folder.name} was written by "
-            f"{checkpoint.world_size} processes that shared it out ({settings.sharding}), and now there are "
-            f"{config.world_size}; run with {checkpoint.world_size} again, or remove the stage's checkpoints to start anew"
+            f"{settings.path.rpartition('.')[0]}.compute: checkpoint {checkpoint.folder.name} was sharded over "
+            f"{checkpoint.world_size} processes ({settings.sharding}), and now there are {config.world_size}; "
+            f"use {checkpoint.world_size} processes again, or remove the stage's checkpoints to train from the start"
         )
     return checkpoint
 
 
 def train(
-    trainer: Any,
+    trainer: TrainerMembers,
     config: RunConfig,
     settings: Settings,
     checkpoint: Checkpoint | None,
     rows: Data,
     start: Path,
 ) -> None:
-    """Train to the last step, unless a checkpoint says that it was reached before."""
+    """Train to the last step, unless the checkpoint is that of the last step."""
     if checkpoint and checkpoint.is_last:
         return
     stage = Path(config.paths.stage)
@@ -64,13 +65,13 @@ def train(
     devices = _devices()
     trainer.remove_callback(PrinterCallback)
     callbacks: list[TrainerCallback] = [
-        *_questions(trainer, settings, rows, stage),
+        *_asking(trainer, settings, rows, stage),
         SaveWhole(stage, settings.keep, journal, divergence),
     ]
     if journal:
         write_environment(stage, describe(devices, rows.report["rows"]))
         callbacks.append(Track(journal, rows.report["rows"], _work(trainer, settings, start, devices)))
-    # Those that may end training come last, so that what they saw is written down.
+    # Callbacks that may end training come last, so that the journal holds the numbers that they acted on.
     for callback in (*callbacks, stop, divergence):
         trainer.add_callback(callback)
     with ExitStack() as loading:
@@ -83,13 +84,13 @@ def train(
 
 
 class _WhenTrainingBegins(TrainerCallback):  # type: ignore[misc]
-    """Does something as soon as all is loaded."""
+    """Calls a function when everything is loaded and training begins."""
 
     def __init__(self, do: Callable[[], None]) -> None:
         self._do = do
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Do it."""
+        """Call the function."""
         self._do()
 
 
@@ -99,7 +100,7 @@ def _devices() -> list[str]:
     return list(gather_object([name]))
 
 
-def _questions(trainer: Any, settings: Settings, rows: Data, stage: Path) -> list[TrainerCallback]:
+def _asking(trainer: TrainerMembers, settings: Settings, rows: Data, stage: Path) -> list[TrainerCallback]:
     if rows.held_out is None:
         return []
     drawn = [prompt_of(rows.held_out[index]) for index in drawn_rows(len(rows.held_out), settings.seed)]
@@ -110,9 +111,9 @@ def _questions(trainer: Any, settings: Settings, rows: Data, stage: Path) -> lis
     return [AskPolicy(prompts, trainer.processing_class, samples)]
 
 
-def _work(trainer: Any, settings: Settings, start: Path, devices: list[str]) -> Work:
+def _work(trainer: TrainerMembers, settings: Settings, start: Path, devices: list[str]) -> Work:
     configuration = trainer.model.config.get_text_config()
-    # Looking a token up multiplies nothing; a tied table does so where it gives the logits.
+    # Looking up an embedding costs no FLOPs; a table that is tied to the head does cost them, for the logits.
     looked_up = 0 if configuration.tie_word_embeddings else configuration.vocab_size * configuration.hidden_size
     flops = flops_per_token(parameter_count(start) - looked_up, trains_all=settings.adapter is None)
     return Work(flops, peak_flops(devices) if settings.precision == "BFloat16" and not settings.on_cpu else None)

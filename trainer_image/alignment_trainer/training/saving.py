@@ -1,4 +1,4 @@
-"""Makes each checkpoint that transformers writes a whole one: flushed by all processes, then hashed and named by the first."""
+"""Completes each checkpoint that transformers writes: all processes flush it, then the first one hashes and renames it."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -18,7 +18,7 @@ from alignment_trainer.workspace.journal import Journal
 
 
 class SaveWhole(TrainerCallback):  # type: ignore[misc]
-    """Turns a staged checkpoint into a named one."""
+    """Turns a checkpoint in the staging folder into one that attempts resume from."""
 
     def __init__(self, stage: Path, keep: int, journal: Journal | None, divergence: StopOnDivergence) -> None:
         self._stage = stage
@@ -28,13 +28,13 @@ class SaveWhole(TrainerCallback):  # type: ignore[misc]
         self._writing = ExitStack()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Begin to tell how much is written: transformers, which begins after this, says nothing until all of it is."""
+        """Begin to report how many bytes are written: transformers starts writing next, and reports nothing until the end."""
         if control.should_save:
             written = partial(_size_of, _staged(args, state))
             self._writing.enter_context(measured(f"writing step-{state.global_step}", None, "bytes", written))
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Run after transformers wrote the files of every process."""
+        """Complete the checkpoint; transformers calls this after each process has written its files."""
         self._writing.close()
         processes, staged = PartialState(), _staged(args, state)
         processes.wait_for_everyone()
@@ -57,5 +57,5 @@ def _size_of(staged: Path) -> int:
     try:
         return sum(sizes_of(staged).values())
     except FileNotFoundError:
-        # A file went, as temporary ones do, between being listed and being looked at.
+        # A temporary file was removed after it was listed.
         return 0

@@ -1,4 +1,4 @@
-"""The two reasons to end training early: somebody asks, or the numbers left the rails."""
+"""Ends training early for two reasons: a stop request, or diverging numbers."""
 
 import math
 import signal
@@ -16,13 +16,13 @@ _WATCHED = ("loss", "grad_norm", "eval_loss")
 
 
 class StopRequest:
-    """Remembers that this process was asked to stop; until it listens, SIGTERM ends it at once, even within a collective."""
+    """Remembers a SIGTERM. Until `listen` is called, SIGTERM ends the process at once, even within a collective."""
 
     def __init__(self) -> None:
         self.received = False
 
     def listen(self) -> None:
-        """Take SIGTERM as the request; to do so again changes nothing."""
+        """Handle SIGTERM from now on; calling this again changes nothing."""
         signal.signal(signal.SIGTERM, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -30,14 +30,14 @@ class StopRequest:
 
 
 class StopOnRequest(TrainerCallback):  # type: ignore[misc]
-    """Saves and stops at the same step on all processes once one of them was asked to."""
+    """Saves and stops at the same step on all processes, once one of them received the request."""
 
     def __init__(self, request: StopRequest) -> None:
         self._request = request
         self._stopped_at: int | None = None
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Begin to listen: before its first step an attempt has nothing that a checkpoint could keep."""
+        """Handle SIGTERM from the first step on; before it, there is nothing to save."""
         self._request.listen()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -47,9 +47,9 @@ class StopOnRequest(TrainerCallback):  # type: ignore[misc]
             self._stopped_at = state.global_step if state.global_step < state.max_steps else None
 
     def raise_if_stopped(self) -> None:
-        """Tell a stop from an end."""
+        """Raise Stopped where training ended before its last step."""
         if self._stopped_at is not None:
-            raise Stopped(f"stopped on request after step {self._stopped_at}, with a checkpoint to go on from")
+            raise Stopped(f"stopped on request after step {self._stopped_at}; a checkpoint to resume from is saved")
 
     def _is_requested_anywhere(self, args: TrainingArguments) -> bool:
         if PartialState().num_processes == 1:
@@ -60,13 +60,13 @@ class StopOnRequest(TrainerCallback):  # type: ignore[misc]
 
 
 class StopOnDivergence(TrainerCallback):  # type: ignore[misc]
-    """Ends training at the first loss or gradient that is not a number, and when the loss stays far above its beginning."""
+    """Ends training at the first NaN or infinity in loss or gradient, and when the loss stays far above its initial value."""
 
     def __init__(self) -> None:
         self._watch = LossWatch()
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Look at what earlier attempts measured."""
+        """Add the losses of earlier attempts."""
         for entry in state.log_history:
             if "loss" in entry:
                 self._watch.add(entry["loss"])
@@ -74,23 +74,23 @@ class StopOnDivergence(TrainerCallback):  # type: ignore[misc]
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
     ) -> None:
-        """Look at what was measured; all processes see the same numbers."""
+        """Check the logged numbers, which are the same on all processes."""
         for name in _WATCHED:
             value = logs.get(name)
             if value is not None and not math.isfinite(value):
                 raise Diverged(
-                    f"{name} is {value} at step {state.global_step}; lower optimization.learningRate, or look at the data "
-                    f"of that step (the checkpoints before it are kept)"
+                    f"{name} is {value} at step {state.global_step}; lower optimization.learningRate, or check the data "
+                    f"of that step (earlier checkpoints are kept)"
                 )
         if "loss" in logs:
             self._watch.add(logs["loss"])
         if self._watch.has_diverged:
             raise Diverged(
-                f"the loss, as the mean of {SMOOTHED_OVER} steps, is {self._watch.smoothed:.4g} at step {state.global_step}, and "
-                f"was above {self._watch.limit:.4g} for {PATIENCE} steps; lower optimization.learningRate or raise its warmup "
-                f"(the last checkpoint before that is kept)"
+                f"the mean loss of {SMOOTHED_OVER} steps is {self._watch.smoothed:.4g} at step {state.global_step}, and was "
+                f"above {self._watch.limit:.4g} for {PATIENCE} steps; lower optimization.learningRate, or raise its warmup "
+                f"(the last checkpoint before the loss rose is kept)"
             )
 
     def last_good_step(self, step: int) -> int:
-        """Give the last step whose loss was not too high."""
+        """Return the last step whose smoothed loss was not too high."""
         return step - self._watch.steps_too_high

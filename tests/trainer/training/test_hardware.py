@@ -1,5 +1,5 @@
 import pytest
-from alignment_trainer.training.throughput import Work, flops_per_token, peak_flops, rates
+from alignment_trainer.training.hardware import Work, flops_per_token, peak_flops, rates
 
 
 @pytest.mark.parametrize(

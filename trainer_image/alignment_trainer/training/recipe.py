@@ -1,0 +1,93 @@
+"""The steps that every kind of training has, in the order that memory and seeds need; a stage's page fills in its own."""
+
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.data.dataset import Data
+from alignment_trainer.models import memory, merging
+from alignment_trainer.models.loading import load_model
+from alignment_trainer.models.start import check_start, start_folder
+from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
+from alignment_trainer.settings.training import Settings, training_settings
+from alignment_trainer.training import deepspeed, publishing
+from alignment_trainer.training.arguments import training_arguments
+from alignment_trainer.training.publishing import Trained
+from alignment_trainer.training.run import find_checkpoint, train
+
+
+class Start(NamedTuple):
+    """What the stage starts from."""
+
+    config: RunConfig
+    settings: Settings
+    folder: Path
+    """Folder of the model's weights."""
+
+
+class Loaded(NamedTuple):
+    """What a page builds its trainer from."""
+
+    start: Start
+    weights_hash: str
+    arguments: Any
+    tokenizer: Any
+    rows: Data
+    model: Any
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """Return the keywords that all trainers take alike."""
+        return {
+            "rows_per_step": self.start.settings.global_batch_size,
+            "args": self.arguments,
+            "train_dataset": self.rows.train,
+            "eval_dataset": self.rows.held_out,
+            "processing_class": self.tokenizer,
+        }
+
+
+class Page(Protocol):
+    """The steps that differ between the kinds of training; they are called once each, in this order."""
+
+    needs_marks: bool
+    """Whether the chat template must mark which tokens are answers."""
+
+    def arguments(self, start: Start, common: dict[str, Any]) -> Any:
+        """Return transformers' or TRL's arguments; `common` holds those that all kinds share."""
+
+    def data(self, start: Start, tokenizer: Any) -> Data:
+        """Return the rows as tokens."""
+
+    def trainer(self, loaded: Loaded) -> Any:
+        """Return the trainer."""
+
+
+def run(config: RunConfig, page: Page) -> None:
+    """Train the stage and publish its model; publishing begins when the trainer no longer holds any memory."""
+    trained = _train(config, page)
+    publishing.publish(config, trained)
+
+
+def _train(config: RunConfig, page: Page) -> Trained:
+    settings = training_settings(config)
+    checkpoint = find_checkpoint(config, settings)
+    start = Start(config, settings, start_folder(config))
+    arguments = page.arguments(start, training_arguments(config, settings, is_resumed=checkpoint is not None))
+    deepspeed.initialize(settings)
+
+    # Cheap checks before rows are tokenized, and rows before the weights take their memory.
+    memory.check(config, start.folder)
+    weights_hash = check_start(config, start.folder, checkpoint)
+    merging.check(start.folder, settings)
+    tokenizer = load_tokenizer(start.folder, settings, page.needs_marks)
+    rows = page.data(start, tokenizer)
+    # Sets all seeds: what is random comes after it.
+    model = load_model(start.folder, settings)
+    check_vocabulary(model, tokenizer)
+
+    trainer = page.trainer(Loaded(start, weights_hash, arguments, tokenizer, rows, model))
+    train(trainer, config, settings, checkpoint, rows, start.folder)
+    deepspeed.release(trainer)
+    return Trained(settings, tokenizer, rows.report, start.folder, weights_hash)
