@@ -104,7 +104,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "no end",
         {"stages": [{"name": "sft", "sft": a_training(optimization={"learningRate": 1, "globalBatchSize": 2})}]},
-        "spec.stages[0].sft.optimization.epochs: is not set, nor is maxSteps; set one of them",
+        "spec.stages[0].sft.optimization.epochs: neither epochs nor maxSteps is set; set one of them",
     ),
     (
         "two ends",

@@ -1,9 +1,9 @@
-"""One attempt of one stage, from its RunConfig to its exit code: it always says in the end what became of it."""
+"""Entry point of a pod: runs one attempt of one stage, and always reports how it ended."""
 
 from alignment_trainer.process.stop_signals import exit_on_request
 
 if __name__ == "__main__":
-    # Before all that takes long to load.
+    # First of all: what follows takes long to load.
     exit_on_request()
 
 import argparse
@@ -28,7 +28,7 @@ _POD_CONFIG = Path("/etc/alignment") / RUN_CONFIG_FILE
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the attempt that a RunConfig describes."""
-    parser = argparse.ArgumentParser(prog="alignment_trainer", description="Trains one stage of an AlignmentJob.")
+    parser = argparse.ArgumentParser(prog="alignment_trainer", description="Runs one stage of an AlignmentJob.")
     default = Path(os.environ.get(CONFIG_VARIABLE) or _POD_CONFIG)
     parser.add_argument("--config", type=Path, default=default, help="RunConfig, as the operator writes it")
     path: Path = parser.parse_args(arguments).config
@@ -50,7 +50,7 @@ def _read_config(path: Path) -> RunConfig:
         return RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadConfiguration(
-            f"{path}: cannot be read ({error.strerror}); give the RunConfig with --config or {CONFIG_VARIABLE}"
+            f"{path}: cannot be read ({error.strerror}); name the RunConfig with --config or {CONFIG_VARIABLE}"
         ) from error
     except ValidationError as error:
         problems = "\n".join(f"{path}: {problem}" for problem in from_validation(error, RunConfig))
@@ -66,5 +66,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads of libraries, such as those of a download, would hold the end up until they are done.
+    # Exit without waiting for libraries' threads, such as those of a download.
     os._exit(code)

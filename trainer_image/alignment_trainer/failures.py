@@ -1,4 +1,4 @@
-"""The ways in which a stage ends without its result, each with the exit code and the reason it is reported under."""
+"""How a stage fails: one exception for each reason, with its exit code."""
 
 from typing import ClassVar
 
@@ -6,14 +6,14 @@ from alignment_api.exit_codes import DIVERGED, ExitCode
 
 
 class StageFailure(Exception):
-    """A stage ended without its result; the text is one sentence for the user."""
+    """A stage ended without its result; the message is one sentence for the user."""
 
     exit_code: ClassVar[int]
     reason: ClassVar[str]
 
 
 class BadData(StageFailure):
-    """The files a stage reads are not what it needs; trying again would find the same."""
+    """The files that a stage reads are unusable; a retry would fail in the same way."""
 
     exit_code = ExitCode.BAD_DATA
     reason = "BadData"
@@ -27,35 +27,35 @@ class BadConfiguration(StageFailure):
 
 
 class Diverged(StageFailure):
-    """The numbers left the rails."""
+    """The loss or a gradient became NaN or infinite, or the loss stayed far above its initial value."""
 
     exit_code = ExitCode.DEFECT
     reason = DIVERGED
 
 
 class NoUsableCheckpoint(StageFailure):
-    """There are checkpoints, and none of them is whole."""
+    """Checkpoints exist, but none of them is complete."""
 
     exit_code = ExitCode.DEFECT
     reason = "NoUsableCheckpoint"
 
 
 class IncompleteCheckpoint(StageFailure):
-    """What the processes wrote of a checkpoint did not come together."""
+    """The first process does not find all files that the other processes wrote of a checkpoint."""
 
     exit_code = ExitCode.DEFECT
     reason = "IncompleteCheckpoint"
 
 
 class Stopped(StageFailure):
-    """Somebody asked the stage to stop; it saved what it had."""
+    """The stage stopped on request, and saved a checkpoint if it had trained."""
 
     exit_code = ExitCode.STOPPED
     reason = "Stopped"
 
 
 class PeerLost(StageFailure):
-    """Another process of the stage went away; this one can only be started again together with it."""
+    """Another process of the stage ended unexpectedly; all of them must start again together."""
 
     exit_code = ExitCode.STOPPED
     reason = "PeerLost"
@@ -69,7 +69,7 @@ class WorkerLost(StageFailure):
 
 
 class Unreachable(StageFailure):
-    """What a stage reads lies elsewhere, and nobody answers there: no fault of the job, which is tried again later."""
+    """A server that the stage reads from does not answer; the stage is retried later, since the job is not at fault."""
 
     exit_code = ExitCode.UNREACHABLE
     reason = "Unreachable"

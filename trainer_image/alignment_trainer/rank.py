@@ -1,4 +1,4 @@
-"""What every process of a stage runs: its surroundings, the stage's page, and how it ended."""
+"""Entry point of each training process: prepares its environment, runs the stage's page, and records how it ended."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ from alignment_trainer.workspace import activity  # noqa: E402
 
 
 def main() -> int:
-    """Run this process's part of the stage, and write down how it ended."""
+    """Run this process's part of the stage, and record how it ended."""
     rank = int(os.environ["RANK"])
     config = RunConfig.model_validate_json(Path(os.environ["ALIGNMENT_RUN_CONFIG"]).read_text())
     if rank == 0:
@@ -37,7 +37,7 @@ def main() -> int:
         outcome = failure_of(failure)
     except Exception as error:
         outcome = _outcome_of(error)
-        # Whoever lost another process can only point to it; where it stood tells nothing.
+        # After a lost peer, this process's traceback does not help: only the peer's log shows the cause.
         if outcome.reason != PeerLost.reason:
             traceback.print_exc()
     record_outcome(Path(os.environ[OUTCOMES_VARIABLE]), rank, outcome)
@@ -56,23 +56,23 @@ def _check_world(config: RunConfig) -> None:
 def _check_gpus(config: RunConfig) -> None:
     import torch
 
-    wanted = config.compute.gpus_per_node or 0
-    here = int(os.environ["LOCAL_WORLD_SIZE"]) if wanted else 0
-    there = torch.cuda.device_count() if wanted else 0
-    if there < here:
+    if not config.compute.gpus_per_node:
+        return
+    needed, found = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if found < needed:
         raise BadConfiguration(
-            f"spec.compute.gpusPerNode: {here} processes on this machine need a GPU each, and it has {there}; "
-            f"ask for fewer, or for 0 to train on CPUs"
+            f"spec.compute.gpusPerNode: {needed} processes on this machine need one GPU each, and it has {found}; "
+            f"set a lower number, or 0 to train on CPUs"
         )
 
 
 def _run_stage(config: RunConfig) -> None:
-    for name, value in _surroundings(config).items():
+    for name, value in _environment(config).items():
         os.environ.setdefault(name, value)
     _check_gpus(config)
-    # It reports at every start that it lacks a kernel it can do without.
+    # At every start it reports a missing kernel that it does not need.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    # Imported late: these load torch, which reads the variables above.
+    # Imported late: these load torch, which reads the variables set above.
     import datasets
     import transformers
     from accelerate import PartialState
@@ -81,18 +81,18 @@ def _run_stage(config: RunConfig) -> None:
     from alignment_trainer.training import deepspeed
     from alignment_trainer.training.arguments import COLLECTIVE_TIMEOUT_SECONDS
 
-    # TRL still calls transformers by names that are going away; nothing a user could act on.
+    # TRL calls transformers by deprecated names; a user cannot act on that.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     if KINDS[config.stage.kind].trains:
         deepspeed.prepare_environment(training_settings(config))
-    # The processes meet here, before anything asks which of them it is; whoever is later finds them connected.
+    # The processes connect here, before any code asks for its rank; later code finds them connected.
     PartialState(cpu=not config.compute.gpus_per_node, timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_SECONDS))
     import_module(kind_of(config).page).run(config)
 
 
-def _surroundings(config: RunConfig) -> dict[str, str]:
+def _environment(config: RunConfig) -> dict[str, str]:
     cache = Path(config.paths.workspace) / ".cache" / "huggingface"
     return {
         "HF_HOME": str(cache),
@@ -108,14 +108,14 @@ def _outcome_of(error: Exception) -> RankOutcome:
 
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, torch.cuda.OutOfMemoryError):
-        advice = "the GPU's memory ran out; lower compute.microBatchSize or maxLength, or raise sharding"
+        advice = "the GPU ran out of memory; lower compute.microBatchSize or maxLength, or raise compute.sharding"
         return RankOutcome(int(ExitCode.DEFECT), "OutOfMemory", f"{advice} ({text.splitlines()[0]})")
-    if _says_peer_is_gone(error, text):
-        return failure_of(PeerLost("another process of the stage went away; its own log says why"))
+    if _is_lost_peer(error, text):
+        return failure_of(PeerLost("another process of this stage ended unexpectedly; its own log shows why"))
     return RankOutcome(int(ExitCode.DEFECT), "Defect", text)
 
 
-def _says_peer_is_gone(error: Exception, text: str) -> bool:
+def _is_lost_peer(error: Exception, text: str) -> bool:
     import torch
 
     if isinstance(error, torch.distributed.DistNetworkError | torch.distributed.DistStoreError):
@@ -135,5 +135,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Libraries' threads abort some processes while the interpreter shuts down, after all work is done.
+    # Exit at once: while the interpreter shuts down, libraries' threads abort some processes after all work is done.
     os._exit(code)

@@ -1,4 +1,4 @@
-"""Carries one attempt of one stage through: checks what it will read, starts its processes, and says what became of them."""
+"""Runs one attempt of one stage: checks its inputs, starts its processes, and reports how they ended."""
 
 import os
 import shutil
@@ -45,12 +45,12 @@ class Supervisor:
         self._watch = StageWatch(config)
 
     def listen(self) -> None:
-        """Take requests to stop from now on."""
+        """Handle stop signals from now on."""
         signal.signal(signal.SIGTERM, self._request_stop)
         signal.signal(signal.SIGINT, self._request_stop)
 
     def run(self) -> Termination:
-        """Carry the attempt through."""
+        """Run the attempt to its end."""
         if heartbeat.serve(self.config, self._watch.heartbeat):
             self._watch.start()
         if is_done(self.config):
@@ -74,14 +74,14 @@ class Supervisor:
         )
 
     def _request_stop(self, *_: int | FrameType | None) -> None:
-        """Ask the ranks to save and stop, or stop checking what they would read; asking again changes nothing."""
+        """Ask the ranks to save and stop, or stop the checks before them; a second signal changes nothing."""
         if self.stop_requested:
             return
         self.stop_requested = True
         if self._launcher:
             self._launcher.send_signal(signal.SIGTERM)
         else:
-            # What is being done may hold the exception up, such as a library that waits for its downloads.
+            # A library that waits for its downloads may delay the exception.
             exit_after_cleanup()
             if self._is_checking:
                 raise Stopped(MESSAGE)
@@ -94,7 +94,7 @@ class Supervisor:
             self._is_checking = False
 
     def _ship_rest(self) -> None:
-        """Ship what MLflow did not take when the stage was run."""
+        """Ship what did not arrive in MLflow while the stage ran."""
         if self._is_first_node and not is_shipped(self.stage):
             uploader = Uploader(self.config, is_live=False)
             uploader.start()
@@ -115,13 +115,13 @@ class Supervisor:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _start(self, folder: Path) -> None:
-        # What this attempt was told may differ from what the stage began with: all ranks read what was made of both.
+        # This config combines the attempt's own with the settings recorded when the stage began; all ranks read it.
         config_path = folder / RUN_CONFIG_FILE
         config_path.write_text(self.config.model_dump_json(by_alias=True, exclude_none=True), encoding="utf-8")
-        # Time for the last metrics and the termination message is kept back from what the ranks may use.
+        # The ranks get the grace period, less the time for the last metrics and the termination message.
         patience = max(1, self.config.grace_seconds - FLUSH_SECONDS - _CLEANUP_SECONDS)
         options = [f"--shutdown-timeout={patience}", "-m", "alignment_trainer.rank"]
-        # From here on, this process only waits and ships metrics: what it does is no sign that the stage works.
+        # From here on this process only waits and ships metrics, so its CPU time does not count as progress of the stage.
         self._watch.liveness.counts_root = False
         launcher = subprocess.Popen(
             [sys.executable, "-m", "alignment_trainer.process.torchrun", *options],

@@ -1,4 +1,4 @@
-"""Ships to MLflow what stages could not: `python -m alignment_trainer.sync [FOLDER...]`, where the workspace volume is."""
+"""Ships metrics to MLflow that stages could not ship: `python -m alignment_trainer.sync [FOLDER...]` on the workspace volume."""
 
 import argparse
 import sys
@@ -13,15 +13,17 @@ _WORKSPACE = Path("/workspace")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Ship everything below some folders; 0 where all has arrived."""
-    parser = argparse.ArgumentParser(prog="alignment_trainer.sync", description="Ships to MLflow what stages could not.")
+    """Ship everything below some folders; return 0 if all of it arrived."""
+    parser = argparse.ArgumentParser(
+        prog="alignment_trainer.sync", description="Ships metrics to MLflow that stages could not ship."
+    )
     parser.add_argument(
-        "folders", type=Path, nargs="*", default=[_WORKSPACE], help="workspace, jobs or stages; /workspace where left out"
+        "folders", type=Path, nargs="*", default=[_WORKSPACE], help="folders of workspaces, jobs or stages (default: /workspace)"
     )
     folders: list[Path] = parser.parse_args(arguments).folders
     missing = [folder for folder in folders if not folder.is_dir()]
     if missing:
-        print(f"error: {missing[0]}: is not a folder; name a workspace, a job's or a stage's folder", file=sys.stderr)
+        print(f"error: {missing[0]}: is not a folder; name the folder of a workspace, a job or a stage", file=sys.stderr)
         return 2
     configure_client()
     arrived = [_ship(stage) for folder in folders for stage in left_behind(folder)]
@@ -31,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _ship(stage: Path) -> bool:
     try:
         ship_all(stage)
-    # MLflow's client raises errors of a dozen libraries; another stage may go to another server.
+    # MLflow's client raises errors of a dozen libraries. Continue: the next stage may use another server.
     except Exception as error:
         reason = without_credentials(str(error).splitlines()[0]) if str(error) else ""
         print(f"error: {stage}: MLflow did not take it ({type(error).__name__}: {reason}); try again", file=sys.stderr)

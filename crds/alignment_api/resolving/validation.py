@@ -116,7 +116,7 @@ def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: st
     compute = spec.compute_of(stage)
     optimization = getattr(stage.settings, "optimization", None)
     if optimization is None or (optimization.epochs is None and optimization.max_steps is None):
-        problems.append(Problem(f"{kind}.optimization.epochs", "is not set, nor is maxSteps; set one of them"))
+        problems.append(Problem(f"{kind}.optimization.epochs", "neither epochs nor maxSteps is set; set one of them"))
     problems += combination_problems(stage, compute, path, kind)
     shape = known_base_shape(spec)
     if shape and not shape.traits.takes_positions and getattr(stage.settings, "packing", None):

@@ -60,7 +60,7 @@ def write_garbage(path):
         (
             f"{MODEL}/config.json",
             link_to_a_secret,
-            "spec.model.uri: workspace://inputs/tiny/model leads to /etc/passwd, a file of the system and no model",
+            "spec.model.uri: workspace://inputs/tiny/model is a link to /etc/passwd, a system file",
         ),
         (
             SFT,

@@ -69,7 +69,7 @@ def test_a_family_that_nobody_counted_is_never_refused(workspace, trainer, start
 def test_a_model_without_sizes_is_said_to_be_unknown(workspace, trainer, start):
     (start / "config.json").write_text(json.dumps({**MISTRAL, "num_local_experts": 8}))
     (told,) = verdicts(on_gpus(trainer, workspace), start, "NVIDIA T4", 15 * GIBIBYTE)
-    assert told == "memory: nothing can be said of this model: it is a mixture of experts, whose parts this version cannot count"
+    assert told == "memory: no estimate for this model: it is a mixture of experts, whose parts this version cannot count"
 
 
 @pytest.mark.parametrize("adapter", [None, LORA], ids=["full", "lora"])

@@ -1,4 +1,4 @@
-"""Checks all files that this stage and the later ones will read, before any process is started that costs a GPU."""
+"""Checks all settings and files of this stage and the later ones, before any process uses a GPU."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 def check(config: RunConfig) -> None:
-    """Refuse to start a stage whose job cannot be carried through."""
+    """Refuse to start a stage if it or a later stage of its job cannot run."""
     _refuse(chain(*(key_faults(remaining) for remaining in stages_to_come(config))), BadConfiguration)
     for remaining in stages_to_come(config):
         _check_settings(remaining)
@@ -38,7 +38,7 @@ def check(config: RunConfig) -> None:
 
 
 def _refuse(faults: Iterator[str], failure: type[StageFailure] = BadData) -> None:
-    """Show the first faults and count the others; a broken file may have as many as it has lines."""
+    """Raise the first faults and count the others; a broken file may have one fault per line."""
     shown = list(islice(faults, _SHOWN))
     more = sum(1 for _ in faults)
     if shown:
@@ -85,7 +85,7 @@ def _model_faults(folder: Path, name: str) -> Iterator[str]:
         return
     found = system_file(folder)
     if found:
-        yield f"{name} leads to {found}, a file of the system and no model; copy the model itself there"
+        yield f"{name} is a link to {found}, a system file; copy the model itself to the volume"
         return
     if not (folder / "config.json").exists():
         yield f"{name} has no config.json; copy the whole model folder"

@@ -1,4 +1,4 @@
-"""Says what a stage needs of its GPUs before the weights are loaded, and refuses what they cannot hold."""
+"""Estimates the GPU memory that a stage needs, before the weights are loaded, and refuses what cannot fit."""
 
 import json
 import sys
@@ -18,22 +18,22 @@ from alignment_trainer.settings.later import stages_to_come
 
 
 def check(config: RunConfig, start: Path) -> None:
-    """Compare the estimates for the weights in `start` with the GPU of this process."""
+    """Compare the estimates for the model in `start` with the GPU of this process."""
     if not config.compute.gpus_per_node:
         return
     state = PartialState()
     gpu = torch.cuda.get_device_properties(state.device)
-    told = verdicts(config, start, gpu.name, gpu.total_memory)
+    sentences = verdicts(config, start, gpu.name, gpu.total_memory)
     if state.is_main_process:
-        print("\n".join(told), file=sys.stderr, flush=True)
+        print("\n".join(sentences), file=sys.stderr, flush=True)
 
 
 def verdicts(config: RunConfig, start: Path, gpu: str, gpu_bytes: int) -> list[str]:
-    """Say what this stage and the later ones need of such a GPU, or why nobody can tell; what it cannot hold is refused."""
+    """Return what this stage and the later ones need of a GPU, or why it is unknown; refuse what cannot fit."""
     try:
         shape = shape_of(json.loads((start / "config.json").read_text()))
     except UnknownShape as error:
-        return [f"memory: nothing can be said of this model: {error}"]
+        return [f"memory: no estimate for this model: {error}"]
     trained = [each for each in stages_to_come(config) if KINDS[each.stage.kind].trains]
     same_gpu = [each for each in trained if _place(each.compute) == _place(config.compute)]
     return [_verdict(each, shape, gpu, gpu_bytes) for each in same_gpu]
@@ -50,5 +50,5 @@ def _verdict(config: RunConfig, shape: ModelShape, gpu: str, gpu_bytes: int) -> 
         raise BadConfiguration(f"spec.stages[{config.stage_index}].compute: {config.stage_name} {refusal}")
     parts = ", ".join(f"{name} {gibibytes(size)}" for name, size in memory.needed._asdict().items() if size)
     total = f"{gibibytes(memory.needed.total)} of {gibibytes(gpu_bytes)} GiB"
-    merging = f"; merging its adapter takes {gibibytes(memory.merging_bytes)} GiB of the host" if memory.merging_bytes else ""
+    merging = f"; merging its adapter needs {gibibytes(memory.merging_bytes)} GiB of host memory" if memory.merging_bytes else ""
     return f"memory: {config.stage_name} needs about {total} of each {gpu} ({parts}){merging}"

@@ -1,1 +1,1 @@
-"""A stage's settings with nothing left open, by kind."""
+"""A stage's settings with every value set, by kind."""

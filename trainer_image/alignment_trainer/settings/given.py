@@ -1,4 +1,4 @@
-"""One setting that must be there, and where it stands in the job."""
+"""Reads one setting that must be set, and names its field in the job."""
 
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 def stage_path(config: RunConfig) -> str:
-    """Write where the stage's settings stand in the job."""
+    """Return the field of the stage's settings in the job."""
     return f"spec.stages[{config.stage_index}].{to_camel(config.stage.kind)}"
 
 
@@ -19,7 +19,7 @@ def given(value: Value | None, field: str) -> Value:
     """Return a value that must be set, and refuse the job where it is not."""
     if value is None:
         raise BadConfiguration(
-            f"{field}: is not set, and the trainer guesses nothing; set it, or have the operator write this file, "
-            f"which fills in recipes and defaults"
+            f"{field}: is not set, and the trainer has no defaults; set it, or let the operator write this file: "
+            f"it fills in recipes and defaults"
         )
     return value

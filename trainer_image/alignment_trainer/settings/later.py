@@ -1,4 +1,4 @@
-"""This stage and the later ones."""
+"""RunConfigs of this stage and the later ones, for checks before the first stage runs."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -7,7 +7,7 @@ from alignment_api.run_config import RunConfig
 
 
 def stages_to_come(config: RunConfig) -> Iterator[RunConfig]:
-    """Give this stage and the later ones, each as it will be told; only the first one's processes are known already."""
+    """Return the RunConfig of this stage and of each later one; of the later ones, only stage and compute are right."""
     yield config
     for stage in islice(config.spec.stages or [], config.stage_index + 1, None):
         yield config.model_copy(update={"stage_name": stage.name, "compute": config.spec.compute_of(stage)})

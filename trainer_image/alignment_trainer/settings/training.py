@@ -1,4 +1,4 @@
-"""A stage's settings with nothing left open: what is missing or cannot be combined is said here, in a sentence."""
+"""Reads the settings of the stages that train; refuses missing values and impossible combinations with a sentence."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from alignment_trainer.settings.given import given, stage_path
 
 @dataclass(frozen=True)
 class LoraSettings:
-    """An adapter to train instead of all weights."""
+    """The adapter that is trained instead of all weights."""
 
     rank: int
     alpha: int
@@ -27,7 +27,7 @@ class LoraSettings:
 
 @dataclass(frozen=True)
 class DecontaminationSettings:
-    """What the model will be measured on, and when a row counts as holding it."""
+    """The evaluation sets, and how much of a text a training row must hold to be dropped."""
 
     datasets: list[Dataset]
     ngram_words: int
@@ -36,10 +36,10 @@ class DecontaminationSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """What every stage that updates weights is told."""
+    """The settings of every stage that updates weights."""
 
     path: str
-    """Where these settings stand in the job, for messages."""
+    """The field of these settings in the job, for messages."""
     chat_template: str
     datasets: list[Dataset]
     holdout: Holdout | None
@@ -69,7 +69,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class SftSettings:
-    """What supervised fine-tuning adds."""
+    """The settings that supervised fine-tuning adds."""
 
     packing: bool
     assistant_only_loss: bool
@@ -77,7 +77,7 @@ class SftSettings:
 
 @dataclass(frozen=True)
 class DpoSettings:
-    """What preference optimization adds."""
+    """The settings that preference optimization adds."""
 
     beta: float
     loss: str
@@ -86,7 +86,7 @@ class DpoSettings:
 
 
 def training_settings(config: RunConfig) -> Settings:
-    """Give the settings shared by all stages that update weights."""
+    """Return the settings shared by all stages that update weights."""
     stage, path = config.stage, stage_path(config)
     settings = stage.settings
     assert isinstance(settings, TrainingSettings)
@@ -114,7 +114,7 @@ def training_settings(config: RunConfig) -> Settings:
 
 
 def sft_settings(config: RunConfig) -> SftSettings:
-    """Give what supervised fine-tuning adds."""
+    """Return the settings that supervised fine-tuning adds."""
     path, settings = stage_path(config), config.stage.settings
     assert isinstance(settings, Sft)
     return SftSettings(
@@ -124,7 +124,7 @@ def sft_settings(config: RunConfig) -> SftSettings:
 
 
 def dpo_settings(config: RunConfig) -> DpoSettings:
-    """Give what preference optimization adds."""
+    """Return the settings that preference optimization adds."""
     path, settings = stage_path(config), config.stage.settings
     assert isinstance(settings, PreferenceSettings)
     return DpoSettings(
@@ -137,7 +137,7 @@ def dpo_settings(config: RunConfig) -> DpoSettings:
 
 def _optimization(optimization: Optimization, path: str) -> dict[str, Any]:
     if optimization.epochs is None and optimization.max_steps is None:
-        raise BadConfiguration(f"{path}.epochs: is not set, nor is maxSteps; set one of them")
+        raise BadConfiguration(f"{path}.epochs: neither epochs nor maxSteps is set; set one of them")
     return {
         "learning_rate": given(optimization.learning_rate, f"{path}.learningRate"),
         "schedule": given(optimization.schedule, f"{path}.schedule"),
