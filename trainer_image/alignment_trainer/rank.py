@@ -17,7 +17,6 @@ from alignment_api.exit_codes import ExitCode  # noqa: E402
 from alignment_api.run_config import RunConfig  # noqa: E402
 from alignment_api.spec.kinds import KINDS  # noqa: E402
 
-from alignment_trainer.checks.kinds import kind_of  # noqa: E402
 from alignment_trainer.failures import BadConfiguration, PeerLost, StageFailure  # noqa: E402
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankOutcome, failure_of, record_outcome  # noqa: E402
 from alignment_trainer.workspace import activity  # noqa: E402
@@ -77,6 +76,7 @@ def _run_stage(config: RunConfig) -> None:
     import transformers
     from accelerate import PartialState
 
+    from alignment_trainer.checks.kinds import kind_of
     from alignment_trainer.settings.training import training_settings
     from alignment_trainer.training import deepspeed
     from alignment_trainer.training.arguments import COLLECTIVE_TIMEOUT_SECONDS

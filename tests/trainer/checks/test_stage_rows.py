@@ -31,8 +31,7 @@ def test_rows_to_come_stop_no_earlier_stage(own_workspace, trainer, capfd):
     # A holdout that could not be drawn of too few rows is not asked either.
     check(trainer.config(own_workspace, dpo__holdout={"examples": 10_000}, **READING))
     assert capfd.readouterr().err.splitlines() == [
-        "spec.stages[1].dpo.datasets[0].stage: the rows of stage 'sft' do not exist yet; "
-        "they are checked when stage 'dpo' begins"
+        "spec.stages[1].dpo.datasets[0].stage: the rows of stage 'sft' do not exist yet; they are checked when stage 'dpo' begins"
     ]
 
 

@@ -76,7 +76,7 @@ def _start_faults(config: RunConfig) -> Iterator[str]:
 
 
 def _starts_from_base(config: RunConfig) -> bool:
-    return KINDS[config.stage.kind].needs_gpus and parent_of(config.spec, config.stage) is None
+    return KINDS[config.stage.kind].loads_model and parent_of(config.spec, config.stage) is None
 
 
 def _model_faults(folder: Path, name: str) -> Iterator[str]:
