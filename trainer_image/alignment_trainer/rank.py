@@ -81,6 +81,7 @@ def _run_stage(config: RunConfig) -> None:
     from alignment_trainer.training import deepspeed
     from alignment_trainer.training.arguments import COLLECTIVE_TIMEOUT_SECONDS
 
+    page = import_module(kind_of(config).page)
     # TRL calls transformers by deprecated names; a user cannot act on that.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     datasets.disable_progress_bars()
@@ -89,7 +90,7 @@ def _run_stage(config: RunConfig) -> None:
         deepspeed.prepare_environment(training_settings(config))
     # The processes connect here, before any code asks for its rank; later code finds them connected.
     PartialState(cpu=not config.compute.gpus_per_node, timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_SECONDS))
-    import_module(kind_of(config).page).run(config)
+    page.run(config)
 
 
 def _environment(config: RunConfig) -> dict[str, str]:
