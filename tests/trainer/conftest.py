@@ -1,4 +1,4 @@
-"""What the trainer's tests share: a tiny workspace, RunConfigs, and real attempts of stages."""
+"""Fixtures of the trainer's tests: a tiny workspace, RunConfigs, and real attempts of stages."""
 
 import json
 import os
@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 240
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with the tiny example's model and rows; not to be written to."""
+    """A workspace with the tiny example's model and rows; tests must not write to it."""
     root = tmp_path_factory.mktemp("workspace")
     command = [sys.executable, REPOSITORY / "examples" / "make_tiny.py", "--workspace", root]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -36,13 +36,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_workspace(workspace: Path, tmp_path: Path) -> Path:
-    """A copy of the workspace that a test may do anything with."""
+    """A copy of the workspace that a test may change."""
     shutil.copytree(workspace / "inputs", tmp_path / "inputs")
     return tmp_path
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """Write a job of a short SFT and a short DPO stage; changes are paths such as sft__packing or compute__nodes."""
+    """Return a job with a short SFT and a short DPO stage; changes are paths such as sft__packing or compute__nodes."""
     optimization = {"learningRate": 3e-3, "warmup": {"fraction": 0.1}, "maxSteps": STEPS, "globalBatchSize": 8}
     job: dict[str, Any] = {
         "model": {"uri": "workspace://inputs/tiny/model"},
@@ -77,7 +77,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 def run_config(root: Path, stage: str = "sft", attempt: int = 1, **changes: Any) -> RunConfig:
-    """Write what the operator would tell the trainer."""
+    """Return a RunConfig as the operator writes it."""
     job = AlignmentJob.parse(
         {
             "apiVersion": "alignment-operator.dev/v1alpha1",
@@ -116,7 +116,7 @@ class Result(NamedTuple):
 
 
 class Attempt:
-    """A supervisor at work; as the first process of its own namespace where that is asked for and possible, as in a pod."""
+    """A running supervisor; with `is_first`, as PID 1 of its own namespace where the system allows it, as in a pod."""
 
     def __init__(
         self, config: RunConfig, folder: Path, is_first: bool = False, is_heard: bool = False, **environment: str
@@ -156,11 +156,11 @@ class Attempt:
 
     @property
     def output(self) -> str:
-        """Everything it printed."""
+        """Return its whole output."""
         return self._log.read_text()
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
-        """Wait for something to happen while it runs."""
+        """Wait until a condition holds while it runs."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not holds():
             assert self.process.poll() is None, self.output
@@ -168,19 +168,19 @@ class Attempt:
             time.sleep(0.02)
 
     def has_checkpoint(self) -> bool:
-        """Say whether there is something to go on from."""
+        """Return whether there is a checkpoint to resume from."""
         return any((self.stage / "checkpoints").glob("step-*"))
 
     @property
     def supervisor(self) -> int | None:
-        """Give its number, once it runs."""
+        """Return its process ID, once it runs."""
         if self.process.args[0] == sys.executable:
             return self.process.pid
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(children[0]) if children else None
 
     def has_loaded(self, library: str) -> bool:
-        """Say whether the supervisor has a library in its memory."""
+        """Return whether the supervisor has loaded a library."""
         return self.supervisor is not None and library in Path(f"/proc/{self.supervisor}/maps").read_text()
 
     def stop(self) -> None:
@@ -225,7 +225,7 @@ def points(stage: Path) -> list[dict[str, Any]]:
 
 
 def values(stage: Path, name: str) -> dict[int, float]:
-    """Read one metric by step; a step that is there twice is a fault."""
+    """Return one metric by step; fail if a step occurs twice."""
     found: dict[int, float] = {}
     for point in points(stage):
         if name in point["metrics"]:
@@ -235,7 +235,7 @@ def values(stage: Path, name: str) -> dict[int, float]:
 
 
 class Trainer(NamedTuple):
-    """The builders above, for tests: files of tests cannot import each other."""
+    """The functions above, for tests: test files cannot import each other."""
 
     config: Callable[..., RunConfig]
     attempt: Callable[..., Attempt]
@@ -246,13 +246,13 @@ class Trainer(NamedTuple):
 
 @pytest.fixture(scope="session")
 def trainer() -> Trainer:
-    """Give the builders."""
+    """Return the functions above."""
     return Trainer(run_config, Attempt, points, values, STEPS)
 
 
 @pytest.fixture(scope="session")
 def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace in which both stages of the short job were really run by two processes; not to be written to."""
+    """A workspace in which two processes really ran both stages of the short job; tests must not write to it."""
     root = tmp_path_factory.mktemp("finished")
     shutil.copytree(workspace / "inputs", root / "inputs")
     for stage in ("sft", "dpo"):

@@ -21,13 +21,13 @@ from mlflow import MlflowClient
 
 @pytest.fixture
 def started_again(finished, tmp_path, trainer):
-    """A workspace as the short job's, with nothing done yet; the same seeds must lead to the same weights."""
+    """A workspace like the finished one, with no stage run yet; the same seeds must give the same weights."""
     shutil.copytree(finished / "inputs", tmp_path / "inputs")
     return tmp_path
 
 
 def connections(attempt, state="01"):
-    """List the ends of connections with the port where an attempt's nodes meet: 01 are open, 0A wait for some."""
+    """List the states of connections on the port where an attempt's nodes meet: 01 is open, 0A is listening."""
     lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
     ends = [(local, remote) for _, local, remote, found, *_ in lines if found == state]
     return [end for pair in ends for end in pair if end.endswith(f":{int(attempt.port):04X}")]
@@ -50,7 +50,7 @@ def test_sft_lowers_the_loss(finished, trainer):
     assert held_out[24] < 0.5 * held_out[0]
 
 
-def test_dpo_begins_where_it_must_and_prefers_what_it_should(finished, trainer):
+def test_dpo_starts_at_the_reference_and_learns_the_preference(finished, trainer):
     stage = finished / "job" / "dpo"
     loss, accuracy = trainer.values(stage, metrics.LOSS), trainer.values(stage, metrics.EVALUATION_REWARD_ACCURACY)
     # Policy and reference are the same weights in the same numbers: nothing but rounding may lie between them.
@@ -61,7 +61,7 @@ def test_dpo_begins_where_it_must_and_prefers_what_it_should(finished, trainer):
     assert accuracy[8] > 0.9
 
 
-def test_dpo_starts_from_what_sft_made(finished):
+def test_dpo_starts_from_the_model_of_sft(finished):
     sft, dpo = (manifest(finished / "job" / stage)["weights"] for stage in ("sft", "dpo"))
     base = weights_digest(finished / "inputs" / "tiny" / "model")
     assert sft["start"] == base
@@ -70,7 +70,7 @@ def test_dpo_starts_from_what_sft_made(finished):
     assert dpo["made"] == weights_digest(finished / "job" / "dpo" / "model")
 
 
-def test_the_manifest_says_what_happened(finished, trainer):
+def test_the_manifest_records_the_run(finished, trainer):
     found = manifest(finished / "job" / "sft")
     assert found["steps"] == trainer.steps
     rows = found["rows"]["sft"]
@@ -82,7 +82,7 @@ def test_the_manifest_says_what_happened(finished, trainer):
     assert {"torch", "transformers", "trl"} <= set(found["versions"])
 
 
-def test_everything_arrived_in_mlflow(finished, trainer):
+def test_all_points_arrive_in_mlflow(finished, trainer):
     client = MlflowClient(f"sqlite:///{finished / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("tests")
     found = {run.data.tags.get(metrics.STAGE_TAG): run for run in client.search_runs([experiment.experiment_id])}
@@ -114,7 +114,7 @@ def test_an_attempt_that_died_while_publishing_is_finished_without_training(fini
     assert (stage / "metrics.jsonl").read_bytes() == (finished / "job" / "sft" / "metrics.jsonl").read_bytes()
 
 
-def test_a_stop_saves_and_the_next_attempt_goes_on_to_the_same_weights(finished, started_again, trainer):
+def test_after_a_stop_the_next_attempt_resumes_and_ends_with_the_same_weights(finished, started_again, trainer):
     first = trainer.attempt(trainer.config(started_again), started_again)
     first.wait_until(first.has_checkpoint)
     first.stop()
@@ -136,7 +136,7 @@ def test_a_stop_saves_and_the_next_attempt_goes_on_to_the_same_weights(finished,
     assert manifest(second.stage)["weights"]["made"] == manifest(finished / "job" / "sft")["weights"]["made"]
 
 
-def test_a_killed_process_ends_the_attempt_and_the_next_goes_on_without_repeating_points(started_again, trainer):
+def test_after_a_kill_the_next_attempt_resumes_without_repeating_points(started_again, trainer):
     first = trainer.attempt(trainer.config(started_again), started_again)
     first.wait_until(first.has_checkpoint)
     os.kill(first.processes()["rank"][-1], signal.SIGKILL)
@@ -155,7 +155,7 @@ def test_a_killed_process_ends_the_attempt_and_the_next_goes_on_without_repeatin
     assert sorted(trainer.values(first.stage, metrics.LOSS)) == list(range(1, trainer.steps + 1))
 
 
-def test_whichever_file_of_a_checkpoint_is_damaged_the_one_before_is_used(finished, tmp_path, capsys):
+def test_if_any_file_of_a_checkpoint_is_damaged_the_previous_one_is_used(finished, tmp_path, capsys):
     shutil.copytree(finished / "job" / "sft" / "checkpoints", tmp_path / "checkpoints")
     newest = newest_verified(tmp_path)
     before = min(int(folder.name.removeprefix("step-")) for folder in newest.folder.parent.glob("step-*"))
@@ -173,7 +173,7 @@ def test_whichever_file_of_a_checkpoint_is_damaged_the_one_before_is_used(finish
     assert newest_verified(tmp_path).step == newest.step
 
 
-def test_nothing_trains_on_after_the_supervisor_was_killed(started_again, trainer):
+def test_no_rank_survives_a_killed_supervisor(started_again, trainer):
     attempt = trainer.attempt(trainer.config(started_again), started_again)
     attempt.wait_until(lambda: len(attempt.processes()["rank"]) == 2)
     attempt.process.kill()
@@ -195,7 +195,7 @@ def test_nothing_trains_on_after_the_supervisor_was_killed(started_again, traine
     ],
     ids=["it has only begun", "the launcher starts", "it waits for another node", "its processes load torch"],
 )
-def test_the_first_process_of_a_pod_stops_at_once_whatever_it_waits_for(started_again, trainer, environment, begins, message):
+def test_pid_1_stops_at_once_in_every_phase(started_again, trainer, environment, begins, message):
     attempt = trainer.attempt(trainer.config(started_again), started_again, is_first=True, **environment)
     attempt.wait_until(lambda: begins(attempt))
     attempt.stop()
@@ -204,7 +204,7 @@ def test_the_first_process_of_a_pod_stops_at_once_whatever_it_waits_for(started_
     assert result.termination.last_checkpoint is None
 
 
-def test_a_node_that_comes_late_is_waited_for(started_again, trainer):
+def test_the_first_node_waits_for_a_late_one(started_again, trainer):
     # As long as torch would wait by itself, if it were let.
     nodes = {"PET_NNODES": "2", "PET_NPROC_PER_NODE": "1", "PET_RDZV_CONF": "timeout=2"}
     config = trainer.config(started_again, compute__nodes=2, compute__processesPerNode=1)
@@ -219,7 +219,7 @@ def test_a_node_that_comes_late_is_waited_for(started_again, trainer):
     assert [node.wait().termination.reason for node in (first, late)] == ["Stopped", "Stopped"]
 
 
-def test_a_node_that_is_lost_before_all_have_come_is_nobodys_fault(started_again, trainer):
+def test_a_node_lost_during_rendezvous_is_not_the_jobs_fault(started_again, trainer):
     nodes = {"PET_NNODES": "3", "PET_NPROC_PER_NODE": "1"}
     (started_again / "other").mkdir()
     first = trainer.attempt(trainer.config(started_again), started_again, **nodes)
@@ -235,12 +235,12 @@ def test_a_node_that_is_lost_before_all_have_come_is_nobodys_fault(started_again
 
 
 def many(path, times):
-    """Give a stage more to prepare than it can while somebody stops it."""
+    """Give a stage so many rows to prepare that a stop arrives before it is done."""
     path.write_text(path.read_text() * times)
 
 
 def rows_without_end(row, pipe, are_read):
-    """Write one row over and over to whoever reads; a reader may have seen enough, and another one come."""
+    """Write one row over and over to a named pipe; readers may close it and open it again."""
     while True:
         with contextlib.suppress(BrokenPipeError), pipe.open("wb") as file:
             while True:
@@ -249,7 +249,7 @@ def rows_without_end(row, pipe, are_read):
 
 
 def heard(attempt):
-    """Ask an attempt how it does, as the operator would; nothing until it answers."""
+    """Read an attempt's heartbeat as the operator does; None until it answers."""
     job, port = attempt.config.job, int(attempt.heartbeat_port)
     token = heartbeat_token(job.uid, attempt.config.stage_name, attempt.config.attempt)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -265,7 +265,7 @@ def heard(attempt):
     [("sft", "sft.jsonl", 30, "preparing rows (train)"), ("dpo", "preferences.jsonl", 12, "asking the reference")],
     ids=["rows are tokenized", "the reference sees the pairs"],
 )
-def test_a_stage_that_is_prepared_says_so_and_a_stop_ends_it_at_once(finished, tmp_path, trainer, stage, rows, times, doing):
+def test_preparation_is_reported_and_a_stop_ends_it_at_once(finished, tmp_path, trainer, stage, rows, times, doing):
     for folder in ("inputs", "job/sft") if stage == "dpo" else ("inputs",):
         shutil.copytree(finished / folder, tmp_path / folder)
     many(tmp_path / "inputs" / "tiny" / rows, times)
@@ -306,7 +306,7 @@ def test_a_stop_while_rows_are_checked_ends_it_at_once(started_again, trainer):
     assert result.termination.message == "stopped on request, before training began"
 
 
-def test_a_loss_that_is_no_number_ends_it_for_good(started_again, trainer):
+def test_a_nan_loss_fails_the_stage_without_retry(started_again, trainer):
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -320,7 +320,7 @@ def test_a_loss_that_is_no_number_ends_it_for_good(started_again, trainer):
     assert not (started_again / "job" / "sft" / "checkpoints" / "step-1").exists()
 
 
-def test_work_of_other_inputs_is_set_aside(finished, tmp_path, trainer):
+def test_the_folder_of_other_inputs_is_set_aside(finished, tmp_path, trainer):
     shutil.copytree(finished, tmp_path / "copy")
     root = tmp_path / "copy"
     old = trainer.config(root)

@@ -1,4 +1,4 @@
-"""A real MLflow server that is away while a stage is trained, and what has arrived afterwards."""
+"""A real MLflow server that is down while a stage trains, and what has arrived afterwards."""
 
 import base64
 import os
@@ -29,11 +29,11 @@ from mlflow import MlflowClient
 
 PATIENCE_SECONDS = 240
 STEPS = 600
-"""More points than one batch takes."""
+"""More points than fit into one batch."""
 
 
 class Server:
-    """An MLflow server that can be away, at an address that stays."""
+    """An MLflow server that can be stopped and started at the same address."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -77,12 +77,12 @@ def server(tmp_path):
 
 
 def at(config, server):
-    """The same stage, told to use this server."""
+    """The same stage, with this server as its tracking server."""
     return config.model_copy(update={"tracking": config.tracking.model_copy(update={"uri": server.uri, "artifacts": None})})
 
 
 def write(config, steps=STEPS):
-    """Leave what an attempt leaves that has been at work for so many steps."""
+    """Write the files that an attempt has written after so many steps."""
     stage = Path(config.paths.stage)
     claim(config)
     journal, samples = Journal(stage), Samples(stage, 2)
@@ -119,7 +119,7 @@ def runs(config):
 
 
 def has_run(config):
-    """Say whether the stage's run is there already."""
+    """Return whether the stage's run exists."""
     client = MlflowClient(config.tracking.uri)
     experiment = client.get_experiment_by_name(config.tracking.experiment)
     tagged = f"tags.`{metrics.STAGE_TAG}` = '{config.stage_name}'"
@@ -127,7 +127,7 @@ def has_run(config):
 
 
 def arrived_as_written(config, stage):
-    """Compare each point, with its time, and count it."""
+    """Check that each point has arrived exactly once, with its time."""
     client, found = runs(config)
     written, arrived = Counter(), Counter()
     points = list(read_points(stage / "metrics.jsonl"))
@@ -142,7 +142,7 @@ def arrived_as_written(config, stage):
     return run
 
 
-def test_a_sync_brings_what_was_measured_while_the_server_was_away(server, tmp_path, trainer):
+def test_sync_ships_the_points_measured_while_the_server_was_down(server, tmp_path, trainer):
     config = at(trainer.config(tmp_path), server)
     stage = Path(config.paths.stage)
     write(config)
@@ -168,7 +168,7 @@ def test_a_sync_brings_what_was_measured_while_the_server_was_away(server, tmp_p
     assert sorted(path.name for path in Path(folder).iterdir()) == ["step-1.json", f"step-{STEPS}.json"]
 
 
-def test_a_sync_killed_at_any_moment_is_made_up_for_by_the_next(server, tmp_path, trainer):
+def test_after_a_killed_sync_the_next_one_completes(server, tmp_path, trainer):
     config = at(trainer.config(tmp_path, "dpo"), server)
     stage = Path(config.paths.stage)
     write(config)
@@ -189,7 +189,7 @@ def test_a_sync_killed_at_any_moment_is_made_up_for_by_the_next(server, tmp_path
     assert runs(config)[1][None].info.status == "FINISHED"
 
 
-def test_the_next_stage_brings_what_the_one_before_left(server, tmp_path, trainer):
+def test_the_next_stage_ships_what_the_previous_one_left(server, tmp_path, trainer):
     sft, dpo = (at(trainer.config(tmp_path, stage), server) for stage in ("sft", "dpo"))
     write(sft, steps=5)
     ship(sft, ExitCode.DONE)
@@ -202,7 +202,7 @@ def test_the_next_stage_brings_what_the_one_before_left(server, tmp_path, traine
     assert left_behind(tmp_path) == []
 
 
-def test_work_that_was_set_aside_does_not_end_the_job(server, tmp_path, trainer):
+def test_shipping_a_set_aside_stage_does_not_end_the_jobs_run(server, tmp_path, trainer):
     old, new = at(trainer.config(tmp_path), server), at(trainer.config(tmp_path, sft__optimization__maxSteps=2), server)
     write(old, steps=5)
     ship(old, ExitCode.DEFECT)
@@ -219,7 +219,7 @@ def test_work_that_was_set_aside_does_not_end_the_job(server, tmp_path, trainer)
 
 
 class Locked(BaseHTTPRequestHandler):
-    """Lets those through to a server who know the password, as a proxy before MLflow does."""
+    """A proxy that requires a password before it forwards requests to MLflow."""
 
     def __init__(self, behind, *arguments):
         self.behind = behind
@@ -254,7 +254,7 @@ class Locked(BaseHTTPRequestHandler):
         self.wfile.write(said)
 
 
-def test_a_server_that_asks_for_a_password_gets_it_from_files_that_may_change(server, tmp_path, trainer, capfd, monkeypatch):
+def test_a_password_is_read_from_files_that_may_change(server, tmp_path, trainer, capfd, monkeypatch):
     for variable in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(variable, "")
     (tmp_path / "username").write_text("me\n")
@@ -276,7 +276,7 @@ def test_a_server_that_asks_for_a_password_gets_it_from_files_that_may_change(se
     proxy.server_close()
 
 
-def test_a_stage_that_is_done_ships_the_rest_when_its_pod_is_run_again(server, finished, tmp_path, trainer):
+def test_a_done_stage_ships_the_rest_when_its_pod_runs_again(server, finished, tmp_path, trainer):
     shutil.copytree(finished / "inputs", tmp_path / "inputs")
     shutil.copytree(finished / "job", tmp_path / "job")
     stage = tmp_path / "job" / "sft"
@@ -293,6 +293,6 @@ def test_a_stage_that_is_done_ships_the_rest_when_its_pod_is_run_again(server, f
 
 
 @pytest.mark.parametrize(("folders", "code", "said"), [(["nowhere"], 2, "nowhere: is not a folder"), (["."], 0, "")])
-def test_where_there_is_nothing_to_do(tmp_path, folders, code, said):
+def test_exit_codes_without_anything_to_ship(tmp_path, folders, code, said):
     found, output = synced(*(tmp_path / folder for folder in folders))
     assert (found, said in output) == (code, True), output

@@ -1,4 +1,4 @@
-"""Faults at random moments, again and again: every time the next attempt goes on, and the end is as if nothing had been."""
+"""Faults at random moments, again and again: each next attempt resumes, and the result is that of an undisturbed run."""
 
 import json
 import os
@@ -21,13 +21,13 @@ VICTIMS = ("first process", "second process", "supervisor", "while saving")
 
 @pytest.fixture(scope="module", params=["sft", "dpo"])
 def stage(request):
-    """The stage to disturb."""
+    """The stage that is disturbed."""
     return request.param
 
 
 @pytest.fixture(scope="module")
 def long_config(trainer, stage):
-    """Settings of a stage that is long enough for all the faults."""
+    """Settings of a stage that is long enough for all faults."""
 
     def config(root, attempt):
         changes = {
@@ -42,7 +42,7 @@ def long_config(trainer, stage):
 
 @pytest.fixture(scope="module")
 def before_it(finished, stage, tmp_path_factory):
-    """A workspace with all that the stage builds on, and nothing of its own."""
+    """A workspace with the stage's inputs and no results of its own."""
     root = tmp_path_factory.mktemp("before")
     for folder in ("inputs", "job"):
         shutil.copytree(finished / folder, root / folder)
@@ -63,20 +63,20 @@ def undisturbed(before_it, stage, tmp_path_factory, trainer, long_config):
 
 @pytest.fixture
 def fresh(before_it, tmp_path):
-    """A workspace of its own."""
+    """Another workspace with the stage's inputs."""
     shutil.copytree(before_it, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
 def step_reached(folder):
-    """Give the highest step of the journal so far; a line that is being written does not count."""
+    """Return the highest step in the journal; an unfinished line does not count."""
     path = folder / "metrics.jsonl"
     lines = path.read_text().split("\n")[:-1] if path.exists() else []
     return max((json.loads(line)["step"] for line in lines), default=0)
 
 
 def is_saving(folder):
-    """Say whether files of an unfinished checkpoint are there."""
+    """Return whether files of an unfinished checkpoint exist."""
     staging = folder / "checkpoints" / ".staging"
     return staging.exists() and any(staging.rglob("*.safetensors"))
 
@@ -91,7 +91,7 @@ def strike(attempt, victim):
 
 
 def gone(attempt):
-    """Wait until nothing of an attempt is left."""
+    """Wait until no process of an attempt is left."""
     attempt.process.wait(120)
     deadline = time.monotonic() + 60
     while any(attempt.processes().values()):

@@ -96,7 +96,7 @@ def test_many_faults_are_counted(own_workspace, trainer):
     assert last == "and 7 more"
 
 
-def test_rows_that_answer_nothing_are_counted_in_each_dataset(own_workspace, trainer, capfd):
+def test_rows_without_an_answer_are_counted_in_each_dataset(own_workspace, trainer, capfd):
     with (own_workspace / SFT).open("a") as file:
         file.write('{"prompt": "a", "completion": ""}\n{"instruction": "a", "output": " "}\n')
     with (own_workspace / PREFERENCES).open("a") as file:
@@ -124,7 +124,7 @@ def test_parquet_is_read_like_jsonl(own_workspace, trainer):
         check(trainer.config(own_workspace, sft__datasets=[{"uri": "workspace://rows.parquet"}]))
 
 
-def test_the_parents_model_must_be_there(workspace, trainer):
+def test_the_parents_model_must_exist(workspace, trainer):
     with pytest.raises(BadData, match="the model of the stage before is not a folder"):
         check(trainer.config(workspace, "dpo"))
 
@@ -147,7 +147,7 @@ def test_settings_without_effect_are_refused_before_the_first_stage(workspace, t
         check(trainer.config(workspace, **changes))
 
 
-def test_nothing_is_guessed(workspace, trainer):
+def test_a_missing_setting_is_refused(workspace, trainer):
     config = trainer.config(workspace)
     config.stage.settings.optimization.seed = None
     with pytest.raises(BadConfiguration, match=r"^spec.stages\[0\].sft.optimization.seed: is not set"):
@@ -165,7 +165,7 @@ def test_the_supervisor_loads_no_torch():
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
-def test_a_holdout_that_leaves_nothing_is_found_though_a_later_stage_has_it(own_workspace, trainer):
+def test_an_impossible_holdout_of_a_later_stage_is_found(own_workspace, trainer):
     rows = (own_workspace / PREFERENCES).read_text().splitlines(keepends=True)
     (own_workspace / PREFERENCES).write_text(rows[0])
     with pytest.raises(BadData) as error:

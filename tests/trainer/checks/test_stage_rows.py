@@ -1,4 +1,4 @@
-"""Rows that an earlier stage writes: what preflight checks before they are there, and once their reader begins."""
+"""Rows that an earlier stage writes: what preflight checks before they exist, and when their reader begins."""
 
 import shutil
 from dataclasses import replace

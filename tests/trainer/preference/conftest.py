@@ -1,4 +1,4 @@
-"""What the tests of preference training share: random pairs, tiny models, and two other ways to the same numbers."""
+"""Fixtures of the preference tests: random pairs, tiny models, and two other ways to compute the same numbers."""
 
 import copy
 import random
@@ -38,14 +38,14 @@ def random_ids(generator: random.Random, length: int) -> list[int]:
 
 
 def pairs_of(*segments: tuple[int, int, int], seed: int = 0) -> Pairs:
-    """Make pairs whose prompts, chosen and rejected answers are so long."""
+    """Make pairs from the lengths of their prompts, chosen and rejected answers."""
     generator = random.Random(seed)
     names = ("prompt_ids", "chosen_ids", "rejected_ids")
     return [{name: random_ids(generator, length) for name, length in zip(names, segment, strict=True)} for segment in segments]
 
 
 def tiny(family: str, **changes: Any) -> Any:
-    """Make a model whose weights are all random, those too that would start as nothing."""
+    """Make a model with all weights random, even those that are initialized to zero."""
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **{**SIZES, **changes}), dtype=torch.float32)
     with torch.no_grad():
@@ -55,7 +55,7 @@ def tiny(family: str, **changes: Any) -> Any:
 
 
 def alone(model: Any, pairs: Pairs) -> torch.Tensor:
-    """Give the log-probabilities of each answer by an ordinary forward over it and its prompt."""
+    """Return the log-probability of each answer, from an ordinary forward over its prompt and itself."""
     return torch.stack([torch.stack([_answer(model, pair, name) for name in ("chosen_ids", "rejected_ids")]) for pair in pairs])
 
 
@@ -67,7 +67,7 @@ def _answer(model: Any, pair: dict[str, Any], name: str) -> torch.Tensor:
 
 
 def exact(model: Any) -> Any:
-    """Give the same model in 64 bit."""
+    """Return the same model in 64 bit."""
     return copy.deepcopy(model).double()
 
 
@@ -76,7 +76,7 @@ def with_reference(pairs: Pairs, values: torch.Tensor) -> Pairs:
 
 
 def gradients(model: Any, loss: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Give the gradient of each weight that is trained."""
+    """Return the gradient of each trained weight."""
     wanted = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     for weight in wanted.values():
         weight.grad = None

@@ -1,4 +1,4 @@
-"""Who sees whom: the segments, what the variable-length kernel is told, and one mask over all say the same."""
+"""Which tokens attend to which: segments, the variable-length kernel's arguments and one full mask agree."""
 
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ SIZE = 8
 
 
 def mask_of(segments):
-    """Write down for each token which ones it sees."""
+    """Return for each token which tokens it attends to."""
     total = sum(map(sum, segments))
     sees, start = torch.zeros(total, total, dtype=torch.bool), 0
     for prompt, chosen, rejected in segments:
@@ -48,7 +48,7 @@ def dense(query, key, value, segments, scaling):
 
 
 def bottom_right(query, key, value, bounds, scaling):
-    """Do what the kernel does, one sequence after another: the last query sees all keys."""
+    """Compute what the kernel computes, sequence by sequence: the last query attends to all keys."""
     answers = []
     for (first, last), (first_key, last_key) in zip(*map(pairwise, bounds), strict=True):
         queries = query[first:last].transpose(0, 1)
@@ -70,7 +70,7 @@ def with_gradients(answer, tensors):
 
 @pytest.mark.parametrize("heads", HEADS)
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_segments_are_as_one_mask_over_all(situation, heads):
+def test_segments_agree_with_one_full_mask(situation, heads):
     segments, tensors, scaling = SITUATIONS[situation], inputs(SITUATIONS[situation], HEADS[heads]), 0.3
     answer, _ = attend(None, *tensors, None, segments=segments, scaling=scaling, dropout=0.0, **attended(segments))
     expected = dense(*tensors, segments, scaling)
@@ -79,7 +79,7 @@ def test_segments_are_as_one_mask_over_all(situation, heads):
 
 @pytest.mark.parametrize("heads", HEADS)
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_the_kernel_is_told_the_same(situation, heads):
+def test_the_kernels_arguments_agree_with_the_segments(situation, heads):
     segments, tensors, scaling = SITUATIONS[situation], inputs(SITUATIONS[situation], HEADS[heads]), 0.3
     told = attended(segments)
     query, key, value = (tensor.squeeze(0).transpose(0, 1) for tensor in tensors)
@@ -92,7 +92,7 @@ def test_the_kernel_is_told_the_same(situation, heads):
     assert bounds[1][-1] == len(tokens)
 
 
-def test_nothing_is_seen_of_the_other_answer_or_of_other_pairs():
+def test_an_answer_does_not_attend_to_the_other_answer_or_other_pairs():
     segments = [(2, 3, 2), (1, 2, 2)]
     tensors = inputs(segments, (2, 2))
     before, _ = attend(None, *tensors, None, segments=segments)
@@ -104,14 +104,14 @@ def test_nothing_is_seen_of_the_other_answer_or_of_other_pairs():
     assert changed == [2, 3, 4]
 
 
-def test_formats_that_differ_are_made_one():
+def test_different_dtypes_are_cast_to_one():
     segments = [(2, 3, 2)]
     query, key, value = (tensor.detach() for tensor in inputs(segments, (2, 2)))
     answer, _ = attend(None, query.float(), key.float(), value.bfloat16(), None, segments=segments)
     assert answer.dtype == torch.bfloat16
 
 
-def test_without_segments_it_is_the_usual_attention():
+def test_without_segments_it_is_ordinary_attention():
     module = torch.nn.Module()
     module.is_causal = True
     tensors = inputs([(5, 0, 0)], (4, 4))
@@ -130,9 +130,9 @@ def test_without_segments_it_is_the_usual_attention():
         (torch.bfloat16, 128, (7, 5), False),
     ],
 )
-def test_what_the_kernel_knows(number, head_size, capability, knows):
+def test_which_inputs_the_kernel_takes(number, head_size, capability, knows):
     assert kernel_knows(number, head_size, capability) == knows
 
 
-def test_the_kernel_is_for_gpus_alone():
+def test_the_kernel_is_not_used_on_cpus():
     assert not takes_kernel(torch.zeros(1, 1, 1, 8, dtype=torch.bfloat16))

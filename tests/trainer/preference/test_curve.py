@@ -1,4 +1,4 @@
-"""A whole training run: ours and TRL's own trainer, with a reference model of its own, learn the same step for step."""
+"""A whole training run: our trainer, and TRL's with a reference model of its own, have the same loss at each step."""
 
 import copy
 from pathlib import Path
@@ -34,7 +34,7 @@ def lengths(number):
 
 @pytest.fixture
 def pairs(preference):
-    """Make pairs in which there is something to learn: chosen answers are of even tokens, rejected ones of odd tokens."""
+    """Make pairs that can be learned: chosen answers are even tokens, rejected answers are odd tokens."""
     made = preference.pairs_of(*map(lengths, range(STEPS * PAIRS_PER_STEP)), seed=1)
     parity = {"prompt_ids": None, "chosen_ids": 0, "rejected_ids": 1}
     return [
@@ -45,7 +45,7 @@ def pairs(preference):
 
 @pytest.fixture
 def theirs(preference, pairs, tmp_path):
-    """Train with TRL, in the order of our epoch, and give the loss of each step."""
+    """Train with TRL, in the order of our epoch, and return the loss of each step."""
     ordered = [pairs[row] for row in order(len(pairs), SEED, 0)]
 
     class Recorded(preference.padded_class):
@@ -83,7 +83,7 @@ def theirs(preference, pairs, tmp_path):
 
 @pytest.fixture
 def ours(preference, pairs, trainer, tmp_path):
-    """Train with ours, and give the loss of each step."""
+    """Train with ours, and return the loss of each step."""
 
     class Recorded(PackedTrainer):
         def training_step(self, *arguments):
@@ -127,7 +127,7 @@ NOISE = 1e-6
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
-def test_the_curve_is_that_of_trl_however_pairs_are_packed(preference, ours, theirs, objective):
+def test_the_loss_curve_is_trls_for_every_packing(preference, ours, theirs, objective):
     expected, trained = theirs(preference.tiny("llama"), objective)
     assert expected[-10:].mean() < 0.3 * expected[0], "something was learned"
     for most_tokens in (10**6, 100):
@@ -136,7 +136,7 @@ def test_the_curve_is_that_of_trl_however_pairs_are_packed(preference, ours, the
         assert (weights_made - trained).norm() < NOISE * trained.norm()
 
 
-def test_pairs_in_another_order_make_another_curve(preference, ours, theirs, pairs):
+def test_another_order_of_pairs_gives_another_curve(preference, ours, theirs, pairs):
     losses, trained = ours(preference.tiny("llama"), OBJECTIVES[0], 10**6)
     other, otherwise_trained = ours(preference.tiny("llama"), OBJECTIVES[0], 10**6, data_seed=SEED + 1)
     assert (losses - other).abs().max() > 1000 * NOISE

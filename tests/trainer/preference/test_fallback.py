@@ -1,4 +1,4 @@
-"""A model that shared rows do not fit is trained with padding, by as many processes, and all that is measured is the same."""
+"""A model that cannot be packed trains with padding, on two processes, and all its metrics are the same."""
 
 import json
 import shutil
@@ -49,7 +49,7 @@ def padded(finished, tmp_path_factory, trainer):
     return attempt.stage, result.output
 
 
-def test_what_is_measured_and_learned_is_the_same(finished, padded, trainer):
+def test_metrics_and_weights_are_the_same(finished, padded, trainer):
     packed, (stage, _) = finished / "job" / "dpo", padded
     for name in SAME:
         expected = trainer.values(packed, name)
@@ -59,14 +59,14 @@ def test_what_is_measured_and_learned_is_the_same(finished, padded, trainer):
     assert max(float((weights[name] - expected[name]).abs().max()) for name in expected) < 1e-5
 
 
-def test_a_prompt_is_computed_for_each_of_its_answers(finished, padded, trainer):
+def test_padding_computes_a_prompt_twice(finished, padded, trainer):
     tokens = [trainer.values(stage, metrics.TOKENS) for stage in (finished / "job" / "dpo", padded[0])]
     assert all(tokens[1][step] > few for step, few in tokens[0].items())
 
 
-def test_it_is_told(padded):
+def test_the_log_says_why_pairs_are_padded(padded):
     assert LINE in padded[1].splitlines()
 
 
-def test_it_is_told_once(padded):
+def test_only_one_process_says_so(padded):
     assert padded[1].splitlines().count(LINE) == 1

@@ -1,4 +1,4 @@
-"""Every family that is packed computes what it does where each answer stands alone, and what TRL computes with padding."""
+"""Every packed family computes the same as each answer alone, and the same as TRL with padding."""
 
 import copy
 import math
@@ -27,7 +27,7 @@ LLAMA3 = {
 
 
 def longrope(known_tokens):
-    """Have texts of more tokens read with other angles than those of fewer."""
+    """Return a rotary embedding that differs for texts of more tokens."""
     kinds = {"short_factor": [1.0] * 4, "long_factor": [4.0] * 4, "factor": 2.0}
     parameters = {"rope_type": "longrope", "rope_theta": 1e4, **kinds}
     return {"rope_parameters": parameters, "original_max_position_embeddings": known_tokens}
@@ -46,7 +46,7 @@ MODELS = {
 
 
 class Ways:
-    """The same model asked about the same pairs in three ways."""
+    """The same model and pairs, computed in three ways."""
 
     def __init__(self, preference, name, adapter=False):
         self.preference = preference
@@ -59,7 +59,7 @@ class Ways:
         self.packed = PairTrainer(OBJECTIVE, model=copy.deepcopy(model), args=preference.packed_arguments())
 
     def train_adapter(self):
-        """Move the adapters, which start as nothing."""
+        """Move the adapters away from zero."""
         for model in (self.exact, self.model, self.packed.model):
             torch.manual_seed(5)
             for name, weight in model.named_parameters():
@@ -67,7 +67,7 @@ class Ways:
                     weight.data += 0.1 * torch.randn(weight.shape)
 
     def before(self):
-        """Give what the reference says, packed."""
+        """Return the reference's values, packed."""
         return self.packed.reference_values(self.packed.model, self.pairs)
 
     def ask_packed(self, pairs):
@@ -76,7 +76,7 @@ class Ways:
         return loss, self.preference.gradients(self.packed.model, loss)
 
     def ask_alone(self, pairs):
-        """Do without any of our code but the loss, in 64 bit."""
+        """Compute in 64 bit, with none of our code but the loss."""
         said = self.preference.alone(self.exact, pairs)
         before = reference_of({**{name: [pair[name] for pair in pairs] for name in pairs[0]}, "input_ids": said})
         lengths = torch.tensor([segment[1:] for segment in SEGMENTS])
@@ -91,7 +91,7 @@ class Ways:
 
 
 def moved(ways):
-    """Put the reference away from the model, about as far as training goes."""
+    """Move the reference away from the model, about as far as training does."""
     torch.manual_seed(4)
     with torch.no_grad():
         said = ways.preference.alone(ways.exact, ways.pairs)
@@ -100,7 +100,7 @@ def moved(ways):
 
 @pytest.mark.parametrize("adapter", [False, True], ids=["full", "lora"])
 @pytest.mark.parametrize("name", MODELS)
-def test_packed_is_as_each_answer_alone_and_as_padded(preference, name, adapter):
+def test_packed_equals_each_answer_alone_and_padded(preference, name, adapter):
     ways = Ways(preference, name, adapter)
     before = ways.before()
     if adapter:
@@ -121,7 +121,7 @@ def test_packed_is_as_each_answer_alone_and_as_padded(preference, name, adapter)
 
 @pytest.mark.parametrize("adapter", [False, True], ids=["full", "lora"])
 @pytest.mark.parametrize("name", PACKED_FAMILIES)
-def test_training_starts_where_policy_and_reference_are_one(preference, name, adapter):
+def test_training_starts_with_policy_and_reference_equal(preference, name, adapter):
     ways = Ways(preference, name, adapter)
     pairs = preference.with_reference(ways.pairs, ways.before())
     loss, gradients = ways.ask_packed(pairs)
@@ -133,7 +133,7 @@ def test_training_starts_where_policy_and_reference_are_one(preference, name, ad
 
 @pytest.mark.parametrize("adapter", [False, True], ids=["full", "lora"])
 @pytest.mark.parametrize("reentrant", [False, True])
-def test_what_is_computed_again_is_the_same(preference, adapter, reentrant):
+def test_gradient_checkpointing_computes_the_same(preference, adapter, reentrant):
     ways, again = Ways(preference, "llama", adapter), Ways(preference, "llama", adapter)
     if adapter and reentrant:
         again.packed.model.enable_input_require_grads()
@@ -150,7 +150,7 @@ def test_what_is_computed_again_is_the_same(preference, adapter, reentrant):
     torch.testing.assert_close(gradients_again, gradients, rtol=0, atol=0)
 
 
-def test_dropout_makes_no_difference(preference):
+def test_dropout_has_no_effect(preference):
     ways = Ways(preference, "phi")
     dropping = preference.tiny("phi", resid_pdrop=0.5, embd_pdrop=0.5, attention_dropout=0.5)
     packed = PairTrainer(OBJECTIVE, model=dropping, args=preference.packed_arguments())
@@ -159,21 +159,21 @@ def test_dropout_makes_no_difference(preference):
     assert packed.compute_loss(packed.model, packed.data_collator(pairs)) == ways.ask_packed(pairs)[0]
 
 
-def test_rows_of_other_pairs_change_nothing(preference):
+def test_other_pairs_in_the_row_have_no_effect(preference):
     ways = Ways(preference, "llama")
     together = ways.before()
     apart = torch.cat([ways.packed.reference_values(ways.packed.model, [pair]) for pair in ways.pairs])
     torch.testing.assert_close(apart, together, rtol=1e-6, atol=1e-5)
 
 
-def test_angles_that_depend_on_the_row_are_why_longrope_is_refused(preference):
+def test_longrope_computes_long_rows_differently(preference):
     packed = PairTrainer(OBJECTIVE, model=preference.tiny("phi3", **longrope(16)), args=preference.packed_arguments())
     pairs = preference.pairs_of((2, 3, 4), (9, 14, 6))
     apart, together = (packed.reference_values(packed.model, some)[0] for some in (pairs[:1], pairs))
     assert (apart - together).abs().max() > 0.1
 
 
-def test_a_model_that_keeps_segments_to_itself_is_no_silent_mistake(preference):
+def test_a_model_that_drops_the_segments_raises(preference):
     packed = PairTrainer(OBJECTIVE, model=preference.tiny("stablelm"), args=preference.packed_arguments())
     with pytest.raises(AssertionError, match="StableLmAttention did not receive the segments"):
         packed.reference_values(packed.model, preference.pairs_of(*SEGMENTS))

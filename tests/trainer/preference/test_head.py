@@ -1,4 +1,4 @@
-"""The head's one pass: loss, gradients and what is measured are those that autograd finds through plain log-probabilities."""
+"""The head's single pass: loss, gradients and measurements equal those of autograd through plain log-probabilities."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ MOST_BYTES = [10**6, 12 * ROW_BYTES, 4 * ROW_BYTES, ROW_BYTES, 1]
 
 
 class Case:
-    """Random hidden states, a head, and what the reference said of each pair."""
+    """Random hidden states, a head, and the reference's values of each pair."""
 
     def __init__(self, counts=COUNTS, dtype=torch.float64, bias=True, seed=0):
         torch.manual_seed(seed)
@@ -32,7 +32,7 @@ class Case:
         return [each for each in (self.hidden, self.head.weight, self.head.bias) if each is not None and each.requires_grad]
 
     def losses(self, loss):
-        """Give losses that are about as far from their start as real ones, whatever the model says."""
+        """Return losses about as far from their initial value as real ones, for any model."""
         before = self.sums(self.hidden.double(), self.head.weight.double(), self._bias()).detach() - self.moves
         lengths = torch.tensor(self.counts)
 
@@ -54,12 +54,12 @@ class Case:
         return torch.stack([answer.sum() for answer in answers]).view(-1, 2)
 
     def expected(self, loss):
-        """Let autograd do it."""
+        """Compute with autograd."""
         made = self.losses(loss)(self.sums(self.hidden, self.head.weight, self.head.bias), range(len(self.counts))).mean()
         return [made, *torch.autograd.grad(made, self.learned)]
 
     def ask(self, losses, most_bytes=10**6):
-        """Put the question."""
+        """Compute with the head under test."""
         head = AnswerHead(self.head, most_bytes)
         head.question = question = Question(self.targets, self.counts, losses)
         return self.head(self.hidden), question.answers
@@ -71,7 +71,7 @@ class Case:
 
 @pytest.mark.parametrize("most_bytes", MOST_BYTES)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_loss_and_gradients_are_those_of_autograd(loss, most_bytes):
+def test_loss_and_gradients_equal_autograds(loss, most_bytes):
     case = Case()
     torch.testing.assert_close(case.found(loss, most_bytes), case.expected(loss), rtol=1e-10, atol=1e-12)
 
@@ -86,7 +86,7 @@ FROZEN = {
 
 
 @pytest.mark.parametrize("situation", FROZEN)
-def test_only_what_is_learned_has_gradients(situation):
+def test_only_trained_weights_have_gradients(situation):
     bias, frozen = FROZEN[situation]
     case = Case(bias=bias)
     for name in frozen:
@@ -96,7 +96,7 @@ def test_only_what_is_learned_has_gradients(situation):
 
 @pytest.mark.parametrize("most_bytes", MOST_BYTES)
 @pytest.mark.parametrize("learns", [True, False])
-def test_what_is_measured(most_bytes, learns):
+def test_measurements(most_bytes, learns):
     case = Case()
     _, answers = case.ask(case.losses("Sigmoid") if learns else None, most_bytes)
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_what_is_measured(most_bytes, learns):
     assert answers.counts.tolist() == [list(count) for count in COUNTS]
 
 
-def test_long_answers_lose_nothing_when_they_are_summed_up():
+def test_sums_over_long_answers_keep_their_precision():
     case = Case(counts=[(4000, 4000)], dtype=torch.float32)
     _, answers = case.ask(None)
     exact = case.sums(case.hidden.double(), case.head.weight.double(), case._bias())
@@ -122,7 +122,7 @@ def test_long_answers_lose_nothing_when_they_are_summed_up():
     torch.testing.assert_close(answers.log_probabilities, exact, rtol=0, atol=1e-4)
 
 
-def test_autocast_rounds_nothing_but_the_products_with_the_head():
+def test_autocast_rounds_only_the_products_with_the_head():
     case = Case(counts=[(300, 300)], dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         _, answers = case.ask(case.losses("Sigmoid"))
@@ -143,7 +143,7 @@ def test_autocast_in_16_bit_is_close(most_bytes):
         assert (one - other).norm() < 1e-2 * other.norm()
 
 
-def test_weights_in_16_bit_have_gradients_summed_up_in_32():
+def test_gradients_of_16_bit_weights_are_summed_in_32_bit():
     case = Case(counts=[(3, 2)] * 40, dtype=torch.bfloat16)
     exact = Case(counts=[(3, 2)] * 40, dtype=torch.bfloat16)
     exact.hidden = case.hidden.detach().double().requires_grad_()
@@ -156,7 +156,7 @@ def test_weights_in_16_bit_have_gradients_summed_up_in_32():
         assert (one - other).norm() < 1e-2 * other.norm()
 
 
-def test_a_loss_that_is_weighed_weighs_its_gradients():
+def test_a_weighted_loss_weights_its_gradients():
     case = Case()
     made, _ = case.ask(case.losses("IPO"))
     weighed = torch.autograd.grad(3.5 * made, case.learned)
@@ -173,7 +173,7 @@ def test_a_weight_is_not_rounded_to_16_bits():
 
 
 @pytest.mark.parametrize(("gradients", "products"), [(True, 3), (False, 1)])
-def test_where_gradients_are_off_none_are_computed(gradients, products):
+def test_under_no_grad_no_gradients_are_computed(gradients, products):
     # In 16 bit, since the counter does not know products that are added in place.
     case = Case(dtype=torch.bfloat16)
     losses = case.losses("Sigmoid")
@@ -184,7 +184,7 @@ def test_where_gradients_are_off_none_are_computed(gradients, products):
     assert counted.get_total_flops() == products * 2 * len(case.targets) * HIDDEN * VOCABULARY + entropy
 
 
-def test_without_a_question_there_are_logits():
+def test_without_a_question_the_head_returns_logits():
     case = Case()
     expected = linear(case.hidden, case.head.weight, case.head.bias)
     AnswerHead(case.head)

@@ -1,4 +1,4 @@
-"""How pairs lie in a row, by hand."""
+"""The layout of pairs in a row, written out by hand."""
 
 import pytest
 from alignment_trainer.preference.layout import lay_out
@@ -47,13 +47,13 @@ LAID_OUT = {
 
 
 @pytest.mark.parametrize("situation", LAID_OUT)
-def test_where_everything_lies(situation):
+def test_layout(situation):
     pairs, expected = LAID_OUT[situation]
     laid_out = lay_out(pairs)
     assert {name: value.tolist() if hasattr(value, "tolist") else value for name, value in laid_out.items()} == expected
 
 
-def test_what_is_predicted_is_what_comes_next():
+def test_targets_are_the_next_tokens():
     laid_out = lay_out([FIRST, UNPROMPTED])
     ids, positions = laid_out["input_ids"][0], laid_out["position_ids"][0]
     where = [2, 3, 4, 5, 7]

@@ -1,4 +1,4 @@
-"""Each loss is TRL's: its own trainer is asked about pairs, and ours about the log-probabilities that came up there."""
+"""Each loss equals TRL's: TRL's trainer computes it from pairs, and ours from the log-probabilities of that run."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ SEGMENTS = [(4, 6, 3), (2, 1, 1), (0, 5, 4), (1, 1, 9), (7, 3, 3), (0, 1, 2)]
 
 @pytest.fixture
 def asked(preference):
-    """Ask TRL about each pair, and give its loss, what it is computed from, and how it changes with each answer."""
+    """Return TRL's loss of each pair, the log-probabilities it comes from, and its derivative by each answer."""
 
     def ask(objective):
         pairs = preference.pairs_of(*SEGMENTS)
@@ -52,7 +52,7 @@ def asked(preference):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
-def test_losses_and_how_they_change_are_those_of_trl(asked, objective):
+def test_losses_and_derivatives_equal_trls(asked, objective):
     for loss, changes, inputs, answers, lengths, learned in asked(objective):
         said = answers.detach().requires_grad_()
         ours = pair_losses(Moves(said - reference_of(inputs), lengths), *objective)
@@ -64,11 +64,11 @@ def test_losses_and_how_they_change_are_those_of_trl(asked, objective):
         torch.testing.assert_close(expected, torch.where(learned, changes.double(), 0.0), rtol=1e-6, atol=1e-7)
 
 
-def test_each_loss_is_asked_for():
+def test_every_loss_is_tested():
     assert {objective.loss for objective in OBJECTIVES} == set(_LOSSES)
 
 
-def test_an_unknown_loss_is_none():
+def test_an_unknown_loss_is_refused():
     with pytest.raises(ValueError, match="unknown loss Nothing"):
         pair_losses(Moves(torch.zeros(1, 2), torch.ones(1, 2)), "Nothing", 0.1, 0.0)
 

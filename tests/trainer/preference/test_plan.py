@@ -1,4 +1,4 @@
-"""The plan of a step: each pair once, all processes alike, within the budget, and in few rounds."""
+"""The packing of a step: each pair once, all processes equally often, within the token limit, in few forwards."""
 
 import random
 
@@ -32,7 +32,7 @@ SITUATIONS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_pair_counts_once_in_rounds_that_all_processes_take(kind):
+def test_each_pair_counts_once_and_all_processes_take_part(kind):
     for of_kind, count, most_tokens, processes in SITUATIONS:
         if of_kind != kind:
             continue
@@ -49,7 +49,7 @@ def test_each_pair_counts_once_in_rounds_that_all_processes_take(kind):
 
 
 def best_fit(tokens, most_tokens):
-    """Count the bins where each pair, the longest first, goes into the fullest bin that has room."""
+    """Count the bins if each pair, longest first, goes into the fullest bin that has room."""
     filled = []
     for length in sorted(tokens, reverse=True):
         fitting = [number for number, already in enumerate(filled) if already + length <= most_tokens]
@@ -61,7 +61,7 @@ def best_fit(tokens, most_tokens):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_there_are_no_more_rounds_than_best_fit_needs(kind):
+def test_no_more_forwards_than_best_fit_needs(kind):
     for of_kind, count, most_tokens, processes in SITUATIONS:
         if of_kind != kind:
             continue
@@ -74,7 +74,7 @@ def test_there_are_no_more_rounds_than_best_fit_needs(kind):
             assert rounds <= -(-sum(tokens) * 4 // (3 * most_tokens * processes)), (count, most_tokens, processes)
 
 
-def test_who_waits_for_each_other_has_as_much_to_do():
+def test_processes_that_wait_for_each_other_have_equal_work():
     tokens = lengths("long tail", 512, seed=3)
     taken = planned(range(512), tokens, 4096, 4)
     for together in zip(*taken, strict=True):
@@ -92,12 +92,12 @@ def test_who_waits_for_each_other_has_as_much_to_do():
         pytest.param([4, 4, 4], 4, 2, [[([0], True), ([1], True)], [([2], True), ([0], False)]], id="an odd one"),
     ],
 )
-def test_by_hand(tokens, most_tokens, processes, rounds):
+def test_small_plans(tokens, most_tokens, processes, rounds):
     taken = planned(range(len(tokens)), tokens, most_tokens, processes)
     assert [[(entry.rows, entry.counts) for entry in together] for together in zip(*taken, strict=True)] == rounds
 
 
-def test_the_order_of_rows_changes_nothing():
+def test_the_order_of_rows_has_no_effect():
     tokens = lengths("of two kinds", 64, seed=5)
     shuffled = random.Random(2).sample(range(64), 64)
     assert planned(shuffled, tokens, 1024, 3) == planned(range(64), tokens, 1024, 3)

@@ -1,4 +1,4 @@
-"""The reference's values: dealt out evenly, computed once, found again, and never taken for those of other weights."""
+"""The reference's values: computed once, reused, and never mistaken for those of other weights."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 VALUES = numpy.array([[-1.5, -2.5], [-3.0, -4.0]], dtype=numpy.float32)
 
 
-def test_two_jobs_may_keep_the_same_values_at_once(tmp_path):
+def test_two_jobs_may_cache_the_same_values_at_once(tmp_path):
     for _ in range(2):
         _keep(tmp_path / "reference" / "key", VALUES, {"weights": "w"})
     assert numpy.array_equal(_read(tmp_path / "reference" / "key"), VALUES)
@@ -49,7 +49,7 @@ def test_damaged_values_are_computed_again(tmp_path, capsys, damage):
         ("generation_config.json", {"temperature": 0.5}, False),
     ],
 )
-def test_what_the_model_computes_is_part_of_what_the_values_are_named_by(own_workspace, trainer, file, change, is_another):
+def test_values_are_named_by_everything_the_model_computes_with(own_workspace, trainer, file, change, is_another):
     config, start = trainer.config(own_workspace, "dpo"), own_workspace / "inputs" / "tiny" / "model"
     before = reference_of(config, training_settings(config), start, "weights", "template", packs=True)
     written = json.loads((start / file).read_text()) if (start / file).exists() else {}
@@ -60,7 +60,7 @@ def test_what_the_model_computes_is_part_of_what_the_values_are_named_by(own_wor
 
 @pytest.fixture
 def after_dpo(finished, tmp_path):
-    """A workspace in which SFT and DPO are done, and DPO is to be done again."""
+    """A workspace after SFT and DPO, with DPO's folder removed so that it runs again."""
     for folder in ("inputs", "job", ".cache/reference"):
         shutil.copytree(finished / folder, tmp_path / folder)
     shutil.rmtree(tmp_path / "job" / "dpo")
@@ -68,11 +68,11 @@ def after_dpo(finished, tmp_path):
 
 
 def kept(root):
-    """Give the folders of values, and when each was made."""
+    """Return the folders of values, and when each was written."""
     return {path.name: path.stat().st_mtime_ns for path in (root / ".cache" / "reference").iterdir()}
 
 
-def test_another_beta_finds_the_values_that_are_there(after_dpo, tmp_path, trainer):
+def test_another_beta_reuses_the_cached_values(after_dpo, tmp_path, trainer):
     before = kept(after_dpo)
     assert len(before) == 2, "one for the rows that are trained on, one for those held out"
     attempt = trainer.attempt(trainer.config(after_dpo, "dpo", dpo__beta=0.5), tmp_path)
@@ -83,7 +83,7 @@ def test_another_beta_finds_the_values_that_are_there(after_dpo, tmp_path, train
 
 
 def add_to_norm(root, number):
-    """Change the weights that DPO starts from, and what is written of them."""
+    """Change the weights that DPO starts from, and their hash in the manifest."""
     model = root / "job" / "sft" / "model"
     weights = load_file(model / "model.safetensors")
     weights["model.norm.weight"] += torch.full_like(weights["model.norm.weight"], number)
@@ -95,7 +95,7 @@ def add_to_norm(root, number):
     manifest.write_text(json.dumps(document))
 
 
-def test_weights_that_changed_under_the_same_path_have_values_of_their_own(after_dpo, tmp_path, trainer):
+def test_changed_weights_under_the_same_path_get_new_values(after_dpo, tmp_path, trainer):
     before = kept(after_dpo)
     add_to_norm(after_dpo, 0.5)
     attempt = trainer.attempt(trainer.config(after_dpo, "dpo"), tmp_path)
@@ -106,7 +106,7 @@ def test_weights_that_changed_under_the_same_path_have_values_of_their_own(after
 
 
 @pytest.mark.parametrize("batching", ["Packed", "Padded"])
-def test_weights_that_are_no_numbers_end_the_stage_with_a_sentence(after_dpo, tmp_path, trainer, batching):
+def test_nan_weights_end_the_stage_with_a_sentence(after_dpo, tmp_path, trainer, batching):
     before = kept(after_dpo)
     add_to_norm(after_dpo, math.nan)
     attempt = trainer.attempt(trainer.config(after_dpo, "dpo", dpo__batching=batching), tmp_path)

@@ -1,4 +1,4 @@
-"""What must not change what is learned: how many processes share the batch, how it is accumulated, how rows are packed."""
+"""The number of processes, accumulation and packing must not change the trained weights."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ def furthest_apart(weights, others):
         *(pytest.param("dpo", changes, id=f"dpo, {name}") for name, changes in PAIRS.items()),
     ],
 )
-def test_the_same_batch_however_it_is_shared_out(finished, tmp_path, trainer, stage, changes):
+def test_the_same_batch_on_any_number_of_processes(finished, tmp_path, trainer, stage, changes):
     copy_before(stage, finished, tmp_path)
     attempt = trainer.attempt(trainer.config(tmp_path, stage, **changes), tmp_path)
     result = attempt.wait()
@@ -59,7 +59,7 @@ def test_the_same_batch_however_it_is_shared_out(finished, tmp_path, trainer, st
 
 
 @pytest.mark.parametrize("kind", ["sft", "sft-packed", "dpo"])
-def test_a_short_batch_at_an_epochs_end_holds_each_row_once(finished, tmp_path, trainer, kind):
+def test_the_short_batch_at_the_end_of_an_epoch_has_each_row_once(finished, tmp_path, trainer, kind):
     stage, _, packed = kind.partition("-")
     learned, weights = [], []
     # Seven rows are left for the last batch of eight: neither two processes nor two rows at once divide them.
@@ -88,7 +88,7 @@ def test_a_short_batch_at_an_epochs_end_holds_each_row_once(finished, tmp_path, 
 
 
 @pytest.mark.parametrize(("stage", "changes"), [("sft", {}), ("dpo", {}), ("dpo", {"dpo__batching": "Padded"})])
-def test_an_adapter_begins_alike_wherever_it_is_trained(finished, tmp_path, trainer, stage, changes):
+def test_an_adapter_starts_from_the_same_random_weights_everywhere(finished, tmp_path, trainer, stage, changes):
     weights = []
     for processes, micro_batch in ((2, 2), (1, 4)):
         root = tmp_path / str(processes)
@@ -102,7 +102,7 @@ def test_an_adapter_begins_alike_wherever_it_is_trained(finished, tmp_path, trai
     assert furthest_apart(*weights) < 1e-4
 
 
-def test_packed_rows_are_learned_as_if_each_stood_alone(workspace, tmp_path, trainer):
+def test_packed_rows_are_learned_as_if_each_were_alone(workspace, tmp_path, trainer):
     rows = (workspace / "inputs" / "tiny" / "sft.jsonl").read_text().splitlines()[:4]
     first = {}
     for name, packing, rows_per_step in (("packed", True, 1), ("alone", False, 4)):

@@ -1,4 +1,4 @@
-"""Every family that the recipes and methods name trains: SFT and then DPO, all weights or adapters, through the stages' pages."""
+"""Every model family that recipes name trains with SFT and then DPO, all weights or an adapter."""
 
 import json
 import math
@@ -47,7 +47,7 @@ def tiny(family):
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def family(request, workspace, tmp_path_factory):
-    """The family's name, and a workspace with a tiny model of it."""
+    """The family's name, and a workspace with a tiny model of that family."""
     root = tmp_path_factory.mktemp(request.param)
     shutil.copytree(workspace / "inputs", root / "inputs")
     tiny(request.param).save_pretrained(root / "inputs" / "tiny" / "model")
@@ -72,7 +72,7 @@ def short(trainer, root, stage, family, adapter, **more):
 
 @pytest.fixture(autouse=True)
 def signals():
-    """Training listens to SIGTERM; here it runs in the tests' own process."""
+    """Restore the SIGTERM handler: training replaces it, and runs in the tests' own process here."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
@@ -99,7 +99,7 @@ def test_sft_and_dpo_train(family, adapter, tmp_path, trainer, capsys):
 
 
 @pytest.mark.parametrize("adapter", [None, ADAPTER], ids=["full", "lora"])
-def test_two_processes_learn_from_pairs_as_one_that_pads_them(family, adapter, tmp_path, trainer):
+def test_two_processes_that_pack_learn_the_same_as_one_that_pads(family, adapter, tmp_path, trainer):
     name, source = family
     before = tmp_path / "before"
     shutil.copytree(source / "inputs", before / "inputs")
@@ -133,7 +133,7 @@ def test_the_linear_layers_are_found_without_the_head(family):
 
 
 @pytest.mark.parametrize("target", ["lm_head", "embed_tokens", "c_attn"])
-def test_what_cannot_be_adapted_is_refused(workspace, trainer, target):
+def test_a_layer_that_cannot_be_adapted_is_refused(workspace, trainer, target):
     settings = training_settings(
         trainer.config(workspace, sft__adapter={"lora": {"rank": 4, "targetModules": ["q_proj", target]}})
     )
@@ -146,7 +146,7 @@ def test_what_cannot_be_adapted_is_refused(workspace, trainer, target):
 
 
 @pytest.mark.parametrize("family", PACKING)
-def test_packed_examples_do_not_see_each_other(family, workspace, trainer):
+def test_packed_examples_do_not_attend_to_each_other(family, workspace, trainer):
     model = tiny(family).eval()
     check_packing(model, training_settings(trainer.config(workspace)))
     examples = [torch.arange(5, 25), torch.arange(100, 130)]
@@ -157,6 +157,6 @@ def test_packed_examples_do_not_see_each_other(family, workspace, trainer):
     torch.testing.assert_close(packed, apart, atol=1e-5, rtol=0)
 
 
-def test_a_family_that_would_let_them_is_not_packed(workspace, trainer):
+def test_a_family_whose_packed_examples_would_is_refused(workspace, trainer):
     with pytest.raises(BadConfiguration, match=r"^spec.stages\[0\].sft.packing: bloom models cannot keep packed examples apart"):
         check_packing(tiny("bloom"), training_settings(trainer.config(workspace)))

@@ -20,12 +20,12 @@ def arguments(workspace, trainer, is_resumed=False, **changes):
         ({"steps": 30}, 30),
     ],
 )
-def test_warmup_means_what_it_says(workspace, trainer, tmp_path, warmup, steps_of_100):
+def test_warmup_in_steps_of_100(workspace, trainer, tmp_path, warmup, steps_of_100):
     given = arguments(workspace, trainer, sft__optimization__warmup=warmup)
     assert TrainingArguments(**{**given, "output_dir": str(tmp_path)}).get_warmup_steps(100) == steps_of_100
 
 
-def test_evaluation_before_the_first_step_but_not_again_after_a_restart(workspace, trainer):
+def test_evaluation_before_the_first_step_but_not_after_a_resume(workspace, trainer):
     assert arguments(workspace, trainer)["eval_on_start"]
     assert not arguments(workspace, trainer, is_resumed=True)["eval_on_start"]
 
@@ -49,5 +49,5 @@ def test_no_holdout_no_evaluation(workspace, trainer):
         ("compute__gradientCheckpointing", True, "activation_checkpointing", True),
     ],
 )
-def test_settings_arrive(workspace, trainer, field, value, name, expected):
+def test_settings_are_passed_on(workspace, trainer, field, value, name, expected):
     assert arguments(workspace, trainer, **{field: value})[name] == expected

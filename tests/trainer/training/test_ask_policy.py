@@ -1,4 +1,4 @@
-"""What the policy answers along the way is written down, and changes nothing."""
+"""The policy's answers during training are written to a file, and have no effect on training."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ def written(stage):
     return [(found.step, found.policy) for found in read_samples(stage / "samples.jsonl")]
 
 
-def test_a_step_is_written_once_though_it_is_evaluated_again(tmp_path):
+def test_a_step_that_is_evaluated_twice_is_written_once(tmp_path):
     Samples(tmp_path, 2).append([sample(5, "a"), sample(5, "b")])
     again = Samples(tmp_path, 2)
     again.append([sample(5, "c"), sample(5, "d")])
@@ -28,7 +28,7 @@ def test_a_step_is_written_once_though_it_is_evaluated_again(tmp_path):
 
 
 @pytest.mark.parametrize("torn", ["", '{"step": 10, "pro', "not even close"])
-def test_a_step_that_was_not_finished_is_written_anew(tmp_path, torn):
+def test_an_unfinished_step_is_written_again(tmp_path, torn):
     Samples(tmp_path, 2).append([sample(5, "a"), sample(5, "b")])
     Samples(tmp_path, 2).append([sample(10, "lost")])
     with (tmp_path / "samples.jsonl").open("a") as file:
@@ -57,7 +57,7 @@ def test_a_dialogue_is_asked_up_to_its_first_answer(labels, prompt, reference):
     assert prompt_of({"input_ids": [1, 2, 3, 4], "labels": labels}) == (prompt, {"reference": reference})
 
 
-def test_a_mixture_of_experts_that_weighs_their_load_answers_too():
+def test_a_mixture_of_experts_with_a_load_balancing_loss_answers_too():
     torch.manual_seed(0)
     sizes = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     configuration = AutoConfig.for_model("mixtral", **sizes, num_key_value_heads=2, output_router_logits=True)
@@ -69,7 +69,7 @@ def test_a_mixture_of_experts_that_weighs_their_load_answers_too():
     assert model.config.output_router_logits
 
 
-def test_a_row_that_does_not_tell_what_was_asked_asks_nothing():
+def test_a_row_without_a_prompt_is_not_asked():
     assert prompt_of({"input_ids": [1, 2], "labels": [1, 2]}) is None
     assert prompt_of({"prompt_ids": [], "chosen_ids": [1], "rejected_ids": [2]}) is None
 
@@ -94,7 +94,7 @@ def test_what_is_learned_shows_in_the_answers(finished):
 
 
 @pytest.mark.parametrize("sharding", ["None", "ZeRO2", "ZeRO3"])
-def test_asking_leaves_the_weights_as_they_are(finished, tmp_path, trainer, sharding):
+def test_asking_has_no_effect_on_the_weights(finished, tmp_path, trainer, sharding):
     digests = []
     for every_steps, asked in ((1, {0, 1, 2, 3, 4}), (1000, {0, 4})):
         root = tmp_path / str(every_steps)
@@ -103,7 +103,7 @@ def test_asking_leaves_the_weights_as_they_are(finished, tmp_path, trainer, shar
             "compute__sharding": sharding,
             "sft__optimization__maxSteps": 4,
             "sft__evaluation": {"everySteps": every_steps},
-            # Dropout draws from the random numbers that asking must not take.
+            # Dropout draws random numbers; asking must not consume any of them.
             "sft__adapter": {"lora": {"rank": 4, "dropout": 0.2}},
         }
         result = trainer.attempt(trainer.config(root, **changes), root).wait()

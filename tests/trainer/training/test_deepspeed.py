@@ -8,7 +8,7 @@ def zero(workspace, trainer, **compute):
     return deepspeed_config(training_settings(config))
 
 
-def test_nothing_is_shared_unless_asked(workspace, trainer):
+def test_without_sharding_there_is_no_configuration(workspace, trainer):
     assert zero(workspace, trainer) is None
 
 
@@ -23,7 +23,7 @@ def test_nothing_is_shared_unless_asked(workspace, trainer):
         ({"sharding": "ZeRO2", "gpusPerNode": 2}, {"stage": 2, "overlap_comm": True}),
     ],
 )
-def test_what_is_shared(workspace, trainer, compute, expected):
+def test_sharding_and_offload(workspace, trainer, compute, expected):
     config = zero(workspace, trainer, **compute)
     assert expected.items() <= config["zero_optimization"].items()
     assert "offload_param" not in config["zero_optimization"] or "offload_param" in expected

@@ -22,7 +22,7 @@ def curve(level, steps, noise, seed=0):
 
 
 def dpo(margin, steps, seed=0):
-    """Losses of single pairs whose margins grow as given, with the spread that pairs have."""
+    """Losses of single pairs with the given margins, and the spread that pairs have."""
     draw = random.Random(seed)
     return [math.log1p(math.exp(-draw.gauss(margin(step), 1.5))) for step in range(steps)]
 
@@ -62,13 +62,13 @@ def test_noise_of_pairs_never_stops_a_run(seed):
 
 
 @pytest.mark.parametrize(("losses", "since"), DIVERGED.values(), ids=DIVERGED)
-def test_divergence_is_told_after_patience(losses, since):
+def test_divergence_is_found_after_patience(losses, since):
     step = stops_at(losses)
     assert step is not None
     assert since + PATIENCE <= step <= since + PATIENCE + 5 * SMOOTHED_OVER
 
 
-def test_a_stage_that_diverges_ends_for_good_and_keeps_its_last_good_checkpoint(finished, tmp_path, trainer):
+def test_a_diverged_stage_fails_without_retry_and_keeps_its_last_good_checkpoint(finished, tmp_path, trainer):
     shutil.copytree(finished / "inputs", tmp_path / "inputs")
     # A model that has learned its rows, and a learning rate that makes it forget them.
     shutil.copytree(finished / "job" / "sft" / "model", tmp_path / "inputs" / "learned")

@@ -1,4 +1,4 @@
-"""Means that do not depend on how many processes there are, nor on how rows fall into batches."""
+"""Means do not depend on the number of processes or on how rows are batched."""
 
 import shutil
 
@@ -6,12 +6,12 @@ import pytest
 from alignment_api import metrics
 
 ROWS = 7
-"""Neither two processes nor batches of two divide it."""
+"""An odd number, divisible neither by two processes nor by batches of two."""
 
 
 @pytest.fixture(scope="module", params=["sft", "sft-packed", "dpo"])
 def measured(request, finished, tmp_path_factory, trainer):
-    """The same two steps, trained and evaluated in two ways."""
+    """The same two steps on two processes with batches of two, and on one process row by row."""
     stage, _, packed = request.param.partition("-")
     found = []
     for processes, micro_batch in ((2, 2), (1, 1)):
@@ -39,7 +39,7 @@ def means(found):
     return {key: value for key, value in found.items() if not key[1].startswith(of_the_machine)}
 
 
-def test_two_processes_measure_what_one_does_row_by_row(measured):
+def test_two_processes_measure_the_same_as_one_row_by_row(measured):
     expected, found = (means(way) for way in measured)
     assert found.keys() == expected.keys()
     assert (0, metrics.EVALUATION_LOSS) in found and (1, metrics.LOSS) in found

@@ -16,7 +16,7 @@ from alignment_trainer.training.hardware import Work, flops_per_token, peak_flop
         ([], None),
     ],
 )
-def test_peaks_are_known_by_name_or_not_given(devices, peak):
+def test_peak_flops_by_gpu_name(devices, peak):
     assert peak_flops(devices) == peak
 
 
@@ -30,5 +30,5 @@ def test_rates_of_a_step():
     assert rates({"tokens": 2000.0}, 2.0, Work(6e9, None)) == {"tokens_per_second": 1000.0}
 
 
-def test_weights_beside_an_adapter_get_no_gradient():
+def test_frozen_weights_cost_no_gradient():
     assert flops_per_token(100, trains_all=False) / flops_per_token(100, trains_all=True) == pytest.approx(2 / 3)

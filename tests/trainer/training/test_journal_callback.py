@@ -1,4 +1,4 @@
-"""What is written to the journal of all that transformers tells while it trains."""
+"""Which of transformers' log entries the journal holds."""
 
 from collections import Counter
 

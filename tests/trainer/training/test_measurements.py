@@ -1,4 +1,4 @@
-"""Sums and counts of micro batches, with numbers that can be reckoned by hand."""
+"""Sums and counts of micro-batches, with numbers that can be computed by hand."""
 
 from types import SimpleNamespace
 
@@ -32,7 +32,7 @@ def test_sums_become_means_and_amounts(batches, found):
     assert sums.take() == {}
 
 
-def test_a_batch_without_weight_only_names_what_is_measured():
+def test_a_batch_of_weight_0_adds_only_names():
     sums = Sums()
     sums.add({"loss": measured(9, 1)}, weight=0)
     assert sums.take() == {}

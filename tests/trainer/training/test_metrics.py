@@ -1,4 +1,4 @@
-"""What the short job's real runs measured, against the names that all programs know and the page that explains them."""
+"""The metrics of the short job's real runs are those that the API names and that docs/metrics.md explains."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ PROGRESS = {metrics.TOTAL_STEPS, metrics.SECONDS_LEFT}
 
 
 def named():
-    """All names of metrics."""
+    """Return the names of all metrics."""
     return {
         value for value in vars(metrics).values() if isinstance(value, str) and re.match(r"(train|eval|data|progress)/", value)
     }
@@ -23,19 +23,19 @@ def test_the_page_explains_each_metric_and_no_other():
 
 
 @pytest.mark.parametrize(("stage", "names"), [("sft", SFT_METRICS), ("dpo", DPO_METRICS)], ids=["sft", "dpo"])
-def test_a_run_on_cpus_measures_all_but_what_takes_a_gpu(finished, trainer, stage, names):
+def test_a_run_on_cpus_has_all_metrics_but_those_of_a_gpu(finished, trainer, stage, names):
     measured = {name for point in trainer.points(finished / "job" / stage) for name in point["metrics"]}
     assert measured == {*names, metrics.MEMORY_RESIDENT} | PROGRESS
 
 
-def test_amounts_are_those_of_the_whole_batch(finished, trainer):
+def test_amounts_cover_the_whole_batch(finished, trainer):
     folder = finished / "job" / "dpo"
     assert set(trainer.values(folder, metrics.PAIRS).values()) == {8.0}
     assert set(trainer.values(folder, metrics.EVALUATION_PAIRS).values()) == {16.0}
     assert trainer.values(folder, metrics.ROWS_HELD_OUT) == {0: 16.0}
 
 
-def test_kl_is_the_mean_of_the_rewards_by_beta(finished, trainer):
+def test_kl_is_the_mean_reward_divided_by_beta(finished, trainer):
     folder, beta = finished / "job" / "dpo", 0.1
     chosen, rejected = (trainer.values(folder, name) for name in (metrics.REWARD_CHOSEN, metrics.REWARD_REJECTED))
     expected = {step: pytest.approx((chosen[step] + rejected[step]) / 2 / beta) for step in chosen}

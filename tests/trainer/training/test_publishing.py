@@ -1,4 +1,4 @@
-"""Publishing a folder tells how much of it is done, and leaves it whole under its name."""
+"""Publishing a folder reports how much is done, and leaves the complete folder under its name."""
 
 from contextlib import contextmanager
 
@@ -7,7 +7,7 @@ from alignment_trainer.training import publishing
 from safetensors.torch import save_file
 
 
-def test_publishing_tells_how_many_bytes_are_copied_and_on_the_disk(tmp_path, monkeypatch):
+def test_publishing_reports_copied_and_flushed_bytes(tmp_path, monkeypatch):
     told = []
 
     @contextmanager
