@@ -124,7 +124,7 @@ def test_after_a_stop_the_next_attempt_resumes_and_ends_with_the_same_weights(fi
     assert result.termination.last_checkpoint == stopped_at < trainer.steps
     assert max(trainer.values(first.stage, metrics.LOSS)) == stopped_at
 
-    # An operator that was upgraded since knows other defaults; what the stage began with goes on.
+    # An upgraded operator has other defaults; the stage keeps those that it began with.
     upgraded = trainer.config(started_again, attempt=2, sft__checkpoint={"everySteps": 8, "keep": 7}, sft__packing=False)
     second = trainer.attempt(upgraded.model_copy(update={"input_hash": first.config.input_hash}), started_again)
     result = second.wait()

@@ -161,7 +161,7 @@ def test_sync_ships_the_points_measured_while_the_server_was_down(server, tmp_pa
     assert run.info.status == "FINISHED"
     assert run.info.start_time == next(read_points(stage / "metrics.jsonl")).time
     assert run.info.end_time <= ended * 1000
-    # The job goes on with its second stage.
+    # The job continues with its second stage.
     client, found = runs(config)
     assert found[None].info.status == "RUNNING"
     folder = client.download_artifacts(run.info.run_id, "samples", str(tmp_path))

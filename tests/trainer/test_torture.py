@@ -136,7 +136,7 @@ def test_stopped_again_and_again(fresh, undisturbed, long_config, stage, trainer
         assert (result.code, result.termination.reason) == (75, "Stopped"), result.output
         saved = newest_step(attempt.stage)
         assert result.termination.last_checkpoint == saved == step_reached(attempt.stage), "not a step is lost"
-        assert number == 1 or f"step {before + 1}/" in result.output, "it goes on at the very step"
+        assert number == 1 or f"step {before + 1}/" in result.output, "it resumes at that step"
     result = trainer.attempt(long_config(fresh, STOPS[stage] + 1), fresh).wait()
     assert result.code == 0, result.output
     expect_as_if_nothing_had_been(fresh / "job" / stage, undisturbed, trainer)

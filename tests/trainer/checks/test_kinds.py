@@ -115,15 +115,15 @@ def test_a_base_model_is_checked_for_the_stages_that_load_it(own_workspace, trai
 
 
 @pytest.mark.parametrize(
-    ("stages", "told"), [(["sft", EXAM], ["sft"]), (["sft", EXAM, "dpo"], ["sft", "dpo"]), ([LESSONS, "sft"], ["sft"])]
+    ("stages", "named"), [(["sft", EXAM], ["sft"]), (["sft", EXAM, "dpo"], ["sft", "dpo"]), ([LESSONS, "sft"], ["sft"])]
 )
-def test_memory_is_estimated_for_stages_that_train(workspace, trainer, stages, told):
+def test_memory_is_estimated_for_stages_that_train(workspace, trainer, stages, named):
     lora = {"lora": {"rank": 4}}
     config = job(
         trainer, workspace, stages, compute__gpusPerNode=1, compute__processesPerNode=None, sft__adapter=lora, dpo__adapter=lora
     )
     sentences = verdicts(config, workspace / "inputs/tiny/model", "NVIDIA L40S", 45 * GIBIBYTE)
-    assert [sentence.split()[:2] for sentence in sentences] == [["memory:", name] for name in told]
+    assert [sentence.split()[:2] for sentence in sentences] == [["memory:", name] for name in named]
 
 
 def test_a_kind_without_a_row_is_refused_by_its_field(workspace, trainer, monkeypatch):

@@ -1,4 +1,4 @@
-"""What a stage says of its GPUs' memory, for GPUs that are named here: this needs none."""
+"""Estimates of GPU memory for GPUs that are named in the tests; no GPU is needed."""
 
 import json
 
@@ -28,7 +28,7 @@ def on_gpus(trainer, root, stage="sft", **changes):
     return trainer.config(root, stage, **{**SIXTEEN_BIT, **gpus, **changes})
 
 
-def test_what_fits_is_told_of_this_stage_and_the_later_ones(workspace, trainer, start):
+def test_this_stage_and_later_ones_that_fit_have_one_line_each(workspace, trainer, start):
     config = on_gpus(trainer, workspace, sft__adapter=LORA, dpo__adapter=LORA)
     sft, dpo = verdicts(config, start, "NVIDIA L40S", 45 * GIBIBYTE)
     assert sft.startswith("memory: sft needs about 14.5 of 45.0 GiB of each NVIDIA L40S (weights 13.5, ")
@@ -37,7 +37,7 @@ def test_what_fits_is_told_of_this_stage_and_the_later_ones(workspace, trainer, 
 
 
 @pytest.mark.parametrize(
-    ("stage", "changes", "told"),
+    ("stage", "changes", "sentence"),
     [
         ("sft", {}, r"^spec.stages\[0\].compute: sft needs about .* and NVIDIA L40S has 45.0; set compute.sharding to"),
         (
@@ -49,8 +49,8 @@ def test_what_fits_is_told_of_this_stage_and_the_later_ones(workspace, trainer, 
     ],
     ids=["this stage", "this stage, the last", "a later stage"],
 )
-def test_what_cannot_fit_is_refused(workspace, trainer, start, stage, changes, told):
-    with pytest.raises(BadConfiguration, match=told):
+def test_a_stage_that_cannot_fit_is_refused(workspace, trainer, start, stage, changes, sentence):
+    with pytest.raises(BadConfiguration, match=sentence):
         verdicts(on_gpus(trainer, workspace, stage, **changes), start, "NVIDIA L40S", 45 * GIBIBYTE)
 
 
@@ -61,15 +61,15 @@ def test_a_later_stage_on_other_gpus_is_left_to_its_own_pods(workspace, trainer,
     assert sft.startswith("memory: sft needs")
 
 
-def test_a_family_that_nobody_counted_is_never_refused(workspace, trainer, start):
+def test_an_unknown_family_is_never_refused(workspace, trainer, start):
     (start / "config.json").write_text(json.dumps({**MISTRAL, "model_type": "novel"}))
-    assert all("needs about " in told for told in verdicts(on_gpus(trainer, workspace), start, "NVIDIA T4", 15 * GIBIBYTE))
+    assert all("needs about " in line for line in verdicts(on_gpus(trainer, workspace), start, "NVIDIA T4", 15 * GIBIBYTE))
 
 
-def test_a_model_without_sizes_is_said_to_be_unknown(workspace, trainer, start):
+def test_a_model_that_cannot_be_counted_has_no_estimate(workspace, trainer, start):
     (start / "config.json").write_text(json.dumps({**MISTRAL, "num_local_experts": 8}))
-    (told,) = verdicts(on_gpus(trainer, workspace), start, "NVIDIA T4", 15 * GIBIBYTE)
-    assert told == "memory: no estimate for this model: it is a mixture of experts, whose parts this version cannot count"
+    (line,) = verdicts(on_gpus(trainer, workspace), start, "NVIDIA T4", 15 * GIBIBYTE)
+    assert line == "memory: no estimate for this model: it is a mixture of experts, whose parts this version cannot count"
 
 
 @pytest.mark.parametrize("adapter", [None, LORA], ids=["full", "lora"])

@@ -85,14 +85,14 @@ def gradients(model: Any, loss: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def farthest(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
-    """Say by how much of its length the gradient of any weight is off; one of next to nothing is held against all of them."""
+    """Return the largest relative error of any weight's gradient; tiny gradients are compared with the norm of all."""
     assert found.keys() == expected.keys()
     whole = torch.stack([each.norm() for each in expected.values()]).norm()
     return max(float((found[name] - each).norm() / max(each.norm(), whole / 100)) for name, each in expected.items())
 
 
 class Padded(DPOTrainer):
-    """TRL's trainer for rows that are tokens and have reference values, both as they are."""
+    """TRL's trainer on rows that are tokens already and have reference values."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset
@@ -101,7 +101,7 @@ class Padded(DPOTrainer):
         return dataset
 
     def ask(self, pairs: Pairs) -> torch.Tensor:
-        """Give the mean loss."""
+        """Return the mean loss."""
         return self.compute_loss(self.model, self.data_collator(pairs))
 
 
@@ -111,13 +111,13 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def arguments(folder: Any, **changes: Any) -> dict[str, Any]:
-    """Give what transformers is told in any case."""
+    """Return the arguments that all tests pass to transformers."""
     quiet = {"use_cpu": True, "report_to": "none", "disable_tqdm": True, "save_strategy": "no", "bf16": False}
     return {"output_dir": str(folder), **quiet, "activation_checkpointing": False, **changes}
 
 
 class Preference(NamedTuple):
-    """The builders above, for tests: files of tests cannot import each other."""
+    """The functions above, for tests: test files cannot import each other."""
 
     pairs_of: Callable[..., Pairs]
     tiny: Callable[..., Any]
@@ -135,7 +135,7 @@ class Preference(NamedTuple):
 
 @pytest.fixture
 def preference(tmp_path: Any) -> Preference:
-    """Give the builders."""
+    """Return the functions above."""
 
     def packed_arguments(**changes: Any) -> TrainingArguments:
         return TrainingArguments(**arguments(tmp_path, **changes))

@@ -81,14 +81,14 @@ def test_segments_agree_with_one_full_mask(situation, heads):
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_kernels_arguments_agree_with_the_segments(situation, heads):
     segments, tensors, scaling = SITUATIONS[situation], inputs(SITUATIONS[situation], HEADS[heads]), 0.3
-    told = attended(segments)
+    found = attended(segments)
     query, key, value = (tensor.squeeze(0).transpose(0, 1) for tensor in tensors)
-    tokens, bounds = told["key_tokens"], [told["query_bounds"].tolist(), told["key_bounds"].tolist()]
+    tokens, bounds = found["key_tokens"], [found["query_bounds"].tolist(), found["key_bounds"].tolist()]
     answer = bottom_right(query, key[tokens], value[tokens], bounds, scaling)
     expected, _ = attend(None, *tensors, None, segments=segments, scaling=scaling)
     torch.testing.assert_close(with_gradients(answer, tensors), with_gradients(expected, tensors))
     sizes = [[after - before for before, after in pairwise(each)] for each in bounds]
-    assert (told["most_queries"], told["most_keys"]) == (max(sizes[0]), max(sizes[1]))
+    assert (found["most_queries"], found["most_keys"]) == (max(sizes[0]), max(sizes[1]))
     assert bounds[1][-1] == len(tokens)
 
 

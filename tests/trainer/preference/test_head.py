@@ -107,7 +107,7 @@ def test_measurements(most_bytes, learns):
         sizes = [count for pair in COUNTS for count in pair]
         expected = torch.stack([part.sum(dim=0) for part in tokens.split(sizes)]).view(-1, 2, 3)
         sums = torch.stack([part.sum() for part in logs.gather(1, case.targets[:, None])[:, 0].split(sizes)]).view(-1, 2)
-    # Who asks for log-probabilities alone is told nothing else.
+    # Without losses, only log-probabilities are computed.
     torch.testing.assert_close(answers.statistics, expected if learns else expected[:, :, :0])
     torch.testing.assert_close(answers.log_probabilities, sums, rtol=1e-12, atol=1e-12)
     assert answers.counts.tolist() == [list(count) for count in COUNTS]

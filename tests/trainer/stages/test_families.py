@@ -94,8 +94,8 @@ def test_sft_and_dpo_train(family, adapter, tmp_path, trainer, capsys):
         assert manifest["adaptedLayers"] == (FAMILIES[name][1] if adapter else None)
         assert trainer.values(stage, metrics.LOSS)[1] == first_loss[kind]
     assert_whole(tmp_path / "job" / "dpo" / "model", tmp_path / "inputs" / "tiny" / "model")
-    told = [line for line in capsys.readouterr().err.splitlines() if "padded" in line]
-    assert told == ([] if name in PACKED_FAMILIES else [PADDED.format(name)])
+    lines = [line for line in capsys.readouterr().err.splitlines() if "padded" in line]
+    assert lines == ([] if name in PACKED_FAMILIES else [PADDED.format(name)])
 
 
 @pytest.mark.parametrize("adapter", [None, ADAPTER], ids=["full", "lora"])

@@ -8,13 +8,13 @@ from safetensors.torch import save_file
 
 
 def test_publishing_reports_copied_and_flushed_bytes(tmp_path, monkeypatch):
-    told = []
+    reported = []
 
     @contextmanager
     def record(what, total, unit):
         done = []
         yield done.append
-        told.append((what, total, unit, sum(done)))
+        reported.append((what, total, unit, sum(done)))
 
     monkeypatch.setattr(publishing, "advancing", record)
     source = tmp_path / "step-8"
@@ -26,7 +26,7 @@ def test_publishing_reports_copied_and_flushed_bytes(tmp_path, monkeypatch):
         tmp_path / "model", lambda folder: publishing._copy(source, folder, ("*.safetensors", "config.json"))
     )
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
-    assert told == [
+    assert reported == [
         ("publishing step-8", size, "bytes", size),
         ("flushing the model to disk", size, "bytes", size),
     ]
