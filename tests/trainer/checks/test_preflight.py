@@ -155,8 +155,15 @@ def test_a_missing_setting_is_refused(workspace, trainer):
 
 
 def test_later_batches_are_checked_before_the_first_stage(workspace, trainer):
-    config = trainer.config(workspace, dpo__optimization__globalBatchSize=12)
+    config = trainer.config(workspace, dpo__optimization__globalBatchSize=12, dpo__batching="Padded")
     with pytest.raises(BadConfiguration, match=r"spec.stages\[1\].dpo.optimization.globalBatchSize: 12 cannot be divided"):
+        check(config)
+
+
+def test_packed_pairs_need_a_batch_that_the_processes_divide(workspace, trainer):
+    check(trainer.config(workspace, dpo__optimization__globalBatchSize=12))
+    config = trainer.config(workspace, dpo__optimization__globalBatchSize=13)
+    with pytest.raises(BadConfiguration, match=r"spec.stages\[1\].dpo.optimization.globalBatchSize: 13 cannot be divided"):
         check(config)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from alignment_api.names import BUCKET_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
-from alignment_api.spec.batch import ImpossibleBatch, accumulation_steps
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import parent_of
 
@@ -17,7 +16,7 @@ from alignment_trainer.checks.kinds import kind_of
 from alignment_trainer.endpoints.key import key_faults
 from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
 from alignment_trainer.settings.later import stages_to_come
-from alignment_trainer.settings.training import Settings, training_settings
+from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.links import system_file
 from alignment_trainer.workspace.paths import workspace_path
 
@@ -48,15 +47,8 @@ def _refuse(faults: Iterator[str], failure: type[StageFailure] = BadData) -> Non
 def _check_settings(config: RunConfig) -> None:
     kind = kind_of(config)
     if KINDS[config.stage.kind].trains:
-        _check_batch(config, training_settings(config))
+        training_settings(config)
     kind.settings(config)
-
-
-def _check_batch(config: RunConfig, settings: Settings) -> None:
-    try:
-        accumulation_steps(settings.global_batch_size, config.compute)
-    except ImpossibleBatch as error:
-        raise BadConfiguration(f"{settings.path}.optimization.globalBatchSize: {error}") from error
 
 
 def _dataset_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
