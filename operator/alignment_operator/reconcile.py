@@ -11,7 +11,7 @@ from alignment_api.spec.status import AlignmentJobStatus
 from alignment_operator.backends import Backend
 from alignment_operator.deciding.job_status import held_back
 from alignment_operator.deciding.observation import LIVE, Child, Key, Report
-from alignment_operator.deciding.own_children import expected_children
+from alignment_operator.deciding.own_children import own_children
 from alignment_operator.deciding.plan import Plan, plan, refusal
 from alignment_operator.settings import Settings
 
@@ -56,7 +56,7 @@ async def reconcile(cluster: Cluster, backend: Backend[Any], settings: Settings,
     job = await cluster.job(key)
     if job is None or job.metadata.deletion_timestamp is not None:
         return None
-    observed = expected_children(job, await cluster.children(job))
+    observed = own_children(job, await cluster.children(job))
     report = await cluster.progress(job, observed)
     try:
         decision = plan(job, settle(job), observed, report, settings, now)

@@ -11,7 +11,7 @@ from kubernetes.aio.client import ApiException
 
 from alignment_operator.cluster.job_cache import JobCache
 from alignment_operator.cluster.kubernetes_api import KubernetesApi, said
-from alignment_operator.deciding.events import Happening, event_of, happenings
+from alignment_operator.deciding.events import NewEvent, event_object, new_events
 from alignment_operator.deciding.log_lines import log_lines
 from alignment_operator.deciding.reduced_status import reduced
 from alignment_operator.deciding.untrusted import one_line
@@ -52,8 +52,8 @@ class Statuses:
         await self._remember(job, status, refusal)
         for line in log_lines(name_of(job), job.status, status):
             logger.info("%s", line)
-        for happening in happenings(job.status, status):
-            await self._tell(job, happening)
+        for event in new_events(job.status, status):
+            await self._tell(job, event)
 
     async def _put_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> bool:
         """Write a status; the answer says whether the API server has kept all of it."""
@@ -84,18 +84,18 @@ class Statuses:
         self._refused[uid] = status
         if known is None:
             logger.warning("%s: not all of the status is kept: %s", name_of(job), one_line(refusal))
-            await self._tell(job, Happening("Warning", "StatusRefused", f"the API server refused the full status: {refusal}"))
+            await self._tell(job, NewEvent("Warning", "StatusRefused", f"the API server refused the full status: {refusal}"))
 
-    async def _tell(self, job: AlignmentJob, happening: Happening) -> None:
+    async def _tell(self, job: AlignmentJob, event: NewEvent) -> None:
         """Post an Event whose name follows from what it says, so that saying it twice is saying it once."""
         try:
             await self._writing(job).post(
-                f"/api/v1/namespaces/{job.metadata.namespace}/events", event_of(job, happening, datetime.now(UTC))
+                f"/api/v1/namespaces/{job.metadata.namespace}/events", event_object(job, event, datetime.now(UTC))
             )
         except ApiException as error:
             # An Event is a courtesy: without it the status still says everything.
             if error.status != 409:
-                logger.info("the event %s of %s was not taken: %s", happening.reason, job.metadata.name, said(error))
+                logger.info("the event %s of %s was not taken: %s", event.reason, job.metadata.name, said(error))
 
 
 def name_of(job: AlignmentJob) -> str:

@@ -14,7 +14,7 @@ _AS_USUAL = (None, "Starting", "PullingImage")
 _COMPONENT = "alignment-operator"
 
 
-class Happening(NamedTuple):
+class NewEvent(NamedTuple):
     """One Event to post."""
 
     type: str
@@ -22,22 +22,22 @@ class Happening(NamedTuple):
     message: str
 
 
-def happenings(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[Happening]:
+def new_events(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[NewEvent]:
     """Return the Events for a change of status; there are none if nothing has changed."""
     before = {stage.name: stage for stage in (old.stages if old else None) or []}
-    found = [happening for stage in new.stages or [] for happening in _of_stage(before.get(stage.name), stage)]
+    found = [event for stage in new.stages or [] for event in _of_stage(before.get(stage.name), stage)]
     phase = old.phase if old else None
     if new.phase != phase:
         if new.phase == "Succeeded":
-            found.append(Happening("Normal", "Completed", new.message or "the job succeeded"))
+            found.append(NewEvent("Normal", "Completed", new.message or "the job succeeded"))
         if new.phase == "Failed":
-            found.append(Happening("Warning", new.reason or "Failed", f"the job failed: {new.message}"))
+            found.append(NewEvent("Warning", new.reason or "Failed", f"the job failed: {new.message}"))
         if new.phase == "Suspended":
-            found.append(Happening("Normal", "Suspended", new.message or "suspended"))
+            found.append(NewEvent("Normal", "Suspended", new.message or "suspended"))
     return found
 
 
-def _of_stage(old: StageStatus | None, new: StageStatus) -> list[Happening]:
+def _of_stage(old: StageStatus | None, new: StageStatus) -> list[NewEvent]:
     found = []
     # An attempt that is stopped before it started has the state "Running" only until its pods are gone.
     if (
@@ -45,20 +45,20 @@ def _of_stage(old: StageStatus | None, new: StageStatus) -> list[Happening]:
         and new.reason != "Suspending"
         and (old is None or old.state != "Running" or old.child != new.child)
     ):
-        found.append(Happening("Normal", "StageStarted", f"{new.name}: attempt {new.attempts} is running"))
+        found.append(NewEvent("Normal", "StageStarted", f"{new.name}: attempt {new.attempts} is running"))
     if new.state == "Succeeded" and (old is None or old.state != "Succeeded"):
-        found.append(Happening("Normal", "StageSucceeded", f"{new.name}: {new.output}"))
+        found.append(NewEvent("Normal", "StageSucceeded", f"{new.name}: {new.output}"))
     if new.state == "Restarting" and new.failed_attempt and (old is None or old.failed_attempt != new.failed_attempt):
-        found.append(Happening("Warning", new.reason or "Failed", f"{new.name}: {new.message}"))
+        found.append(NewEvent("Warning", new.reason or "Failed", f"{new.name}: {new.message}"))
     if new.state == "Pending" and new.reason not in _AS_USUAL and (old is None or old.reason != new.reason):
-        found.append(Happening("Warning", new.reason or "Pending", f"{new.name}: {new.message}"))
+        found.append(NewEvent("Warning", new.reason or "Pending", f"{new.name}: {new.message}"))
     return found
 
 
-def event_of(job: AlignmentJob, happening: Happening, now: datetime) -> dict[str, Any]:
+def event_object(job: AlignmentJob, event: NewEvent, now: datetime) -> dict[str, Any]:
     """Return an Event that is named after a hash of its content, so that posting it twice creates one object."""
-    message = happening.message[:_MESSAGE_MAXIMUM]
-    identity = hashlib.sha256(f"{job.metadata.uid}{happening.reason}{message}".encode()).hexdigest()[:16]
+    message = event.message[:_MESSAGE_MAXIMUM]
+    identity = hashlib.sha256(f"{job.metadata.uid}{event.reason}{message}".encode()).hexdigest()[:16]
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     about = {
         "apiVersion": API_VERSION,
@@ -70,8 +70,8 @@ def event_of(job: AlignmentJob, happening: Happening, now: datetime) -> dict[str
     return {
         "metadata": {"name": f"{job.metadata.name}.{identity}", "namespace": job.metadata.namespace},
         "involvedObject": about,
-        "type": happening.type,
-        "reason": happening.reason,
+        "type": event.type,
+        "reason": event.reason,
         "message": message,
         "source": {"component": _COMPONENT},
         "reportingComponent": _COMPONENT,

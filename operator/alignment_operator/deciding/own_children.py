@@ -9,16 +9,16 @@ _MOST_ATTEMPTS_UNRECORDED = 999
 """If a job's status was lost, its children show which attempt is the newest; higher numbers are not believed."""
 
 
-def expected_children(job: AlignmentJob, found: list[Child]) -> list[Child]:
+def own_children(job: AlignmentJob, found: list[Child]) -> list[Child]:
     """Return the children without those that only look like the job's own."""
     stages = job.status.stages if job.status else None
     if not stages:
         return [child for child in found if child.attempt <= _MOST_ATTEMPTS_UNRECORDED]
     records = {stage.name: stage for stage in stages}
-    return [child for child in found if _is_expected(child, records.get(child.stage), found)]
+    return [child for child in found if _can_be_own(child, records.get(child.stage), found)]
 
 
-def _is_expected(child: Child, record: StageStatus | None, found: list[Child]) -> bool:
+def _can_be_own(child: Child, record: StageStatus | None, found: list[Child]) -> bool:
     attempts = record.attempts if record else 0
     if child.attempt > attempts:
         # The next attempt is created only after all earlier ones are gone; pods without a child belong to an earlier one.

@@ -7,12 +7,12 @@ from alignment_api.resolving.record import Settled
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.lineage import stage_hash
 from alignment_api.spec.stages import Stage
-from alignment_api.spec.status import AlignmentJobStatus, Progress, StageStatus
+from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 
 from alignment_operator.deciding.job_status import is_finished, refused, summarize
 from alignment_operator.deciding.observation import UNENDED, Child, Report
 from alignment_operator.deciding.running_time import seconds_to_deadline
-from alignment_operator.deciding.situation import Halt, Situation, StageDecision
+from alignment_operator.deciding.situation import Halt, JobSituation, Situation, StageDecision
 from alignment_operator.deciding.stage_plan import decide
 from alignment_operator.deciding.stage_run import Identity, StageRun, identity_of
 from alignment_operator.settings import Settings
@@ -40,6 +40,7 @@ def plan(
     records = {stage.name: stage for stage in old.stages or []}
     renewed = old.observed_generation is not None and old.observed_generation != job.metadata.generation
     halt, deadline_seconds = _halt(spec, old, observed, now)
+    shared = JobSituation(report, halt, settled.refusal, renewed, settings, now)
     children, statuses, waits, may_run = [], [], [deadline_seconds], True
     hashes: dict[str, str] = {}
     for stage in spec.stages or []:
@@ -47,7 +48,7 @@ def plan(
         identity = _identity(settled, stage, records.get(stage.name), hashes, [] if renewed else mine)
         hashes[stage.name] = identity.input_hash
         run = StageRun(job, spec, stage, 1, identity)
-        decision = decide(_situation(run, records, mine, report, may_run, halt, renewed, settled, settings, now))
+        decision = decide(Situation(shared, run, records.get(stage.name), mine, may_run))
         children += [StageRun(job, spec, stage, attempt, identity) for attempt in decision.attempts]
         statuses.append(_with_run(decision, report))
         waits.append(decision.requeue_after_seconds)
@@ -66,45 +67,6 @@ def refusal(job: AlignmentJob, sentence: str, observed: list[Child], now: dateti
     old = job.status or AlignmentJobStatus()
     is_under_way = any(child.state in UNENDED for child in observed)
     return _concluded(job.spec, old, refused(job, old, sentence, is_under_way, now), [], [], now)
-
-
-def _progress(report: Report, name: str, record: StageStatus | None) -> Progress | None:
-    """Return a stage's progress, unless an attempt before the newest one reported it."""
-    pulse = report.pulses.get(name)
-    if pulse and record and pulse.attempt < record.attempts:
-        return None
-    return report.stages.get(name)
-
-
-def _situation(
-    run: StageRun,
-    records: dict[str, StageStatus],
-    mine: list[Child],
-    report: Report,
-    may_run: bool,
-    halt: Halt | None,
-    renewed: bool,
-    settled: Settled,
-    settings: Settings,
-    now: datetime,
-) -> Situation:
-    name = run.stage.name
-    return Situation(
-        run=run,
-        previous=records.get(name),
-        children=mine,
-        progress=_progress(report, name, records.get(name)),
-        pulse=report.pulses.get(name),
-        asked_since=report.asked_since.get(name),
-        unheard=report.unheard.get(name),
-        silence=report.silence,
-        may_run=may_run,
-        halt=halt,
-        refusal=settled.refusal,
-        renewed=renewed,
-        settings=settings,
-        now=now,
-    )
 
 
 def _with_run(decision: StageDecision, report: Report) -> StageStatus:

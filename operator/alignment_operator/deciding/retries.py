@@ -36,14 +36,14 @@ def after_failure(situation: Situation, record: StageStatus, child: Child) -> St
     if kind == "Permanent" or failures.application > budget:
         if kind != "Permanent":
             message += f" (failure {failures.application}; restart.applicationFailures allows {budget})"
-        status = changed(record, "Failed", reason, message, completion_time=situation.now, retry_time=None, **counted)
+        status = changed(record, "Failed", reason, message, completion_time=situation.job.now, retry_time=None, **counted)
         return StageDecision(status, [child.attempt])
-    delay = delay_seconds(situation.settings, failures.application if kind == "Application" else failures.infrastructure)
+    delay = delay_seconds(situation.job.settings, failures.application if kind == "Application" else failures.infrastructure)
     # A pod that was removed from its node cannot report its last checkpoint; the next attempt finds it on the workspace.
     resumed = f" from step {checkpoint}" if checkpoint else ""
     budget_used = f", {failures.application} of {budget} failures used" if kind == "Application" else ""
     message = f"attempt {child.attempt} ended: {message}; retrying{resumed} in {delay:.0f} s{budget_used}"
-    status = changed(record, "Restarting", reason, message, retry_time=situation.now + timedelta(seconds=delay), **counted)
+    status = changed(record, "Restarting", reason, message, retry_time=situation.job.now + timedelta(seconds=delay), **counted)
     return StageDecision(status, [child.attempt], delay)
 
 
@@ -89,9 +89,8 @@ def _made_lasting_progress(situation: Situation, record: StageStatus, child: Chi
     """Check whether an attempt ran at least as long as the stall timeout and left a newer checkpoint than it started from."""
     if child.start_time is None or checkpoint is None or checkpoint <= (record.last_checkpoint or 0):
         return False
-    restart = situation.run.spec.restart
-    ran = (child.end_time or situation.now) - child.start_time
-    return ran >= timedelta(seconds=(restart.stall_timeout_seconds if restart else None) or 0)
+    ran = (child.end_time or situation.job.now) - child.start_time
+    return ran >= timedelta(seconds=situation.stall_timeout_seconds or 0)
 
 
 def _budget(situation: Situation) -> int:

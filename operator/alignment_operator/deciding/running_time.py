@@ -13,7 +13,7 @@ def counted_time(situation: Situation, record: StageStatus, child: Child) -> dic
     """Return a stage's times with those of an attempt that ends; each attempt is added once, from when all containers ran."""
     if child.start_time is None or (record.counted_attempt or 0) >= child.attempt:
         return {}
-    seconds = max(0, int(((child.end_time or situation.now) - child.start_time).total_seconds()))
+    seconds = max(0, int(((child.end_time or situation.job.now) - child.start_time).total_seconds()))
     gpus = (situation.run.compute.nodes or 1) * (situation.run.compute.gpus_per_node or 0)
     return {
         "counted_attempt": child.attempt,

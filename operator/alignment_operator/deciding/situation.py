@@ -6,7 +6,7 @@ from typing import Literal
 
 from alignment_api.spec.status import Progress, StageStatus
 
-from alignment_operator.deciding.observation import UNENDED, Child, Pulse
+from alignment_operator.deciding.observation import UNENDED, Child, Pulse, Report
 from alignment_operator.deciding.stage_run import StageRun
 from alignment_operator.settings import Settings
 
@@ -15,20 +15,10 @@ Halt = Literal["Suspended", "DeadlineExceeded"]
 
 
 @dataclass(frozen=True)
-class Situation:
-    """All that the decision about a stage depends on."""
+class JobSituation:
+    """What all stages of a job share."""
 
-    run: StageRun
-    previous: StageStatus | None
-    """The stage's status as the operator last wrote it."""
-    children: list[Child]
-    progress: Progress | None
-    pulse: Pulse | None
-    asked_since: datetime | None
-    unheard: str | None
-    silence: str | None
-    may_run: bool
-    """Whether all earlier stages have succeeded."""
+    report: Report
     halt: Halt | None
     refusal: str | None
     """Why the newest edit of the spec cannot run."""
@@ -36,6 +26,38 @@ class Situation:
     """Whether the spec was edited since the status was written."""
     settings: Settings
     now: datetime
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that the decision about a stage depends on."""
+
+    job: JobSituation
+    run: StageRun
+    previous: StageStatus | None
+    """The stage's status as the operator last wrote it."""
+    children: list[Child]
+    may_run: bool
+    """Whether all earlier stages have succeeded."""
+
+    @property
+    def pulse(self) -> Pulse | None:
+        """Return the last answer of the stage's pod, of whatever attempt."""
+        return self.job.report.pulses.get(self.run.stage.name)
+
+    @property
+    def progress(self) -> Progress | None:
+        """Return the stage's progress, unless an attempt before the newest one reported it."""
+        pulse, previous = self.pulse, self.previous
+        if pulse and previous and pulse.attempt < previous.attempts:
+            return None
+        return self.job.report.stages.get(self.run.stage.name)
+
+    @property
+    def stall_timeout_seconds(self) -> int | None:
+        """Return after how many seconds without progress the stage is restarted."""
+        restart = self.run.spec.restart
+        return restart.stall_timeout_seconds if restart else None
 
 
 @dataclass(frozen=True)

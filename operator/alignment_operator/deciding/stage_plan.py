@@ -9,7 +9,7 @@ from alignment_operator.deciding.observation import LIVE, Child
 from alignment_operator.deciding.retries import after_failure, is_counted
 from alignment_operator.deciding.running_time import counted_time, counted_time_of_unended
 from alignment_operator.deciding.situation import Situation, StageDecision, changed, unended_child
-from alignment_operator.deciding.stall import Hearing, judge
+from alignment_operator.deciding.stall import Evidence, judge
 
 
 def decide(situation: Situation) -> StageDecision:
@@ -27,7 +27,7 @@ def decide(situation: Situation) -> StageDecision:
     if record.state == "Failed":
         # An attempt that still runs was to be deleted, but the deletion failed; it is deleted now.
         return StageDecision(record, [newest.attempt] if newest and newest.state in ("Failed", "Succeeded") else [])
-    if situation.halt:
+    if situation.job.halt:
         return _halted(situation, record)
     if newest and newest.state in LIVE:
         if is_counted(record, newest):
@@ -37,8 +37,8 @@ def decide(situation: Situation) -> StageDecision:
     if stopping:
         message = stopping.message or "waiting for the previous attempt to end"
         return StageDecision(changed(record, "Restarting", "Stopping", message, **counted_time(situation, record, stopping)), [])
-    if situation.refusal:
-        return StageDecision(changed(record, "Waiting", "InvalidSpec", situation.refusal), [newest.attempt] if newest else [])
+    if situation.job.refusal:
+        return StageDecision(changed(record, "Waiting", "InvalidSpec", situation.job.refusal), [newest.attempt] if newest else [])
     return _next_attempt(situation, record, newest)
 
 
@@ -59,13 +59,13 @@ def _recorded(situation: Situation) -> StageStatus:
             fingerprint=run.fingerprint,
         )
     record = previous.model_copy(update={"attempts": attempts, "input_hash": run.input_hash, "fingerprint": run.fingerprint})
-    if situation.renewed and record.state in ("Failed", "Restarting"):
+    if situation.job.renewed and record.state in ("Failed", "Restarting"):
         record = record.model_copy(
             update={
                 "state": "Restarting",
                 "application_failures": 0,
                 "infrastructure_failures": 0,
-                "retry_time": situation.now,
+                "retry_time": situation.job.now,
                 "completion_time": None,
             }
         )
@@ -86,7 +86,7 @@ def _succeeded(situation: Situation, record: StageStatus, child: Child) -> Stage
         child=child.name,
         child_uid=child.uid,
         start_time=record.start_time or child.start_time,
-        completion_time=child.end_time or situation.now,
+        completion_time=child.end_time or situation.job.now,
         progress=_finished_progress(situation.progress or record.progress),
         output=f"{WORKSPACE_PREFIX}{run.output.as_posix()}",
         retry_time=None,
@@ -103,10 +103,10 @@ def _finished_progress(progress: Progress | None) -> Progress | None:
 def _halted(situation: Situation, record: StageStatus) -> StageDecision:
     unended = unended_child(situation)
     update = {"progress": situation.progress or record.progress, **counted_time_of_unended(situation, record)}
-    if situation.halt == "DeadlineExceeded":
+    if situation.job.halt == "DeadlineExceeded":
         seconds = situation.run.spec.active_deadline_seconds
         message = f"the job's containers ran longer than activeDeadlineSeconds ({seconds}); raise it to continue"
-        status = changed(record, "Failed", situation.halt, message, completion_time=situation.now, **update)
+        status = changed(record, "Failed", situation.job.halt, message, completion_time=situation.job.now, **update)
         return StageDecision(status, [])
     if unended is None:
         message = "suspended; it will resume from its last checkpoint" if record.attempts else "suspended before it started"
@@ -121,7 +121,7 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
         message = "the spec changed; the attempt with the old spec is being stopped, and a new one follows"
         status = changed(record, "Restarting", "SpecChanged", message, **counted_time(situation, record, child))
         return StageDecision(status, [])
-    if child.state == "Pending" and child.rendering != situation.run.rendering(situation.settings):
+    if child.state == "Pending" and child.rendering != situation.run.rendering(situation.job.settings):
         message = "a Secret of the job or the operator's settings changed before the attempt started; it is being replaced"
         return StageDecision(changed(record, "Restarting", "SettingsChanged", message), [])
     updated = record.model_copy(
@@ -142,11 +142,16 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
 
 
 def _running(situation: Situation, record: StageStatus, child: Child) -> StageDecision:
-    restart = situation.run.spec.restart
-    timeout = restart.stall_timeout_seconds if restart else None
-    interval = situation.settings.progress_interval_seconds
-    hearing = Hearing(record.progress, situation.pulse, situation.asked_since, situation.unheard, situation.silence, interval)
-    verdict = judge(child, hearing, timeout, situation.now)
+    report, name = situation.job.report, situation.run.stage.name
+    evidence = Evidence(
+        progress=record.progress,
+        pulse=situation.pulse,
+        asked_since=report.asked_since.get(name),
+        unheard=report.unheard.get(name),
+        silence=report.silence,
+        interval_seconds=situation.job.settings.progress_interval_seconds,
+    )
+    verdict = judge(child, evidence, situation.stall_timeout_seconds, situation.job.now)
     if verdict.kind == "Stalled":
         stalled = replace(child, state="Failed", reason="Stalled", message=verdict.message or "", exit_code=1)
         decision = after_failure(situation, record, stalled)
@@ -161,8 +166,8 @@ def _running(situation: Situation, record: StageStatus, child: Child) -> StageDe
 
 
 def _next_attempt(situation: Situation, record: StageStatus, newest: Child | None) -> StageDecision:
-    if record.state == "Restarting" and record.retry_time and record.retry_time > situation.now:
-        left = (record.retry_time - situation.now).total_seconds()
+    if record.state == "Restarting" and record.retry_time and record.retry_time > situation.job.now:
+        left = (record.retry_time - situation.job.now).total_seconds()
         return StageDecision(record, [newest.attempt] if newest else [], left)
     if situation.children:
         # Two attempts would write to the same folder: the earlier one and its pods must be deleted first.

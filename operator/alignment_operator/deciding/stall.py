@@ -7,14 +7,14 @@ from alignment_api.spec.status import Progress
 
 from alignment_operator.deciding.observation import Child, Pulse
 
-UNHEARD_FACTOR = 4
+_UNOBSERVED_FACTOR = 4
 """An attempt that cannot be observed is restarted after this many stall timeouts."""
 
-_HEARD_SECONDS, _HEARD_INTERVALS = 60, 3
-"""A pod counts as heard if it answered within this time, or one of so many requests: a few answers may be lost."""
+_ANSWER_SECONDS, _ANSWER_INTERVALS = 60, 3
+"""A pod counts as answering if it did within this time, or within so many requests: a few answers may be lost."""
 
 
-class Hearing(NamedTuple):
+class Evidence(NamedTuple):
     """What the pod and MLflow report about an attempt, and why they report nothing."""
 
     progress: Progress | None
@@ -37,22 +37,22 @@ class Verdict(NamedTuple):
     seconds_left: float | None
 
 
-def judge(child: Child, hearing: Hearing, timeout_seconds: int | None, now: datetime) -> Verdict:
+def judge(child: Child, evidence: Evidence, timeout_seconds: int | None, now: datetime) -> Verdict:
     """Judge an attempt whose containers all run."""
-    pulse = hearing.pulse if hearing.pulse and hearing.pulse.attempt == child.attempt else None
-    is_heard = pulse is not None and now - pulse.heard_time <= _heard_within(hearing.interval_seconds)
-    silence = None if is_heard or hearing.asked_since is None else hearing.silence
+    pulse = evidence.pulse if evidence.pulse and evidence.pulse.attempt == child.attempt else None
+    is_answering = pulse is not None and now - pulse.heard_time <= _answer_timeout(evidence.interval_seconds)
+    silence = None if is_answering or evidence.asked_since is None else evidence.silence
     if timeout_seconds is None or child.start_time is None:
         return Verdict("Unknown" if silence else "Fine", silence, None)
-    last = _last_sign(child.start_time, hearing.progress, pulse)
+    last = _last_sign(child.start_time, evidence.progress, pulse)
     left = (last + timedelta(seconds=timeout_seconds) - now).total_seconds()
-    if is_heard:
+    if is_answering:
         return Verdict("Fine", None, left) if left > 0 else Verdict("Stalled", _stall_message(pulse, timeout_seconds), None)
-    if hearing.asked_since is None:
+    if evidence.asked_since is None:
         return Verdict("Fine", None, None)
-    last = max(last, hearing.asked_since)
+    last = max(last, evidence.asked_since)
     left = (last + timedelta(seconds=timeout_seconds) - now).total_seconds()
-    longest = timeout_seconds * UNHEARD_FACTOR
+    longest = timeout_seconds * _UNOBSERVED_FACTOR
     end = last + timedelta(seconds=longest)
     if now >= end:
         return Verdict(
@@ -61,7 +61,7 @@ def judge(child: Child, hearing: Hearing, timeout_seconds: int | None, now: date
             None,
         )
     if silence or left <= 0:
-        why = silence or hearing.unheard or "its pod does not answer"
+        why = silence or evidence.unheard or "its pod does not answer"
         more = "" if silence else ", and MLflow has no new steps"
         return Verdict(
             "Unknown",
@@ -71,8 +71,8 @@ def judge(child: Child, hearing: Hearing, timeout_seconds: int | None, now: date
     return Verdict("Fine", None, left)
 
 
-def _heard_within(interval_seconds: float) -> timedelta:
-    return timedelta(seconds=max(_HEARD_SECONDS, _HEARD_INTERVALS * interval_seconds))
+def _answer_timeout(interval_seconds: float) -> timedelta:
+    return timedelta(seconds=max(_ANSWER_SECONDS, _ANSWER_INTERVALS * interval_seconds))
 
 
 def _last_sign(start: datetime, progress: Progress | None, pulse: Pulse | None) -> datetime:

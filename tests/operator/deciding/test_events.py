@@ -1,7 +1,7 @@
 """Each change of state is one Event."""
 
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
-from alignment_operator.deciding.events import happenings
+from alignment_operator.deciding.events import new_events
 
 
 def status(phase: str, *stages: StageStatus, reason: str = "R", message: str = "m") -> AlignmentJobStatus:
@@ -13,7 +13,7 @@ def stage(state: str, **others: object) -> StageStatus:
 
 
 def events(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[tuple[str, str]]:
-    return [(happening.type, happening.reason) for happening in happenings(old, new)]
+    return [(event.type, event.reason) for event in new_events(old, new)]
 
 
 def test_the_events_of_a_job() -> None:

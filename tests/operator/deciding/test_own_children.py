@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from alignment_operator.deciding.own_children import expected_children
+from alignment_operator.deciding.own_children import own_children
 from builders import a_child, a_job
 from plans import planned
 
@@ -27,10 +27,10 @@ def test_which_children_count(found: list[dict[str, Any]], counted: list[int]) -
     stages = [stage.model_copy(update=known) if stage.name == "sft" else stage for stage in begun.stages or []]
     running = job.model_copy(update={"status": begun.model_copy(update={"stages": stages})})
     children = [a_child(job, "sft", "Running", **others) for others in found]
-    assert [child.attempt for child in expected_children(running, children)] == counted
+    assert [child.attempt for child in own_children(running, children)] == counted
 
 
 def test_children_show_the_newest_attempt_of_a_job_whose_status_was_lost() -> None:
     job = a_job()
     children = [a_child(job, "sft", "Running", attempt=attempt) for attempt in (5, 100_000)]
-    assert expected_children(job, children) == children[:1]
+    assert own_children(job, children) == children[:1]
