@@ -1,1 +1,1 @@
-"""Which rows a stage trains on, and as which tokens."""
+"""The rows that a stage trains on, and their tokens."""

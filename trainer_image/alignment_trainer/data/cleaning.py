@@ -1,4 +1,4 @@
-"""Corrects and drops what web dialogues are known for: sentences in the wrong case, and answers that speak of being an AI."""
+"""Finds empty answers and answers that speak of being an AI, and corrects sentences in the wrong case."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from alignment_trainer.reading.rows import Dialogue, Pair
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\.\.)\s+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-# Elsewhere a single i is a word such as "and": only before these is it surely English.
+# In other languages a single i may be a word such as "and"; only before these words it is certainly English.
 _ENGLISH_I = re.compile(
     r"\bi\b(?=['’](?:m|ve|d|ll)\b| (?:am|was|have|had|will|would|can|could|should|do|did|don|think|want|need|know|like|love|"
     r"hope|feel|see|saw|said|say|mean|use|used|tried|got|get|just|also|really|never|always|still|cannot)\b)"
@@ -31,19 +31,19 @@ _OF_ITSELF = tuple(
 
 
 def answers_nothing(row: Dialogue | Pair) -> bool:
-    """Say whether an answer is empty or white space, or both answers of a pair are the same."""
+    """Return whether an answer is empty, or both answers of a pair are the same, so that the row teaches nothing useful."""
     if isinstance(row, Pair) and row.chosen == row.rejected:
         return True
     return any(not answer or answer.isspace() for answer in _answers(row))
 
 
 def truecased_row(row: Dialogue | Pair) -> Dialogue | Pair:
-    """Correct the case in the messages of a row; texts without roles may begin within a sentence and stay as they are."""
+    """Correct the case in the messages of a row; texts without roles may start within a sentence and stay unchanged."""
     return type(row)(*(_truecased_messages(part) for part in row))  # type: ignore[arg-type]
 
 
 def speaks_of_itself(row: Dialogue | Pair) -> bool:
-    """Say whether the answers that are to be learned speak of an AI, or of having no feelings and opinions."""
+    """Return whether the answers to learn speak of being an AI, or of having no feelings and opinions."""
     learned = (row.prompt, row.chosen) if isinstance(row, Pair) else (row.prompt, row.answer)
     answers = [learned[1]] if isinstance(learned[1], str) else []
     for part in learned:
@@ -53,7 +53,7 @@ def speaks_of_itself(row: Dialogue | Pair) -> bool:
 
 
 def truecased(text: str) -> str:
-    """Correct sentences that are written in small or in capital letters alone; lines that look like code stay."""
+    """Correct sentences written only in lower case or only in capitals; lines that look like code stay unchanged."""
     lines = text.split("\n")
     in_code = False
     for index, line in enumerate(lines):
@@ -66,7 +66,7 @@ def truecased(text: str) -> str:
 
 
 def _answers(row: Dialogue | Pair) -> Iterator[str]:
-    """Give all answers, those of earlier turns too: each is learned, or was given to what is learned."""
+    """Yield all answers, also those of earlier turns, which are learned or precede what is learned."""
     prompt, *answers = row
     yield from (answer for answer in answers if isinstance(answer, str))
     for part in (prompt, *answers):
@@ -81,7 +81,7 @@ def _truecased_messages(part: Text | None) -> Text | None:
 
 
 def _line(line: str, begins: bool) -> str:
-    """Correct one line; what follows another line may go on with its sentence, or be a list or a verse."""
+    """Correct one line; the start of a line after another line stays, because it may continue a sentence, a list or a verse."""
     pieces, start = [], 0
     for gap in _SENTENCE_END.finditer(line):
         if not _ABBREVIATION.search(line[start : gap.start()]):

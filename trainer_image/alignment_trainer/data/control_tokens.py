@@ -11,21 +11,21 @@ class ControlTokens:
     """The control tokens of one tokenizer."""
 
     def __init__(self, tokenizer: Any) -> None:
-        # Added tokens that are not special, such as <think>, are words of the model that answers may hold.
+        # Added tokens that are not special, such as <think>, are words of the model and allowed in answers.
         special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
         special |= set(tokenizer.all_special_tokens)
         self._any = _one_of({token for token in special if token.strip()})
         self._opening = tokenizer.bos_token or ""
-        # Where one token both opens and ends texts, it may stand within them.
+        # A token that both starts and ends texts may occur within a text.
         self._another_opening = _one_of({self._opening} - {"", tokenizer.eos_token})
 
     def are_written_in(self, row: Dialogue | Pair) -> bool:
-        """Say so of any message; a text without roles is taken as it is, but begins only once."""
+        """Return whether a message contains a control token; a text without roles may contain them, but only one opening."""
         prompt, *answers = row
         begun = prompt.removeprefix(self._opening) if isinstance(prompt, str) else prompt
-        return any(self._stand_in(part) for part in (begun, *answers) if part is not None)
+        return any(self._found_in(part) for part in (begun, *answers) if part is not None)
 
-    def _stand_in(self, part: Text) -> bool:
+    def _found_in(self, part: Text) -> bool:
         if isinstance(part, str):
             return self._another_opening.search(part) is not None
         return any(self._any.search(message["content"]) for message in part)

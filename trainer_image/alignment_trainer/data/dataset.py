@@ -1,4 +1,4 @@
-"""From named datasets to tokens on the workspace volume: written once by the first process, mapped into memory by all."""
+"""Turns a stage's datasets into tokens on the workspace volume, which rank 0 writes once and all ranks map into memory."""
 
 import json
 import shutil
@@ -13,6 +13,7 @@ from alignment_api.files import flush_tree, rename_whole
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.data.control_tokens import ControlTokens
+from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.preparation import Example, Preparation, Prepared
 from alignment_trainer.data.selection import TRAIN, Selected, Selection, evaluation_index, select
 from alignment_trainer.data.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
@@ -28,7 +29,7 @@ _FEWEST_ROWS_TO_SPREAD = 500
 
 
 class Data(NamedTuple):
-    """Tokens to train and to evaluate on, and what became of which rows."""
+    """Tokens to train and to evaluate on, and the report of how many rows were used and left out."""
 
     train: Any
     held_out: Any | None
@@ -36,7 +37,7 @@ class Data(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """What a kind of stage makes of a row."""
+    """How a kind of stage reads and tokenizes a row."""
 
     columns: tuple[str, ...]
     read: Callable[[dict[str, Any]], Example]
@@ -45,7 +46,7 @@ class _Form(NamedTuple):
 
 
 def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_only: bool) -> Data:
-    """Give dialogues as tokens."""
+    """Return dialogues as tokens."""
     return _prepared(
         config,
         settings,
@@ -59,7 +60,7 @@ def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_on
 
 
 def dpo_data(config: RunConfig, settings: Settings, tokenizer: Any) -> Data:
-    """Give pairs as tokens."""
+    """Return pairs as tokens."""
     columns = ("prompt_ids", "chosen_ids", "rejected_ids")
     form = _Form(columns, pair_of, lambda row: pair_tokens(row, tokenizer, settings.max_length), ControlTokens(tokenizer))
     return _prepared(config, settings, form)
@@ -68,7 +69,7 @@ def dpo_data(config: RunConfig, settings: Settings, tokenizer: Any) -> Data:
 def _prepared(config: RunConfig, settings: Settings, form: _Form) -> Data:
     folder = Path(config.paths.stage) / DATA_FOLDER
     state = PartialState()
-    # An attempt that goes on with training must see the rows that the first one saw, even if a file changed since.
+    # A resumed attempt must see the same rows as the first one, even if a source file has changed.
     if state.is_main_process and not folder.exists():
         _write(config, settings, form, folder)
     state.wait_for_everyone()
@@ -85,22 +86,26 @@ def _write(config: RunConfig, settings: Settings, form: _Form, folder: Path) -> 
     selection = select(config, settings)
     evaluations = evaluation_index(config, settings, selection)
     for part, selected in selection.parts.items():
-        # What is held out is evaluated on itself; only what is trained on must not know the evaluation sets.
+        # Only training rows must not contain the evaluation sets; held-out rows are not trained on.
         index = evaluations if part == TRAIN else None
-        preparations = [Preparation(form.read, form.tokenize, form.control_tokens, one.cleaning, index) for one in selected]
-        rows = _rows(selection, part, list(zip(selected, preparations, strict=True)))
+        rows = _rows(selection, part, [(one, _preparation(form, one, index)) for one in selected])
         total = sum(len(one.wanted) for one in selected)
-        told = with_progress(rows, total, f"preparing rows ({part})", "rows", config, settings)
-        _write_arrow(staged / f"{part}.arrow", form.columns, told)
-    _refuse_nothing(selection, settings)
-    print("\n".join(selection.told(f"{settings.path}.datasets", settings.max_length)), file=sys.stderr, flush=True)
+        watched = with_progress(rows, total, f"preparing rows ({part})", "rows", config, settings)
+        _write_arrow(staged / f"{part}.arrow", form.columns, watched)
+    summary = "\n".join(selection.summary(f"{settings.path}.datasets", settings.max_length))
+    _refuse_empty(selection, settings, summary)
+    print(summary, file=sys.stderr, flush=True)
     (staged / _REPORT_FILE).write_text(json.dumps(selection.report, indent=1))
     flush_tree(staged)
     rename_whole(staged, folder)
 
 
+def _preparation(form: _Form, selected: Selected, evaluations: EvaluationIndex | None) -> Preparation:
+    return Preparation(form.read, form.tokenize, form.control_tokens, selected.cleaning, evaluations)
+
+
 def _rows(selection: Selection, part: str, prepared: list[tuple[Selected, Preparation]]) -> Iterator[dict[str, Any] | None]:
-    """Prepare all rows of a part; where one is not trained on, None is given, so that the time it took is seen."""
+    """Prepare all rows of a part; yield None for a row that is left out, so that it counts as progress."""
     for one, preparation in prepared:
         processes = worker_count() if len(one.wanted) >= _FEWEST_ROWS_TO_SPREAD else 1
         row: Prepared
@@ -117,9 +122,8 @@ def _write_arrow(path: Path, columns: Sequence[str], rows: Iterator[dict[str, An
         writer.finalize()
 
 
-def _refuse_nothing(selection: Selection, settings: Settings) -> None:
-    told = "\n".join(selection.told(f"{settings.path}.datasets", settings.max_length))
+def _refuse_empty(selection: Selection, settings: Settings, summary: str) -> None:
     if not selection.total("train"):
-        raise BadData(f"{settings.path}.datasets: no row is left to train on; what happened to the rows:\n{told}")
+        raise BadData(f"{settings.path}.datasets: no row is left to train on; what happened to the rows:\n{summary}")
     if settings.holdout and not selection.total("held_out"):
-        raise BadData(f"{settings.path}.holdout: no row is left to evaluate on; what happened to the rows:\n{told}")
+        raise BadData(f"{settings.path}.holdout: no row is left to evaluate on; what happened to the rows:\n{summary}")

@@ -1,4 +1,4 @@
-"""Names each dataset of a stage in manifests and counts, by as little of its uri as tells it from the others."""
+"""Names each dataset of a stage in manifests and counts, by the shortest part of its URI that is unique."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from alignment_api.spec.data import STAGE_PREFIX, Dataset
 
 
 def dataset_names(*groups: Sequence[Dataset]) -> list[list[str]]:
-    """Give each group's names, in order; no name is given twice over all groups."""
+    """Return each group's names, in order; names are unique over all groups."""
     choices = [_choices(dataset) for group in groups for dataset in group]
     names = [choice[0] for choice in choices]
     for length in range(1, max(map(len, choices), default=0)):
@@ -22,7 +22,7 @@ def dataset_names(*groups: Sequence[Dataset]) -> list[list[str]]:
 
 
 def _choices(dataset: Dataset) -> list[str]:
-    """List what a dataset may be called, the shortest first."""
+    """Return the possible names of a dataset, the shortest first."""
     if dataset.name:
         return [dataset.name]
     if dataset.uri is None:
@@ -34,7 +34,7 @@ def _choices(dataset: Dataset) -> list[str]:
 
 
 def _numbered(names: list[str]) -> list[str]:
-    """Tell those apart that are called alike on purpose, or are the same dataset again."""
+    """Number names that occur several times, because the spec names them so or repeats a dataset."""
     times: Counter[str] = Counter()
     numbered = []
     for name in names:

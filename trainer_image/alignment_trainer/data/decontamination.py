@@ -1,4 +1,4 @@
-"""Finds what a model will be measured on within training rows, by words in a row that agree."""
+"""Finds texts of evaluation sets in training rows, by matching n-grams of words."""
 
 import re
 from collections import defaultdict
@@ -9,7 +9,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 class EvaluationIndex:
-    """The n-grams of evaluation texts; made once, then only asked."""
+    """The n-grams of evaluation texts; built first, then searched."""
 
     def __init__(self, ngram_words: int, overlap: float) -> None:
         self._length = ngram_words
@@ -19,7 +19,7 @@ class EvaluationIndex:
         self._sizes: list[int] = []
 
     def add(self, name: str, row: Mapping[str, Any]) -> bool:
-        """Add the texts of an evaluation row; False where all are shorter than an n-gram, so that none can be found."""
+        """Add the texts of an evaluation row; return False if all are shorter than an n-gram and cannot be found."""
         texts = [words for words in map(words_of, texts_of(row)) if len(words) >= self._length]
         for words in texts:
             for start, ngram in enumerate(self._ngrams(words)):
@@ -29,7 +29,7 @@ class EvaluationIndex:
         return bool(texts)
 
     def found_in(self, texts: Iterable[str]) -> str | None:
-        """Name the evaluation set of which a training row holds a text, whole or for the share that counts as such."""
+        """Return the name of the evaluation set of which a training row contains at least the `overlap` share of a text."""
         covered: dict[int, set[int]] = defaultdict(set)
         for text in texts:
             for ngram in self._ngrams(words_of(text)):
@@ -44,12 +44,12 @@ class EvaluationIndex:
 
 
 def words_of(text: str) -> list[str]:
-    """Split a text into words, without case and signs."""
+    """Split a text into lower-case words, without punctuation."""
     return _WORD.findall(text.lower())
 
 
 def texts_of(value: Any) -> Iterator[str]:
-    """Give all texts of a row, but those of system messages: one such prompt stands before many questions."""
+    """Yield all texts of a row except system messages, because many questions share one system prompt."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

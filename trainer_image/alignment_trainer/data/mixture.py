@@ -1,4 +1,4 @@
-"""Which rows of which dataset are trained on and which are held out: counts and seeded draws, nothing else."""
+"""Draws which rows of each dataset are trained on and which are held out, from counts and a seed."""
 
 import random
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from alignment_api.spec.data import Dataset, Holdout
 
 
 class ImpossibleHoldout(ValueError):
-    """Holding out as asked leaves nothing to train on."""
+    """The holdout leaves no row of a dataset to train on."""
 
 
 class Draw(NamedTuple):
@@ -19,7 +19,7 @@ class Draw(NamedTuple):
 
 
 def draw(datasets: Sequence[Dataset], available: Sequence[int], holdout: Holdout | None, seed: int) -> list[Draw]:
-    """Draw each dataset's rows, then hold some out before anything is merged."""
+    """Draw each dataset's rows, and hold some of them out before the datasets are merged."""
     used = [used_rows(dataset, count) for dataset, count in zip(datasets, available, strict=True)]
     kept_out = _held_out(used, holdout)
     draws = []
@@ -32,7 +32,7 @@ def draw(datasets: Sequence[Dataset], available: Sequence[int], holdout: Holdout
 
 
 def used_rows(dataset: Dataset, available: int) -> int:
-    """Say how many rows of a dataset are used."""
+    """Return how many rows of a dataset are used."""
     share = max(1, round(available * dataset.fraction)) if dataset.fraction else available
     return min(available, share, dataset.max_examples or available)
 
@@ -51,10 +51,10 @@ def _held_out(used: list[int], holdout: Holdout | None) -> list[int]:
 
 
 def _shared_by_size(total: int, sizes: list[int]) -> list[int]:
-    """Share a number out in proportion, the remainder to those that are cut most."""
+    """Divide a number in proportion to the sizes; the remainder goes to the largest fractions."""
     exact = [total * size / sum(sizes) for size in sizes]
     counts = [int(share) for share in exact]
-    by_rest = sorted(range(len(sizes)), key=lambda index: (counts[index] - exact[index], index))
-    for index in by_rest[: total - sum(counts)]:
+    by_remainder = sorted(range(len(sizes)), key=lambda index: (counts[index] - exact[index], index))
+    for index in by_remainder[: total - sum(counts)]:
         counts[index] += 1
     return counts

@@ -1,4 +1,4 @@
-"""What becomes of one row on its way into training: read, cleaned, looked for elsewhere, turned into tokens."""
+"""Prepares one row for training: reads, cleans and tokenizes it, or decides why it is left out."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ Example = Dialogue | Pair
 
 
 class Prepared(NamedTuple):
-    """A row as it will be trained on, or why it will not."""
+    """A tokenized row, or the reason why it is left out."""
 
     tokens: dict[str, Any] | None
     content: bytes
@@ -36,7 +36,7 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to the rows of one dataset; the same row always becomes the same."""
+    """Prepares the rows of one dataset; the same row always gives the same result."""
 
     read: Callable[[dict[str, Any]], Example]
     tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
@@ -45,7 +45,7 @@ class Preparation:
     evaluations: EvaluationIndex | None
 
     def prepared(self, row: PlacedRow) -> Prepared:
-        """Prepare one row; a fault names its place."""
+        """Prepare one row; a fault is raised with the place of the row."""
         try:
             if row.fault:
                 raise row.fault
@@ -62,7 +62,7 @@ class Preparation:
         if "Truecase" in self.cleaning:
             example = truecased_row(example)
         content, is_truecased = content_of(example), example != original
-        # Asked of the row as it would be learned: Truecase may make the answers of a pair the same.
+        # Checked after Truecase, which may make both answers of a pair the same.
         if answers_nothing(example):
             return Prepared(None, content, is_truecased=is_truecased, answers_nothing=True)
         if "DropRefusals" in self.cleaning and speaks_of_itself(example):
@@ -73,13 +73,13 @@ class Preparation:
         if self.control_tokens.are_written_in(example):
             return Prepared(None, content, is_truecased=is_truecased, writes_control_tokens=True)
         tokens, cut = self.tokenize(example)
-        # As arrays they cost little on their way from one process to another.
+        # Arrays are cheap to send from one process to another.
         arrays = {name: numpy.asarray(ids, dtype=numpy.int32) for name, ids in tokens.items()} if tokens else None
         return Prepared(arrays, content, cut, is_truecased)
 
 
 def content_of(example: Example) -> bytes:
-    """Hash what a row says, in whatever form it was written."""
+    """Hash the content of a row, independent of the form in which it is written."""
     if isinstance(example, Dialogue):
         whole: Any = _joined(example.prompt, example.answer)
     else:

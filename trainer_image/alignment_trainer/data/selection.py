@@ -1,4 +1,4 @@
-"""Which rows of which source a stage uses, and the count of what became of every one of them."""
+"""Selects the rows of each dataset that a stage uses, and counts how each of them was used or left out."""
 
 import sys
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.data.preparation import Prepared
 from alignment_trainer.failures import BadConfiguration, BadData
-from alignment_trainer.reading.sources import Source, find_source
+from alignment_trainer.reading.sources import PlacedRow, Source, find_source
 from alignment_trainer.settings.training import Settings
 
 TRAIN, HELD_OUT = "train", "held_out"
@@ -26,7 +26,7 @@ _FATES = {
     "control_tokens": "left out because their text would be read as control tokens",
     "dropped": "dropped because nothing is left to learn",
 }
-"""What may become of a used row, in words; each row has one fate, so that these counts add up to it."""
+"""The fates of a used row in words; each row has exactly one, so the counts add up."""
 _REMARKS = {
     "cut": "shortened to maxLength",
     "unended": "of these without the end of an answer",
@@ -47,7 +47,7 @@ class Selected(NamedTuple):
 
 @dataclass
 class Selection:
-    """What is used, the held-out part first, and what became of it."""
+    """The used rows, the held-out part first, and the counts of their fates."""
 
     parts: dict[str, list[Selected]]
     counts: dict[str, dict[str, int]]
@@ -56,13 +56,16 @@ class Selection:
     _held_out: set[bytes] = field(default_factory=set)
 
     def keeps(self, part: str, name: str, row: Prepared) -> bool:
-        """Decide about a prepared row and count it; what is held out is never trained on as well."""
+        """Decide and count the fate of a prepared row; a held-out row is never trained on."""
         fate = self._fate(part, row)
         count = self.counts[name]
         count[fate] += 1
-        count["cut"] += row.cut is not None and fate == part
-        count["unended"] += row.cut == "unended" and fate == part
-        count["truecased"] += row.is_truecased
+        if row.cut and fate == part:
+            count["cut"] += 1
+        if row.cut == "unended" and fate == part:
+            count["unended"] += 1
+        if row.is_truecased:
+            count["truecased"] += 1
         if row.contaminated_by is not None:
             self.contamination[row.contaminated_by] += 1
         if fate == HELD_OUT:
@@ -75,11 +78,11 @@ class Selection:
 
     @property
     def report(self) -> dict[str, Any]:
-        """Give what the manifest says about rows."""
+        """Return the counts for the manifest."""
         return {"rows": self.counts, "contamination": self.contamination, "revisions": self.revisions}
 
-    def told(self, field: str, max_length: int) -> list[str]:
-        """Say what became of the rows, a line for each source and evaluation set."""
+    def summary(self, field: str, max_length: int) -> list[str]:
+        """Return the counts in words, one line per dataset and evaluation set."""
         lines = []
         for name, count in self.counts.items():
             fates = ", ".join(f"{count[fate]} {words}" for fate, words in _FATES.items() if count[fate])
@@ -106,10 +109,15 @@ class Selection:
 
 
 def select(config: RunConfig, settings: Settings) -> Selection:
-    """Draw each dataset's rows, and hold some of them out before anything is merged."""
+    """Draw each dataset's rows, and hold some of them out before the datasets are merged."""
     selection = Selection({HELD_OUT: [], TRAIN: []}, {}, {})
-    apart = _apart(settings)
-    names, apart_names, _ = _names(settings)
+    names, held_out_names, _ = _names(settings)
+    _select_training_sets(config, settings, names, selection)
+    _select_held_out_sets(config, settings, held_out_names, selection)
+    return selection
+
+
+def _select_training_sets(config: RunConfig, settings: Settings, names: list[str], selection: Selection) -> None:
     sources = _find(config, settings.datasets, names, selection)
     try:
         draws = draw(settings.datasets, [sum(source.counts) for source in sources], settings.holdout, settings.seed)
@@ -117,23 +125,26 @@ def select(config: RunConfig, settings: Settings) -> Selection:
         raise BadConfiguration(f"{settings.path}.holdout: {error}") from error
     for name, dataset, source, drawn in zip(names, settings.datasets, sources, draws, strict=True):
         _add(selection, TRAIN, Selected(name, source, drawn.train, _cleaning(dataset)))
-        if not apart:
+        if not _held_out_sets(settings):
             _add(selection, HELD_OUT, Selected(name, source, drawn.held_out, _cleaning(dataset)))
-    sources = _find(config, apart, apart_names, selection)
-    draws = draw(apart, [sum(source.counts) for source in sources], None, settings.seed)
-    for name, dataset, source, drawn in zip(apart_names, apart, sources, draws, strict=True):
+
+
+def _select_held_out_sets(config: RunConfig, settings: Settings, names: list[str], selection: Selection) -> None:
+    datasets = _held_out_sets(settings)
+    sources = _find(config, datasets, names, selection)
+    draws = draw(datasets, [sum(source.counts) for source in sources], None, settings.seed)
+    for name, dataset, source, drawn in zip(names, datasets, sources, draws, strict=True):
         _add(selection, HELD_OUT, Selected(name, source, drawn.train, _cleaning(dataset)))
-    return selection
 
 
-def _apart(settings: Settings) -> list[Dataset]:
+def _held_out_sets(settings: Settings) -> list[Dataset]:
     return (settings.holdout.datasets if settings.holdout else None) or []
 
 
 def _names(settings: Settings) -> list[list[str]]:
-    """Name what is trained on, held out and measured on."""
-    measured_on = settings.decontamination.datasets if settings.decontamination else []
-    return dataset_names(settings.datasets, _apart(settings), measured_on)
+    """Return the names of the datasets for training, holdout and decontamination."""
+    evaluation_sets = settings.decontamination.datasets if settings.decontamination else []
+    return dataset_names(settings.datasets, _held_out_sets(settings), evaluation_sets)
 
 
 def _find(config: RunConfig, datasets: list[Dataset], names: list[str], selection: Selection) -> list[Source]:
@@ -155,7 +166,7 @@ def _cleaning(dataset: Dataset) -> tuple[str, ...]:
 
 
 def evaluation_index(config: RunConfig, settings: Settings, selection: Selection) -> EvaluationIndex | None:
-    """Index the evaluation sets that training must not know."""
+    """Index the evaluation sets whose texts training rows must not contain."""
     decontamination = settings.decontamination
     if decontamination is None:
         return None
@@ -164,26 +175,27 @@ def evaluation_index(config: RunConfig, settings: Settings, selection: Selection
     for name, dataset in zip(names, decontamination.datasets, strict=True):
         source = find_source(dataset, config.paths)
         (drawn,) = draw([dataset], [sum(source.counts)], None, settings.seed)
-        found = [_add_to(index, name, row) for row in source.rows(frozenset(drawn.train))]
         selection.contamination[name] = 0
         if source.revision:
             selection.revisions[name] = source.revision
-        if not any(found):
-            raise BadData(
-                f"{settings.path}.decontamination: no row of {name} has a text of {decontamination.ngram_words} words, "
-                f"so decontamination cannot find any in training rows; lower ngramWords"
-            )
-        if not all(found):
-            print(
-                f"{settings.path}.decontamination: {found.count(False)} of {len(found)} rows of {name} have no text of "
-                f"{decontamination.ngram_words} words, so decontamination ignores them",
-                file=sys.stderr,
-                flush=True,
-            )
+        is_indexed = [_add_to(index, name, row) for row in source.rows(frozenset(drawn.train))]
+        _check_indexed(is_indexed, name, f"{settings.path}.decontamination", decontamination.ngram_words)
     return index
 
 
-def _add_to(index: EvaluationIndex, name: str, row: Any) -> bool:
+def _add_to(index: EvaluationIndex, name: str, row: PlacedRow) -> bool:
     if row.fault:
         raise BadData(f"{row.place}: {row.fault}")
     return index.add(name, row.values)
+
+
+def _check_indexed(is_indexed: list[bool], name: str, field: str, words: int) -> None:
+    if not any(is_indexed):
+        raise BadData(
+            f"{field}: no row of {name} has a text of {words} words, so decontamination cannot find any in training rows; "
+            f"lower ngramWords"
+        )
+    skipped = is_indexed.count(False)
+    if skipped:
+        message = f"{skipped} of {len(is_indexed)} rows of {name} have no text of {words} words, so decontamination ignores them"
+        print(f"{field}: {message}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Turns rows into token ids: what is learned of each, where answers end, and what does not fit."""
+"""Turns rows into token ids and labels, and shortens rows that do not fit."""
 
 from typing import Any, Literal
 
@@ -8,21 +8,22 @@ from alignment_trainer.reading.rows import Dialogue, Pair
 IGNORED = -100
 
 _SILENT = {"verbose": False}
-"""What is longer than the model's own limit is cut here: a tokenizer that warns of it tells nothing."""
+"""No warnings about texts longer than the model's limit, because they are cut here."""
 
 Tokens = dict[str, list[int]]
 Cut = Literal["cut", "unended"]
-"""What a row that is too long has lost: later turns or the head of its prompt, or also the end of an answer."""
+"""What a too long row has lost: "cut" means later turns or the start of its prompt, "unended" also the end of an answer."""
 
 
 def dialogue_tokens(
     dialogue: Dialogue, tokenizer: Any, assistant_only: bool, max_length: int
 ) -> tuple[Tokens | None, Cut | None]:
-    """Give ids and labels, None where nothing is left to learn, and what had to be cut off."""
+    """Return ids and labels, or None if nothing is left to learn, and what was cut off."""
     if dialogue.prompt is None and not assistant_only:
         ids, cut = _whole_turns(dialogue.answer, tokenizer, max_length)
         return {"input_ids": ids, "labels": ids}, cut
-    ids, in_answer, cut = *_marked(dialogue, tokenizer), None
+    ids, in_answer = _marked(dialogue, tokenizer)
+    cut = None
     if len(ids) > max_length:
         ids, in_answer, cut = _fitted(ids, in_answer, max_length, tokenizer)
     labels = [token if is_learned or not assistant_only else IGNORED for token, is_learned in zip(ids, in_answer, strict=True)]
@@ -32,11 +33,11 @@ def dialogue_tokens(
 
 
 def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | None, Cut | None]:
-    """Give the ids of prompt and both answers, and what had to be cut off."""
+    """Return the ids of prompt and both answers, and what was cut off."""
     prompt = _ids(pair.prompt, tokenizer, opens_answer=True)
     chosen = _with_end(pair.prompt, pair.chosen, tokenizer)
     rejected = _with_end(pair.prompt, pair.rejected, tokenizer)
-    # Where the prompt ends within a token, the answers begin at the token that they do not share with it.
+    # The prompt may end within a token; the answers start at the first token that differs from the prompt.
     shared = min(_common_prefix(prompt, chosen), _common_prefix(prompt, rejected))
     longest = max(len(chosen), len(rejected)) - shared
     kept = _without_head(chosen[:shared], longest, max_length, tokenizer)
@@ -50,7 +51,7 @@ def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | N
 
 
 def _fitted(ids: list[int], in_answer: list[bool], max_length: int, tokenizer: Any) -> tuple[list[int], list[bool], Cut]:
-    """Leave out the turns after the last answer that fits; where none does, shorten the first one's prompt, then it."""
+    """Leave out the turns after the last answer that fits; if none fits, shorten the first one's prompt, then the answer."""
     ends = [end for end in range(1, len(ids) + 1) if in_answer[end - 1] and not any(in_answer[end : end + 1])]
     fitting = [end for end in ends if end <= max_length]
     if fitting:
@@ -63,7 +64,7 @@ def _fitted(ids: list[int], in_answer: list[bool], max_length: int, tokenizer: A
 
 
 def _whole_turns(messages: Text, tokenizer: Any, max_length: int) -> tuple[list[int], Cut | None]:
-    """Do the same for a dialogue whose template need not mark its answers: each answer ends one that is shorter."""
+    """Do the same for a dialogue without marked answers: try shorter dialogues, each ending with an answer."""
     assert not isinstance(messages, str)
     ids = _ids(messages, tokenizer)
     if len(ids) <= max_length:
@@ -80,24 +81,24 @@ def _whole_turns(messages: Text, tokenizer: Any, max_length: int) -> tuple[list[
 
 
 def _first_answer(ids: list[int], start: int, max_length: int, tokenizer: Any) -> tuple[list[int], int, Cut]:
-    """Shorten the prompt of an answer that begins at a token and ends with the last, then it; give the answer's length too."""
+    """Shorten the prompt, then the answer, which starts at `start`; return the ids, the answer's length and what was cut off."""
     prompt = _without_head(ids[:start], len(ids) - start, max_length, tokenizer)
     answer = ids[start : start + max_length - len(prompt)]
     return prompt + answer, len(answer), "cut" if start + len(answer) == len(ids) else "unended"
 
 
 def _without_head(prompt: list[int], answer_length: int, max_length: int, tokenizer: Any) -> list[int]:
-    """Take away as much of a prompt's head as its answer needs, but no more than leaves it half of all room."""
+    """Cut the start of a prompt to make room for its answer, but leave the prompt at least half of `max_length`."""
     room = max(max_length - answer_length, max_length // 2)
     if len(prompt) <= room:
         return prompt
-    # The token that opens every text is no part of what was asked.
+    # Keep the token that opens every text; it is not part of the question.
     opening = prompt[:1] if prompt[0] == tokenizer.bos_token_id else []
     return opening + prompt[len(prompt) - room + len(opening) :]
 
 
 def _marked(dialogue: Dialogue, tokenizer: Any) -> tuple[list[int], list[bool]]:
-    """Give ids, and say of each whether it belongs to an answer."""
+    """Return ids, and for each whether it belongs to an answer."""
     if dialogue.prompt is None:
         _check_template(tokenizer)
         encoded = tokenizer.apply_chat_template(
@@ -130,9 +131,9 @@ def _ids(text: str | list[Message], tokenizer: Any, opens_answer: bool = False) 
     if isinstance(text, str):
         ids = list(tokenizer(text, **_SILENT)["input_ids"])
         if len(ids) > 1 and ids[0] == ids[1] == tokenizer.bos_token_id:
-            # The tokenizer opens every text, and this one says so itself.
+            # The tokenizer adds the opening token, and this text already starts with it.
             ids = ids[1:]
-        # Some tokenizers end every text; the end belongs after the answer.
+        # Some tokenizers end every text; here the end token belongs only after the answer.
         return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id and not text.endswith(tokenizer.eos_token) else ids
     _check_template(tokenizer)
     encoded = tokenizer.apply_chat_template(
@@ -142,7 +143,7 @@ def _ids(text: str | list[Message], tokenizer: Any, opens_answer: bool = False) 
 
 
 def _up_to_last_end(ids: list[int], in_answer: list[bool], tokenizer: Any) -> list[bool]:
-    """Leave out what a template writes after the end of the last answer, such as a line break."""
+    """Unmark what a template writes after the end of the last answer, such as a line break."""
     ends = [position for position, token in enumerate(ids) if token == tokenizer.eos_token_id]
     last = ends[-1] if ends else len(ids) - 1
     return [mark and position <= last for position, mark in enumerate(in_answer)]

@@ -1,1 +1,1 @@
-"""Teachers and judges: where keys may be sent, and requests that hold to it; without torch."""
+"""Requests to teachers and judges, with API keys sent only where they are allowed; without torch."""

@@ -1,4 +1,4 @@
-"""Reads a URL's parts, and refuses a URL in which two programs could find different ones; pure."""
+"""Reads a URL's parts, and refuses a URL that two programs could read differently; pure."""
 
 import ipaddress
 import re
@@ -14,17 +14,17 @@ _URL = re.compile(
     r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9-]+(?:\.[a-z0-9-]+)*)"
     r"(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[a-z0-9._~:-]*)*)",
-    # Without ASCII, IGNORECASE takes U+212A for a k.
+    # Without ASCII, IGNORECASE matches U+212A (Kelvin sign) as k.
     re.ASCII | re.IGNORECASE,
 )
 
 
 class UnclearAddress(ValueError):
-    """A URL is none, or one that programs may read differently; the text never holds the URL, which may hold a password."""
+    """A text that is no URL, or that programs may read differently; the message omits it, since it may contain a password."""
 
 
 class Address(NamedTuple):
-    """Whom a request reaches, and what below it."""
+    """The server that a URL names, and the path on it."""
 
     scheme: str
     host: str
@@ -33,11 +33,11 @@ class Address(NamedTuple):
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Give what decides who receives a request."""
+        """Return scheme, host and port, which decide who receives a request."""
         return self.scheme, self.host, self.port
 
     def covers(self, other: "Address") -> bool:
-        """Say whether another address is this one or lies below it."""
+        """Return whether another address is this one or below it."""
         return self.origin == other.origin and other.segments[: len(self.segments)] == self.segments
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Address(NamedTuple):
 
 
 def read_address(url: str) -> Address:
-    """Read a URL without a query; a slash at its end says nothing."""
+    """Read a URL without a query; a slash at its end is ignored."""
     match = _URL.fullmatch(url)
     if match is None:
         raise UnclearAddress(f"is not of the form {FORM}")

@@ -1,4 +1,4 @@
-"""Reads the API key of an endpoint, if its Secret allows that endpoint, and keeps it from being shown."""
+"""Reads an endpoint's API key, if its Secret allows that endpoint, as a value that is never printed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from alignment_trainer.failures import BadConfiguration
 
 @dataclass(frozen=True)
 class Access:
-    """A key with the addresses to which it may be sent; whoever shows it shows no key."""
+    """A key with the addresses to which it may be sent; printing it does not show the key."""
 
     key: SecretStr
     permission: Permission
 
 
 def access(endpoint: Endpoint, field: str, paths: Paths) -> Access | None:
-    """Give what an endpoint's server wants to see; None where it wants nothing."""
+    """Return the key for an endpoint; None if the endpoint needs no key."""
     if endpoint.api_key_secret is None:
         return None
     try:
@@ -33,7 +33,7 @@ def access(endpoint: Endpoint, field: str, paths: Paths) -> Access | None:
 
 
 def key_faults(config: RunConfig) -> Iterator[str]:
-    """Say which endpoints of a stage cannot be asked, as far as its keys are here: those of later stages are not."""
+    """Yield the faults of a stage's endpoints; keys of later stages are not mounted yet and not checked."""
     for field, endpoint in endpoints_of(config.stage):
         if endpoint.api_key_secret is None:
             continue
@@ -67,7 +67,7 @@ def _allowed(known: EndpointKey) -> str | None:
 
 
 def _key(known: EndpointKey) -> SecretStr:
-    """Read the key; what could not be one is refused here, where the sentence does not hold it."""
+    """Read the key; a malformed one is refused here, with a message that does not contain it."""
     if known.file is None:
         raise Forbidden("the key is not given to this stage; let the operator write the RunConfig")
     try:

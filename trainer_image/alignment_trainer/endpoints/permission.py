@@ -1,4 +1,4 @@
-"""Where an endpoint's key may be sent: to that endpoint alone, and only if the key's own Secret names its address; pure."""
+"""Decides where an endpoint's key may be sent: only to that endpoint, and only if the key's Secret names its address; pure."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,20 @@ from alignment_trainer.endpoints.address import Address, UnclearAddress, read_ad
 
 
 class Forbidden(ValueError):
-    """A key may not be sent somewhere; the text is a sentence that says what to do, without a word of what a Secret holds."""
+    """A key may not be sent to an address; the message says what to do, and contains nothing from a Secret."""
 
 
 @dataclass(frozen=True)
 class Permission:
-    """Where one endpoint's key may be sent."""
+    """The addresses to which one endpoint's key may be sent."""
 
     endpoint: Address
     prefixes: tuple[Address, ...]
 
     def check(self, url: str) -> None:
-        """Refuse a request, be it the first one or one that an answer redirects to."""
+        """Raise Forbidden if a request, or the target of a redirect, must not get the key."""
         try:
-            # What is asked of an address does not decide who is asked.
+            # The query does not decide which server receives the request.
             address = read_address(url.partition("?")[0])
         except UnclearAddress as error:
             raise Forbidden(f"{self.endpoint} redirects to a URL that {error}; the key is not sent there") from None
@@ -36,7 +36,7 @@ class Permission:
 
 
 def permission(base_url: str, key: EndpointKey, allowed: str | None) -> Permission:
-    """Give the permission to send a key to an endpoint, if the Secret's entry, or None where it has none, gives it."""
+    """Return the permission that the Secret's entry gives to an endpoint; `allowed` is None if the Secret has no such entry."""
     try:
         endpoint = read_address(base_url)
     except UnclearAddress as error:
@@ -48,7 +48,7 @@ def permission(base_url: str, key: EndpointKey, allowed: str | None) -> Permissi
 
 
 def _prefixes(allowed: str | None, key: EndpointKey) -> tuple[Address, ...]:
-    """Read the entry: a prefix a line; one line that cannot be read makes all of them void, since its author meant something."""
+    """Read the entry, one prefix per line; one malformed line refuses all of them, because its author meant some limit."""
     found = []
     for number, line in enumerate((allowed or "").split("\n"), start=1):
         written = line.strip(" \t\r")

@@ -1,4 +1,4 @@
-"""Sends requests to an endpoint: the key is added last, only where it may be sent, and anew after each redirect."""
+"""Sends requests to an endpoint: the key is added last, only if it may be sent there, and again after each redirect."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ _HEADER = "Authorization"
 
 
 def http_client(access: Access | None, field: str, **options: Any) -> httpx2.AsyncClient:
-    """Give a client that adds the key itself; an SDK that takes it as its `http_client` is given any other text as key."""
+    """Return a client that adds the key itself; give an SDK this client as `http_client`, and any other text as its key."""
 
     async def admit(request: httpx2.Request) -> None:
-        """Check a request before it is sent; httpx calls this again for each redirect that it follows."""
+        """Check a request before it is sent; httpx calls this again for each redirect."""
         # An SDK may have taken a key from the environment.
         request.headers.pop(_HEADER, None)
         if access is None:
@@ -26,5 +26,5 @@ def http_client(access: Access | None, field: str, **options: Any) -> httpx2.Asy
             raise BadConfiguration(f"{field}.baseUrl: {error}") from error
         request.headers[_HEADER] = f"Bearer {access.key.get_secret_value()}"
 
-    # Without following, a redirect would be an empty answer; so it is either followed or refused with a sentence.
+    # If redirects were not followed, one would be an empty answer; this way it is followed or refused with a message.
     return httpx2.AsyncClient(**{"follow_redirects": True, **options, "event_hooks": {"request": [admit]}})

@@ -1,1 +1,1 @@
-"""What a stage starts from and ends as."""
+"""Weights, tokenizers and adapters: what a stage starts from and what it publishes."""

@@ -1,4 +1,4 @@
-"""Describes an adapter and puts it beside the weights."""
+"""Adds a LoRA adapter to a model."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from alignment_trainer.settings.training import Settings
 
 
 def lora(settings: Settings, model: Any) -> LoraConfig | None:
-    """Describe the adapter to train."""
+    """Return the configuration of the adapter to train; None if all weights are trained."""
     if not settings.adapter:
         return None
     targets, layers = settings.adapter.target_modules, linear_layers(model)
@@ -30,11 +30,11 @@ def lora(settings: Settings, model: Any) -> LoraConfig | None:
 
 
 def with_adapter(model: Any, adapter: LoraConfig | None, settings: Settings) -> Any:
-    """Put an adapter beside the weights, which are only read from then on."""
+    """Add an adapter to a model, whose own weights are then frozen."""
     if adapter is None:
         return model
     quantized = bool(settings.adapter and settings.adapter.quantized)
-    # ZeRO-3 gathers weights of one number format only; elsewhere adapters are trained in 32 bit.
+    # ZeRO-3 gathers weights of one dtype only; otherwise adapters are trained in 32 bit.
     adapted = get_peft_model(model, adapter, autocast_adapter_dtype=quantized or settings.sharding != "ZeRO3")
     if quantized:
         # As the authors of QLoRA do (arXiv 2305.14314, section 3).
@@ -46,7 +46,7 @@ def with_adapter(model: Any, adapter: LoraConfig | None, settings: Settings) -> 
 
 
 def linear_layers(model: Any) -> list[str]:
-    """Find what the model's linear layers are called; the head is none of them."""
+    """Return the names of the model's linear layers, without the head."""
     head = model.get_output_embeddings()
     return sorted(
         {

@@ -1,4 +1,4 @@
-"""Loads what a stage starts from: weights as safetensors, a tokenizer with its chat template, an adapter to train."""
+"""Loads the weights of a model, in the dtype and quantization that a stage trains in."""
 
 import inspect
 from pathlib import Path
@@ -13,14 +13,14 @@ from alignment_trainer.settings.training import Settings
 
 
 def load_model(folder: Path, settings: Settings) -> Any:
-    """Load the weights in the number format that the stage trains in."""
+    """Load the weights in the dtype that the stage trains in."""
     configuration = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     longest = getattr(configuration, "max_position_embeddings", None)
     if longest and settings.max_length > longest:
         raise BadConfiguration(
             f"{settings.path}.maxLength: this model reads at most {longest} tokens, not {settings.max_length}; lower it"
         )
-    # The adapter that may be put beside the weights begins at random numbers, the same wherever the stage runs.
+    # An adapter starts from random numbers, which must be the same in every process and attempt.
     set_seed(settings.seed)
     return AutoModelForCausalLM.from_pretrained(
         folder,
@@ -32,16 +32,16 @@ def load_model(folder: Path, settings: Settings) -> Any:
 
 
 def weights_dtype(settings: Settings) -> torch.dtype:
-    """Choose the number format that weights are held in."""
+    """Choose the dtype that weights are held in."""
     if settings.precision == "Float32":
         return torch.float32
-    # Updates as small as 5e-7 vanish in 16 bit: weights that are trained themselves stay in 32 and are only computed with
-    # in 16. DeepSpeed keeps such a copy of its own, and beside an adapter the weights are not trained.
+    # Updates as small as 5e-7 vanish in 16 bit, so trained weights stay in 32 bit and only computation uses 16 bit.
+    # DeepSpeed keeps its own copy in 32 bit, and with an adapter the weights are frozen.
     return torch.bfloat16 if settings.adapter or settings.sharding != "None" else torch.float32
 
 
 def quantization(settings: Settings) -> BitsAndBytesConfig | None:
-    """Describe the 4-bit form of weights that are only read."""
+    """Return the 4-bit format of frozen weights; None if they are not quantized."""
     if not settings.adapter or not settings.adapter.quantized:
         return None
     return BitsAndBytesConfig(
@@ -53,6 +53,6 @@ def quantization(settings: Settings) -> BitsAndBytesConfig | None:
 
 
 def check_packing(model: Any, settings: Settings) -> None:
-    """Refuse to pack for a model that would let the examples of a row see each other."""
+    """Refuse packing for a model in which the examples of a packed row would attend to each other."""
     if "position_ids" not in inspect.signature(model.base_model.forward).parameters:
         raise BadConfiguration(str(packing_problem(settings.path, model.config.model_type)))

@@ -1,4 +1,4 @@
-"""Makes a plain model of weights and the adapter trained beside them, one tensor at a time, from file to file."""
+"""Merges an adapter into its base weights, one tensor at a time, from file to file."""
 
 import ctypes
 import json
@@ -26,7 +26,7 @@ _HALVES = ("lora_A", "lora_B")
 
 
 def check(start: Path, settings: Settings) -> None:
-    """Refuse weights into which an adapter could not be merged, before anything is trained beside them."""
+    """Refuse weights into which an adapter cannot be merged, before the adapter is trained."""
     if settings.adapter is None:
         return
     document = json.loads((start / "config.json").read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def check(start: Path, settings: Settings) -> None:
 
 
 def merge(start: Path, adapter: Path, settings: Settings, target: Path, device: torch.device) -> None:
-    """Write the merged model to a folder; 4-bit rounding happens on `device`, as it did in training."""
+    """Write the merged model to a folder; 4-bit rounding runs on `device`, as in training."""
     model = skeleton.build(start)
     found = skeleton.origins(model, [tensor.name for tensor in stored_tensors(start)])
     tensors = [tensor for tensor in stored_tensors(start) if tensor.name in found]
@@ -68,7 +68,7 @@ def merge(start: Path, adapter: Path, settings: Settings, target: Path, device: 
 
 
 class _Merger:
-    """Makes of each tensor what the merged model has in its place."""
+    """Converts each tensor of the base weights to its content in the merged model."""
 
     def __init__(self, adapter: "Adapter", rounded: set[str], settings: Settings, device: torch.device) -> None:
         self.adapter = adapter
@@ -79,35 +79,35 @@ class _Merger:
         self._device = device
 
     def content(self, tensor: StoredTensor, origin: Origin) -> Iterator[Any]:
-        """Give the bytes to write, piece by piece."""
+        """Yield the bytes to write, piece by piece."""
         layer = _layer_of(origin, self.adapter.names | self._rounded)
         if layer is None:
             yield from _cast(tensor, self.dtype)
             return
         yield _content(self._layer(tensor, layer))
-        _give_memory_back()
+        _release_freed_memory()
 
     def _layer(self, tensor: StoredTensor, layer: str) -> torch.Tensor:
-        """Add in 32 bit what was learned to the weights as training saw them: in its format, or rounded to 4 bit."""
+        """Add the learned update in 32 bit to the weights as training saw them: in its dtype, or rounded to 4 bit."""
         weight = tensor.read().to(self.dtype)
         if layer in self._rounded:
             weight = _rounded(weight, self._settings, self._device).to(self.dtype)
         if layer not in self.adapter.names:
             return weight
         self.merged.append(layer)
-        # In the place of the change: the sum is the same whichever is added to which.
+        # In place on the update, which saves a copy; the sum is the same in either order.
         return self.adapter.learned(layer).add_(weight).to(self.dtype)
 
 
-def _give_memory_back() -> None:
-    """Have the C library give back what was freed: it would keep it, piece by piece, for sizes that do not come again."""
+def _release_freed_memory() -> None:
+    """Make the C library return freed memory, which it would keep for later allocations of the same size."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)
 
 
 def _linear_layers(model: Any, settings: Settings) -> Iterator[str]:
-    """Name the layers that may be adapted, or all linear ones where those are held in 4 bit."""
+    """Yield the names of the layers to adapt, or of all linear layers if they are held in 4 bit."""
     assert settings.adapter is not None
     wanted = None if settings.adapter.quantized else settings.adapter.target_modules
     head = model.get_output_embeddings()
@@ -131,7 +131,7 @@ def _save_description(model: Any, dtype: torch.dtype, target: Path) -> None:
 
 
 class Adapter:
-    """An adapter in its file, beside a model without weights; PEFT knows what each part is to which layer."""
+    """An adapter's file with a model without weights, from which PEFT computes the update of each layer."""
 
     def __init__(self, model: Any, folder: Path) -> None:
         PeftModel(model, PeftConfig.from_pretrained(str(folder)))
@@ -144,7 +144,7 @@ class Adapter:
         assert halves == expected, f"the adapter's file and its layers differ in {sorted(halves ^ expected)[:3]}"
 
     def learned(self, name: str) -> torch.Tensor:
-        """Compute what one layer has learned, in 32 bit."""
+        """Compute the learned update of one layer, in 32 bit."""
         layer = self._layers[name]
         with safe_open(self._file, framework="pt") as file:
             for which in _HALVES:
@@ -169,7 +169,7 @@ def _layer_of(origin: Origin, layers: set[str]) -> str | None:
 
 
 def _rounded(weight: torch.Tensor, settings: Settings, device: torch.device) -> torch.Tensor:
-    """Round to 4 bit and back: an adapter trained beside rounded weights would correct errors that exact ones do not have."""
+    """Round to 4 bit and back, because the adapter was trained to correct the rounding errors."""
     try:
         return _round_trip(weight, settings, device)
     except torch.cuda.OutOfMemoryError:
@@ -195,7 +195,7 @@ def _round_trip(weight: torch.Tensor, settings: Settings, device: torch.device) 
 
 
 def _cast(tensor: StoredTensor, dtype: torch.dtype) -> Iterator[Any]:
-    """Give a tensor's content piece by piece, its numbers in another format."""
+    """Yield a tensor's content piece by piece, converted to another dtype."""
     for piece in tensor.pieces():
         if tensor.dtype in (None, dtype):
             yield piece

@@ -1,4 +1,4 @@
-"""A model without its weights, and which tensors of a folder's files become which of its parameters."""
+"""A model without weights, and the mapping from the tensors of its files to its parameters."""
 
 import re
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ _GENERATION_FILE = "generation_config.json"
 
 
 class Origin(NamedTuple):
-    """What a tensor of a file is to the model."""
+    """The parameter that a tensor of a file belongs to."""
 
     parameter: str
     is_whole: bool
-    """Whether the parameter is this tensor, and not made of it and others."""
+    """Whether this tensor alone is the parameter, without other tensors."""
 
 
 def build(folder: Path) -> Any:
     """Build the model that a folder describes, without any weights."""
     configuration = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    # Not by from_config: where weights are shared out it would call the other processes.
+    # Not with from_config: with sharding it would wait for the other processes.
     with torch.device("meta"):
         model = MODEL_FOR_CAUSAL_LM_MAPPING[type(configuration)](configuration)
     if (folder / _GENERATION_FILE).exists():
@@ -35,9 +35,9 @@ def build(folder: Path) -> Any:
 
 
 def origins(model: Any, names: list[str]) -> dict[str, Origin]:
-    """Say what each tensor is to the model, as transformers decides it when it loads them; others it does not read."""
+    """Return the origin of each tensor's parameter, as transformers maps it when it loads them; unread tensors are left out."""
     parts = dict(model.state_dict())
-    # They keep what they have seen.
+    # They keep state from earlier calls.
     transforms = deepcopy(get_model_conversion_mapping(model))
     renamings = [each for each in transforms if isinstance(each, WeightRenaming)]
     converters = [each for each in transforms if isinstance(each, WeightConverter)]
@@ -52,7 +52,7 @@ def origins(model: Any, names: list[str]) -> dict[str, Origin]:
 
 
 def without_weights(model: Any, found: dict[str, Origin]) -> Iterator[str]:
-    """Name the parameters for which there is no tensor, and which are no other one under a second name."""
+    """Yield the names of parameters that have no tensor and are not tied to another parameter."""
     given = {origin.parameter for origin in found.values()}
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
@@ -65,7 +65,7 @@ def without_weights(model: Any, found: dict[str, Origin]) -> Iterator[str]:
 
 
 def quantized_layers(folder: Path, how: BitsAndBytesConfig) -> set[str]:
-    """Name the layers that transformers holds in 4 bit when it loads the model so."""
+    """Return the names of the layers that transformers holds in 4 bit when it loads the model with this configuration."""
     from bitsandbytes.nn import Linear4bit
 
     model = build(folder)

@@ -1,4 +1,4 @@
-"""Which weights a stage starts from: brought here at one commit for the whole job, and the same each time the stage goes on."""
+"""The weights that a stage starts from: at one commit for the whole job, and the same at each resume."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ _START_FILE = "start.json"
 
 
 def start_folder(config: RunConfig) -> Path:
-    """Give the folder of the weights that the stage starts from; the Hub's are brought here first."""
+    """Return the folder of the weights that the stage starts from; those of the Hub are downloaded first."""
     if config.paths.parent_model:
         return Path(config.paths.parent_model)
     model = config.spec.model
@@ -29,7 +29,7 @@ def start_folder(config: RunConfig) -> Path:
         return workspace_path(model.uri, config.paths.workspace)
     wanted = hub.HubRepository("model", model.uri, model.revision, f"spec.model.uri: {model.uri}")
     token = hub.token_of(config.paths)
-    # The first process asks for all, so that they start from the same commit, and nothing is fetched twice.
+    # Only rank 0 resolves the commit, so that all ranks use the same one, and nothing is downloaded twice.
     commits = [_commit(config, wanted, token) if PartialState().is_main_process else None]
     broadcast_object_list(commits)
     with PartialState().main_process_first():
@@ -37,7 +37,7 @@ def start_folder(config: RunConfig) -> Path:
 
 
 def check_start(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -> str:
-    """Hash the weights that a stage starts from, and refuse them where they are not those that it has to start from."""
+    """Hash the weights that a stage starts from; raise BadData if they have changed."""
     if not PartialState().is_main_process:
         return ""
     digest = weights_digest(start)
@@ -49,7 +49,7 @@ def check_start(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -
 
 
 def _commit(config: RunConfig, wanted: hub.HubRepository, token: str | None) -> str:
-    """Resolve the model once for the job: a branch may have moved when a later attempt or stage begins."""
+    """Resolve the model once per job, because a branch may move before a later attempt or stage."""
     known = read_base(config)
     if known and known.revision:
         return known.revision
@@ -70,7 +70,7 @@ def _check_parent(start: Path, digest: str) -> None:
 
 
 def _check_begun(stage: Path, start: Path, digest: str, checkpoint: Checkpoint | None) -> None:
-    """Write down what the stage begins with; an attempt that goes on from a checkpoint has to find the same."""
+    """Record the hash of the weights at the start of the stage; a resume from a checkpoint must find the same."""
     file = stage / _START_FILE
     begun = json.loads(file.read_text())["weights"] if checkpoint and file.exists() else digest
     if begun != digest:

@@ -1,4 +1,4 @@
-"""Chat templates by name; answers are marked for the loss, and what ends an answer is part of it."""
+"""Chat templates by name, which mark answers for the loss; the token that ends an answer is part of it."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ CHATML = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\n' }}"
     "{% if message['role'] == 'assistant' %}"
-    # A model whose end of text is not ChatML's end of message learns both: generation stops at the former.
+    # If the model's end of text is not ChatML's end of message, it learns both, because generation stops at the former.
     "{% generation %}{{ message['content'] + '<|im_end|>' }}"
     "{% if eos_token != '<|im_end|>' %}{{ eos_token }}{% endif %}{% endgeneration %}"
     "{% else %}{{ message['content'] + '<|im_end|>' }}{% endif %}"
@@ -33,10 +33,10 @@ NAMED = {"Zephyr": ZEPHYR, "ChatML": CHATML}
 
 
 def template_hash(template: str | None) -> str:
-    """Hash a template, so that stages can tell whether they speak alike."""
+    """Hash a template, so that stages can compare theirs."""
     return hashlib.sha256((template or "").encode()).hexdigest()[:16]
 
 
 def marks_answers(template: str | None) -> bool:
-    """Say whether a chat template marks which part of a dialogue is the answer."""
+    """Return whether a chat template marks which part of a dialogue is the answer."""
     return re.search(r"\{%-?\s*generation\s*-?%\}", template or "") is not None

@@ -1,4 +1,4 @@
-"""Reads and writes files of weights tensor by tensor: no more is in memory than the tensor, or the piece of it, at hand."""
+"""Reads and writes weight files tensor by tensor, with at most one tensor, or one piece of it, in memory."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from alignment_api.files import flush
 from alignment_trainer.models.weights import header, weight_files
 
 TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-"""What weights are held in; anything else is copied as it is."""
+"""The dtypes that are converted; tensors of any other type are copied unchanged."""
 
 _NAMES = {dtype: name for name, dtype in TYPES.items()}
 _PIECE_BYTES = 16 << 20
@@ -22,23 +22,23 @@ _ALIGNMENT = 8
 
 
 class StoredTensor(NamedTuple):
-    """A tensor as a file has it."""
+    """A tensor in a file."""
 
     name: str
     path: Path
     kind: str
-    """How safetensors calls its numbers."""
+    """The name that safetensors gives its dtype."""
     shape: tuple[int, ...]
     begin: int
     size: int
 
     @property
     def dtype(self) -> torch.dtype | None:
-        """Give the format of its numbers; None where they are no plain floating point numbers."""
+        """Return its dtype; None if it is no floating point type of TYPES."""
         return TYPES.get(self.kind)
 
     def read(self) -> torch.Tensor:
-        """Read all of it, into memory of its own."""
+        """Read the whole tensor into new memory."""
         assert self.dtype is not None
         content = bytearray(self.size)
         with self.path.open("rb", buffering=0) as file:
@@ -47,7 +47,7 @@ class StoredTensor(NamedTuple):
         return torch.frombuffer(content, dtype=self.dtype).view(self.shape)
 
     def pieces(self) -> Iterator[bytearray]:
-        """Read it piece by piece; each ends between two numbers."""
+        """Read it piece by piece; no piece splits a number."""
         with self.path.open("rb", buffering=0) as file:
             file.seek(self.begin)
             for offset in range(0, self.size, _PIECE_BYTES):
@@ -57,7 +57,7 @@ class StoredTensor(NamedTuple):
 
 
 class NewTensor(NamedTuple):
-    """A tensor as it will be written."""
+    """A tensor to be written."""
 
     name: str
     kind: str
@@ -66,12 +66,12 @@ class NewTensor(NamedTuple):
 
 
 def stored_tensors(folder: Path) -> list[StoredTensor]:
-    """List the tensors of a model's files, in the order in which they lie there."""
+    """Return the tensors of a model's files, in the order of the files."""
     return [tensor for path in weight_files(folder) for tensor in sorted(_tensors(path), key=lambda tensor: tensor.begin)]
 
 
 def as_written(tensor: StoredTensor, dtype: torch.dtype) -> NewTensor:
-    """Say how a tensor looks once its numbers are of another format."""
+    """Return how a tensor is written in another dtype."""
     if tensor.dtype is None:
         return NewTensor(tensor.name, tensor.kind, tensor.shape, tensor.size)
     return NewTensor(tensor.name, _NAMES[dtype], tensor.shape, math.prod(tensor.shape) * dtype.itemsize)
@@ -98,7 +98,7 @@ class ModelWriter:
             self._write_index()
 
     def write(self, content: Any) -> None:
-        """Write the next bytes; a file that is full is brought to the disk before the next one is begun."""
+        """Write the next bytes; a full file is flushed to the disk before the next one is started."""
         if self._left == 0:
             self._begin()
         assert self._file is not None

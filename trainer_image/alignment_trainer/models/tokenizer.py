@@ -22,7 +22,7 @@ def load_tokenizer(folder: Path, settings: Settings, needs_marks: bool) -> Any:
         tokenizer.chat_template = NAMED[settings.chat_template]
     elif tokenizer.chat_template and needs_marks and not marks_answers(tokenizer.chat_template):
         tokenizer.chat_template = _marked_template(tokenizer)
-    # Padding is told from content by length alone, so it may look like the end of a text.
+    # Padding is recognized by length alone, so it may be the token that ends texts.
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     tokenizer.padding_side = "right"
     _check_parent_template(folder, tokenizer)
@@ -30,7 +30,7 @@ def load_tokenizer(folder: Path, settings: Settings, needs_marks: bool) -> Any:
 
 
 def check_vocabulary(model: Any, tokenizer: Any) -> None:
-    """Refuse a tokenizer that knows more tokens than the model."""
+    """Refuse a tokenizer that has more tokens than the model."""
     rows = model.config.get_text_config().vocab_size
     if len(tokenizer) > rows:
         raise BadData(

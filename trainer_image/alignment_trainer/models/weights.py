@@ -1,4 +1,4 @@
-"""What is in a folder of weights, read from the files' headers alone: tensors, how many numbers they hold, a digest."""
+"""The files of a folder of weights: which they are, their hash, and the tensors and parameter counts in their headers."""
 
 import json
 import math
@@ -12,17 +12,17 @@ _WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 def weights_digest(folder: Path) -> str:
-    """Hash the weights of a model, names and contents of all its files of them, whatever else lies beside them."""
+    """Hash the names and contents of a model's weight files; other files in the folder do not count."""
     return hash_files(weight_files(folder))
 
 
 def configuration_digest(folder: Path) -> str:
-    """Hash what says how a model computes with its weights, such as its positions and an adapter's scale."""
+    """Hash the configuration files, which decide how a model computes with its weights, such as an adapter's scale."""
     return hash_files(path for path in (folder / "config.json", folder / "adapter_config.json") if path.exists())
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """List the files that a model is loaded from; some models lie there a second time, in the form of other programs."""
+    """Return the files that a model is loaded from; some folders contain the model again in another format."""
     if (folder / _WHOLE).exists():
         return [folder / _WHOLE]
     if (folder / _INDEX).exists():
@@ -32,7 +32,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def empty_tensors(folder: Path) -> list[str]:
-    """Name the tensors without content: weights that were shared out and never collected again look so."""
+    """Return the names of empty tensors, which sharded weights leave if they were not gathered before saving."""
     return [
         name
         for path in sorted(folder.glob("*.safetensors"))
@@ -42,12 +42,12 @@ def empty_tensors(folder: Path) -> list[str]:
 
 
 def parameter_count(folder: Path) -> int:
-    """Count the numbers in the weights of a model."""
+    """Return the number of parameters of a model."""
     return sum(math.prod(tensor["shape"]) for path in weight_files(folder) for tensor in header(path)[1].values())
 
 
 def header(path: Path) -> tuple[int, dict[str, Any]]:
-    """Read where a file's tensors begin, and what it says of each."""
+    """Read the header of a safetensors file: where its tensors start, and the entry of each."""
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         entries: dict[str, Any] = json.loads(file.read(length))

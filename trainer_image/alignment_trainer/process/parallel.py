@@ -46,13 +46,7 @@ def parallel_map(
     )
     others, is_complete = set(multiprocessing.active_children()), False
     try:
-        waiting: deque[Future[list[Result]]] = deque()
-        for chunk in _chunks(items, at_once):
-            waiting.append(executor.submit(_do, chunk))
-            if len(waiting) >= processes * _WAITING_PER_PROCESS:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        yield from _results(executor, _chunks(items, at_once), processes * _WAITING_PER_PROCESS)
         is_complete = True
     except BrokenProcessPool as error:
         message = "a worker process that prepares rows was killed, often because memory ran out; raise compute.memory"
@@ -63,6 +57,16 @@ def parallel_map(
             for worker in set(multiprocessing.active_children()) - others:
                 worker.terminate()
         executor.shutdown(cancel_futures=True)
+
+
+def _results(executor: ProcessPoolExecutor, chunks: Iterable[list[Any]], most_waiting: int) -> Iterator[Any]:
+    waiting: deque[Future[list[Any]]] = deque()
+    for chunk in chunks:
+        waiting.append(executor.submit(_do, chunk))
+        if len(waiting) >= most_waiting:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
 
 
 def _chunks(items: Iterable[Item], at_once: int) -> Iterator[list[Item]]:

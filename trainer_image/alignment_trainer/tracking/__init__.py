@@ -1,1 +1,1 @@
-"""The one place that knows MLflow."""
+"""Ships metrics to MLflow; no other folder uses MLflow."""

@@ -1,4 +1,4 @@
-"""What of a stage's folder has arrived in MLflow, and bringing the rest there: each point and each sample once."""
+"""Ships the points and samples of a stage's folder to MLflow, each once, and records how much has arrived."""
 
 import json
 import time
@@ -21,14 +21,14 @@ _ENDING_FILE = "ending.json"
 
 
 class Ending(BaseModel):
-    """How the last attempt of a stage ended, in MLflow's words, and when, in milliseconds."""
+    """How the last attempt of a stage ended, as an MLflow status, and when, in milliseconds."""
 
     status: str
     time: int
 
 
 class Shipped(BaseModel):
-    """How much has arrived, and in which run."""
+    """How much has arrived in MLflow, and in which run."""
 
     run_id: str
     offset: int = 0
@@ -38,17 +38,17 @@ class Shipped(BaseModel):
 
 
 def record_ending(stage: Path, status: str) -> None:
-    """Remember how an attempt ended, for whoever gets to tell MLflow."""
+    """Write how an attempt ended, so that this or a later process can send it to MLflow."""
     write_whole(stage / _ENDING_FILE, Ending(status=status, time=time.time_ns() // 1_000_000).model_dump_json())
 
 
 def forget_ending(stage: Path) -> None:
-    """Begin another attempt."""
+    """Remove the ending of an earlier attempt."""
     (stage / _ENDING_FILE).unlink(missing_ok=True)
 
 
 def is_shipped(stage: Path) -> bool:
-    """Say whether all that the stage has written has arrived."""
+    """Return whether everything that the stage has written has arrived."""
     shipped = _read_shipped(stage)
     if shipped is None:
         return not (stage / METRICS_FILE).exists()
@@ -62,35 +62,35 @@ def is_shipped(stage: Path) -> bool:
 
 
 def left_behind(folder: Path) -> list[Path]:
-    """Find the stages at or below a folder (a workspace, a job, a stage) of which something has not arrived."""
+    """Find the stages at or below a folder (a workspace, a job, a stage) whose data has not all arrived."""
     folders = (path.parent for depth in ("", "*/", "*/*/", "*/*/*/") for path in sorted(folder.glob(depth + RUN_CONFIG_FILE)))
     return [stage for stage in folders if not is_shipped(stage)]
 
 
 def ship_all(stage: Path, tracking: TrackingTarget | None = None) -> None:
-    """Ship what a stage left, on which nobody works any more; to another server than its own where one is given."""
+    """Ship the rest of a stage that no process works on; to another server than its own if one is given."""
     config = RunConfig.parse_stored(json.loads((stage / RUN_CONFIG_FILE).read_text()))
-    # The folder may have been set aside, or its volume be mounted elsewhere.
-    here = config.paths.model_copy(update={"stage": str(stage)})
-    shipment = Shipment(config.model_copy(update={"paths": here, "tracking": tracking or config.tracking}), is_live=False)
+    # The folder may have been renamed, or its volume may be mounted elsewhere.
+    paths = config.paths.model_copy(update={"stage": str(stage)})
+    shipment = Shipment(config.model_copy(update={"paths": paths, "tracking": tracking or config.tracking}), is_live=False)
     shipment.ship_points()
     shipment.end()
     shipment.ship_rest()
 
 
 class Shipment:
-    """Brings one stage's points, samples, environment and ending to its run."""
+    """Ships one stage's points, samples, environment and ending to its run."""
 
     def __init__(self, config: RunConfig, is_live: bool) -> None:
         self._stage = Path(config.paths.stage)
         first = next(read_points(self._stage / METRICS_FILE), None)
         known = _read_shipped(self._stage)
         self._runs = TrackedRuns(config, is_live, first.time if first else None, known.run_id if known else None)
-        # A run that is not the one we shipped to, because somebody deleted that, gets everything.
+        # If the earlier run was deleted, the new run gets everything again.
         self._shipped = known if known and known.run_id == self._runs.run_id else Shipped(run_id=self._runs.run_id)
 
     def ship_points(self) -> None:
-        """Send the points that are new."""
+        """Send the new points."""
         batch: list[tuple[str, Point, float]] = []
         end = self._shipped.offset
         for end, point, _ in read_lines(self._stage / METRICS_FILE, self._shipped.offset):
@@ -103,7 +103,7 @@ class Shipment:
             self._send(batch, end)
 
     def ship_rest(self) -> None:
-        """Send what is no point: what the stage ran on, and its samples, a file for each step."""
+        """Send the environment of the stage, and its samples as one file per step."""
         environment = read_environment(self._stage)
         if environment and not self._shipped.environment:
             self._runs.describe(environment)
@@ -112,22 +112,22 @@ class Shipment:
         new = {sample.step for sample in samples[self._shipped.samples :]}
         for step, rows in groupby(samples, lambda sample: sample.step):
             if step in new:
-                # A file sent again, with the rows that were still being written, takes the place of the first.
+                # If the rows of a step were incomplete, sending them again replaces the file.
                 self._runs.log_samples(step, [row.model_dump() for row in rows])
         if len(samples) != self._shipped.samples:
             self._note(samples=len(samples))
 
     def end(self) -> None:
-        """Tell how and when the stage ended, where it did."""
+        """Send how and when the stage ended, if it has ended."""
         ending = _ending(self._stage)
         if ending and ending != self._shipped.ending:
             self._runs.end(ending.status, ending.time)
             self._note(ending=ending)
 
     def _send(self, batch: list[tuple[str, Point, float]], end: int) -> None:
-        # What MLflow has and the offset counts must not be lost by the journal when the power fails.
+        # Flush first: after a power cut, the journal must still have every point that MLflow has and the offset counts.
         flush(self._stage / METRICS_FILE)
-        # A point sent twice, because we died between these two lines, has the same time and value: MLflow keeps one.
+        # If this process dies between these two lines, points are sent twice with the same time and value; MLflow keeps one.
         self._runs.log([(name, value, point.time, point.step) for name, point, value in batch])
         self._note(offset=end)
 
@@ -145,5 +145,5 @@ def _ending(stage: Path) -> Ending | None:
     path, done = stage / _ENDING_FILE, stage / DONE_FILE
     if path.exists():
         return Ending.model_validate_json(path.read_text())
-    # The supervisor was killed after the result was there and before it could write the ending down.
+    # The supervisor was killed after the result was written and before the ending was.
     return Ending(status="FINISHED", time=done.stat().st_mtime_ns // 1_000_000) if done.exists() else None

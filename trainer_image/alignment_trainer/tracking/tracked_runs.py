@@ -1,4 +1,4 @@
-"""The MLflow runs of a job: one for the job, one below it for each stage, found by their tags and gone on with."""
+"""The MLflow runs of a job: one parent run, and one child run per stage, found again by their tags."""
 
 import errno
 import fcntl
@@ -25,7 +25,7 @@ _PARAMETERS_AT_ONCE = 100
 _RUNS_AT_ONCE = 1000
 _VALUE_LIMIT = 6000
 _LOCK_FILE = ".tracking.lock"
-_PATIENCE = {
+_CLIENT_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -34,26 +34,26 @@ _PATIENCE = {
 
 
 def configure_client() -> None:
-    """Have MLflow's client give up sooner than it would by itself, and quietly; before its first use."""
-    for name, value in _PATIENCE.items():
+    """Make MLflow's client give up sooner and without log lines; call this before its first use."""
+    for name, value in _CLIENT_SETTINGS.items():
         os.environ.setdefault(name, value)
-    # It tells each try to open a database in SQLAlchemy's words; whoever asked it tells once what came of them.
+    # This logger prints every try to open a database; the uploader reports the failure once.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def log_in(tracking: TrackingTarget) -> None:
-    """Give MLflow's client the name and password that it reads at each request: in this process, and nowhere else."""
+    """Set the name and password that MLflow's client reads at each request, in this process only."""
     if tracking.credentials:
         login = read_login(Path(tracking.credentials))
         os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = login
 
 
 class TrackedRuns:
-    """The run of this stage and that of its job; one that is live is shown as running again."""
+    """The runs of this stage and of its job; a live attempt sets them to running again."""
 
     def __init__(self, config: RunConfig, is_live: bool, start_time: int | None, known_run_id: str | None = None) -> None:
         log_in(config.tracking)
-        # Imported here: this takes a second, which training need not wait for.
+        # Imported late: this takes a second, and training must not wait for it.
         from mlflow import MlflowClient
 
         self._config = config
@@ -74,7 +74,7 @@ class TrackedRuns:
             metrics.KIND_TAG: config.stage.kind,
             metrics.INPUT_HASH_TAG: config.input_hash,
         }
-        with _alone(Path(config.paths.stage).parent):
+        with _locked(Path(config.paths.stage).parent):
             self._parent = self._find_or_create(None, config.job.name, job_tags)
             name = f"{config.job.name}/{config.stage_name}"
             self.run_id = self._find_or_create(config.stage_name, name, {**stage_tags, metrics.PARENT_TAG: self._parent})
@@ -84,19 +84,19 @@ class TrackedRuns:
         """Send measurements: name, value, time in milliseconds, step."""
         from mlflow.entities import Metric
 
-        # A mounted Secret may have changed since.
+        # The mounted Secret may have changed.
         log_in(self._config.tracking)
         self._client.log_batch(self.run_id, metrics=[Metric(*value) for value in values])
 
     def log_samples(self, step: int, rows: list[dict[str, Any]]) -> None:
-        """Keep what the policy answered at a step as a file of the run."""
+        """Log the policy's answers at a step as a file of the run."""
         self._client.log_text(self.run_id, json.dumps(rows, indent=1, ensure_ascii=False), f"samples/step-{step}.json")
 
     def describe(self, parameters: Mapping[str, str]) -> None:
-        """Write parameters that the run does not have yet; those it has cannot be changed, and the first attempt's stand."""
+        """Log the parameters that the run does not have yet; MLflow cannot change those of an earlier attempt."""
         from mlflow.entities import Param
 
-        # Names of datasets may hold what MLflow does not take.
+        # Names of datasets may contain characters that MLflow refuses.
         named = {re.sub(r"[^\w\-. :/]", "_", name): value[:_VALUE_LIMIT] for name, value in parameters.items()}
         new = [Param(name, value) for name, value in named.items() if name not in self._described]
         for start in range(0, len(new), _PARAMETERS_AT_ONCE):
@@ -104,11 +104,11 @@ class TrackedRuns:
         self._described |= named.keys()
 
     def end(self, status: str, time: int) -> None:
-        """Say how the stage ended; its job has ended with its last stage, or with a stage that did not make it."""
+        """Set how the stage ended; the job ends with its last stage, or with a stage that did not finish."""
         self._client.set_terminated(self.run_id, status, time)
         config = self._config
         stages = config.spec.stages or []
-        # Work of other inputs that was set aside ends no job.
+        # The renamed folder of other inputs does not end the job.
         is_current = Path(config.paths.stage).name == config.stage_name
         if is_current and (status != "FINISHED" or config.stage_name == stages[-1].name):
             self._client.set_terminated(self._parent, status, time)
@@ -123,7 +123,7 @@ class TrackedRuns:
         try:
             return str(self._client.create_experiment(name, artifact_location=self._config.tracking.artifacts))
         except MlflowException:
-            # Another job's trainer was faster.
+            # Another trainer has created it in the meantime.
             known = self._client.get_experiment_by_name(name)
             if known is None:
                 raise
@@ -139,10 +139,10 @@ class TrackedRuns:
         return str(run.info.run_id)
 
     def _chosen(self, runs: "list[Run]", tags: dict[str, str]) -> "Run | None":
-        """Choose the run to go on with: the one this folder was shipped to, else the stage's newest, if it has our inputs."""
+        """Choose the run to resume: the one that this folder was shipped to, else the stage's newest, if its inputs are ours."""
         ours = [run for run in runs if _same_inputs(run.data.tags, tags)]
         known = next((run for run in ours if run.info.run_id == self._known_run_id), None)
-        # Where others look for the newest run, work that goes on under inputs of old must not be found behind newer ones.
+        # Readers take the newest run, so a live attempt must not resume an older run behind a newer one of other inputs.
         among = runs if self._is_live else ours
         newest = newest_run(among, lambda run: Beginning(run.info.start_time, run.info.run_id), time.time_ns() // 1_000_000)
         return known or (newest if newest in ours else None)
@@ -158,15 +158,15 @@ class TrackedRuns:
 
 
 @contextmanager
-def _alone(job: Path) -> Iterator[None]:
-    """Look for the runs of a job and make them while nobody else does: a sync may meet an attempt."""
+def _locked(job: Path) -> Iterator[None]:
+    """Lock the job's folder while its runs are found or created: a sync and an attempt may do this at once."""
     with (job / _LOCK_FILE).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
                 raise
-            # A volume without locks: the two seldom meet, and then the job has a run too many.
+            # The volume has no locks: in the rare case that both create runs at once, the job has one run too many.
         yield
 
 
@@ -183,7 +183,7 @@ def _parameters(config: RunConfig) -> dict[str, str]:
 
 
 def _same_inputs(known: dict[str, str], wanted: dict[str, str]) -> bool:
-    """Say whether a stage's run was made from the same inputs; a job's run has none of its own."""
+    """Return whether a run was made from the same inputs; a job's run has no inputs."""
     return known.get(metrics.INPUT_HASH_TAG) == wanted.get(metrics.INPUT_HASH_TAG)
 
 

@@ -1,4 +1,4 @@
-"""Ships what a stage writes to MLflow beside the training, and what earlier stages left; never in its way."""
+"""Ships a stage's data to MLflow in a thread beside training, then the unshipped data of earlier stages."""
 
 import os
 import sys
@@ -14,10 +14,10 @@ from alignment_trainer.tracking.shipping import Shipment, forget_ending, left_be
 from alignment_trainer.tracking.tracked_runs import configure_client
 
 FLUSH_SECONDS = 10
-"""How long the end of training waits for MLflow at most; what is left is shipped by the next attempt or stage, or by a sync."""
+"""How long the end of training waits for MLflow; the next attempt or stage, or a sync, ships the rest."""
 
 SYNC_VARIABLE = "ALIGNMENT_SYNC_COMMAND"
-"""What a person types to ship the rest, where it is not what one would type in a pod."""
+"""Names the command that ships the rest, if it is not the one of a pod."""
 
 _POD_SYNC = "python -m alignment_trainer.sync"
 _POLL_SECONDS = 2.0
@@ -33,25 +33,25 @@ class Uploader(threading.Thread):
         self._is_live = is_live
         self._stage = Path(config.paths.stage)
         self._ending = threading.Event()
-        self._complained = False
+        self._has_warned = False
         if is_live:
             forget_ending(self._stage)
 
     def finish(self, exit_code: int) -> None:
-        """Remember how the stage ended, and tell MLflow, in bounded time."""
+        """Record how the stage ended, and ship the rest within a limited time."""
         status = {ExitCode.DONE: "FINISHED", ExitCode.STOPPED: "KILLED"}.get(exit_code, "FAILED")  # type: ignore[call-overload]
         record_ending(self._stage, status)
         self.drain()
 
     def drain(self) -> None:
-        """Ship the rest, in bounded time."""
+        """Ship the rest within a limited time."""
         self._ending.set()
         self.join(FLUSH_SECONDS)
         if self.is_alive():
-            self._complain("MLflow did not take everything in time")
+            self._warn("MLflow did not take everything in time")
 
     def run(self) -> None:
-        """Connect, then ship whatever is new; trouble with MLflow is told once and otherwise waited out."""
+        """Connect, and ship new data until the stage ends; an MLflow failure is reported once and then retried."""
         configure_client()
         shipment: Shipment | None = None
         has_looked_back = False
@@ -67,7 +67,7 @@ class Uploader(threading.Thread):
                     has_looked_back = True
                     self._look_back()
             except Exception as error:
-                self._complain(_cause_of(error))
+                self._warn(_cause_of(error))
             if is_last:
                 return
             self._ending.wait(_POLL_SECONDS)
@@ -77,9 +77,9 @@ class Uploader(threading.Thread):
             if earlier != self._stage:
                 ship_all(earlier, self._config.tracking)
 
-    def _complain(self, trouble: str) -> None:
-        if not self._complained:
-            self._complained = True
+    def _warn(self, trouble: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
             sync = os.environ.get(SYNC_VARIABLE, _POD_SYNC)
             print(
                 f"MLflow at {without_credentials(self._config.tracking.uri)} cannot be used ({without_credentials(trouble)}); "
@@ -91,7 +91,7 @@ class Uploader(threading.Thread):
 
 
 def _cause_of(error: BaseException) -> str:
-    """Say what was wrong first: each library that passed it on has wrapped it into its own words."""
+    """Return the root cause: each library on the way has wrapped it in an error of its own."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return textwrap.shorten(f"{type(error).__name__}: {error}", _LONGEST_CAUSE, placeholder=" ...")

@@ -1,4 +1,4 @@
-"""The journal of metrics of one stage: one line a point, each value once, whatever is trained again after a restart."""
+"""The journal of metrics of one stage: one point per line, each value once, even if steps are trained again after a resume."""
 
 import json
 import os
@@ -27,36 +27,35 @@ class Journal:
         self._file = path.open("a", encoding="utf-8")
 
     def append(self, step: int, values: Mapping[str, float], progress: Mapping[str, float]) -> None:
-        """Write what is new at this step, and how far training is."""
+        """Write the values of this step that are new, and the progress of training."""
         new = {name: value for name, value in values.items() if (step, name) not in self._known}
         if new:
             self._known.update((step, name) for name in new)
         elif not progress:
             return
-        # While steps are trained again, progress is told at the highest step: readers take the newest word on that one,
-        # and would take silence for a stall.
+        # After a resume, log progress at the highest step reached; otherwise readers see a stall until training is back there.
         self._highest = max(self._highest, step)
         point = {"time": time.time_ns() // 1_000_000, "step": step if new else self._highest, "metrics": {**new, **progress}}
         self._file.write(json.dumps(point) + "\n")
         self._file.flush()
 
     def flush_to_disk(self) -> None:
-        """Bring all points to the disk."""
+        """Flush all points to the disk."""
         os.fsync(self._file.fileno())
 
 
 class JournalTail:
-    """Reads a journal as it grows, each point once; where another file has taken its name, that one from its start."""
+    """Reads a growing journal, each point once; if the file was replaced, the new file is read from its start."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._inode: int | None = None
         self._end, self._course = 0, Course()
         self.trained_milliseconds = 0
-        """When a step was last trained, since 1970; what is told before the first one tells nothing of the time left."""
+        """When a step was last trained, in milliseconds since 1970; points before the first step have no time left."""
 
     def read(self) -> Course:
-        """Give all that was measured so far."""
+        """Return the course of training so far."""
         try:
             state = self._path.stat()
         except FileNotFoundError:
@@ -83,7 +82,7 @@ class JournalTail:
 
 
 def latest_values(path: Path) -> dict[str, float]:
-    """Give the last value of each metric."""
+    """Return the last value of each metric."""
     latest: dict[str, float] = {}
     for point in read_points(path):
         latest.update(point.metrics)
@@ -91,7 +90,7 @@ def latest_values(path: Path) -> dict[str, float]:
 
 
 def last_step(path: Path) -> int | None:
-    """Give the highest step of the journal."""
+    """Return the highest step of the journal."""
     return max((point.step for point in read_points(path)), default=None)
 
 
