@@ -88,7 +88,7 @@ def stopping_message(pods: list[Pod]) -> str:
     if lost:
         names = ", ".join(map(name_of, lost))
         return f"waiting for {names} on a node that does not answer; delete the node object if it will not come back"
-    return f"waiting for {len(pods)} pod{'s' if len(pods) != 1 else ''} to save and exit" if pods else "ending"
+    return f"waiting for {len(pods)} pod{'s' if len(pods) != 1 else ''} to save and exit" if pods else "being deleted"
 
 
 def time_from(text: str | None) -> datetime | None:

@@ -22,7 +22,7 @@ from alignment_operator.settings import Settings
 RESOURCE = Resource("PyTorchJob", "kubeflow.org", "v1", "pytorchjobs")
 NOT_INSTALLED = (
     "TrainingOperatorMissing",
-    "the cluster knows no PyTorchJob: install Kubeflow's training-operator (1.9.4 or later)",
+    "the cluster has no PyTorchJob resource: install Kubeflow's training-operator (1.9.4 or later)",
 )
 
 # The training-operator looks for a container of this name.

@@ -44,7 +44,7 @@ class NotHeld(Exception):
 
 
 class KubernetesCluster:
-    """Implements the Cluster interface."""
+    """The Cluster interface over the Kubernetes API."""
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ class OtherBackend:
     """A backend of another kind, whose pods are named after the child and a number."""
 
     RESOURCE = Resource("TrainJob", "trainer.kubeflow.org", "v1alpha1", "trainjobs")
-    NOT_INSTALLED = ("TrainerMissing", "the cluster knows no TrainJob: install Kubeflow Trainer")
+    NOT_INSTALLED = ("TrainerMissing", "the cluster has no TrainJob resource: install Kubeflow Trainer")
 
     def render(self, run: StageRun, settings: Settings) -> list[Manifest]:
         return []

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from alignment_operator.backends.pytorchjob import observe
+from alignment_operator.backends.pytorchjob import is_replica, observe, trimmed
 from observed_pods import SAID, ended, pod, running, training_job, unscheduled, waiting
 
 DISRUPTED = {
@@ -242,6 +242,18 @@ def test_the_state_of_an_attempt(job: dict[str, Any], pods: list[dict[str, Any]]
     child = observe(job, pods)
     assert (child.state, child.reason, child.message) == (state, reason, message)
     assert (child.name, child.stage, child.attempt, child.input_hash, child.fingerprint) == ("job-sft-2", "sft", 2, "in", "fp")
+
+
+@pytest.mark.parametrize(("job", "pods"), [row[1:3] for row in SITUATIONS], ids=[row[0] for row in SITUATIONS])
+def test_a_trimmed_job_shows_the_same_state_without_the_templates_of_its_pods(
+    job: dict[str, Any], pods: list[dict[str, Any]]
+) -> None:
+    replicas = {role: {**replica, "template": {"spec": {}}} for role, replica in job["spec"]["pytorchReplicaSpecs"].items()}
+    whole = {**job, "spec": {**job["spec"], "pytorchReplicaSpecs": replicas}}
+    kept = {**whole, "spec": trimmed(whole)}
+    assert observe(kept, pods) == observe(whole, pods)
+    assert [is_replica(kept, pod) for pod in pods] == [True] * len(pods)
+    assert "template" not in str(kept)
 
 
 @pytest.mark.parametrize(
