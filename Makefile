@@ -94,5 +94,5 @@ demo: setup ## make a tiny model, align it, and show the results
 serve: setup ## start the dashboard of this machine's jobs on http://localhost:8501
 	$(BIN)/python -m alignment_dashboard --port $(PORT)
 
-screenshot: setup ## after make demo: the picture in README.md; needs Chromium
+screenshot: setup ## after make demo: take the picture in README.md; needs Chromium
 	$(BIN)/python dashboard/screenshot.py tiny docs/dashboard.png
