@@ -1,1 +1,1 @@
-"""How far running stages are."""
+"""Reads the progress of running stages, from their pods and from MLflow."""

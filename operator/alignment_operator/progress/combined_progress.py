@@ -1,4 +1,4 @@
-"""How far all running stages are: what their pods say and what MLflow says, as one report for each job."""
+"""Combines the progress that pods report with the progress in MLflow into one report for each job."""
 
 from alignment_api.spec.status import Progress
 
@@ -8,17 +8,17 @@ from alignment_operator.progress.tracked_progress import TrackedProgress
 
 
 class ProgressReader:
-    """Merges the two channels."""
+    """Combines the two sources of progress."""
 
     def __init__(self, tracked: TrackedProgress, heartbeats: Heartbeats) -> None:
         self.tracked = tracked
         self.heartbeats = heartbeats
 
     def report(self, job_uid: str) -> Report:
-        """Say what is known of one job."""
+        """Return the report of one job."""
         unheard = self.heartbeats.unheard(job_uid)
         return Report(
-            stages=best_words(
+            stages=newest_progress(
                 self.heartbeats.progress(job_uid), self.tracked.progress(job_uid), self.heartbeats.answering(job_uid)
             ),
             run_ids=self.tracked.run_ids(job_uid),
@@ -30,18 +30,18 @@ class ProgressReader:
         )
 
 
-def best_words(pods: dict[str, Progress], tracked: dict[str, Progress], answering: set[str]) -> dict[str, Progress]:
-    """Take of each stage its pod's word while that answers, else what was said last; the pod's where both are as new."""
+def newest_progress(pods: dict[str, Progress], tracked: dict[str, Progress], answering: set[str]) -> dict[str, Progress]:
+    """Return each stage's progress from its pod while the pod answers, else the newer of both, of equally new ones the pod's."""
     stages = {**tracked, **pods}
     for stage in (pods.keys() & tracked.keys()) - answering:
-        # A pod that answers knows best, and nobody else can speak for it; MLflow has the same later, if it is the truth.
+        # A pod that answers is the best source: MLflow gets the same points later, and any pod may write to it.
         if tracked[stage].updated_time > pods[stage].updated_time:
             stages[stage] = tracked[stage]
     return stages
 
 
-def _silence(tracked: str | None, unheard: dict[str, str]) -> str | None:
-    if tracked is None:
+def _silence(tracking: str | None, unheard: dict[str, str]) -> str | None:
+    if tracking is None:
         return None
-    silent = [tracked, *sorted(unheard.values())]
-    return f"progress is unknown: {', and '.join(silent)}; training goes on and keeps its metrics"
+    silent = [tracking, *sorted(unheard.values())]
+    return f"progress is unknown: {', and '.join(silent)}; training continues and keeps its metrics"

@@ -1,4 +1,4 @@
-"""How far running stages are as MLflow tells it, and since when it does not."""
+"""Reads the progress of running stages from MLflow, and reports since when MLflow does not answer."""
 
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ class _StageKey(NamedTuple):
 
 
 class TrackedProgress:
-    """What MLflow last said of the stages that run."""
+    """The last progress of running stages in MLflow."""
 
     def __init__(self, uri: str, public_url: str | None, credentials: Path | None = None, page_size: int = 1000) -> None:
         self.address = without_credentials(uri.rstrip("/"))
@@ -42,25 +42,25 @@ class TrackedProgress:
 
     @property
     def silence(self) -> str | None:
-        """Say since when MLflow does not answer, and why."""
+        """Return a sentence that says since when MLflow does not answer and why, or None if it answers."""
         if self._silent_since is None:
             return None
         return f"MLflow at {self.address} has not answered since {self._silent_since:%H:%M:%S} UTC ({self._reason})"
 
     def progress(self, job_uid: str) -> dict[str, Progress]:
-        """Say how far the stages of a job are."""
-        return {key.stage: told for key, told in self._progress.items() if key.job_uid == job_uid}
+        """Return the progress of a job's stages."""
+        return {key.stage: progress for key, progress in self._progress.items() if key.job_uid == job_uid}
 
     def run_ids(self, job_uid: str) -> dict[str, str]:
-        """Name the runs of a job's stages."""
+        """Return the run ids of a job's stages."""
         return {key.stage: run_id for key, run_id in self._runs.items() if key.job_uid == job_uid}
 
     def parent(self, job_uid: str) -> TrackingStatus | None:
-        """Name the run of the whole job."""
+        """Return the run of the whole job."""
         return self._parents.get(job_uid)
 
     async def refresh(self, pods: list[FirstPod]) -> set[str]:
-        """Ask MLflow once about all stages that run; the answer names the jobs of which something new is known."""
+        """Ask MLflow once about all running stages, and return the uids of the jobs with news."""
         wanted = {_StageKey(pod.job_uid, pod.stage) for pod in pods}
         try:
             async with searching(self._uri, self._credentials, self._page_size, self._page_size) as search:
@@ -68,15 +68,15 @@ class TrackedProgress:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             newly = self._silent_since is None
             self._silent_since = self._silent_since or datetime.now(UTC)
-            said = f"{type(error).__name__}: {error}".rstrip(": ")
-            self._reason = printable(without_credentials(said))[:_LONGEST_CAUSE]
+            message = f"{type(error).__name__}: {error}".rstrip(": ")
+            self._reason = printable(without_credentials(message))[:_LONGEST_CAUSE]
             return {pod.job_uid for pod in pods} if newly else set()
         returned = {pod.job_uid for pod in pods} if self._silent_since else set()
         self._silent_since = None
         return returned | self._take(wanted, found, parents)
 
     async def _look(self, search: Search, wanted: set[_StageKey]) -> tuple[dict[_StageKey, TrackedRun], list[TrackedRun]]:
-        """Find the newest run of each stage: all that run in one question, and those it leaves open job by job."""
+        """Find the newest run of each stage: one search for all running runs, then one per job that it does not settle."""
         running = await search.running()
         known = _by_stage(running)
         open_jobs = sorted({key.job_uid for key in wanted if not self._is_settled(key, known.get(key, []))})
@@ -94,7 +94,7 @@ class TrackedProgress:
         return found, parents
 
     def _is_settled(self, key: _StageKey, running: list[TrackedRun]) -> bool:
-        """Say whether the stage's newest run is among those that run, as it was when all its runs were looked at."""
+        """Return whether the stage's running runs are those that contained its newest run in the last full search."""
         return bool(running) and self._settled.get(key) == _ids(running)
 
     def _settle(self, key: _StageKey, chosen: TrackedRun, running: list[TrackedRun]) -> None:
@@ -105,8 +105,8 @@ class TrackedProgress:
 
     def _take(self, wanted: set[_StageKey], found: dict[_StageKey, TrackedRun], parents: list[TrackedRun]) -> set[str]:
         now = datetime.now(UTC)
-        told = {key: self._progress_of(key, run, now) for key, run in found.items()}
-        progress = {key: said for key, said in told.items() if said}
+        reported = {key: self._progress_of(key, run, now) for key, run in found.items()}
+        progress = {key: known for key, known in reported.items() if known}
         runs = {key: run.info.run_id for key, run in found.items()}
         changed = {
             key.job_uid for key in found if (progress.get(key), runs[key]) != (self._progress.get(key), self._runs.get(key))
@@ -127,8 +127,8 @@ class TrackedProgress:
 
     def _progress_of(self, key: _StageKey, run: TrackedRun, now: datetime) -> Progress | None:
         newest_point = max((point.timestamp for point in run.data.metrics), default=0)
-        reckoned = datetime.fromtimestamp(min(max(newest_point / 1000, 0), now.timestamp()), UTC)
-        updated = self._sightings.time_of(key, (run.info.run_id, newest_point), reckoned)
+        updated = datetime.fromtimestamp(min(max(newest_point / 1000, 0), now.timestamp()), UTC)
+        updated = self._sightings.time_of(key, (run.info.run_id, newest_point), updated)
         return progress_of(run.data.metrics, updated)
 
     def _tracking(self, run: TrackedRun) -> TrackingStatus:
@@ -139,7 +139,7 @@ class TrackedProgress:
 
 
 def progress_of(points: list[Point], updated_time: datetime) -> Progress | None:
-    """Derive progress from the latest metrics of a run."""
+    """Return the progress that the latest metrics of a run show."""
     course = Course()
     for point in points:
         course.add(point.timestamp, point.step, {point.key: point.value})

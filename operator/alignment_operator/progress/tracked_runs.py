@@ -1,4 +1,4 @@
-"""Searches MLflow for the runs of jobs, page by page; runs that are not as the trainer writes them are left out."""
+"""Searches MLflow for the runs of jobs, page by page, and skips runs that the trainer cannot have written."""
 
 import asyncio
 import logging
@@ -47,19 +47,19 @@ class _Data(BaseModel):
 
 
 class TrackedRun(BaseModel):
-    """One run, as far as the operator looks at it; its status is nothing that it believes."""
+    """The part of a run that the operator reads; it does not trust the run's status."""
 
     info: _Info
     data: _Data = _Data()
 
     @property
     def job_uid(self) -> str:
-        """Name the job it says it belongs to."""
+        """Return the uid of the job that the run claims to belong to."""
         return self._tag(metrics.JOB_UID_TAG)
 
     @property
     def stage(self) -> str:
-        """Name the stage; a job's own run has none."""
+        """Return the stage's name, or '' for the run of a whole job."""
         return self._tag(metrics.STAGE_TAG)
 
     def _tag(self, key: str) -> str:
@@ -67,12 +67,12 @@ class TrackedRun(BaseModel):
 
 
 def newest(runs: list[TrackedRun], now_milliseconds: int) -> TrackedRun | None:
-    """Choose the stage's run among several."""
+    """Return the newest of a stage's runs."""
     return newest_run(runs, lambda run: Beginning(run.info.start_time, run.info.run_id), now_milliseconds)
 
 
 class Search:
-    """One look into MLflow."""
+    """One search in MLflow."""
 
     def __init__(self, session: aiohttp.ClientSession, api: str, runs_at_once: int, experiments_at_once: int) -> None:
         self._session = session
@@ -82,16 +82,16 @@ class Search:
         self._experiments: list[list[str]] = []
 
     async def running(self) -> list[TrackedRun]:
-        """Give the runs of all jobs that say they are under way."""
+        """Return the runs of all jobs with the status RUNNING."""
         return await self._runs(f"attributes.status = 'RUNNING' and tags.`{metrics.JOB_UID_TAG}` LIKE '%'")
 
     async def of_job(self, job_uid: str) -> list[TrackedRun]:
-        """Give all runs of one job, whatever their status."""
+        """Return all runs of one job, whatever their status."""
         assert "'" not in job_uid, "the API server makes uids of letters, digits and '-'"
         return await self._runs(f"tags.`{metrics.JOB_UID_TAG}` = '{job_uid}'")
 
     async def look_up_experiments(self) -> None:
-        """Learn which experiments there are, in portions of a size that one question may name."""
+        """Read which experiments exist, in groups small enough for one request."""
         self._experiments = [
             [known["experiment_id"] for known in page["experiments"]]
             async for page in self._pages("experiments/search", {"max_results": self._experiments_at_once})
@@ -101,27 +101,27 @@ class Search:
     async def _runs(self, wanted: str) -> list[TrackedRun]:
         found: list[TrackedRun] = []
         for experiments in self._experiments:
-            question = {"experiment_ids": experiments, "filter": wanted, "max_results": self._runs_at_once}
-            async for page in self._pages("runs/search", question):
+            request = {"experiment_ids": experiments, "filter": wanted, "max_results": self._runs_at_once}
+            async for page in self._pages("runs/search", request):
                 found += [run for run in map(_read, page.get("runs", [])) if run]
         return found
 
-    async def _pages(self, path: str, question: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _pages(self, path: str, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         token: str | None = ""
         while token is not None:
             page = {"page_token": token} if token else {}
-            said = await self._ask(path, {**question, **page})
-            yield said
-            token = said.get("next_page_token") or None
+            answer = await self._ask(path, {**request, **page})
+            yield answer
+            token = answer.get("next_page_token") or None
 
-    async def _ask(self, path: str, question: dict[str, Any]) -> dict[str, Any]:
-        """Ask once, or again where the server stumbles: MLflow 3.17 answers 500 now and then to searches at the same moment."""
+    async def _ask(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request, and retry it after a server error: MLflow 3.17 sometimes answers 500 to concurrent searches."""
         for tries in range(1, _TRIES + 1):
-            async with self._session.post(f"{self._api}/{path}", json=question) as answer:
+            async with self._session.post(f"{self._api}/{path}", json=request) as answer:
                 if answer.status < 500 or tries == _TRIES:
                     answer.raise_for_status()
-                    said: dict[str, Any] = await answer.json()
-                    return said
+                    body: dict[str, Any] = await answer.json()
+                    return body
             await asyncio.sleep(_PAUSE_SECONDS)
         raise AssertionError("the last try returns or raises")
 
@@ -130,7 +130,7 @@ class Search:
 async def searching(
     uri: str, credentials: Path | None, runs_at_once: int = 1000, experiments_at_once: int = 1000
 ) -> AsyncIterator[Search]:
-    """Open a connection to MLflow; name and password are read each time, since a mounted Secret may change."""
+    """Connect to MLflow; the login is read each time, since a mounted Secret may change."""
     auth = aiohttp.BasicAuth(*read_login(credentials), encoding="utf-8") if credentials else None
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, auth=auth) as session:
@@ -143,6 +143,6 @@ def _read(document: Any) -> TrackedRun | None:
     try:
         return TrackedRun.model_validate(document)
     except ValidationError as error:
-        # Pods can write to MLflow: what one of them made hides nobody else's run.
-        logger.debug("a run of MLflow is left out: %s", error.errors(include_input=False, include_url=False))
+        # Any pod can write to MLflow: a malformed run must not hide the others.
+        logger.debug("skipping a run in MLflow: %s", error.errors(include_input=False, include_url=False))
         return None

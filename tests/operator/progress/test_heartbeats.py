@@ -1,4 +1,4 @@
-"""Pods are asked over real HTTP; whatever one of them answers, the others are heard, and no number is believed unbounded."""
+"""Pods are asked over real HTTP: a bad answer of one pod does not hide the others, and every number is bounded."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def a_beat(stage: str = "sft", attempt: int = 1, **others: Any) -> dict[str, Any
 
 
 class Pods:
-    """Pods that answer at addresses of this machine, each in its own way, at one port."""
+    """Pods at different addresses of this machine and one port, each with its own answer."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -58,7 +58,7 @@ class Pods:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def say(self, address: str, beat: dict[str, Any] | str, token: str | None = None) -> None:
-        """Answer as a trainer does: to whoever knows the token of the attempt."""
+        """Answer as a trainer does: only to requests with the token of the attempt."""
         body = beat if isinstance(beat, str) else json.dumps(beat)
         stage, attempt = (beat["stage"], beat["attempt"]) if isinstance(beat, dict) else ("sft", 1)
         self.answers[address] = partial(_answer_to_token, body, token or heartbeat_token("u1", stage, attempt))
@@ -113,7 +113,7 @@ def ask(heartbeats: Heartbeats, *asked: FirstPod) -> set[str]:
     return asyncio.run(heartbeats.refresh(list(asked)))
 
 
-def test_what_a_pod_says(pods: Pods) -> None:
+def test_an_answer_becomes_progress_and_a_pulse(pods: Pods) -> None:
     heartbeats = Heartbeats(pods.port)
     activity = {"what": "saving", "done": 3, "total": 15, "unit": "GB", "time": text(now())}
     pods.say("127.0.0.1", a_beat(activity=activity, lastCheckpoint=2, modelRevision="a1b2", hasStepped=True, ofANewerTrainer=1))
@@ -127,7 +127,7 @@ def test_what_a_pod_says(pods: Pods) -> None:
     assert heartbeats.unheard("u1") == {} and heartbeats.pulses("another") == {}
 
 
-def test_a_pod_at_an_address_of_the_sixth_version_is_asked() -> None:
+def test_a_pod_with_an_ipv6_address_is_asked() -> None:
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6
 
@@ -148,13 +148,13 @@ def test_a_pod_at_an_address_of_the_sixth_version_is_asked() -> None:
     ("situation", "change", "queued"),
     [
         ("nothing new", {}, False),
-        ("it lives, which no status shows", {"aliveTime": text(now() + timedelta(days=1))}, False),
+        ("a sign of life, which no status shows", {"aliveTime": text(now() + timedelta(days=1))}, False),
         ("a step", {"step": 4}, True),
         ("an activity", {"activity": {"what": "saving", "time": text(now())}}, True),
         ("a checkpoint", {"lastCheckpoint": 3}, True),
     ],
 )
-def test_a_job_is_looked_at_again_when_its_status_would_change(
+def test_a_job_is_reconciled_when_its_status_would_change(
     pods: Pods, situation: str, change: dict[str, Any], queued: bool
 ) -> None:
     heartbeats, beat = Heartbeats(pods.port), a_beat()
@@ -166,7 +166,7 @@ def test_a_job_is_looked_at_again_when_its_status_would_change(
     assert heartbeats.pulses("u1")["sft"].heard_time > before
 
 
-def test_times_of_the_pod_s_clock_are_read_as_ages(pods: Pods) -> None:
+def test_times_of_the_pods_clock_are_read_as_ages(pods: Pods) -> None:
     heartbeats, clock = Heartbeats(pods.port), now() + timedelta(days=30)
     beat = {
         "time": text(clock),
@@ -180,7 +180,7 @@ def test_times_of_the_pod_s_clock_are_read_as_ages(pods: Pods) -> None:
     assert abs(pulse.heard_time - progress.updated_time - timedelta(hours=1)) <= timedelta(seconds=1)
 
 
-def test_standstill_under_a_clock_that_is_ahead_is_seen(pods: Pods) -> None:
+def test_a_stall_is_seen_although_the_pods_clock_is_ahead(pods: Pods) -> None:
     heartbeats, ahead = Heartbeats(pods.port), text(now() + timedelta(days=3000))
     beat = a_beat(time=None, progressTime=ahead, aliveTime=ahead)
     pods.say("127.0.0.1", beat)
@@ -193,25 +193,25 @@ def test_standstill_under_a_clock_that_is_ahead_is_seen(pods: Pods) -> None:
 
 
 ANSWERS: dict[str, tuple[Answer | dict[str, Any] | str, str]] = {
-    "of another job": (a_beat(jobUid="u2"), "it answers for another attempt"),
-    "of another stage": (a_beat() | {"stage": "dpo"}, "it answers for another attempt"),
-    "of another attempt": (a_beat() | {"attempt": 2}, "it answers for another attempt"),
-    "no JSON": ("<html>", "it answers what is no heartbeat"),
-    "deep JSON": ("[" * 30_000, "it answers what is no heartbeat"),
-    "a step below zero": (a_beat(step=-1), "it answers what is no heartbeat"),
-    "an attempt of twenty digits": (json.dumps(a_beat() | {"attempt": 10**20}), "it answers for another attempt"),
-    "not a number": (json.dumps(a_beat(metrics={LOSS: float("nan")})), "it answers what is no heartbeat"),
-    "a lone surrogate": (a_beat(activity={"what": "\ud800", "time": text(now())}), "it answers what is no heartbeat"),
-    "too much": ("x" * 70_000, "it answers more than 65536 bytes"),
-    "not found": (partial(_answer, 404, b""), "it answers 404"),
-    "elsewhere": (partial(_answer, 302, b"", Location="http://127.0.0.3/"), "it answers 302"),
+    "of another job": (a_beat(jobUid="u2"), "its answer is about another attempt"),
+    "of another stage": (a_beat() | {"stage": "dpo"}, "its answer is about another attempt"),
+    "of another attempt": (a_beat() | {"attempt": 2}, "its answer is about another attempt"),
+    "no JSON": ("<html>", "its answer is not a heartbeat"),
+    "deep JSON": ("[" * 30_000, "its answer is not a heartbeat"),
+    "a step below zero": (a_beat(step=-1), "its answer is not a heartbeat"),
+    "an attempt of twenty digits": (json.dumps(a_beat() | {"attempt": 10**20}), "its answer is about another attempt"),
+    "not a number": (json.dumps(a_beat(metrics={LOSS: float("nan")})), "its answer is not a heartbeat"),
+    "a lone surrogate": (a_beat(activity={"what": "\ud800", "time": text(now())}), "its answer is not a heartbeat"),
+    "too much": ("x" * 70_000, "its answer is larger than 65536 bytes"),
+    "not found": (partial(_answer, 404, b""), "HTTP status 404"),
+    "elsewhere": (partial(_answer, 302, b"", Location="http://127.0.0.3/"), "HTTP status 302"),
     "broken off": (lambda handler: handler.connection.close(), ""),
     "no HTTP": (lambda handler: handler.wfile.write(b"\x00" * 10_000) and None, ""),
 }
 
 
 @pytest.mark.parametrize(("answer", "said"), ANSWERS.values(), ids=ANSWERS)
-def test_one_bad_answer_hides_no_other(pods: Pods, answer: Answer | dict[str, Any] | str, said: str) -> None:
+def test_a_bad_answer_hides_no_other_pod(pods: Pods, answer: Answer | dict[str, Any] | str, said: str) -> None:
     if callable(answer):
         pods.answers["127.0.0.1"] = answer
     else:
@@ -227,11 +227,11 @@ def test_one_bad_answer_hides_no_other(pods: Pods, answer: Answer | dict[str, An
     assert "127.0.0.3" not in pods.asked
 
 
-def test_a_token_of_another_attempt_opens_nothing(pods: Pods) -> None:
+def test_the_token_of_another_attempt_is_refused(pods: Pods) -> None:
     pods.say("127.0.0.1", a_beat(), heartbeat_token("u1", "sft", 2))
     heartbeats = Heartbeats(pods.port)
     ask(heartbeats, first_pod())
-    assert "it answers 401" in heartbeats.unheard("u1")["sft"]
+    assert "HTTP status 401" in heartbeats.unheard("u1")["sft"]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_numbers_and_words_are_bounded(pods: Pods, change: dict[str, Any], progr
     assert pulse.alive_time <= pulse.heard_time
 
 
-def test_a_pod_that_falls_silent_keeps_its_last_word_and_is_told_of(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_answer_of_a_silent_pod_is_kept_and_its_silence_reported(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "_TIMEOUT_SECONDS", 0.2)
     released = threading.Event()
     pods.say("127.0.0.1", a_beat())
@@ -278,7 +278,7 @@ def test_a_pod_that_falls_silent_keeps_its_last_word_and_is_told_of(pods: Pods, 
     assert heartbeats.unheard("u1") == {} and heartbeats.answering("u1") == {"sft"}
 
 
-def test_the_word_of_an_ended_attempt_stays_until_the_next_one_runs(pods: Pods) -> None:
+def test_the_last_answer_of_an_ended_attempt_is_kept_until_the_next_one_runs(pods: Pods) -> None:
     pods.say("127.0.0.1", a_beat(lastCheckpoint=2))
     heartbeats = Heartbeats(pods.port)
     ask(heartbeats, first_pod())
@@ -288,7 +288,7 @@ def test_the_word_of_an_ended_attempt_stays_until_the_next_one_runs(pods: Pods) 
     assert heartbeats.pulses("u1") == {} and heartbeats.progress("u1") == {}
 
 
-def test_no_more_pods_are_asked_at_once_than_is_good(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_concurrent_requests_is_limited(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "_AT_ONCE", 4)
     addresses = [f"127.0.1.{number}" for number in range(1, 41)]
     for number, address in enumerate(addresses):

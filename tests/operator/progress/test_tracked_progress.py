@@ -1,4 +1,4 @@
-"""MLflow is asked about all stages that run; whatever pods have written there hides no job. A real MLflow answers."""
+"""A real MLflow is asked about all running stages; nothing that a pod writes there hides another job."""
 
 import asyncio
 import base64
@@ -102,7 +102,7 @@ def test_a_job_is_read_with_its_stages_and_its_run(server: str, uid: str) -> Non
     assert reader.progress("another") == {} and reader.parent("another") is None
 
 
-def test_the_newest_run_is_the_stage_s_whatever_their_status(server: str, uid: str) -> None:
+def test_the_newest_run_of_a_stage_counts_whatever_its_status(server: str, uid: str) -> None:
     client, reader = MlflowClient(server), TrackedProgress(server, None)
     started = int(time.time() * 1000)
     old, new = a_run(client, uid, "sft", started - 9000), a_run(client, uid, "sft", started - 5000)
@@ -168,7 +168,7 @@ def test_a_malformed_run_hides_no_other_job(
         assert told.updated_time <= datetime.now(UTC)
 
 
-def test_standstill_under_times_of_the_future_is_seen(server: str, uid: str) -> None:
+def test_a_stall_is_seen_although_times_are_in_the_future(server: str, uid: str) -> None:
     client, reader = MlflowClient(server), TrackedProgress(server, None)
     log(client, a_run(client, uid, "sft"), 3, FUTURE, total=10)
     ask(reader, uid)
@@ -178,7 +178,7 @@ def test_standstill_under_times_of_the_future_is_seen(server: str, uid: str) -> 
     assert reader.progress(uid)["sft"].updated_time == first
 
 
-def test_a_run_that_begins_in_the_far_future_takes_no_stage_over(server: str, uid: str) -> None:
+def test_a_run_that_starts_in_the_far_future_is_not_the_stages_run(server: str, uid: str) -> None:
     client, reader = MlflowClient(server), TrackedProgress(server, None)
     mine = a_run(client, uid, "sft")
     a_run(client, uid, "sft", FUTURE)
@@ -201,12 +201,12 @@ def test_a_run_that_begins_in_the_far_future_takes_no_stage_over(server: str, ui
         {"info": {"run_id": "a", "experiment_id": "1"}, "data": {"metrics": [{"key": "k", "value": 1, "step": "next"}]}},
     ],
 )
-def test_what_is_no_run_is_known(document: object) -> None:
+def test_a_document_that_is_not_a_run_is_recognised(document: object) -> None:
     with pytest.raises(ValidationError):
         TrackedRun.model_validate(document)
 
 
-def test_silence_is_said_and_ends(server: str) -> None:
+def test_silence_is_reported_until_mlflow_answers(server: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -216,22 +216,22 @@ def test_silence_is_said_and_ends(server: str) -> None:
     silence = reader.silence
     assert silence is not None
     assert silence.startswith(f"MLflow at http://{address} has not answered since ")
-    reader._uri = server  # the server is there again
+    reader._uri = server  # the server is back
     assert ask(reader, "u1") == {"u1"}
     assert reader.silence is None
 
 
-def test_a_silence_names_no_password() -> None:
+def test_the_reason_of_a_silence_contains_no_password() -> None:
     reader = TrackedProgress("http://me:secret@127.0.0.1:9", None)
     ask(reader, "u1")
     assert reader.silence is not None and "secret" not in reader.silence and "127.0.0.1:9" in reader.silence
 
 
 class _Locked(BaseHTTPRequestHandler):
-    """Lets those through to a server who know the password, as a proxy before MLflow does."""
+    """Forwards requests with the password to a server, as a proxy before MLflow does."""
 
     asked: ClassVar[list[str]] = []
-    stumbles_at: ClassVar[set[int]] = set()
+    fails_at: ClassVar[set[int]] = set()
 
     def __init__(self, behind: str, *arguments: Any) -> None:
         self.behind = behind
@@ -242,28 +242,28 @@ class _Locked(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.asked.append(self.path)
-        if len(self.asked) in self.stumbles_at:
+        if len(self.asked) in self.fails_at:
             self.send_error(500)
             return
         wanted = base64.b64encode("me:pä:ss".encode()).decode()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers["Authorization"] != f"Basic {wanted}":
-            status, said = 401, b"who are you?"
+            status, content = 401, b"who are you?"
         else:
             request = urllib.request.Request(self.behind + self.path, body, {"Content-Type": "application/json"})
             with urllib.request.urlopen(request, timeout=30) as answer:
-                status, said = answer.status, answer.read()
+                status, content = answer.status, answer.read()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(said)))
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(content)
 
 
 @pytest.fixture
 def locked(server: str) -> Iterator[str]:
     _Locked.asked.clear()
-    _Locked.stumbles_at.clear()
+    _Locked.fails_at.clear()
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Locked, server))
     threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     yield f"http://127.0.0.1:{proxy.server_port}"
@@ -271,9 +271,7 @@ def locked(server: str) -> Iterator[str]:
     proxy.server_close()
 
 
-def test_a_server_that_asks_for_a_password_gets_it_from_files_that_may_change(
-    server: str, locked: str, uid: str, tmp_path: Path
-) -> None:
+def test_the_password_for_a_server_is_read_from_files_that_may_change(server: str, locked: str, uid: str, tmp_path: Path) -> None:
     log(client := MlflowClient(server), a_run(client, uid, "sft"), 3, 3000, total=10)
     reader = TrackedProgress(locked, None, tmp_path)
     ask(reader, uid)
@@ -288,19 +286,19 @@ def test_a_server_that_asks_for_a_password_gets_it_from_files_that_may_change(
     assert reader.progress(uid)["sft"].step == 3
 
 
-@pytest.mark.parametrize(("stumbles_at", "is_silent"), [({1}, False), ({2, 3}, False), ({2, 3, 4}, True)])
-def test_a_server_that_stumbles_is_asked_again(
-    server: str, locked: str, uid: str, tmp_path: Path, stumbles_at: set[int], is_silent: bool
+@pytest.mark.parametrize(("fails_at", "is_silent"), [({1}, False), ({2, 3}, False), ({2, 3, 4}, True)])
+def test_a_server_error_is_retried(
+    server: str, locked: str, uid: str, tmp_path: Path, fails_at: set[int], is_silent: bool
 ) -> None:
     (tmp_path / "username").write_text("me")
     (tmp_path / "password").write_text("pä:ss")
-    _Locked.stumbles_at |= stumbles_at
+    _Locked.fails_at |= fails_at
     ask(reader := TrackedProgress(locked, None, tmp_path), uid)
     assert (reader.silence is not None) == is_silent
     assert not is_silent or "500" in (reader.silence or "")
 
 
-def test_all_jobs_together_cost_one_question_while_nothing_is_open(server: str, locked: str, uid: str, tmp_path: Path) -> None:
+def test_one_request_covers_all_jobs_while_their_runs_are_settled(server: str, locked: str, uid: str, tmp_path: Path) -> None:
     client = MlflowClient(server)
     (tmp_path / "username").write_text("me")
     (tmp_path / "password").write_text("pä:ss")
