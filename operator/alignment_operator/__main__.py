@@ -1,4 +1,4 @@
-"""The operator's process: `python -m alignment_operator`."""
+"""Runs the operator: `python -m alignment_operator`."""
 
 import asyncio
 import functools
@@ -34,7 +34,7 @@ from alignment_operator.queue import Queue
 from alignment_operator.reconcile import reconcile
 from alignment_operator.settings import Settings
 
-# The first time soon: what is deleted between our list and the first of the watches is in neither.
+# The first one soon: an object that is deleted between our list and the first watch event is in neither.
 _FIRST_RELIST_SECONDS, _RELIST_SECONDS = 60, 900
 _LOOK_FOR_KINDS_SECONDS = 10
 _ASK_ABOUT_STUCK_PODS_SECONDS = 10
@@ -43,13 +43,13 @@ logger = logging.getLogger(__name__)
 
 
 class _Ended(Exception):
-    """The watches have ended: kopf was told to stop."""
+    """The watches have ended, because kopf received a signal to stop."""
 
 
 def main() -> None:
-    """Read the settings and work until told to stop."""
-    # What the API server tells is a great many objects that live long: looking through them for dead circles at Python's
-    # usual rate would take most of the time that is spent on reading them.
+    """Read the settings and run until a signal to stop."""
+    # The operator keeps very many long-lived objects. At Python's default rate, garbage collection would take most of the time
+    # that is spent on reading them.
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
@@ -64,8 +64,8 @@ def main() -> None:
 
 
 async def serve(settings: Settings) -> None:
-    """Answer probes at once, and reconcile once this replica leads."""
-    # As the first process of a container it would not hear SIGTERM otherwise; kopf listens for itself later.
+    """Answer probes from the start, and reconcile once this replica leads."""
+    # The first process of a container ignores SIGTERM unless it handles it; later kopf installs its own handler.
     own_task = asyncio.current_task()
     assert own_task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own_task.cancel)
@@ -80,37 +80,37 @@ async def serve(settings: Settings) -> None:
 
 
 async def _operate_outside(client: ApiClient, settings: Settings, health: Health) -> None:
-    """Work without replicas, outside a cluster; another operator in the same namespaces is still respected."""
+    """Run outside a cluster, without replicas; namespaces of other operators are still left alone."""
     scopes = Scopes(KubernetesApi(client), settings.watch_namespaces, f"outside/{socket.gethostname()}/{os.getpid()}")
-    health.hindrance = lambda: None
+    health.not_ready_reason = lambda: None
     await operate(client, settings, health, scopes)
 
 
 async def _operate_as_leader(client: ApiClient, settings: Settings, namespace: str, health: Health) -> None:
-    """Work while this replica of the release leads; the next one is ready as soon as it could."""
-    api, kin = KubernetesApi(client), f"{namespace}/{settings.lease}/"
-    # By the pod's name: a container that was started anew goes on at once.
-    identity = kin + (os.environ.get("HOSTNAME") or socket.gethostname())
+    """Run while this replica of the release leads; a replica that waits is ready once it could lead."""
+    api, release_prefix = KubernetesApi(client), f"{namespace}/{settings.lease}/"
+    # The pod's name survives a restart of the container, which therefore keeps the lease.
+    identity = release_prefix + (os.environ.get("HOSTNAME") or socket.gethostname())
     leader = Lease(api, namespace, settings.lease, identity, LEADER_SECONDS)
-    health.hindrance = lambda: None if leader.held else leader.trouble
-    scopes = Scopes(api, settings.watch_namespaces, identity, kin, lambda: leader.held)
+    health.not_ready_reason = lambda: None if leader.held else leader.error
+    scopes = Scopes(api, settings.watch_namespaces, identity, release_prefix, lambda: leader.held)
     await lead(leader, lambda: operate(client, settings, health, scopes))
 
 
 async def _configuration() -> Configuration:
-    """Find the API server: the pod's own, or the one of a kubeconfig."""
+    """Return how to reach the API server: from inside its cluster, or by a kubeconfig."""
     configuration = Configuration()
     if "KUBERNETES_SERVICE_HOST" in os.environ:
         load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     else:
         await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    # Otherwise a thread looks for a ~/.netrc at each request.
+    # Otherwise each request looks for a ~/.netrc in a thread.
     configuration.client_session_kwargs = {"trust_env": False}
     return configuration
 
 
 async def operate(client: ApiClient, settings: Settings, health: Health, scopes: Scopes) -> None:
-    """Reconcile the jobs of all namespaces that are held."""
+    """Reconcile the jobs of all namespaces whose lease this operator holds."""
     telemetry.LEADER.set(1)
     tracked = TrackedProgress(settings.tracking_uri, settings.tracking_public_url, settings.tracking_credentials_folder)
     reader = ProgressReader(tracked, Heartbeats())
@@ -120,8 +120,8 @@ async def operate(client: ApiClient, settings: Settings, health: Health, scopes:
     telemetry.TRACKING_REACHABLE.set_function(lambda: tracked.silence is None)
     telemetry.PODS_UNHEARD.set_function(lambda: reader.heartbeats.silent_count)
     try:
-        # Before the first reconcile every child is known: a child that is not seen would be made again.
-        await asyncio.gather(_relist(cluster, queue, health), scopes.look())
+        # All children must be known before the first reconcile, which would create a missing one again.
+        await asyncio.gather(_relist(cluster, queue, health), scopes.refresh())
         async with asyncio.TaskGroup() as group:
             group.create_task(queue.run())
             group.create_task(scopes.run(lambda namespace: _wake(cluster, queue, namespace)))
@@ -154,15 +154,15 @@ async def _watch(settings: Settings, cluster: KubernetesCluster, queue: Queue) -
 
 
 async def _await_kinds(cluster: KubernetesCluster, queue: Queue, health: Health) -> None:
-    """Start anew once all kinds are known: kopf looks for them at its start alone."""
-    logger.warning("the cluster does not know %s yet; install what is missing", " and ".join(sorted(cluster.missing_kinds)))
+    """Restart the watches once all kinds exist, since kopf looks for kinds only at its start."""
+    logger.warning("the cluster has no %s yet; install it", " and ".join(sorted(cluster.missing_kinds)))
     while cluster.missing_kinds:
         await asyncio.sleep(_LOOK_FOR_KINDS_SECONDS)
         try:
             await _relist(cluster, queue, health)
         except (ApiException, aiohttp.ClientError, TimeoutError) as error:
             logger.warning("%s", error)
-    logger.info("all kinds are known now; starting anew to watch them")
+    logger.info("all kinds exist now; restarting to watch them")
     raise _Ended
 
 
@@ -177,7 +177,7 @@ async def _reconcile(cluster: KubernetesCluster, scopes: Scopes, settings: Setti
         scopes.wait(key.namespace)
         return None
     except InvalidJob as error:
-        # Only a newer API than ours can hold what this one does not know: nothing here can mend that.
+        # Only a newer version of the API can have stored fields that this version does not know.
         telemetry.RECONCILES.labels("unreadable").inc()
         logger.error("%s/%s cannot be read by this version: %s", *key, error)
         return None
@@ -195,7 +195,7 @@ async def _reconcile(cluster: KubernetesCluster, scopes: Scopes, settings: Setti
 async def _relist(cluster: KubernetesCluster, queue: Queue, health: Health) -> None:
     for key in await cluster.relist():
         queue.add(key)
-    health.sign_of_life()
+    health.note_answer()
 
 
 async def _refresh(channel: TrackedProgress | Heartbeats, cluster: KubernetesCluster, queue: Queue) -> None:
@@ -214,7 +214,7 @@ async def _every(seconds: float, act: Callable[[], Awaitable[None]], first_secon
         try:
             await act()
         except Exception as error:
-            # The API server or MLflow may be away for a while; the next turn asks again.
+            # The API server or MLflow may be unreachable for a while; the next turn asks again.
             logger.warning("%s", error)
         await asyncio.sleep(seconds)
 

@@ -1,4 +1,4 @@
-"""What wakes the operator up: every event only puts its job's key into the queue."""
+"""Handles watch events: each only puts its job's key into the queue."""
 
 import logging
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from alignment_operator.queue import Queue
 CHILD = ON_CLUSTER.RESOURCE
 
 
-class _Patience:
-    """Endless pauses between attempts: kopf ends the process when a finite row of them is used up."""
+class _EndlessBackoff:
+    """Pauses between retries that never run out: kopf exits at the end of a finite list."""
 
     def __iter__(self) -> Iterator[float]:
         yield from (1, 1, 2, 3, 5, 8, 13, 21)
@@ -26,7 +26,7 @@ class _Patience:
 
 
 class _NoComparison(kopf.DiffBaseStorage):
-    """Compares nothing: no handler asks what has changed, and copying all objects to find out is not cheap."""
+    """Skips the comparison with the last version: no handler needs it, and it would copy every object."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         return kopf.BodyEssence({})
@@ -40,13 +40,13 @@ class _NoComparison(kopf.DiffBaseStorage):
 
 @kopf.on.startup()
 async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-    """Set kopf to watch only: no finalizers, no annotations, no events of its own."""
+    """Configure kopf to watch only, without finalizers, annotations or events of its own."""
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.scanning.disabled = True
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
-    settings.networking.error_backoffs = _Patience()
+    settings.networking.error_backoffs = _EndlessBackoff()
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.label_selectors[CHILD.plural] = JOB_LABEL
@@ -58,7 +58,7 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
 
 @kopf.on.event(GROUP, VERSION, PLURAL)
 async def job_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """A job has changed."""
+    """Queue a job that has changed."""
     WATCH_EVENTS.labels(KIND).inc()
     found: dict[str, Any] = {**event["object"], "kind": KIND}
     if memo.cluster.jobs_seen.observe(event["type"], found):
@@ -67,19 +67,19 @@ async def job_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
 
 @kopf.on.event(CHILD.group, CHILD.version, CHILD.plural, labels={JOB_LABEL: kopf.PRESENT})
 async def child_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """A child has changed."""
+    """Queue the job of a child that has changed."""
     _observe(CHILD.kind, event, memo.cluster, memo.queue)
 
 
 @kopf.on.event("", "v1", "pods", labels={JOB_LABEL: kopf.PRESENT})
 async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """A pod of a child has changed."""
+    """Queue the job of a pod that has changed."""
     _observe("Pod", event, memo.cluster, memo.queue)
 
 
 def _observe(kind: str, event: kopf.RawEvent, cluster: KubernetesCluster, queue: Queue) -> None:
     WATCH_EVENTS.labels(kind).inc()
     found: dict[str, Any] = {**event["object"], "kind": kind}
-    # Most events tell of what our own request was answered with, or a list held.
+    # Most events only repeat the answer to our own request, or a list.
     for key in cluster.jobs_seen.keys_of(cluster.children_seen.observe(event["type"], found)):
         queue.add(key)

@@ -1,31 +1,31 @@
-"""Answers the kubelet: alive while the loop turns and the API server is heard where it should be; ready to lead, or leading."""
+"""Answers the kubelet's probes: alive while the loop runs and a leader reaches the API server; ready if it leads or could."""
 
 import time
 from collections.abc import Callable
 
 from aiohttp import web
 
-# Two of the lists that a leading operator asks for in between may fail.
+# A leading operator lists all objects every 900 s; two of these requests may fail.
 _LONGEST_SILENCE_SECONDS = 2000
 
 
 class Health:
-    """What the probes are told."""
+    """The answers to the probes."""
 
     def __init__(self) -> None:
-        self.hindrance: Callable[[], str | None] = lambda: "starting"
-        """Why this replica neither leads nor could."""
-        # A replica that waits for the lease has nothing to hear.
-        self._last_sign: float | None = None
+        self.not_ready_reason: Callable[[], str | None] = lambda: "starting"
+        """Returns why this replica neither leads nor could lead, or None."""
+        # None until the first answer: a replica that waits for the lease asks for no lists.
+        self._last_answer: float | None = None
 
-    def sign_of_life(self) -> None:
-        """Note that the API server was heard."""
-        self._last_sign = time.monotonic()
+    def note_answer(self) -> None:
+        """Note that the API server has answered."""
+        self._last_answer = time.monotonic()
 
     @property
     def alive(self) -> bool:
-        """Say whether the API server was heard lately, where it should have been."""
-        return self._last_sign is None or time.monotonic() - self._last_sign < _LONGEST_SILENCE_SECONDS
+        """Return whether the API server has answered recently, if this replica has asked it."""
+        return self._last_answer is None or time.monotonic() - self._last_answer < _LONGEST_SILENCE_SECONDS
 
     async def serve(self, port: int) -> None:
         """Serve /healthz and /readyz."""
@@ -38,9 +38,9 @@ class Health:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(
-            text="ok" if self.alive else "the API server was not heard for long", status=200 if self.alive else 503
+            text="ok" if self.alive else "the API server has not answered for a long time", status=200 if self.alive else 503
         )
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        hindrance = self.hindrance()
-        return web.Response(text=hindrance or "ok", status=503 if hindrance else 200)
+        not_ready_reason = self.not_ready_reason()
+        return web.Response(text=not_ready_reason or "ok", status=503 if not_ready_reason else 200)

@@ -1,4 +1,4 @@
-"""The AlignmentJobs as the API server last told of them: listed at the start, kept by watch events and our own writes."""
+"""A cache of AlignmentJobs, filled by lists, watch events and the answers to our own writes."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from alignment_operator.deciding.observation import Key
 
 
 class JobCache:
-    """Jobs by their keys, and keys by uid for those that only know the uid."""
+    """The newest version of each job by its key, and the keys by uid."""
 
     def __init__(self) -> None:
         self._versions = ResourceVersions()
@@ -17,7 +17,7 @@ class JobCache:
         self._keys: dict[str, Key] = {}
 
     def replace(self, listed: list[Object], version: int) -> set[Key]:
-        """Take a complete list of this version; the answer names the jobs of which it tells news."""
+        """Take a complete list of this version, and return the keys of the jobs that are new or have changed."""
         news = {key_of(found) for found in listed if self.observe("ADDED", found)}
         gone = {Key(missing.namespace, missing.name) for missing in self._versions.forget_missing(KIND, listed, version)}
         for key in gone:
@@ -25,7 +25,7 @@ class JobCache:
         return news
 
     def observe(self, event: str | None, found: Object) -> bool:
-        """Take one job as a watch or an answer gives it; the answer says whether it was news."""
+        """Take one job from a watch event or an answer, and return whether it was news."""
         if not self._versions.take(found):
             return False
         key = key_of(found)
@@ -37,19 +37,19 @@ class JobCache:
         return True
 
     def get(self, key: Key) -> Object | None:
-        """Give a job as it was last told of."""
+        """Return the newest version of a job."""
         return self._objects.get(key)
 
     def keys_of(self, uids: Iterable[str]) -> set[Key]:
-        """Name the jobs of these uids, as far as they are there."""
+        """Return the keys of the existing jobs with these uids."""
         return {self._keys[uid] for uid in uids if uid in self._keys}
 
     def uids(self) -> dict[str, Key]:
-        """Give the keys of all jobs by their uids."""
+        """Return the keys of all jobs by their uids."""
         return dict(self._keys)
 
     def of_namespace(self, namespace: str) -> list[Key]:
-        """Name the jobs of a namespace."""
+        """Return the keys of the jobs in a namespace."""
         return [key for key in self._objects if key.namespace == namespace]
 
     def _drop(self, key: Key) -> None:
@@ -59,5 +59,5 @@ class JobCache:
 
 
 def key_of(found: Object) -> Key:
-    """Name the job that an object is."""
+    """Return the key of a job."""
     return Key(found["metadata"]["namespace"], found["metadata"]["name"])

@@ -1,4 +1,4 @@
-"""Plain JSON in and out of the Kubernetes API, through the official client's connection and credentials."""
+"""Sends requests with plain JSON to the Kubernetes API, through the connection and credentials of the official client."""
 
 import json
 from datetime import datetime
@@ -14,14 +14,14 @@ _TIMEOUT_SECONDS = 30
 
 
 class RequestRefused(ApiException):
-    """What was not a success; as text it is one short line, since logs are read by the line."""
+    """A request that failed; its text is one short line, since logs are read by the line."""
 
     def __str__(self) -> str:
-        return one_line(f"{self.status} {self.reason}: {said(self)}")
+        return one_line(f"{self.status} {self.reason}: {api_message(self)}")
 
 
 class KubernetesApi:
-    """Four verbs over paths; what is not a success raises RequestRefused."""
+    """Get, post, put and delete by path; a failure raises RequestRefused."""
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
@@ -32,7 +32,7 @@ class KubernetesApi:
         return found
 
     async def get_with_time(self, path: str, **query: str) -> tuple[Object, datetime | None]:
-        """Read an object or a list, and the API server's clock, which no clock of a node can be taken for."""
+        """Read an object or a list, and the time of the API server's clock, which may differ from this node's."""
         return await self._request("GET", path, query, None)
 
     async def post(self, path: str, body: Object) -> Object:
@@ -41,14 +41,14 @@ class KubernetesApi:
         return written
 
     async def put(self, path: str, body: Object) -> Object:
-        """Replace an object as it was read."""
+        """Replace an object, if it is still in the version that was read."""
         written, _ = await self._request("PUT", path, {"fieldManager": FIELD_MANAGER}, body)
         return written
 
     async def delete(self, path: str, body: Object) -> Object:
         """Delete an object; the body carries preconditions."""
-        left, _ = await self._request("DELETE", path, {}, body)
-        return left
+        answer, _ = await self._request("DELETE", path, {}, body)
+        return answer
 
     async def _request(
         self, method: str, path: str, query: dict[str, str], body: Object | None
@@ -69,19 +69,19 @@ class KubernetesApi:
         return json.loads(text), parsedate_to_datetime(date) if date else None
 
 
-def said(error: ApiException) -> str:
-    """Give the API server's own sentence about an error."""
+def api_message(error: ApiException) -> str:
+    """Return the API server's own message about an error."""
     status = _status(error)
     return str(error.body) if status is None else str(status.get("message", ""))
 
 
-def is_there_already(error: ApiException) -> bool:
-    """Tell an object of that name from a quota or another writer that was in the way for a moment."""
+def already_exists(error: ApiException) -> bool:
+    """Return whether an object of that name exists, as opposed to a quota or a conflict with another writer."""
     return (_status(error) or {}).get("reason") == "AlreadyExists"
 
 
 def _status(error: ApiException) -> Object | None:
-    """Read the API server's answer; None where something else, such as a proxy, has answered."""
+    """Read the status in an API server's answer; None if something else answered, such as a proxy."""
     try:
         status = json.loads(error.body or "{}")
     except ValueError:

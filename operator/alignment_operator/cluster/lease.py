@@ -1,4 +1,4 @@
-"""A Lease of the API server: one of those who want it holds it, for as long as it renews it."""
+"""A Lease of the API server: one of several candidates holds it, as long as it renews it."""
 
 import asyncio
 import logging
@@ -14,71 +14,77 @@ from alignment_operator.cluster.kubernetes_api import KubernetesApi
 from alignment_operator.cluster.resource_versions import Object
 
 LEASES = "/apis/coordination.k8s.io/v1"
-# Both times that an age is made of are told in whole seconds.
+# Both times in the difference are whole seconds.
 _ROUNDING_SECONDS = 1
 _REQUEST_SECONDS = 3
-# A killed leader is replaced within 10 s: these, and the time that a pod takes to start.
+# A killed leader is replaced within 10 s: this time, and the time that a pod takes to start.
 LEADER_SECONDS = 6
-_RENEW_SECONDS, _LOOK_SECONDS = 2, 1
+_RENEW_SECONDS, _RETRY_SECONDS = 2, 1
 
 logger = logging.getLogger(__name__)
 
 
 class Lost(Exception):
-    """Somebody else holds the lease."""
+    """Another replica holds the lease."""
 
 
 class Lease:
-    """One Lease as one who wants it sees it."""
+    """A Lease as one candidate sees it."""
 
     def __init__(
-        self, api: KubernetesApi, namespace: str, name: str, identity: str, duration_seconds: int, kin: str | None = None
+        self,
+        api: KubernetesApi,
+        namespace: str,
+        name: str,
+        identity: str,
+        duration_seconds: int,
+        release_prefix: str | None = None,
     ) -> None:
-        """Holders whose names begin with `kin` cannot be at work any more when this one asks: it follows them at once."""
+        """A holder whose name begins with `release_prefix` no longer works when this candidate asks, which takes over at once."""
         self.identity = identity
         self.holder: str | None = None
-        """Who holds it, as far as was seen; None where nobody does."""
-        self.trouble: str | None = "the API server was not asked yet"
-        """Why it could not be read or written when it was last tried."""
+        """The holder when it was last read; None if it was free."""
+        self.error: str | None = "the API server has not been asked yet"
+        """Why the last request failed."""
         self.gap_seconds: float | None = None
-        """How long before it was taken the one before of the same kin had renewed it; None where it was another's or new."""
-        self._api, self._kin, self._duration_seconds = api, kin, duration_seconds
+        """Seconds from the last renewal by a replica of this release to our takeover; None if the lease was new or another's."""
+        self._api, self._release_prefix, self._duration_seconds = api, release_prefix, duration_seconds
         self._collection, self._name = f"{LEASES}/namespaces/{namespace}/leases", name
-        self._mine: Object | None = None
+        self._last_written: Object | None = None
         self._held_until = 0.0
         self._unchanged_since: tuple[str, float] = ("", 0.0)
 
     @property
     def held(self) -> bool:
-        """Say whether nobody else can hold it at this moment."""
+        """Return whether no other candidate can hold it at this moment."""
         return monotonic() < self._held_until
 
-    async def seek(self) -> bool:
-        """Renew the lease, or take it where nobody holds it; the answer says whether it is held."""
-        trouble = None
+    async def acquire(self) -> bool:
+        """Renew the lease, or take it if it is free, and return whether it is held."""
+        error_message = None
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
                 await self._renew_or_take()
         except ApiException as error:
-            # Another one was faster; who, the next look tells.
-            trouble = None if error.status == 409 else str(error)
+            # Another candidate was faster; the next request shows which.
+            error_message = None if error.status == 409 else str(error)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            trouble = f"the API server cannot be reached ({error or type(error).__name__})"
-        if trouble and trouble != self.trouble:
-            logger.warning("nothing is done under the lease %s, which cannot be renewed or taken: %s", self._path, trouble)
-        self.trouble = trouble
+            error_message = f"the API server cannot be reached ({error or type(error).__name__})"
+        if error_message and error_message != self.error:
+            logger.warning("the lease %s cannot be renewed or taken, so its jobs are left alone: %s", self._path, error_message)
+        self.error = error_message
         return self.held
 
     async def release(self) -> None:
-        """Let the next one take it at once; without this it waits until the lease has run out."""
-        mine, self._mine, self._held_until = self._mine, None, 0.0
-        if mine is None:
+        """Free the lease at once, so that the next holder need not wait until it expires."""
+        lease, self._last_written, self._held_until = self._last_written, None, 0.0
+        if lease is None:
             return
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
-                await self._api.put(self._path, {**mine, "spec": {**mine["spec"], "holderIdentity": None}})
+                await self._api.put(self._path, {**lease, "spec": {**lease["spec"], "holderIdentity": None}})
         except (ApiException, aiohttp.ClientError, TimeoutError, OSError) as error:
-            logger.warning("the lease %s cannot be released, and runs out: %s", self._path, error)
+            logger.warning("the lease %s cannot be released, so it expires by itself: %s", self._path, error)
 
     @property
     def _path(self) -> str:
@@ -86,13 +92,13 @@ class Lease:
 
     async def _renew_or_take(self) -> None:
         began = monotonic()
-        if self._mine is not None and self.held:
+        if self._last_written is not None and self.held:
             try:
-                return self._hold(await self._api.put(self._path, self._renewed(self._mine)), began)
+                return self._hold(await self._api.put(self._path, self._renewed(self._last_written)), began)
             except ApiException as error:
                 if error.status not in (404, 409):
                     raise
-                self._mine = None
+                self._last_written = None
         found, now = await self._read()
         if found is None:
             self.gap_seconds = None
@@ -102,7 +108,7 @@ class Lease:
             self.holder, self._held_until = _holder(found), 0.0
             return None
         if not self.held:
-            self.gap_seconds = _silent_seconds(found, now) if self._is_kin(_holder(found)) else None
+            self.gap_seconds = _seconds_since_write(found, now) if self._is_of_release(_holder(found)) else None
         return self._hold(await self._api.put(self._path, self._renewed(found)), began)
 
     async def _read(self) -> tuple[Object | None, datetime | None]:
@@ -114,7 +120,7 @@ class Lease:
             raise
 
     def _hold(self, written: Object, began: float) -> None:
-        self._mine, self.holder = written, self.identity
+        self._last_written, self.holder = written, self.identity
         self._held_until = began + self._duration_seconds - _ROUNDING_SECONDS
 
     def _renewed(self, lease: Object) -> Object:
@@ -124,13 +130,13 @@ class Lease:
         own = {"holderIdentity": self.identity, "leaseDurationSeconds": self._duration_seconds, "renewTime": now}
         return {**lease, "spec": {**spec, **taken, **own}}
 
-    def _is_kin(self, holder: str | None) -> bool:
-        return holder == self.identity or bool(holder and self._kin and holder.startswith(self._kin))
+    def _is_of_release(self, holder: str | None) -> bool:
+        return holder == self.identity or bool(holder and self._release_prefix and holder.startswith(self._release_prefix))
 
     def _is_free(self, found: Object, now: datetime | None) -> bool:
-        if self._is_kin(_holder(found)) or holder_of(found, now) is None:
+        if self._is_of_release(_holder(found)) or holder_of(found, now) is None:
             return True
-        # Where clocks tell nothing, a lease that was watched for all its time without a change has run out.
+        # Without times, a lease that has not changed for its whole duration has expired.
         version, seen = found["metadata"]["resourceVersion"], monotonic()
         if version != self._unchanged_since[0]:
             self._unchanged_since = (version, seen)
@@ -138,9 +144,9 @@ class Lease:
 
 
 def holder_of(lease: Object, now: datetime | None) -> str | None:
-    """Name who holds a lease by the API server's clock; None where it was released or has run out."""
-    silent_seconds = _silent_seconds(lease, now)
-    if silent_seconds is not None and silent_seconds > _duration_seconds(lease) + _ROUNDING_SECONDS:
+    """Return the holder of a lease by the API server's clock; None if it was released or has expired."""
+    seconds_since_write = _seconds_since_write(lease, now)
+    if seconds_since_write is not None and seconds_since_write > _duration_seconds(lease) + _ROUNDING_SECONDS:
         return None
     return _holder(lease)
 
@@ -153,20 +159,20 @@ def _duration_seconds(lease: Object) -> int:
     return int((lease.get("spec") or {}).get("leaseDurationSeconds") or 0)
 
 
-def _silent_seconds(lease: Object, now: datetime | None) -> float | None:
-    """Say how long ago a lease was written; the API server notes that itself, by its own clock, whatever the writer's says."""
+def _seconds_since_write(lease: Object, now: datetime | None) -> float | None:
+    """Return how long ago a lease was written, by the API server's clock: it records the time of each write itself."""
     written = [datetime.fromisoformat(known["time"]) for known in lease["metadata"].get("managedFields", []) if "time" in known]
     return (now - max(written)).total_seconds() if now and written else None
 
 
 async def lead(lease: Lease, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Wait for the lease, then work until somebody else takes it, which raises Lost; work looks at `held` by itself."""
-    told = None
-    while not await lease.seek():
-        if lease.holder and lease.holder != told:
-            told = lease.holder
-            logger.info("waiting for the lease that %s holds", told)
-        await asyncio.sleep(_LOOK_SECONDS)
+    """Wait for the lease, then work until another replica takes it, which raises Lost; work checks `held` itself."""
+    logged = None
+    while not await lease.acquire():
+        if lease.holder and lease.holder != logged:
+            logged = lease.holder
+            logger.info("waiting for the lease, which %s holds", logged)
+        await asyncio.sleep(_RETRY_SECONDS)
     logger.info("%s leads", lease.identity)
     try:
         async with asyncio.TaskGroup() as group:
@@ -180,6 +186,6 @@ async def lead(lease: Lease, work: Callable[[], Coroutine[Any, Any, None]]) -> N
 async def _renew(lease: Lease) -> None:
     while True:
         await asyncio.sleep(_RENEW_SECONDS)
-        if not await lease.seek() and lease.holder != lease.identity:
+        if not await lease.acquire() and lease.holder != lease.identity:
             logger.error("%s leads now; this replica stops", lease.holder)
             raise Lost

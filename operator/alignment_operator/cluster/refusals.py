@@ -3,14 +3,14 @@
 from kubernetes.aio.client import ApiException
 
 from alignment_operator.backends import ClusterBackend
-from alignment_operator.cluster.kubernetes_api import said
+from alignment_operator.cluster.kubernetes_api import api_message
 from alignment_operator.cluster.resource_versions import Object
 from alignment_operator.reconcile import Refused
 
 
 def refusal_of(manifest: Object, error: ApiException, backend: ClusterBackend) -> Refused | ApiException:
     """Return a sentence for what a person can mend, and the error itself for everything else."""
-    kind, message = manifest["kind"], said(error)
+    kind, message = manifest["kind"], api_message(error)
     if error.status == 404 and kind == backend.RESOURCE.kind:
         return Refused(*backend.NOT_INSTALLED)
     if error.status == 500 and "webhook" in message:

@@ -1,4 +1,4 @@
-"""The newest version of every object that was told of, in whatever order lists, watches and answers arrive."""
+"""Remembers the newest resourceVersion of every object, in whatever order lists, watch events and answers arrive."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ Object = dict[str, Any]
 
 
 class Identity(NamedTuple):
-    """Which object."""
+    """The identity of an object."""
 
     kind: str
     namespace: str
@@ -15,13 +15,13 @@ class Identity(NamedTuple):
 
 
 class ResourceVersions:
-    """What was told last of each object, removals included."""
+    """The newest version of each object, deleted ones included."""
 
     def __init__(self) -> None:
         self._newest: dict[Identity, int] = {}
 
     def take(self, found: Object) -> bool:
-        """Say whether this is news of the object, and remember it."""
+        """Remember an object's version, and return whether it is newer than the known one."""
         identity, version = identify(found), version_of(found)
         if version <= self._newest.get(identity, -1):
             return False
@@ -29,12 +29,12 @@ class ResourceVersions:
         return True
 
     def forget_missing(self, kind: str, listed: Iterable[Object], version: int) -> list[Identity]:
-        """Forget what a complete list of this version does not hold although it is as new; the answer names it."""
-        there = {identify(found) for found in listed}
+        """Forget the objects that are missing from a complete list of this version, and return them; newer objects stay."""
+        listed_ones = {identify(found) for found in listed}
         missing = [
             identity
             for identity, newest in self._newest.items()
-            if identity.kind == kind and newest <= version and identity not in there
+            if identity.kind == kind and newest <= version and identity not in listed_ones
         ]
         for identity in missing:
             del self._newest[identity]
@@ -42,10 +42,10 @@ class ResourceVersions:
 
 
 def identify(found: Object) -> Identity:
-    """Name the object."""
+    """Return the identity of an object."""
     return Identity(found["kind"], found["metadata"].get("namespace", ""), found["metadata"]["name"])
 
 
 def version_of(found: Object) -> int:
-    """Give the version of an object or a list: the API server counts upwards."""
+    """Return the version of an object or a list as a number; the API server counts upwards."""
     return int(found["metadata"].get("resourceVersion") or 0)

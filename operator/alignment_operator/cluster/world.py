@@ -15,7 +15,7 @@ from alignment_operator.backends import ClusterBackend
 from alignment_operator.backends.run_config_map import config_name
 from alignment_operator.cluster.children import Children
 from alignment_operator.cluster.job_cache import JobCache
-from alignment_operator.cluster.kubernetes_api import KubernetesApi, is_there_already
+from alignment_operator.cluster.kubernetes_api import KubernetesApi, already_exists
 from alignment_operator.cluster.refusals import refusal_of
 from alignment_operator.cluster.resource_versions import Object, version_of
 from alignment_operator.cluster.statuses import Statuses, name_of
@@ -112,7 +112,7 @@ class KubernetesCluster:
             try:
                 created = await self._writing(job).post(_path(self._collections[manifest["kind"]], _namespace(job)), manifest)
             except ApiException as error:
-                if not is_there_already(error):
+                if not already_exists(error):
                     raise refusal_of(manifest, error, self._backend) from error
                 if manifest["kind"] != self._kind:
                     continue

@@ -1,4 +1,4 @@
-"""Two operators never work in one namespace at once, and the one that does nothing says whose it is."""
+"""Two operators never work in one namespace at once, and the one that leaves it alone logs which one does."""
 
 import logging
 from typing import Any
@@ -16,7 +16,7 @@ LIST = f"GET {LEASES}/leases"
 
 
 class Operators:
-    """Releases that watch one namespace, or all."""
+    """Releases that watch some namespaces, or all."""
 
     def __init__(self, server: ApiServer, client: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server, self._api = server, KubernetesApi(client)
@@ -25,16 +25,16 @@ class Operators:
             monkeypatch.setattr(known, "monotonic", server.monotonic)
 
     def __call__(self, release: str, *namespaces: str, pod: str = "pod") -> Scopes:
-        kin = f"aligning/{release}/"
-        return Scopes(self._api, list(namespaces), kin + pod, kin, lambda: self.leads)
+        release_prefix = f"aligning/{release}/"
+        return Scopes(self._api, list(namespaces), release_prefix + pod, release_prefix, lambda: self.leads)
 
     async def live(self, seconds: int, *operators: Scopes) -> None:
-        """Let time go by; never do two hold the same."""
+        """Let time pass, and check that no two operators hold the same namespace."""
         for _ in range(seconds):
             self.server.seconds += 1
             if self.server.seconds % 3 == 0:
                 for operator in operators:
-                    await operator.look()
+                    await operator.refresh()
             for namespace in ("team", "other"):
                 assert sum(operator.holds(namespace) for operator in operators) <= 1
 
@@ -43,22 +43,22 @@ def with_operators(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
     with_api(lambda server, client: act(server, Operators(server, client, monkeypatch)))
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records]
 
 
-def test_the_second_of_a_namespace_says_whose_it_is_and_does_nothing(
+def test_the_second_operator_of_a_namespace_logs_the_first_and_leaves_it_alone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
         first, second = operator("first", "team"), operator("second", "team", "other")
         await operator.live(60, first, second)
         assert first.holds("team") and not second.holds("team")
-        assert second.holds("other"), "what nobody else watches is not lost with it"
+        assert second.holds("other"), "a namespace that no other operator watches stays held"
 
     with caplog.at_level(logging.INFO):
         with_operators(monkeypatch, act)
-    assert told(caplog) == [
+    assert logged(caplog) == [
         "namespace team is reconciled by this operator",
         "namespace other is reconciled by this operator",
         "namespace team is reconciled by aligning/first/pod; this operator leaves it alone",
@@ -67,7 +67,7 @@ def test_the_second_of_a_namespace_says_whose_it_is_and_does_nothing(
     assert telemetry.SCOPES_LEFT_ALONE._value.get() == 1
 
 
-def test_an_operator_of_one_namespace_takes_it_from_that_of_all_and_gives_it_back(
+def test_an_operator_of_one_namespace_takes_it_from_the_operator_of_all_and_returns_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
@@ -82,15 +82,15 @@ def test_an_operator_of_one_namespace_takes_it_from_that_of_all_and_gives_it_bac
 
     with caplog.at_level(logging.INFO):
         with_operators(monkeypatch, act)
-    assert told(caplog) == [
+    assert logged(caplog) == [
         "every namespace is reconciled by this operator",
         "namespace team is reconciled by this operator",
         "namespace team is reconciled by aligning/narrow/n; this operator leaves it alone",
-        "namespace team is not reconciled by aligning/narrow/n any more",
+        "namespace team is no longer reconciled by aligning/narrow/n",
     ]
 
 
-def test_one_that_dies_is_followed_after_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operator_that_dies_is_replaced_when_its_lease_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
         everywhere, narrow = operator("wide"), operator("narrow", "team")
         await operator.live(30, everywhere, narrow)
@@ -103,7 +103,7 @@ def test_one_that_dies_is_followed_after_its_lease(monkeypatch: pytest.MonkeyPat
     with_operators(monkeypatch, act)
 
 
-def test_two_of_all_namespaces_are_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_operators_of_all_namespaces_one_works(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
         first, second = operator("first"), operator("second")
         await operator.live(30, first, second)
@@ -114,7 +114,7 @@ def test_two_of_all_namespaces_are_one_at_a_time(monkeypatch: pytest.MonkeyPatch
     with_operators(monkeypatch, act)
 
 
-def test_the_namespace_of_the_lease_of_all_can_be_watched_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kube_system_can_be_watched_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
         everywhere, narrow = operator("wide"), operator("narrow", "kube-system")
         await operator.live(30, everywhere, narrow)
@@ -124,21 +124,23 @@ def test_the_namespace_of_the_lease_of_all_can_be_watched_by_itself(monkeypatch:
 
 
 @pytest.mark.parametrize("namespaces", [("team",), ()], ids=["one", "all"])
-def test_the_next_pod_of_a_release_goes_on_without_a_pause(namespaces: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_pod_of_a_release_takes_over_without_a_pause(
+    namespaces: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
         await operator.live(30, operator("release", *namespaces, pod="old"))
         following = operator("release", *namespaces, pod="new")
-        await following.look()
+        await following.refresh()
         assert following.holds("team")
 
     with_operators(monkeypatch, act)
 
 
-def test_a_release_that_is_given_all_namespaces_does_not_leave_its_own_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_that_is_extended_to_all_namespaces_keeps_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
         await operator.live(30, operator("release", "team", pod="old"))
         everywhere = operator("release", pod="new")
-        await everywhere.look()
+        await everywhere.refresh()
         assert everywhere.holds("team")
 
     with_operators(monkeypatch, act)
@@ -147,7 +149,7 @@ def test_a_release_that_is_given_all_namespaces_does_not_leave_its_own_alone(mon
 def test_nothing_is_held_without_leading(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
         everywhere = operator("release")
-        await everywhere.look()
+        await everywhere.refresh()
         assert everywhere.holds("team")
         operator.leads = False
         assert not everywhere.holds("team")
@@ -155,7 +157,7 @@ def test_nothing_is_held_without_leading(monkeypatch: pytest.MonkeyPatch) -> Non
     with_operators(monkeypatch, act)
 
 
-def test_who_cannot_see_the_others_stops_says_so_once_and_goes_on(
+def test_an_operator_that_cannot_list_the_others_pauses_and_logs_it_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
@@ -170,7 +172,7 @@ def test_who_cannot_see_the_others_stops_says_so_once_and_goes_on(
 
     with caplog.at_level(logging.WARNING):
         with_operators(monkeypatch, act)
-    assert [text.partition(":")[2] for text in told(caplog)] == [" 403 Forbidden: leases are forbidden"]
+    assert [text.partition(":")[2] for text in logged(caplog)] == [" 403 Forbidden: leases are forbidden"]
 
 
 def test_a_scope_costs_one_write_in_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +186,7 @@ def test_a_scope_costs_one_write_in_ten_seconds(monkeypatch: pytest.MonkeyPatch)
     with_operators(monkeypatch, act)
 
 
-def test_what_waited_is_woken_once_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_namespace_is_woken_once_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(server: ApiServer, operator: Operators) -> None:
         held = operator("release", "team")
         woken: list[str] = []

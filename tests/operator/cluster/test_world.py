@@ -73,12 +73,12 @@ def test_a_job_is_reconciled_once_the_other_operator_of_its_namespace_is_gone(mo
         await world.job()
         woken: list[str] = []
         theirs, ours = (Scopes(world.cluster._api, ["team"], f"aligning/{release}/pod") for release in ("first", "second"))
-        await theirs.look()
-        await ours.look()
+        await theirs.refresh()
+        await ours.refresh()
         assert await process._reconcile(world.cluster, ours, SETTINGS, KEY) is None
         assert CHILD not in world.server.objects
         await theirs.release()
-        await ours.look()
+        await ours.refresh()
         world.server.seconds += 8
         ours.wake(woken.append)
         assert woken == ["team"] and world.cluster.jobs_seen.of_namespace("team") == [KEY]
@@ -178,7 +178,7 @@ def test_a_refused_status_is_reduced_to_what_decisions_need(caplog: pytest.LogCa
         with_world(act)
     warning, _ = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warning == (
-        "team/job: the API server refused the status, and is given less: 422 Unprocessable Entity: "
+        "team/job: the API server refused the status; writing a reduced one: 422 Unprocessable Entity: "
         "status.stages[0].progress.totalSteps: Invalid value (too large)"
     )
 
@@ -186,7 +186,7 @@ def test_a_refused_status_is_reduced_to_what_decisions_need(caplog: pytest.LogCa
 def test_a_job_whose_status_is_always_refused_still_starts_and_stops() -> None:
     async def act(world: World) -> None:
         scopes = Scopes(world.cluster._api, [], "aligning/release/pod")
-        await scopes.look()
+        await scopes.refresh()
         go = functools.partial(process._reconcile, world.cluster, scopes, SETTINGS, KEY)
         world.server.validate = lambda body: "never" if "status" in body else None
         await world.job()
@@ -219,8 +219,8 @@ def test_fields_that_an_older_definition_drops_are_logged_once_and_not_written_a
     with caplog.at_level(logging.WARNING):
         with_world(act)
     assert [record.getMessage() for record in caplog.records] == [
-        "team/job: not all of the status is kept: the cluster's definition of AlignmentJobs knows less than this operator; "
-        "apply the one of its version"
+        "team/job: the status is not stored in full: the cluster's AlignmentJob definition is older than this operator and "
+        "dropped fields; apply the definition of its version"
     ]
 
 

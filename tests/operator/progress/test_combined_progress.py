@@ -27,7 +27,7 @@ def at(step: int, seconds: int = 0) -> Progress:
         ("the pod answers without steps", {}, {"sft": at(3)}, {"sft"}, {"sft": 3}),
         ("MLflow is behind", {"sft": at(3, 2)}, {"sft": at(2, 1)}, {"sft"}, {"sft": 3}),
         ("another pod writes ahead of the one that answers", {"sft": at(3, 2)}, {"sft": at(9, 9)}, {"sft"}, {"sft": 3}),
-        ("the pod does not answer any more", {"sft": at(3, 2)}, {"sft": at(5, 9)}, set(), {"sft": 5}),
+        ("the pod no longer answers", {"sft": at(3, 2)}, {"sft": at(5, 9)}, set(), {"sft": 5}),
         ("the pod's last answer is newer", {"sft": at(3, 2)}, {"sft": at(2, 1)}, set(), {"sft": 3}),
         ("both equally new", {"sft": at(3)}, {"sft": at(2)}, set(), {"sft": 3}),
         ("of different stages", {"dpo": at(1)}, {"sft": at(9, 9)}, {"dpo"}, {"sft": 9, "dpo": 1}),
