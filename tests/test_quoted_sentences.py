@@ -19,7 +19,7 @@ PROGRAMS = "\n".join(path.read_text() for folder in FOLDERS for path in sorted((
         ("install", " is reconciled by "),
         ("install", "this operator leaves it alone"),
         ("preference", "pairs are padded, since "),
-        ("preference", "have not been shown to compute the same that way"),
+        ("preference", "packing has not been shown to give the same numbers"),
         ("troubleshooting", "the API server refused the full status"),
         ("troubleshooting", " is reconciled by "),
         ("troubleshooting", "another `alignment run` is running"),
