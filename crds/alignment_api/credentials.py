@@ -1,4 +1,4 @@
-"""The name and password that a server asks for: kept in two files of a folder, and never part of an address."""
+"""Reads the username and password of a server from two files of a folder; they are never part of an address."""
 
 import re
 from pathlib import Path
@@ -12,24 +12,24 @@ _USER_INFORMATION = re.compile(r"(?<=://)[^/\s?#]*@")
 
 
 class Login(NamedTuple):
-    """What a server asks for."""
+    """A username and its password."""
 
     username: str
     password: str
 
 
 def read_login(folder: Path) -> Login:
-    """Read name and password; an editor's newline at the end belongs to neither."""
+    """Read username and password, without the newline that an editor adds at the end."""
     return Login(_read(folder / USERNAME_FILE), _read(folder / PASSWORD_FILE))
 
 
 def has_credentials(address: str) -> bool:
-    """Say whether an address names a user or a password."""
+    """Return whether an address contains a user or a password."""
     return "@" in urlsplit(address).netloc
 
 
 def without_credentials(text: str) -> str:
-    """Leave out the user and password of every address in a text."""
+    """Remove the user and password from every address in a text."""
     return _USER_INFORMATION.sub("", text)
 
 

@@ -1,4 +1,4 @@
-"""How a training pod says what became of it: the trainer exits with these codes, the operator decides by them."""
+"""Exit codes and reasons with which a training pod ends, and what follows from each."""
 
 from enum import IntEnum
 from typing import Literal
@@ -9,7 +9,7 @@ from alignment_api.schema import Schema
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the trainer; a code above 128 means that a signal ended it."""
+    """Exit codes of the trainer; a code above 128 means that a signal killed it."""
 
     DONE = 0
     BAD_DATA = 65
@@ -20,13 +20,13 @@ class ExitCode(IntEnum):
 
 
 DIVERGED = "Diverged"
-"""The reason given with DEFECT when the numbers left the rails: trying again would only repeat it."""
+"""Reason with DEFECT when the loss is NaN or has diverged: a retry would repeat it."""
 
 OUT_OF_MEMORY = "OOMKilled"
-"""The reason given when the pod's memory limit was reached: the same size would only be killed again."""
+"""Reason when the pod reached its memory limit: a retry of the same size would be killed again."""
 
 PROCESS_KILLED = "ProcessKilled"
-"""The reason given with DEFECT when SIGKILL ended a process in a pod that lives on: the host's memory probably ran out."""
+"""Reason with DEFECT when SIGKILL ended a process but not its pod: the host probably ran out of memory."""
 
 Consequence = Literal["Permanent", "Application", "Infrastructure"]
 
@@ -43,7 +43,7 @@ class Termination(Schema):
 
 
 def consequence(exit_code: int, reason: str) -> Consequence:
-    """Say whether a failure is final, uses up the budget of retries, or is nobody's fault."""
+    """Return whether a failure is final, uses up a retry, or is retried without limit."""
     if exit_code in (ExitCode.BAD_DATA, ExitCode.BAD_CONFIGURATION) or reason in (DIVERGED, OUT_OF_MEMORY):
         return "Permanent"
     if exit_code in (ExitCode.STOPPED, ExitCode.UNREACHABLE, 128 + 9, 128 + 15):

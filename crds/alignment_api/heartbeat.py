@@ -1,4 +1,4 @@
-"""What a running stage answers when the operator asks how far it is: served by its first pod, without MLflow."""
+"""The heartbeat of a running stage: its first pod serves it to the operator, without MLflow."""
 
 import hashlib
 from datetime import datetime
@@ -13,44 +13,42 @@ HEARTBEAT_PATH = "/heartbeat"
 
 
 class Activity(Schema):
-    """A phase that trains no steps, such as loading weights, and how far it is."""
+    """A phase outside the training steps, such as loading weights, and its progress."""
 
     model_config = {"extra": "ignore"}
 
-    what: Annotated[str, Field(max_length=256, description="What is being done, such as: loading weights.")]
-    done: Annotated[int | None, Field(ge=0, description="How much of it is done.")] = None
-    total: Annotated[int | None, Field(ge=0, description="How much there is to do.")] = None
+    what: Annotated[str, Field(max_length=256, description="Name of the phase, such as: loading weights.")]
+    done: Annotated[int | None, Field(ge=0, description="Amount that is done.")] = None
+    total: Annotated[int | None, Field(ge=0, description="Amount in total.")] = None
     unit: Annotated[str, Field(max_length=32, description="What is counted, such as rows, files or bytes.")] = ""
-    time: Annotated[datetime, Field(description="When this last advanced.")]
+    time: Annotated[datetime, Field(description="When the phase last advanced.")]
 
 
 class Heartbeat(Schema):
-    """The answer of one attempt; fields of a newer trainer are ignored."""
+    """The heartbeat of one attempt; fields of a newer trainer are ignored."""
 
     model_config = {"extra": "ignore"}
 
-    job_uid: Annotated[str, Field(max_length=64, description="Which job.")]
-    stage: Annotated[str, Field(max_length=63, description="Which stage.")]
-    attempt: Annotated[int, Field(ge=1, description="Which attempt.")]
-    time: Annotated[
-        datetime | None, Field(description="What the pod's clock shows: with it, all other times are read as ages.")
-    ] = None
-    alive_time: Annotated[datetime, Field(description="When the processes of the stage were last seen to work.")]
+    job_uid: Annotated[str, Field(max_length=64, description="The job.")]
+    stage: Annotated[str, Field(max_length=63, description="The stage.")]
+    attempt: Annotated[int, Field(ge=1, description="The attempt.")]
+    time: Annotated[datetime | None, Field(description="Time on the pod's clock; the other times are compared with it.")] = None
+    alive_time: Annotated[datetime, Field(description="When the processes of the stage last worked.")]
     has_stepped: Annotated[bool, Field(description="Whether this attempt has trained a step.")] = False
     step: Annotated[int | None, Field(ge=0, description="Optimizer steps done.")] = None
-    total_steps: Annotated[int | None, Field(ge=1, description="Optimizer steps in all.")] = None
+    total_steps: Annotated[int | None, Field(ge=1, description="Optimizer steps in total.")] = None
     seconds_left: Annotated[int | None, Field(ge=0, description="Time to the last step, at the present speed.")] = None
     progress_time: Annotated[datetime | None, Field(description="When a step or an activity last advanced.")] = None
     metrics: Annotated[dict[str, float] | None, Field(description="Latest values of the metrics that a status carries.")] = None
-    activity: Annotated[Activity | None, Field(description="What is being done beside training steps.")] = None
+    activity: Annotated[Activity | None, Field(description="The phase outside the training steps, if there is one.")] = None
     last_checkpoint: Annotated[int | None, Field(ge=0, description="Step of the newest whole checkpoint.")] = None
     model_revision: Annotated[
         str | None, Field(max_length=64, description="Commit of the Hub model that the job begins with.")
     ] = None
 
 
-def told(activity: Activity) -> str:
-    """Write an activity as people read it, such as: loading weights: 3.2 of 15.0 GB."""
+def activity_text(activity: Activity) -> str:
+    """Return an activity as people read it, such as: loading weights: 3.2 of 15.0 GB."""
     if activity.done is None:
         return activity.what
     if activity.unit == "bytes":
@@ -65,5 +63,5 @@ def _gigabytes(size: int) -> str:
 
 
 def heartbeat_token(job_uid: str, stage: str, attempt: int) -> str:
-    """Give the token of one attempt: whoever may read the job, and so its status and its uid, may ask for its heartbeat."""
+    """Return the token for the heartbeat of one attempt; everyone who can read the job knows its uid, and so the token."""
     return hashlib.sha256(f"{job_uid}/{stage}/{attempt}".encode()).hexdigest()

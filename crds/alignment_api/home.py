@@ -1,11 +1,11 @@
-"""Where the local world lies: the folder that `alignment run` writes and the dashboard reads."""
+"""The folder that `alignment run` writes on one machine and the dashboard reads."""
 
 import os
 from pathlib import Path
 
 
 class Home:
-    """A folder with objects (jobs and their children), a workspace volume and a tracking database."""
+    """A folder with objects (jobs and their children), a workspace volume and an MLflow database."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
@@ -17,16 +17,16 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> "Home":
-        """Take ALIGNMENT_HOME, or .alignment in the current folder."""
+        """Return the home at ALIGNMENT_HOME, or at .alignment in the current folder."""
         return cls(Path(os.environ.get("ALIGNMENT_HOME") or ".alignment"))
 
     @property
     def tracking_uri(self) -> str:
-        """Give the MLflow database of this home."""
+        """Return the address of the MLflow database."""
         return f"sqlite:///{self.root / 'mlflow.db'}"
 
     def job_folder(self, namespace: str, name: str) -> Path:
-        """Give the folder of a job and its children."""
+        """Return the folder of a job and its children."""
         return self.objects / namespace / name
 
     def job_files(self) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Names that more than one program must spell alike: labels, annotations, children, uris, paths on the workspace volume."""
+"""Names that several programs share: labels, annotations, children, uris, paths on the workspace volume."""
 
 from pathlib import PurePosixPath
 
@@ -9,7 +9,7 @@ KIND = "AlignmentJob"
 PLURAL = "alignmentjobs"
 
 JOB_NAME_MAXIMUM = 32
-"""With a stage's 16, an attempt and a replica's suffix, a pod's host name stays within 63 characters."""
+"""With the 16 characters of a stage, an attempt and a replica's suffix, a pod's host name stays within 63 characters."""
 
 JOB_LABEL = f"{GROUP}/job"
 JOB_UID_LABEL = f"{GROUP}/job-uid"
@@ -24,7 +24,7 @@ WORKSPACE_PREFIX = "workspace://"
 BUCKET_PREFIX = "s3://"
 
 ALLOWED_ENDPOINTS_ENTRY = "allowed-endpoints"
-"""Entry of a Secret, beside its keys: the URL prefixes to which they may be sent, one a line."""
+"""Entry of a Secret, beside its keys: the URL prefixes to which they may be sent, one per line."""
 
 RUN_CONFIG_FILE = "run.json"
 MANIFEST_FILE = "manifest.json"
@@ -39,15 +39,15 @@ ROWS_FOLDER = "rows"
 
 
 def child_name(job: str, stage: str, attempt: int) -> str:
-    """Name the object that runs one attempt of a stage."""
+    """Return the name of the object that runs one attempt of a stage."""
     return f"{job}-{stage}-{attempt}"
 
 
 def job_folder(namespace: str, job: str, uid: str) -> PurePosixPath:
-    """Give a job's folder on the workspace volume; a job created anew under an old name gets another one."""
+    """Return a job's folder on the workspace volume; a new job under an old name gets another folder."""
     return PurePosixPath(namespace) / f"{job}-{uid[:8]}"
 
 
 def stage_folder(namespace: str, job: str, uid: str, stage: str) -> PurePosixPath:
-    """Give a stage's folder on the workspace volume."""
+    """Return a stage's folder on the workspace volume."""
     return job_folder(namespace, job, uid) / stage

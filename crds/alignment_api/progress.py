@@ -1,4 +1,4 @@
-"""How far a stage is, from the points that it has measured, in the journal, in MLflow or in a heartbeat; pure."""
+"""Computes a stage's progress from the points that it has measured, in the journal, in MLflow or in a heartbeat; pure."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from alignment_api import metrics
 from alignment_api.spec.status import Progress
 
 MOST_STEPS = 100_000_000
-"""As many as a spec can ask for."""
+"""The most steps that a spec can set."""
 
 _LONGEST_SECONDS_LEFT = 10 * 366 * 86_400
 
@@ -21,7 +21,7 @@ class Course:
         self._latest: dict[str, float] = {}
 
     def add(self, time: int, step: int, metrics: Mapping[str, float]) -> None:
-        """Take what was measured at a step; the time is in milliseconds since 1970."""
+        """Add what was measured at a step; the time is in milliseconds since 1970."""
         self._step, self._milliseconds = max(self._step, step), max(self._milliseconds, time)
         self._latest.update(metrics)
 

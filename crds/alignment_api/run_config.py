@@ -1,4 +1,4 @@
-"""What one training pod reads: the operator writes it, the trainer refuses what it does not know."""
+"""The RunConfig, which the operator writes for each training pod; the trainer refuses unknown fields."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ from alignment_api.spec.stages import Stage
 
 
 class JobIdentity(Schema):
-    """Which job this is."""
+    """Namespace, name and uid of the job."""
 
     namespace: str
     name: str
@@ -20,29 +20,31 @@ class JobIdentity(Schema):
 
 
 class EndpointKey(Schema):
-    """Where the API key of an endpoint lies, and where its Secret says to which addresses it may be sent."""
+    """Files of an endpoint's API key and of the addresses to which it may be sent."""
 
     secret: SecretKey
-    namespace: str | None = Field(default=None, description="The Secret's; left out where it is a folder of this machine.")
-    file: str | None = Field(default=None, description="File with the key; left out where only later stages send it.")
-    allowed_endpoints: str = Field(description="File with URL prefixes, one a line; there is none where the Secret has no entry.")
+    namespace: str | None = Field(default=None, description="Namespace of the Secret; unset if it is a folder of this machine.")
+    file: str | None = Field(default=None, description="File with the key; unset if only later stages send it.")
+    allowed_endpoints: str = Field(
+        description="File with URL prefixes, one per line; it does not exist if the Secret has no such entry."
+    )
 
 
 class Paths(Schema):
-    """Where things lie in this pod."""
+    """Paths in this pod."""
 
     workspace: str = Field(description="Root of the workspace volume; workspace:// uris start here.")
     stage: str = Field(description="This stage's own folder.")
     parent_model: str | None = Field(
-        default=None, description="Folder of the weights an earlier stage made; the job's model where left out."
+        default=None, description="Folder with the weights of an earlier stage; if unset, the job's model."
     )
     stage_rows: dict[str, str] | None = Field(
         default=None, description="Folder of rows of each earlier stage whose rows this stage or a later one reads, by its name."
     )
     hub_token: str | None = Field(default=None, description="File with the Hub token.")
-    s3_credentials: str | None = Field(default=None, description="AWS credentials file; the environment's own where left out.")
+    s3_credentials: str | None = Field(default=None, description="AWS credentials file; if unset, those of the environment.")
     endpoint_keys: list[EndpointKey] | None = Field(
-        default=None, description="Keys of the endpoints that this stage and the later ones ask; left out where they need none."
+        default=None, description="Keys of the endpoints of this stage and the later ones; unset if they need none."
     )
 
 
@@ -51,11 +53,9 @@ class TrackingTarget(Schema):
 
     uri: str = Field(description="MLflow server, or sqlite:///path on one machine.")
     experiment: str
-    artifacts: str | None = Field(
-        default=None, description="Artifact root for a new experiment, where the server does not set one."
-    )
+    artifacts: str | None = Field(default=None, description="Artifact root of a new experiment, if the server does not set one.")
     credentials: str | None = Field(
-        default=None, description="Folder with the files username and password, where the server asks for them."
+        default=None, description="Folder with the files username and password, if the server requires them."
     )
 
 
@@ -63,36 +63,36 @@ _REMOVED_FIELDS = ("accumulationSteps",)
 
 
 class RunConfig(Schema):
-    """One attempt of one stage of one job."""
+    """One attempt of one stage of a job."""
 
-    version: Annotated[Literal["v1alpha1"], Field(description="Contract version; another one is refused by name.")] = "v1alpha1"
+    version: Annotated[Literal["v1alpha1"], Field(description="Contract version; the trainer refuses any other.")] = "v1alpha1"
     job: JobIdentity
     attempt: int = Field(ge=1)
     stage_name: str
     input_hash: str
     spec: AlignmentJobSpec = Field(
-        description="The resolved spec: all stages, so that the first one can check what the later ones need."
+        description="The resolved spec with all stages, so that the first stage can check what later ones need."
     )
-    compute: Compute = Field(description="The compute of this stage, overrides applied.")
+    compute: Compute = Field(description="The compute of this stage, with its own settings applied.")
     paths: Paths
     tracking: TrackingTarget
     world_size: int = Field(ge=1)
-    grace_seconds: int = Field(ge=1, description="Time between the request to stop and the kill.")
+    grace_seconds: int = Field(ge=1, description="Seconds between SIGTERM and SIGKILL.")
 
     @model_validator(mode="before")
     @classmethod
     def drop_removed_fields(cls, document: Any) -> Any:
-        """Read what an earlier version wrote into a stage's folder."""
+        """Drop fields that only earlier versions wrote: a stage's folder may hold such a file."""
         if not isinstance(document, dict):
             return document
         return {name: value for name, value in document.items() if name not in _REMOVED_FIELDS}
 
     @property
     def stage_index(self) -> int:
-        """Find this stage's place in the spec, for messages that name a field."""
+        """Return this stage's index in the spec, for messages that name a field."""
         return next(index for index, stage in enumerate(self.spec.stages or []) if stage.name == self.stage_name)
 
     @property
     def stage(self) -> Stage:
-        """Give this stage's own settings."""
+        """Return this stage."""
         return (self.spec.stages or [])[self.stage_index]

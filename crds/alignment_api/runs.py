@@ -1,4 +1,4 @@
-"""Which of several MLflow runs of one stage is the stage's own: the one that began last, whatever its status says."""
+"""Chooses among several MLflow runs of one stage: the one that started last, whatever its status."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
@@ -9,14 +9,14 @@ _CLOCK_SKEW_MILLISECONDS = 300_000
 
 
 class Beginning(NamedTuple):
-    """When a run began, in milliseconds, and its id."""
+    """When a run started, in milliseconds since 1970, and its id."""
 
     start_time: int | None
     run_id: str
 
 
 def newest_run(runs: Iterable[Run], beginning: Callable[[Run], Beginning], now_milliseconds: int) -> Run | None:
-    """Choose the run that began last, of equal ones that of the greater id; one that says it begins in the future comes last."""
+    """Return the run that started last, of equals the one with the greater id; a start in the future counts as the oldest."""
     latest = now_milliseconds + _CLOCK_SKEW_MILLISECONDS
 
     def order(run: Run) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What every model of the API shares: spelling, strictness, and rules that hold in Python and on the API server alike."""
+"""The base of every model of the API: spelling, strictness, and rules that Python and the API server both check."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 BROKEN_FIELD = "broken_field"
-"""The type of pydantic's error where a value breaks a rule of its field."""
+"""The type of pydantic's error when a value breaks a rule of its field."""
 
 _RULES = "x-kubernetes-validations"
 _STORED = {"is_stored": True}
@@ -25,19 +25,19 @@ class Rule(NamedTuple):
     holds: Callable[[Any], bool]
     message: str
     blame: Callable[[Any], tuple[str, str]] | None = None
-    """Where Python can say more than CEL: the field within the model, and a sentence about its value."""
+    """Returns the field within the model and a sentence about its value, where Python can say more than CEL."""
     is_relied_on: bool = False
-    """Without it the model's own code fails; so it is asked of stored jobs too, and cannot be added to a version that has any."""
+    """Whether code relies on the rule: stored jobs must pass it too, so no rule for older fields can be marked so."""
 
 
 @dataclass(frozen=True)
 class FieldRule:
-    """One condition on a single value, among the annotations of its field: for the API server (CEL) and for Python alike."""
+    """One condition on a single value, among the annotations of its field, for the API server (CEL) and for Python."""
 
     cel: str
     holds: Callable[[Any], bool]
     message: str
-    """What the value must be; it goes on from "it", and from the name of the field."""
+    """What the value must be; it continues a sentence that begins with "it" or with the name of the field."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_after_validator_function(self._obey, handler(source))
@@ -53,7 +53,7 @@ class FieldRule:
 
 
 def form(pattern: str, message: str) -> FieldRule:
-    """Make the rule that a text has a form. A `pattern` in the schema would do as well, but is shown to people as it is."""
+    """Return the rule that a text has a form; people would see a `pattern` in the schema as it is."""
     matching = re.compile(pattern)
     return FieldRule(f"self.matches(r'{pattern}')", lambda text: matching.fullmatch(text) is not None, message)
 
@@ -67,7 +67,7 @@ class BrokenRule(ValueError):
 
 
 class Schema(BaseModel):
-    """A part of the API: camelCase in YAML, unknown fields refused, rules obeyed."""
+    """A part of the API: camelCase in YAML, unknown fields refused, rules checked."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -95,12 +95,12 @@ class Schema(BaseModel):
 
     @classmethod
     def parse(cls, document: Any) -> Self:
-        """Read plain data as strictly as the API server does: no text where a number belongs, no Python spelling."""
+        """Read plain data as strictly as the API server does: no text for numbers, no Python spelling."""
         return cls._read(document, {})
 
     @classmethod
     def parse_stored(cls, document: Any) -> Self:
-        """Read what was taken before, perhaps by an earlier version: rules are asked only where code relies on them."""
+        """Read what was accepted before, perhaps by an earlier version: only the rules that code relies on are checked."""
         return cls._read(document, _STORED)
 
     @classmethod
@@ -108,7 +108,7 @@ class Schema(BaseModel):
         return cls.model_validate_json(json.dumps(document, default=str), strict=True, by_name=False, context=context)
 
     def dump(self) -> dict[str, Any]:
-        """Give plain data back, without the fields nobody set."""
+        """Return plain data, without unset fields."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -117,15 +117,15 @@ def _is_stored(info: ValidationInfo) -> bool:
 
 
 def exactly_one(*fields: str) -> Callable[[Any], bool]:
-    """Say whether exactly one of the named fields is set."""
+    """Return a check that exactly one of the named fields is set."""
     return lambda model: sum(getattr(model, field) is not None for field in fields) == 1
 
 
 def at_most_one(*fields: str) -> Callable[[Any], bool]:
-    """Say whether no more than one of the named fields is set."""
+    """Return a check that at most one of the named fields is set."""
     return lambda model: sum(getattr(model, field) is not None for field in fields) <= 1
 
 
 def count_set(*fields: str) -> str:
-    """Write the CEL expression that counts which of the named fields are set."""
+    """Return the CEL expression that counts how many of the named fields are set."""
     return "[" + ", ".join(f"has(self.{to_camel(field)})" for field in fields) + "].filter(set, set).size()"

@@ -67,7 +67,7 @@ def printer_columns() -> list[Node]:
 
 
 def structural_schema(model: type[BaseModel]) -> Node:
-    """Turn a model into a structural schema: nothing shared, nothing nullable, nothing the API server does not know."""
+    """Turn a model into a structural schema: no references, no nulls, only keywords that the API server knows."""
     schema = model.model_json_schema(by_alias=True)
     definitions = schema.pop("$defs", {})
     return _structural(schema, definitions)
@@ -114,7 +114,7 @@ def _structural(node: Node, definitions: dict[str, Node]) -> Node:
 
 
 def _inlined(node: Node, definitions: dict[str, Node]) -> Node:
-    """Replace references and optional alternatives by what they stand for; the field's own description wins."""
+    """Replace references and optional alternatives by their definitions; the field's own description wins."""
     node = dict(node)
     alternatives = [option for option in node.pop("anyOf", []) if option.get("type") != "null"]
     if alternatives:
@@ -127,7 +127,7 @@ def _inlined(node: Node, definitions: dict[str, Node]) -> Node:
 
 
 def custom_resource_definition_text() -> str:
-    """Write the definition as the file that people apply."""
+    """Return the text of the file that people apply."""
     head = "# Generated from crds/alignment_api/spec/job.py by `make generate`; edit that instead.\n"
     return head + write_documents([custom_resource_definition()])
 

@@ -18,7 +18,7 @@ the schema: what a spec leaves out comes from its recipe, then from the defaults
 
 
 def reference_text() -> str:
-    """Write the whole page."""
+    """Return the text of the page."""
     schema = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     parts = [_HEAD]
     for part in ("spec", "status"):
@@ -49,7 +49,7 @@ def _rules(node: Node, path: str) -> list[str]:
 
 
 def _messages(node: Node, path: str) -> Iterator[tuple[str, str]]:
-    """List where in a node which rule holds."""
+    """Yield each rule's place below a node, and its message."""
     for rule in node.get("x-kubernetes-validations", []):
         yield path, rule["message"]
     for name, child in node.get("properties", {}).items():

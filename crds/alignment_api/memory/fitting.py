@@ -1,4 +1,4 @@
-"""Whether a stage fits into its GPUs, and the nearest settings with which it would; pure."""
+"""Whether a stage fits into its GPUs, and the nearest settings with which it does; pure."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -10,56 +10,56 @@ from alignment_api.spec.combinations import impossible_combination
 
 GIBIBYTE = 2**30
 
-# CUDA's context, the kernels it loads, and NCCL's channels take the better part of a GiB before the first tensor.
+# CUDA's context, its kernels and NCCL's channels take almost a GiB before the first tensor.
 _CONTEXT_BYTES = GIBIBYTE
-# torch's allocator loses some memory between tensors of unlike sizes.
+# torch's allocator loses some memory to fragmentation.
 _USABLE_SHARE = 0.95
-# What passes is counted as if all of it came together; a fifth of it may be missing.
+# The passing memory is counted as if all parts were needed at once; the real peak may be a fifth lower.
 _CERTAIN_SHARE = 0.8
 
 _SHARDINGS = ("None", "ZeRO1", "ZeRO2", "ZeRO3")
 _OFFLOADS = ("None", "Optimizer", "OptimizerAndParameters")
-# The adapter that the defaults give to whoever asks for one.
+# The adapter of the defaults.
 _ADAPTER = AdapterSize(rank=16, layers=None, drops=False, is_quantized=False)
 
 
 def fits(needed: Estimate, memory_bytes: int) -> bool:
-    """Say whether there is room beside what the estimate cannot see."""
+    """Return whether the estimate fits, with room for what it does not count."""
     return needed.total + _CONTEXT_BYTES <= memory_bytes * _USABLE_SHARE
 
 
 def cannot_fit(least: Estimate, memory_bytes: int) -> bool:
-    """Say whether it is out of the question: not even what is certain has room."""
+    """Return whether not even the certain part of the estimate fits."""
     return least.held + least.passing * _CERTAIN_SHARE > memory_bytes
 
 
 def least_estimate(shape: ModelShape, work: Workload) -> Estimate:
-    """Estimate what is needed whatever the data: packed rows are full, but others may all be short."""
+    """Estimate the least that any data needs: packed rows are full, but all other rows may be short."""
     return estimate(shape, work if work.packs else work._replace(max_length=1))
 
 
 def advice(shape: ModelShape, work: Workload, global_batch_size: int, memory_bytes: int) -> str:
-    """Say in a clause what to change, as little as possible, so that the stage fits."""
+    """Return in a clause the smallest change of settings with which the stage fits."""
     found = nearest_fitting(shape, work, global_batch_size, memory_bytes)
     if found is None:
-        return "no other setting makes it fit; take more GPUs or larger ones, a smaller model or a shorter maxLength"
+        return "no other setting makes it fit; use more or larger GPUs, a smaller model or a shorter maxLength"
     changes = _changes(work, found)
     listed = f"{', '.join(changes[:-1])} and {changes[-1]}" if len(changes) > 1 else changes[0]
     return f"set {listed}, with which it needs about {gibibytes(estimate(shape, found).total)} GiB"
 
 
 def nearest_fitting(shape: ModelShape, work: Workload, global_batch_size: int, memory_bytes: int) -> Workload | None:
-    """Find the first change, from those that cost least to those that change what is learned, with which the stage fits."""
+    """Find the first change with which the stage fits; changes of what is learned come last."""
     return next((other for other in _alternatives(work, global_batch_size) if fits(estimate(shape, other), memory_bytes)), None)
 
 
 def gibibytes(size: int) -> str:
-    """Write a size as people read it."""
+    """Return a size in GiB as people read it."""
     return f"{size / GIBIBYTE:.1f}"
 
 
 def _alternatives(work: Workload, global_batch_size: int) -> Iterator[Workload]:
-    """Give other settings; what is rather kept changes last."""
+    """Yield other settings; those that people would rather keep change last."""
     for adapter, offload, sharding, checkpointing, micro in product(
         _adapters(work),
         _from(_OFFLOADS, work.offload),

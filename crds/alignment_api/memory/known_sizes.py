@@ -1,4 +1,4 @@
-"""The sizes of well-known models and GPUs, which the operator can only look up."""
+"""Looks up the sizes of well-known models and GPUs: the operator downloads nothing."""
 
 import re
 from functools import cache
@@ -12,19 +12,19 @@ from alignment_api.spec.job import AlignmentJobSpec
 
 _FOLDER = files("alignment_api").joinpath("sizes")
 _MEBIBYTE = 2**20
-# The device plugin and feature discovery add these where a pod gets a part of a GPU; how large a part, they do not say alike.
+# The device plugin and feature discovery add these if a pod gets a part of a GPU; the names do not always show how large.
 _SLICED = re.compile(r"-(MIG|SHARED)(-|$)")
-# Not of every GPU: GH200-480GB is named after the memory of its CPU.
+# Not for every GPU: GH200-480GB is named after the memory of its CPU.
 _MEMORY_IN_NAME = re.compile(r"(^|-)(A100|A800|H100|H800|V100|P100)(-[A-Z]+\d*)?-(\d+)GB(-|$)")
 
 
 def known_shape(uri: str) -> ModelShape | None:
-    """Give the shape of a model of the Hub, where it is a well-known one."""
+    """Return the shape of a well-known model of the Hub; None for others."""
     return _shapes().get(uri.removeprefix(HUB_PREFIX)) if uri.startswith(HUB_PREFIX) else None
 
 
 def known_base_shape(spec: AlignmentJobSpec) -> ModelShape | None:
-    """Give the shape of the model that a job begins with, where it is a well-known one."""
+    """Return the shape of the model that a job starts from, if it is well-known."""
     return known_shape(spec.model.uri) if spec.model and spec.model.uri else None
 
 
@@ -35,7 +35,7 @@ def known_models() -> list[dict[str, Any]]:
 
 
 def accelerator_bytes(product: str) -> int | None:
-    """Give the memory of the GPU that a node label names; None where that cannot be told."""
+    """Return the memory of the GPU in a node label; None if it is unknown."""
     if _SLICED.search(product):
         return None
     in_name = _MEMORY_IN_NAME.search(product)

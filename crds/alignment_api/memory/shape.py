@@ -1,14 +1,14 @@
-"""How large a model is and what it is built of, read from its config.json: all that an estimate of memory needs."""
+"""Reads the shape of a model from its config.json: the sizes that an estimate of memory needs."""
 
 from typing import Any, NamedTuple
 
 
 class UnknownShape(ValueError):
-    """A config.json does not say how large its model is, or describes one whose parts we cannot count."""
+    """A config.json lacks a size of its model, or describes a model whose parts this version cannot count."""
 
 
 class Family(NamedTuple):
-    """What config.json does not say of a family of models: how its layers are built."""
+    """How the layers of a family of models are built, which config.json does not contain."""
 
     is_gated: bool = True
     """Whether the feed-forward part has a third matrix, whose output gates the second's."""
@@ -27,17 +27,17 @@ class Family(NamedTuple):
     head_norms: bool = False
     """Whether each head of queries and keys is normalized too."""
     ties_embeddings: bool = False
-    """Whether the head is the embedding itself where config.json is silent."""
+    """Whether the head is the embedding itself if config.json does not say."""
     head_size: int | None = None
-    """Size of a head where config.json is silent and it does not follow from the others."""
+    """Size of a head if config.json does not say and it does not follow from other sizes."""
     takes_positions: bool = True
-    """Whether positions can be given, which keep packed examples apart."""
+    """Whether the model takes positions, which separate packed examples."""
     keeps_scores: bool = False
-    """Whether attention is computed by writing all scores down; no kernel spares them."""
+    """Whether attention keeps all scores in memory, because it uses no fused kernel."""
     reads_biases: bool = False
-    """Whether config.json may give the attention biases."""
+    """Whether config.json can give the attention biases."""
     kept_by_activation: int = 3
-    """Numbers that training keeps for each of the feed-forward part's inner values, before its last matrix."""
+    """Numbers that training keeps per inner value of the feed-forward part, before its last matrix."""
     norm_adds_one: bool = False
     """Whether normalizations multiply by one plus their scale, in 32 bit."""
 
@@ -72,12 +72,12 @@ _FAMILIES = {
         kept_by_activation=1,
     ),
 }
-# Their attention goes through transformers' interface with nothing but a causal mask, all layers alike, and their head is
-# one matrix whose products are the logits. tests/trainer/preference holds each of them against the padded forward.
+# All their layers attend through transformers' interface with only a causal mask, and their head is one matrix whose
+# products are the logits. tests/trainer/preference compares each of them with the padded forward pass.
 PACKED_FAMILIES = ("gemma", "llama", "mistral", "olmo2", "phi", "phi3", "qwen2", "qwen3", "smollm3")
-"""Families whose pairs can share rows, and their answers a prompt."""
+"""Families whose pairs can be packed, so that both answers share a prompt."""
 
-# One value under the names that families give it.
+# The names of one value in different families.
 _NAMES = {
     "hidden": ("hidden_size", "n_embd", "n_embed", "d_model"),
     "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
@@ -110,17 +110,17 @@ class ModelShape(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Say whether its parts can be counted exactly; of other families only the order of magnitude is known."""
+        """Return whether its parts can be counted exactly; for other families only the order of magnitude is known."""
         return self.family in _FAMILIES
 
     @property
     def traits(self) -> Family:
-        """Give what all models of the family have in common."""
+        """Return what all models of the family have in common."""
         return _FAMILIES.get(self.family, Family())
 
     @property
     def takes_packed_pairs(self) -> bool:
-        """Say whether pairs can share rows, and their answers a prompt."""
+        """Return whether pairs can be packed, so that both answers share a prompt."""
         return self.family in PACKED_FAMILIES
 
     @property
@@ -135,7 +135,7 @@ class ModelShape(NamedTuple):
 
     @property
     def linear_sizes(self) -> dict[str, tuple[int, int]]:
-        """Give each linear layer of one block as (inputs, outputs), under the names most families use."""
+        """Return each linear layer of one block as (inputs, outputs), by the name that most families use."""
         matrices = {
             "q_proj": (self.hidden, self.query_width),
             "k_proj": (self.hidden, self.key_width),
@@ -154,12 +154,12 @@ class ModelShape(NamedTuple):
 
     @property
     def linear_parameters(self) -> int:
-        """Count the weights of the linear layers in all blocks: what NF4 quantizes and adapters stand beside."""
+        """Count the weights of the linear layers in all blocks, which NF4 quantizes and adapters change."""
         return self.layers * sum(inputs * outputs for inputs, outputs in self.linear_sizes.values())
 
     @property
     def embedding_parameters(self) -> int:
-        """Count the weights of the embedding, and of the head where it is one of its own."""
+        """Count the weights of the embedding, and of the head if the two are not tied."""
         head_bias = self.vocabulary if self.traits.head_bias else 0
         return self.vocabulary * self.hidden * (1 if self.ties_embeddings else 2) + head_bias
 
@@ -197,7 +197,7 @@ def shape_of(config: Any) -> ModelShape:
         family=family,
         hidden=hidden,
         layers=found["layers"] or 0,
-        # BLOOM and its like have no name for it: four times the hidden size.
+        # BLOOM and similar models do not name it: it is four times the hidden size.
         intermediate=found["intermediate"] or 4 * hidden,
         heads=heads,
         key_value_heads=found["key_value_heads"] or heads,
@@ -212,5 +212,5 @@ def shape_of(config: Any) -> ModelShape:
 
 
 def _first(config: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    # Some families give a list, one size for each layer; those nobody has counted.
+    # Some families have a list with one size per layer; this version cannot count those.
     return next((config[name] for name in names if type(config.get(name)) is int and config[name] > 0), None)

@@ -1,4 +1,4 @@
-"""What each training stage of a resolved job needs of its GPUs, and which of them cannot run there."""
+"""The memory that each training stage of a resolved job needs, and which stages do not fit into their GPUs."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from alignment_api.spec.stages import Stage
 
 
 class StageMemory(NamedTuple):
-    """One stage on one kind of GPU."""
+    """The memory of one stage on one kind of GPU."""
 
     stage: Stage
     compute: Compute
@@ -24,26 +24,26 @@ class StageMemory(NamedTuple):
 
     @property
     def gpu_bytes(self) -> int | None:
-        """Give the memory of the GPU that the job asks for, where its name tells it."""
+        """Return the memory of the GPU that the job asks for; None if it is unknown."""
         product = self.compute.accelerator_type
         return accelerator_bytes(product) if product else None
 
     @property
     def merging_bytes(self) -> int:
-        """Give what merging the stage's adapter takes of the host's memory; 0 where it trains none."""
+        """Return the host memory for merging the stage's adapter; 0 without an adapter."""
         return merging_bytes(self.shape, workload_of(self.stage, self.compute))
 
     def refusal(self, gpu: str, gpu_bytes: int) -> str | None:
-        """Say why the stage cannot run on such a GPU and what to change; None where it may."""
+        """Return why the stage cannot run on such a GPU and what to change; None if it may fit."""
         least = least_estimate(self.shape, workload_of(self.stage, self.compute))
-        # Of families that nobody counted only the order of magnitude is known.
+        # For families that this version cannot count, only the order of magnitude is known.
         if not self.shape.is_known or not cannot_fit(least, gpu_bytes):
             return None
         needs = f"needs about {gibibytes(self.needed.total)} GiB of each GPU, and {gpu} has {gibibytes(gpu_bytes)}"
         return f"{needs}; {self.advice(gpu_bytes)}"
 
     def advice(self, gpu_bytes: int) -> str:
-        """Say what to change so that the stage fits."""
+        """Return what to change so that the stage fits."""
         training = self.stage.training
         batch = training.optimization.global_batch_size if training and training.optimization else None
         return advice(self.shape, workload_of(self.stage, self.compute), batch or 1, gpu_bytes)
@@ -55,7 +55,7 @@ def stage_memory(stage: Stage, compute: Compute, shape: ModelShape) -> StageMemo
 
 
 def memory_problems(job: AlignmentJob, spec: AlignmentJobSpec) -> list[Problem]:
-    """Say which stages cannot fit into the GPUs that the job names; of models nobody knows the pods will."""
+    """List the stages that cannot fit into the GPUs that the job names; pods check models of unknown size."""
     shape = known_base_shape(spec)
     if shape is None:
         return []
@@ -72,7 +72,7 @@ def memory_problems(job: AlignmentJob, spec: AlignmentJobSpec) -> list[Problem]:
 
 
 def _has_run(job: AlignmentJob, spec: AlignmentJobSpec, stage: Stage) -> bool:
-    """Say whether the stage is known to fit: no estimate is better than having trained."""
+    """Return whether the stage has trained a step before: it fits, whatever the estimate."""
     status = job.status
     record = next((known for known in (status.stages if status else None) or [] if known.name == stage.name), None)
     if status is None or record is None or record.input_hash != input_hash(spec, stage):

@@ -1,4 +1,4 @@
-"""What a stage does, as far as its memory depends on it."""
+"""The settings of a stage on which its memory depends."""
 
 from typing import NamedTuple
 
@@ -14,13 +14,13 @@ class AdapterSize(NamedTuple):
 
     rank: int
     layers: tuple[str, ...] | None
-    """The adapted layers' names; every linear layer but the head where left out."""
+    """Names of the adapted layers; None for every linear layer except the head."""
     drops: bool
     is_quantized: bool
-    """Whether the weights beside it are held in 4 bit."""
+    """Whether the frozen weights are stored in 4 bit."""
 
     def adapted(self, shape: ModelShape) -> list[tuple[int, int]]:
-        """Give the inputs and outputs of each adapted layer of one block."""
+        """Return the inputs and outputs of each adapted layer of one block."""
         wanted = None if self.layers is None else {name.rpartition(".")[2] for name in self.layers}
         return [size for name, size in shape.linear_sizes.items() if wanted is None or name in wanted]
 
@@ -31,9 +31,9 @@ class Workload(NamedTuple):
     compares_pairs: bool
     max_length: int
     packs: bool
-    """Whether examples fill rows of full length."""
+    """Whether several examples fill each row to its full length."""
     shares_prompts: bool
-    """Whether pairs share rows, and their answers a prompt, where the model can take them so."""
+    """Whether the stage asks for packed pairs, in which both answers share a prompt."""
     is_16_bit: bool
     optimizer: str
     adapter: AdapterSize | None
@@ -50,27 +50,27 @@ class Workload(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """Count the tokens in one forward pass where every sequence is as long as may be."""
+        """Count the tokens in one forward pass if every sequence has the maximum length."""
         return self.sequences * self.max_length
 
     @property
     def number_bytes(self) -> int:
-        """Give the size of a number that is computed with."""
+        """Return the bytes of a number in computation."""
         return 2 if self.is_16_bit else 4
 
     @property
     def weight_bytes(self) -> int:
-        """Give the size of a weight as it is held; weights that are trained themselves stay in 32 bit without DeepSpeed."""
+        """Return the bytes of a stored weight; without DeepSpeed, weights that are trained stay in 32 bit."""
         return self.number_bytes if self.adapter or self.is_sharded else 4
 
     @property
     def casts(self) -> bool:
-        """Say whether weights of 32 bit are turned into 16 for each computation (torch's autocast)."""
+        """Return whether 32-bit weights are cast to 16 bit for each computation (torch's autocast)."""
         return self.is_16_bit and self.weight_bytes == 4
 
     @property
     def is_sharded(self) -> bool:
-        """Say whether DeepSpeed shares anything out."""
+        """Return whether DeepSpeed shards anything."""
         return self.sharding != "None"
 
 

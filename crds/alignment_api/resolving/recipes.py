@@ -1,4 +1,4 @@
-"""Named recipes, and how spec, recipe and defaults become one resolved spec; pure but for reading the package's own files."""
+"""Named recipes, and how spec, recipe and defaults become one resolved spec; reads only files of this package."""
 
 import copy
 import json
@@ -18,24 +18,24 @@ Tree = dict[str, Any]
 
 _FOLDER = files("alignment_api").joinpath("recipes")
 
-# Taken as one piece from whoever sets them: half of one and half of another would make no sense.
+# Taken whole from one source: half of one and half of another would make no sense.
 _WHOLE = {"warmup", "holdout", "storage", "nodeSelector"}
-# Setting one of these says that the other is not wanted.
+# Who sets one of these does not want the other.
 _RIVALS = {"epochs": "maxSteps", "maxSteps": "epochs"}
-# Filled where the user asks for them, never added.
+# Filled in if the user sets them, never added.
 _ON_REQUEST = {"adapter", "decontamination"}
 _KINDS = tuple(map(to_camel, KINDS))
 
 
 class Origin(NamedTuple):
-    """Who gave a value, and why where a recipe or a default did."""
+    """Where a value comes from, and its reason if that is a recipe or a default."""
 
     source: str
     reason: str
 
 
 class Resolved(NamedTuple):
-    """A spec in which nothing is left open that a recipe or a default could give, and where each value came from."""
+    """A spec with every value that its recipe and the defaults have, and where each value comes from."""
 
     spec: AlignmentJobSpec
     origins: Mapping[str, Origin]
@@ -46,7 +46,7 @@ class UnknownRecipe(ValueError):
 
 
 class _Layer(NamedTuple):
-    """One source of values, with the path that its own file gives them."""
+    """One source of values, and the comments of its file by path."""
 
     source: str
     comments: Mapping[str, str]
@@ -62,7 +62,7 @@ def recipe_names() -> list[str]:
 
 
 def recipe_text(name: str) -> str:
-    """Give a recipe's file, comments and all."""
+    """Return the text of a recipe's file, with its comments."""
     if name not in recipe_names():
         raise UnknownRecipe(f"{name!r} is not a recipe; choose one of {', '.join(recipe_names())}")
     return _text(name)
@@ -85,39 +85,39 @@ def _tree(name: str) -> Tree:
 
 @cache
 def _json(name: str) -> str:
-    """Keep a recipe as JSON: reading YAML takes longer than all the rest of a reconcile."""
+    """Return a recipe as JSON: parsing YAML each time would take longer than the rest of a reconcile."""
     return json.dumps(parse_document(_text(name), f"{name}.yaml"))
 
 
 class Recorded(NamedTuple):
-    """A spec as its author wrote it, and as an earlier version of this program resolved it."""
+    """A spec as its author wrote it, and as it was resolved, perhaps by an earlier version."""
 
     written: Tree
     resolved: Tree
 
 
 def resolve(spec: AlignmentJobSpec, recorded: Recorded | None = None) -> Resolved:
-    """Fill what the spec leaves out from what was recorded, then from its recipe and the defaults; what the spec says wins."""
+    """Fill unset fields of the spec from its record, then from its recipe and the defaults."""
     resolving = _Resolving(spec.dump())
     if recorded is None:
         resolving.add_named_recipe(spec.recipe)
     elif spec.recipe == recorded.written.get("recipe"):
         resolving.add_recorded(recorded)
-        # A recipe that this version no longer has was recorded with all that it gave.
+        # If this version no longer has the recipe, the record holds all of its values.
         resolving.add_named_recipe(spec.recipe if spec.recipe in recipe_names() else None)
     else:
-        # Another recipe: what it gives wins over the record, and what only the old one gave is no longer wanted.
+        # The new recipe wins over the record, and the values of the old recipe are dropped.
         resolving.add_named_recipe(spec.recipe)
         resolving.add_recorded(_without_recipe(recorded))
     resolving.add_defaults(_Layer("default", _comments("defaults")), _tree("defaults"))
-    # What was recorded whole was taken by the version of then; a rule that was added since stops none of it.
+    # An unchanged spec was accepted by an earlier version; rules that were added since must not stop it.
     is_as_recorded = recorded is not None and spec.dump() == recorded.written
     parse = AlignmentJobSpec.parse_stored if is_as_recorded else AlignmentJobSpec.parse
     return Resolved(parse(resolving.values), resolving.origins)
 
 
 def _without_recipe(recorded: Recorded) -> Recorded:
-    """Count what the recorded recipe gives among what the author wrote, so that it goes with the recipe."""
+    """Add the recorded recipe's values to those that the author wrote, so that they are dropped with the recipe."""
     name = recorded.written.get("recipe")
     if name is None or name not in recipe_names():
         return recorded
@@ -127,11 +127,11 @@ def _without_recipe(recorded: Recorded) -> Recorded:
 
 
 class _Resolving:
-    """The values so far, and who gave each."""
+    """The values so far, and the origin of each."""
 
     def __init__(self, values: Tree) -> None:
         self.values = values
-        # What its author wrote for all stages wins over what a recipe says of one.
+        # What the author sets for all stages wins over what a recipe sets for one.
         self._for_all_stages = set(values.get("compute", {}))
         self.origins: dict[str, Origin] = {}
         self._note(values, "spec", "spec", _Layer("spec", {}))
@@ -142,7 +142,7 @@ class _Resolving:
             self.add_recipe(_Layer(f"recipe {name}", _comments(name)), _tree(name))
 
     def add_recorded(self, recorded: Recorded) -> None:
-        """Fill in what was recorded, except for what its author has taken out since."""
+        """Fill in recorded values, except those that the author has removed since."""
         layer = _Layer("record", {})
         resolved = {key: value for key, value in recorded.resolved.items() if key != "stages"}
         self._fill(self.values, resolved, "spec", "", layer, recorded.written)
@@ -179,19 +179,19 @@ class _Resolving:
             self._fill(stage[kind], kinds.get(kind, {}), f"spec.stages[{index}].{kind}", f"kinds.{kind}", layer)
 
     def _fill(
-        self, target: Tree, source: Tree, path: str, source_path: str, layer: _Layer, taken_out: Tree | None = None
+        self, target: Tree, source: Tree, path: str, source_path: str, layer: _Layer, removed_from: Tree | None = None
     ) -> None:
-        """Fill in what the target lacks; what it lacks although `taken_out` has it is not wanted."""
+        """Fill in what the target lacks, except what `removed_from` has: its author has removed it."""
         for key, value in source.items():
             here, there = f"{path}.{key}", f"{source_path}.{key}" if source_path else key
-            before = (taken_out or {}).get(key)
+            before = (removed_from or {}).get(key)
             if key in target:
                 if isinstance(value, dict) and isinstance(target[key], dict) and key not in _WHOLE:
                     self._fill(target[key], value, here, there, layer, before if isinstance(before, dict) else None)
             elif before is not None or _RIVALS.get(key) in target or (layer.source == "default" and key in _ON_REQUEST):
                 continue
             else:
-                # A copy: stages must not share what a later layer fills.
+                # A copy: a later layer fills it in, and stages must not share it.
                 target[key] = copy.deepcopy(value)
                 self._note(value, here, there, layer)
 
@@ -215,7 +215,7 @@ def _kind(stage: Tree) -> str:
 
 
 def _matching_stage(stage: Tree, candidates: list[Tree]) -> int | None:
-    """Find the recipe's stage that fills this one: of its name and kind, or the first of its kind."""
+    """Return the index of the recipe's stage that fills this one: of its name and kind, or else the first of its kind."""
     kind = _kind(stage)
     same_kind = [index for index, candidate in enumerate(candidates) if kind in candidate]
     named = [index for index in same_kind if candidates[index]["name"] == stage["name"]]

@@ -1,4 +1,4 @@
-"""What a job's stages are made of, once recorded: a new version changes nothing of it, an edit only what it names; pure."""
+"""Decides what a job runs: a new version of the operator changes nothing, and an edit changes only what it names; pure."""
 
 import json
 from typing import Any, NamedTuple
@@ -23,20 +23,20 @@ class Settled(NamedTuple):
     spec: AlignmentJobSpec
     record: Record
     edited: frozenset[str] = frozenset()
-    """Stages whose result depends on what the edit has changed, themselves or through what they build on."""
+    """Stages whose result depends on what the edit has changed, directly or through an earlier stage."""
     moved: frozenset[str] = frozenset()
-    """Stages that only run elsewhere or otherwise since the edit."""
+    """Stages whose pods the edit changes, but not their result."""
     refusal: str | None = None
-    """Why the newest edit cannot run; the spec is the one before it."""
+    """Why the newest edit cannot run; the spec is then the one before the edit."""
 
 
 def settle(job: AlignmentJob) -> Settled:
-    """Decide what is to run of a job; raises InvalidJob where nothing of it was ever recorded and it cannot run."""
+    """Decide what a job runs; raise InvalidJob if it cannot run and nothing of it was recorded."""
     known = job.status.record if job.status else None
     if known is None:
         return _first(job)
     recorded = _read(known)
-    # What a new version has added to the API is filled in; what was recorded stays.
+    # Fields that a new version has added to the API are filled in; recorded values stay.
     before = _resolved_as_taken(recorded)
     if job.spec.dump() == recorded.written:
         return Settled(before, known)
@@ -49,7 +49,7 @@ def settle(job: AlignmentJob) -> Settled:
 
 
 def _first(job: AlignmentJob) -> Settled:
-    """Record a job for the first time; what a version without records has begun was checked by that version."""
+    """Record a job for the first time; a version without records has checked the jobs that it began."""
     spec = _resolved_as_taken(Recorded(job.spec.dump(), {})) if _was_begun_as_it_is(job) else runnable_job(job).spec
     return Settled(spec, _record(job.spec, spec), _edited_unseen(job, spec))
 
@@ -84,7 +84,7 @@ def _text(document: Any) -> str:
 
 
 def _with_wishes(recorded: AlignmentJobSpec, edit: AlignmentJobSpec) -> AlignmentJobSpec:
-    """Obey what an edit that cannot run says of stopping and ending: that much of it is clear."""
+    """Return the recorded spec with the edit's suspension, deadline and lifetime: these hold even if the edit cannot run."""
     return recorded.model_copy(
         update={
             "suspend": edit.suspend,
@@ -95,7 +95,7 @@ def _with_wishes(recorded: AlignmentJobSpec, edit: AlignmentJobSpec) -> Alignmen
 
 
 def _edited_unseen(job: AlignmentJob, spec: AlignmentJobSpec) -> frozenset[str]:
-    """Find what an edit changes of a job that a version without records began: its hashes are all that is known."""
+    """List the stages that an edit changes in a job that a version without records began; only their hashes are known."""
     status = job.status
     if status is None or status.observed_generation == job.metadata.generation:
         return frozenset()

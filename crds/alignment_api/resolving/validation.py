@@ -1,4 +1,4 @@
-"""From a document to a job that can run, or to sentences about what is wrong with it."""
+"""Turns a document into a job that can run, or raises sentences about its problems."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +20,12 @@ _COPY = "copy it to the workspace volume and use workspace://"
 
 
 def read_job(document: Any) -> AlignmentJob:
-    """Read a job as its author wrote it; fields and the rules between them are checked, nothing is filled in."""
+    """Read a job as its author wrote it: check fields and the rules between them, and fill in nothing."""
     return _read(document, AlignmentJob.parse)
 
 
 def read_stored_job(document: Any) -> AlignmentJob:
-    """Read a job that was taken before, perhaps by an earlier version; a rule that it breaks is said where it is resolved."""
+    """Read a job that was accepted before, perhaps by an earlier version; resolving it reports the rules that it breaks."""
     return _read(document, AlignmentJob.parse_stored)
 
 
@@ -39,7 +39,7 @@ def _read(document: Any, parse: Callable[[Any], AlignmentJob]) -> AlignmentJob:
 
 
 def resolve_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolved:
-    """Fill the job in from its record, its recipe and the defaults, and refuse what cannot run."""
+    """Fill in the job from its record, its recipe and the defaults, and refuse what cannot run."""
     try:
         resolved = resolve(job.spec, recorded)
     except UnknownRecipe as error:
@@ -55,7 +55,7 @@ def resolve_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolved
 
 
 def runnable_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolved:
-    """Like resolve_job, and refuse stages that this version can describe but not run, or that cannot fit into their GPUs."""
+    """Resolve a job, and refuse stages that this version cannot run or that do not fit into their GPUs."""
     resolved = resolve_job(job, recorded)
     problems = [
         Problem(
@@ -79,7 +79,7 @@ def _job_problems(spec: AlignmentJobSpec) -> list[Problem]:
         problems.append(Problem("spec.model.uri", f"this version cannot read {spec.model.uri}; {_COPY}"))
     for index, stage in enumerate(spec.stages or []):
         problems += _stage_problems(spec, stage, f"spec.stages[{index}]")
-    # What concerns the whole job is found at every stage.
+    # Every stage finds the problems of the whole job again.
     return list(dict.fromkeys(problems))
 
 

@@ -15,11 +15,11 @@ class Kind:
 
     leaves: Leaves
     needed: tuple[str, ...]
-    """Settings that no default can give: a recipe or the user must."""
+    """Settings without a default: a recipe or the user must set them."""
     trains: bool = False
-    """Whether the stage updates weights, so that its settings are TrainingSettings and its model can be built upon."""
+    """Whether the stage updates weights: its settings are TrainingSettings, and later stages can start from its model."""
     runs: bool = False
-    """Whether this version's trainer has a page for it; other kinds are in the schema and refused with a sentence."""
+    """Whether this version's trainer has a page for it; jobs with other kinds are refused with a sentence."""
     loads_model: bool = True
     """Whether the stage starts from the job's model or an earlier stage's; the others only ask endpoints, without a GPU."""
 

@@ -1,4 +1,4 @@
-"""Which stage builds on which, and a hash of all that a stage's result depends on."""
+"""Which stage builds on which, and the hash of everything that a stage's result depends on."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def parent_of(spec: AlignmentJobSpec, stage: Stage) -> Stage | None:
 
 
 def digest(document: Any) -> str:
-    """Hash plain data, whatever the order of its keys."""
+    """Hash plain data; the order of its keys does not matter."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
@@ -51,7 +51,7 @@ def input_hash(spec: AlignmentJobSpec, stage: Stage) -> str:
 def stage_hash(spec: AlignmentJobSpec, stage: Stage, earlier: Mapping[str, str]) -> str:
     """Hash a stage's own inputs with the hashes of the earlier stages whose weights or rows it reads."""
     parent = parent_of(spec, stage)
-    # Only where there are some: a hash that changes with the operator's version would run finished stages again.
+    # Only if there are some: if this version changed the hash of other stages, finished ones would run again.
     rows = {read.stage: earlier[read.stage] for read in rows_read(stage)}
     return digest(
         {
@@ -65,7 +65,7 @@ def stage_hash(spec: AlignmentJobSpec, stage: Stage, earlier: Mapping[str, str])
 
 
 def surroundings(spec: AlignmentJobSpec, stage: Stage) -> dict[str, Any]:
-    """Give what a stage's pods are made from beside its inputs."""
+    """Return what a stage's pods depend on besides its inputs."""
     return {
         "compute": spec.compute_of(stage).dump(),
         "storage": spec.storage.dump() if spec.storage else None,

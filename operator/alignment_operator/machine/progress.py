@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignment_api import metrics
-from alignment_api.heartbeat import Activity, told
+from alignment_api.heartbeat import Activity, activity_text
 from alignment_api.journal import Point, read_points
 from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
 from alignment_api.progress import Course
@@ -43,7 +43,7 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
         alive_time=now,
         # A step that is trained again logs no second loss, but always the time left.
         has_stepped=any(metrics.SECONDS_LEFT in point.metrics and point.time >= since for point in points),
-        doing=told(activity) if activity else None,
+        doing=activity_text(activity) if activity else None,
     )
     return StageFiles(progress, pulse)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import aiohttp
-from alignment_api.heartbeat import HEARTBEAT_PATH, HEARTBEAT_PORT, Activity, Heartbeat, heartbeat_token, told
+from alignment_api.heartbeat import HEARTBEAT_PATH, HEARTBEAT_PORT, Activity, Heartbeat, activity_text, heartbeat_token
 from alignment_api.progress import bounded_progress
 from alignment_api.spec.status import Progress
 from pydantic import ValidationError
@@ -191,7 +191,7 @@ def _on_our_clock(moment: datetime, pods_now: datetime | None, now: datetime) ->
 
 def _doing(activity: Activity) -> str:
     amounts = (activity.done or 0, activity.total or 0)
-    return printable(activity.what if max(amounts) > _LARGEST_AMOUNT else told(activity))
+    return printable(activity.what if max(amounts) > _LARGEST_AMOUNT else activity_text(activity))
 
 
 def _host(address: str) -> str:

@@ -64,7 +64,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], int, str]] = [
         "set compute.sharding to ZeRO3 and compute.offload",
     ),
     ("quantized already", {"adapter": QLORA, "micro_batch_size": 8, "max_length": 4096}, 15, "set compute.microBatchSize to 4, "),
-    ("no way", {"max_length": 1_000_000}, 80, "no other setting makes it fit; take more GPUs or larger ones"),
+    ("no way", {"max_length": 1_000_000}, 80, "no other setting makes it fit; use more or larger GPUs"),
 ]
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from alignment_api.heartbeat import Activity, told
+from alignment_api.heartbeat import Activity, activity_text
 from alignment_trainer.workspace import activity
 from alignment_trainer.workspace.mapped_files import bytes_read
 
@@ -177,4 +177,4 @@ def test_a_library_that_reads_a_file_is_told(stage, tmp_path):
     ],
 )
 def test_activities_are_told_as_people_read_them(done, total, unit, sentence):
-    assert told(Activity(what="hashing", done=done, total=total, unit=unit, time=datetime.now(UTC))) == sentence
+    assert activity_text(Activity(what="hashing", done=done, total=total, unit=unit, time=datetime.now(UTC))) == sentence

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from alignment_api.files import write_whole
-from alignment_api.heartbeat import Activity, told
+from alignment_api.heartbeat import Activity, activity_text
 from alignment_api.names import ACTIVITY_FILE
 
 from alignment_trainer.workspace.mapped_files import bytes_read
@@ -83,7 +83,7 @@ class _Reporter:
             self._write(activity)
             if seconds >= _PRINT_SECONDS:
                 seconds = 0.0
-                _print(told(activity))
+                _print(activity_text(activity))
         if self._written:
             self._written = None
             self._try_to_write(lambda: self._file.unlink(missing_ok=True))
