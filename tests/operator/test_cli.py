@@ -71,14 +71,23 @@ def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[
     assert pairs in [" ".join(line) for line in lines]
 
 
-def test_explain_does_not_promise_what_a_family_cannot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("micro", "line"),
+    [
+        (2, "dpo: 32 examples per step = 16 processes x 2 per forward x 1 accumulated"),
+        (3, "dpo: 32 pairs per step over 16 processes, at most 3 per forward"),
+    ],
+)
+def test_explain_does_not_promise_packed_pairs_of_a_family_that_takes_none(
+    micro: int, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     job = yaml.safe_load((EXAMPLES / "zephyr-7b.yaml").read_text(encoding="utf-8"))
-    stages = [{"name": "sft", "sft": {"packing": False}}, {"name": "dpo", "dpo": {}}]
+    stages = [{"name": "sft", "sft": {"packing": False}}, {"name": "dpo", "dpo": {}, "compute": {"microBatchSize": micro}}]
     job["spec"] |= {"model": {"uri": "hf://bigscience/bloom-560m"}, "stages": stages}
     file = tmp_path / "job.yaml"
     file.write_text(yaml.safe_dump(job), encoding="utf-8")
     main(["explain", str(file)])
-    assert "dpo: 32 examples per step = 16 processes x 2 per forward x 1 accumulated" in capsys.readouterr().out
+    assert line in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

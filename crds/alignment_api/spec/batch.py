@@ -22,12 +22,6 @@ def pair_tokens(micro_batch_size: int, max_length: int) -> int:
     return micro_batch_size * 2 * max_length
 
 
-def accumulation_steps(global_batch_size: int, compute: Compute) -> int:
-    """Return how many micro-batches each process computes per optimizer step."""
-    check_batch(global_batch_size, compute)
-    return global_batch_size // (world_size(compute) * (compute.micro_batch_size or 1))
-
-
 def check_batch(global_batch_size: int, compute: Compute, *, packs_pairs: bool = False) -> None:
     """Refuse a global batch that would leave processes idle in each step; packed pairs fill no micro-batches."""
     processes, micro = world_size(compute), 1 if packs_pairs else compute.micro_batch_size or 1

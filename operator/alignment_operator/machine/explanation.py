@@ -5,7 +5,7 @@ from typing import Any
 from alignment_api.memory.known_sizes import known_base_shape
 from alignment_api.memory.shape import ModelShape
 from alignment_api.resolving.recipes import Resolved
-from alignment_api.spec.batch import accumulation_steps, pair_tokens, world_size
+from alignment_api.spec.batch import pair_tokens, world_size
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.stages import PreferenceSettings, Stage
@@ -48,7 +48,10 @@ def _batch_line(stage: Stage, compute: Compute, size: int, packs: bool) -> str:
     if packs and isinstance(stage.settings, PreferenceSettings):
         tokens = pair_tokens(at_once, stage.settings.max_length or 0)
         return f"{size} pairs per step over {processes} processes, packed into forwards of at most {tokens} tokens"
-    accumulated = accumulation_steps(size, compute)
+    accumulated, rest = divmod(size, processes * at_once)
+    if rest:
+        # Pairs that should be packed, of a model that takes them only padded.
+        return f"{size} pairs per step over {processes} processes, at most {at_once} per forward"
     return f"{size} examples per step = {processes} processes x {at_once} per forward x {accumulated} accumulated"
 
 
