@@ -37,6 +37,9 @@ class ClusterBackend(Backend[list[Manifest]], Protocol):
     RESOURCE: Resource
     """The child's kind; the operator lists, watches, creates and deletes it."""
 
+    BETWEEN: tuple[Resource, ...]
+    """The kinds between the child and its pods, from the top; an object of each is controlled by one of the kind above it."""
+
     NOT_INSTALLED: tuple[str, str]
     """The reason and the sentence for a job whose cluster does not know the kind."""
 

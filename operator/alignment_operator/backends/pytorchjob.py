@@ -20,6 +20,8 @@ from alignment_operator.deciding.stage_run import StageRun
 from alignment_operator.settings import Settings
 
 RESOURCE = Resource("PyTorchJob", "kubeflow.org", "v1", "pytorchjobs")
+# The training-operator controls the pods of a PyTorchJob directly.
+BETWEEN: tuple[Resource, ...] = ()
 NOT_INSTALLED = (
     "TrainingOperatorMissing",
     "the cluster has no PyTorchJob resource: install Kubeflow's training-operator (1.9.4 or later)",

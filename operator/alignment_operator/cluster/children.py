@@ -1,14 +1,15 @@
 """The children and pods of all jobs, in memory: listed at the start, kept up to date by watch events."""
 
-from alignment_api.names import GROUP, JOB_UID_LABEL, KIND, STAGE_LABEL, child_name
+from alignment_api.names import JOB_UID_LABEL, STAGE_LABEL, child_name
 
 from alignment_operator.backends import ClusterBackend
 from alignment_operator.backends.labels import attempt_of
+from alignment_operator.cluster.owners import Owners
 from alignment_operator.cluster.resource_versions import Object, ResourceVersions, identify
 from alignment_operator.deciding.observation import Child, FirstPod
 
 _POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses", "podIP")
-_METADATA = ("name", "namespace", "uid", "labels", "annotations", "deletionTimestamp", "resourceVersion", "ownerReferences")
+_METADATA = ("name", "namespace", "uid", "labels", "annotations", "deletionTimestamp", "resourceVersion")
 
 _Place = tuple[str, str]
 """Namespace and name."""
@@ -19,7 +20,7 @@ class Children:
 
     def __init__(self, backend: ClusterBackend) -> None:
         self._backend, self._kind = backend, backend.RESOURCE.kind
-        self._owner_kinds = {self._kind: KIND, "Pod": self._kind}
+        self._owners = Owners(backend)
         self._versions = ResourceVersions()
         self._owned: dict[str, dict[str, dict[_Place, Object]]] = {self._kind: {}, "Pod": {}}
         """By kind, then by the uid of the owner."""
@@ -32,29 +33,36 @@ class Children:
         """Take a complete list of this version; return the uids of the jobs whose children have changed."""
         changed = {uid for found in listed for uid in self.observe("ADDED", found)}
         known = {
-            identify(found): found for mine in self._owned[kind].values() for found in mine.values() if not found.get("gone")
+            identify(found): found
+            for mine in self._owned.get(kind, {}).values()
+            for found in mine.values()
+            if not found.get("gone")
         }
         for missing in self._versions.forget_missing(kind, listed, version):
             if missing in known:
                 changed |= self._remove(known[missing])
+            elif kind == "Pod":
+                self._owners.drop((missing.namespace, missing.name))
         return changed
 
     def observe(self, event: str | None, found: Object) -> set[str]:
         """Take one object from a watch or an answer; return the uid of its job if the object has changed."""
-        owner = self._controller_uid(found)
-        if not owner or attempt_of(found) is None or STAGE_LABEL not in found["metadata"].get("labels", {}):
+        controller = self._owners.controller_uid(found)
+        if not controller or attempt_of(found) is None or STAGE_LABEL not in found["metadata"].get("labels", {}):
             return set()
         if not self._versions.take(found):
             return set()
-        kept = self._trimmed(found)
-        if event == "DELETED":
-            return self._remove(kept)
-        self._owned[kept["kind"]].setdefault(owner, {})[_place(kept)] = kept
-        if kept["kind"] == self._kind:
-            self._job_uids[kept["metadata"]["uid"]] = owner
-        else:
-            self._groups.setdefault(self._job_of(owner), set()).add(owner)
-        return self._jobs_of(kept)
+        if self._owners.is_between(found["kind"]):
+            return self._observe_between(event, found, controller)
+        if found["kind"] == self._kind:
+            return self._take(event, self._trimmed(found), controller)
+        child_uid = self._owners.child_uid(controller)
+        if child_uid:
+            return self._take(event, self._trimmed(found), child_uid)
+        self._owners.drop(_place(found))
+        if event != "DELETED":
+            self._owners.wait(_place(found), controller, self._trimmed(found))
+        return set()
 
     def of(self, namespace: str, job_name: str, job_uid: str) -> list[Child]:
         """Describe all children of a job."""
@@ -84,6 +92,25 @@ class Children:
     def pod_uids(self, namespace: str, child: Child) -> list[str]:
         """Return the uids of a child's pods, by which Events refer to them."""
         return [pod["metadata"].get("uid", "") for pod in self._pods(namespace, child.uid)]
+
+    def _observe_between(self, event: str | None, found: Object, controller: str) -> set[str]:
+        if event == "DELETED":
+            self._owners.disconnect(found["metadata"]["uid"], self._job_uids)
+            return set()
+        pods = self._owners.connect(found, controller)
+        return {job_uid for child_uid, pod in pods for job_uid in self._take("ADDED", pod, child_uid)}
+
+    def _take(self, event: str | None, found: Object, owner: str) -> set[str]:
+        """Keep or remove a child of a job, or a pod of a child; return the uid of the job."""
+        kept = {**found, "owner": owner}
+        if event == "DELETED":
+            return self._remove(kept)
+        self._owned[kept["kind"]].setdefault(owner, {})[_place(kept)] = kept
+        if kept["kind"] == self._kind:
+            self._job_uids[kept["metadata"]["uid"]] = owner
+        else:
+            self._groups.setdefault(self._job_of(owner), set()).add(owner)
+        return self._jobs_of(kept)
 
     def _children(self, namespace: str, job_name: str, job_uid: str) -> list[Object]:
         mine = self._owned[self._kind].get(job_uid, {}).values()
@@ -115,11 +142,11 @@ class Children:
         return self._job_uids.get(child_uid) or str(next(labelled, ""))
 
     def _jobs_of(self, found: Object) -> set[str]:
-        owner = self._controller_uid(found)
+        owner = found["owner"]
         return {owner if found["kind"] == self._kind else self._job_of(owner)} - {""}
 
     def _remove(self, last: Object) -> set[str]:
-        jobs, owner, kind = self._jobs_of(last), self._controller_uid(last), last["kind"]
+        jobs, owner, kind = self._jobs_of(last), last["owner"], last["kind"]
         mine = self._owned[kind].setdefault(owner, {})
         if kind == "Pod" and self._exists(owner) and self._explains_the_end(last):
             mine[_place(last)] = {**last, "gone": True}
@@ -154,14 +181,7 @@ class Children:
             self._groups.pop(job_uid, None)
         if not self._exists(child_uid):
             self._job_uids.pop(child_uid, None)
-
-    def _controller_uid(self, found: Object) -> str:
-        """Return the uid of the object that controls this one, if it is of the kind that creates such objects."""
-        for owner in found["metadata"].get("ownerReferences", []):
-            if owner.get("controller") and owner.get("kind") == self._owner_kinds[found["kind"]]:
-                is_ours = found["kind"] == "Pod" or owner.get("apiVersion", "").startswith(f"{GROUP}/")
-                return str(owner.get("uid", "")) if is_ours else ""
-        return ""
+            self._owners.forget(child_uid)
 
     def _trimmed(self, found: Object) -> Object:
         """Keep only the parts that are read: pods are large, and there may be thousands."""

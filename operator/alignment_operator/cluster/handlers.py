@@ -7,13 +7,14 @@ from typing import Any
 import kopf
 from alignment_api.names import GROUP, JOB_LABEL, KIND, PLURAL, VERSION
 
+from alignment_operator.backends import Resource
 from alignment_operator.backends.chosen import ON_CLUSTER
 from alignment_operator.cluster.job_cache import key_of
 from alignment_operator.cluster.telemetry import WATCH_EVENTS
 from alignment_operator.cluster.world import KubernetesCluster
-from alignment_operator.queue import Queue
 
-CHILD = ON_CLUSTER.RESOURCE
+WATCHED = (ON_CLUSTER.RESOURCE, *ON_CLUSTER.BETWEEN, Resource("Pod", "", "v1", "pods"))
+"""Children, pods, and what is between them."""
 
 
 class _EndlessBackoff:
@@ -49,8 +50,8 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.networking.error_backoffs = _EndlessBackoff()
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
-    settings.watching.label_selectors[CHILD.plural] = JOB_LABEL
-    settings.watching.label_selectors["", "pods"] = JOB_LABEL
+    for resource in WATCHED:
+        settings.watching.label_selectors[resource.group, resource.version, resource.plural] = JOB_LABEL
     settings.persistence.diffbase_storage = _NoComparison()
     settings.process.ultimate_exiting_timeout = 20
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
@@ -65,21 +66,16 @@ async def job_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
         memo.queue.add(key_of(found))
 
 
-@kopf.on.event(CHILD.group, CHILD.version, CHILD.plural, labels={JOB_LABEL: kopf.PRESENT})
-async def child_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """Queue the job of a child that has changed."""
-    _observe(CHILD.kind, event, memo.cluster, memo.queue)
-
-
-@kopf.on.event("", "v1", "pods", labels={JOB_LABEL: kopf.PRESENT})
-async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """Queue the job of a pod that has changed."""
-    _observe("Pod", event, memo.cluster, memo.queue)
-
-
-def _observe(kind: str, event: kopf.RawEvent, cluster: KubernetesCluster, queue: Queue) -> None:
-    WATCH_EVENTS.labels(kind).inc()
-    found: dict[str, Any] = {**event["object"], "kind": kind}
+async def child_event(event: kopf.RawEvent, memo: kopf.Memo, param: Any = None, **_: Any) -> None:
+    """Queue the job of a child or pod that has changed; `param` is its kind."""
+    WATCH_EVENTS.labels(param).inc()
+    found: dict[str, Any] = {**event["object"], "kind": param}
+    cluster: KubernetesCluster = memo.cluster
     # Most events only repeat the answer to our own request, or a list.
     for key in cluster.jobs_seen.keys_of(cluster.children_seen.observe(event["type"], found)):
-        queue.add(key)
+        memo.queue.add(key)
+
+
+for watched in WATCHED:
+    selector = (watched.group, watched.version, watched.plural)
+    kopf.on.event(*selector, labels={JOB_LABEL: kopf.PRESENT}, param=watched.kind)(child_event)

@@ -11,7 +11,7 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus
 from kubernetes.aio.client import ApiClient, ApiException
 
-from alignment_operator.backends import ClusterBackend
+from alignment_operator.backends import ClusterBackend, Resource
 from alignment_operator.backends.run_config_map import config_name
 from alignment_operator.cluster.children import Children
 from alignment_operator.cluster.job_cache import JobCache
@@ -34,6 +34,7 @@ _CONFIG_MAPS = ("/api/v1", "configmaps")
 _COLLECTIONS = {
     "ConfigMap": _CONFIG_MAPS,
     "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims"),
+    "Pod": _PODS,
 }
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class KubernetesCluster:
         """Ask `holds` before each write whether this operator may write to the namespace."""
         resource = backend.RESOURCE
         self._backend, self._kind = backend, resource.kind
-        self._collections = {**_COLLECTIONS, resource.kind: (f"/apis/{resource.group}/{resource.version}", resource.plural)}
+        self._collections = {**_COLLECTIONS, **{seen.kind: _collection(seen) for seen in (resource, *backend.BETWEEN)}}
         self._api = KubernetesApi(client)
         self._holds = holds
         self._namespaces = settings.watch_namespaces
@@ -71,11 +72,12 @@ class KubernetesCluster:
 
     async def relist(self) -> set[Key]:
         """List jobs and children again; return the jobs with changes that the watches had missed."""
-        jobs, children, pods = await asyncio.gather(
-            self._list(_JOBS, KIND), self._list(self._children, self._kind, JOB_LABEL), self._list(_PODS, "Pod", JOB_LABEL)
+        kinds = [self._kind, *(resource.kind for resource in self._backend.BETWEEN), "Pod"]
+        jobs, *lists = await asyncio.gather(
+            self._list(_JOBS, KIND), *(self._list(self._collections[kind], kind, JOB_LABEL) for kind in kinds)
         )
         changed = self.jobs_seen.replace(*jobs)
-        owners = self.children_seen.replace(self._kind, *children) | self.children_seen.replace("Pod", *pods)
+        owners = {uid for kind, listed in zip(kinds, lists, strict=True) for uid in self.children_seen.replace(kind, *listed)}
         return changed | self.jobs_seen.keys_of(owners)
 
     async def job(self, key: Key) -> AlignmentJob | None:
@@ -213,6 +215,10 @@ class KubernetesCluster:
             raise
         self.missing_kinds.discard(kind)
         return [{**found, "kind": kind} for listed in lists for found in listed["items"]], min(map(version_of, lists))
+
+
+def _collection(resource: Resource) -> _Collection:
+    return f"/apis/{resource.group}/{resource.version}", resource.plural
 
 
 def _path(collection: _Collection, namespace: str, *rest: str) -> str:
