@@ -11,7 +11,7 @@ from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
 from alignment_api.names import MANIFEST_FILE
 from alignment_trainer.models.weights import weights_digest
-from alignment_trainer.preference.reference import _keep, _read, reference_of
+from alignment_trainer.preference.reference import FORWARD_FILES, _keep, _read, reference_of
 from alignment_trainer.settings.training import training_settings
 from safetensors.torch import load_file, save_file
 
@@ -56,6 +56,13 @@ def test_values_are_named_by_everything_the_model_computes_with(own_workspace, t
     (start / file).write_text(json.dumps({**written, **change}))
     after = reference_of(config, training_settings(config), start, "weights", "template", packs=True)
     assert (before.identity != after.identity) is is_another
+
+
+def test_values_depend_on_the_source_of_the_forward_and_not_on_how_they_are_cached():
+    names = {path.name for path in FORWARD_FILES}
+    assert {"attention.py", "head.py", "layout.py", "model.py", "padded.py", "measurements.py", "exact_means.py"} <= names
+    assert "reference.py" not in names
+    assert all(path.is_file() for path in FORWARD_FILES)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from alignment_trainer.workspace.preparation_progress import with_progress
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 _READ_AT_ONCE = 10_000
 _PACKAGES = ("torch", "transformers", "trl", "bitsandbytes")
-_FORWARD = (
+FORWARD_FILES = (
     *sorted(path for path in Path(__file__).parent.glob("*.py") if path.name != Path(__file__).name),
     Path(measurements.__file__),
     Path(exact_means.__file__),
@@ -121,7 +121,7 @@ def reference_of(config: RunConfig, settings: Settings, start: Path, weights: st
         "weightsFormat": str(weights_dtype(settings)),
         "quantized": bool(settings.adapter and settings.adapter.quantized),
         "precision": settings.precision,
-        "forward": {"packed": packs, "source": hash_files(_FORWARD)},
+        "forward": {"packed": packs, "source": hash_files(FORWARD_FILES)},
         "versions": {package: version(package) for package in _PACKAGES},
     }
     return Reference(config, settings, identity)
