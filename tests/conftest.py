@@ -1,14 +1,18 @@
-"""With FAST set, skips each test at the moment when it starts a process or loads a large library such as torch."""
+"""What all tests share: the inputs of the tiny example, and FAST, which skips each test as it starts a process or loads torch."""
 
 import importlib.abc
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from made_once import made_once
 
+_MAKE_TINY = Path(__file__).parents[1] / "examples" / "make_tiny.py"
 _LARGE = {"bitsandbytes", "datasets", "deepspeed", "mlflow", "moto", "peft", "streamlit", "torch", "transformers", "trl"}
 _STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn", "subprocess.Popen"}
 
@@ -32,3 +36,14 @@ def pytest_configure() -> None:
     if os.environ.get("FAST"):
         sys.meta_path.insert(0, _SkippedImports())
         sys.addaudithook(_skip_processes)
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the tiny example's model and rows; tests must not write to it."""
+
+    def make(root: Path) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        subprocess.run([sys.executable, _MAKE_TINY, "--workspace", root], check=True, capture_output=True, env=environment)
+
+    return made_once(tmp_path_factory, "workspace", make)

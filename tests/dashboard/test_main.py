@@ -1,6 +1,5 @@
 """The command that serves the dashboard."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -11,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from alignment_dashboard.__main__ import flags, main
+from ports import free_port
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[int]:
     """Serve an empty home on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "alignment_dashboard", "--port", str(port), "--home", str(tmp_path)]
     with subprocess.Popen(command, cwd=tmp_path) as process:
         yield port

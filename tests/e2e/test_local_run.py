@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,8 +27,10 @@ TINY = ROOT / "examples" / "tiny.yaml"
 ALIGNMENT = [sys.executable, "-m", "alignment_operator.cli"]
 
 
-def make_inputs(home: Home) -> None:
-    subprocess.run([sys.executable, ROOT / "examples" / "make_tiny.py", "--workspace", home.workspace], check=True)
+def home_with_inputs(folder: Path, workspace: Path) -> Home:
+    home = Home(folder)
+    shutil.copytree(workspace / "inputs", home.workspace / "inputs")
+    return home
 
 
 def run(home: Home, file: Path) -> subprocess.CompletedProcess[str]:
@@ -67,11 +70,16 @@ def wait_for(holds: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, subprocess.CompletedProcess[str]]:
+def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, subprocess.CompletedProcess[str]]:
     """The example, run once to its end."""
-    home = Home(tmp_path_factory.mktemp("home"))
-    make_inputs(home)
+    home = home_with_inputs(tmp_path_factory.mktemp("home"), workspace)
     return home, run(home, TINY)
+
+
+@pytest.fixture
+def home(workspace: Path, tmp_path: Path) -> Home:
+    """A home in which nothing has run yet."""
+    return home_with_inputs(tmp_path / "home", workspace)
 
 
 def short_job(folder: Path, name: str = "short", **changes: Any) -> Path:
@@ -157,9 +165,8 @@ def test_run_again_a_finished_job_is_shown_and_left_alone(finished: tuple[Home, 
     assert job_of(home) == before
 
 
-def test_ctrl_c_saves_and_the_next_run_goes_on_at_the_step(tmp_path: Path) -> None:
-    home, file = Home(tmp_path / "home"), short_job(tmp_path)
-    make_inputs(home)
+def test_ctrl_c_saves_and_the_next_run_goes_on_at_the_step(home: Home, tmp_path: Path) -> None:
+    file = short_job(tmp_path)
     runner = start(home, file)
     wait_for(lambda: any(step >= 8 for step, _ in series(home, "sft", metrics.LOSS)))
     runner.send_signal(signal.SIGINT)
@@ -177,9 +184,8 @@ def test_ctrl_c_saves_and_the_next_run_goes_on_at_the_step(tmp_path: Path) -> No
     assert (stage.attempts, stage.application_failures) == (2, 0)
 
 
-def test_a_killed_runner_finds_its_training_again(tmp_path: Path) -> None:
-    home, file = Home(tmp_path / "home"), short_job(tmp_path)
-    make_inputs(home)
+def test_a_killed_runner_finds_its_training_again(home: Home, tmp_path: Path) -> None:
+    file = short_job(tmp_path)
     runner = start(home, file)
     wait_for(lambda: bool(series(home, "sft", metrics.LOSS)))
     runner.kill()
@@ -190,9 +196,8 @@ def test_a_killed_runner_finds_its_training_again(tmp_path: Path) -> None:
     assert stage.attempts == 1
 
 
-def test_a_killed_trainer_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
-    home, file = Home(tmp_path / "home"), short_job(tmp_path)
-    make_inputs(home)
+def test_a_killed_trainer_goes_on_from_its_last_checkpoint(home: Home, tmp_path: Path) -> None:
+    file = short_job(tmp_path)
     runner = start(home, file)
     wait_for(lambda: bool(list(home.workspace.glob("default/*/sft/checkpoints/step-*"))))
     started = json.loads((home.job_folder("default", "short") / "short-sft-1" / "started.json").read_text())
@@ -213,10 +218,8 @@ BROKEN_DATA = [
 
 @pytest.mark.parametrize(("name", "text", "said"), BROKEN_DATA, ids=[row[0] for row in BROKEN_DATA])
 def test_broken_data_of_a_later_stage_ends_the_job_before_any_training(
-    tmp_path: Path, name: str, text: str | None, said: str
+    home: Home, tmp_path: Path, name: str, text: str | None, said: str
 ) -> None:
-    home = Home(tmp_path / "home")
-    make_inputs(home)
     document = read_document(TINY)
     document["spec"]["stages"][1]["dpo"]["datasets"] = [{"uri": "workspace://broken.jsonl"}]
     file = tmp_path / "job.yaml"
@@ -232,9 +235,7 @@ def test_broken_data_of_a_later_stage_ends_the_job_before_any_training(
     assert points(home, "sft") == []
 
 
-def test_after_the_data_is_mended_the_same_command_goes_on(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
-    make_inputs(home)
+def test_after_the_data_is_mended_the_same_command_goes_on(home: Home, tmp_path: Path) -> None:
     source = home.workspace / "inputs/tiny/sft.jsonl"
     hidden = source.rename(source.with_suffix(".hidden"))
     file = short_job(tmp_path)

@@ -1,12 +1,13 @@
-"""Fixtures of the trainer's tests: a tiny workspace, RunConfigs, and real attempts of stages."""
+"""Fixtures of the trainer's tests: RunConfigs, real attempts of stages, and stages whose ranks are forked."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,24 +15,22 @@ from typing import Any, NamedTuple
 
 import pytest
 from alignment_api.exit_codes import Termination
+from alignment_api.names import RUN_CONFIG_FILE
 from alignment_api.resolving.recipes import resolve
 from alignment_api.run_config import JobIdentity, Paths, RunConfig, TrackingTarget
 from alignment_api.spec.batch import world_size
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.lineage import input_hash, parent_of
+from alignment_trainer.checks import preflight
+from alignment_trainer.process.outcome import termination_of
+from alignment_trainer.workspace.recorded_settings import with_recorded_settings
+from alignment_trainer.workspace.stage_folder import claim
+from forked_ranks import run_ranks
+from made_once import made_once
+from ports import free_port
 
-REPOSITORY = Path(__file__).parents[2]
 STEPS = 24
 PATIENCE_SECONDS = 240
-
-
-@pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with the tiny example's model and rows; tests must not write to it."""
-    root = tmp_path_factory.mktemp("workspace")
-    command = [sys.executable, REPOSITORY / "examples" / "make_tiny.py", "--workspace", root]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    return root
 
 
 @pytest.fixture
@@ -127,8 +126,8 @@ class Attempt:
         self._termination = folder / f"{config.stage_name}-{config.attempt}.termination.json"
         written = folder / f"{config.stage_name}-{config.attempt}.json"
         written.write_text(config.model_dump_json(by_alias=True, exclude_none=True))
-        self.heartbeat_port = str(_free_port()) if is_heard else ""
-        self.port = environment.setdefault("PET_MASTER_PORT", str(_free_port()))
+        self.heartbeat_port = str(free_port()) if is_heard else ""
+        self.port = environment.setdefault("PET_MASTER_PORT", str(free_port()))
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*(_as_first() if is_first else []), sys.executable, "-m", "alignment_trainer"],
@@ -213,10 +212,17 @@ def _as_first() -> list[str]:
     return command if is_possible else []
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def train(config: RunConfig, folder: Path) -> Result:
+    """Check and run a stage as an attempt does, but with forked ranks and without supervisor, torchrun and MLflow."""
+    files = Path(tempfile.mkdtemp(prefix=f"{config.stage_name}-ranks-", dir=folder))
+    with (files / "log").open("a") as log, contextlib.redirect_stderr(log):
+        config = with_recorded_settings(config)
+        preflight.check(config)
+        claim(config)
+    (files / RUN_CONFIG_FILE).write_text(config.model_dump_json(by_alias=True, exclude_none=True))
+    code = run_ranks(files / RUN_CONFIG_FILE, config.world_size, files, files / "log", PATIENCE_SECONDS)
+    termination = termination_of(files, code, stop_requested=False)
+    return Result(termination.exit_code, termination, (files / "log").read_text())
 
 
 def points(stage: Path) -> list[dict[str, Any]]:
@@ -239,6 +245,7 @@ class Trainer(NamedTuple):
 
     config: Callable[..., RunConfig]
     attempt: Callable[..., Attempt]
+    train: Callable[[RunConfig, Path], Result]
     points: Callable[[Path], list[dict[str, Any]]]
     values: Callable[[Path, str], dict[int, float]]
     steps: int
@@ -247,15 +254,17 @@ class Trainer(NamedTuple):
 @pytest.fixture(scope="session")
 def trainer() -> Trainer:
     """Return the functions above."""
-    return Trainer(run_config, Attempt, points, values, STEPS)
+    return Trainer(run_config, Attempt, train, points, values, STEPS)
 
 
 @pytest.fixture(scope="session")
 def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace in which two processes really ran both stages of the short job; tests must not write to it."""
-    root = tmp_path_factory.mktemp("finished")
-    shutil.copytree(workspace / "inputs", root / "inputs")
-    for stage in ("sft", "dpo"):
-        result = Attempt(run_config(root, stage), root).wait()
-        assert result.code == 0, result.output
-    return root
+
+    def make(root: Path) -> None:
+        shutil.copytree(workspace / "inputs", root / "inputs")
+        for stage in ("sft", "dpo"):
+            result = Attempt(run_config(root, stage), root).wait()
+            assert result.code == 0, result.output
+
+    return made_once(tmp_path_factory, "finished", make)

@@ -108,7 +108,7 @@ def test_an_attempt_that_died_while_publishing_is_finished_without_training(fini
     stage = tmp_path / "job" / "sft"
     (stage / "DONE").unlink()
     shutil.rmtree(stage / "model")
-    result = trainer.attempt(trainer.config(tmp_path, attempt=2), tmp_path).wait()
+    result = trainer.train(trainer.config(tmp_path, attempt=2), tmp_path)
     assert result.code == 0, result.output
     assert manifest(stage)["weights"]["made"] == manifest(finished / "job" / "sft")["weights"]["made"]
     assert (stage / "metrics.jsonl").read_bytes() == (finished / "job" / "sft" / "metrics.jsonl").read_bytes()
@@ -325,7 +325,7 @@ def test_the_folder_of_other_inputs_is_set_aside(finished, tmp_path, trainer):
     root = tmp_path / "copy"
     old = trainer.config(root)
     new = trainer.config(root, sft__optimization__maxSteps=2)
-    result = trainer.attempt(new, root).wait()
+    result = trainer.train(new, root)
     assert result.code == 0, result.output
     assert "holds the work of other inputs" in result.output
     assert manifest(root / "job" / f"sft.{old.input_hash}")["steps"] == trainer.steps
@@ -334,7 +334,7 @@ def test_the_folder_of_other_inputs_is_set_aside(finished, tmp_path, trainer):
     (root / "job" / "sft" / "model" / "model.safetensors").write_bytes(
         (root / "inputs" / "tiny" / "model" / "model.safetensors").read_bytes()
     )
-    result = trainer.attempt(trainer.config(root, "dpo", sft__optimization__maxSteps=2), root).wait()
+    result = trainer.train(trainer.config(root, "dpo", sft__optimization__maxSteps=2), root)
     assert (result.code, result.termination.reason) == (65, "BadData"), result.output
     assert "does not contain the weights" in result.termination.message
 
@@ -384,7 +384,7 @@ def test_other_ways_to_train(finished, tmp_path, trainer, stage, changes):
     shutil.rmtree(tmp_path / "job" / stage)
     changes |= {f"{stage}__optimization__maxSteps": 3, f"{stage}__checkpoint": {"everySteps": 2}}
     changes |= {f"{stage}__evaluation": {"everySteps": 3}}
-    result = trainer.attempt(trainer.config(tmp_path, stage, **changes), tmp_path).wait()
+    result = trainer.train(trainer.config(tmp_path, stage, **changes), tmp_path)
     assert result.code == 0, result.output
     assert "FutureWarning" not in result.output
     folder = tmp_path / "job" / stage

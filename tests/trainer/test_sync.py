@@ -4,7 +4,6 @@ import base64
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from alignment_trainer.workspace.journal import Journal
 from alignment_trainer.workspace.samples import Sample, Samples
 from alignment_trainer.workspace.stage_folder import claim
 from mlflow import MlflowClient
+from ports import free_port
 
 PATIENCE_SECONDS = 240
 STEPS = 600
@@ -37,9 +37,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 

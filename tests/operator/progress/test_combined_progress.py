@@ -1,7 +1,6 @@
 """Progress of pods and of MLflow becomes one report, with one sentence if both are silent."""
 
 import asyncio
-import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +9,7 @@ from alignment_operator.deciding.observation import FirstPod
 from alignment_operator.progress.combined_progress import ProgressReader, newest_progress
 from alignment_operator.progress.heartbeats import Heartbeats
 from alignment_operator.progress.tracked_progress import TrackedProgress
+from ports import free_port
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -37,12 +37,6 @@ def test_the_newest_progress_is_taken(
     situation: str, pods: dict[str, Progress], tracked: dict[str, Progress], answering: set[str], steps: dict[str, int]
 ) -> None:
     assert {stage: progress.step for stage, progress in newest_progress(pods, tracked, answering).items()} == steps, situation
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_silence_of_both_sources_is_one_sentence() -> None:

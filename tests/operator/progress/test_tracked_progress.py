@@ -4,7 +4,6 @@ import asyncio
 import base64
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,15 +24,14 @@ from alignment_operator.progress.tracked_progress import TrackedProgress, progre
 from alignment_operator.progress.tracked_runs import Point, TrackedRun
 from mlflow import MlflowClient
 from mlflow.entities import Metric
+from ports import free_port
 from pydantic import ValidationError
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder), "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -207,9 +205,7 @@ def test_a_document_that_is_not_a_run_is_recognised(document: object) -> None:
 
 
 def test_silence_is_reported_until_mlflow_answers(server: str) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     reader = TrackedProgress(f"http://{address}/", None)
     assert ask(reader, "u1") == {"u1"}
     assert ask(reader, "u1") == set()

@@ -17,6 +17,7 @@ from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.models import merging
 from alignment_trainer.models.adapters import linear_layers
 from alignment_trainer.models.loading import load_model
+from forked_ranks import place, run_program
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -266,7 +267,7 @@ def test_the_peak_of_memory_is_below_one_shard(models, kind):
 
 
 LEFT = """
-import gc, os, sys
+import gc
 from datetime import timedelta
 from pathlib import Path
 from alignment_api.run_config import RunConfig
@@ -275,7 +276,7 @@ from alignment_trainer.training import deepspeed
 from alignment_trainer.training import publishing
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.stages import dpo, sft
-config = RunConfig.model_validate_json(Path(sys.argv[1]).read_text())
+config = RunConfig.model_validate_json(Path(ARGUMENTS[0]).read_text())
 publish = publishing.publish
 
 def probe(config, trained):
@@ -314,18 +315,8 @@ def test_nothing_is_left_of_the_trainer_when_the_model_is_published(finished, tm
     config = trainer.config(tmp_path, stage, **common, **{f"{stage}__optimization": short}, **changes)
     written = tmp_path / "run.json"
     written.write_text(config.model_dump_json(by_alias=True, exclude_none=True))
-    alone = {
-        "RANK": "0",
-        "WORLD_SIZE": "1",
-        "LOCAL_RANK": "0",
-        "LOCAL_WORLD_SIZE": "1",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": "0",
-    }
-    surroundings = {**os.environ, **alone, "DS_ACCELERATOR": "cpu", "HF_HUB_OFFLINE": "1"}
-    ended = subprocess.run(
-        [sys.executable, "-c", LEFT, str(written)], capture_output=True, text=True, env=surroundings, timeout=300
-    )
-    assert ended.returncode == 0, ended.stderr
-    told = [line for line in ended.stdout.splitlines() if ":" in line]
+    log = tmp_path / "log"
+    code = run_program(LEFT, (str(written),), place(0, 1, port=0), log, seconds=300)
+    assert code == 0, log.read_text()
+    told = [line for line in log.read_text().splitlines() if line.startswith(("left:", "tensors:", "published:"))]
     assert told == ["left: 0", "tensors: 0", "published: True"]

@@ -140,6 +140,6 @@ def test_an_attempt_ends_where_its_base_was_changed(own_workspace, trainer, tmp_
     first.stop()
     assert first.wait().termination.reason == "Stopped"
     change(own_workspace / "inputs" / "tiny" / "model")
-    result = trainer.attempt(trainer.config(own_workspace, attempt=2), tmp_path).wait()
+    result = trainer.train(trainer.config(own_workspace, attempt=2), tmp_path)
     assert (result.code, result.termination.reason) == (65, "BadData")
     assert "does not contain the weights that this stage started from" in result.termination.message

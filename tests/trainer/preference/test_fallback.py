@@ -43,10 +43,9 @@ def padded(finished, tmp_path_factory, trainer):
     written = root / "job" / "sft" / "model" / "config.json"
     changed = {**json.loads(written.read_text()), "sliding_window": 127, "attention_dropout": 0.5}
     written.write_text(json.dumps(changed))
-    attempt = trainer.attempt(trainer.config(root, "dpo"), root)
-    result = attempt.wait()
+    result = trainer.train(trainer.config(root, "dpo"), root)
     assert result.code == 0, result.output
-    return attempt.stage, result.output
+    return root / "job" / "dpo", result.output
 
 
 def test_metrics_and_weights_are_the_same(finished, padded, trainer):

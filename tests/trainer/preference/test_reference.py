@@ -82,11 +82,10 @@ def kept(root):
 def test_another_beta_reuses_the_cached_values(after_dpo, tmp_path, trainer):
     before = kept(after_dpo)
     assert len(before) == 2, "one for the rows that are trained on, one for those held out"
-    attempt = trainer.attempt(trainer.config(after_dpo, "dpo", dpo__beta=0.5), tmp_path)
-    result = attempt.wait()
+    result = trainer.train(trainer.config(after_dpo, "dpo", dpo__beta=0.5), tmp_path)
     assert result.code == 0, result.output
     assert kept(after_dpo) == before
-    assert trainer.values(attempt.stage, metrics.LOSS)[1] == pytest.approx(math.log(2), abs=5e-6)
+    assert trainer.values(after_dpo / "job" / "dpo", metrics.LOSS)[1] == pytest.approx(math.log(2), abs=5e-6)
 
 
 def add_to_norm(root, number):
@@ -105,20 +104,18 @@ def add_to_norm(root, number):
 def test_changed_weights_under_the_same_path_get_new_values(after_dpo, tmp_path, trainer):
     before = kept(after_dpo)
     add_to_norm(after_dpo, 0.5)
-    attempt = trainer.attempt(trainer.config(after_dpo, "dpo"), tmp_path)
-    result = attempt.wait()
+    result = trainer.train(trainer.config(after_dpo, "dpo"), tmp_path)
     assert result.code == 0, result.output
     assert len(kept(after_dpo).keys() - before.keys()) == 2
-    assert trainer.values(attempt.stage, metrics.LOSS)[1] == pytest.approx(math.log(2), abs=5e-6)
+    assert trainer.values(after_dpo / "job" / "dpo", metrics.LOSS)[1] == pytest.approx(math.log(2), abs=5e-6)
 
 
 @pytest.mark.parametrize("batching", ["Packed", "Padded"])
 def test_nan_weights_end_the_stage_with_a_sentence(after_dpo, tmp_path, trainer, batching):
     before = kept(after_dpo)
     add_to_norm(after_dpo, math.nan)
-    attempt = trainer.attempt(trainer.config(after_dpo, "dpo", dpo__batching=batching), tmp_path)
-    result = attempt.wait()
+    result = trainer.train(trainer.config(after_dpo, "dpo", dpo__batching=batching), tmp_path)
     assert result.code == ExitCode.DEFECT
-    assert "the model that the stage starts from gives no finite log-probability for " in result.output
+    assert "the model that the stage starts from gives no finite log-probability for " in result.termination.message
     assert "Traceback" not in result.output
     assert kept(after_dpo) == before

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from alignment_api import metrics
@@ -48,12 +49,11 @@ def furthest_apart(weights, others):
 )
 def test_the_same_batch_on_any_number_of_processes(finished, tmp_path, trainer, stage, changes):
     copy_before(stage, finished, tmp_path)
-    attempt = trainer.attempt(trainer.config(tmp_path, stage, **changes), tmp_path)
-    result = attempt.wait()
+    result = trainer.train(trainer.config(tmp_path, stage, **changes), tmp_path)
     assert result.code == 0, result.output
     for name in LEARNED[stage]:
         expected = trainer.values(finished / "job" / stage, name)
-        assert trainer.values(attempt.stage, name) == pytest.approx(expected, rel=1e-4, abs=1e-5), name
+        assert trainer.values(tmp_path / "job" / stage, name) == pytest.approx(expected, rel=1e-4, abs=1e-5), name
     weights = (load_file(root / "job" / stage / "model" / "model.safetensors") for root in (tmp_path, finished))
     assert furthest_apart(*weights) < 1e-4
 
@@ -75,11 +75,10 @@ def test_the_short_batch_at_the_end_of_an_epoch_has_each_row_once(finished, tmp_
             f"{stage}__optimization__globalBatchSize": 4 if packed else 8,
             f"{stage}__optimization__maxSteps": 4,
         }
-        attempt = trainer.attempt(trainer.config(root, stage, **changes), root)
-        result = attempt.wait()
+        result = trainer.train(trainer.config(root, stage, **changes), root)
         assert result.code == 0, result.output
         learned.append(
-            {name: trainer.values(attempt.stage, name) for name in (metrics.LOSS, metrics.TOKENS, metrics.GRADIENT_NORM)}
+            {name: trainer.values(root / "job" / stage, name) for name in (metrics.LOSS, metrics.TOKENS, metrics.GRADIENT_NORM)}
         )
         weights.append(load_file(root / "job" / stage / "model" / "model.safetensors"))
     for name, expected in learned[1].items():
@@ -95,10 +94,9 @@ def test_an_adapter_starts_from_the_same_random_weights_everywhere(finished, tmp
         copy_before(stage, finished, root)
         shared_out = {"compute__processesPerNode": processes, "compute__microBatchSize": micro_batch}
         adapter = {f"{stage}__adapter": {"lora": {"rank": 4}}}
-        attempt = trainer.attempt(trainer.config(root, stage, **shared_out, **adapter, **changes), root)
-        result = attempt.wait()
+        result = trainer.train(trainer.config(root, stage, **shared_out, **adapter, **changes), root)
         assert result.code == 0, result.output
-        weights.append(load_file(attempt.stage / "model" / "model.safetensors"))
+        weights.append(load_file(root / "job" / stage / "model" / "model.safetensors"))
     assert furthest_apart(*weights) < 1e-4
 
 
@@ -118,8 +116,7 @@ def test_packed_rows_are_learned_as_if_each_were_alone(workspace, tmp_path, trai
             compute__processesPerNode=1,
             compute__microBatchSize=rows_per_step,
         )
-        attempt = trainer.attempt(config, root)
-        result = attempt.wait()
+        result = trainer.train(config, root)
         assert result.code == 0, result.output
-        first[name] = [trainer.values(attempt.stage, metric)[1] for metric in (metrics.LOSS, metrics.GRADIENT_NORM)]
+        first[name] = [trainer.values(Path(config.paths.stage), metric)[1] for metric in (metrics.LOSS, metrics.GRADIENT_NORM)]
     assert first["packed"] == pytest.approx(first["alone"], rel=1e-5)

@@ -111,10 +111,9 @@ def test_two_processes_that_pack_learn_the_same_as_one_that_pads(family, adapter
         root = tmp_path / batching
         shutil.copytree(before, root)
         shared_out = {"compute__processesPerNode": processes, "compute__microBatchSize": micro_batch, "dpo__batching": batching}
-        attempt = trainer.attempt(short(trainer, root, "dpo", name, adapter, **shared_out), root)
-        result = attempt.wait()
+        result = trainer.train(short(trainer, root, "dpo", name, adapter, **shared_out), root)
         assert result.code == 0, result.output
-        learned.append({metric: trainer.values(attempt.stage, metric) for metric in COMPARED})
+        learned.append({metric: trainer.values(root / "job" / "dpo", metric) for metric in COMPARED})
     for metric, padded in learned[1].items():
         assert sorted(padded) == [1, 2]
         assert learned[0][metric] == pytest.approx(padded, rel=5e-5), metric

@@ -106,7 +106,7 @@ def test_asking_has_no_effect_on_the_weights(finished, tmp_path, trainer, shardi
             # Dropout draws random numbers; asking must not consume any of them.
             "sft__adapter": {"lora": {"rank": 4, "dropout": 0.2}},
         }
-        result = trainer.attempt(trainer.config(root, **changes), root).wait()
+        result = trainer.train(trainer.config(root, **changes), root)
         assert result.code == 0, result.output
         stage = root / "job" / "sft"
         assert {found.step for found in read_samples(stage / "samples.jsonl")} == asked

@@ -85,7 +85,7 @@ def test_a_diverged_stage_fails_without_retry_and_keeps_its_last_good_checkpoint
         "sft__holdout": None,
         "sft__checkpoint": {"everySteps": 5, "keep": 2},
     }
-    result = trainer.attempt(trainer.config(tmp_path, **changes), tmp_path).wait()
+    result = trainer.train(trainer.config(tmp_path, **changes), tmp_path)
     assert (result.code, result.termination.reason) == (70, "Diverged"), result.output
     assert f"for {PATIENCE} steps" in result.termination.message
     stage = tmp_path / "job" / "sft"

@@ -27,7 +27,7 @@ def measured(request, finished, tmp_path_factory, trainer):
             f"{stage}__optimization__maxSteps": 2,
             f"{stage}__evaluation": {"everySteps": 1},
         }
-        result = trainer.attempt(trainer.config(root, stage, **changes), root).wait()
+        result = trainer.train(trainer.config(root, stage, **changes), root)
         assert result.code == 0, result.output
         points = trainer.points(root / "job" / stage)
         found.append({(point["step"], name): value for point in points for name, value in point["metrics"].items()})

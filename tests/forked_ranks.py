@@ -1,0 +1,79 @@
+"""Runs the ranks of a stage as forks of one process that has loaded torch and TRL, so that they need not load them each time."""
+
+import multiprocessing
+import os
+import runpy
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankFailure, record_failures
+from alignment_trainer.supervisor import CONFIG_VARIABLE
+from ports import free_port
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["alignment_trainer.stages.sft", "alignment_trainer.stages.dpo", "deepspeed"])
+# Torch, its accelerators and the tokenizers read these while they are imported, before a rank can set them.
+_BEFORE_IMPORT = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def run_ranks(config_path: Path, world_size: int, outcomes: Path, log: Path, seconds: float) -> int:
+    """Run the ranks to their end, write down which failed as the launcher does, and return the launcher's exit code."""
+    port = free_port()
+    files = {CONFIG_VARIABLE: str(config_path), OUTCOMES_VARIABLE: str(outcomes)}
+    ranks = [_start(_rank, (), {**files, **place(rank, world_size, port)}, log) for rank in range(world_size)]
+    codes = _wait(ranks, seconds)
+    failures = [RankFailure(rank, code) for rank, code in enumerate(codes) if code]
+    record_failures(outcomes, failures)
+    return 1 if failures else 0
+
+
+def run_program(program: str, arguments: tuple[Any, ...], environment: dict[str, str], log: Path, seconds: float) -> int:
+    """Run a program in a fork, and return its exit code."""
+    return _wait([_start(_program, (program, arguments), environment, log)], seconds)[0]
+
+
+def place(rank: int, world_size: int, port: int) -> dict[str, str]:
+    """Return the variables that tell a rank on one machine which one it is and where all ranks meet."""
+    places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world_size, "LOCAL_WORLD_SIZE": world_size, "MASTER_PORT": port}
+    return {"MASTER_ADDR": "127.0.0.1", **{name: str(value) for name, value in places.items()}}
+
+
+def _start(target: Callable[..., None], arguments: tuple[Any, ...], environment: dict[str, str], log: Path) -> BaseProcess:
+    process = _context.Process(target=_surrounded, args=(environment, log, target, arguments))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _BEFORE_IMPORT.items():
+            patch.setenv(name, value)
+        process.start()
+    return process
+
+
+def _surrounded(environment: dict[str, str], log: Path, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    os.environ.update(environment)
+    target(*arguments)
+
+
+def _rank() -> None:
+    os.environ["ALIGNMENT_LAUNCHER_PID"] = str(os.getppid())
+    runpy.run_module("alignment_trainer.rank", run_name="__main__", alter_sys=True)
+
+
+def _program(program: str, arguments: tuple[Any, ...]) -> None:
+    exec(program, {"__name__": "__main__", "ARGUMENTS": arguments})
+
+
+def _wait(processes: list[BaseProcess], seconds: float) -> list[int]:
+    try:
+        for process in processes:
+            process.join(seconds)
+        codes = [process.exitcode for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert None not in codes, f"after {seconds} seconds a process has not ended: {codes}"
+    return [int(code or 0) for code in codes]
