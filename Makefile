@@ -5,6 +5,8 @@ PACKAGES = crds operator trainer_image dashboard
 PROJECTS = $(PACKAGES:%=%/pyproject.toml)
 HOME_FOLDER = $(if $(ALIGNMENT_HOME),$(ALIGNMENT_HOME),.alignment)
 PORT ?= 8501
+# Tests that run side by side: a real attempt of a stage keeps two cores busy and takes 3 GB
+WORKERS ?= 2
 TAG ?= 0.1.0
 PYTHON_IMAGE ?= python:3.11-slim
 # set to false for a registry with plain HTTP (buildah only; docker has its own setting)
@@ -58,7 +60,7 @@ check: setup ## format, lint, types, import contracts, generated files
 	diff crds/alignmentjobs.yaml $(CHART)/files/ || { echo "$(CHART)/files/alignmentjobs.yaml is stale: run make generate" >&2; exit 1; }
 
 test: setup ## every test that needs no cluster, but for the long ones; FAST=1 leaves out those that start a process or load torch
-	$(BIN)/python -m pytest --ignore=tests/cluster -m "not long"
+	$(BIN)/python -m pytest --ignore=tests/cluster -m "not long" -n $(WORKERS) --dist worksteal
 
 test-long: setup ## training that is killed and stopped again and again; takes minutes
 	$(BIN)/python -m pytest tests/trainer -m long
