@@ -126,14 +126,13 @@ def test_after_a_stop_the_next_attempt_resumes_and_ends_with_the_same_weights(fi
 
     # An upgraded operator has other defaults; the stage keeps those that it began with.
     upgraded = trainer.config(started_again, attempt=2, sft__checkpoint={"everySteps": 8, "keep": 7}, sft__packing=False)
-    second = trainer.attempt(upgraded.model_copy(update={"input_hash": first.config.input_hash}), started_again)
-    result = second.wait()
+    result = trainer.train(upgraded.model_copy(update={"input_hash": first.config.input_hash}), started_again)
     assert result.code == 0, result.output
     assert "the stage continues with the settings that it started with" in result.output
     assert f"step {stopped_at}/" not in result.output
     assert f"step {stopped_at + 1}/" in result.output
-    assert trainer.values(second.stage, metrics.LOSS) == trainer.values(finished / "job" / "sft", metrics.LOSS)
-    assert manifest(second.stage)["weights"]["made"] == manifest(finished / "job" / "sft")["weights"]["made"]
+    assert trainer.values(first.stage, metrics.LOSS) == trainer.values(finished / "job" / "sft", metrics.LOSS)
+    assert manifest(first.stage)["weights"]["made"] == manifest(finished / "job" / "sft")["weights"]["made"]
 
 
 def test_after_a_kill_the_next_attempt_resumes_without_repeating_points(started_again, trainer):
@@ -149,7 +148,7 @@ def test_after_a_kill_the_next_attempt_resumes_without_repeating_points(started_
     newest = newest_verified(first.stage)
     shutil.copytree(newest.folder, newest.folder.with_name("step-23"))
     os.truncate(newest.folder.with_name("step-23") / "model.safetensors", 1000)
-    result = trainer.attempt(trainer.config(started_again, attempt=2), started_again).wait()
+    result = trainer.train(trainer.config(started_again, attempt=2), started_again)
     assert result.code == 0, result.output
     assert "step-23 is skipped: model.safetensors has 1000 bytes" in result.output
     assert sorted(trainer.values(first.stage, metrics.LOSS)) == list(range(1, trainer.steps + 1))
