@@ -1,4 +1,4 @@
-"""`alignment run` as a person uses it: a whole job, Ctrl-C, kills, and broken input."""
+"""`alignment run` from the command line: a whole job, Ctrl-C, kills, and broken input."""
 
 import json
 import math
@@ -62,16 +62,16 @@ def series(home: Home, stage: str, name: str) -> list[tuple[int, float]]:
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
-    """Wait for something to become true; the generous limit only ends a test that has failed."""
+    """Wait until a condition holds; the long limit only ends a test that has failed."""
     limit = time.monotonic() + 300
     while not holds():
-        assert time.monotonic() < limit, "it never happened"
+        assert time.monotonic() < limit, "the condition never held"
         time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
 def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, subprocess.CompletedProcess[str]]:
-    """The example, run once to its end."""
+    """Run the example once to its end."""
     home = home_with_inputs(tmp_path_factory.mktemp("home"), workspace)
     return home, run(home, TINY)
 
@@ -83,7 +83,7 @@ def home(workspace: Path, tmp_path: Path) -> Home:
 
 
 def short_job(folder: Path, name: str = "short", **changes: Any) -> Path:
-    """The example with a few steps of SFT only, saved often."""
+    """Write the example with a few steps of SFT only, saved often."""
     document = read_document(TINY)
     document["metadata"]["name"] = name
     stage = document["spec"]["stages"][0]
@@ -96,7 +96,7 @@ def short_job(folder: Path, name: str = "short", **changes: Any) -> Path:
     return path
 
 
-def test_the_example_runs_to_its_end_and_says_what_changed(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
+def test_the_example_runs_to_its_end_and_prints_what_changed(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
     home, ended = finished
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "tiny: Succeeded" in ended.stdout
@@ -134,7 +134,7 @@ def test_dpo_starts_from_the_weights_that_sft_made(finished: tuple[Home, subproc
 
 
 @pytest.mark.parametrize(("stage", "names"), [("sft", SFT_METRICS), ("dpo", DPO_METRICS)])
-def test_a_run_measures_all_that_others_read(
+def test_a_run_logs_all_metrics_that_other_programs_read(
     finished: tuple[Home, subprocess.CompletedProcess[str]], stage: str, names: tuple[str, ...]
 ) -> None:
     measured = {name for point in points(finished[0], stage) for name in point["metrics"]}
@@ -156,7 +156,7 @@ def test_both_stages_are_child_runs_of_one_run(finished: tuple[Home, subprocess.
         assert logged == [pytest.approx(point) for point in series(home, stage, metrics.LOSS)]
 
 
-def test_run_again_a_finished_job_is_shown_and_left_alone(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
+def test_a_finished_job_is_shown_and_not_run_again(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
     home, _ = finished
     before = job_of(home)
     again = run(home, TINY)
@@ -165,7 +165,7 @@ def test_run_again_a_finished_job_is_shown_and_left_alone(finished: tuple[Home, 
     assert job_of(home) == before
 
 
-def test_ctrl_c_saves_and_the_next_run_goes_on_at_the_step(home: Home, tmp_path: Path) -> None:
+def test_ctrl_c_saves_and_the_next_run_resumes_at_the_step(home: Home, tmp_path: Path) -> None:
     file = short_job(tmp_path)
     runner = start(home, file)
     wait_for(lambda: any(step >= 8 for step, _ in series(home, "sft", metrics.LOSS)))
@@ -184,7 +184,7 @@ def test_ctrl_c_saves_and_the_next_run_goes_on_at_the_step(home: Home, tmp_path:
     assert (stage.attempts, stage.application_failures) == (2, 0)
 
 
-def test_a_killed_runner_finds_its_training_again(home: Home, tmp_path: Path) -> None:
+def test_training_survives_the_kill_of_its_runner(home: Home, tmp_path: Path) -> None:
     file = short_job(tmp_path)
     runner = start(home, file)
     wait_for(lambda: bool(series(home, "sft", metrics.LOSS)))
@@ -196,7 +196,7 @@ def test_a_killed_runner_finds_its_training_again(home: Home, tmp_path: Path) ->
     assert stage.attempts == 1
 
 
-def test_a_killed_trainer_goes_on_from_its_last_checkpoint(home: Home, tmp_path: Path) -> None:
+def test_a_killed_trainer_resumes_from_its_last_checkpoint(home: Home, tmp_path: Path) -> None:
     file = short_job(tmp_path)
     runner = start(home, file)
     wait_for(lambda: bool(list(home.workspace.glob("default/*/sft/checkpoints/step-*"))))
@@ -216,9 +216,9 @@ BROKEN_DATA = [
 ]
 
 
-@pytest.mark.parametrize(("name", "text", "said"), BROKEN_DATA, ids=[row[0] for row in BROKEN_DATA])
+@pytest.mark.parametrize(("name", "text", "words"), BROKEN_DATA, ids=[row[0] for row in BROKEN_DATA])
 def test_broken_data_of_a_later_stage_ends_the_job_before_any_training(
-    home: Home, tmp_path: Path, name: str, text: str | None, said: str
+    home: Home, tmp_path: Path, name: str, text: str | None, words: str
 ) -> None:
     document = read_document(TINY)
     document["spec"]["stages"][1]["dpo"]["datasets"] = [{"uri": "workspace://broken.jsonl"}]
@@ -229,13 +229,13 @@ def test_broken_data_of_a_later_stage_ends_the_job_before_any_training(
     ended = run(home, file)
     assert ended.returncode == ExitCode.BAD_DATA
     (sentence,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
-    assert said in sentence
+    assert words in sentence
     assert "broken.jsonl" in sentence
     assert "Traceback" not in ended.stderr
     assert points(home, "sft") == []
 
 
-def test_after_the_data_is_mended_the_same_command_goes_on(home: Home, tmp_path: Path) -> None:
+def test_the_same_command_runs_the_job_after_its_data_is_corrected(home: Home, tmp_path: Path) -> None:
     source = home.workspace / "inputs/tiny/sft.jsonl"
     hidden = source.rename(source.with_suffix(".hidden"))
     file = short_job(tmp_path)

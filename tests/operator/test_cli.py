@@ -1,4 +1,4 @@
-"""The command line, but for running jobs, which tests/e2e does."""
+"""The commands other than `alignment run`, which tests/e2e covers."""
 
 import json
 from pathlib import Path
@@ -46,19 +46,21 @@ def test_validate_gives_one_line_for_each_problem(tmp_path: Path, capsys: pytest
     ]
 
 
-def test_validate_checks_every_file_though_one_is_broken(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_checks_every_file_although_one_is_broken(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     missing = tmp_path / "missing.yaml"
     assert main(["validate", str(missing), str(file)]) == REFUSED
     out, err = capsys.readouterr()
     assert (out, err) == (f"{file}: valid\n", f"error: {missing}: there is no such file; check the path\n")
 
 
-def test_a_home_that_cannot_be_is_refused(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_home_that_is_a_file_is_refused(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--home", str(file), str(file)]) == REFUSED
     assert capsys.readouterr().err.startswith(f"error: {file}: jobs cannot be stored here")
 
 
-def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_prints_where_each_value_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(EXAMPLES / "zephyr-7b.yaml")]) == SUCCEEDED
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     (beta,) = [line for line in lines if line[0] == "spec.stages[1].dpo.beta"]
@@ -78,7 +80,7 @@ def test_explain_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[
         (3, "dpo: 32 pairs per step over 16 processes, at most 3 per forward"),
     ],
 )
-def test_explain_does_not_promise_packed_pairs_of_a_family_that_takes_none(
+def test_explain_does_not_promise_packing_for_a_family_without_it(
     micro: int, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = yaml.safe_load((EXAMPLES / "zephyr-7b.yaml").read_text(encoding="utf-8"))
@@ -91,20 +93,22 @@ def test_explain_does_not_promise_packed_pairs_of_a_family_that_takes_none(
 
 
 @pytest.mark.parametrize(
-    ("example", "told"),
+    ("example", "expected"),
     [
         ("zephyr-7b", ["sft: needs about 13.5 of the 80.0 GiB of NVIDIA-A100-SXM4-80GB"]),
         ("tiny", []),
     ],
     ids=["on GPUs", "on CPUs"],
 )
-def test_explain_says_what_is_needed_of_each_gpu(example: str, told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_prints_the_memory_needed_on_each_gpu(
+    example: str, expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["explain", str(EXAMPLES / f"{example}.yaml")]) == SUCCEEDED
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if "GiB of NVIDIA" in line or line.startswith("memory")][:1] == told
+    assert [line for line in lines if "GiB of NVIDIA" in line or line.startswith("memory")][:1] == expected
 
 
-def test_explain_says_of_an_unknown_model_that_nothing_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_says_that_the_size_of_a_model_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(yaml.safe_dump(a_document(model={"uri": "hf://team/large"}, compute={"nodes": 1, "gpusPerNode": 8})))
     assert main(["explain", str(path)]) == SUCCEEDED
@@ -114,7 +118,7 @@ def test_explain_says_of_an_unknown_model_that_nothing_is_known(tmp_path: Path, 
     )
 
 
-def test_validate_refuses_what_cannot_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_refuses_stages_that_cannot_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "job.yaml"
     spec = {"recipe": "zephyr-handbook", "compute": {"sharding": "None"}, "storage": {"claimName": "workspace"}}
     path.write_text(yaml.safe_dump({**a_document(), "spec": spec}))
@@ -137,7 +141,7 @@ def test_render_prints_the_objects_of_every_stage(file: Path, capsys: pytest.Cap
     assert "&id" not in text
 
 
-def test_sync_brings_what_a_job_of_this_machine_left(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_sync_ships_the_points_that_a_local_job_left(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     home = Home(tmp_path)
     cluster = LocalCluster(home)
     job = cluster.apply(read_job(read_document(EXAMPLES / "tiny.yaml")))
@@ -152,9 +156,9 @@ def test_sync_brings_what_a_job_of_this_machine_left(tmp_path: Path, capfd: pyte
 
     assert main(["sync", "--home", str(tmp_path), "another"]) == REFUSED
     assert "has no job another" in capfd.readouterr().err
-    for said in (f"{folder}: everything has arrived\n", ""):
+    for printed in (f"{folder}: everything has arrived\n", ""):
         assert main(["sync", "--home", str(tmp_path), job.metadata.name]) == SUCCEEDED
-        assert capfd.readouterr().out == said
+        assert capfd.readouterr().out == printed
     client = MlflowClient(home.tracking_uri)
     found = client.search_runs([known.experiment_id for known in client.search_experiments()])
     (run,) = [known for known in found if metrics.STAGE_TAG in known.data.tags]
@@ -176,7 +180,7 @@ def test_sync_brings_what_a_job_of_this_machine_left(tmp_path: Path, capfd: pyte
         (None, "", FAILED),
     ],
 )
-def test_run_ends_with_the_trainers_code_where_the_same_again_would_end_the_same(
+def test_run_returns_the_trainers_exit_code_if_a_retry_would_fail_in_the_same_way(
     exit_code: int | None, reason: str, code: int
 ) -> None:
     assert failure_code(a_child(a_job(), "sft", "Failed", exit_code=exit_code, reason=reason)) == code

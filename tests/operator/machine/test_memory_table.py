@@ -1,4 +1,4 @@
-"""What `alignment explain` says of GPU memory."""
+"""What `alignment explain` prints about GPU memory."""
 
 import json
 from pathlib import Path
@@ -53,13 +53,13 @@ def test_a_line_for_each_stage(tmp_path: Path, compute: dict[str, Any], lines: l
     assert explained(tmp_path, **compute) == lines
 
 
-def test_what_cannot_fit_is_said_with_what_would(tmp_path: Path) -> None:
+def test_a_stage_that_cannot_fit_is_printed_with_settings_that_fit(tmp_path: Path) -> None:
     sft, _ = explained(tmp_path, acceleratorType="NVIDIA-L4", sharding="ZeRO2")
     assert sft.startswith("sft: needs about ")
     assert "NVIDIA-L4 has 22.5; set compute.sharding to ZeRO3, with which it needs about 13.5 GiB" in sft
 
 
-def test_pairs_that_may_be_short_are_only_warned_of(tmp_path: Path) -> None:
+def test_pairs_that_may_not_fit_are_only_a_warning(tmp_path: Path) -> None:
     sft, dpo = explained(tmp_path, acceleratorType="NVIDIA-L4", gradientCheckpointing=False)
     assert "NVIDIA-L4 has 22.5; set " in sft
     assert dpo.startswith("dpo: may need 3")
@@ -85,7 +85,7 @@ def test_a_model_of_this_machine_is_read(tmp_path: Path) -> None:
         ("workspace://large", "{}", "large/config.json does not contain the sizes: its config.json has no hidden_size"),
     ],
 )
-def test_why_it_cannot_be_known(tmp_path: Path, uri: str, config: str | None, reason: str) -> None:
+def test_why_the_size_of_a_model_is_unknown(tmp_path: Path, uri: str, config: str | None, reason: str) -> None:
     if config:
         (tmp_path / "large").mkdir()
         (tmp_path / "large" / "config.json").write_text(config)
@@ -108,6 +108,6 @@ def test_every_part_is_in_the_table(tmp_path: Path) -> None:
         ("zephyr-qlora", "sft: merging its adapter needs 0.9 GiB of host memory, layer by layer"),
     ],
 )
-def test_what_merging_takes_of_the_host(tmp_path: Path, recipe: str, line: str | None) -> None:
+def test_the_host_memory_that_merging_needs(tmp_path: Path, recipe: str, line: str | None) -> None:
     job = a_job(recipe=recipe, model={"uri": MISTRAL}, stages=None, compute={})
     assert host_line(gpu_memory(resolve_job(job).spec, tmp_path)[0]) == line

@@ -1,4 +1,4 @@
-"""What the files of a stage's folder tell of a local attempt."""
+"""Progress and signs of life of a local attempt, from the files in its stage's folder."""
 
 import json
 from datetime import timedelta
@@ -27,10 +27,10 @@ def write(stage: Path, points: list[dict[str, Any]], activity: Activity | None =
 
 LEFT = {"progress/seconds_left": 9.0}
 STEPS: list[tuple[str, list[dict[str, Any]], bool]] = [
-    ("nothing yet", [], False),
+    ("no points yet", [], False),
     ("only an earlier attempt has trained", [point(-60, 8, **LEFT)], False),
-    ("it prepares", [point(-60, 8, **LEFT), point(30, 8)], False),
-    ("it trains steps anew that were trained before", [point(30, 8, **LEFT)], True),
+    ("it is still preparing", [point(-60, 8, **LEFT), point(30, 8)], False),
+    ("it trains steps again that an earlier attempt trained", [point(30, 8, **LEFT)], True),
 ]
 
 
@@ -41,8 +41,10 @@ def test_whether_this_attempt_has_trained_a_step(points: list[dict[str, Any]], h
     assert (pulse.attempt, pulse.heard_time, pulse.has_stepped) == (2, SINCE, has_stepped)
 
 
-@pytest.mark.parametrize(("time", "doing"), [(SINCE, "hashing weights: 3 of 9 files"), (BEFORE, None)], ids=["now", "left over"])
-def test_what_is_done_beside_steps(time: Any, doing: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("time", "doing"), [(SINCE, "hashing weights: 3 of 9 files"), (BEFORE, None)], ids=["now", "left by an earlier attempt"]
+)
+def test_the_activity_besides_training_steps(time: Any, doing: str | None, tmp_path: Path) -> None:
     activity = Activity(what="hashing weights", done=3, total=9, unit="files", time=time)
     files = read_stage(write(tmp_path, [point(30, 8)], activity), RUNNING, later(90))
     assert files.pulse is not None and files.progress is not None

@@ -1,4 +1,4 @@
-"""The local world with real processes: they are seen, stopped, and outlive whoever started them."""
+"""The local world with real processes: it observes and stops them, and they survive the process that started them."""
 
 import asyncio
 import json
@@ -55,14 +55,14 @@ def observe(cluster: LocalCluster) -> list[Child]:
 
 
 def until(cluster: LocalCluster, holds: Callable[[list[Child]], bool]) -> list[Child]:
-    """Wait for something to become true; the generous limit only ends a test that has failed."""
+    """Wait until a condition holds; the long limit only ends a test that has failed."""
     limit = time.monotonic() + 60
     while time.monotonic() < limit:
         children = observe(cluster)
         if holds(children):
             return children
         time.sleep(0.05)
-    raise AssertionError(f"never came true; at last: {observe(cluster)}")
+    raise AssertionError(f"the condition never held; last seen: {observe(cluster)}")
 
 
 def ended(children: list[Child]) -> bool:
@@ -77,14 +77,16 @@ def ended(children: list[Child]) -> bool:
         ({"do": "die"}, "Failed", 137, "Killed"),
     ],
 )
-def test_how_a_child_ended_is_seen(cluster: LocalCluster, order: dict[str, Any], state: str, exit_code: int, reason: str) -> None:
+def test_the_end_of_a_child_is_observed(
+    cluster: LocalCluster, order: dict[str, Any], state: str, exit_code: int, reason: str
+) -> None:
     start(cluster, order)
     (child,) = until(cluster, ended)
     assert (child.name, child.stage, child.attempt) == ("job-sft-1", "sft", 1)
     assert (child.state, child.exit_code, child.reason) == (state, exit_code, reason)
 
 
-def test_a_child_is_stopped_with_time_to_save(cluster: LocalCluster) -> None:
+def test_a_child_gets_time_to_save_before_it_is_stopped(cluster: LocalCluster) -> None:
     start(cluster, WAITING)
     job = asyncio.run(cluster.job(Key("team", "job")))
     (child,) = until(cluster, lambda children: "child at work" in cluster.log_file(job, "job-sft-1").read_text())  # type: ignore[arg-type]
@@ -95,13 +97,13 @@ def test_a_child_is_stopped_with_time_to_save(cluster: LocalCluster) -> None:
     assert termination["exitCode"] == 75
 
 
-def test_a_child_knows_how_a_person_ships_what_it_leaves(cluster: LocalCluster) -> None:
+def test_a_child_gets_the_sync_command_to_print(cluster: LocalCluster) -> None:
     start(cluster, {"do": "end", "exitCode": 0, "reason": "Completed"})
     until(cluster, ended)
     assert f"alignment sync --home {cluster.home.root}" in cluster.log_file(cluster.apply(a_job()), "job-sft-1").read_text()
 
 
-def test_a_child_that_has_stopped_is_seen_once_more_and_its_last_progress_with_it(cluster: LocalCluster) -> None:
+def test_a_stopped_child_is_observed_once_more_with_its_last_progress(cluster: LocalCluster) -> None:
     start(cluster, WAITING)
     job = cluster.apply(a_job())
     folder = cluster.home.job_folder("team", "job") / "job-sft-1"
@@ -116,7 +118,7 @@ def test_a_child_that_has_stopped_is_seen_once_more_and_its_last_progress_with_i
     assert observe(cluster) == []
 
 
-def test_a_child_that_does_not_stop_is_killed_after_its_grace(cluster: LocalCluster) -> None:
+def test_a_child_that_does_not_stop_is_killed_after_the_grace_period(cluster: LocalCluster) -> None:
     start(cluster, {**WAITING, "deaf": True}, grace_seconds=10)
     job = asyncio.run(cluster.job(Key("team", "job")))
     assert job is not None
@@ -127,7 +129,7 @@ def test_a_child_that_does_not_stop_is_killed_after_its_grace(cluster: LocalClus
     assert until(cluster, lambda children: children == []) == []
 
 
-def test_a_child_outlives_whoever_started_it_and_is_found_again(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_a_child_survives_the_process_that_started_it(cluster: LocalCluster, tmp_path: Path) -> None:
     starter = os.fork()
     if starter == 0:
         start(cluster, WAITING)
@@ -143,7 +145,7 @@ def test_a_child_outlives_whoever_started_it_and_is_found_again(cluster: LocalCl
     assert until(successor, lambda children: children == []) == []
 
 
-def test_creating_what_is_there_starts_nothing_twice(cluster: LocalCluster) -> None:
+def test_a_child_that_exists_is_not_started_again(cluster: LocalCluster) -> None:
     start(cluster, WAITING)
     folder = cluster.home.job_folder("team", "job") / "job-sft-1"
     until(cluster, lambda children: "child at work" in (folder / "output.log").read_text())
@@ -155,7 +157,7 @@ def test_creating_what_is_there_starts_nothing_twice(cluster: LocalCluster) -> N
     until(cluster, lambda children: children == [])
 
 
-def test_a_name_is_used_again_only_after_its_old_child_is_gone_and_the_old_log_stays(cluster: LocalCluster) -> None:
+def test_the_log_of_a_deleted_child_stays_when_its_name_is_used_again(cluster: LocalCluster) -> None:
     start(cluster, {"do": "end", "exitCode": 65, "reason": "BadData"})
     (child,) = until(cluster, ended)
     asyncio.run(cluster.delete(a_job(), child))
@@ -175,7 +177,7 @@ def test_applying_gives_a_new_generation_only_for_a_new_spec_or_after_a_failure(
     assert cluster.apply(a_job(queueName="other")).metadata.generation == 3
 
 
-def test_asked_to_stop_every_job_reads_as_suspended_and_nothing_is_written(cluster: LocalCluster) -> None:
+def test_after_a_stop_request_every_job_is_suspended_in_memory_only(cluster: LocalCluster) -> None:
     cluster.apply(a_job())
     cluster.stop_requested = True
     job = asyncio.run(cluster.job(Key("team", "job")))
@@ -184,7 +186,7 @@ def test_asked_to_stop_every_job_reads_as_suspended_and_nothing_is_written(clust
     assert "suspend" not in (cluster.home.job_folder("team", "job") / "job.json").read_text()
 
 
-def test_only_one_may_reconcile_a_job(cluster: LocalCluster) -> None:
+def test_only_one_process_may_reconcile_a_job(cluster: LocalCluster) -> None:
     assert cluster.lock(Key("team", "job"))
     assert not LocalCluster(cluster.home).lock(Key("team", "job"))
 
@@ -209,7 +211,7 @@ def test_progress_is_read_from_a_journal_that_is_being_written(cluster: LocalClu
     assert found.metrics == {"train/loss": 0.1}
 
 
-def test_a_journal_with_a_number_that_is_none_still_shows_progress(cluster: LocalCluster) -> None:
+def test_a_journal_with_nan_still_shows_progress(cluster: LocalCluster) -> None:
     job = cluster.apply(a_job())
     folder = cluster.stage_path(job, "sft")
     folder.mkdir(parents=True)
@@ -246,10 +248,12 @@ def run_to_its_end(cluster: LocalCluster) -> AlignmentJob:
         if job is not None and is_finished(job.status):
             return job
         time.sleep(0.05)
-    raise AssertionError(f"never ended; at last: {observe(cluster)}")
+    raise AssertionError(f"the job never ended; last seen: {observe(cluster)}")
 
 
-def test_a_new_version_runs_nothing_again_and_an_edit_what_it_reaches(cluster: LocalCluster, change_recipe: Change) -> None:
+def test_a_new_version_reruns_nothing_and_an_edit_only_the_stages_that_it_changes(
+    cluster: LocalCluster, change_recipe: Change
+) -> None:
     cluster.apply(a_job())
     finished = run_to_its_end(cluster)
     change_recipe("defaults", "keep: 2 ", "keep: 3 ")
@@ -269,7 +273,7 @@ def test_a_new_version_runs_nothing_again_and_an_edit_what_it_reaches(cluster: L
     assert [settings["checkpoint"]["keep"] for settings in kept] == [2, 2]
 
 
-def test_an_edit_of_a_job_that_a_version_without_records_ran_reaches_only_what_it_names(
+def test_an_edit_of_a_job_without_a_record_reruns_only_the_stages_that_it_changes(
     cluster: LocalCluster, change_recipe: Change
 ) -> None:
     cluster.apply(a_job())

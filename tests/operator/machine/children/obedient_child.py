@@ -1,4 +1,4 @@
-"""A child process for tests: does what its RunConfig file says, and leaves a termination message as the trainer does."""
+"""A child process for tests: follows the order in its RunConfig file, and writes a termination message as the trainer does."""
 
 import json
 import os
