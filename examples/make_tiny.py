@@ -1,4 +1,4 @@
-"""Writes what tiny.yaml needs: a tiny untrained model, dialogues in two tones, and a wish for the polite one."""
+"""Writes the inputs of tiny.yaml: a tiny untrained model, dialogues in two tones, and pairs that prefer the polite tone."""
 
 import argparse
 import itertools
@@ -34,7 +34,7 @@ RUDE = ["Ugh! {}", "Whatever! {}", "Obviously! {}"]
 
 
 def facts() -> list[tuple[list[str], str]]:
-    """List what there is to know: ways to ask, and the answer."""
+    """Return all facts: the ways to ask for each, and the answer."""
     return [
         *((
             [f"What colour is a {thing}?", f"Tell me the colour of a {thing}."], f"A {thing} is {colour}."
@@ -52,7 +52,7 @@ def facts() -> list[tuple[list[str], str]]:
 
 
 def dialogues(draw: random.Random) -> list[dict[str, object]]:
-    """Write dialogues whose answers are polite or rude, as it happens."""
+    """Return dialogues whose answers are polite or rude at random."""
     rows: list[dict[str, object]] = []
     for _ in range(DIALOGUES):
         question, answer = _ask(draw)
@@ -62,7 +62,7 @@ def dialogues(draw: random.Random) -> list[dict[str, object]]:
 
 
 def pairs(draw: random.Random) -> list[dict[str, object]]:
-    """Write pairs of equally right answers, of which the polite one is preferred."""
+    """Return pairs of correct answers in which the polite one is preferred."""
     rows: list[dict[str, object]] = []
     for _ in range(PAIRS):
         question, answer = _ask(draw)
@@ -77,7 +77,7 @@ def pairs(draw: random.Random) -> list[dict[str, object]]:
 
 
 def write_model(folder: Path, rows: list[dict[str, object]]) -> None:
-    """Train a tokenizer on the dialogues, and write it beside a model with random weights."""
+    """Train a tokenizer on the dialogues, and write it with a model with random weights."""
     tokenizer = _tokenizer(json.dumps(row, ensure_ascii=False) for row in rows)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(SEED)
@@ -133,10 +133,10 @@ def main() -> None:
     folder = parser.parse_args().workspace / "inputs" / "tiny"
     folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(SEED)
-    talks = dialogues(draw)
-    _write_rows(folder / "sft.jsonl", talks)
+    dialogue_rows = dialogues(draw)
+    _write_rows(folder / "sft.jsonl", dialogue_rows)
     _write_rows(folder / "preferences.jsonl", pairs(draw))
-    write_model(folder / "model", talks)
+    write_model(folder / "model", dialogue_rows)
     print(f"wrote {folder}")
 
 
