@@ -1,4 +1,4 @@
-"""Specs that the API server refuses before a job is stored, with its sentence, and near misses that it takes."""
+"""Specs that the API server refuses, each with its sentence, and similar specs that it accepts."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from builders import a_document, a_training
 
 
 class Refusal(NamedTuple):
-    """One spec, as far as it differs from a valid one, and what the API server says to it."""
+    """How one spec differs from a valid one, and the sentence with which the API server refuses it."""
 
     situation: str
     spec: dict[str, Any]
@@ -61,7 +61,7 @@ def memory(amount: Any) -> dict[str, Any]:
 
 REFUSED = [
     Refusal("a misspelt field", stages(optimzation={}), 'unknown field "optimzation"'),
-    Refusal("a field of nowhere", {"storage": {"claimName": "a", "zzz": 1}}, 'unknown field "zzz"'),
+    Refusal("an unknown field", {"storage": {"claimName": "a", "zzz": 1}}, 'unknown field "zzz"'),
     Refusal("no stages", {"stages": None}, "set stages, or a recipe that has them"),
     Refusal("an empty list of stages", {"stages": []}, "spec.stages in body should have at least 1 items"),
     Refusal("no model", {"model": None}, "set model.uri, or a recipe that has it"),
@@ -96,16 +96,16 @@ REFUSED = [
     ),
     Refusal("a rate below zero", optimization(epochs=1, learningRate=-1), "learningRate in body should be greater than 0"),
     Refusal("a rate as text", optimization(epochs=1, learningRate="3e-3"), 'got "string", expected "number"'),
-    Refusal("an address we do not know", {"model": {"uri": "ftp://x"}}, "must be hf://owner/name, workspace://path or s3://"),
+    Refusal("an unknown scheme", {"model": {"uri": "ftp://x"}}, "must be hf://owner/name, workspace://path or s3://"),
     Refusal("a model without a scheme", {"model": {"uri": "team/model"}}, "must be hf://owner/name, workspace://path or s3://"),
     Refusal(
         "rows without a scheme",
         stages(datasets=[{"uri": "inputs/rows.jsonl"}]),
         "must be hf://owner/name, workspace://path or s3://bucket/key",
     ),
-    Refusal("rows of nowhere", stages(datasets=[{"name": "a"}]), "set exactly one of uri and stage"),
+    Refusal("neither a uri nor a stage", stages(datasets=[{"name": "a"}]), "set exactly one of uri and stage"),
     Refusal(
-        "rows of two places",
+        "a uri and a stage",
         reading({"sft": a_training(datasets=[{"stage": "first", "uri": "hf://a/b"}])}),
         "set exactly one of uri and stage (an earlier stage that writes rows)",
     ),

@@ -1,4 +1,4 @@
-"""Names and passwords are read from files, and are never part of an address that somebody is shown."""
+"""Usernames and passwords are read from files and removed from every address that is shown."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from alignment_api.credentials import Login, has_credentials, read_login, withou
         ("s3://bucket/alignment", False),
     ],
 )
-def test_an_address_that_names_a_user_is_known(address: str, has: bool) -> None:
+def test_credentials_in_an_address_are_found(address: str, has: bool) -> None:
     assert has_credentials(address) is has
 
 
@@ -31,7 +31,7 @@ def test_an_address_that_names_a_user_is_known(address: str, has: bool) -> None:
         ("mail me@example.com or see https://host/a@b", "mail me@example.com or see https://host/a@b"),
     ],
 )
-def test_what_is_shown_names_nobody(text: str, shown: str) -> None:
+def test_shown_texts_contain_no_credentials(text: str, shown: str) -> None:
     assert without_credentials(text) == shown
 
 

@@ -32,13 +32,13 @@ def test_numbers_are_numbers(text: str, value: object) -> None:
         ("a: &a [1]\nb: [" + "*a, " * 200 + "]\n", "job.yaml: cannot be read as YAML (200 references to anchors)"),
     ],
 )
-def test_what_cannot_be_read_is_said_with_its_line(text: str, sentence: str) -> None:
+def test_an_unreadable_document_is_refused_with_its_line(text: str, sentence: str) -> None:
     with pytest.raises(UnreadableDocument) as refused:
         parse_document(text, "job.yaml")
     assert str(refused.value).startswith(sentence)
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UnreadableDocument, match="there is no such file; check the path"):
         read_document(tmp_path / "no.yaml")
     with pytest.raises(UnreadableDocument, match="is a folder; name a file"):

@@ -1,4 +1,4 @@
-"""What follows from how a trainer ended."""
+"""What the operator does about each exit code and reason."""
 
 import pytest
 from alignment_api.exit_codes import consequence

@@ -1,4 +1,4 @@
-"""What is wrong with a job is said in one sentence that names the field."""
+"""Each problem of a job has one sentence that names the field."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[0].sft.optimzation: is not a field; did you mean optimization?",
     ),
     (
-        "a field of nowhere",
+        "an unknown field",
         {"storage": {"claimName": "a", "zzz": 1}},
         "spec.storage.zzz: is not a field; there are claimName, size, storageClassName",
     ),
@@ -55,7 +55,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[1].evaluate.tasks[0].dataset.stage: 'a' writes no rows (sft); name a stage of kind distill or feedback",
     ),
     (
-        "rows of two places",
+        "a uri and a stage",
         {"stages": [{"name": "a", "sft": a_training(datasets=[{"stage": "a", "uri": "hf://a/b"}])}]},
         "spec.stages[0].sft.datasets[0]: set exactly one of uri and stage (an earlier stage that writes rows)",
     ),
@@ -149,7 +149,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[0].sft.optimization.learningRate: -1 is not possible: it should be greater than 0; correct it",
     ),
     (
-        "an address we do not know",
+        "an unknown scheme",
         {"model": {"uri": "ftp://x"}},
         "spec.model.uri: 'ftp://x' is not possible: it must be hf://owner/name, workspace://path or s3://bucket/key "
         "(letters, digits and . _ - / @ + =)",
@@ -171,7 +171,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[0].sft.adapter: quantization needs lora: quantized weights cannot be trained themselves",
     ),
     (
-        "no say about GPUs",
+        "gpusPerNode is not set",
         {"compute": {}},
         "spec.compute.gpusPerNode: is not set; set it to the GPUs of each node, or to 0 to run on CPUs",
     ),
@@ -181,7 +181,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[0].compute.offload: Optimizer needs sharding; set sharding to ZeRO2 or ZeRO3, or offload to None",
     ),
     (
-        "quantized weights that are shared out",
+        "quantized weights that are sharded",
         {
             "stages": [{"name": "a", "sft": a_training(adapter={"lora": {}, "quantization": "NF4"})}],
             "compute": {"nodes": 1, "gpusPerNode": 0, "sharding": "ZeRO3"},
@@ -190,12 +190,12 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "set sharding to ZeRO2 or None, or leave out adapter.quantization",
     ),
     (
-        "smoothing that nothing would do",
+        "label smoothing without effect",
         {"stages": [{"name": "a", "dpo": a_training(labelSmoothing=0.1)}]},
         "spec.stages[0].dpo.labelSmoothing: 0.1 has no effect on the loss Sigmoid; set loss to Robust, or labelSmoothing to 0",
     ),
     (
-        "parameters that are offloaded and not shared out",
+        "offloaded parameters that are not sharded",
         {"compute": {"nodes": 1, "gpusPerNode": 0, "sharding": "ZeRO2", "offload": "OptimizerAndParameters"}},
         "spec.stages[0].compute.offload: parameters can only be offloaded if they are sharded, and ZeRO2 does not shard them; "
         "set sharding to ZeRO3, or offload to Optimizer",
@@ -225,7 +225,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[0].sft.datasets[0].cleaning[0]: 'Lowercase' is not possible; use 'Truecase' or 'DropRefusals'",
     ),
     (
-        "cleaning of what is only measured on",
+        "cleaning of evaluation datasets",
         {
             "stages": [
                 {

@@ -25,7 +25,7 @@ _NAME = AdmissionRule(
     f"the name must start with a lowercase letter, contain only lowercase letters, digits and '-', and have at most "
     f"{JOB_NAME_MAXIMUM} characters: pods are named after it",
 )
-# A stage that runs or has succeeded keeps its settings, or its result would no longer be what the spec says.
+# A stage that runs or has succeeded keeps its settings, so that its result matches the spec.
 _BEGUN = AdmissionRule(
     (),
     "!has(oldSelf.status) || !has(oldSelf.status.stages) || !has(oldSelf.spec.stages) || "

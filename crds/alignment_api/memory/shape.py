@@ -182,10 +182,7 @@ def shape_of(config: Any) -> ModelShape:
     """Read a shape from the content of a config.json."""
     if not isinstance(config, dict):
         raise UnknownShape("its config.json is not a JSON object")
-    found = {field: _first(config, names) for field, names in _NAMES.items()}
-    missing = [field for field, value in found.items() if value is None and field not in _OPTIONAL]
-    if missing:
-        raise UnknownShape(f"its config.json has no {_NAMES[missing[0]][0]}")
+    found = _sizes(config)
     if any(config.get(name) for name in _EXPERTS):
         raise UnknownShape("it is a mixture of experts, whose parts this version cannot count")
     family = str(config.get("model_type", ""))
@@ -209,6 +206,15 @@ def shape_of(config: Any) -> ModelShape:
         feed_forward_bias=traits.feed_forward_bias or (family == "llama" and bool(config.get("mlp_bias"))),
         head_norms=traits.head_norms or (family == "phi" and bool(config.get("qk_layernorm"))),
     )
+
+
+def _sizes(config: dict[str, Any]) -> dict[str, int | None]:
+    """Read the sizes under whatever name the family gives them; a missing one is refused unless it is optional."""
+    found = {field: _first(config, names) for field, names in _NAMES.items()}
+    missing = [field for field, value in found.items() if value is None and field not in _OPTIONAL]
+    if missing:
+        raise UnknownShape(f"its config.json has no {_NAMES[missing[0]][0]}")
+    return found
 
 
 def _first(config: dict[str, Any], names: tuple[str, ...]) -> int | None:

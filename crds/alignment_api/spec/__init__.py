@@ -1,1 +1,1 @@
-"""What a job says, what its status says, and how its stages depend on each other."""
+"""The models of a job and its status, and how its stages depend on each other."""

@@ -1,4 +1,4 @@
-"""What the API server refuses, Python refuses too; what a cluster has stored stays readable, whatever rules are added."""
+"""Python refuses what the API server refuses; stored jobs stay readable when rules are added."""
 
 from typing import Any
 
@@ -32,11 +32,11 @@ def test_what_the_api_server_refuses_python_refuses(refusal: Refusal) -> None:
 
 
 @pytest.mark.parametrize("spec", [spec for _, spec in TAKEN], ids=[situation for situation, _ in TAKEN])
-def test_what_the_api_server_takes_python_takes(spec: dict[str, Any]) -> None:
+def test_what_the_api_server_accepts_python_accepts(spec: dict[str, Any]) -> None:
     rendered(documented(spec))
 
 
-def test_a_job_without_a_workspace_is_refused_for_a_cluster_alone() -> None:
+def test_a_job_without_a_workspace_is_refused_only_on_a_cluster() -> None:
     document = documented({"storage": None})
     assert runnable_job(read_job(document)).spec.storage is None
     with pytest.raises(InvalidJob, match=r"spec\.storage: is not set; on a cluster set claimName"):
@@ -49,7 +49,7 @@ def test_the_definition_knows_the_recipes_of_its_release() -> None:
     assert rule.cel == f"self in {recipe_names()}"
 
 
-def test_no_new_rule_stands_at_the_root_where_each_change_of_the_status_would_ask_it_again() -> None:
+def test_the_root_has_no_new_rule_since_each_change_of_the_status_would_check_it_again() -> None:
     assert [rule.message.split(" ", 3)[:3] for rule in ADMISSION_RULES if not rule.path] == [
         ["the", "name", "must"],
         ["a", "stage", "that"],
@@ -79,7 +79,7 @@ STORED: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("spec", "sentence"), [row[1:] for row in STORED], ids=[row[0] for row in STORED])
-def test_a_stored_job_that_breaks_a_rule_is_readable_and_says_so_when_it_is_resolved(spec: dict[str, Any], sentence: str) -> None:
+def test_a_stored_job_that_breaks_a_rule_is_read_and_refused_when_it_is_resolved(spec: dict[str, Any], sentence: str) -> None:
     status = {"phase": "Running", "stages": [{"name": "sft", "state": "Running", "child": "job-sft-1"}]}
     job = read_stored_job({**documented(spec), "status": status})
     assert job.status and job.status.stages and job.status.stages[0].child == "job-sft-1"
@@ -102,13 +102,11 @@ def test_a_stored_job_that_breaks_a_rule_is_readable_and_says_so_when_it_is_reso
         ({"stages": [{"name": "a", "export": {}}] * 2}, "spec.stages[1].name: 'a' is the name of an earlier stage already"),
     ],
 )
-def test_a_stored_job_is_read_as_strictly_as_any_in_its_structure_and_in_what_code_relies_on(
-    spec: dict[str, Any], sentence: str
-) -> None:
+def test_a_stored_job_must_have_the_structure_and_pass_the_rules_that_code_relies_on(spec: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InvalidJob) as refused:
         read_stored_job(documented(spec))
     assert sentence in str(refused.value)
 
 
-def test_reading_what_was_stored_changes_nothing_of_a_good_job() -> None:
+def test_a_valid_stored_job_is_read_unchanged() -> None:
     assert AlignmentJob.parse_stored(a_document()) == AlignmentJob.parse(a_document())

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition is generated, structural, and says what the models say."""
+"""The CustomResourceDefinition is generated from the models, is structural, and accepts what the models accept."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The bytes that we count are those that torch keeps, on real models of every family."""
+"""The counted bytes are those that torch keeps, for real models of every family."""
 
 from typing import Any
 

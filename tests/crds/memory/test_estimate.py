@@ -1,4 +1,4 @@
-"""Bytes per weight, as the ways to train need them, and against what PyTorch, PEFT and bitsandbytes really hold."""
+"""Bytes per weight in each way of training, compared with what PyTorch, PEFT and bitsandbytes hold."""
 
 from typing import Any
 

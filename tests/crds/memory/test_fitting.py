@@ -1,4 +1,4 @@
-"""When a stage is taken not to fit, and the nearest setting that is named then."""
+"""When a stage does not fit, and the nearest setting with which it does."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], int, str]] = [
     ),
     ("nothing is shared out yet", {}, 80, "set compute.sharding to ZeRO1, "),
     ("most is shared out", {"compares_pairs": True, "sharding": "ZeRO1"}, 30, "set compute.sharding to ZeRO3, "),
-    ("there is nobody to share with", {"processes": 1}, 80, "set compute.sharding to ZeRO1 and compute.offload to Optimizer, "),
+    ("a single process", {"processes": 1}, 80, "set compute.sharding to ZeRO1 and compute.offload to Optimizer, "),
     (
         "all is shared out",
         {"sharding": "ZeRO3", "processes": 2},

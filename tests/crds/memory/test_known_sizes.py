@@ -15,7 +15,7 @@ def test_the_count_that_follows_from_the_sizes_is_the_published_one(model: dict[
     assert shape_of(model["config"]).parameters == model["parameters"]
 
 
-def test_no_model_is_there_twice() -> None:
+def test_every_model_is_listed_once() -> None:
     names = [name for model in known_models() for name in model["names"]]
     assert len(names) == len(set(names))
 
@@ -29,7 +29,7 @@ def test_the_models_of_the_recipes_are_known(recipe: str) -> None:
 
 
 @pytest.mark.parametrize("uri", ["hf://nobody/nothing", "workspace://mistralai/Mistral-7B-v0.1", "s3://a/b"])
-def test_of_other_models_nothing_is_known(uri: str) -> None:
+def test_other_models_are_unknown(uri: str) -> None:
     assert known_shape(uri) is None
 
 
@@ -65,5 +65,5 @@ def test_memory_by_node_label(product: str, gibibytes: float) -> None:
         "NVIDIA-GH200-480GB",
     ],
 )
-def test_what_cannot_be_told_is_not_guessed(product: str) -> None:
+def test_the_memory_of_an_unknown_gpu_is_not_guessed(product: str) -> None:
     assert accelerator_bytes(product) is None

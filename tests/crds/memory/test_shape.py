@@ -1,4 +1,4 @@
-"""The shape that is read from a config.json is the one of the model that transformers builds from it."""
+"""The shape from a config.json matches the model that transformers builds from it."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_every_weight_is_counted(family: str, settings: dict[str, Any], tmp_path
     assert shape.linear_sizes == layers
 
 
-def test_a_family_nobody_counted_is_guessed_by_the_usual_names() -> None:
+def test_an_unknown_family_is_read_by_the_usual_names() -> None:
     shape = shape_of({"model_type": "novel", "n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 96})
     assert not shape.is_known
     assert (shape.hidden, shape.intermediate, shape.head_size, shape.key_value_heads) == (32, 128, 8, 4)
@@ -68,6 +68,6 @@ def test_a_family_nobody_counted_is_guessed_by_the_usual_names() -> None:
         ({**SIZES, "num_local_experts": 8}, "it is a mixture of experts, whose parts this version cannot count"),
     ],
 )
-def test_what_cannot_be_counted_is_said(config: Any, reason: str) -> None:
+def test_a_shape_that_cannot_be_counted_is_refused_in_a_sentence(config: Any, reason: str) -> None:
     with pytest.raises(UnknownShape, match=reason):
         shape_of(config)

@@ -1,4 +1,4 @@
-"""Which jobs are refused since a stage cannot fit into the GPUs that they name."""
+"""Which jobs are refused because a stage cannot fit into the GPUs that they name."""
 
 from typing import Any
 
@@ -25,9 +25,9 @@ def a_large_job(compute: dict[str, Any], model: dict[str, Any] | None = None) ->
     ("situation", "compute", "model"),
     [
         ("the recipe's own", {}, None),
-        ("a model nobody knows", UNSHARED, {"uri": "hf://team/large"}),
+        ("an unknown model", UNSHARED, {"uri": "hf://team/large"}),
         ("a model of the workspace", UNSHARED, {"uri": "workspace://large"}),
-        ("a GPU nobody knows", {**UNSHARED, "acceleratorType": "NVIDIA-Next"}, None),
+        ("an unknown GPU", {**UNSHARED, "acceleratorType": "NVIDIA-Next"}, None),
         ("a part of a GPU", {**UNSHARED, "acceleratorType": "NVIDIA-A100-SXM4-80GB-MIG-1g.10gb"}, None),
         ("CPUs", {**UNSHARED, "gpusPerNode": 0}, None),
         ("larger GPUs", {**UNSHARED, "acceleratorType": "NVIDIA-H200", "sharding": "ZeRO2"}, None),
@@ -46,7 +46,7 @@ def test_refused_with_a_sentence_for_each_stage() -> None:
     assert "GiB of each GPU, and NVIDIA-A100-SXM4-80GB has 80.0; set compute.sharding to ZeRO1, with which" in sft.sentence
 
 
-def test_a_family_that_nobody_counted_is_not_refused() -> None:
+def test_an_unknown_family_is_not_refused() -> None:
     spec = resolve_job(a_large_job(UNSHARED)).spec
     (stage, _) = spec.stages or []
     shape = known_shape("hf://mistralai/Mistral-7B-v0.1")
@@ -57,7 +57,7 @@ def test_a_family_that_nobody_counted_is_not_refused() -> None:
 
 
 @pytest.mark.parametrize(("packing", "is_refused"), [(True, True), (False, False)])
-def test_rows_that_may_be_short_are_no_reason(packing: bool, is_refused: bool) -> None:
+def test_unpacked_rows_may_be_short_and_are_not_refused(packing: bool, is_refused: bool) -> None:
     compute = {"gradientCheckpointing": False}
     sft = {"maxLength": 8192, "packing": packing}
     job = a_job(recipe="zephyr-paper", model=None, stages=[{"name": "sft", "sft": sft}], compute=compute)
@@ -78,7 +78,9 @@ def test_rows_that_may_be_short_are_no_reason(packing: bool, is_refused: bool) -
         ("it is done", "Succeeded", True, 0, False),
     ],
 )
-def test_what_has_run_fits(situation: str, state: Any, progress: bool, generation: int, is_refused: bool) -> None:
+def test_a_stage_that_has_trained_is_not_refused(
+    situation: str, state: Any, progress: bool, generation: int, is_refused: bool
+) -> None:
     job = a_large_job(UNSHARED)
     spec = resolve_job(job).spec
     done = Progress(step=1, total_steps=2, percent=50, updated_time=NOW) if progress else None

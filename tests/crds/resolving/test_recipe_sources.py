@@ -1,4 +1,4 @@
-"""Every value of a recipe is what the source beside it says, and what a source says is not called ours."""
+"""Every value of a recipe matches the source beside it, and no value with a source is called ours."""
 
 import re
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_a_recipe_is_what_its_sources_say(name: str) -> None:
     assert faults(values(name), said_about(name)) == []
 
 
-def test_every_row_says_where_it_is_said() -> None:
+def test_every_row_names_its_place_in_the_source() -> None:
     rows = [row for sources in TABLE.values() for source in sources.values() for row in source]
     assert all(len(row) == 3 and isinstance(row[2], str) and ": " in row[2] for row in rows)
     fields = [(name, row[0]) for name, sources in TABLE.items() for source in sources.values() for row in source]

@@ -1,4 +1,4 @@
-"""Recipes fill what is left out, what is written wins, and every value knows where it came from."""
+"""Recipes fill unset fields, set values win, and every value has an origin."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def test_these_are_the_recipes() -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_value_of_a_recipe_has_its_origin_beside_it(name: str) -> None:
+def test_every_value_of_a_recipe_has_a_comment_with_its_source(name: str) -> None:
     structure = ("stages", "name", "split")
     without = [
         path
@@ -86,9 +86,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str, Any, str]] = [
 @pytest.mark.parametrize(
     ("fields", "path", "value", "source"), [row[1:] for row in SITUATIONS], ids=[row[0] for row in SITUATIONS]
 )
-def test_what_is_written_wins_then_the_recipe_then_the_default(
-    fields: dict[str, Any], path: str, value: Any, source: str
-) -> None:
+def test_the_spec_wins_then_the_recipe_then_the_default(fields: dict[str, Any], path: str, value: Any, source: str) -> None:
     resolved = resolve(spec(recipe="zephyr-paper", **fields))
     assert resolved.origins[path].source == source
     found: Any = {"spec": resolved.spec.dump()}
@@ -118,7 +116,7 @@ def test_decontamination_is_never_added_but_completed() -> None:
     assert (asked[0].dpo.decontamination.ngram_words, asked[0].dpo.decontamination.overlap) == (8, 0.5)
 
 
-def test_a_reason_stands_beside_what_a_recipe_gives() -> None:
+def test_values_of_a_recipe_have_a_reason() -> None:
     origin = resolve(spec(recipe="zephyr-handbook")).origins["spec.stages[1].dpo.beta"]
     assert origin == ("recipe zephyr-handbook", "handbook: 0.01")
 

@@ -1,4 +1,4 @@
-"""What is recorded of a job stays through upgrades; an edit changes what it names and nothing else."""
+"""A job's record survives upgrades; an edit changes what it names and nothing else."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def stages(sft: dict[str, Any] | None = None, dpo: dict[str, Any] | None = None)
     return [{"name": "sft", "sft": a_training(**(sft or {}))}, {"name": "dpo", "dpo": a_training(**(dpo or {}))}]
 
 
-def test_a_new_version_changes_nothing_of_what_is_recorded(change_recipe: Change) -> None:
+def test_a_new_version_changes_no_recorded_value(change_recipe: Change) -> None:
     job = recorded()
     change_recipe("defaults", "keep: 2 ", "keep: 3 ")
     assert value(settle(a_job()), 0, "checkpoint.keep") == 3
@@ -48,7 +48,7 @@ def test_a_new_version_changes_nothing_of_what_is_recorded(change_recipe: Change
     assert settled.record == (job.status.record if job.status else None)
 
 
-def test_a_rule_that_a_new_version_adds_stops_nothing_that_is_recorded() -> None:
+def test_a_rule_of_a_new_version_does_not_refuse_a_recorded_job() -> None:
     job = recorded()
     assert job.status and job.status.record
     rdma = {"resourceName": "nvidia.com/gpu", "count": 1}
@@ -66,7 +66,7 @@ def test_a_rule_that_a_new_version_adds_stops_nothing_that_is_recorded() -> None
     assert edit.refusal and "spec.compute.rdma.resourceName: 'nvidia.com/gpu' is not possible" in edit.refusal
 
 
-def test_what_a_new_version_adds_is_filled_in_and_reaches_no_stage(change_recipe: Change) -> None:
+def test_fields_of_a_new_version_are_filled_in_and_change_no_stage(change_recipe: Change) -> None:
     job = recorded()
     assert job.status and job.status.record
     written, resolved = job.status.record.written, json.loads(job.status.record.resolved)
@@ -91,7 +91,7 @@ EDITS: list[tuple[str, dict[str, Any], dict[str, Any], set[str], set[str]]] = [
 
 
 @pytest.mark.parametrize(("before", "after", "reached", "moved"), [row[1:] for row in EDITS], ids=[row[0] for row in EDITS])
-def test_an_edit_reaches_what_it_names_even_under_a_new_version(
+def test_an_edit_changes_only_what_it_names_even_under_a_new_version(
     before: dict[str, Any], after: dict[str, Any], reached: set[str], moved: set[str], change_recipe: Change
 ) -> None:
     job = recorded(**before)
@@ -102,18 +102,18 @@ def test_an_edit_reaches_what_it_names_even_under_a_new_version(
     assert value(settled, 1, "checkpoint.keep") == 2
 
 
-def test_an_adapter_that_is_taken_out_leaves_nothing_behind() -> None:
+def test_a_removed_adapter_leaves_no_values() -> None:
     settled = edited(recorded(stages=stages(dpo=ADAPTED)))
     assert value(settled, 1, "adapter") is None
 
 
-def test_a_value_that_is_taken_out_is_what_recipe_and_defaults_give_now(change_recipe: Change) -> None:
+def test_a_removed_value_comes_from_the_present_recipe_or_default(change_recipe: Change) -> None:
     job = recorded(stages=stages(dpo={"beta": 0.3}))
     change_recipe("defaults", "beta: 0.1 ", "beta: 0.2 ")
     assert value(edited(job), 1, "beta") == 0.2
 
 
-def test_maximum_steps_take_the_place_of_recorded_epochs() -> None:
+def test_max_steps_replace_recorded_epochs() -> None:
     job = recorded(recipe="tutor-lora", stages=[{"name": "sft", "sft": {"datasets": [{"uri": "workspace://rows.jsonl"}]}}])
     assert value(settle(job), 0, "optimization.epochs") == 2
     shorter = {"datasets": [{"uri": "workspace://rows.jsonl"}], "optimization": {"maxSteps": 10}}
@@ -152,7 +152,7 @@ def test_a_recipe_that_a_new_version_no_longer_has_stays_as_it_was(monkeypatch: 
     assert value(settle(job), 0, "optimization.globalBatchSize") == 32
 
 
-def test_an_edit_that_cannot_run_leaves_what_was_recorded_and_says_why() -> None:
+def test_an_edit_that_cannot_run_keeps_the_record_and_is_refused_in_a_sentence() -> None:
     job = recorded()
     settled = edited(job, recipe="no-such", suspend=True, activeDeadlineSeconds=7, ttlSecondsAfterFinished=8)
     assert "'no-such' is not a recipe" in (settled.refusal or "")
@@ -171,7 +171,7 @@ UNRECORDED: list[tuple[str, int, set[str]]] = [
 
 
 @pytest.mark.parametrize(("generation", "reached"), [row[1:] for row in UNRECORDED], ids=[row[0] for row in UNRECORDED])
-def test_a_job_of_a_version_without_records_is_taken_over(generation: int, reached: set[str]) -> None:
+def test_a_job_of_a_version_without_records_gets_one(generation: int, reached: set[str]) -> None:
     spec = settle(a_job()).spec
     known = [StageStatus(name=stage.name, state="Succeeded", input_hash=input_hash(spec, stage)) for stage in spec.stages or []]
     known[1] = known[1].model_copy(update={"input_hash": "anotherversion00"})

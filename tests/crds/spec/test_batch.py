@@ -1,4 +1,4 @@
-"""The global batch is the user's number; how it is reached follows from the processes."""
+"""Which global batches the processes can divide."""
 
 import pytest
 from alignment_api.spec.batch import ImpossibleBatch, check_batch, world_size

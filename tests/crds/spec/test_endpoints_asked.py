@@ -1,4 +1,4 @@
-"""Every endpoint of a stage is found, in kinds that do not exist yet too."""
+"""Every endpoint of a stage is found, also in kinds that do not exist yet."""
 
 from collections.abc import Iterator
 from types import UnionType
@@ -48,7 +48,7 @@ def test_the_endpoints_of_a_stage(kind: str) -> None:
     assert {field: known.model for field, known in endpoints_of(a_stage(kind))} == STAGES[kind][1]
 
 
-def test_a_stage_without_settings_asks_nobody() -> None:
+def test_a_stage_without_settings_has_no_endpoints() -> None:
     assert endpoints_of(Stage.parse({"name": "stage", "feedback": {}})) == []
 
 
@@ -72,11 +72,11 @@ def _holders(annotation: Any, field: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_field_of_the_schema_that_can_hold_an_endpoint_is_left_out_here(kind: str) -> None:
+def test_the_table_has_every_field_that_can_hold_an_endpoint(kind: str) -> None:
     assert set(fields_that_hold_endpoints(kind)) == {field for field in STAGES[kind][1] if not field.endswith("[1]")}
 
 
-def test_an_endpoint_is_found_in_whatever_a_later_kind_holds_it_in() -> None:
+def test_endpoints_are_found_in_nested_models_maps_and_lists() -> None:
     class Panel(Schema):
         members: dict[str, list[Endpoint]]
 
@@ -98,6 +98,6 @@ def test_an_endpoint_is_found_in_whatever_a_later_kind_holds_it_in() -> None:
     assert [field for field, _ in endpoints_of(stage)] == ["later.panel.members.strict[0]"]
 
 
-def test_a_key_that_several_endpoints_need_is_named_once() -> None:
+def test_a_key_of_several_endpoints_is_listed_once() -> None:
     stages = [a_stage(kind) for kind in KINDS]
     assert [(secret.name, secret.key) for secret in key_secrets(stages)] == [("a", "api-key"), ("b", "api-key")]

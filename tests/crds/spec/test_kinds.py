@@ -1,4 +1,4 @@
-"""A kind that runs and trains nothing, behind sft: nothing treats it as training, and what it needs follows from the table."""
+"""A kind that runs but does not train, behind sft: nothing treats it as training, and the table decides what it needs."""
 
 from dataclasses import replace
 from typing import Any
@@ -56,7 +56,7 @@ def test_the_job_runs_and_only_its_training_is_estimated(kind: str, tmp_path: An
     assert [line.partition(":")[0] for line in batch_lines(spec)] == ["sft"]
 
 
-def test_what_is_impossible_in_training_is_none_of_its_concern(kind: str) -> None:
+def test_settings_that_training_forbids_are_accepted(kind: str) -> None:
     # Without an adapter Mistral-7B cannot be trained on a T4, nor anything with these settings together.
     compute = {"nodes": 1, "gpusPerNode": 1, "acceleratorType": "Tesla-T4", "sharding": "None", "offload": "Optimizer"}
     job = a_job(stages=behind_sft(kind, compute=compute), compute=GPUS, model=LARGE)
@@ -67,7 +67,7 @@ def test_what_is_impossible_in_training_is_none_of_its_concern(kind: str) -> Non
     assert combination_problems(later, spec.compute_of(later), "path", "kind") == []
 
 
-def test_a_model_is_loaded_where_the_table_says_so(kind: str) -> None:
+def test_the_table_decides_whether_it_has_a_parent_and_gpus(kind: str) -> None:
     job = a_job(stages=behind_sft(kind), compute=GPUS)
     spec = runnable_job(job).spec
     later = (spec.stages or [])[1]
@@ -98,7 +98,7 @@ def test_every_backend_renders_it(backend: Any, kind: str) -> None:
     assert RunConfig.model_validate_json(config["data"]["run.json"]).stage.kind == kind
 
 
-def test_an_edit_of_the_training_before_it_reaches_it_where_it_loads_the_model(kind: str) -> None:
+def test_an_edit_of_the_stage_before_it_changes_its_hash_if_it_loads_the_model(kind: str) -> None:
     before, after = (
         resolve_job(
             read_job(a_document(stages=[{"name": "sft", "sft": a_training(maxLength=length)}, *behind_sft(kind)[1:]]))
@@ -109,7 +109,7 @@ def test_an_edit_of_the_training_before_it_reaches_it_where_it_loads_the_model(k
     assert (old != new) == KINDS[kind].loads_model
 
 
-def test_without_a_word_about_gpus_it_is_refused_where_it_loads_a_model(kind: str) -> None:
+def test_gpus_per_node_must_be_set_if_it_loads_a_model(kind: str) -> None:
     document = a_document(stages=[{"name": "only", **LATER[kind]}], compute={})
     if not KINDS[kind].loads_model:
         assert runnable_job(read_job(document)).spec.stages
@@ -119,7 +119,7 @@ def test_without_a_word_about_gpus_it_is_refused_where_it_loads_a_model(kind: st
 
 
 @pytest.mark.parametrize("model", [{"base": True}, {"stage": "sft"}])
-def test_a_model_is_refused_where_none_is_loaded(model: dict[str, Any], kind: str) -> None:
+def test_a_model_is_refused_if_it_loads_none(model: dict[str, Any], kind: str) -> None:
     job = a_job(stages=behind_sft(kind, model=model))
     if KINDS[kind].loads_model:
         assert runnable_job(job).spec.stages
