@@ -19,7 +19,7 @@ for process in filter(str.isdigit, os.listdir("/proc")):
 
 def steps(job: Job, workspace: Workspace) -> list[int]:
     """Return the steps of the first stage that have a loss in the journal, in the order of its lines."""
-    return [point["step"] for point in workspace.points(job.folder("sft")) if metrics.LOSS in point["metrics"]]
+    return _steps(workspace, job.folder("sft"))
 
 
 def reached(job: Job, workspace: Workspace) -> int:
@@ -29,7 +29,8 @@ def reached(job: Job, workspace: Workspace) -> int:
 
 def train_until(step: int, job: Job, workspace: Workspace) -> None:
     """Wait until a step is in the journal."""
-    wait_for(f"{job.name} trains step {step}", lambda: reached(job, workspace) >= step, job.describe)
+    folder = job.folder("sft")
+    wait_for(f"{job.name} trains step {step}", lambda: max(_steps(workspace, folder), default=0) >= step, job.describe)
 
 
 def first_step(job: Job, attempt: int) -> int:
@@ -48,3 +49,7 @@ def expect_every_step_once(job: Job, workspace: Workspace) -> None:
     """Check that the journal contains every step once and in order."""
     done = steps(job, workspace)
     assert done == list(range(1, job.stage("sft")["progress"]["totalSteps"] + 1))
+
+
+def _steps(workspace: Workspace, folder: str) -> list[int]:
+    return [point["step"] for point in workspace.points(folder) if metrics.LOSS in point["metrics"]]

@@ -20,6 +20,8 @@ class Workspace:
     """A volume that all nodes can write to, accessed through a pod that mounts it."""
 
     kubectl: Kubectl
+    folder: Path | None
+    """The volume as this machine sees it; None on a foreign cluster."""
 
     def fill(self) -> None:
         """Write the tiny model and its data."""
@@ -27,6 +29,10 @@ class Workspace:
 
     def read(self, path: str) -> str | None:
         """Return the text of a file, or None if it does not exist."""
+        if self.folder:
+            # Waiting tests read journals three times a second; a command in a pod each time would slow training down.
+            file = self.folder / path
+            return file.read_text() if file.exists() else None
         try:
             return self._run("cat", f"{_PATH}/{path}")
         except Refused as refusal:
@@ -37,10 +43,6 @@ class Workspace:
     def names(self, path: str) -> list[str]:
         """Return the names in a folder; an empty list if it does not exist."""
         return self._run("sh", "-c", f"ls {_PATH}/{path} 2>/dev/null || true").split()
-
-    def move(self, path: str, to: str) -> None:
-        """Rename a file."""
-        self._run("mv", f"{_PATH}/{path}", f"{_PATH}/{to}")
 
     def points(self, stage: str) -> list[dict[str, Any]]:
         """Return the journal of a stage's folder without an incomplete last line."""
@@ -62,7 +64,7 @@ def make_workspace(
     """Create the claim, on a folder of this machine or of a storage class, and the pod that keeps it mounted."""
     kubectl.apply(*claim(kubectl.namespace, CLAIM, "ReadWriteMany", folder, storage_class), _keeper(image, node_selector))
     wait_for("the workspace is mounted", lambda: _is_running(kubectl), lambda: kubectl("describe", "pod", _KEEPER))
-    return Workspace(kubectl)
+    return Workspace(kubectl, folder)
 
 
 def claim(namespace: str, name: str, mode: str, folder: Path | None, storage_class: str | None) -> list[Object]:
