@@ -82,18 +82,20 @@ class Job:
         """Change fields of its spec."""
         self.kubectl.patch(PLURAL, self.name, {"spec": spec})
 
-    def wait(self, what: str, holds: Callable[[Object], object], patience_seconds: float = 300) -> Object:
+    def wait(
+        self, what: str, holds: Callable[[Object], object], patience_seconds: float = 300, pause_seconds: float = 0.3
+    ) -> Object:
         """Wait until the status satisfies the condition, and return the status."""
 
         def look() -> Object | None:
             status = self.status
             return status if holds(status) else None
 
-        return wait_for(what, look, self.describe, patience_seconds)
+        return wait_for(what, look, self.describe, patience_seconds, pause_seconds)
 
     def wait_for_end(self, phase: str = "Succeeded") -> Object:
         """Wait until the job has ended, check its phase, and return its status."""
-        status = self.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600)
+        status = self.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600, pause_seconds=1)
         assert status["phase"] == phase, self.describe()
         return status
 

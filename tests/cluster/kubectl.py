@@ -82,6 +82,7 @@ def wait_for(
     look: Callable[[], Seen | None],
     describe: Callable[[], str] = str,
     patience_seconds: float = _PATIENCE_SECONDS,
+    pause_seconds: float = 0.3,
 ) -> Seen:
     """Return the first true result of `look`; only a failing test reaches the generous timeout."""
     end = time.monotonic() + patience_seconds
@@ -89,4 +90,4 @@ def wait_for(
         if seen := look():
             return seen
         assert time.monotonic() < end, f"timed out after {patience_seconds:.0f} s waiting until {what}\n{describe()}"
-        time.sleep(0.3)
+        time.sleep(pause_seconds)
