@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, text: str, survives_power_cut: bool = True) -> None:
-    """Replace a file with one that holds this text: a reader sees the old text or the new one, and so does a restart."""
+    """Replace a file: readers see the old text or the new one, also after a power cut unless `survives_power_cut` is false."""
     partial = _partial(path)
     partial.write_text(text, encoding="utf-8")
     if survives_power_cut:

@@ -41,7 +41,7 @@ def read_lines(path: Path, start: int = 0) -> Iterator[Line]:
 
 
 def read_points(path: Path, start: int = 0) -> Iterator[Point]:
-    """Read the points of a journal from a byte on; lines that hold no point are left out."""
+    """Read the points of a journal from a byte on; lines without a point are skipped."""
     return (line.point for line in read_lines(path, start) if line.point)
 
 

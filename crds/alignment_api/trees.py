@@ -1,4 +1,4 @@
-"""Walks a tree of dictionaries and lists, and names the places in it."""
+"""Walks a tree of dictionaries and lists, and writes the path of each value."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,5 +22,5 @@ def leaves(tree: Any, opens_all_lists: bool = False) -> Iterator[tuple[Keys, Any
 
 
 def below(path: str, keys: Keys) -> str:
-    """Write the place to which keys lead from a path: below("spec", ("stages", 0)) is spec.stages[0]."""
+    """Write the path that keys lead to: below("spec", ("stages", 0)) is spec.stages[0]."""
     return path + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)

@@ -10,9 +10,9 @@ POINT = {"time": 1000, "step": 3, "metrics": {"train/loss": 0.5}}
 LINES: list[tuple[str, str, bool]] = [
     ("a point", json.dumps(POINT), True),
     ("NaN is a number", json.dumps({**POINT, "metrics": {"train/loss": float("nan")}}), True),
-    ("no JSON", "garbage", False),
+    ("not JSON", "garbage", False),
     ("an empty line", "", False),
-    ("no object", "[]", False),
+    ("not an object", "[]", False),
     ("no step", json.dumps({"time": 1000, "metrics": {}}), False),
     ("another field", json.dumps({**POINT, "more": 1}), False),
     ("a step that is text", json.dumps({**POINT, "step": "3"}), False),
@@ -22,7 +22,7 @@ LINES: list[tuple[str, str, bool]] = [
 
 
 @pytest.mark.parametrize(("line", "is_point"), [row[1:] for row in LINES], ids=[row[0] for row in LINES])
-def test_a_line_that_is_no_point_is_left_out_with_its_reason(line: str, is_point: bool, tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_point_is_skipped_with_its_reason(line: str, is_point: bool, tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text(f"{line}\n{json.dumps(POINT)}\n")
     assert len(list(read_points(path))) == 1 + is_point

@@ -1,4 +1,4 @@
-"""The values of a tree and where they are."""
+"""The values of a tree and their paths."""
 
 from typing import Any
 
@@ -26,5 +26,5 @@ def test_leaves(tree: Any, opens_all_lists: bool, found: list[tuple[Keys, Any]])
     ("path", "keys", "written"),
     [("spec", ("stages", 0, "sft"), "spec.stages[0].sft"), ("spec", (), "spec"), ("", ("spec", "model"), ".spec.model")],
 )
-def test_places(path: str, keys: Keys, written: str) -> None:
+def test_paths(path: str, keys: Keys, written: str) -> None:
     assert below(path, keys) == written

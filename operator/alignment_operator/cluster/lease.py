@@ -71,7 +71,9 @@ class Lease:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             error_message = f"the API server cannot be reached ({error or type(error).__name__})"
         if error_message and error_message != self.error:
-            logger.warning("the lease %s cannot be renewed or taken, so its jobs are left alone: %s", self._path, error_message)
+            logger.warning(
+                "the lease %s cannot be renewed or taken, so no job is reconciled under it: %s", self._path, error_message
+            )
         self.error = error_message
         return self.held
 

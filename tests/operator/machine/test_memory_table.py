@@ -47,7 +47,7 @@ def explained(workspace: Path, uri: str = MISTRAL, **compute: Any) -> list[str]:
         ),
         ({"gpusPerNode": 0}, []),
     ],
-    ids=["it fits", "it is near the limit", "nobody knows the GPU", "no GPU"],
+    ids=["it fits", "it is near the limit", "an unknown GPU", "no GPU"],
 )
 def test_a_line_for_each_stage(tmp_path: Path, compute: dict[str, Any], lines: list[str]) -> None:
     assert explained(tmp_path, **compute) == lines

@@ -210,8 +210,8 @@ ANSWERS: dict[str, tuple[Answer | dict[str, Any] | str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "said"), ANSWERS.values(), ids=ANSWERS)
-def test_a_bad_answer_hides_no_other_pod(pods: Pods, answer: Answer | dict[str, Any] | str, said: str) -> None:
+@pytest.mark.parametrize(("answer", "words"), ANSWERS.values(), ids=ANSWERS)
+def test_a_bad_answer_hides_no_other_pod(pods: Pods, answer: Answer | dict[str, Any] | str, words: str) -> None:
     if callable(answer):
         pods.answers["127.0.0.1"] = answer
     else:
@@ -223,7 +223,7 @@ def test_a_bad_answer_hides_no_other_pod(pods: Pods, answer: Answer | dict[str, 
     unheard = heartbeats.unheard("u1")
     assert list(unheard) == ["sft"]
     assert unheard["sft"].startswith(f"its pod does not answer at 127.0.0.1:{pods.port} (")
-    assert said in unheard["sft"] and len(unheard["sft"]) < 300
+    assert words in unheard["sft"] and len(unheard["sft"]) < 300
     assert "127.0.0.3" not in pods.asked
 
 

@@ -112,11 +112,11 @@ def test_the_newest_run_of_a_stage_counts_whatever_its_status(server: str, uid: 
         ask(reader, uid)
         found.append((reader.run_ids(uid)["sft"], reader.progress(uid)["sft"].step))
     client.set_terminated(new, "FAILED")
-    ask(anew := TrackedProgress(server, None), uid)
-    found.append((anew.run_ids(uid)["sft"], anew.progress(uid)["sft"].step))
+    ask(restarted := TrackedProgress(server, None), uid)
+    found.append((restarted.run_ids(uid)["sft"], restarted.progress(uid)["sft"].step))
     log(client, new, 3, 3000, loss=0.5)
-    ask(anew, uid)
-    assert anew.progress(uid)["sft"].step == 3
+    ask(restarted, uid)
+    assert restarted.progress(uid)["sft"].step == 3
     assert found == [(new, 2)] * 4
 
 
@@ -131,7 +131,7 @@ def test_experiments_and_runs_are_paged_through(server: str, uid: str) -> None:
     reader = TrackedProgress(server, None, page_size=2)
     ask(reader, *expected)
     assert reader.silence is None
-    assert {one: {stage: told.step for stage, told in reader.progress(one).items()} for one in expected} == expected
+    assert {one: {stage: progress.step for stage, progress in reader.progress(one).items()} for one in expected} == expected
 
 
 FUTURE = 10**15
@@ -160,10 +160,10 @@ def test_a_malformed_run_hides_no_other_job(
     ask(reader, f"{uid}-bad", uid)
     assert reader.silence is None, situation
     assert reader.progress(uid)["sft"].step == 3
-    told = reader.progress(f"{uid}-bad").get("sft")
-    if told:
-        assert told.step <= told.total_steps <= 100_000_000 and (told.seconds_left or 0) < 2**31
-        assert told.updated_time <= datetime.now(UTC)
+    progress = reader.progress(f"{uid}-bad").get("sft")
+    if progress:
+        assert progress.step <= progress.total_steps <= 100_000_000 and (progress.seconds_left or 0) < 2**31
+        assert progress.updated_time <= datetime.now(UTC)
 
 
 def test_a_stall_is_seen_although_times_are_in_the_future(server: str, uid: str) -> None:

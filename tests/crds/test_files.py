@@ -1,0 +1,25 @@
+"""Files and folders that a crash leaves whole."""
+
+from pathlib import Path
+
+import pytest
+from alignment_api.files import flush_tree, rename_whole, write_whole
+
+
+@pytest.mark.parametrize("survives_power_cut", [True, False])
+def test_a_file_is_replaced_and_no_partial_one_is_left(survives_power_cut: bool, tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    for text in ("old", "nëw"):
+        write_whole(path, text, survives_power_cut)
+    assert path.read_text(encoding="utf-8") == "nëw"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_finished_folder_gets_its_name(tmp_path: Path) -> None:
+    staged = tmp_path / "staged"
+    (staged / "inner").mkdir(parents=True)
+    (staged / "inner" / "file").write_text("text")
+    flush_tree(staged)
+    rename_whole(staged, tmp_path / "model")
+    assert (tmp_path / "model" / "inner" / "file").read_text() == "text"
+    assert not staged.exists()
