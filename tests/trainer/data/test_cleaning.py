@@ -31,7 +31,7 @@ BLANK = {"role": "assistant", "content": " \n\t\u00a0"}
         (pair_of, {"chosen": [ASK, GOOD], "rejected": [ASK, GOOD]}),
     ],
 )
-def test_a_row_that_answers_nothing(read, row):
+def test_rows_with_empty_or_identical_answers(read, row):
     assert answers_nothing(read(row))
 
 
@@ -45,7 +45,7 @@ def test_a_row_that_answers_nothing(read, row):
         (pair_of, {"chosen": [{**ASK, "content": ""}, GOOD], "rejected": [{**ASK, "content": ""}, BAD]}),
     ],
 )
-def test_a_row_that_answers_something(read, row):
+def test_rows_with_answers(read, row):
     assert not answers_nothing(read(row))
 
 
@@ -91,7 +91,7 @@ def test_sentences_in_the_wrong_case_are_corrected(text, corrected):
         "",
     ],
 )
-def test_what_may_be_right_is_left_alone(text):
+def test_text_that_may_be_right_is_left_unchanged(text):
     assert truecased(text) == text
 
 
@@ -127,7 +127,7 @@ def test_answers_that_speak_of_being_an_ai(answer, speaks):
     assert speaks_of_itself(Dialogue(None, [ask, said])) == speaks
     assert speaks_of_itself(Dialogue("Why?", answer)) == speaks
     assert speaks_of_itself(Pair([ask], [said], fine)) == speaks
-    # What is to be avoided may say so, and so may the person who asks.
+    # A rejected answer may speak of being an AI, and so may the user.
     assert not speaks_of_itself(Pair([ask], fine, [said]))
     assert not speaks_of_itself(Dialogue(answer, "Because."))
     assert not speaks_of_itself(Dialogue(None, [{**said, "role": "user"}, *fine]))

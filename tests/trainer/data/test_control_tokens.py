@@ -1,4 +1,4 @@
-"""Text of a message never becomes a control token, and a text begins once."""
+"""Text of a message never becomes a control token, and a text has one opening token."""
 
 import pytest
 from alignment_trainer.data.control_tokens import ControlTokens
@@ -45,13 +45,13 @@ def test_control_tokens_as_text_are_found(tokenizer, row, are_written):
     assert ControlTokens(tokenizer).are_written_in(row) is are_written
 
 
-def test_one_token_that_opens_and_ends_texts_may_stand_within_them(tokenizer):
+def test_a_token_that_opens_and_ends_texts_may_occur_within_them(tokenizer):
     alike = AutoTokenizer.from_pretrained(tokenizer.name_or_path, bos_token="</s>")
     assert not ControlTokens(alike).are_written_in(Dialogue("Why?</s>", "Because.</s>"))
 
 
 @pytest.mark.parametrize("assistant_only", [True, False])
-def test_a_text_that_opens_itself_begins_once(tokenizer, assistant_only):
+def test_a_text_with_its_own_opening_token_has_it_once(tokenizer, assistant_only):
     tokens, _ = dialogue_tokens(Dialogue("<s>Why?", " Because."), tokenizer, assistant_only, 256)
     plain, _ = dialogue_tokens(Dialogue("Why?", " Because."), tokenizer, assistant_only, 256)
     assert tokens == plain

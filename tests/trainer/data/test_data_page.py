@@ -1,4 +1,4 @@
-"""What docs/data.md shows is what the trainer does."""
+"""The trainer does what docs/data.md shows."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def test_every_row_of_the_page_can_be_read(language, read, rows):
         assert read(json.loads(line))
 
 
-def test_the_first_five_forms_say_the_same_or_name_their_columns():
+def test_the_first_five_forms_have_the_same_content_or_name_their_columns():
     first, *others = [dialogue_of(json.loads(line)) for line in block("json sft").splitlines()]
     assert others[0] == first
     assert others[1] == others[2]

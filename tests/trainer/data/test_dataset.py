@@ -1,4 +1,4 @@
-"""What becomes of rows on their way from files to tokens."""
+"""The fates of rows from files to tokens."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def tokenizer(workspace):
 
 @pytest.fixture
 def prepare(tmp_path, trainer, tokenizer):
-    """Prepare the rows of an SFT stage with these settings, in a workspace of its own."""
+    """Prepare the rows of an SFT stage with these settings, in a new workspace."""
 
     def prepared(kind="sft", **settings):
         config = trainer.config(tmp_path, kind, **{f"{kind}__{name}": value for name, value in settings.items()})
@@ -31,7 +31,7 @@ def prepare(tmp_path, trainer, tokenizer):
     return prepared
 
 
-def said(question, answer):
+def dialogue(question, answer):
     return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
 
 
@@ -45,11 +45,11 @@ def texts(tokenizer, rows):
 
 
 def numbered(count, first=0):
-    return [said(f"Say {number}.", f"It is {number}.") for number in range(first, first + count)]
+    return [dialogue(f"Say {number}.", f"It is {number}.") for number in range(first, first + count)]
 
 
 def test_no_row_is_trained_on_and_held_out(tmp_path, prepare, tokenizer):
-    # Each row is there three times, once in a file and form of its own.
+    # Each row occurs three times, in three files of different forms.
     write(tmp_path / "one.jsonl", numbered(40) * 2)
     write(tmp_path / "two.jsonl", [{"instruction": f"Say {n}.", "output": f"It is {n}."} for n in range(40)])
     datasets = [{"uri": "workspace://one.jsonl"}, {"uri": "workspace://two.jsonl"}]
@@ -67,13 +67,13 @@ def test_no_row_is_trained_on_and_held_out(tmp_path, prepare, tokenizer):
 def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, capfd):
     rows = [
         *numbered(20),
-        said("do you like it here?", "As an AI, I do not like things."),
-        said(QUESTION, "Saturn."),
-        said(" ".join(["Say it again."] * 60), "It."),
-        said("which number comes after that?", "It is 21."),
-        said("Long.", "It is so. " * 60),
-        said("How does a text end?", "With </s>."),
-        said("Who is silent?", " \n"),
+        dialogue("do you like it here?", "As an AI, I do not like things."),
+        dialogue(QUESTION, "Saturn."),
+        dialogue(" ".join(["Say it again."] * 60), "It."),
+        dialogue("which number comes after that?", "It is 21."),
+        dialogue("Long.", "It is so. " * 60),
+        dialogue("How does a text end?", "With </s>."),
+        dialogue("Who is silent?", " \n"),
     ]
     write(tmp_path / "rows.jsonl", rows)
     write(tmp_path / "quiz.jsonl", [{"question": QUESTION, "answer": 3}, {"question": "Too short."}])
@@ -96,12 +96,12 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
     assert data.report["contamination"] == {"quiz": 1}
     assert any("Which number comes after that?" in text for text in texts(tokenizer, data.train))
     assert not any("text end" in text or "silent" in text for text in texts(tokenizer, data.train))
-    told = capfd.readouterr().err
-    assert "rows has 27 rows, 27 are used: 23 to train on, 1 left out because an answer is empty, or both answers" in told
-    assert "are the same, 1 removed because the answer speaks of being an AI, 1 left out because an evaluation set" in told
-    assert "an evaluation set contains their text" in told
-    assert "1 of 2 rows of quiz have no text of 8 words" in told
-    assert "1 rows were left out because quiz, an evaluation set, contains their text" in told
+    printed = capfd.readouterr().err
+    assert "rows has 27 rows, 27 are used: 23 to train on, 1 left out because an answer is empty, or both answers" in printed
+    assert "are the same, 1 removed because the answer speaks of being an AI, 1 left out because an evaluation set" in printed
+    assert "an evaluation set contains their text" in printed
+    assert "1 of 2 rows of quiz have no text of 8 words" in printed
+    assert "1 rows were left out because quiz, an evaluation set, contains their text" in printed
 
 
 def test_files_of_one_name_are_counted_apart(tmp_path, prepare, capfd):
@@ -128,7 +128,7 @@ def test_a_cap_and_a_share_are_drawn_from_all_files_of_a_folder(tmp_path, prepar
     assert drawn == {0, 1, 2}
 
 
-def test_one_processor_or_several_give_the_same_bytes(tmp_path, prepare):
+def test_one_process_or_several_write_the_same_bytes(tmp_path, prepare):
     write(tmp_path / "rows.jsonl", numbered(1500))
     processors = os.sched_getaffinity(0)
     if len(processors) < 2:
@@ -147,7 +147,7 @@ def test_one_processor_or_several_give_the_same_bytes(tmp_path, prepare):
     assert written[0] == written[1]
 
 
-def test_a_row_that_the_template_refuses_is_named(tmp_path, prepare, tokenizer, monkeypatch):
+def test_a_row_that_the_template_rejects_is_named(tmp_path, prepare, tokenizer, monkeypatch):
     strict = (
         "{% if messages[0].role != 'user' %}{{ raise_exception('begin with the user') }}{% endif %}" + tokenizer.chat_template
     )
@@ -182,15 +182,15 @@ def test_a_stage_without_rows_is_refused(tmp_path, prepare, settings, fault):
         prepare(datasets=[{"uri": "workspace://rows.jsonl"}], **settings)
 
 
-def test_a_stage_is_refused_if_none_of_its_rows_answers_anything(tmp_path, prepare):
-    write(tmp_path / "rows.jsonl", [said(f"Say {number}.", "") for number in range(9)])
+def test_a_stage_whose_rows_all_have_empty_answers_is_refused(tmp_path, prepare):
+    write(tmp_path / "rows.jsonl", [dialogue(f"Say {number}.", "") for number in range(9)])
     with pytest.raises(BadData, match=r"no row is left to train on.*\n.*9 are used: 9 left out because an answer is empty"):
         prepare(datasets=[{"uri": "workspace://rows.jsonl"}], holdout=None)
 
 
 def test_answers_that_cleaning_makes_the_same_are_left_out(tmp_path, prepare):
     spoken, *others = (
-        said("What says a pig?", answer)["messages"]
+        dialogue("What says a pig?", answer)["messages"]
         for answer in ("The pig says oink.", "THE PIG SAYS OINK.", "The pig says moo.")
     )
     write(tmp_path / "rows.jsonl", [{"chosen": spoken, "rejected": other} for other in others])
@@ -218,7 +218,7 @@ def test_pairs_are_cleaned_and_counted_alike(tmp_path, prepare):
     assert len(data.train) == 26
 
 
-def test_what_was_prepared_once_is_not_prepared_again(tmp_path, prepare):
+def test_prepared_rows_are_not_prepared_again(tmp_path, prepare):
     write(tmp_path / "rows.jsonl", numbered(100))
     first = prepare(datasets=[{"uri": "workspace://rows.jsonl"}])
     Path(tmp_path / "rows.jsonl").write_text("changed since")

@@ -26,5 +26,5 @@ def at(uri, **fields):
         ([[]], [[]]),
     ],
 )
-def test_names_are_short_and_given_once(groups, names):
+def test_names_are_short_and_unique(groups, names):
     assert dataset_names(*groups) == names

@@ -18,13 +18,13 @@ def index(*rows, ngram_words=4, overlap=0.5):
         ([QUESTION], "set-0"),
         (["Tell me: which of the SEVEN planets, that are named here, has the largest number of moons?!"], "set-0"),
         (["Nothing of the kind.", "I heard " + QUESTION], "set-0"),
-        # Eight of fifteen words, in one run or in two; seven are fewer than half.
+        # Eight of fifteen words match, in one sequence or in two; seven are fewer than half.
         (["which of the seven planets that are named"], "set-0"),
         (["which of the seven. And the largest number of"], "set-0"),
         (["which of the seven planets that are"], None),
-        # Words that agree, and never four in a row.
+        # Words match, but never four in sequence.
         (["moons of number largest the has here named are that planets seven the of which"], None),
-        # Two texts do not join to what neither holds.
+        # Two texts are not joined to an n-gram that neither contains.
         (["which of the seven planets", "that are named here"], "set-0"),
         (["which of the", "seven planets that", "are named here"], None),
         (["of the seven"], None),
@@ -32,7 +32,7 @@ def index(*rows, ngram_words=4, overlap=0.5):
         ([], None),
     ],
 )
-def test_half_of_the_words_in_runs_make_a_text_known(texts, found):
+def test_half_of_the_words_in_ngrams_make_a_text_contaminated(texts, found):
     assert index({"question": QUESTION}).found_in(texts) == found
 
 
@@ -48,12 +48,12 @@ def test_all_texts_of_a_row_count_but_system_messages():
     assert made.found_in(["A spider? It has eight legs in all."]) == "set-0"
 
 
-def test_the_first_set_is_named_and_short_texts_cannot_be_found():
+def test_the_first_set_is_named_and_short_texts_are_not_found():
     assert index({"a": QUESTION}, {"a": QUESTION}).found_in([QUESTION]) == "set-0"
     assert not EvaluationIndex(8, 0.5).add("short", {"question": "What is two plus two?", "answer": 4})
 
 
-def test_more_overlap_is_asked_for_or_longer_runs():
+def test_a_larger_overlap_or_longer_ngrams_find_less():
     part = ["which of the seven planets that are named"]
     assert index({"a": QUESTION}, overlap=0.6).found_in(part) is None
     assert index({"a": QUESTION}, ngram_words=9).found_in(part) is None

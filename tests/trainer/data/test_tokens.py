@@ -21,7 +21,7 @@ DIALOGUES = {
 }
 
 
-# The ways in which other families write dialogues, with what they learn marked.
+# Chat templates of other model families, with the learned part marked.
 FAMILIES = {
     "headers": "{{ bos_token }}{% for message in messages %}{{ '[' + message.role + ']\n\n' }}"
     "{% if message.role == 'assistant' %}{% generation %}{{ message.content | trim + eos_token }}{% endgeneration %}"
@@ -47,7 +47,7 @@ def tokenizer(workspace, request):
 
 
 def runs(labels):
-    """Split labels into runs of learned tokens."""
+    """Split labels into sequences of learned tokens."""
     found, current = [], []
     for label in [*labels, IGNORED]:
         if label != IGNORED:
@@ -71,7 +71,7 @@ def test_each_answer_is_learned_up_to_its_end(tokenizer, dialogue):
 
 
 @pytest.mark.parametrize("dialogue", DIALOGUES.values(), ids=DIALOGUES)
-def test_a_text_begins_once(tokenizer, dialogue):
+def test_a_text_has_one_opening_token(tokenizer, dialogue):
     tokens, _ = dialogue_tokens(dialogue, tokenizer, assistant_only=False, max_length=256)
     assert tokens["input_ids"].count(tokenizer.bos_token_id) <= 1
     assert tokens["labels"] == tokens["input_ids"]
@@ -91,7 +91,7 @@ def test_pairs_share_their_prompt_and_end(tokenizer, pair):
     assert tokens["chosen_ids"] != tokens["rejected_ids"]
 
 
-def test_turns_that_do_not_fit_are_left_out_after_a_whole_answer(tokenizer):
+def test_turns_that_do_not_fit_are_cut_after_a_complete_answer(tokenizer):
     whole, _ = dialogue_tokens(DIALOGUES["several turns"], tokenizer, True, 256)
     first, _ = dialogue_tokens(Dialogue(None, [SYSTEM, ASK, GOOD]), tokenizer, True, 256)
     shorter, cut = dialogue_tokens(DIALOGUES["several turns"], tokenizer, True, len(whole["input_ids"]) - 4)
@@ -114,7 +114,7 @@ LONG_ASK = {"role": "user", "content": "What colour is a banana, a plum or a lim
     ],
     ids=["messages", "several turns", "messages after a prompt", "texts"],
 )
-def test_a_prompt_loses_its_head_before_an_answer_loses_its_end(tokenizer, dialogue):
+def test_the_start_of_a_prompt_is_cut_before_the_end_of_an_answer(tokenizer, dialogue):
     whole, _ = dialogue_tokens(dialogue, tokenizer, True, 256)
     answer, *_ = runs(whole["labels"])
     start = whole["labels"].index(answer[0])
@@ -138,7 +138,7 @@ def any_tokenizer(workspace, request):
 
 
 @pytest.mark.parametrize("lost", [4, 1])
-def test_turns_that_do_not_fit_are_left_out_too_where_all_is_learned(any_tokenizer, lost):
+def test_without_assistant_only_loss_turns_that_do_not_fit_are_cut_too(any_tokenizer, lost):
     long = Dialogue(None, [SYSTEM, ASK, GOOD, ASK, BAD, ASK])
     first, _ = dialogue_tokens(Dialogue(None, [SYSTEM, ASK, GOOD]), any_tokenizer, False, 256)
     second, _ = dialogue_tokens(Dialogue(None, [SYSTEM, ASK, GOOD, ASK, BAD]), any_tokenizer, False, 256)
@@ -156,7 +156,7 @@ def test_turns_that_do_not_fit_are_left_out_too_where_all_is_learned(any_tokeniz
     [Dialogue(None, [LONG_ASK, GOOD, ASK, GOOD]), Dialogue([LONG_ASK], [GOOD]), Dialogue(LONG_ASK["content"], " A banana.")],
     ids=["several turns", "messages after a prompt", "texts"],
 )
-def test_where_all_is_learned_a_prompt_loses_its_head_first_too(any_tokenizer, dialogue):
+def test_without_assistant_only_loss_the_start_of_a_prompt_is_cut_first_too(any_tokenizer, dialogue):
     messages = dialogue.answer[:2] if dialogue.prompt is None else dialogue.answer
     whole, _ = dialogue_tokens(dialogue._replace(answer=messages), any_tokenizer, False, 256)
     tokens, cut = dialogue_tokens(dialogue, any_tokenizer, False, len(whole["input_ids"]) - 9)
@@ -166,14 +166,14 @@ def test_where_all_is_learned_a_prompt_loses_its_head_first_too(any_tokenizer, d
     assert tokens["labels"] == tokens["input_ids"]
 
 
-def test_where_all_is_learned_an_answer_without_its_end_is_said_too(any_tokenizer):
+def test_without_assistant_only_loss_an_answer_without_its_end_is_counted_too(any_tokenizer):
     long = {"role": "assistant", "content": "A banana is yellow. " * 40}
     for dialogue in (Dialogue(None, [ASK, long]), Dialogue([ASK], [long]), Dialogue(None, [long, ASK, GOOD])):
         tokens, cut = dialogue_tokens(dialogue, any_tokenizer, False, 32)
         assert (cut, len(tokens["input_ids"])) == ("unended", 32)
 
 
-def test_an_answer_that_is_too_long_itself_loses_its_end_and_that_is_said(tokenizer):
+def test_an_answer_that_is_too_long_is_cut_and_counted(tokenizer):
     long = {"role": "assistant", "content": "A banana is yellow. " * 40}
     tokens, cut = dialogue_tokens(Dialogue(None, [ASK, long]), tokenizer, True, 32)
     assert cut == "unended"
@@ -183,7 +183,7 @@ def test_an_answer_that_is_too_long_itself_loses_its_end_and_that_is_said(tokeni
     assert tokenizer.decode(answer).lstrip().startswith("A banana is yellow.")
 
 
-def test_pairs_lose_the_head_of_their_prompt_first(tokenizer):
+def test_the_start_of_a_pairs_prompt_is_cut_first(tokenizer):
     pair = Pair([SYSTEM, ASK], [GOOD], [BAD])
     whole, _ = pair_tokens(pair, tokenizer, 256)
     prompt, longest = whole["prompt_ids"], max(len(whole["chosen_ids"]), len(whole["rejected_ids"]))
@@ -195,7 +195,7 @@ def test_pairs_lose_the_head_of_their_prompt_first(tokenizer):
     assert (tokens["prompt_ids"][0] == tokenizer.bos_token_id) == (prompt[0] == tokenizer.bos_token_id)
 
 
-def test_half_of_the_room_is_left_to_a_prompt(tokenizer):
+def test_a_prompt_keeps_half_of_the_maximum_length(tokenizer):
     long = [{"role": "assistant", "content": "A banana is yellow. " * 40}]
     tokens, cut = pair_tokens(Pair([ASK] * 9, long, [BAD]), tokenizer, 64)
     assert cut == "unended"
@@ -203,7 +203,7 @@ def test_half_of_the_room_is_left_to_a_prompt(tokenizer):
     assert tokens["rejected_ids"] == pair_tokens(Pair([ASK] * 9, long, [BAD]), tokenizer, 4096)[0]["rejected_ids"][:32]
 
 
-def test_what_holds_nothing_to_learn_is_dropped(tokenizer):
+def test_a_row_with_nothing_to_learn_is_dropped(tokenizer):
     unmarked = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
     unmarked.chat_template = "{% for message in messages %}{{ message.content }}{% generation %}{% endgeneration %}{% endfor %}"
     assert dialogue_tokens(DIALOGUES["messages"], unmarked, True, 256) == (None, None)
@@ -218,7 +218,7 @@ def test_a_dialogue_needs_a_template(tokenizer):
 
 
 @pytest.mark.parametrize("assistant_only", [True, False])
-def test_a_row_beyond_the_models_own_limit_is_no_news(workspace, assistant_only, caplog):
+def test_a_row_beyond_the_models_own_limit_prints_no_warning(workspace, assistant_only, caplog):
     loaded = AutoTokenizer.from_pretrained(workspace / "inputs" / "tiny" / "model", model_max_length=4)
     logger = logging.getLogger("transformers")
     logger.addHandler(caplog.handler)

@@ -1,4 +1,4 @@
-"""How URLs are read: what may be meant in two ways is refused."""
+"""URLs are read, and ambiguous ones are refused."""
 
 import pytest
 from alignment_trainer.endpoints.address import UnclearAddress, read_address
@@ -27,7 +27,7 @@ PREFIX = "https://api.openai.com/v1"
         ("https://a.example.com/v1beta/openai", "https://a.example.com/v1beta/openai/models/gemini:generate"),
     ],
 )
-def test_an_address_covers_what_lies_below_it(prefix: str, url: str) -> None:
+def test_an_address_covers_the_paths_below_it(prefix: str, url: str) -> None:
     assert read_address(prefix).covers(read_address(url))
 
 
@@ -82,7 +82,7 @@ def test_other_names_of_one_machine_are_other_addresses(prefix: str, url: str) -
 @pytest.mark.parametrize(
     "url",
     [
-        # a user name, in front of which anything can stand
+        # a user name, which may look like a host
         "https://api.openai.com@evil.com/v1",
         "https://api.openai.com:443@evil.com/v1",
         "https://user:secret@api.openai.com/v1",
@@ -155,7 +155,7 @@ def test_other_names_of_one_machine_are_other_addresses(prefix: str, url: str) -
         "https://*.openai.com/v1",
     ],
 )
-def test_what_could_be_read_in_two_ways_is_not_read_at_all(url: str) -> None:
+def test_ambiguous_urls_are_refused(url: str) -> None:
     with pytest.raises(UnclearAddress) as refused:
         read_address(url)
     assert not url.strip() or url not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Keys as files: what is read, what is refused, and that nobody sees one."""
+"""Keys are read from files or refused, and are never printed."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ def an_endpoint(**others: Any) -> Endpoint:
 
 
 def mounted(folder: Path, key: bytes | None = KEY.encode(), allowed: str | None = URL) -> Paths:
-    """Lay a Secret out as the operator has it mounted."""
+    """Write a Secret's files as the operator mounts them."""
     if key is not None:
         (folder / "key").write_bytes(key)
     if allowed is not None:
@@ -65,7 +65,7 @@ def test_an_endpoint_without_a_key_needs_none(tmp_path: Path) -> None:
     [
         (KEY.encode(), None, f"{FIELD}.apiKeySecret: Secret 'teacher' does not allow its keys to be sent to {URL}; "),
         (KEY.encode(), "https://other.example.com", f"{FIELD}.apiKeySecret: Secret 'teacher' does not allow its keys"),
-        # Nothing is said of a key that may not be used.
+        # The content of a key that may not be used is not reported.
         (b"", None, f"{FIELD}.apiKeySecret: Secret 'teacher' does not allow its keys"),
         (
             b" \n",
@@ -79,7 +79,7 @@ def test_an_endpoint_without_a_key_needs_none(tmp_path: Path) -> None:
         (None, URL, f"{FIELD}.apiKeySecret: FOLDER/key: cannot be read (No such file or directory); put the key there"),
     ],
 )
-def test_what_is_refused_before_any_request(tmp_path: Path, key: bytes | None, allowed: str | None, sentence: str) -> None:
+def test_faults_that_are_found_before_any_request(tmp_path: Path, key: bytes | None, allowed: str | None, sentence: str) -> None:
     with pytest.raises(BadConfiguration) as refused:
         access(an_endpoint(), FIELD, mounted(tmp_path, key, allowed))
     assert str(refused.value).startswith(sentence.replace("FOLDER", str(tmp_path)))
@@ -122,7 +122,7 @@ def a_secret(secrets: Path, **entries: str) -> None:
 
 
 def refusal(config: RunConfig) -> str:
-    """Give what preflight says; what comes after the keys is wrong in each of these jobs, too."""
+    """Return preflight's message; the later checks would fail in each of these jobs, too."""
     with pytest.raises(BadConfiguration) as refused:
         check(config)
     return str(refused.value)
@@ -137,7 +137,7 @@ def test_a_secret_that_allows_nothing_stops_the_job_before_its_first_stage(tmp_p
     )
 
 
-def test_a_key_that_this_stage_does_not_send_is_not_looked_for(tmp_path: Path) -> None:
+def test_a_key_of_a_later_stage_is_not_read(tmp_path: Path) -> None:
     a_secret(tmp_path, allowed_endpoints=URL)
     assert "apiKeySecret" not in refusal(local_config(tmp_path, "sft"))
     assert "apiKeySecret: " in refusal(local_config(tmp_path, "dpo-kd"))

@@ -1,4 +1,4 @@
-"""Whether a key may be sent somewhere, and what is said to whom where it may not."""
+"""Where a key may be sent, and the messages if it may not."""
 
 from typing import Any
 
@@ -58,14 +58,14 @@ def test_a_secret_that_names_the_endpoint_may_be_used(entry: str) -> None:
         (f"{URL} https://b.example.com", f"line 1 of {ENTRY} is not of the form {FORM}; correct it"),
     ],
 )
-def test_any_other_secret_may_not_and_its_owner_is_told_what_to_add(entry: str | None, sentence: str) -> None:
+def test_any_other_secret_is_refused_with_the_line_to_add(entry: str | None, sentence: str) -> None:
     with pytest.raises(Forbidden) as refused:
         permission(URL, a_key(), entry)
     assert str(refused.value) == sentence
 
 
 @pytest.mark.parametrize("entry", [None, "https://other.example.com"])
-def test_on_one_machine_the_sentence_names_the_file(entry: str | None) -> None:
+def test_on_one_machine_the_message_names_the_file(entry: str | None) -> None:
     file = "/home/me/.alignment/secrets/teacher/allowed-endpoints"
     with pytest.raises(Forbidden) as refused:
         permission(URL, a_key(namespace=None, allowed_endpoints=file), entry)
@@ -73,13 +73,13 @@ def test_on_one_machine_the_sentence_names_the_file(entry: str | None) -> None:
 
 
 @pytest.mark.parametrize("entry", ["sk-0123456789", f"https://user:sk-0123456789@{URL[8:]}", "https://host/v1?key=sk-0123456789"])
-def test_what_a_secret_holds_is_not_shown(entry: str) -> None:
+def test_the_content_of_a_secret_is_not_shown(entry: str) -> None:
     with pytest.raises(Forbidden) as refused:
         permission(URL, a_key(), entry)
     assert "sk-" not in str(refused.value)
 
 
-def test_a_base_url_that_could_be_read_in_two_ways_is_refused() -> None:
+def test_an_ambiguous_base_url_is_refused() -> None:
     with pytest.raises(Forbidden, match=r"^baseUrl has '\.' or '\.\.' in its path; correct it"):
         permission("https://api.example.com/v1/../admin", a_key(), "https://api.example.com")
 
@@ -89,7 +89,7 @@ def test_a_base_url_that_could_be_read_in_two_ways_is_refused() -> None:
     [
         ("https://evil.com/v1", f"{URL} redirects to https://evil.com/v1, and a key is never sent to another server"),
         ("http://api.example.com/v1", f"{URL} redirects to http://api.example.com/v1, and a key is never sent to another server"),
-        # Another endpoint that the Secret allows is another server nevertheless.
+        # The Secret allows this endpoint too, but it is another server.
         (
             "https://other.example.com/v1?token=sk-1",
             f"{URL} redirects to https://other.example.com/v1, and a key is never sent to another server",
@@ -103,7 +103,7 @@ def test_a_base_url_that_could_be_read_in_two_ways_is_refused() -> None:
         ("https://api.example.com./v1", f"{URL} redirects to a URL that is not of the form"),
     ],
 )
-def test_each_request_is_judged_by_its_own_url(url: str, sentence: str) -> None:
+def test_each_request_is_checked_by_its_own_url(url: str, sentence: str) -> None:
     with pytest.raises(Forbidden) as refused:
         permission(URL, a_key(), f"{URL}\nhttps://other.example.com/v1").check(url)
     assert str(refused.value).startswith(sentence)

@@ -1,4 +1,4 @@
-"""Requests to real servers of the test's own: who gets the key, and who gets any request at all."""
+"""Requests to real servers of the test: which of them get the key, and which get any request."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Server(ThreadingHTTPServer):
-    """Answers with what it is told to, and remembers who asked for what with which key."""
+    """Gives the configured answers, and records the path and key of each request."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST  # noqa: N815
 
     def log_message(self, *_: object) -> None:
-        """Keep the test's output to itself."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def servers() -> Iterator[tuple[Server, Server]]:
 
 
 def an_access(server: Server, *more: str) -> Access:
-    """Allow the server's /v1, and what else is named."""
+    """Allow the server's /v1 and the given addresses."""
     known = EndpointKey(secret=SecretKey(name="teacher", key="api-key"), namespace="team", allowed_endpoints="/none")
     return Access(SecretStr(KEY), permission(f"{server.url}/v1", known, "\n".join((f"{server.url}/v1", *more))))
 
@@ -76,13 +76,13 @@ def post(url: str, given: Access | None, headers: dict[str, str] | None = None) 
     return asyncio.run(send())
 
 
-def test_the_endpoint_gets_the_key_and_it_alone_replaces_what_an_sdk_takes_for_one(servers: tuple[Server, Server]) -> None:
+def test_the_endpoint_gets_the_key_instead_of_the_one_of_an_sdk(servers: tuple[Server, Server]) -> None:
     server, _ = servers
     assert post(f"{server.url}/v1/chat", an_access(server), {"Authorization": "Bearer placeholder"}).status_code == 200
     assert server.seen == [("POST", "/v1/chat", f"Bearer {KEY}")]
 
 
-def test_a_server_that_needs_no_key_gets_none_of_anybody(servers: tuple[Server, Server]) -> None:
+def test_a_server_that_needs_no_key_gets_no_key_from_any_source(servers: tuple[Server, Server]) -> None:
     server, other = servers
     server.redirects["/v1/chat"] = 307, f"{other.url}/v1/chat"
     post(f"{server.url}/v1/chat", None, {"Authorization": "Bearer of-the-environment"})
@@ -104,7 +104,7 @@ def test_a_redirect_to_another_server_never_reaches_it(servers: tuple[Server, Se
 
 
 @pytest.mark.parametrize("code", REDIRECTS)
-def test_nor_does_one_to_another_server_that_the_secret_allows(servers: tuple[Server, Server], code: int) -> None:
+def test_a_redirect_to_another_allowed_server_never_reaches_it(servers: tuple[Server, Server], code: int) -> None:
     server, other = servers
     server.redirects["/v1/chat"] = code, f"{other.url}/v1/chat"
     with pytest.raises(BadConfiguration, match="a key is never sent to another server"):
@@ -114,7 +114,7 @@ def test_nor_does_one_to_another_server_that_the_secret_allows(servers: tuple[Se
 
 @pytest.mark.parametrize("code", REDIRECTS)
 @pytest.mark.parametrize("location", ["/admin", "../admin", "/v1/../admin", "/v1evil", "//127.0.0.1:{port}/admin"])
-def test_nor_does_one_to_a_place_of_the_same_server_that_the_secret_does_not_allow(
+def test_a_redirect_to_a_forbidden_path_of_the_same_server_never_reaches_it(
     servers: tuple[Server, Server], code: int, location: str
 ) -> None:
     server, _ = servers
@@ -143,7 +143,7 @@ def test_nor_does_one_to_a_place_of_the_same_server_that_the_secret_does_not_all
         "http:///v1",
     ],
 )
-def test_no_way_of_writing_a_redirect_leads_elsewhere(servers: tuple[Server, Server], location: str) -> None:
+def test_no_spelling_of_a_redirect_reaches_another_server(servers: tuple[Server, Server], location: str) -> None:
     server, other = servers
     elsewhere = location.format(own=server.server_port, other=f"127.0.0.1:{other.server_port}")
     server.redirects["/v1/chat"] = 307, elsewhere
@@ -153,7 +153,7 @@ def test_no_way_of_writing_a_redirect_leads_elsewhere(servers: tuple[Server, Ser
     assert other.seen == []
 
 
-def test_a_redirect_that_stays_below_what_is_allowed_is_followed_with_the_key(servers: tuple[Server, Server]) -> None:
+def test_a_redirect_below_the_allowed_path_is_followed_with_the_key(servers: tuple[Server, Server]) -> None:
     server, _ = servers
     server.redirects = {"/v1/chat": (308, "/v1/chat/"), "/v1/chat/": (307, f"{server.url}/v1/completions")}
     assert post(f"{server.url}/v1/chat", an_access(server)).status_code == 200
@@ -161,7 +161,7 @@ def test_a_redirect_that_stays_below_what_is_allowed_is_followed_with_the_key(se
     assert server.seen == [("POST", "/v1/chat", bearer), ("POST", "/v1/chat/", bearer), ("POST", "/v1/completions", bearer)]
 
 
-def test_each_hop_is_judged_not_only_the_first(servers: tuple[Server, Server]) -> None:
+def test_each_redirect_is_checked_not_only_the_first(servers: tuple[Server, Server]) -> None:
     server, other = servers
     server.redirects = {"/v1/chat": (307, "/v1/next"), "/v1/next": (307, f"{other.url}/v1/chat")}
     with pytest.raises(BadConfiguration, match="a key is never sent to another server"):
@@ -170,14 +170,14 @@ def test_each_hop_is_judged_not_only_the_first(servers: tuple[Server, Server]) -
     assert other.seen == []
 
 
-def test_a_client_that_is_used_for_another_address_sends_nothing(servers: tuple[Server, Server]) -> None:
+def test_a_client_used_for_another_address_sends_nothing(servers: tuple[Server, Server]) -> None:
     server, other = servers
     with pytest.raises(BadConfiguration):
         post(f"{other.url}/v1/chat", an_access(server))
     assert server.seen == other.seen == []
 
 
-def test_options_of_the_caller_take_no_rule_away() -> None:
+def test_options_of_the_caller_cannot_disable_a_rule() -> None:
     async def refuse(_: httpx2.Request) -> None:
         raise AssertionError("the caller's own hooks would replace the rule")
 

@@ -32,7 +32,7 @@ def server():
 
 @pytest.fixture
 def bucket(server, request):
-    """A bucket of the test's own, with a few objects."""
+    """A bucket of the test, with a few objects."""
     client = boto3.client(
         "s3", endpoint_url=server, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="secret"
     )
@@ -50,7 +50,7 @@ def configured(own_workspace, trainer, server, tmp_path_factory, monkeypatch):
     """A RunConfig whose credentials are a mounted file, as on a cluster."""
     for variable in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(variable)
-    # The trainer sets it from its RunConfig; the test takes it away again.
+    # The trainer sets this variable from its RunConfig; the test removes it.
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "")
     credentials = tmp_path_factory.mktemp("secret") / "credentials"
     credentials.write_text(
@@ -88,7 +88,7 @@ def test_a_prefix_is_a_folder(bucket, configured, ending):
     assert sum(found.counts) == 80
 
 
-def test_each_version_is_brought_once_and_what_changed_is_brought_again(bucket, configured):
+def test_each_version_is_downloaded_once_and_a_changed_object_again(bucket, configured):
     client, name = bucket
     config = configured(f"s3://{name}/rows.jsonl")
     source(config)
@@ -115,7 +115,7 @@ def test_each_version_is_brought_once_and_what_changed_is_brought_again(bucket, 
         ("none/", r"s3://.*/none/ is a folder that has no .jsonl"),
     ],
 )
-def test_what_cannot_be_used_is_said(bucket, configured, key, fault):
+def test_unusable_objects_are_refused(bucket, configured, key, fault):
     with pytest.raises(BadData, match=fault):
         check(configured(f"s3://{bucket[1]}/{key}"))
 
@@ -146,7 +146,7 @@ def pointed_at(configured, url, uri):
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://no-such-host.invalid"])
-def test_a_server_that_does_not_answer_is_worth_another_try(configured, quick, url, capsys):
+def test_a_server_that_does_not_answer_is_retried(configured, quick, url, capsys):
     config = pointed_at(configured, url, "s3://bucket/rows.jsonl")
     with pytest.raises(Unreachable, match=rf"s3://bucket/rows.jsonl cannot be downloaded now \(.*{url}.*; 3 tries\)"):
         check(config)
@@ -183,7 +183,7 @@ def faulty(server):
         do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *_):
-            """Keep the test's output to itself."""
+            """Log nothing."""
 
     started = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=started.serve_forever, daemon=True).start()
@@ -209,14 +209,14 @@ SLOW = answer(503, "SlowDown")
     ],
     ids=["nothing", "slow down twice", "429", "500"],
 )
-def test_an_object_comes_in_spite_of(bucket, configured, faulty, quick, faults, waits, capsys):
+def test_an_object_is_downloaded_in_spite_of(bucket, configured, faulty, quick, faults, waits, capsys):
     config = pointed_at(configured, faulty.url, f"s3://{bucket[1]}/rows.jsonl")
     faulty.faults[:] = faults
     assert [row.values for row in source(config).rows()] == ROWS
     assert capsys.readouterr().err.count("next try at") == waits
 
 
-def test_what_remains_is_tried_as_often_as_we_say(bucket, configured, faulty, quick):
+def test_a_persistent_fault_is_tried_as_often_as_the_policy_allows(bucket, configured, faulty, quick):
     config = pointed_at(configured, faulty.url, f"s3://{bucket[1]}/rows.jsonl")
     faulty.faults[:] = [SLOW] * 50
     with pytest.raises(Unreachable, match="the server answers 503"):

@@ -1,4 +1,4 @@
-"""Datasets and models of the Hub are read at a commit; what the Hub would answer is answered by a server of the test's own."""
+"""Datasets and models of the Hub are read at a commit, here from a server of the test."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ COMMIT, OLDER = "c" * 40, "0" * 40
 
 @dataclass
 class Repository:
-    """What the server has, and the faults with which it answers first."""
+    """A repository of the server, and the faults with which it answers first."""
 
     revisions: dict[str | None, str] = field(
         default_factory=lambda: {None: COMMIT, "main": COMMIT, "v1": OLDER, "0000000": OLDER}
@@ -34,7 +34,7 @@ class Repository:
 
 
 class Hub:
-    """A server that speaks as much of the Hub's language as its library needs for models."""
+    """A server with the part of the Hub's API that its library needs for models."""
 
     def __init__(self) -> None:
         self.repository = Repository()
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = cut is not None
 
     def log_message(self, *_: object) -> None:
-        """Keep the test's output to itself."""
+        """Log nothing."""
 
 
 def _etag(content: bytes) -> str:
@@ -123,7 +123,7 @@ def running() -> Iterator[Hub]:
 
 @pytest.fixture
 def hub(running: Hub) -> Hub:
-    """A Hub as it begins."""
+    """A new Hub server without faults."""
     running.repository = Repository(files={"config.json": b"{}", "model.safetensors": bytes(range(256)) * 4096})
     return running
 
@@ -167,15 +167,15 @@ except StageFailure as failure:
 
 
 def fetch(url: str, root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Fetch in a process of its own, since the libraries read their surroundings once."""
-    surroundings = {**os.environ, "HF_ENDPOINT": url, **environment}
-    surroundings.pop("HF_HOME", None)
-    surroundings.pop("HF_TOKEN", None)
+    """Download in a new process, because the libraries read their environment once."""
+    environment_variables = {**os.environ, "HF_ENDPOINT": url, **environment}
+    environment_variables.pop("HF_HOME", None)
+    environment_variables.pop("HF_TOKEN", None)
     if "HF_HUB_OFFLINE" not in environment:
-        surroundings.pop("HF_HUB_OFFLINE", None)
+        environment_variables.pop("HF_HUB_OFFLINE", None)
     kind, uri, *rest = arguments
     command = [sys.executable, "-c", PROGRAM, kind, uri, str(root), *rest]
-    ended = subprocess.run(command, capture_output=True, text=True, env=surroundings, timeout=120)
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment_variables, timeout=120)
     assert "Traceback" not in ended.stderr, ended.stderr
     return ended
 
@@ -188,7 +188,7 @@ UNREACHABLE = (
 
 
 @pytest.mark.parametrize(
-    ("faults", "told"),
+    ("faults", "messages"),
     [
         ([], []),
         (
@@ -203,17 +203,17 @@ UNREACHABLE = (
     ],
     ids=["nothing", "503 twice", "429", "cut off twice"],
 )
-def test_a_model_comes_in_spite_of(hub: Hub, tmp_path: Path, faults: list[Any], told: list[str]) -> None:
+def test_a_model_is_downloaded_in_spite_of(hub: Hub, tmp_path: Path, faults: list[Any], messages: list[str]) -> None:
     hub.repository.faults = list(faults)
     ended = fetch(hub.url, tmp_path, "model", "hf://team/rows")
     folder = Path(ended.stdout.strip())
     assert folder.name == COMMIT, ended.stdout + ended.stderr
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == hub.repository.files
     lines = [line for line in ended.stderr.splitlines() if MODEL in line]
-    assert [line.removeprefix(f"{MODEL}: ").partition("; next try at ")[0] for line in lines] == told
+    assert [line.removeprefix(f"{MODEL}: ").partition("; next try at ")[0] for line in lines] == messages
 
 
-def test_what_is_here_is_asked_for_no_more(hub: Hub, tmp_path: Path) -> None:
+def test_cached_files_need_no_request(hub: Hub, tmp_path: Path) -> None:
     fetch(hub.url, tmp_path, "model", "hf://team/rows", COMMIT)
     hub.repository.asked.clear()
     again = fetch("http://127.0.0.1:9", tmp_path, "model", "hf://team/rows", COMMIT)
@@ -223,7 +223,7 @@ def test_what_is_here_is_asked_for_no_more(hub: Hub, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["model", "dataset"])
 @pytest.mark.parametrize(
-    ("url", "faults", "said"),
+    ("url", "faults", "message"),
     [
         (None, [BUSY] * 9, "the server answers 503 Service Unavailable"),
         (None, [LIMITED] * 9, "the server answers 429 Too Many Requests"),
@@ -232,13 +232,13 @@ def test_what_is_here_is_asked_for_no_more(hub: Hub, tmp_path: Path) -> None:
     ],
     ids=["503", "429", "refused", "no such name"],
 )
-def test_what_remains_may_be_tried_later(
-    hub: Hub, tmp_path: Path, kind: str, url: str | None, faults: list[Any], said: str
+def test_a_persistent_fault_is_unreachable(
+    hub: Hub, tmp_path: Path, kind: str, url: str | None, faults: list[Any], message: str
 ) -> None:
     hub.repository.faults = list(faults)
     ended = fetch(url or hub.url, tmp_path, kind, "hf://team/rows")
     shown = MODEL if kind == "model" else "hf://team/rows"
-    assert ended.stdout.startswith(f"Unreachable {shown} cannot be downloaded now ({said}"), ended.stdout + ended.stderr
+    assert ended.stdout.startswith(f"Unreachable {shown} cannot be downloaded now ({message}"), ended.stdout + ended.stderr
     assert ended.stdout.endswith("; 3 tries); check the network and the endpoint; the stage tries again later\n")
     assert ended.stderr.count("; next try at ") == 2
     if faults:
@@ -251,7 +251,7 @@ PRIVATE = "is not on the Hub, or is private; correct the uri, or give a token th
 
 @pytest.mark.parametrize("pinned", [False, True], ids=["newest", "pinned"])
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         ((401, {}), PRIVATE),
         ((404, {"X-Error-Code": "RepoNotFound"}), PRIVATE),
@@ -265,10 +265,10 @@ PRIVATE = "is not on the Hub, or is private; correct the uri, or give a token th
     ids=["401", "404", "gated", "403"],
 )
 @pytest.mark.parametrize("kind", ["model", "dataset"])
-def test_a_refusal_says_what_to_do(hub: Hub, tmp_path: Path, kind: str, fault: Any, said: str, pinned: bool) -> None:
+def test_a_refusal_says_what_to_do(hub: Hub, tmp_path: Path, kind: str, fault: Any, message: str, pinned: bool) -> None:
     hub.repository.faults = [fault] * 9
     ended = fetch(hub.url, tmp_path, kind, "hf://team/rows", *([COMMIT] if pinned else []))
-    assert ended.stdout == f"BadData {MODEL if kind == 'model' else 'hf://team/rows'} {said}\n", ended.stderr
+    assert ended.stdout == f"BadData {MODEL if kind == 'model' else 'hf://team/rows'} {message}\n", ended.stderr
     assert "next try" not in ended.stderr
     assert len(hub.repository.faults) == 8
 
@@ -280,6 +280,6 @@ def test_a_missing_revision_is_named(hub: Hub, tmp_path: Path, kind: str, field:
     assert ended.stdout.startswith("BadData ")
 
 
-def test_offline_is_no_fault_of_the_network(hub: Hub, tmp_path: Path) -> None:
+def test_offline_mode_is_no_network_fault(hub: Hub, tmp_path: Path) -> None:
     ended = fetch(hub.url, tmp_path, "model", "hf://team/rows", HF_HUB_OFFLINE="1")
     assert ended.stdout.startswith(f"BadData {MODEL} is not cached, and HF_HUB_OFFLINE forbids downloads")

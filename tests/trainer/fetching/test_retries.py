@@ -1,4 +1,4 @@
-"""One policy of fetching: which errors may pass, how long is waited, and what is said; no network is asked here."""
+"""The retry policy of downloads: transient errors, waits and messages, tested without a network."""
 
 import socket
 import ssl
@@ -45,7 +45,7 @@ def of_xet():
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "text"),
     [
         (of_hub(408), "the server answers 408 Request Timeout"),
         (of_hub(425), "the server answers 425 Too Early"),
@@ -84,9 +84,9 @@ def of_xet():
     ],
     ids=lambda value: (str(value) or type(value).__name__)[:40],
 )
-def test_what_may_pass(error, said):
+def test_transient_faults(error, text):
     fault = transient_fault(error)
-    assert (fault.text if fault else None) == said
+    assert (fault.text if fault else None) == text
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_retry_after_is_seconds_or_a_date(asked, seconds):
     assert fault_of_answer(429, {"retry-after": asked}).retry_after_seconds == seconds
 
 
-def test_a_date_to_come_is_waited_for():
+def test_a_future_date_is_waited_for():
     day = format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
     assert fault_of_answer(503, {"Retry-After": day}).retry_after_seconds == pytest.approx(86_400, abs=3_600)
 
@@ -116,7 +116,7 @@ def test_a_date_to_come_is_waited_for():
         (1, 86_400, 600),
     ],
 )
-def test_how_long_is_waited(tries, asked, seconds):
+def test_the_wait_before_each_retry(tries, asked, seconds):
     assert RetryPolicy().wait_seconds(tries, Fault("", asked)) == seconds
 
 
@@ -136,7 +136,7 @@ def failing(*errors):
     return fetch
 
 
-def test_what_passes_is_fetched_in_the_end_and_each_wait_is_told(capsys):
+def test_a_transient_fault_is_retried_and_each_wait_is_printed(capsys):
     assert with_retries("s3://b/k", failing(of_hub(503), ConnectionResetError("reset"))) == "here"
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("s3://b/k: the server answers 503 Service Unavailable (try 1 of 3); next try at ")
@@ -144,7 +144,7 @@ def test_what_passes_is_fetched_in_the_end_and_each_wait_is_told(capsys):
     assert second.endswith(" UTC")
 
 
-def test_what_remains_is_nobodys_fault():
+def test_after_the_last_try_the_source_is_unreachable():
     with pytest.raises(Unreachable) as remains:
         with_retries("s3://b/k", failing(*[of_hub(503)] * 3))
     assert str(remains.value) == (
@@ -154,13 +154,13 @@ def test_what_remains_is_nobodys_fault():
     assert consequence(remains.value.exit_code, remains.value.reason) == "Infrastructure"
 
 
-def test_what_does_not_pass_is_raised_at_once(capsys):
+def test_a_final_error_is_raised_at_once(capsys):
     with pytest.raises(HfHubHTTPError):
         with_retries("hf://a/b", failing(of_hub(404), of_hub(404)))
     assert not capsys.readouterr().err
 
 
-def test_a_request_that_was_given_up_is_not_begun_again():
+def test_exhausted_retries_are_not_retried_again():
     tried = []
 
     def fetch():

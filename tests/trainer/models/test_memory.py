@@ -1,4 +1,4 @@
-"""Estimates of GPU memory for GPUs that are named in the tests; no GPU is needed."""
+"""Estimates of GPU memory for GPUs that the tests name; no GPU is needed."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""An adapter is merged tensor by tensor: the same bits as PEFT makes of the whole model, in the memory of one shard."""
+"""An adapter is merged tensor by tensor, with the same bits as PEFT's merge of the whole model, in the memory of one shard."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def settings(precision="Float32", quantized=False, targets=None):
 
 
 def adapt(base, folder, targets=None, dtype=torch.float32):
-    """Save an adapter of random numbers."""
+    """Save an adapter with random weights."""
     adapted = get_peft_model(
         base, LoraConfig(r=4, lora_alpha=8, target_modules=targets or linear_layers(base), task_type="CAUSAL_LM")
     )
@@ -64,7 +64,7 @@ def adapt(base, folder, targets=None, dtype=torch.float32):
 
 
 def by_peft(start, adapter, wanted, target):
-    """Merge as PEFT does, with all of the model in memory."""
+    """Merge with PEFT, with the whole model in memory."""
     model = load_model(start, wanted)
     if wanted.adapter.quantized:
         model = model.dequantize()
@@ -97,7 +97,7 @@ def assert_same(ours, theirs):
 @pytest.mark.parametrize("quantized", [False, True], ids=["lora", "qlora"])
 @pytest.mark.parametrize("precision", ["Float32", "BFloat16"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_it_is_what_peft_makes_of_the_whole_model(tmp_path, family, precision, quantized):
+def test_the_merged_model_equals_pefts(tmp_path, family, precision, quantized):
     base = tiny(family)
     base.save_pretrained(tmp_path / "base", max_shard_size="40KB")
     assert len(list((tmp_path / "base").glob("model-*.safetensors"))) > 1
@@ -144,7 +144,7 @@ def test_files_of_other_names_and_formats(tmp_path, family, change, targets, qua
 
 
 @pytest.mark.parametrize("change", ["a part is missing", "a part is of no layer"])
-def test_no_layer_is_missed_in_silence(tmp_path, change):
+def test_an_unmerged_layer_is_an_error(tmp_path, change):
     base = tiny("mistral")
     base.save_pretrained(tmp_path / "base")
     adapt(base, tmp_path / "adapter")
@@ -160,7 +160,7 @@ def test_no_layer_is_missed_in_silence(tmp_path, change):
         merging.merge(tmp_path / "base", tmp_path / "adapter", settings(), tmp_path / "ours", CPU)
 
 
-def test_weights_that_are_not_all_there_are_refused_before_training(tmp_path):
+def test_incomplete_weights_are_refused_before_training(tmp_path):
     tiny("mistral").save_pretrained(tmp_path)
     file = tmp_path / "model.safetensors"
     weights = load_file(file)
@@ -172,7 +172,7 @@ def test_weights_that_are_not_all_there_are_refused_before_training(tmp_path):
     assert str(refused.value) == f"{tmp_path} has no weights for lm_head.weight; copy the whole model folder"
 
 
-def test_weights_that_are_quantized_are_refused_before_training(tmp_path):
+def test_quantized_weights_are_refused_before_training(tmp_path):
     tiny("mistral").save_pretrained(tmp_path)
     document = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**document, "quantization_config": {"quant_method": "gptq", "bits": 4}}))
@@ -180,7 +180,7 @@ def test_weights_that_are_quantized_are_refused_before_training(tmp_path):
         merging.check(tmp_path, settings())
 
 
-def test_a_layer_that_is_put_together_is_refused_before_training(tmp_path):
+def test_a_layer_built_from_several_tensors_is_refused_before_training(tmp_path):
     base = tiny("mistral")
     base.save_pretrained(tmp_path)
     file = tmp_path / "model.safetensors"
@@ -234,7 +234,7 @@ WORK = Workload(False, 512, False, False, True, "AdamW", None, 1, 1, "None", "No
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A small model to load all libraries with, and one of several shards, each much larger than a tensor, and adapters."""
+    """A small model to load all libraries with, and one with several shards, each much larger than a tensor, with adapters."""
     root = tmp_path_factory.mktemp("models")
     for name, layers, width in (("small", 1, 64), ("large", 32, 512)):
         sizes = {"vocab_size": 8000, "hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": 4}
@@ -258,7 +258,7 @@ def peak(root, how, kind):
 def test_the_peak_of_memory_is_below_one_shard(models, kind):
     shape = shape_of(json.loads((models / "large" / "base" / "config.json").read_text()))
     beside = AdapterSize(rank=4, layers=None, drops=False, is_quantized=kind == "qlora")
-    # What the estimate says of it, and what is left between the pieces.
+    # The estimate, plus memory that the allocator keeps between the pieces.
     expected = 1.25 * merging_bytes(shape, WORK._replace(adapter=beside))
     assert expected < SHARD
     assert peak(models, "ours", kind) < expected
@@ -306,7 +306,7 @@ print("published:", (Path(config.paths.stage) / "DONE").exists())
     ],
     ids=["sft", "ZeRO2", "ZeRO3", "packed pairs", "padded pairs"],
 )
-def test_nothing_is_left_of_the_trainer_when_the_model_is_published(finished, tmp_path, trainer, stage, changes):
+def test_the_trainer_is_freed_before_the_model_is_published(finished, tmp_path, trainer, stage, changes):
     for folder in ("inputs", "job"):
         shutil.copytree(finished / folder, tmp_path / folder)
     shutil.rmtree(tmp_path / "job" / stage)
@@ -318,5 +318,5 @@ def test_nothing_is_left_of_the_trainer_when_the_model_is_published(finished, tm
     log = tmp_path / "log"
     code = run_program(LEFT, (str(written),), place(0, 1, port=0), log, seconds=300)
     assert code == 0, log.read_text()
-    told = [line for line in log.read_text().splitlines() if line.startswith(("left:", "tensors:", "published:"))]
-    assert told == ["left: 0", "tensors: 0", "published: True"]
+    lines = [line for line in log.read_text().splitlines() if line.startswith(("left:", "tensors:", "published:"))]
+    assert lines == ["left: 0", "tensors: 0", "published: True"]

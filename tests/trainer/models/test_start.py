@@ -1,4 +1,4 @@
-"""A job has one base model: a commit for all attempts and stages, and the same weights each time a stage goes on."""
+"""A job has one base model: one commit for all attempts and stages, and the same weights at each resume."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ BASE = "workspace://inputs/tiny/model"
 
 @pytest.fixture
 def branch(monkeypatch):
-    """What a branch of the Hub names today; the test moves it."""
+    """The commit that a branch of the Hub points to; the test moves it."""
     newest = [OLD]
     asked = []
 
@@ -51,14 +51,14 @@ def test_a_model_is_resolved_once(own_workspace, trainer, branch, named, commit)
 
 
 @pytest.mark.parametrize("edit", [{"uri": "hf://team/other"}, {"revision": "main"}, {"revision": NEW}])
-def test_after_an_edit_it_is_resolved_anew(own_workspace, trainer, branch, edit):
+def test_after_an_edit_the_model_is_resolved_again(own_workspace, trainer, branch, edit):
     start_folder(configured(trainer, own_workspace))
     branch[0] = NEW
     assert start_folder(configured(trainer, own_workspace, **edit)).name == NEW
     assert written(own_workspace)["revision"] == NEW
 
 
-def test_a_broken_record_is_resolved_anew(own_workspace, trainer, branch, capsys):
+def test_a_broken_record_is_resolved_again(own_workspace, trainer, branch, capsys):
     config = configured(trainer, own_workspace)
     (own_workspace / "job" / "base-model.json").write_text("{")
     assert start_folder(config).name == OLD
@@ -71,7 +71,7 @@ def checkpoint(stage):
 
 @pytest.fixture
 def begun(own_workspace, trainer):
-    """A stage that has begun from a model on the workspace volume."""
+    """A stage that has started from a model on the workspace volume."""
     config = trainer.config(own_workspace)
     stage = Path(config.paths.stage)
     stage.mkdir(parents=True)
@@ -80,21 +80,21 @@ def begun(own_workspace, trainer):
 
 
 def change(folder):
-    """Change one number of the weights."""
+    """Change one weight."""
     file = folder / "model.safetensors"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
 
 
-def test_the_same_weights_are_gone_on_from(begun):
+def test_training_resumes_from_the_same_weights(begun):
     config, stage, start, digest = begun
     assert check_start(config, start, checkpoint(stage)) == digest
     assert read_base(config).digest == digest
     assert written(stage.parents[1]) == {"uri": BASE, "digest": digest}
 
 
-def test_other_weights_are_refused_when_a_stage_goes_on(begun):
+def test_other_weights_are_refused_at_a_resume(begun):
     config, stage, start, digest = begun
     change(start)
     with pytest.raises(BadData) as refused:
@@ -104,7 +104,7 @@ def test_other_weights_are_refused_when_a_stage_goes_on(begun):
     assert str(refused.value).endswith(f"restore them, or remove {stage} to start the stage again")
 
 
-def test_a_stage_that_begins_may_have_other_weights(begun):
+def test_a_stage_without_checkpoint_may_start_from_other_weights(begun):
     config, stage, start, digest = begun
     change(start)
     other = check_start(config, start, None)
@@ -112,7 +112,7 @@ def test_a_stage_that_begins_may_have_other_weights(begun):
     assert check_start(config, start, checkpoint(stage)) == other
 
 
-def test_a_stage_of_an_earlier_version_is_gone_on_with(begun):
+def test_a_stage_of_an_earlier_version_resumes(begun):
     config, stage, start, digest = begun
     (stage / "start.json").unlink()
     assert check_start(config, start, checkpoint(stage)) == digest
@@ -134,7 +134,7 @@ def test_the_files_of_a_commit_never_change(own_workspace, trainer, branch):
         check_start(config, start, None)
 
 
-def test_an_attempt_ends_where_its_base_was_changed(own_workspace, trainer, tmp_path):
+def test_an_attempt_ends_if_its_base_model_was_changed(own_workspace, trainer, tmp_path):
     first = trainer.attempt(trainer.config(own_workspace), tmp_path)
     first.wait_until(first.has_checkpoint)
     first.stop()

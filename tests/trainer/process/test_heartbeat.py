@@ -1,4 +1,4 @@
-"""Who asks how a stage does, and what they hear."""
+"""The heartbeat server's answers to allowed and other callers."""
 
 import http.client
 import socket
@@ -30,7 +30,7 @@ def ask(server, method="GET", path=HEARTBEAT_PATH, **headers):
     return answer.status, answer.read()
 
 
-def test_whoever_knows_the_token_hears_how_the_stage_does(server):
+def test_a_caller_with_the_token_gets_the_heartbeat(server):
     status, body = ask(server, Authorization=f"Bearer {TOKEN}")
     assert status == 200
     assert Heartbeat.model_validate_json(body) == ANSWER
@@ -53,7 +53,7 @@ def test_whoever_knows_the_token_hears_how_the_stage_does(server):
         ("HEAD", HEARTBEAT_PATH, f"Bearer {TOKEN}", 501),
     ],
 )
-def test_nobody_else_hears_anything(server, method, path, authorization, status):
+def test_other_callers_get_nothing(server, method, path, authorization, status):
     headers = {} if authorization is None else {"Authorization": authorization.encode()}
     answered, body = ask(server, method, path, **headers)
     assert answered == status
@@ -70,13 +70,13 @@ def hears_nothing(server, *pieces):
             return True
 
 
-def test_a_request_without_an_end_is_given_up(server):
+def test_an_endless_request_is_dropped(server):
     assert hears_nothing(server, b"GET /heartbeat HTTP/1.1\r\nAuthorization: Bea")
     assert hears_nothing(server, b"GET /heartbeat HTTP/1.1\r\n" + b"X: " + b"x" * 100_000)
     assert ask(server, Authorization=f"Bearer {TOKEN}")[0] == 200
 
 
-def test_many_who_say_nothing_hold_nobody_up_for_long(server):
+def test_many_silent_connections_block_others_only_briefly(server):
     silent = [socket.create_connection(("127.0.0.1", server.server_port)) for _ in range(heartbeat._MOST_REQUESTS)]
     deadline = time.monotonic() + 60
     while True:
@@ -90,7 +90,7 @@ def test_many_who_say_nothing_hold_nobody_up_for_long(server):
         connection.close()
 
 
-def test_a_port_that_cannot_be_had_is_told_and_ends_nothing(tmp_path, trainer, monkeypatch, server, capfd):
+def test_a_port_in_use_is_reported_and_the_stage_continues(tmp_path, trainer, monkeypatch, server, capfd):
     for port in (str(server.server_port), "65536", "http"):
         monkeypatch.setenv(heartbeat.PORT_VARIABLE, port)
         assert heartbeat.serve(trainer.config(tmp_path), lambda: ANSWER) is None
@@ -98,6 +98,6 @@ def test_a_port_that_cannot_be_had_is_told_and_ends_nothing(tmp_path, trainer, m
         assert line.startswith(f"ALIGNMENT_HEARTBEAT_PORT: port {port} cannot be served (")
 
 
-def test_nothing_is_served_where_no_port_is_named(tmp_path, trainer, monkeypatch):
+def test_without_a_port_nothing_is_served(tmp_path, trainer, monkeypatch):
     monkeypatch.delenv(heartbeat.PORT_VARIABLE, raising=False)
     assert heartbeat.serve(trainer.config(tmp_path), lambda: ANSWER) is None

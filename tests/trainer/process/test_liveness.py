@@ -24,7 +24,7 @@ def test_what_counts_as_work(situation, after, works):
     assert has_worked({RANK: IDLE}, {RANK: after}) == works, situation
 
 
-def test_a_new_process_counts_from_nothing_though_it_has_an_old_number():
+def test_a_new_process_counts_from_zero_even_with_a_reused_id():
     assert has_worked({RANK: Work(1, 500.0, 10**6, 10**9)}, {Identity(20, 10): Work(1, 1.0, 0, 0)})
     assert not has_worked({RANK: Work(1, 500.0, 10**6, 10**9)}, {})
 
@@ -34,7 +34,7 @@ def test_descendants_are_found_however_deep():
     assert {identity.number for identity in descendants(tree, 1)} == {1, 2, 3}
 
 
-def test_time_stands_still_while_nobody_works():
+def test_the_time_stays_while_no_process_works():
     liveness = Liveness(1)
     liveness.look(0, {ROOT: Work(0, 1.0, 0, 0), RANK: IDLE})
     began = liveness.time
@@ -49,7 +49,7 @@ def test_time_stands_still_while_nobody_works():
     assert liveness.time == worked
 
 
-def test_a_supervisor_that_only_waits_is_no_sign_of_life():
+def test_a_waiting_supervisor_does_not_count_as_work():
     for counts_root in (True, False):
         liveness = Liveness(1)
         liveness.counts_root = counts_root
@@ -59,7 +59,7 @@ def test_a_supervisor_that_only_waits_is_no_sign_of_life():
         assert (liveness.time > began) == counts_root
 
 
-def test_the_kernel_is_read():
+def test_the_kernels_counters_are_read():
     program = "import sys\nprint('busy' * (1 << 20) != '', flush=True)\nsys.stdin.read()"
     child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout.readline()

@@ -41,10 +41,12 @@ DEFECT = RankOutcome(70, "Defect", "KeyError: 'a'")
         ("did not stop in time", [(0, -9)], {}, 143, True, 137, "Killed"),
         ("the launcher itself was killed", [], {}, -9, False, 70, "ProcessKilled"),
         ("the launcher was aborted", [], {}, -6, False, 134, "Killed"),
-        ("nobody says why", [(0, 3)], {}, 1, False, 70, "Defect"),
+        ("no process reports a reason", [(0, 3)], {}, 1, False, 70, "Defect"),
     ],
 )
-def test_what_an_end_means(tmp_path, situation, failures, outcomes, launcher_code, stop_requested, code, reason):
+def test_how_processes_end_decides_the_termination(
+    tmp_path, situation, failures, outcomes, launcher_code, stop_requested, code, reason
+):
     if failures:
         record_failures(tmp_path, [RankFailure(*failure) for failure in failures])
     for rank, outcome in outcomes.items():
@@ -54,17 +56,17 @@ def test_what_an_end_means(tmp_path, situation, failures, outcomes, launcher_cod
     assert termination.message
 
 
-def test_a_launcher_that_met_nobody_lost_its_peers(tmp_path):
+def test_a_launcher_without_peers_is_peer_lost(tmp_path):
     record_launcher_outcome(tmp_path, LOST)
     assert termination_of(tmp_path, 1, False) == Termination(exit_code=75, reason="PeerLost", message=LOST.message)
     assert termination_of(tmp_path, 1, True).reason == "Stopped"
 
 
-def test_a_process_that_only_its_pod_survived_is_counted_and_says_what_to_do(tmp_path):
+def test_a_killed_process_in_a_surviving_pod_is_counted_and_explained(tmp_path):
     record_failures(tmp_path, [RankFailure(1, -9)])
-    told = termination_of(tmp_path, 1, False)
-    assert consequence(told.exit_code, told.reason) == "Application"
-    assert re.search("process 1 was killed .* the host ran out of memory; raise compute.memory", told.message)
+    termination = termination_of(tmp_path, 1, False)
+    assert consequence(termination.exit_code, termination.reason) == "Application"
+    assert re.search("process 1 was killed .* the host ran out of memory; raise compute.memory", termination.message)
 
 
 def test_a_long_sentence_fits_a_termination(tmp_path):

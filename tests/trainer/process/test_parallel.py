@@ -17,12 +17,12 @@ def test_results_come_in_order(processes, size):
     assert list(parallel_map(lambda item: item * factor, range(size), processes)) == [item * 3 for item in range(size)]
 
 
-def test_others_do_the_work():
+def test_worker_processes_do_the_work():
     assert os.getpid() not in set(parallel_map(lambda _: os.getpid(), range(100), 2))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_failure_is_told_as_it_is(processes):
+def test_a_failure_is_raised_unchanged(processes):
     def work(item):
         if item == 77:
             raise BadData("rows.jsonl:77: is broken")
@@ -32,7 +32,7 @@ def test_a_failure_is_told_as_it_is(processes):
         list(parallel_map(work, range(1000), processes))
 
 
-def test_little_is_read_ahead():
+def test_few_items_are_read_ahead():
     read = []
 
     def items():
@@ -46,7 +46,7 @@ def test_little_is_read_ahead():
     results.close()
 
 
-def test_a_killed_process_is_a_failure_and_no_hang():
+def test_a_killed_worker_is_a_failure_and_no_hang():
     def work(item):
         if item == 50:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -56,7 +56,7 @@ def test_a_killed_process_is_a_failure_and_no_hang():
         list(parallel_map(work, range(1000), 2))
 
 
-def test_nobody_is_left_when_the_one_who_asked_is_killed():
+def test_workers_end_when_their_parent_is_killed():
     program = (
         "import os, time\nfrom alignment_trainer.process.parallel import parallel_map\n"
         "for item in parallel_map(lambda item: (time.sleep(0.01), os.getpid())[1], range(100_000), 2):\n"

@@ -1,4 +1,4 @@
-"""What a heartbeat says of a stage's folder, from before it is claimed."""
+"""The heartbeat of a stage's folder, also before the stage claims it."""
 
 import json
 import time
@@ -33,14 +33,14 @@ def do(stage, what, moment):
     (stage / "activity.json").write_text(activity.model_dump_json(by_alias=True))
 
 
-def test_before_there_is_a_folder_it_is_alive(config):
+def test_a_stage_is_alive_before_its_folder_exists(config):
     heartbeat = seen(StageWatch(config))
     assert (heartbeat.job_uid, heartbeat.stage, heartbeat.attempt) == ("0badcafe-1", "sft", 1)
     assert (heartbeat.step, heartbeat.activity, heartbeat.progress_time, heartbeat.last_checkpoint) == (None,) * 4
     assert datetime.now(UTC) - heartbeat.alive_time < timedelta(minutes=1)
 
 
-def test_work_of_other_inputs_is_nobodys_progress(config, stage):
+def test_the_work_of_other_inputs_is_no_progress(config, stage):
     claim(config.model_copy(update={"input_hash": "another"}))
     Journal(stage).append(24, {metrics.LOSS: 0.1}, {metrics.TOTAL_STEPS: 24.0})
     (stage / "checkpoints" / "step-24").mkdir(parents=True)
@@ -54,7 +54,7 @@ def test_work_of_other_inputs_is_nobodys_progress(config, stage):
     assert seen(watch).step is None
 
 
-def test_steps_are_told_as_they_are_done(config, stage):
+def test_steps_are_reported_as_they_are_done(config, stage):
     claim(config)
     watch, journal = StageWatch(config), Journal(stage)
     journal.append(0, {}, {metrics.TOTAL_STEPS: 24.0})
@@ -67,7 +67,7 @@ def test_steps_are_told_as_they_are_done(config, stage):
     assert datetime.now(UTC) - heartbeat.progress_time < timedelta(minutes=1)
 
 
-def test_steps_of_an_earlier_attempt_are_none_of_this_one(config, stage):
+def test_steps_of_an_earlier_attempt_do_not_count_for_this_one(config, stage):
     claim(config)
     journal = Journal(stage)
     journal.append(0, {}, {metrics.TOTAL_STEPS: 24.0})
@@ -77,31 +77,31 @@ def test_steps_of_an_earlier_attempt_are_none_of_this_one(config, stage):
     assert (seen(watch).step, seen(watch).has_stepped) == (1, False)
     journal.append(1, {}, {metrics.TOTAL_STEPS: 24.0})
     assert not seen(watch).has_stepped
-    # The same step again, as after a restart: its values are known, and it was trained all the same.
+    # The same step again, as after a restart: its values are known, but it was trained in this attempt.
     journal.append(1, {metrics.LOSS: 2.5}, {metrics.SECONDS_LEFT: 46.0})
     assert seen(watch).has_stepped
 
 
-def test_times_can_be_read_as_ages_though_clocks_differ(config):
+def test_times_can_be_read_as_ages_even_if_clocks_differ(config):
     heartbeat = StageWatch(config).heartbeat()
     assert heartbeat.alive_time <= heartbeat.time <= datetime.now(UTC)
 
 
-def test_the_newer_of_step_and_activity_is_progress(config, stage):
+def test_the_newer_of_step_and_activity_counts_as_progress(config, stage):
     claim(config)
     Journal(stage).append(1, {}, {metrics.TOTAL_STEPS: 24.0})
     later = datetime.now(UTC) + timedelta(minutes=5)
     watch = StageWatch(config)
     do(stage, "evaluating", later)
     assert seen(watch).progress_time == later
-    # An activity that is over did advance then.
+    # The time of an ended activity still counts.
     (stage / "activity.json").unlink()
     assert (seen(watch).activity, seen(watch).progress_time) == (None, later)
     do(stage, "merging", later - timedelta(minutes=4))
     assert seen(watch).progress_time == later
 
 
-def test_the_commit_of_the_base_model_is_told_once_it_is_known(config, stage):
+def test_the_commit_of_the_base_model_is_reported_when_it_is_known(config, stage):
     claim(config)
     assert seen(StageWatch(config)).model_revision is None
     write_base(config, BaseRecord(uri=config.spec.model.uri, revision="c0ffee"))
@@ -110,7 +110,7 @@ def test_the_commit_of_the_base_model_is_told_once_it_is_known(config, stage):
     assert seen(StageWatch(config)).model_revision is None
 
 
-def test_a_folder_that_cannot_be_read_is_told_once_and_what_was_seen_stays(config, stage, capfd):
+def test_an_unreadable_folder_is_reported_once_and_the_last_heartbeat_stays(config, stage, capfd):
     claim(config)
     Journal(stage).append(1, {}, {metrics.TOTAL_STEPS: 24.0})
     watch = StageWatch(config)

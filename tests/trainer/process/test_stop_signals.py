@@ -1,4 +1,4 @@
-"""A stop before there is anything that could take it."""
+"""A stop signal before the supervisor has handlers of its own."""
 
 import json
 import os
@@ -20,7 +20,7 @@ stop_signals.exit_after_cleanup()
 
 
 @pytest.mark.parametrize(("program", "number"), [(LEAVE, signal.SIGTERM), (LEAVE, signal.SIGINT), (HELD_UP, None)])
-def test_it_ends_with_a_word_whatever_is_done(tmp_path, program, number):
+def test_a_stop_ends_the_process_with_a_message_during_any_work(tmp_path, program, number):
     environment = {**os.environ, "ALIGNMENT_TERMINATION_LOG": str(tmp_path / "log")}
     process = subprocess.Popen(
         [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -34,7 +34,7 @@ def test_it_ends_with_a_word_whatever_is_done(tmp_path, program, number):
     assert json.loads((tmp_path / "log").read_text())["reason"] == "Stopped"
 
 
-def test_it_loads_nothing_that_takes_long():
+def test_the_module_imports_nothing_slow():
     program = (
         "import sys, alignment_trainer.process.stop_signals; sys.exit(bool({'pydantic', 'alignment_api'} & set(sys.modules)))"
     )

@@ -13,21 +13,21 @@ from alignment_trainer.process.termination import MOST_BYTES, fitted, shortened,
      "é\n\"\x00\U0001f600训" * 500],
     ids=["empty", "short", "long", "emoji", "CJK", "quotes", "backslashes", "control", "newlines", "all"],
 )  # fmt: skip
-def test_whatever_a_stage_says_the_kubelet_keeps_all_of_it(text):
-    said = Termination(exit_code=65, reason="BadData", message=text, step=7, last_checkpoint=4, model_revision="f" * 40)
-    written = fitted(said)
+def test_every_termination_fits_into_the_kubelets_limit(text):
+    termination = Termination(exit_code=65, reason="BadData", message=text, step=7, last_checkpoint=4, model_revision="f" * 40)
+    written = fitted(termination)
     assert len(written.encode()) <= MOST_BYTES
     read = Termination.model_validate_json(written)
-    assert read.model_copy(update={"message": ""}) == said.model_copy(update={"message": ""})
+    assert read.model_copy(update={"message": ""}) == termination.model_copy(update={"message": ""})
     begin, _, end = read.message.partition(" … ")
     assert text.startswith(begin) and text.endswith(end)
-    # Nothing more would have fitted.
+    # The message fills the limit, except for the last characters.
     assert read.message == text or len(written.encode()) > MOST_BYTES - 16
 
 
-def test_the_beginning_and_the_end_of_a_sentence_stay():
-    said = "The model cannot be loaded" + ", because of this" * 170 + ", because the disk is full"
-    read = json.loads(fitted(Termination(exit_code=70, reason="Defect", message=said), 600))["message"]
+def test_the_beginning_and_the_end_of_a_message_are_kept():
+    message = "The model cannot be loaded" + ", because of this" * 170 + ", because the disk is full"
+    read = json.loads(fitted(Termination(exit_code=70, reason="Defect", message=message), 600))["message"]
     assert read.startswith("The model cannot be loaded, because") and read.endswith("because the disk is full")
 
 
@@ -36,16 +36,16 @@ def test_the_middle_is_left_out_first(kept, left):
     assert shortened("abcdefghi", kept) == left
 
 
-def test_a_name_that_is_not_utf_8_can_be_said():
+def test_a_file_name_that_is_not_utf_8_can_be_reported():
     assert shortened("caf\udce9.jsonl:1: is not JSON", 100) == "caf?.jsonl:1: is not JSON"
 
 
-def test_it_is_written_where_the_environment_says(tmp_path, monkeypatch):
+def test_the_message_is_written_to_the_file_that_the_environment_names(tmp_path, monkeypatch):
     monkeypatch.setenv("ALIGNMENT_TERMINATION_LOG", str(tmp_path / "log"))
     write_termination("{}")
     assert (tmp_path / "log").read_text() == "{}"
 
 
-def test_it_can_be_written_before_anything_is_loaded():
+def test_a_message_can_be_written_before_anything_is_loaded():
     program = "import sys, alignment_trainer.process.termination; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

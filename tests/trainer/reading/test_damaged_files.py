@@ -1,4 +1,4 @@
-"""Files in which bytes are changed, lost or added at random: rows or faults with a place come of it, and never anything else."""
+"""Files with bytes changed, lost or added at random give rows or faults with a place, and nothing else."""
 
 import csv
 import gzip
@@ -106,5 +106,5 @@ def test_a_whole_file_has_no_fault_and_is_read_in_part_as_in_whole(tmp_path, nam
     assert list(read_rows(path, {1, 4}.__contains__)) == [rows[1], rows[4]]
 
 
-def test_every_format_is_there():
+def test_every_format_is_tested():
     assert all(any(name.endswith(ending) for name in WHOLE) for ending in FORMATS)

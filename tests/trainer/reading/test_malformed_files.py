@@ -1,4 +1,4 @@
-"""Files that are broken in every way we know are refused with their place, in a sentence, before training."""
+"""Every known kind of malformed file is refused before training, in a sentence with its place."""
 
 import gzip
 import io
@@ -21,7 +21,7 @@ def lines(*rows):
     return "\n".join([LINE, *(row if isinstance(row, str) else json.dumps(row) for row in rows)]).encode()
 
 
-def said(content, text='{"role": "assistant", "content": "a"}'):
+def dialogue_with(content, text='{"role": "assistant", "content": "a"}'):
     return f'{{"messages": [{text}, {content}]}}'
 
 
@@ -84,7 +84,11 @@ JSON = [
     ("a deep object", lines('{"a":' * 100_000), ":2: is nested too deeply"),
     ("a number of 5,000 digits", lines('{"prompt": ' + "9" * 5000 + "}"), ":2: is not valid JSON (Exceeds the limit"),
     ("a key twice", lines('{"prompt": "a", "prompt": "b", "completion": "c"}'), ":2: has the key 'prompt' twice"),
-    ("a key twice within", lines(said('{"role": "user", "role": "assistant", "content": "a"}')), ":2: has the key 'role' twice"),
+    (
+        "a key twice within",
+        lines(dialogue_with('{"role": "user", "role": "assistant", "content": "a"}')),
+        ":2: has the key 'role' twice",
+    ),
     ("a list", lines("[1, 2]"), ":2: is not a JSON object"),
     ("a text", lines('"hello"'), ":2: is not a JSON object"),
     ("a number", lines("3"), ":2: is not a JSON object"),
@@ -97,7 +101,7 @@ JSON = [
     ("NaN for a text", lines('{"prompt": "a", "completion": NaN}'), ":2: prompt, completion must all be texts"),
     (
         "an empty answer and an unknown role",
-        lines(said('{"role": "tool"}', json.dumps({**ANSWER, "content": ""}))),
+        lines(dialogue_with('{"role": "tool"}', json.dumps({**ANSWER, "content": ""}))),
         ":2: messages[1]",
     ),
     (
@@ -108,24 +112,28 @@ JSON = [
     ("half of a character", lines('{"prompt": "\\ud800", "completion": "b"}'), ":2: prompt contains half of a character"),
     (
         "half of a character in a message",
-        lines(said('{"role": "user", "content": "\\udfff"}')),
+        lines(dialogue_with('{"role": "user", "content": "\\udfff"}')),
         ":2: messages[1].content contains",
     ),
     ("messages as text", lines({"messages": "[]"}), ":2: messages must be a list of messages"),
     ("messages as an object", lines({"messages": {"role": "user"}}), ":2: messages must be a list"),
     ("no messages", lines({"messages": []}), ":2: messages must be a list"),
-    ("a message that is a text", lines(said('"hello"')), ":2: messages[1] must be a message with role and content"),
-    ("a message without content", lines(said('{"role": "user"}')), ":2: messages[1].content is not text"),
-    ("content in pieces", lines(said('{"role": "user", "content": [{"type": "text"}]}')), ":2: messages[1].content is not text"),
-    ("an unknown role", lines(said('{"role": "tool", "content": "a"}')), ":2: messages[1].role is 'tool'; use one of"),
-    ("a role that is a list", lines(said('{"role": ["user"], "content": "a"}')), ":2: messages[1].role is ['user']"),
-    ("a very long role", lines(said(json.dumps({"role": "x" * 9999, "content": "a"}))), ":2: messages[1].role is 'xxx"),
+    ("a message that is a text", lines(dialogue_with('"hello"')), ":2: messages[1] must be a message with role and content"),
+    ("a message without content", lines(dialogue_with('{"role": "user"}')), ":2: messages[1].content is not text"),
     (
-        "nobody answers",
+        "content in pieces",
+        lines(dialogue_with('{"role": "user", "content": [{"type": "text"}]}')),
+        ":2: messages[1].content is not text",
+    ),
+    ("an unknown role", lines(dialogue_with('{"role": "tool", "content": "a"}')), ":2: messages[1].role is 'tool'; use one of"),
+    ("a role that is a list", lines(dialogue_with('{"role": ["user"], "content": "a"}')), ":2: messages[1].role is ['user']"),
+    ("a very long role", lines(dialogue_with(json.dumps({"role": "x" * 9999, "content": "a"}))), ":2: messages[1].role is 'xxx"),
+    (
+        "a dialogue without an answer",
         lines({"messages": [{"role": "user", "content": "a"}]}),
         ":2: messages has no message with role assistant",
     ),
-    ("a turn of nobody", lines({"conversations": [{"value": "a"}]}), ":2: conversations[0].from is None"),
+    ("a turn without a speaker", lines({"conversations": [{"value": "a"}]}), ":2: conversations[0].from is None"),
     ("an instruction alone", lines({"instruction": "a"}), ":2: has instruction but no output"),
     ("an answer that is no option", lines({"question": "a", "choices": ["b", "c"], "answer": 7}), ":2: answer is 7"),
     ("a question without an answer", lines({"question": "a", "choices": ["b", "c"]}), ":2: has no answer"),
@@ -207,7 +215,7 @@ def test_a_malformed_file_is_refused_with_its_place(own_workspace, trainer, kind
     assert error.value.exit_code == ExitCode.BAD_DATA
 
 
-def test_there_are_as_many_as_was_promised():
+def test_the_table_has_every_promised_case():
     assert len(FILES) >= 60
 
 
@@ -227,9 +235,9 @@ def test_there_are_as_many_as_was_promised():
         ("rows.csv", b'\xef\xbb\xbfprompt,completion\r\nWhy?,"a, ""b""\r\nc"\r\n\r\nWhy?,d\r\n', 2),
     ],
 )
-def test_what_only_looks_odd_is_read(own_workspace, trainer, file, content, rows):
+def test_valid_but_unusual_files_are_read(own_workspace, trainer, file, content, rows):
     (own_workspace / file).write_bytes(content)
     config = trainer.config(own_workspace, sft__datasets=[{"uri": f"workspace://{file}"}], sft__holdout={"examples": rows})
-    # As many rows as are held out: the count that preflight made is in its sentence.
+    # The message contains the number of rows that preflight counted.
     with pytest.raises(BadData, match=f"would keep {rows} of {rows} rows out of training"):
         check(config)

@@ -1,4 +1,4 @@
-"""However many processes look at rows, they find the same."""
+"""Any number of processes find the same in a survey of rows."""
 
 import json
 from functools import partial
@@ -58,7 +58,7 @@ def test_all_rows_of_all_files_are_counted(tmp_path, processes, name, place):
 
 @pytest.mark.parametrize("fault", [0, 256, 1999])
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
-def test_one_row_that_cannot_be_read_is_enough(tmp_path, processes, name, fault):
+def test_one_unreadable_row_ends_the_survey(tmp_path, processes, name, fault):
     write(tmp_path / name, rows(fault))
     assert found(tmp_path, f"workspace://{name}") is None
 
@@ -70,6 +70,6 @@ def test_a_file_that_ends_in_the_middle_is_found(tmp_path, processes):
     assert found(tmp_path, "workspace://rows.parquet") is None
 
 
-def test_nothing_is_nothing(tmp_path, processes):
+def test_a_source_without_rows_has_an_empty_survey(tmp_path, processes):
     write(tmp_path / "rows.jsonl", [])
     assert found(tmp_path, "workspace://rows.jsonl") == Survey()

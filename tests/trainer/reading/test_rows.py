@@ -61,7 +61,7 @@ def test_pairs(row, pair):
         (dialogue_of, {"messages": [{"role": "human", "content": "a"}]}, r"messages\[0\].role is 'human'; use one of"),
         (dialogue_of, {"messages": [{"role": "user"}]}, r"messages\[0\].content is not text"),
         (dialogue_of, {"messages": [ASK, {**GOOD, "content": None}]}, r"messages\[1\].content is not text"),
-        # An empty answer hides no fault beside it.
+        # An empty answer does not hide another fault of the row.
         (dialogue_of, {"messages": [ASK, {**GOOD, "content": ""}, {"role": "tool"}]}, r"messages\[2\].role is 'tool'"),
         (dialogue_of, {"prompt": "a\ud800", "completion": ""}, "prompt contains half of a character"),
         (dialogue_of, {"prompt": "a\ud800", "completion": "b"}, "prompt contains half of a character"),

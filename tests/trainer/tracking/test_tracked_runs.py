@@ -1,4 +1,4 @@
-"""Which run a stage's folder goes on with: its own, else the newest of the stage if that has the same inputs."""
+"""The run that a stage's folder resumes: its own, else the stage's newest if it has the same inputs."""
 
 import shutil
 import time
@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    """One empty database for all tests here: making one takes seconds."""
+    """One empty database for all tests of this module, because creating one takes seconds."""
     folder = tmp_path_factory.mktemp("database")
     MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").create_experiment("tests")
     return folder / "mlflow.db"
@@ -35,12 +35,12 @@ def with_inputs(config, input_hash):
     return config.model_copy(update={"input_hash": input_hash})
 
 
-def test_the_next_attempt_goes_on_with_the_newest_run(config):
+def test_the_next_attempt_resumes_the_newest_run(config):
     first = TrackedRuns(config, True, begun(config, 60)).run_id
     assert TrackedRuns(config, True, None).run_id == first
 
 
-def test_of_several_runs_the_newest_is_gone_on_with_whatever_their_status(config):
+def test_of_several_runs_the_newest_is_resumed_whatever_its_status(config):
     client = MlflowClient(config.tracking.uri)
     first = TrackedRuns(config, True, begun(config, 60))
     tags = client.get_run(first.run_id).data.tags
@@ -52,7 +52,7 @@ def test_of_several_runs_the_newest_is_gone_on_with_whatever_their_status(config
     assert TrackedRuns(config, True, None).run_id == newest
 
 
-def test_inputs_of_old_begin_a_run_anew_that_is_the_newest_again(config):
+def test_earlier_inputs_start_a_new_run_which_is_the_newest_again(config):
     old = TrackedRuns(with_inputs(config, "a"), True, begun(config, 60)).run_id
     between = TrackedRuns(with_inputs(config, "b"), True, begun(config, 40)).run_id
     again = TrackedRuns(with_inputs(config, "a"), True, None).run_id
@@ -60,7 +60,7 @@ def test_inputs_of_old_begin_a_run_anew_that_is_the_newest_again(config):
     assert TrackedRuns(with_inputs(config, "a"), True, None).run_id == again
 
 
-def test_work_that_was_set_aside_is_shipped_to_its_own_run(config):
+def test_a_renamed_folder_is_shipped_to_its_own_run(config):
     old = TrackedRuns(with_inputs(config, "a"), True, begun(config, 60)).run_id
     TrackedRuns(with_inputs(config, "b"), True, begun(config, 40))
     again = TrackedRuns(with_inputs(config, "a"), True, None).run_id
@@ -68,7 +68,7 @@ def test_work_that_was_set_aside_is_shipped_to_its_own_run(config):
     assert TrackedRuns(with_inputs(config, "a"), False, None).run_id == again
 
 
-def test_a_folder_goes_on_with_the_run_it_was_shipped_to(config):
+def test_a_folder_resumes_the_run_that_it_was_shipped_to(config):
     client = MlflowClient(config.tracking.uri)
     own = TrackedRuns(config, True, begun(config, 60)).run_id
     tags = client.get_run(own).data.tags | {metrics.INPUT_HASH_TAG: "another"}
@@ -87,7 +87,7 @@ def test_runs_are_paged_through(config, monkeypatch):
     assert TrackedRuns(config, True, None).run_id == own
 
 
-def test_no_other_process_of_a_pod_is_told_the_password(own_workspace, trainer):
+def test_no_other_process_of_a_pod_gets_the_password(own_workspace, trainer):
     for name in ("username", "password"):
         (own_workspace / name).write_text("hunter2")
     config = trainer.config(own_workspace, sft__optimization__maxSteps=10_000)

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """One database for all tests here: making one takes seconds."""
+    """One database for all tests of this module, because creating one takes seconds."""
     return tmp_path_factory.mktemp("tracking")
 
 
@@ -60,7 +60,7 @@ def test_a_stage_is_a_run_below_its_jobs(config):
     assert found["sft"].data.params["optimization.learningRate"] == "0.003"
     assert found["sft"].data.params["world_size"] == "2"
     assert found["sft"].info.status == "FINISHED"
-    # The job goes on with its second stage.
+    # The second stage of the job follows.
     assert found[None].info.status == "RUNNING"
 
 
@@ -74,7 +74,7 @@ def test_the_next_attempt_continues_the_run(config):
     assert steps_arrived(config) == [1, 2, 3, 4, 5, 6]
 
 
-def test_points_shipped_but_not_noted_are_not_there_twice(config):
+def test_points_shipped_but_not_recorded_are_not_logged_twice(config):
     write(config, range(1, 4))
     ship(config, ExitCode.STOPPED)
     (Path(config.paths.stage) / "shipped.json").unlink()
@@ -95,7 +95,7 @@ def test_without_a_server_nothing_fails_and_nothing_is_lost(config, capfd):
     assert steps_arrived(config) == [1, 2, 3]
 
 
-def test_of_a_database_that_cannot_be_opened_one_sentence_tells(config, root, capfd, monkeypatch):
+def test_a_database_that_cannot_be_opened_is_reported_in_one_sentence(config, root, capfd, monkeypatch):
     monkeypatch.setattr(uploading, "FLUSH_SECONDS", 3)
     monkeypatch.setenv(uploading.SYNC_VARIABLE, "alignment sync --home there")
     away = config.model_copy(update={"tracking": config.tracking.model_copy(update={"uri": f"sqlite:///{root}"})})

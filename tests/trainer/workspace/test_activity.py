@@ -1,4 +1,4 @@
-"""What a process tells of what it does: nothing before it is asked to, and nothing of what is soon done."""
+"""Progress reports of a process: none before `begin`, and none for short phases."""
 
 import mmap
 import multiprocessing
@@ -14,7 +14,7 @@ from alignment_trainer.workspace.mapped_files import bytes_read
 
 @pytest.fixture
 def stage(tmp_path, monkeypatch):
-    """A stage whose process tells often."""
+    """A stage whose process reports every few milliseconds."""
     monkeypatch.setattr(activity, "_WRITE_SECONDS", 0.02)
     monkeypatch.setattr(activity, "_PRINT_SECONDS", 0.04)
     monkeypatch.setattr(activity, "_reporter", None)
@@ -33,17 +33,17 @@ def wait_until(holds):
         time.sleep(0.01)
 
 
-def tells(stage, **wanted):
+def reports(stage, **wanted):
     file = stage / "activity.json"
     return lambda: file.exists() and read(stage).model_dump(include=set(wanted)) == wanted
 
 
-def test_a_phase_is_told_while_it_lasts(stage, capfd):
+def test_a_phase_is_reported_while_it_lasts(stage, capfd):
     with activity.advancing("hashing weights", 10, "files") as advance:
-        wait_until(tells(stage, what="hashing weights", done=0, total=10, unit="files"))
+        wait_until(reports(stage, what="hashing weights", done=0, total=10, unit="files"))
         began = read(stage).time
         advance(3)
-        wait_until(tells(stage, done=3))
+        wait_until(reports(stage, done=3))
         moved = read(stage).time
         assert moved > began
         advance(0)
@@ -52,7 +52,7 @@ def test_a_phase_is_told_while_it_lasts(stage, capfd):
     assert not (stage / "activity.json").exists()
 
 
-def test_what_is_soon_done_leaves_no_trace(tmp_path, monkeypatch, capfd):
+def test_a_short_phase_is_not_reported(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(activity, "_reporter", None)
     activity.begin(tmp_path / "sft")
     assert list(activity.counted("abc", "checking rows", 3, "rows")) == ["a", "b", "c"]
@@ -60,35 +60,35 @@ def test_what_is_soon_done_leaves_no_trace(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_the_innermost_phase_is_told(stage):
+def test_the_innermost_phase_is_reported(stage):
     with activity.advancing("checking rows", None, "rows") as advance:
         advance(5)
         with activity.advancing("downloading", 100, "bytes") as inner:
             inner(200)
-            wait_until(tells(stage, what="downloading", done=100))
-        wait_until(tells(stage, what="checking rows", done=5, total=None))
+            wait_until(reports(stage, what="downloading", done=100))
+        wait_until(reports(stage, what="checking rows", done=5, total=None))
 
 
-def test_doing_the_same_again_is_no_progress(stage):
+def test_repeating_a_phase_is_no_progress(stage):
     with activity.advancing("asking the Hub", None, "files"):
-        wait_until(tells(stage, what="asking the Hub"))
+        wait_until(reports(stage, what="asking the Hub"))
         first = read(stage).time
     with activity.advancing("asking the Hub", None, "files"):
-        wait_until(tells(stage, what="asking the Hub"))
+        wait_until(reports(stage, what="asking the Hub"))
         assert read(stage).time == first
     with activity.advancing("loading weights", None, "bytes"):
-        wait_until(tells(stage, what="loading weights"))
+        wait_until(reports(stage, what="loading weights"))
         assert read(stage).time > first
 
 
-def test_nobody_tells_before_it_is_asked_to(tmp_path, monkeypatch):
+def test_a_process_reports_nothing_before_begin(tmp_path, monkeypatch):
     monkeypatch.setattr(activity, "_reporter", None)
     with activity.advancing("loading weights", 1, "files") as advance:
         advance(1)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_forked_process_tells_nothing(stage):
+def test_a_forked_process_reports_nothing(stage):
     def work():
         with activity.advancing("checking rows", 1, "rows") as advance:
             advance(1)
@@ -101,37 +101,37 @@ def test_a_forked_process_tells_nothing(stage):
     assert not (stage / "activity.json").exists()
 
 
-def test_what_an_earlier_attempt_did_is_over(tmp_path, monkeypatch):
+def test_the_file_of_an_earlier_attempt_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(activity, "_reporter", None)
     (tmp_path / "activity.json").write_text("{}")
     activity.begin(tmp_path)
     assert not (tmp_path / "activity.json").exists()
 
 
-def test_a_file_that_cannot_be_written_is_told_once_and_ends_nothing(stage, capfd):
+def test_a_file_that_cannot_be_written_is_reported_once_and_the_stage_continues(stage, capfd):
     stage.write_text("no folder")
-    told = ""
+    printed = ""
 
     def tells_three():
-        nonlocal told
-        told += capfd.readouterr().err
-        return "hashing weights: 3 of 10 files" in told
+        nonlocal printed
+        printed += capfd.readouterr().err
+        return "hashing weights: 3 of 10 files" in printed
 
     with activity.advancing("hashing weights", 10, "files") as advance:
         for _ in range(3):
             advance(1)
             time.sleep(0.03)
         wait_until(tells_three)
-    assert told.count("activity.json cannot be written (File exists); the stage continues") == 1
+    assert printed.count("activity.json cannot be written (File exists); the stage continues") == 1
 
 
-def test_what_a_library_reads_is_measured(tmp_path):
+def test_bytes_that_a_library_maps_are_measured(tmp_path):
     file = tmp_path / "model 1.safetensors"
     file.write_bytes(b"x" * (1 << 20))
     read = bytes_read([file])
 
     def asked():
-        # As a phase is: by another thread than the one that reads.
+        # In another thread than the one that reads, as for a phase.
         with ThreadPoolExecutor(1) as other:
             return other.submit(read).result()
 
@@ -145,7 +145,7 @@ def test_what_a_library_reads_is_measured(tmp_path):
     assert asked() == 1 << 20
 
 
-def test_what_a_library_reads_without_mapping_it_is_measured_too(tmp_path):
+def test_bytes_that_a_library_reads_without_mapping_are_measured(tmp_path):
     file = tmp_path / "optimizer.pt"
     file.write_bytes(b"x" * (1 << 20))
     read = bytes_read([file])
@@ -153,7 +153,7 @@ def test_what_a_library_reads_without_mapping_it_is_measured_too(tmp_path):
     assert read() == 1 << 20
 
 
-def test_a_library_that_reads_a_file_is_told(stage, tmp_path):
+def test_the_progress_of_a_library_that_reads_a_file_is_reported(stage, tmp_path):
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"x" * (1 << 20))
     whole = {"what": "loading weights", "done": 1 << 20, "total": 1 << 20, "unit": "bytes"}
@@ -163,7 +163,7 @@ def test_a_library_that_reads_a_file_is_told(stage, tmp_path):
         mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ) as mapped,
     ):
         assert len(mapped.read()) == 1 << 20
-        wait_until(tells(stage, **whole))
+        wait_until(reports(stage, **whole))
 
 
 @pytest.mark.parametrize(
@@ -176,5 +176,5 @@ def test_a_library_that_reads_a_file_is_told(stage, tmp_path):
         (4_000_000, None, "bytes", "hashing: 0.004 GB"),
     ],
 )
-def test_activities_are_told_as_people_read_them(done, total, unit, sentence):
+def test_activities_are_written_for_people(done, total, unit, sentence):
     assert activity_text(Activity(what="hashing", done=done, total=total, unit=unit, time=datetime.now(UTC))) == sentence

@@ -46,12 +46,12 @@ def break_manifest(folder):
     (folder / "manifest.json").write_text('{"step": 20,')
 
 
-def test_nothing_there_is_a_start_from_the_beginning(tmp_path):
+def test_without_checkpoints_training_starts_from_the_beginning(tmp_path):
     assert newest_verified(tmp_path) is None
     assert newest_step(tmp_path) is None
 
 
-def test_the_newest_is_taken_by_number_not_by_name(tmp_path):
+def test_the_newest_checkpoint_is_chosen_by_number_not_by_name(tmp_path):
     for step in (9, 10, 30):
         save(tmp_path, step)
     found = newest_verified(tmp_path)
@@ -71,14 +71,14 @@ def test_the_newest_is_taken_by_number_not_by_name(tmp_path):
         (break_manifest, "its manifest.json is missing or broken"),
     ],
 )
-def test_a_damaged_one_is_skipped_for_an_older_one(tmp_path, capsys, damage, reason):
+def test_a_damaged_checkpoint_is_skipped_for_an_older_one(tmp_path, capsys, damage, reason):
     save(tmp_path, 10)
     damage(save(tmp_path, 20))
     assert newest_verified(tmp_path).step == 10
     assert f"step-20 is skipped: {reason}" in capsys.readouterr().err
 
 
-def test_no_flipped_bit_of_a_manifest_changes_what_is_found(tmp_path, capsys):
+def test_a_flipped_bit_in_a_manifest_never_changes_the_checkpoint_that_is_found(tmp_path, capsys):
     save(tmp_path, 10)
     manifest = save(tmp_path, 20) / "manifest.json"
     whole = manifest.read_bytes()
@@ -89,12 +89,12 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_found(tmp_path, capsys):
             found = newest_verified(tmp_path)
             assert (found.step, found.world_size, found.is_last) in [(10, 2, False), (20, 2, False)], (place, bit)
             skipped += found.step == 10
-    # A blank between two words may turn into another kind of blank.
+    # A flipped bit may turn white space into other white space, which changes nothing.
     assert skipped > 0.98 * 8 * len(whole)
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_never_from_the_beginning_while_there_are_checkpoints(tmp_path):
+def test_damaged_checkpoints_never_lead_to_a_start_from_the_beginning(tmp_path):
     truncate(save(tmp_path, 10))
     drop(save(tmp_path, 20))
     with pytest.raises(NoUsableCheckpoint, match=r"none of the 2 checkpoints in .* is complete"):
@@ -115,7 +115,7 @@ def write_states(folder):
     ],
     ids=["all", "an old size of a file of another"],
 )
-def test_what_all_processes_saw_makes_a_checkpoint(tmp_path, there, seen_by_the_other):
+def test_files_that_all_processes_see_become_a_checkpoint(tmp_path, there, seen_by_the_other):
     write_states(tmp_path / "staged")
     assert sizes_of(tmp_path / "staged").keys() == there
     await_all(tmp_path / "staged", [sizes_of(tmp_path / "staged"), seen_by_the_other], patience_seconds=0)
@@ -126,14 +126,14 @@ def test_what_all_processes_saw_makes_a_checkpoint(tmp_path, there, seen_by_the_
     [{"global_step5/shard_1.pt": 9}, {"rng_state_1.pth": 6}],
     ids=["missing here", "shorter here"],
 )
-def test_what_the_first_process_never_sees_ends_the_attempt(tmp_path, seen_by_the_other):
+def test_a_file_that_rank_0_never_sees_ends_the_attempt(tmp_path, seen_by_the_other):
     write_states(tmp_path / "staged")
     (name,) = seen_by_the_other
     with pytest.raises(IncompleteCheckpoint, match=rf"another process wrote {name}, .* \(1 such files\); mount the same"):
         await_all(tmp_path / "staged", [sizes_of(tmp_path / "staged"), seen_by_the_other], patience_seconds=0)
 
 
-def test_what_comes_late_is_waited_for(tmp_path):
+def test_a_file_that_appears_late_is_waited_for(tmp_path):
     write_states(tmp_path / "staged")
     late = tmp_path / "staged" / "late.pt"
     writer = threading.Timer(0.3, late.write_bytes, [b"123"])
@@ -143,13 +143,13 @@ def test_what_comes_late_is_waited_for(tmp_path):
     assert sizes_of(tmp_path / "staged")["late.pt"] == 3
 
 
-def test_a_save_that_was_interrupted_does_not_count(tmp_path):
+def test_an_interrupted_save_does_not_count(tmp_path):
     save(tmp_path, 10)
     (staging_folder(tmp_path) / "checkpoint-20").mkdir(parents=True)
     assert newest_verified(tmp_path).step == 10
 
 
-def test_a_step_reached_again_replaces_what_was_broken(tmp_path):
+def test_a_step_that_is_saved_again_replaces_the_damaged_checkpoint(tmp_path):
     truncate(save(tmp_path, 10))
     save(tmp_path, 10)
     assert newest_verified(tmp_path).step == 10
@@ -159,7 +159,7 @@ def test_a_step_reached_again_replaces_what_was_broken(tmp_path):
     ("last_good_step", "kept"),
     [(20, {15, 20}), (17, {15, 20}), (12, {10, 15, 20}), (3, {15, 20})],
 )
-def test_the_newest_are_kept_and_the_newest_good_one(tmp_path, last_good_step, kept):
+def test_the_newest_checkpoints_and_the_newest_good_one_are_kept(tmp_path, last_good_step, kept):
     for step in (5, 10, 15, 20):
         save(tmp_path, step)
     prune(tmp_path, keep=2, last_good_step=last_good_step)

@@ -16,7 +16,7 @@ ROWS = {"chat": {"train": 90, "held_out": 10, "cut": 3, "dropped": 1}}
     ],
     ids=["no image", "a revision alone", "an image"],
 )
-def test_what_a_stage_ran_on(tmp_path, monkeypatch, variables, image):
+def test_hardware_image_versions_and_rows_are_recorded(tmp_path, monkeypatch, variables, image):
     for name in ("ALIGNMENT_REVISION", "ALIGNMENT_VERSION"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():

@@ -9,7 +9,7 @@ def progress(left):
     return {metrics.TOTAL_STEPS: 10.0, metrics.SECONDS_LEFT: left}
 
 
-def test_a_value_is_written_once_though_its_step_is_trained_again(tmp_path):
+def test_a_value_is_written_once_even_if_its_step_is_trained_again(tmp_path):
     first = Journal(tmp_path)
     for step in range(1, 6):
         first.append(step, {"train/loss": 1 / step}, progress(10 - step))
@@ -20,7 +20,7 @@ def test_a_value_is_written_once_though_its_step_is_trained_again(tmp_path):
     assert steps == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_training_again_is_told_as_progress_at_the_highest_step(tmp_path):
+def test_repeated_steps_are_reported_as_progress_at_the_highest_step(tmp_path):
     Journal(tmp_path).append(5, {"train/loss": 1.0}, progress(5))
     Journal(tmp_path).append(3, {}, progress(7))
     *_, point = read_points(tmp_path / "metrics.jsonl")
@@ -36,7 +36,7 @@ def test_evaluation_at_a_trained_step_is_new(tmp_path):
     assert latest_values(tmp_path / "metrics.jsonl") == {"train/loss": 1.0, "eval/loss": 2.0}
 
 
-def test_a_torn_line_is_not_read_and_not_continued(tmp_path):
+def test_a_torn_line_is_neither_read_nor_continued(tmp_path):
     path = tmp_path / "metrics.jsonl"
     Journal(tmp_path).append(1, {"train/loss": 1.0}, {})
     whole = path.stat().st_size
@@ -47,7 +47,7 @@ def test_a_torn_line_is_not_read_and_not_continued(tmp_path):
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
 
 
-def test_a_tail_reads_each_point_once_and_begins_anew_with_another_file(tmp_path):
+def test_a_tail_reads_each_point_once_and_starts_again_with_another_file(tmp_path):
     tail = JournalTail(tmp_path / "metrics.jsonl")
     assert tail.read().progress() is None
     journal = Journal(tmp_path)

@@ -12,17 +12,17 @@ def config(tmp_path, trainer):
     return trainer.config(tmp_path)
 
 
-def test_items_pass_and_leave_a_trace(config, tmp_path):
-    told = with_progress("abc", 3, "preparing rows", "rows", config, training_settings(config), every_seconds=0)
-    assert list(told) == ["a", "b", "c"]
+def test_items_are_passed_on_and_progress_is_journaled(config, tmp_path):
+    watched = with_progress("abc", 3, "preparing rows", "rows", config, training_settings(config), every_seconds=0)
+    assert list(watched) == ["a", "b", "c"]
     journal = tmp_path / "job" / "sft" / "metrics.jsonl"
     assert [(point.step, point.metrics) for point in read_points(journal)] == [(0, {metrics.TOTAL_STEPS: 24.0})] * 3
-    # Training begins with what it knows better.
+    # Training knows the number of steps and replaces it.
     Journal(journal.parent).append(0, {}, {metrics.TOTAL_STEPS: 20.0})
     assert [point.metrics for point in read_points(journal)][-1] == {metrics.TOTAL_STEPS: 20.0}
 
 
-def test_what_is_soon_done_leaves_none(config, tmp_path):
+def test_short_work_is_not_journaled(config, tmp_path):
     assert list(with_progress(range(1000), 1000, "preparing rows", "rows", config, training_settings(config))) == list(
         range(1000)
     )
@@ -38,6 +38,6 @@ def test_what_is_soon_done_leaves_none(config, tmp_path):
         ({"epochs": 1, "globalBatchSize": 8}, 0, 1),
     ],
 )
-def test_steps_are_told_at_most(tmp_path, trainer, optimization, rows, steps):
+def test_the_largest_possible_number_of_steps_is_reported(tmp_path, trainer, optimization, rows, steps):
     settings = training_settings(trainer.config(tmp_path, sft__optimization={"learningRate": 1e-3, **optimization}))
     assert most_steps(settings, rows) == steps

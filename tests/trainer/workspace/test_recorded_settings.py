@@ -1,4 +1,4 @@
-"""What a stage has begun with, and what its next attempt is told."""
+"""The settings that a stage started with, against those of its next attempt."""
 
 import json
 
@@ -10,19 +10,19 @@ from alignment_trainer.workspace.stage_folder import claim
 
 @pytest.fixture
 def begun(tmp_path, trainer):
-    """A stage that was begun, and how to tell its next attempt something else under the same hash."""
+    """A started stage, and a function for the config of its next attempt with other settings and the same hash."""
     first = trainer.config(tmp_path)
     claim(first)
 
-    def told(**changes):
+    def edited_config(**changes):
         return trainer.config(tmp_path, attempt=2, **changes).model_copy(update={"input_hash": first.input_hash})
 
-    return first, told
+    return first, edited_config
 
 
-def test_settings_and_model_stay_and_all_else_is_as_it_is_told(begun, capfd):
-    first, told = begun
-    second = told(
+def test_settings_and_model_are_kept_and_the_rest_comes_from_this_attempt(begun, capfd):
+    first, edited_config = begun
+    second = edited_config(
         sft__optimization__schedule="Constant",
         sft__checkpoint={"everySteps": 8, "keep": 7},
         model__chatTemplate="ChatML",
@@ -40,56 +40,56 @@ def test_settings_and_model_stay_and_all_else_is_as_it_is_told(begun, capfd):
     assert "spec.model.chatTemplate stays" in line
 
 
-def test_what_was_begun_is_recorded_for_all_later_attempts(begun):
-    first, told = begun
-    claim(with_recorded_settings(told(sft__packing=False)))
-    assert with_recorded_settings(told(sft__packing=False, sft__maxLength=64)).stage == first.stage
+def test_the_first_settings_are_kept_for_all_later_attempts(begun):
+    first, edited_config = begun
+    claim(with_recorded_settings(edited_config(sft__packing=False)))
+    assert with_recorded_settings(edited_config(sft__packing=False, sft__maxLength=64)).stage == first.stage
 
 
-def test_the_batch_is_the_one_it_began_with_however_micro_batches_reach_it(begun):
-    _, told = begun
-    made = with_recorded_settings(told(sft__optimization__globalBatchSize=16, compute__microBatchSize=1))
+def test_the_global_batch_is_kept_even_if_micro_batches_change(begun):
+    _, edited_config = begun
+    made = with_recorded_settings(edited_config(sft__optimization__globalBatchSize=16, compute__microBatchSize=1))
     assert (made.stage.sft.optimization.global_batch_size, made.compute.micro_batch_size) == (8, 1)
 
 
 def test_a_file_of_an_earlier_version_is_read(begun, tmp_path):
-    _, told = begun
+    _, edited_config = begun
     path = tmp_path / "job" / "sft" / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"accumulationSteps": 2}))
-    assert with_recorded_settings(told(sft__packing=False)).stage == told().stage
+    assert with_recorded_settings(edited_config(sft__packing=False)).stage == edited_config().stage
 
 
-def test_nothing_is_said_where_nothing_differs(begun, capfd):
-    _, told = begun
-    assert with_recorded_settings(told()) == told()
+def test_equal_settings_print_nothing(begun, capfd):
+    _, edited_config = begun
+    assert with_recorded_settings(edited_config()) == edited_config()
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("file", ["run.json", "input.json"])
-def test_a_folder_that_was_never_begun_holds_nothing_back(begun, tmp_path, file):
-    _, told = begun
+def test_an_unclaimed_folder_keeps_no_settings(begun, tmp_path, file):
+    _, edited_config = begun
     (tmp_path / "job" / "sft" / file).unlink()
-    assert with_recorded_settings(told(sft__packing=False)) == told(sft__packing=False)
+    assert with_recorded_settings(edited_config(sft__packing=False)) == edited_config(sft__packing=False)
 
 
-def test_work_of_other_inputs_holds_nothing_back(begun, trainer, tmp_path):
+def test_the_work_of_other_inputs_keeps_no_settings(begun, trainer, tmp_path):
     edited = trainer.config(tmp_path, sft__packing=False)
     assert with_recorded_settings(edited) == edited
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "problem"),
     [
         (lambda record: {**record, "colour": "red"}, "colour: is not a field"),
         (lambda record: {**record, "version": "v2"}, "version"),
         (lambda record: "torn", "run.json"),
     ],
 )
-def test_a_record_that_this_version_cannot_read_is_named(begun, tmp_path, change, said):
-    _, told = begun
+def test_a_record_that_this_version_cannot_read_is_named(begun, tmp_path, change, problem):
+    _, edited_config = begun
     path = tmp_path / "job" / "sft" / "run.json"
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     with pytest.raises(BadConfiguration) as error:
-        with_recorded_settings(told())
-    assert str(error.value).startswith(f"{path}: ") and said in str(error.value)
+        with_recorded_settings(edited_config())
+    assert str(error.value).startswith(f"{path}: ") and problem in str(error.value)
     assert "start the stage again" in str(error.value)
