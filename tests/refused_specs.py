@@ -153,7 +153,7 @@ REFUSED = [
         stages(adapter={"quantization": "NF4"}),
         "quantization needs lora: quantized weights cannot be trained themselves",
     ),
-    Refusal("no workspace", {"storage": None}, "set storage, the workspace volume: claimName (a claim that exists) or size"),
+    Refusal("no workspace", {"storage": None}, "set storage, the workspace volume: claimName (an existing claim) or size"),
     Refusal(
         "a claim that exists and one to create",
         {"storage": {"claimName": "a", "size": "1Gi"}},

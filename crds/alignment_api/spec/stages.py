@@ -211,7 +211,12 @@ class Stage(Schema):
     ] = None
     evaluate: Annotated[Evaluate | None, Field(description="Measure a model.")] = None
     export: Annotated[Export | None, Field(description="Write the model for serving.")] = None
-    compute: Annotated[Compute | None, Field(description="Compute settings that differ from the job's.")] = None
+    compute: Annotated[
+        Compute | None,
+        Field(
+            description="What differs from the job's compute; a stage that only asks endpoints has one pod and no GPU, unless set."
+        ),
+    ] = None
 
     @property
     def kind(self) -> str:

@@ -12,7 +12,7 @@ TABLE = read_document(Path(__file__).with_name("recipe_sources.yaml"))
 MARK = re.compile(r"(?P<ours>ours(, unlike (the )?(?P<unlike>[^:]+))?)?(?P<source>[^:]*): .+")
 
 Said = dict[tuple[str, str], Any]
-"""What each source says of each field."""
+"""The value of each field in each source."""
 
 
 class Value(NamedTuple):
