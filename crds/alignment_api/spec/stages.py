@@ -214,7 +214,8 @@ class Stage(Schema):
     compute: Annotated[
         Compute | None,
         Field(
-            description="What differs from the job's compute; a stage that only asks endpoints has one pod and no GPU, unless set."
+            description="What differs from the job's compute; a stage that only asks endpoints has one pod and no GPU, "
+            "unless this says otherwise."
         ),
     ] = None
 
