@@ -2,9 +2,10 @@
 
 import hashlib
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from alignment_api.schema import Schema
 
@@ -45,6 +46,14 @@ class Heartbeat(Schema):
     model_revision: Annotated[
         str | None, Field(max_length=64, description="Commit of the Hub model that the job begins with.")
     ] = None
+
+
+def read_activity(path: Path) -> Activity | None:
+    """Read the activity file of a stage; None if there is none or it cannot be parsed."""
+    try:
+        return Activity.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 def activity_text(activity: Activity) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignment_api import metrics
-from alignment_api.heartbeat import Activity, activity_text
+from alignment_api.heartbeat import Activity, activity_text, read_activity
 from alignment_api.journal import Point, read_points
 from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
 from alignment_api.progress import Course
@@ -50,9 +50,8 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
 
 def _activity(file: Path, running: Child | None) -> Activity | None:
     """Read the current activity; one that an earlier attempt left is ignored."""
-    try:
-        activity = Activity.model_validate_json(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    activity = read_activity(file)
+    if activity is None:
         return None
     is_ours = running is not None and running.start_time is not None and activity.time >= running.start_time
     return activity if is_ours else None

@@ -157,19 +157,25 @@ def test_an_unreachable_api_server_is_logged_once_and_the_lease_taken_again_late
     assert len(caplog.records) == 1
 
 
+async def begin_to_lead(lease: Lease) -> asyncio.Task[None]:
+    """Start work without an end under a lease, and return once it has begun."""
+    working = asyncio.Event()
+
+    async def work() -> None:
+        working.set()
+        await asyncio.Event().wait()
+
+    leading = asyncio.create_task(lead(lease, work))
+    await working.wait()
+    return leading
+
+
 def test_work_ends_when_another_replica_leads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_RENEW_SECONDS", 0)
     monkeypatch.setattr(module, "_RETRY_SECONDS", 0)
 
     async def act(server: ApiServer, candidate: Candidates) -> None:
-        working = asyncio.Event()
-
-        async def work() -> None:
-            working.set()
-            await asyncio.Event().wait()
-
-        leading = asyncio.create_task(lead(candidate("one"), work))
-        await working.wait()
+        leading = await begin_to_lead(candidate("one"))
         taken = server.objects[PATH]
         server.store(PATH, {**taken, "spec": {**taken["spec"], "holderIdentity": "aligning/release/two"}})
         with pytest.raises(ExceptionGroup) as ended:
@@ -182,14 +188,7 @@ def test_work_ends_when_another_replica_leads(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_leader_that_is_stopped_frees_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(server: ApiServer, candidate: Candidates) -> None:
-        working = asyncio.Event()
-
-        async def work() -> None:
-            working.set()
-            await asyncio.Event().wait()
-
-        leading = asyncio.create_task(lead(candidate("one"), work))
-        await working.wait()
+        leading = await begin_to_lead(candidate("one"))
         leading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leading

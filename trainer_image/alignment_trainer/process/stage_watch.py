@@ -8,10 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alignment_api.heartbeat import Activity, Heartbeat
+from alignment_api.heartbeat import Heartbeat, read_activity
 from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
 from alignment_api.run_config import RunConfig
-from pydantic import ValidationError
 
 from alignment_trainer.process.liveness import Liveness, read_processes
 from alignment_trainer.workspace.base_record import model_revision
@@ -62,7 +61,7 @@ class StageWatch:
         self.liveness.look(time.monotonic(), read_processes())
 
     def _read_folder(self) -> dict[str, object]:
-        activity = _activity(self._stage)
+        activity = read_activity(self._stage / ACTIVITY_FILE)
         # Before this stage claims the folder, it may contain the work of other inputs.
         is_claimed = is_ours(self._config)
         progress = self._journal.read().progress() if is_claimed else None
@@ -79,13 +78,6 @@ class StageWatch:
             "last_checkpoint": newest_step(self._stage) if is_claimed else None,
             "model_revision": model_revision(self._config),
         }
-
-
-def _activity(stage: Path) -> Activity | None:
-    try:
-        return Activity.model_validate_json((stage / ACTIVITY_FILE).read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
 
 
 def _repeat(look: Callable[[], None]) -> None:
