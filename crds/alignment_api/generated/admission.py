@@ -67,7 +67,7 @@ _PAIRED = [kind for kind in KINDS if issubclass(get_args(Stage.model_fields[kind
 
 
 def _first_set(kinds: list[str], setting: str) -> str:
-    """Write the CEL of a setting of whichever of some kinds a stage is."""
+    """Return the CEL of a setting that a stage has under one of several kinds."""
     first, *others = (f"stage.?{to_camel(kind)}.?{setting}" for kind in kinds)
     return first + "".join(f".or({other})" for other in others)
 

@@ -37,31 +37,31 @@ def settle(job: AlignmentJob) -> Settled:
         return _first(job)
     recorded = _read(known)
     # Fields that a new version has added to the API are filled in; recorded values stay.
-    before = _resolved_as_taken(recorded)
+    before = _resolved_unchecked(recorded)
     if job.spec.dump() == recorded.written:
         return Settled(before, known)
     try:
         spec = runnable_job(job, recorded).spec
     except InvalidJob as error:
-        return Settled(_with_wishes(before, job.spec), known, refusal=str(error))
+        return Settled(_with_edited_lifetime(before, job.spec), known, refusal=str(error))
     edited = _edited(before, spec)
     return Settled(spec, _record(job.spec, spec), edited, _moved(before, spec) - edited)
 
 
 def _first(job: AlignmentJob) -> Settled:
     """Record a job for the first time; a version without records has checked the jobs that it began."""
-    spec = _resolved_as_taken(Recorded(job.spec.dump(), {})) if _was_begun_as_it_is(job) else runnable_job(job).spec
+    spec = _resolved_unchecked(Recorded(job.spec.dump(), {})) if _began_unedited(job) else runnable_job(job).spec
     return Settled(spec, _record(job.spec, spec), _edited_unseen(job, spec))
 
 
-def _was_begun_as_it_is(job: AlignmentJob) -> bool:
+def _began_unedited(job: AlignmentJob) -> bool:
     status = job.status
     if status is None or not status.stages or status.reason == "InvalidSpec":
         return False
     return status.observed_generation == job.metadata.generation
 
 
-def _resolved_as_taken(recorded: Recorded) -> AlignmentJobSpec:
+def _resolved_unchecked(recorded: Recorded) -> AlignmentJobSpec:
     try:
         return resolve(AlignmentJobSpec.parse_stored(recorded.written), recorded).spec
     except (ValidationError, LookupError) as error:
@@ -83,7 +83,7 @@ def _text(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
 
-def _with_wishes(recorded: AlignmentJobSpec, edit: AlignmentJobSpec) -> AlignmentJobSpec:
+def _with_edited_lifetime(recorded: AlignmentJobSpec, edit: AlignmentJobSpec) -> AlignmentJobSpec:
     """Return the recorded spec with the edit's suspension, deadline and lifetime: these hold even if the edit cannot run."""
     return recorded.model_copy(
         update={

@@ -58,7 +58,7 @@ COMPUTE_WITHOUT_MODEL = {
     "accelerator_type": None,
     "rdma": None,
 }
-"""What a stage that loads no model does not take over from the job's compute: one process on CPUs asks endpoints."""
+"""What replaces the job's compute in a stage that loads no model: it asks endpoints from one process on CPUs."""
 
 
 class Compute(Schema):

@@ -1,4 +1,4 @@
-"""What each kind of stage is: the one table that API, operator and trainer ask instead of naming kinds."""
+"""The table of the kinds of stage, which API, operator and trainer use instead of naming kinds."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -23,7 +23,7 @@ class _Reading(NamedTuple):
 
 
 def _forward_reference(stages: list[Stage]) -> int | None:
-    """Find the first stage that builds on one that is not before it."""
+    """Find the first stage whose model.stage is not an earlier stage."""
     earlier: set[str] = set()
     for index, stage in enumerate(stages):
         if stage.model and stage.model.stage and stage.model.stage not in earlier:
@@ -57,7 +57,7 @@ def _readings(stages: list[Stage]) -> Iterator[_Reading]:
 
 
 def _forward_reading(stages: list[Stage]) -> _Reading | None:
-    """Find the first field that reads rows of a stage that is not before its own."""
+    """Find the first field that reads rows of a stage that is not earlier."""
     earlier = [{stage.name for stage in stages[:index]} for index in range(len(stages))]
     return next((found for found in _readings(stages) if found.read.stage not in earlier[found.position]), None)
 
@@ -71,7 +71,7 @@ def _blame_forward_reading(spec: Any) -> tuple[str, str]:
 
 
 def _rowless_reading(stages: list[Stage]) -> _Reading | None:
-    """Find the first field that reads rows of a stage that leaves none."""
+    """Find the first field that reads rows of a stage whose kind writes none."""
     rowless = {stage.name for stage in stages if not _leaves_rows(stage)}
     return next((found for found in _readings(stages) if found.read.stage in rowless), None)
 
@@ -96,7 +96,7 @@ def _rows_kinds() -> str:
 
 
 def _for_each_dataset(annotation: Any, place: str, condition: Callable[[str], str]) -> str | None:
-    """Write the CEL that checks each dataset below a place of the schema; None where no dataset can be."""
+    """Return the CEL that checks each dataset below a place of the schema; None if it can have no dataset."""
     if annotation is Dataset:
         return condition(place)
     if get_origin(annotation) in (Annotated, Union, UnionType):
@@ -114,7 +114,7 @@ def _for_each_dataset(annotation: Any, place: str, condition: Callable[[str], st
 
 
 def _of_each_dataset(condition: str) -> str:
-    """Write the CEL of a condition on each dataset, named DATASET in it, that reads rows of a stage."""
+    """Return the CEL of a condition on each dataset that reads rows of a stage; DATASET in it names the dataset."""
     asked = _for_each_dataset(Stage, "stage", lambda place: f"!has({place}.stage) || {condition.replace('DATASET', place)}")
     return f"!has(self.stages) || self.stages.all(index, stage, {asked})"
 
