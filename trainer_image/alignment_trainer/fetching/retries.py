@@ -26,11 +26,9 @@ class RetryPolicy(NamedTuple):
     def wait_seconds(self, tries: int, fault: Fault) -> float:
         """Return how long to wait after this many tries."""
         own = min(self.first_wait_seconds * 2.0 ** (tries - 1), self.longest_wait_seconds)
-        return (
-            own
-            if fault.retry_after_seconds is None
-            else max(own, min(fault.retry_after_seconds, self.longest_retry_after_seconds))
-        )
+        if fault.retry_after_seconds is None:
+            return own
+        return max(own, min(fault.retry_after_seconds, self.longest_retry_after_seconds))
 
 
 RETRY_POLICY = RetryPolicy()

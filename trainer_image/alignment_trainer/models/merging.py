@@ -169,7 +169,7 @@ def _layer_of(origin: Origin, layers: set[str]) -> str | None:
 
 
 def _rounded(weight: torch.Tensor, settings: Settings, device: torch.device) -> torch.Tensor:
-    """Round to 4 bit and back, because the adapter was trained to correct the rounding errors."""
+    """Round to 4 bit and back, because the adapter was trained with the rounded weights."""
     try:
         return _round_trip(weight, settings, device)
     except torch.cuda.OutOfMemoryError:

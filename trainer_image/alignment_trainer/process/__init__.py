@@ -1,1 +1,1 @@
-"""Starting processes, watching them, and learning how they ended."""
+"""Starts and watches the processes of a stage, and reports how they ended."""

@@ -1,1 +1,1 @@
-"""Bytes of files become rows: dialogues and pairs."""
+"""Reads rows from files, and turns them into dialogues and pairs."""

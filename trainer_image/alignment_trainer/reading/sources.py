@@ -1,4 +1,4 @@
-"""Where a dataset's rows are, on the workspace volume, in a bucket or on the Hub, and how they are read with their places."""
+"""Finds a dataset's rows on the workspace volume, in a bucket or on the Hub, and reads them with their places."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass

@@ -107,7 +107,7 @@ class _Reporter:
 
     def _replace(self, activity: Activity) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        # Written anew every few seconds: waiting for the disk each time would cost more than the file is worth.
+        # No flush to the disk: the file is written again every few seconds.
         write_whole(self._file, activity.model_dump_json(by_alias=True, exclude_none=True), survives_power_cut=False)
 
     def _try_to_write(self, change: Callable[[], None]) -> bool:
