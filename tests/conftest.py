@@ -32,8 +32,11 @@ def _skip(reason: str) -> None:
     raise pytest.skip.Exception(f"FAST: {reason}", allow_module_level=True)
 
 
-def pytest_configure() -> None:
-    if os.environ.get("FAST"):
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Begin to skip; not earlier, since the processes that run the tests side by side have to be started before."""
+    starts_workers = session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput")
+    if os.environ.get("FAST") and not starts_workers:
         sys.meta_path.insert(0, _SkippedImports())
         sys.addaudithook(_skip_processes)
 

@@ -30,7 +30,7 @@ from made_once import made_once
 from ports import free_port
 
 STEPS = 24
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 600
 
 
 @pytest.fixture
