@@ -17,7 +17,7 @@ def write_whole(path: Path, text: str, survives_power_cut: bool = True) -> None:
 
 
 def _partial(path: Path) -> Path:
-    # Pods share a volume, and their processes have the same ids.
+    # Pods share a volume, and their processes have the same ids, so the name contains the host.
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
 
 

@@ -27,7 +27,7 @@ class Rule(NamedTuple):
     blame: Callable[[Any], tuple[str, str]] | None = None
     """Returns the field within the model and a sentence about its value, where Python can say more than CEL."""
     is_relied_on: bool = False
-    """Whether code relies on the rule: stored jobs must pass it too, so no rule for older fields can be marked so."""
+    """Whether code relies on the rule: stored jobs must pass it too, so mark no rule that is added later for an older field."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class FieldRule:
 
 
 def form(pattern: str, message: str) -> FieldRule:
-    """Return the rule that a text has a form; people would see a `pattern` in the schema as it is."""
+    """Return a rule that a text matches a regular expression; users see `message` instead of the expression."""
     matching = re.compile(pattern)
     return FieldRule(f"self.matches(r'{pattern}')", lambda text: matching.fullmatch(text) is not None, message)
 

@@ -4,5 +4,5 @@ import re
 
 
 def plain(text: str) -> str:
-    """Escape all ASCII punctuation; before any other character the page would show the backslash."""
+    """Escape ASCII punctuation only: before any other character the page would show the backslash."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)

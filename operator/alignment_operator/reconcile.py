@@ -1,4 +1,4 @@
-"""Reconciles one job: observe, plan, apply, report; running it twice changes nothing."""
+"""Reconciles one job: observe, plan, apply, report; a second run without changes writes nothing."""
 
 from datetime import datetime
 from typing import Any, Protocol
@@ -96,7 +96,8 @@ async def _apply(
     unwanted = [child for child in observed if child.name not in wanted and child.state != "Stopping"]
     missing = [run for run in decision.children if run.name not in existing]
     if unwanted:
-        # A child's running time is recorded before the child is deleted. A new attempt is recorded only after it was created.
+        # The status holds the running time of a child, so it is written before the child is deleted. If an attempt is missing,
+        # the status waits: an attempt is recorded only after it was created.
         if not missing:
             await _report(cluster, job, decision.status)
         for child in unwanted:

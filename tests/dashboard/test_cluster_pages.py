@@ -139,7 +139,7 @@ def test_an_api_server_out_of_reach_is_one_sentence_over_the_last_good_data(
 def test_an_api_server_that_never_answered(api_server: Server) -> None:
     api_server.stop()
     app = page()
-    assert "The dashboard has read no jobs from it yet." in words(app)
+    assert "The dashboard has read no jobs from the cluster yet." in words(app)
     assert not app.code
     api_server.start()
 

@@ -48,14 +48,14 @@ _BEGUN_MODEL = AdmissionRule(
     "has(self.spec.recipe) == has(oldSelf.spec.recipe) && (!has(self.spec.recipe) || self.spec.recipe == oldSelf.spec.recipe))",
     "model and recipe stay as they are once a stage is running or has succeeded; apply it as another job",
 )
-# Definition and operator are one release and have the same recipes. The rule is at the field itself: a job whose recipe a later
-# release no longer has can still be suspended and deleted. Python checks the same (recipes.UnknownRecipe).
+# Definition and operator are one release and have the same recipes. The rule is at the field itself, so that a job can be
+# suspended and deleted even if a later release removed its recipe. Python checks the same (recipes.UnknownRecipe).
 _RECIPE = AdmissionRule(
     ("spec", "recipe"),
     f"self in {recipe_names()}",
     f"must be a recipe of this version: {', '.join(recipe_names())}",
 )
-# A local run needs none. On a cluster, the backend refuses a job that was stored before this rule in the same words.
+# A local run needs none. On a cluster, the backend refuses older stored jobs with the same message.
 _STORAGE = AdmissionRule(
     ("spec",),
     "has(self.storage)",
@@ -91,7 +91,7 @@ def _indivisible_batch() -> AdmissionRule:
     )
     return AdmissionRule(
         ("spec",),
-        # A recipe may set another compute for one of its stages than the job's.
+        # A recipe may give one stage its own compute.
         f"has(self.recipe) || !has(self.stages) || self.stages.all(stage, {unwritten} || {batch}.value() % ({together}) == 0)",
         "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode (or processesPerNode, on CPUs) x microBatchSize "
         "(without microBatchSize for packed pairs)",

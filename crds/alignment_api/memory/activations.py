@@ -8,7 +8,7 @@ from alignment_api.memory.workload import Workload
 
 
 def activation_bytes(shape: ModelShape, work: Workload) -> int:
-    """Return the bytes kept for all layers; with recomputation, for each layer's input and for one whole layer."""
+    """Return the bytes kept for all layers; with gradient checkpointing, all layers' inputs and everything of one layer."""
     whole = layer_bytes_per_token(shape, work) * work.tokens
     if not work.gradient_checkpointing:
         return shape.layers * whole
@@ -34,7 +34,7 @@ def _norms(shape: ModelShape, work: Workload) -> int:
     if shape.traits.norm_vectors == 2:
         # LayerNorm keeps its input.
         return shape.traits.norms * shape.hidden * _residual_bytes(work)
-    # RMSNorm keeps its input in 32 bit, and also what is multiplied by its scale if the scale is trained.
+    # RMSNorm keeps its input in 32 bit, and also the normalized input if the scale is trained.
     scaled = 4 if shape.traits.norm_adds_one else _residual_bytes(work)
     kept = 4 + (0 if work.adapter else scaled)
     heads = 4 + (0 if work.adapter else work.number_bytes)
@@ -48,7 +48,7 @@ def _matrix_inputs(shape: ModelShape, work: Workload) -> int:
         width = sum(inputs for inputs, _ in work.adapter.adapted(shape))
         return width * (work.number_bytes + work.adapter.drops)
     # Matrices with the same input share it, but autocast casts it to 16 bit for each of them.
-    # The last matrices of attention and feed-forward part have their own inputs; attention keeps the former already.
+    # The last matrices of attention and feed-forward part have their own inputs; `_attention` counts the first already.
     copies = len(shape.linear_sizes) - 2 if work.casts else shape.traits.norms
     return (copies * shape.hidden + shape.intermediate) * work.number_bytes
 

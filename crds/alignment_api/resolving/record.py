@@ -49,7 +49,7 @@ def settle(job: AlignmentJob) -> Settled:
 
 
 def _first(job: AlignmentJob) -> Settled:
-    """Record a job for the first time; a version without records has checked the jobs that it began."""
+    """Record a job for the first time; a version without records has already checked the jobs that it started."""
     spec = _resolved_unchecked(Recorded(job.spec.dump(), {})) if _began_unedited(job) else runnable_job(job).spec
     return Settled(spec, _record(job.spec, spec), _edited_unseen(job, spec))
 

@@ -51,7 +51,7 @@ def input_hash(spec: AlignmentJobSpec, stage: Stage) -> str:
 def stage_hash(spec: AlignmentJobSpec, stage: Stage, earlier: Mapping[str, str]) -> str:
     """Hash a stage's own inputs with the hashes of the earlier stages whose weights or rows it reads."""
     parent = parent_of(spec, stage)
-    # Only if there are some: if this version changed the hash of other stages, finished ones would run again.
+    # `rows` is added only if there are some, so that the hashes of finished stages stay the same.
     rows = {read.stage: earlier[read.stage] for read in rows_read(stage)}
     return digest(
         {

@@ -69,7 +69,7 @@ def _dated(failure: Failure, parts: list[Known]) -> Failure:
     if answers:
         return failure._replace(message=f"{failure.message} The page shows the state of {min(answers):%Y-%m-%d %H:%M:%S} UTC.")
     if failure.label == UNREACHABLE:
-        return failure._replace(message=f"{failure.message} The dashboard has read no jobs from it yet.")
+        return failure._replace(message=f"{failure.message} The dashboard has read no jobs from the cluster yet.")
     return failure
 
 

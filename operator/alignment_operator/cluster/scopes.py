@@ -1,4 +1,4 @@
-"""Which namespaces this operator works in: a lease for each scope prevents that two operators undo each other's work."""
+"""Which namespaces this operator works in: a lease for each scope prevents two operators from undoing each other's work."""
 
 import asyncio
 import logging
@@ -16,16 +16,16 @@ LEASE_NAME = "alignment-operator.dev"
 # The lease of all namespaces has another name, so that kube-system can also be watched by itself.
 _EVERYWHERE, _EVERYWHERE_LEASE_NAME = "kube-system", f"all.{LEASE_NAME}"
 _REFRESH_SECONDS, _RENEW_SECONDS, _DURATION_SECONDS = 3, 10, 30
-# A list of the other leases is stale after the first; a new holder waits for the second, so that no stale list counts any more.
+# A list of other leases is trusted for 7 s. A new holder waits 8 s, so that every older list has expired.
 _LIST_STALE_SECONDS, _OTHERS_STOP_SECONDS = 7, 8
-# No other operator takes over from a release whose next replica follows within this time.
+# A replica that follows another of its release within this time need not wait: no other operator has taken over.
 _CONTINUED_SECONDS = 20
 
 logger = logging.getLogger(__name__)
 
 
 class Scopes:
-    """The leases of the watched namespaces, or the lease of all namespaces, which yields to those of single ones."""
+    """The leases of the watched namespaces, or the lease of all namespaces, which gives way to a lease of one namespace."""
 
     def __init__(
         self,
@@ -113,7 +113,10 @@ class Scopes:
         except (ApiException, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             message = str(error) or "no answer"
             if message != self._error:
-                logger.warning("the leases of other operators cannot be listed, so all jobs are left alone: %s", message)
+                logger.warning(
+                    "the leases of other operators cannot be listed, so this operator reconciles no job until they can be: %s",
+                    message,
+                )
             self._error = message
             return
         holders = {found["metadata"]["namespace"]: holder_of(found, now) for found in listed["items"]}

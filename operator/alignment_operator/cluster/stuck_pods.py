@@ -39,7 +39,7 @@ class Obstacle(NamedTuple):
 
 @dataclass
 class _Stuck:
-    """A stuck child: the uids of itself and its pods, by which Events refer to them, and what keeps it from starting."""
+    """A stuck child: its uid and those of its pods, which Events name, and what keeps it from starting."""
 
     uids: frozenset[str]
     since: float
@@ -133,7 +133,7 @@ def _with(child: Child, obstacle: Obstacle | None) -> Child:
 
 
 def obstacle_in(events: list[Object], now: datetime) -> Obstacle | None:
-    """Return the newest warning that no progress has made obsolete, or else which image is being pulled and for how long."""
+    """Return the newest warning without later progress, or else which image is being pulled and for how long."""
     last = _last_of_each(events)
     warnings = [event for event in last if event.get("type") == "Warning"]
     if warnings:

@@ -25,7 +25,7 @@ def is_counted(record: StageStatus, child: Child) -> bool:
 
 
 def after_failure(situation: Situation, record: StageStatus, child: Child) -> StageDecision:
-    """Count a failure and decide about the next attempt, which is created only after the count is written: no crash loses it."""
+    """Count a failure and decide about the next attempt; the count is written before that is created, so no crash loses it."""
     exit_code = child.exit_code if child.exit_code is not None else 1
     kind = consequence(exit_code, child.reason)
     checkpoint = _newest_checkpoint(situation, child)

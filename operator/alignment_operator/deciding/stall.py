@@ -11,7 +11,7 @@ _UNOBSERVED_FACTOR = 4
 """An attempt that cannot be observed is restarted after this many stall timeouts."""
 
 _ANSWER_SECONDS, _ANSWER_INTERVALS = 60, 3
-"""A pod counts as answering if it did within this time, or within so many requests: a few answers may be lost."""
+"""A pod counts as answering if it answered within 60 s or three request intervals, whichever is longer: a few may be lost."""
 
 
 class Evidence(NamedTuple):
@@ -20,13 +20,13 @@ class Evidence(NamedTuple):
     progress: Progress | None
     pulse: Pulse | None
     asked_since: datetime | None
-    """Since when the operator asks its pod; silence before that means nothing."""
+    """Since when the operator has asked its pod; earlier silence is ignored."""
     unheard: str | None
     """Why its pod did not answer."""
     silence: str | None
     """Why MLflow reports nothing."""
     interval_seconds: float
-    """How often both are asked."""
+    """How often pod and MLflow are asked."""
 
 
 class Verdict(NamedTuple):

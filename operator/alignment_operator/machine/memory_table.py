@@ -24,7 +24,7 @@ def gpu_memory(spec: AlignmentJobSpec, workspace: Path) -> list[StageMemory]:
 
 
 def memory_table(memories: list[StageMemory]) -> Table:
-    """Return a table of the parts in GiB per GPU; activations, logits and buffers are freed before the update."""
+    """Return a table of the parts in GiB per GPU; "at most" is less than their sum, since some are freed before the update."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("GiB of each GPU", *Estimate._fields, "at most"):
         table.add_column(column, justify="left" if column == "GiB of each GPU" else "right")

@@ -24,7 +24,7 @@ class StageFiles(NamedTuple):
 
 
 def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
-    """Read a stage's journal, and the activity of the running attempt besides training steps."""
+    """Read a stage's journal, and what the running attempt does outside training steps (loading, saving)."""
     points = _newest_points(stage / METRICS_FILE)
     activity = _activity(stage / ACTIVITY_FILE, running)
     course = Course()
@@ -41,7 +41,7 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
         heard_time=now,
         # Its lock already proves that a local process is alive.
         alive_time=now,
-        # A step that is trained again logs no second loss, but always the time left.
+        # A repeated step logs no loss again, but always the time left.
         has_stepped=any(metrics.SECONDS_LEFT in point.metrics and point.time >= since for point in points),
         doing=activity_text(activity) if activity else None,
     )

@@ -31,7 +31,7 @@ class ProgressReader:
 
 
 def newest_progress(pods: dict[str, Progress], tracked: dict[str, Progress], answering: set[str]) -> dict[str, Progress]:
-    """Return each stage's progress from its pod while the pod answers, else the newer of both, of equally new ones the pod's."""
+    """Return each stage's progress: from its pod while the pod answers, otherwise the newer of both, and the pod's if equal."""
     stages = {**tracked, **pods}
     for stage in (pods.keys() & tracked.keys()) - answering:
         # A pod that answers is the best source: MLflow gets the same points later, and any pod may write to it.

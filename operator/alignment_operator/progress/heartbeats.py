@@ -80,7 +80,7 @@ class Heartbeats:
         return {key.stage for key in self._answering if key.job_uid == job_uid}
 
     def asked_since(self, job_uid: str) -> dict[str, datetime]:
-        """Return since when each pod of a job's stages has been asked at each interval."""
+        """Return since when the pod of each stage has been asked regularly."""
         return {pod.stage: since for pod, since in self._asked.items() if pod.job_uid == job_uid}
 
     def unheard(self, job_uid: str) -> dict[str, str]:

@@ -43,7 +43,7 @@ class RetriesExhausted(BaseException):
 
 
 class Backoff:
-    """Makes all threads wait that use the same server, and reports each wait once."""
+    """Makes all threads that use the same server wait, and reports each wait once."""
 
     def __init__(self, what: str, policy: RetryPolicy | None = None) -> None:
         self._what = what

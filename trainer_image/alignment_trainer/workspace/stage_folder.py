@@ -1,4 +1,4 @@
-"""The owner of a stage's folder, by the hash of its inputs: the same inputs resume, the work of other inputs is moved aside."""
+"""Decides by a hash which inputs own a stage's folder: equal inputs resume, and results of other inputs are moved aside."""
 
 import json
 import sys
