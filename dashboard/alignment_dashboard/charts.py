@@ -9,6 +9,8 @@ from alignment_api.metrics import (
     EVALUATION_REWARD_MARGIN,
     GRADIENT_NORM,
     KL,
+    LENGTH_CHOSEN,
+    LENGTH_REJECTED,
     LOSS,
     REWARD_ACCURACY,
     REWARD_CHOSEN,
@@ -54,6 +56,7 @@ PREFERENCE_CHARTS = (
         bounds=(0, 1),
     ),
     Chart("Rewards of chosen and rejected answers", (Line(REWARD_CHOSEN, "chosen"), Line(REWARD_REJECTED, "rejected"))),
+    Chart("Tokens of chosen and rejected answers", (Line(LENGTH_CHOSEN, "chosen"), Line(LENGTH_REJECTED, "rejected"))),
     Chart("Policy against reference (KL)", (Line(KL, "training"), Line(EVALUATION_KL, "holdout", evaluation=True))),
     *COMMON_CHARTS,
 )

@@ -157,5 +157,7 @@ def test_packed_examples_do_not_attend_to_each_other(family, workspace, trainer)
 
 
 def test_a_family_whose_packed_examples_would_is_refused(workspace, trainer):
-    with pytest.raises(BadConfiguration, match=r"^spec.stages\[0\].sft.packing: bloom models would attend across packed examples"):
+    with pytest.raises(
+        BadConfiguration, match=r"^spec.stages\[0\].sft.packing: bloom models would attend across packed examples"
+    ):
         check_packing(tiny("bloom"), training_settings(trainer.config(workspace)))

@@ -71,6 +71,8 @@ def test_pairs():
         "rewards/accuracies": 0.5,
         "logps/chosen": -3.5,
         "logps/rejected": -5.25,
+        "lengths/chosen": 1.5,
+        "lengths/rejected": 2.0,
         "kl": (2 - 2 - 1 + 0) / 2 / 2,
         "logits/chosen": 2.0,
         "entropy": 0.5,

@@ -48,6 +48,8 @@ def of_pairs(inputs: dict[str, Any], answers: AnswerSums, loss: torch.Tensor, be
         "loss": loss.double() * pairs,
         "logps/chosen": answers.log_probabilities[:, 0].sum(),
         "logps/rejected": answers.log_probabilities[:, 1].sum(),
+        "lengths/chosen": answers.counts[:, 0].sum(),
+        "lengths/rejected": answers.counts[:, 1].sum(),
         "rewards/chosen": rewards[:, 0].sum(),
         "rewards/rejected": rewards[:, 1].sum(),
         "rewards/margins": (rewards[:, 0] - rewards[:, 1]).sum(),
