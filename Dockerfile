@@ -105,7 +105,7 @@ ARG SOURCE
 ENV ALIGNMENT_VERSION=${VERSION} \
     ALIGNMENT_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="alignment-trainer" \
-      org.opencontainers.image.description="Trains one stage of an AlignmentJob" \
+      org.opencontainers.image.description="Runs one stage of an AlignmentJob" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}" \

@@ -13,7 +13,7 @@ from alignment_api.document import UnreadableDocument, read_document, write_docu
 from alignment_api.exit_codes import consequence
 from alignment_api.home import Home
 from alignment_api.memory.shape import UnknownShape
-from alignment_api.names import MODEL_FOLDER, job_folder
+from alignment_api.names import MODEL_FOLDER, WORKSPACE_PREFIX, job_folder
 from alignment_api.problems import InvalidJob
 from alignment_api.resolving.recipes import UnknownRecipe, recipe_names, recipe_text
 from alignment_api.resolving.record import settle
@@ -105,7 +105,7 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
     if job.status.phase == "Succeeded":
         programs, database = f"{_near(Path(sys.prefix))}/bin", shlex.quote(cluster.home.tracking_uri)
         for line in (
-            f"model      {_near(folders[stages[-1].name] / MODEL_FOLDER)}",
+            result_line(cluster.home, stages[-1].output or ""),
             f"metrics    {programs}/mlflow ui --backend-store-uri {database}",
             f"dashboard  {programs}/python -m alignment_dashboard --home {shlex.quote(str(_near(cluster.home.root)))}",
         ):
@@ -120,6 +120,12 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
         print(f"stopped; {how}", file=sys.stderr)
         return INTERRUPTED if cluster.stop_requested else SUCCEEDED
     return _report_failure(cluster, job, job.status)
+
+
+def result_line(home: Home, output: str) -> str:
+    """Return the line that names the folder of the job's result: the model, or what the last stage wrote instead."""
+    folder = home.workspace / output.removeprefix(WORKSPACE_PREFIX)
+    return f"{'model' if folder.name == MODEL_FOLDER else 'output':<10} {_near(folder)}"
 
 
 def _report_failure(cluster: LocalCluster, job: AlignmentJob, status: AlignmentJobStatus) -> int:

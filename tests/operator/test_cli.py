@@ -12,7 +12,7 @@ from alignment_api.home import Home
 from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
 from alignment_api.resolving.validation import read_job, runnable_job
 from alignment_operator.backends import process
-from alignment_operator.cli import FAILED, REFUSED, SUCCEEDED, failure_code, main
+from alignment_operator.cli import FAILED, REFUSED, SUCCEEDED, failure_code, main, result_line
 from alignment_operator.deciding.stage_run import fresh_run
 from alignment_operator.machine.run import local_settings
 from alignment_operator.machine.world import LocalCluster
@@ -184,6 +184,14 @@ def test_run_returns_the_trainers_exit_code_if_a_retry_would_fail_in_the_same_wa
     exit_code: int | None, reason: str, code: int
 ) -> None:
     assert failure_code(a_child(a_job(), "sft", "Failed", exit_code=exit_code, reason=reason)) == code
+
+
+@pytest.mark.parametrize(
+    ("output", "label"), [("default/tiny-0/dpo/model", "model"), ("default/tiny-0/distill", "output")], ids=["model", "rows"]
+)
+def test_run_names_what_the_last_stage_wrote(tmp_path: Path, output: str, label: str) -> None:
+    words = result_line(Home(tmp_path), f"workspace://{output}").split()
+    assert words == [label, str(tmp_path / "workspace" / output)]
 
 
 def test_sync_has_nothing_to_do_without_jobs(tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def test_a_node_lost_during_rendezvous_is_not_the_jobs_fault(started_again, trai
 
 
 def many(path, times):
-    """Give a stage so many rows to prepare that a stop arrives before it is done."""
+    """Write so many rows that the stage still prepares them when a stop arrives."""
     path.write_text(path.read_text() * times)
 
 

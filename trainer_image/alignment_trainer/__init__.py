@@ -1,1 +1,1 @@
-"""Trains one stage of an AlignmentJob."""
+"""Runs one stage of an AlignmentJob."""

@@ -60,7 +60,7 @@ def really_kept(configuration: Any, work: Workload) -> int:
 
 
 def kept_and_counted(family: str, work: Workload) -> tuple[int, int]:
-    """Give what two more layers keep, as it is and as we count it."""
+    """Return the bytes that two more layers keep: measured, and as we count them."""
     kept, counted = [], []
     # What stands before and after the layers is the same in both.
     for layers in (1, 3):

@@ -40,7 +40,7 @@ def values(name: str) -> list[Value]:
 
 
 def said_about(name: str) -> Said:
-    """Give what the sources say of the fields of a recipe."""
+    """Return the values that the sources state for the fields of a recipe."""
     return {(source, field): value for source, rows in TABLE[name].items() for field, value, _ in rows}
 
 

@@ -24,7 +24,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Server(ThreadingHTTPServer):
-    """Gives the configured answers, and records the path and key of each request."""
+    """Sends the configured answers, and records the path and key of each request."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
