@@ -1,8 +1,8 @@
 """The RunConfig, which the operator writes for each training pod; the trainer refuses unknown fields."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from alignment_api.schema import Schema
 from alignment_api.spec.compute import Compute
@@ -59,9 +59,6 @@ class TrackingTarget(Schema):
     )
 
 
-_REMOVED_FIELDS = ("accumulationSteps",)
-
-
 class RunConfig(Schema):
     """One attempt of one stage of a job."""
 
@@ -77,15 +74,10 @@ class RunConfig(Schema):
     paths: Paths
     tracking: TrackingTarget
     world_size: int = Field(ge=1)
+    accumulation_steps: int = Field(
+        default=1, ge=1, description="Only for trainers of earlier versions, which require it: a rollback may start one."
+    )
     grace_seconds: int = Field(ge=1, description="Seconds between SIGTERM and SIGKILL.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def drop_removed_fields(cls, document: Any) -> Any:
-        """Drop fields that only earlier versions wrote: a stage's folder may hold such a file."""
-        if not isinstance(document, dict):
-            return document
-        return {name: value for name, value in document.items() if name not in _REMOVED_FIELDS}
 
     @property
     def stage_index(self) -> int:
