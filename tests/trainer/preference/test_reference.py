@@ -11,7 +11,7 @@ from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
 from alignment_api.names import MANIFEST_FILE
 from alignment_trainer.models.weights import weights_digest
-from alignment_trainer.preference.reference import FORWARD_FILES, _keep, _read, reference_of
+from alignment_trainer.preference.reference import FORWARD_FILES, _keep, _read, program_of, reference_of
 from alignment_trainer.settings.training import training_settings
 from safetensors.torch import load_file, save_file
 
@@ -63,6 +63,23 @@ def test_values_depend_on_the_source_of_the_forward_and_not_on_how_they_are_cach
     assert {"attention.py", "head.py", "layout.py", "model.py", "padded.py", "measurements.py", "exact_means.py"} <= names
     assert "reference.py" not in names
     assert all(path.is_file() for path in FORWARD_FILES)
+
+
+SOURCE = 'def double(x):\n    """Return twice x."""\n    return 2 * x\n'
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_another"),
+    [
+        (SOURCE.replace("twice x", "the double of x"), False),
+        (SOURCE.replace("2 * x", "2 * x  # exact in binary"), False),
+        (SOURCE.replace("2 * x", "x * 2"), True),
+        (SOURCE.replace("2 * x", "2.0 * x"), True),
+    ],
+    ids=["a docstring", "a comment", "another order", "another number"],
+)
+def test_only_what_is_computed_counts_as_another_forward(changed, is_another):
+    assert (program_of(changed) != program_of(SOURCE)) is is_another
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Log-probabilities of all pairs under the reference model: computed once with the trainer's forward, cached on the workspace."""
 
+import ast
 import hashlib
 import json
 import shutil
@@ -16,6 +17,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 from alignment_api.files import flush_tree, rename_whole
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.lineage import digest
 
 from alignment_trainer.failures import Diverged
 from alignment_trainer.models.loading import weights_dtype
@@ -23,7 +25,7 @@ from alignment_trainer.models.weights import configuration_digest
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.training import exact_means, measurements
 from alignment_trainer.training.dealing import Deal
-from alignment_trainer.workspace.hashes import hash_file, hash_files
+from alignment_trainer.workspace.hashes import hash_file
 from alignment_trainer.workspace.preparation_progress import with_progress
 
 _COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
@@ -35,6 +37,7 @@ FORWARD_FILES = (
     Path(exact_means.__file__),
 )
 """The source files of the forward. Another forward rounds differently, and so may this one after a change."""
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 _VALUES, _MANIFEST = "values.npy", "manifest.json"
 
 REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
@@ -111,6 +114,15 @@ class RowsWithReference(torch.utils.data.Dataset):  # type: ignore[type-arg]
         return {**self._rows[index], **dict(zip(REFERENCE_COLUMNS, self._values[index].tolist(), strict=True))}
 
 
+def program_of(source: str) -> str:
+    """Return a source file without comments and docstrings: rewording them must not cost a new pass over all pairs."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
 def reference_of(config: RunConfig, settings: Settings, start: Path, weights: str, template: str, packs: bool) -> Reference:
     """Collect what the values depend on; beta, loss and learning rate are not part of it, so changing them reuses the values."""
     identity = {
@@ -121,7 +133,7 @@ def reference_of(config: RunConfig, settings: Settings, start: Path, weights: st
         "weightsFormat": str(weights_dtype(settings)),
         "quantized": bool(settings.adapter and settings.adapter.quantized),
         "precision": settings.precision,
-        "forward": {"packed": packs, "source": hash_files(FORWARD_FILES)},
+        "forward": {"packed": packs, "source": digest([program_of(path.read_text()) for path in FORWARD_FILES])},
         "versions": {package: version(package) for package in _PACKAGES},
     }
     return Reference(config, settings, identity)
