@@ -11,6 +11,20 @@ from pydantic_core import ErrorDetails
 from alignment_api.schema import BROKEN_FIELD
 from alignment_api.trees import below
 
+_LETTERS, _LOWERCASE = "letters, digits and", "lowercase letters, digits and"
+FORMS = {
+    r"^[a-z]([-a-z0-9]*[a-z0-9])?$": f"{_LOWERCASE} '-', starting with a letter",
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": f"{_LOWERCASE} '-', as names in Kubernetes are",
+    r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$": f"{_LOWERCASE} '-' and '.', as names in Kubernetes are",
+    r"^[a-z0-9][a-z0-9_.-]*$": f"{_LOWERCASE} _ . -, starting with a letter or digit",
+    r"^[A-Za-z0-9._-]+$": f"{_LETTERS} . _ -",
+    r"^[-._a-zA-Z0-9]+$": f"{_LETTERS} - . _",
+    r"^[A-Za-z0-9_.]+$": f"{_LETTERS} _ .",
+    r"^[A-Za-z0-9._]+$": f"{_LETTERS} . _",
+    r"^[A-Za-z0-9_,:=^-]+$": f"{_LETTERS} _ , : = ^ -",
+}
+"""What each regular expression of the fields means, in words."""
+
 
 class Problem(NamedTuple):
     """One problem of a job."""
@@ -67,17 +81,9 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
         case "literal_error":
             return Problem(path, f"{_shown(detail['input'])} is not possible; use {context['expected']}")
         case "string_pattern_mismatch":
-            return Problem(path, f"{_shown(detail['input'])} {_form(str(location[-1]), str(context['pattern']))}")
+            return Problem(path, f"{_shown(detail['input'])} must be {FORMS[str(context['pattern'])]}; correct it")
         case _:
             return Problem(path, f"{_shown(detail['input'])} is not possible: {_lower(detail['msg'])}; correct it")
-
-
-def _form(field: str, pattern: str) -> str:
-    if field == "name":
-        return "must be lowercase letters, digits and '-', starting with a letter; rename it"
-    if pattern.startswith("^[a-z0-9]"):
-        return "must be lowercase letters, digits, '-' and '.', as names in Kubernetes are; correct it"
-    return f"must match {pattern}; correct it"
 
 
 def _unknown_field(field: str, known: list[str]) -> str:

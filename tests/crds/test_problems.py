@@ -1,10 +1,12 @@
 """Each problem of a job has one sentence that names the field."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from alignment_api.problems import InvalidJob, first_line
+from alignment_api.problems import FORMS, InvalidJob, first_line
 from alignment_api.resolving.validation import read_job, resolve_job, runnable_job
+from alignment_api.spec.job import AlignmentJob
 from builders import a_document, a_training
 
 SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
@@ -31,7 +33,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "rows of no stage",
         {"stages": [{"name": "one", "distill": {}}, {"name": "two", "sft": a_training(datasets=[{"stage": "on"}])}]},
-        "spec.stages[1].sft.datasets[0].stage: 'on' is not an earlier stage; name one of one",
+        "spec.stages[1].sft.datasets[0].stage: 'on' is not a stage before 'two'; name one of one",
     ),
     (
         "rows of a later stage",
@@ -41,8 +43,8 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
                 {"name": "later", "feedback": {}},
             ]
         },
-        "spec.stages[0].sft.holdout.datasets[1].stage: 'later' is not an earlier stage; no stage before it writes rows; "
-        "add a stage of kind distill or feedback before it",
+        "spec.stages[0].sft.holdout.datasets[1].stage: 'later' is not a stage before 'sft'; name a uri, or add "
+        "a stage of kind distill or feedback before stage 'sft'",
     ),
     (
         "rows of a training stage",
@@ -52,7 +54,8 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
                 {"name": "b", "evaluate": {"tasks": [{"name": "x", "dataset": {"stage": "a"}}]}},
             ]
         },
-        "spec.stages[1].evaluate.tasks[0].dataset.stage: 'a' writes no rows (sft); name a stage of kind distill or feedback",
+        "spec.stages[1].evaluate.tasks[0].dataset.stage: stage 'a' is of kind sft, which writes no rows; name a stage "
+        "of kind distill or feedback, or a uri",
     ),
     (
         "a uri and a stage",
@@ -276,6 +279,19 @@ def test_a_broken_spec_is_refused_in_a_sentence(spec: dict[str, Any], sentence: 
     assert sentence in str(refused.value).splitlines()
 
 
+def patterns(schema: Any) -> Iterator[str]:
+    """Find all regular expressions of a schema."""
+    if isinstance(schema, dict):
+        yield from [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
+        schema = list(schema.values())
+    for inner in schema if isinstance(schema, list) else []:
+        yield from patterns(inner)
+
+
+def test_every_regular_expression_of_a_field_has_its_words() -> None:
+    assert set(patterns(AlignmentJob.model_json_schema())) <= set(FORMS)
+
+
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
@@ -284,7 +300,7 @@ def test_a_broken_spec_is_refused_in_a_sentence(spec: dict[str, Any], sentence: 
         ({**a_document(), "metadata": {}}, "metadata.name: is missing; add it"),
         (
             {**a_document(), "metadata": {"name": "Job_1"}},
-            "metadata.name: 'Job_1' must be lowercase letters, digits and '-', starting with a letter; rename it",
+            "metadata.name: 'Job_1' must be lowercase letters, digits and '-', starting with a letter; correct it",
         ),
     ],
 )

@@ -106,8 +106,9 @@ def _model_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
     parent = next((known for known in spec.stages or [] if known.name == named), None)
     if parent is None or KINDS[parent.kind].trains:
         return []
-    training = " or ".join(to_camel(kind) for kind in KINDS if KINDS[kind].trains)
-    sentence = f"{named!r} trains no model ({to_camel(parent.kind)}); name a stage of kind {training}"
+    trained = [known.name for known in (spec.stages or [])[: (spec.stages or []).index(stage)] if KINDS[known.kind].trains]
+    advice = f"name {' or '.join(trained)}, or set model.base" if trained else "set model.base: true"
+    sentence = f"stage {named!r} is of kind {to_camel(parent.kind)}, which trains no model; {advice}"
     return [Problem(f"{path}.model.stage", sentence)]
 
 

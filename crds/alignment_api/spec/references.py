@@ -12,8 +12,6 @@ from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.parts import RowsRead, rows_read
 from alignment_api.spec.stages import Stage
 
-_NO_WRITER = "no stage before it writes rows"
-
 
 class _Reading(NamedTuple):
     """A field that reads rows, and the position of its stage."""
@@ -66,8 +64,9 @@ def _blame_forward_reading(spec: Any) -> tuple[str, str]:
     found = _forward_reading(spec.stages)
     assert found is not None
     writers = [stage.name for stage in spec.stages[: found.position] if _leaves_rows(stage)]
-    known = f"name one of {', '.join(writers)}" if writers else f"{_NO_WRITER}; add {_rows_kinds()} before it"
-    return _field(found), f"{found.read.stage!r} is not an earlier stage; {known}"
+    reader = spec.stages[found.position].name
+    known = f"name one of {', '.join(writers)}" if writers else f"name a uri, or add {_rows_kinds()} before stage {reader!r}"
+    return _field(found), f"{found.read.stage!r} is not a stage before {reader!r}; {known}"
 
 
 def _rowless_reading(stages: list[Stage]) -> _Reading | None:
@@ -80,7 +79,9 @@ def _blame_rowless_reading(spec: Any) -> tuple[str, str]:
     found = _rowless_reading(spec.stages)
     assert found is not None
     kind = next(stage.kind for stage in spec.stages if stage.name == found.read.stage)
-    return _field(found), f"{found.read.stage!r} writes no rows ({to_camel(kind)}); name {_rows_kinds()}"
+    return _field(
+        found
+    ), f"stage {found.read.stage!r} is of kind {to_camel(kind)}, which writes no rows; name {_rows_kinds()}, or a uri"
 
 
 def _field(found: _Reading) -> str:

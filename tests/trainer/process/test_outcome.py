@@ -66,7 +66,7 @@ def test_a_killed_process_in_a_surviving_pod_is_counted_and_explained(tmp_path):
     record_failures(tmp_path, [RankFailure(1, -9)])
     termination = termination_of(tmp_path, 1, False)
     assert consequence(termination.exit_code, termination.reason) == "Application"
-    assert re.search("process 1 was killed .* the host ran out of memory; raise compute.memory", termination.message)
+    assert re.search("process 1 was killed .* the machine ran out of memory; .* raise compute.memory", termination.message)
 
 
 def test_a_long_sentence_fits_a_termination(tmp_path):

@@ -121,9 +121,8 @@ def _out_of_host_memory(who: str) -> Termination:
     return Termination(
         exit_code=ExitCode.DEFECT,
         reason=PROCESS_KILLED,
-        message=f"{who} was killed (SIGKILL) while its pod kept running: probably the host ran out of memory; raise "
-        f"compute.memory, so that the pod runs on a node with enough memory, or lower "
-        f"compute.microBatchSize, maxLength or processesPerNode",
+        message=f"{who} was killed (SIGKILL), but not the supervisor beside it: probably the machine ran out of memory; lower "
+        f"compute.microBatchSize, maxLength or processesPerNode, or raise compute.memory, so that a pod gets a node with enough",
     )
 
 
