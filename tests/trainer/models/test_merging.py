@@ -247,9 +247,12 @@ def models(tmp_path_factory):
 
 
 def peak(root, how, kind):
-    here = str(Path(__file__).parent)
-    command = [sys.executable, "-c", PEAK, str(root), here, how, kind]
-    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, timeout=300)
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", PEAK, str(root), str(here), how, kind]
+    # This module imports others of tests/.
+    paths = os.pathsep.join([str(here.parents[1]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": paths}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert ended.returncode == 0, ended.stderr
     return int(ended.stdout.split()[-1])
 
