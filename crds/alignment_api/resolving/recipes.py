@@ -196,6 +196,10 @@ class _Resolving:
                 self._note(value, here, there, layer)
 
     def _note(self, value: Any, path: str, source_path: str, layer: _Layer) -> None:
+        if not isinstance(value, dict | list):
+            # Nearly all values, and the operator resolves each job at each reconcile.
+            self.origins[path] = layer.origin(source_path)
+            return
         for keys, _ in leaves(value):
             self.origins[below(path, keys)] = layer.origin(below(source_path, keys))
 

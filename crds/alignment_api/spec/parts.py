@@ -34,8 +34,11 @@ def _parts_in(value: Any, field: str, wanted: type[Part]) -> Iterator[tuple[str,
     if isinstance(value, wanted):
         yield field, value
     elif isinstance(value, Schema):
-        for name in type(value).model_fields:
-            yield from _parts_in(getattr(value, name), f"{field}.{to_camel(name)}", wanted)
+        fields = type(value).model_fields
+        for name, inner in value.__dict__.items():
+            # The operator asks this of each stage at each reconcile: most fields are unset or numbers.
+            if isinstance(inner, Schema | list | dict):
+                yield from _parts_in(inner, f"{field}.{fields[name].alias}", wanted)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _parts_in(item, f"{field}[{index}]", wanted)
