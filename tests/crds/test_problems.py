@@ -47,6 +47,17 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "a stage of kind distill or feedback before stage 'sft'",
     ),
     (
+        "weights of a stage that trains none",
+        {
+            "stages": [
+                {"name": "a", "sft": a_training()},
+                {"name": "b", "evaluate": {"tasks": [{"name": "x"}]}},
+                {"name": "c", "sft": a_training(), "model": {"stage": "b"}},
+            ]
+        },
+        "spec.stages[2].model.stage: stage 'b' is of kind evaluate, which trains no model; name a, or set model.base",
+    ),
+    (
         "rows of a training stage",
         {
             "stages": [

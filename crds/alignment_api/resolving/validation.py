@@ -14,6 +14,7 @@ from alignment_api.resolving.recipes import Recorded, Resolved, UnknownRecipe, r
 from alignment_api.spec.combinations import combination_problems, packing_problem
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.lineage import stages_before
 from alignment_api.spec.stages import Stage
 
 _COPY = "copy it to the workspace volume and use workspace://"
@@ -106,7 +107,7 @@ def _model_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
     parent = next((known for known in spec.stages or [] if known.name == named), None)
     if parent is None or KINDS[parent.kind].trains:
         return []
-    trained = [known.name for known in (spec.stages or [])[: (spec.stages or []).index(stage)] if KINDS[known.kind].trains]
+    trained = [known.name for known in stages_before(spec, stage) if KINDS[known.kind].trains]
     advice = f"name {' or '.join(trained)}, or set model.base" if trained else "set model.base: true"
     sentence = f"stage {named!r} is of kind {to_camel(parent.kind)}, which trains no model; {advice}"
     return [Problem(f"{path}.model.stage", sentence)]

@@ -11,10 +11,15 @@ from alignment_api.spec.parts import rows_read
 from alignment_api.spec.stages import Stage
 
 
+def stages_before(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
+    """List the stages that run before one."""
+    stages = spec.stages or []
+    return stages[: next(index for index, known in enumerate(stages) if known.name == stage.name)]
+
+
 def parent_of(spec: AlignmentJobSpec, stage: Stage) -> Stage | None:
     """Find the stage whose weights this one starts from; None means the job's own model, or that it loads no model."""
-    stages = spec.stages or []
-    earlier = stages[: next(index for index, known in enumerate(stages) if known.name == stage.name)]
+    earlier = stages_before(spec, stage)
     if not KINDS[stage.kind].loads_model or (stage.model and stage.model.base):
         return None
     if stage.model and stage.model.stage:
@@ -29,10 +34,9 @@ def digest(document: Any) -> str:
 
 def rows_needed(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
     """List the stages before this one whose rows it or a later stage reads."""
-    stages = spec.stages or []
-    index = next(index for index, known in enumerate(stages) if known.name == stage.name)
-    read = {found.stage for reader in stages[index:] for found in rows_read(reader)}
-    return [known for known in stages[:index] if known.name in read]
+    earlier = stages_before(spec, stage)
+    read = {found.stage for reader in (spec.stages or [])[len(earlier) :] for found in rows_read(reader)}
+    return [known for known in earlier if known.name in read]
 
 
 def input_hashes(spec: AlignmentJobSpec) -> dict[str, str]:
