@@ -1,6 +1,6 @@
 import pytest
 from alignment_trainer.data.cleaning import answers_nothing, speaks_of_itself, truecased, truecased_row
-from alignment_trainer.reading.rows import Dialogue, Pair, dialogue_of, pair_of
+from alignment_trainer.forms.rows import Dialogue, Pair, dialogue_of, pair_of
 
 ASK = {"role": "user", "content": "Why?"}
 GOOD = {"role": "assistant", "content": "Because."}
@@ -101,7 +101,7 @@ def test_only_messages_of_people_and_assistants_are_corrected():
     assert [message["content"][0] for message in truecased_row(dialogue).answer] == ["t", "T", "T"]
     assert truecased_row(Dialogue(small, small)) == Dialogue(small, small)
     pair = Pair(*([{"role": "user", "content": small}] for _ in range(3)))
-    assert {part[0]["content"] for part in truecased_row(pair)} == {"This is a small sentence."}
+    assert {part[0]["content"] for part in truecased_row(pair).parts} == {"This is a small sentence."}
 
 
 @pytest.mark.parametrize(

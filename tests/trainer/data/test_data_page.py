@@ -10,9 +10,9 @@ from alignment_api.spec.data import Dataset
 from alignment_api.spec.stages import Sft
 from alignment_trainer.data.mixture import used_rows
 from alignment_trainer.data.selection import COUNTS
-from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.forms.rows import dialogue_of, pair_of
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_files import FORMATS
-from alignment_trainer.reading.rows import dialogue_of, pair_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "data.md").read_text()
 

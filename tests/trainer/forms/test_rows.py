@@ -1,6 +1,6 @@
 import pytest
-from alignment_trainer.reading.messages import BadRow
-from alignment_trainer.reading.rows import Dialogue, Pair, dialogue_of, pair_of
+from alignment_trainer.forms.rows import Dialogue, Pair, dialogue_of, pair_of
+from alignment_trainer.reading.bad_row import BadRow
 
 ASK = {"role": "user", "content": "Why?"}
 GOOD = {"role": "assistant", "content": "Because."}

@@ -13,9 +13,9 @@ from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.failures import BadData
-from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.forms.rows import dialogue_of, pair_of
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_survey import survey
-from alignment_trainer.reading.rows import dialogue_of, pair_of
 from alignment_trainer.reading.sources import PlacedRow, Source, find_source
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.activity import counted

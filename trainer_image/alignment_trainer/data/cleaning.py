@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from alignment_trainer.reading.messages import Text
-from alignment_trainer.reading.rows import Dialogue, Pair
+from alignment_trainer.forms.messages import Text
+from alignment_trainer.forms.rows import Dialogue, Pair
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\.\.)\s+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -39,7 +39,11 @@ def answers_nothing(row: Dialogue | Pair) -> bool:
 
 def truecased_row(row: Dialogue | Pair) -> Dialogue | Pair:
     """Correct the case in the messages of a row; texts without roles may start within a sentence and stay unchanged."""
-    return type(row)(*(_truecased_messages(part) for part in row))  # type: ignore[arg-type]
+    if isinstance(row, Pair):
+        prompt, chosen, rejected = map(_truecased_messages, row.parts)
+        return Pair(prompt, chosen, rejected, row.tools)
+    before = None if row.prompt is None else _truecased_messages(row.prompt)
+    return Dialogue(before, _truecased_messages(row.answer), row.tools, row.unlearned)
 
 
 def speaks_of_itself(row: Dialogue | Pair) -> bool:
@@ -67,14 +71,13 @@ def truecased(text: str) -> str:
 
 def _answers(row: Dialogue | Pair) -> Iterator[str]:
     """Yield all answers, also those of earlier turns, which are learned or precede what is learned."""
-    prompt, *answers = row
-    yield from (answer for answer in answers if isinstance(answer, str))
-    for part in (prompt, *answers):
+    yield from (answer for answer in row.answers if isinstance(answer, str))
+    for part in row.parts:
         if isinstance(part, list):
             yield from (message["content"] for message in part if message["role"] == "assistant")
 
 
-def _truecased_messages(part: Text | None) -> Text | None:
+def _truecased_messages(part: Text) -> Text:
     if not isinstance(part, list):
         return part
     return [message if message["role"] == "system" else {**message, "content": truecased(message["content"])} for message in part]

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from alignment_trainer.reading.messages import Text
-from alignment_trainer.reading.rows import Dialogue, Pair
+from alignment_trainer.forms.messages import Text
+from alignment_trainer.forms.rows import Dialogue, Pair
 
 
 class ControlTokens:
@@ -21,9 +21,8 @@ class ControlTokens:
 
     def are_written_in(self, row: Dialogue | Pair) -> bool:
         """Return whether a message contains a control token; a text without roles may contain them, but only one opening."""
-        prompt, *answers = row
-        begun = prompt.removeprefix(self._opening) if isinstance(prompt, str) else prompt
-        return any(self._found_in(part) for part in (begun, *answers) if part is not None)
+        begun = row.prompt.removeprefix(self._opening) if isinstance(row.prompt, str) else row.prompt
+        return any(self._found_in(part) for part in (begun, *row.answers) if part is not None)
 
     def _found_in(self, part: Text) -> bool:
         if isinstance(part, str):

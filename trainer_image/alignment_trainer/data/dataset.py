@@ -18,8 +18,8 @@ from alignment_trainer.data.preparation import Example, Preparation, Prepared
 from alignment_trainer.data.selection import TRAIN, Selected, Selection, evaluation_index, select
 from alignment_trainer.data.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
 from alignment_trainer.failures import BadData
+from alignment_trainer.forms.rows import dialogue_of, pair_of
 from alignment_trainer.process.parallel import parallel_map, worker_count
-from alignment_trainer.reading.rows import dialogue_of, pair_of
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.workspace.preparation_progress import with_progress
 

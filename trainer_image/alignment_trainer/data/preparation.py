@@ -14,8 +14,9 @@ from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.tokens import Cut, Tokens
 from alignment_trainer.failures import BadData
-from alignment_trainer.reading.messages import BadRow, Text
-from alignment_trainer.reading.rows import Dialogue, Pair
+from alignment_trainer.forms.messages import Text
+from alignment_trainer.forms.rows import Dialogue, Pair
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import PlacedRow
 
 Example = Dialogue | Pair
@@ -94,8 +95,8 @@ def _joined(prompt: Text | None, answer: Text) -> Any:
 
 
 def _texts(example: Example) -> Iterator[str]:
-    for part in example:
+    for part in example.parts:
         if isinstance(part, str):
             yield part
         else:
-            yield from (message["content"] for message in part or [])
+            yield from (message["content"] for message in part)

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-Message = dict[str, str]
+from alignment_trainer.reading.bad_row import BadRow
+
+Message = dict[str, Any]
+"""A role and its content; a message of a model that calls tools, or of a tool, has further keys for the chat template."""
 Text = str | list[Message]
 ROLES = ("system", "user", "assistant")
 _SPEAKERS = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
 """The speakers of ShareGPT's conversations, and their roles."""
-
-
-class BadRow(ValueError):
-    """A row cannot be used; the text completes a sentence that begins with the row's place."""
 
 
 def messages_of(value: Any, column: str) -> list[Message]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from string import ascii_uppercase
 from typing import Any
 
-from alignment_trainer.reading.messages import BadRow, Message, text_of, whole_text
+from alignment_trainer.forms.messages import Message, text_of, whole_text
+from alignment_trainer.reading.bad_row import BadRow
 
 
 def multiple_choice_of(row: Mapping[str, Any]) -> list[Message]:

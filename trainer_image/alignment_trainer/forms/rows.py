@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from alignment_trainer.reading.messages import BadRow, Message, Text, conversation_of, messages_of, text_of, whole_text
-from alignment_trainer.reading.multiple_choice import multiple_choice_of
+from alignment_trainer.forms.messages import Message, Text, conversation_of, messages_of, text_of, whole_text
+from alignment_trainer.forms.multiple_choice import multiple_choice_of
+from alignment_trainer.reading.bad_row import BadRow
 
 _DIALOGUES = (
     "messages, conversations, prompt and completion, instruction and output, or question, choices and answer (docs/data.md)"
@@ -17,6 +18,20 @@ class Dialogue(NamedTuple):
 
     prompt: Text | None
     answer: Text
+    tools: list[dict[str, Any]] | None = None
+    """Descriptions of the tools that the assistant may call, as chat templates take them."""
+    unlearned: frozenset[int] = frozenset()
+    """The positions in `answer` of assistant messages that the row excludes from the loss."""
+
+    @property
+    def parts(self) -> tuple[Text, ...]:
+        """Return everything that is written in the row."""
+        return (self.answer,) if self.prompt is None else (self.prompt, self.answer)
+
+    @property
+    def answers(self) -> tuple[Text, ...]:
+        """Return what is answered to the prompt."""
+        return (self.answer,)
 
 
 class Pair(NamedTuple):
@@ -25,6 +40,18 @@ class Pair(NamedTuple):
     prompt: Text
     chosen: Text
     rejected: Text
+    tools: list[dict[str, Any]] | None = None
+    """Descriptions of the tools that the assistant may call, as chat templates take them."""
+
+    @property
+    def parts(self) -> tuple[Text, ...]:
+        """Return everything that is written in the row."""
+        return (self.prompt, self.chosen, self.rejected)
+
+    @property
+    def answers(self) -> tuple[Text, ...]:
+        """Return what is answered to the prompt."""
+        return (self.chosen, self.rejected)
 
 
 def dialogue_of(row: Mapping[str, Any]) -> Dialogue:

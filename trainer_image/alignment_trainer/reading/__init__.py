@@ -1,1 +1,1 @@
-"""Reads rows from files, and turns them into dialogues and pairs."""
+"""Reads rows from files, in every format and place."""

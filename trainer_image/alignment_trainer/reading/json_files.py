@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.lines import BYTE_ORDER_MARK, LONGEST_LINE_BYTES, Place, Placed, Wanted, lines_of, text_line
-from alignment_trainer.reading.messages import BadRow
 
 
 def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Literal, NamedTuple
 
-from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.reading.bad_row import BadRow
 
 Wanted = Callable[[int], bool]
 """Returns whether to read the row at a position, counted from 0."""

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from alignment_api.problems import first_line
 
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.json_files import count_json_lines, json_line_rows, json_rows
 from alignment_trainer.reading.lines import Place, Wanted
-from alignment_trainer.reading.messages import BadRow
 from alignment_trainer.reading.table_files import arrow_rows, count_arrow_rows, count_parquet_rows, csv_rows, parquet_rows
 
 

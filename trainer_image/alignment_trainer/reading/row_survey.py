@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from alignment_trainer.process.parallel import parallel_map, worker_count
-from alignment_trainer.reading.messages import BadRow
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.workspace.activity import measured
 

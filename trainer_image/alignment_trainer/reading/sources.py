@@ -12,8 +12,8 @@ from alignment_api.spec.data import Dataset
 
 from alignment_trainer.failures import BadData
 from alignment_trainer.fetching import buckets, hub
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.lines import Place, Wanted
-from alignment_trainer.reading.messages import BadRow
 from alignment_trainer.reading.row_files import FORMATS, Row, count_rows, files_in, format_of, read_rows
 from alignment_trainer.workspace.links import system_file
 from alignment_trainer.workspace.paths import workspace_path

@@ -8,8 +8,8 @@ from typing import Any
 
 from alignment_api.problems import first_line
 
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.lines import LONGEST_LINE_BYTES, Place, Placed, Wanted, lines_of, text_line
-from alignment_trainer.reading.messages import BadRow
 
 _BATCH_ROWS = 1000
 _ARROW_FILE_MARK = b"ARROW1"
