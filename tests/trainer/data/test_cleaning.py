@@ -1,6 +1,7 @@
 import pytest
 from alignment_trainer.data.cleaning import answers_nothing, speaks_of_itself, truecased, truecased_row
-from alignment_trainer.forms.rows import Dialogue, Pair, dialogue_of, pair_of
+from alignment_trainer.forms.examples import Dialogue, Pair
+from alignment_trainer.forms.rows import dialogue_of, pair_of
 
 ASK = {"role": "user", "content": "Why?"}
 GOOD = {"role": "assistant", "content": "Because."}

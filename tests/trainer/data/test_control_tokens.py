@@ -3,7 +3,7 @@
 import pytest
 from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.tokens import dialogue_tokens
-from alignment_trainer.forms.rows import Dialogue, Pair
+from alignment_trainer.forms.examples import Dialogue, Pair
 from tokenizers.processors import TemplateProcessing
 from transformers import AddedToken, AutoTokenizer
 

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 from alignment_trainer.data.tokens import IGNORED, dialogue_tokens, pair_tokens
-from alignment_trainer.forms.rows import Dialogue, Pair
+from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.models.templates import NAMED
 from alignment_trainer.reading.bad_row import BadRow
 from tokenizers.processors import TemplateProcessing

@@ -1,5 +1,6 @@
 import pytest
-from alignment_trainer.forms.rows import Dialogue, Pair, dialogue_of, pair_of
+from alignment_trainer.forms.examples import Dialogue, Pair
+from alignment_trainer.forms.rows import dialogue_of, pair_of
 from alignment_trainer.reading.bad_row import BadRow
 
 ASK = {"role": "user", "content": "Why?"}

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Text
-from alignment_trainer.forms.rows import Dialogue, Pair
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\.\.)\s+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")

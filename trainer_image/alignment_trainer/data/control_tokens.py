@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
+from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Text
-from alignment_trainer.forms.rows import Dialogue, Pair
 
 
 class ControlTokens:

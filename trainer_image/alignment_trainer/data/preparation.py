@@ -14,8 +14,8 @@ from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.tokens import Cut, Tokens
 from alignment_trainer.failures import BadData
+from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Text
-from alignment_trainer.forms.rows import Dialogue, Pair
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import PlacedRow
 

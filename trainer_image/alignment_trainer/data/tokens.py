@@ -2,8 +2,8 @@
 
 from typing import Any, Literal
 
+from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Message, Text
-from alignment_trainer.forms.rows import Dialogue, Pair
 from alignment_trainer.reading.bad_row import BadRow
 
 IGNORED = -100

@@ -1,0 +1,48 @@
+"""One form of rows: the columns by which it is recognised, and how a row of it is read."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from alignment_trainer.forms.messages import messages_of, whole_text
+from alignment_trainer.reading.bad_row import BadRow
+
+Row = Mapping[str, Any]
+_Read = TypeVar("_Read")
+
+
+def _any_values(row: Row) -> bool:
+    return True
+
+
+class Form(NamedTuple, Generic[_Read]):
+    """A form that rows have in public datasets; the tables of forms list them, and the first one that fits a row applies."""
+
+    name: str
+    """As logs, manifests and docs/data.md show it."""
+    columns: tuple[str, ...]
+    """The columns that a row must have, with a value that is not null."""
+    read: Callable[[Row], _Read]
+    """Reads a row with these columns; raises BadRow if a value is wrong."""
+    optional: tuple[str, ...] = ()
+    """Further columns that `read` uses where a row has them."""
+    fits: Callable[[Row], bool] = _any_values
+    """Whether the form applies to a row with these columns; only where the types of the values tell."""
+
+
+def form_of(row: Row, forms: tuple[Form[_Read], ...]) -> Form[_Read] | None:
+    """Return the first form of a table that fits a row."""
+    return next((form for form in forms if _has(row, form.columns) and form.fits(row)), None)
+
+
+def texts_or_messages(row: Row, columns: tuple[str, ...]) -> list[Any]:
+    """Read columns that are all texts, or all lists of messages."""
+    values = [row[column] for column in columns]
+    if all(isinstance(value, str) for value in values):
+        return [whole_text(value, column) for column, value in zip(columns, values, strict=True)]
+    if all(isinstance(value, list) for value in values):
+        return [messages_of(value, column) for column, value in zip(columns, values, strict=True)]
+    raise BadRow(f"{', '.join(columns)} must all be texts, or all lists of messages; make them the same")
+
+
+def _has(row: Row, columns: tuple[str, ...]) -> bool:
+    return all(row.get(column) is not None for column in columns)
