@@ -6,7 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from alignment_api.document import UnreadableDocument, read_document, write_documents
@@ -18,6 +18,7 @@ from alignment_api.problems import InvalidJob
 from alignment_api.resolving.recipes import UnknownRecipe, recipe_names, recipe_text
 from alignment_api.resolving.record import settle
 from alignment_api.resolving.validation import read_job, resolve_job, runnable_job
+from alignment_api.resolving.warnings import spec_warnings
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.status import AlignmentJobStatus
 from rich.console import Console
@@ -57,15 +58,20 @@ def _refuse(problems: str) -> int:
     return REFUSED
 
 
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
 def run(options: argparse.Namespace) -> int:
     """Run a job on this machine, or resume it."""
     job = read_job(read_document(options.file))
     home = Home(options.home) if options.home else Home.from_environment()
     cluster = LocalCluster(home)
     key = Key(job.metadata.namespace or "default", job.metadata.name)
-    refusal = settle(cluster.with_status(job)).refusal
-    if refusal:
-        return _refuse(refusal)
+    settled = settle(cluster.with_status(job))
+    if settled.refusal:
+        return _refuse(settled.refusal)
     try:
         home.objects.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return _conclude(cluster, stored, options.file)
+    _warn(map(str, spec_warnings(settled.spec)))
     try:
         with TerminalView(Console()) as view:
             ended = asyncio.run(run_until_ended(cluster, key, view))
@@ -102,6 +109,7 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
     folders = {stage.name: cluster.stage_path(job, stage.name) for stage in stages}
     console = Console()
     console.print(summary_table(job, folders))
+    _warn(job.status.all_warnings)
     if job.status.phase == "Succeeded":
         programs, database = f"{_near(Path(sys.prefix))}/bin", shlex.quote(cluster.home.tracking_uri)
         for line in (
@@ -172,6 +180,7 @@ def explain(options: argparse.Namespace) -> int:
     for line in batch_lines(resolved.spec):
         console.print(line, highlight=False)
     _explain_memory(resolved.spec, console)
+    _warn(map(str, spec_warnings(resolved.spec)))
     return SUCCEEDED
 
 
@@ -196,7 +205,7 @@ def validate(options: argparse.Namespace) -> int:
 
 def _validate_one(file: Path) -> bool:
     try:
-        runnable_job(read_job(read_document(file)))
+        resolved = runnable_job(read_job(read_document(file)))
     except InvalidJob as error:
         for line in str(error).splitlines():
             print(f"error: {file}: {line}", file=sys.stderr)
@@ -205,6 +214,7 @@ def _validate_one(file: Path) -> bool:
         print(f"error: {error}", file=sys.stderr)
         return False
     print(f"{file}: valid")
+    _warn(f"{file}: {warning}" for warning in spec_warnings(resolved.spec))
     return True
 
 

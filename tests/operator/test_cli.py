@@ -46,6 +46,21 @@ def test_validate_gives_one_line_for_each_problem(tmp_path: Path, capsys: pytest
     ]
 
 
+def test_warnings_stop_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "job.yaml"
+    document = a_document()
+    document["spec"]["stages"][1]["dpo"]["beta"] = 50
+    path.write_text(yaml.safe_dump(document))
+    sentence = "spec.stages[1].dpo.beta: 50 is 100 times the largest that is usual for the loss Sigmoid, "
+    assert main(["validate", str(path)]) == SUCCEEDED
+    out, err = capsys.readouterr()
+    assert out == f"{path}: valid\n"
+    assert err.startswith(f"warning: {path}: {sentence}") and err.count("\n") == 1
+    assert main(["explain", str(path)]) == SUCCEEDED
+    err = capsys.readouterr().err
+    assert err.startswith(f"warning: {sentence}") and err.count("\n") == 1
+
+
 def test_validate_checks_every_file_although_one_is_broken(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,10 @@ ENDED: tuple[Phase, ...] = ("Succeeded", "Failed")
 StageState = Literal["Waiting", "Pending", "Queued", "Running", "Restarting", "Suspended", "Succeeded", "Failed"]
 
 
+Warnings = Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=64)]
+"""Sentences about what a job can run with, but probably does not mean; each begins with the field."""
+
+
 class Condition(Schema):
     """A condition of the job, in the usual form of Kubernetes."""
 
@@ -82,6 +86,9 @@ class StageStatus(Schema):
     last_checkpoint: Annotated[
         int | None, Field(ge=0, description="Step of the newest checkpoint when the last attempt ended.")
     ] = None
+    warnings: Annotated[
+        Warnings | None, Field(description="What its training shows to be questionable; nothing stops because of it.")
+    ] = None
 
 
 class TrackingStatus(Schema):
@@ -121,6 +128,9 @@ class AlignmentJobStatus(Schema):
     tracking: Annotated[TrackingStatus | None, Field(description="Where the job is logged.")] = None
     model_revision: Annotated[str | None, Field(max_length=64, description="Commit of the Hub model that all stages use.")] = None
     record: Annotated[Record | None, Field(description="The resolved spec of the stages, until the spec is edited.")] = None
+    warnings: Annotated[
+        Warnings | None, Field(description="What is questionable in the resolved spec; nothing stops because of it.")
+    ] = None
     stages: Annotated[
         list[StageStatus] | None,
         Field(
@@ -129,3 +139,8 @@ class AlignmentJobStatus(Schema):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ] = None
+
+    @property
+    def all_warnings(self) -> list[str]:
+        """Return the warnings about the spec and those about the training of each stage."""
+        return [*(self.warnings or []), *(sentence for stage in self.stages or [] for sentence in stage.warnings or [])]

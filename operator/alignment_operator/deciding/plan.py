@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from alignment_api.resolving.record import Settled
+from alignment_api.resolving.warnings import spec_warnings
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.lineage import stage_hash
 from alignment_api.spec.stages import Stage
@@ -15,6 +16,7 @@ from alignment_operator.deciding.running_time import seconds_to_deadline
 from alignment_operator.deciding.situation import Halt, JobSituation, Situation, StageDecision
 from alignment_operator.deciding.stage_plan import decide
 from alignment_operator.deciding.stage_run import Identity, StageRun, identity_of
+from alignment_operator.deciding.untrusted import bounded_warnings
 from alignment_operator.settings import Settings
 
 
@@ -55,7 +57,10 @@ def plan(
         may_run = may_run and decision.status.state == "Succeeded"
     status = summarize(job, spec, statuses, report.tracking or old.tracking, now)
     revision = _model_revision(spec, old, observed, report)
-    status = status.model_copy(update={"record": settled.record, "model_revision": revision})
+    warnings = [str(warning) for warning in spec_warnings(spec)]
+    status = status.model_copy(
+        update={"record": settled.record, "model_revision": revision, "warnings": bounded_warnings(warnings) or None}
+    )
     if settled.refusal:
         is_under_way = any(child.state in UNENDED for child in observed)
         status = refused(job, status, settled.refusal, is_under_way, now)

@@ -11,8 +11,8 @@ from alignment_operator.deciding.untrusted import one_line
 _LARGEST_NUMBER = 2**53 - 1
 _MESSAGE_CHARACTERS, _REFUSAL_CHARACTERS = 1000, 500
 # Only for people; the next status that the API server accepts has them again.
-_LEFT_OUT_OF_JOBS = ("progress", "eta", "estimated_completion_time", "model", "gpus", "tracking")
-_LEFT_OUT_OF_STAGES = ("progress", "run_id")
+_LEFT_OUT_OF_JOBS = ("progress", "eta", "estimated_completion_time", "model", "gpus", "tracking", "warnings")
+_LEFT_OUT_OF_STAGES = ("progress", "run_id", "warnings")
 
 _Any = TypeVar("_Any", bound=Schema)
 

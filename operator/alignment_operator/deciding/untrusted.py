@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from alignment_api.progress import MOST_STEPS
 
 _READ_CHARACTERS = 1000
+_MOST_WARNINGS, _WARNING_CHARACTERS = 64, 512
 _REVISION = re.compile(r"[0-9A-Za-z.-]{1,64}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,6 +31,11 @@ def one_line(text: object, characters: int = _READ_CHARACTERS) -> str:
     """Return the text as one line of at most so many characters, fit for a log or a status."""
     line = printable(str(text))
     return line if len(line) <= characters else f"{line[: characters - 1]}…"
+
+
+def bounded_warnings(sentences: list[str]) -> list[str]:
+    """Return warnings as a status can hold them."""
+    return [one_line(sentence, _WARNING_CHARACTERS) for sentence in sentences[:_MOST_WARNINGS]]
 
 
 def printable(text: str) -> str:

@@ -50,6 +50,20 @@ def test_a_job_is_complete_after_its_last_stage_and_stays_so_without_children() 
     assert again.status == decided.status
 
 
+def test_the_status_warns_of_the_spec_until_an_edit() -> None:
+    questionable = [{"name": "sft", "sft": a_training(holdout={"examples": 5})}]
+    job = a_job(stages=questionable)
+    decided = planned(job, [])
+    assert decided.status.warnings == [
+        "spec.stages[0].sft.holdout: 5 rows are held out, so chance decides the held-out metrics; hold out at least 20"
+    ]
+    assert planned(then(job, decided), [a_child(job, "sft", "Pending", reason="Starting")]).status.warnings == (
+        decided.status.warnings
+    )
+    edited = a_job(generation=2, status=decided.status, stages=[{"name": "sft", "sft": a_training(holdout={"examples": 50})}])
+    assert planned(edited, []).status.warnings is None
+
+
 def test_the_next_attempt_waits_for_a_child_that_is_stopping() -> None:
     job = a_job()
     decided = planned(job, [a_child(job, "sft", "Stopping", message="waiting for job-sft-1-worker-0")])
