@@ -32,6 +32,10 @@ def documented(spec: dict[str, Any], name: str = "job") -> dict[str, Any]:
     return document
 
 
+def columns(**mapping: str) -> dict[str, Any]:
+    return stages(datasets=[{"uri": "hf://a/b", "columns": mapping}])
+
+
 def reading(settings: dict[str, Any], *, before: str = "distill") -> dict[str, Any]:
     """A stage `first` and one behind it with the given settings."""
     kinds: dict[str, Any] = {"distill": {}, "feedback": {}, "sft": a_training()}
@@ -102,6 +106,30 @@ REFUSED = [
         "rows without a scheme",
         stages(datasets=[{"uri": "inputs/rows.jsonl"}]),
         "must be hf://owner/name, workspace://path or s3://bucket/key",
+    ),
+    Refusal("a path from the root", stages(datasets=[{"uri": "workspace:///rows.jsonl"}]), "does not begin with / or a space"),
+    Refusal("a line break in a path", stages(datasets=[{"uri": "workspace://a\nb.jsonl"}]), "no backslash or control character"),
+    Refusal(
+        "a path that runs backwards", stages(datasets=[{"uri": "workspace://a\u202eb"}]), "no backslash or control character"
+    ),
+    Refusal("a path of Windows", stages(datasets=[{"uri": r"workspace://a\b.jsonl"}]), "no backslash or control character"),
+    Refusal("columns without an aim", columns(prompt="q"), "set exactly one of answer, chosen, messages and text"),
+    Refusal("columns with two aims", columns(prompt="q", answer="a", text="t"), "set exactly one of answer, chosen, messages"),
+    Refusal("half a pair", columns(prompt="q", chosen="a"), "set chosen and rejected together, since a pair has both"),
+    Refusal("an answer to nothing", columns(answer="a"), "answer needs prompt: name the column with the question"),
+    Refusal("context of nothing", columns(messages="m", context="c"), "context needs prompt, to which it is added"),
+    Refusal("messages and a question", columns(messages="m", prompt="q"), "messages and text already contain the question"),
+    Refusal(
+        "a system message of a plain text", columns(text="t", system="s"), "text is learned as it is, without a chat template"
+    ),
+    Refusal(
+        "a label of messages", columns(messages="m", label="l"), "label says whether an answer is good; set prompt and answer"
+    ),
+    Refusal("a column without a name", columns(text=""), "should be at least 1 chars long"),
+    Refusal(
+        "columns of evaluation datasets",
+        stages(decontamination={"datasets": [{"uri": "hf://a/b", "columns": {"text": "t"}}]}),
+        "all texts of evaluation datasets are compared, whatever their columns; remove columns",
     ),
     Refusal("neither a uri nor a stage", stages(datasets=[{"name": "a"}]), "set exactly one of uri and stage"),
     Refusal(
@@ -192,6 +220,14 @@ REFUSED = [
 ]
 
 TAKEN: list[tuple[str, dict[str, Any]]] = [
+    (
+        "a path with spaces in any language",
+        stages(datasets=[{"uri": "workspace://données/問答 (1), v=2@a+b/it's 100% #1?.jsonl"}]),
+    ),
+    ("a folder", stages(datasets=[{"uri": "workspace://chat/"}])),
+    ("columns of questions and answers", columns(prompt="q", context="c", system="s", answer="a.text", tools="t")),
+    ("columns of messages", columns(messages="chat", system="s", tools="t")),
+    ("a column of plain text", columns(text="Unnamed: 0")),
     ("a recipe", {"recipe": "zephyr-paper", "model": None, "stages": None, "compute": None}),
     ("CPUs as a number", {"compute": {"nodes": 2, "gpusPerNode": 0, "cpu": 1}}),
     ("bytes as a number", memory(3221225472)),

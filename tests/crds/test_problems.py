@@ -165,8 +165,8 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "an unknown scheme",
         {"model": {"uri": "ftp://x"}},
-        "spec.model.uri: 'ftp://x' is not possible: it must be hf://owner/name, workspace://path or s3://bucket/key "
-        "(letters, digits and . _ - / @ + =)",
+        "spec.model.uri: 'ftp://x' is not possible: it must be hf://owner/name, workspace://path or s3://bucket/key; "
+        "a path has no backslash or control character, and does not begin with / or a space or end with a space",
     ),
     (
         "a way out of the workspace",
@@ -249,6 +249,40 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
             ]
         },
         "spec.stages[0].sft.decontamination: evaluation datasets are not cleaned; remove cleaning",
+    ),
+    (
+        "pairs for sft",
+        {
+            "stages": [
+                {"name": "a", "sft": a_training(datasets=[{"uri": "hf://a/b", "columns": {"chosen": "c", "rejected": "r"}}])}
+            ]
+        },
+        "spec.stages[0].sft.datasets[0].columns: chosen and rejected make pairs, and sft learns from single answers; set prompt "
+        "and answer, or use a dpo stage",
+    ),
+    (
+        "labels for sft",
+        {
+            "stages": [
+                {
+                    "name": "a",
+                    "sft": a_training(datasets=[{"uri": "hf://a/b", "columns": {"prompt": "q", "answer": "a", "label": "l"}}]),
+                }
+            ]
+        },
+        "spec.stages[0].sft.datasets[0].columns: label marks good and bad answers, and sft would learn both; remove the bad rows "
+        "and label, or use a dpo stage",
+    ),
+    (
+        "single answers for dpo, in a holdout",
+        {"stages": [{"name": "a", "dpo": a_training(holdout={"datasets": [{"uri": "hf://a/b", "columns": {"messages": "m"}}]})}]},
+        "spec.stages[0].dpo.holdout.datasets[0].columns: dpo learns from pairs; set chosen and rejected, or prompt, answer and "
+        "label",
+    ),
+    (
+        "a misspelt target of a column",
+        {"stages": [{"name": "a", "sft": a_training(datasets=[{"uri": "hf://a/b", "columns": {"message": "m"}}])}]},
+        "spec.stages[0].sft.datasets[0].columns.message: is not a field; did you mean messages?",
     ),
     (
         "a model in a bucket",

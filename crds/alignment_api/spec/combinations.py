@@ -1,9 +1,12 @@
 """Which settings cannot be combined; checked when a job is accepted and again before a stage trains."""
 
 from alignment_api.problems import Problem
+from alignment_api.schema import Schema
 from alignment_api.spec.batch import ImpossibleBatch, check_batch
 from alignment_api.spec.compute import Compute
-from alignment_api.spec.stages import PreferenceSettings, Stage, TrainingSettings
+from alignment_api.spec.data import Columns, Dataset
+from alignment_api.spec.parts import parts_of
+from alignment_api.spec.stages import Dpo, PreferenceSettings, Sft, Stage, TrainingSettings
 
 
 def impossible_combination(sharding: str, offload: str, *, is_quantized: bool) -> Problem | None:
@@ -40,7 +43,7 @@ def combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -
     if isinstance(settings, PreferenceSettings) and settings.label_smoothing and settings.loss != "Robust":
         sentence = f"{settings.label_smoothing:g} has no effect on the loss {settings.loss}"
         problems.append(Problem(f"{kind}.labelSmoothing", f"{sentence}; set loss to Robust, or labelSmoothing to 0"))
-    return problems
+    return problems + _columns_problems(stage, path)
 
 
 def _batch_problems(settings: TrainingSettings, compute: Compute, kind: str) -> list[Problem]:
@@ -52,6 +55,23 @@ def _batch_problems(settings: TrainingSettings, compute: Compute, kind: str) -> 
     except ImpossibleBatch as error:
         return [Problem(f"{kind}.optimization.globalBatchSize", str(error))]
     return []
+
+
+def _columns_problems(stage: Stage, path: str) -> list[Problem]:
+    """Find mappings of columns to something that the stage does not learn from."""
+    mapped = [(field, dataset.columns) for field, dataset in parts_of(stage, Dataset) if dataset.columns]
+    found = [(field, _unlearned(stage.settings, columns)) for field, columns in mapped]
+    return [Problem(f"{path}.{field}.columns", sentence) for field, sentence in found if sentence]
+
+
+def _unlearned(settings: Schema, columns: Columns) -> str | None:
+    if isinstance(settings, Sft) and columns.chosen:
+        return "chosen and rejected make pairs, and sft learns from single answers; set prompt and answer, or use a dpo stage"
+    if isinstance(settings, Sft) and columns.label:
+        return "label marks good and bad answers, and sft would learn both; remove the bad rows and label, or use a dpo stage"
+    if isinstance(settings, Dpo) and not (columns.chosen or columns.label):
+        return "dpo learns from pairs; set chosen and rejected, or prompt, answer and label"
+    return None
 
 
 def packing_problem(kind: str, family: str) -> Problem:

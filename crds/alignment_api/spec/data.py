@@ -11,6 +11,74 @@ STAGE_PREFIX = "stage:"
 _OF_A_URI = ("revision", "configuration", "split")
 
 
+Column = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class Columns(Schema):
+    """Which column holds what, by its name, or by a dotted path into objects and lists, such as completion.text or answers.0."""
+
+    rules: ClassVar = (
+        Rule(
+            f"{count_set('answer', 'chosen', 'messages', 'text')} == 1",
+            exactly_one("answer", "chosen", "messages", "text"),
+            "set exactly one of answer, chosen, messages and text: what a row teaches",
+            is_relied_on=True,
+        ),
+        Rule(
+            "has(self.chosen) == has(self.rejected)",
+            lambda columns: (columns.chosen is None) == (columns.rejected is None),
+            "set chosen and rejected together, since a pair has both",
+            is_relied_on=True,
+        ),
+        Rule(
+            "has(self.prompt) || !has(self.answer)",
+            lambda columns: columns.prompt is not None or columns.answer is None,
+            "answer needs prompt: name the column with the question",
+            is_relied_on=True,
+        ),
+        Rule(
+            "has(self.prompt) || !has(self.context)",
+            lambda columns: columns.prompt is not None or columns.context is None,
+            "context needs prompt, to which it is added; name the column with the question",
+        ),
+        Rule(
+            "!has(self.prompt) || !(has(self.messages) || has(self.text))",
+            lambda columns: columns.prompt is None or (columns.messages is None and columns.text is None),
+            "messages and text already contain the question; remove prompt",
+        ),
+        Rule(
+            "!has(self.text) || !(has(self.system) || has(self.tools))",
+            lambda columns: columns.text is None or (columns.system is None and columns.tools is None),
+            "text is learned as it is, without a chat template; remove system and tools",
+        ),
+        Rule(
+            "has(self.answer) || !has(self.label)",
+            lambda columns: columns.answer is not None or columns.label is None,
+            "label says whether an answer is good; set prompt and answer too",
+        ),
+    )
+
+    prompt: Annotated[Column | None, Field(description="The question: a text, or a list of messages.")] = None
+    context: Annotated[
+        Column | None, Field(description="A text that follows the question after an empty line; may be empty.")
+    ] = None
+    system: Annotated[Column | None, Field(description="The system message; may be empty.")] = None
+    answer: Annotated[Column | None, Field(description="The answer to learn: a text, or a list of messages.")] = None
+    chosen: Annotated[Column | None, Field(description="The better answer of a pair, or a whole dialogue that ends with it.")] = (
+        None
+    )
+    rejected: Annotated[Column | None, Field(description="The worse answer of a pair, in the same form as chosen.")] = None
+    label: Annotated[Column | None, Field(description="Whether the answer is good, as KTO's rows say it: true or false.")] = None
+    messages: Annotated[Column | None, Field(description="A whole dialogue: a list of messages, in any of the known forms.")] = (
+        None
+    )
+    tools: Annotated[Column | None, Field(description="The tools that the assistant may call; may be empty.")] = None
+    text: Annotated[
+        Column | None,
+        Field(description="A text that is learned as it is, from its first to its last token (language modelling)."),
+    ] = None
+
+
 class Dataset(Schema):
     """One named source of rows, whose form is recognised by their columns (docs/data.md)."""
 
@@ -49,6 +117,10 @@ class Dataset(Schema):
     configuration: Annotated[str | None, Field(max_length=128, description="Configuration (subset) of a Hub dataset.")] = None
     split: Annotated[
         str | None, Field(max_length=128, pattern=r"^[A-Za-z0-9._]+$", description="Split of a Hub dataset, such as train_sft.")
+    ] = None
+    columns: Annotated[
+        Columns | None,
+        Field(description="Which columns hold what, for rows whose form is not recognised or is to be read differently."),
     ] = None
     fraction: Annotated[Fraction | None, Field(description="Share of the rows that is used, drawn with the stage's seed.")] = None
     max_examples: Annotated[
@@ -99,6 +171,11 @@ class Decontamination(Schema):
             "self.datasets.all(dataset, !has(dataset.cleaning))",
             lambda decontamination: all(dataset.cleaning is None for dataset in decontamination.datasets),
             "evaluation datasets are not cleaned; remove cleaning",
+        ),
+        Rule(
+            "self.datasets.all(dataset, !has(dataset.columns))",
+            lambda decontamination: all(dataset.columns is None for dataset in decontamination.datasets),
+            "all texts of evaluation datasets are compared, whatever their columns; remove columns",
         ),
     )
 

@@ -7,12 +7,18 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from alignment_api.schema import FieldRule, Rule, form
 
+# Control characters, and signs that break a line or reverse its direction where a path is printed. The latter are written as
+# they are: Python and the API server have no common way to write them as numbers.
+_NEVER_IN_A_PATH = r"\x00-\x1f\x7f-\x9f\\" + "\u2028-\u202e\u2066-\u2069"
+_PATH = f"[^/ {_NEVER_IN_A_PATH}]([^{_NEVER_IN_A_PATH}]*[^ {_NEVER_IN_A_PATH}])?"
+
 Uri = Annotated[
     str,
     Field(max_length=512),
     form(
-        r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+|workspace://[A-Za-z0-9._@+=-][A-Za-z0-9._/@+=-]*|s3://[a-z0-9.-]+/.+)$",
-        "must be hf://owner/name, workspace://path or s3://bucket/key (letters, digits and . _ - / @ + =)",
+        rf"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+|workspace://{_PATH}|s3://[a-z0-9.-]+/.+)$",
+        "must be hf://owner/name, workspace://path or s3://bucket/key; a path has no backslash or control character, "
+        "and does not begin with / or a space or end with a space",
     ),
 ]
 

@@ -15,6 +15,8 @@ STAGES = [
     {"name": "again", "model": {"stage": "sft"}, "dpo": a_training()},
 ]
 
+MAPPED = {"uri": "workspace://rows.jsonl", "columns": {"messages": "chat"}}
+
 
 def resolved(**spec: Any) -> Any:
     return resolve_job(read_job(a_document(**{"stages": STAGES, **spec}))).spec
@@ -34,6 +36,7 @@ def test_a_stage_builds_on_the_latest_training_stage_unless_it_says_otherwise() 
         ({"suspend": True, "queueName": "q", "tracking": {"experiment": "e"}}, []),
         ({"model": {"uri": "workspace://other"}}, ["sft", "dpo", "raw", "again"]),
         ({"stages": [{"name": "sft", "sft": a_training(maxLength=32)}, *STAGES[1:]]}, ["sft", "dpo", "again"]),
+        ({"stages": [{"name": "sft", "sft": a_training(datasets=[MAPPED])}, *STAGES[1:]]}, ["sft", "dpo", "again"]),
         ({"stages": [STAGES[0], {"name": "dpo", "dpo": a_training(beta=0.2)}, *STAGES[2:]]}, ["dpo"]),
     ],
 )

@@ -13,10 +13,11 @@ from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.failures import BadData
+from alignment_trainer.forms.columns import find_rows
 from alignment_trainer.forms.rows import dialogue_of, pair_of
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_survey import survey
-from alignment_trainer.reading.sources import PlacedRow, Source, find_source
+from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.activity import counted
 
@@ -105,7 +106,7 @@ def _faults(config: RunConfig, dataset: Dataset, is_usable: IsUsable, name: str,
         findings.remarks.append(f"{name}: the rows of stage {dataset.stage!r} do not exist yet; {checked}")
         return
     try:
-        source = find_source(dataset, config.paths)
+        source = find_rows(dataset, config.paths)
     except BadData as fault:
         yield f"{name}: {fault}"
         return
@@ -141,4 +142,4 @@ def row_is_usable(is_usable: IsUsable, row: PlacedRow) -> bool:
 
 
 def _identity(dataset: Dataset) -> str:
-    return dataset.model_dump_json(include={"uri", "stage", "revision", "configuration", "split"})
+    return dataset.model_dump_json(include={"uri", "stage", "revision", "configuration", "split", "columns"})

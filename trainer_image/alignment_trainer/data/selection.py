@@ -12,7 +12,8 @@ from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.data.preparation import Prepared
 from alignment_trainer.failures import BadConfiguration, BadData
-from alignment_trainer.reading.sources import PlacedRow, Source, find_source
+from alignment_trainer.forms.columns import find_rows
+from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.settings.training import Settings
 
 TRAIN, HELD_OUT = "train", "held_out"
@@ -148,7 +149,7 @@ def _names(settings: Settings) -> list[list[str]]:
 
 
 def _find(config: RunConfig, datasets: list[Dataset], names: list[str], selection: Selection) -> list[Source]:
-    sources = [find_source(dataset, config.paths) for dataset in datasets]
+    sources = [find_rows(dataset, config.paths) for dataset in datasets]
     for name, source in zip(names, sources, strict=True):
         selection.counts[name] = {**dict.fromkeys(COUNTS, 0), "available": sum(source.counts)}
         if source.revision:
@@ -173,7 +174,7 @@ def evaluation_index(config: RunConfig, settings: Settings, selection: Selection
     index = EvaluationIndex(decontamination.ngram_words, decontamination.overlap)
     *_, names = _names(settings)
     for name, dataset in zip(names, decontamination.datasets, strict=True):
-        source = find_source(dataset, config.paths)
+        source = find_rows(dataset, config.paths)
         (drawn,) = draw([dataset], [sum(source.counts)], None, settings.seed)
         selection.contamination[name] = 0
         if source.revision:

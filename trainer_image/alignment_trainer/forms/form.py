@@ -44,5 +44,12 @@ def texts_or_messages(row: Row, columns: tuple[str, ...]) -> list[Any]:
     raise BadRow(f"{', '.join(columns)} must all be texts, or all lists of messages; make them the same")
 
 
+def shown_columns(row: Row) -> str:
+    """Name the columns of a row that are not null, the first ten of them."""
+    columns = sorted(str(column) for column, value in row.items() if value is not None)
+    shown = ", ".join(column if len(column) <= 40 else f"{column[:37]}..." for column in columns[:10])
+    return (shown + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")) or "nothing"
+
+
 def _has(row: Row, columns: tuple[str, ...]) -> bool:
     return all(row.get(column) is not None for column in columns)

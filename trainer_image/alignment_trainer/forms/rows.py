@@ -2,7 +2,7 @@
 
 from alignment_trainer.forms.dialogues import DIALOGUE_FORMS
 from alignment_trainer.forms.examples import Dialogue, Pair
-from alignment_trainer.forms.form import Form, Row, form_of
+from alignment_trainer.forms.form import Form, Row, form_of, shown_columns
 from alignment_trainer.forms.pairs import PAIR_FORMS
 from alignment_trainer.reading.bad_row import BadRow
 
@@ -40,10 +40,4 @@ def pair_form(row: Row) -> Form[Pair]:
 
 def _unknown(row: Row, columns: tuple[str, ...], wanted: str) -> BadRow:
     missing = " and no ".join(column for column in columns if row.get(column) is None)
-    return BadRow(f"has no {missing}; it needs {wanted}, but has {_shown_columns(row)}")
-
-
-def _shown_columns(row: Row) -> str:
-    columns = sorted(str(column) for column, value in row.items() if value is not None)
-    shown = ", ".join(column if len(column) <= 40 else f"{column[:37]}..." for column in columns[:10])
-    return (shown + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")) or "nothing"
+    return BadRow(f"has no {missing}; it needs {wanted}, but has {shown_columns(row)}")

@@ -1,0 +1,126 @@
+"""Reads rows through a dataset's mapping of columns: as rows of the forms that are recognised by their columns."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from alignment_api.run_config import Paths
+from alignment_api.spec.data import Columns, Dataset
+
+from alignment_trainer.forms.form import Row, shown_columns
+from alignment_trainer.forms.messages import Message, Text, text_of, whole_text
+from alignment_trainer.reading import row_files
+from alignment_trainer.reading.bad_row import BadRow
+from alignment_trainer.reading.lines import Wanted
+from alignment_trainer.reading.sources import Part, Source, find_source
+
+_MAY_BE_EMPTY = ("context", "system", "tools")
+
+
+def find_rows(dataset: Dataset, paths: Paths) -> Source:
+    """Return a dataset's rows, each in the columns of a known form; raise BadData if they cannot be found."""
+    source, columns = find_source(dataset, paths), dataset.columns
+    if columns is None:
+        return source
+    return replace(source, parts=[replace(part, read=partial(_mapped_rows, part, columns)) for part in source.parts])
+
+
+def mapped(row: Row, columns: Columns) -> dict[str, Any]:
+    """Return a row in the columns of the form that its mapping describes; columns that the mapping does not name are left out."""
+    found = {target: _value_at(row, path, target) for target, path in columns.dump().items()}
+    tools = {"tools": found["tools"]} if found.get("tools") else {}
+    if "text" in found:
+        # Learned from the first token to the last: an answer to nothing.
+        return {"prompt": "", "completion": text_of({columns.text or "": found["text"]}, columns.text or "")}
+    if "messages" in found:
+        return {**_dialogue(found["messages"], _system(found, columns), columns), **tools}
+    if "chosen" in found:
+        return {**_pair(found, columns), **tools}
+    return {**_answered(found, columns), **tools}
+
+
+def mapped_columns(row: Row, columns: Columns) -> set[str]:
+    """Return the columns of a row that its mapping reads."""
+    return {path if path in row else path.partition(".")[0] for path in columns.dump().values()}
+
+
+def _mapped_rows(part: Part, columns: Columns, is_wanted: Wanted) -> Iterator[row_files.Row]:
+    for row in part.read(is_wanted):
+        try:
+            yield row if row.fault else row._replace(values=mapped(row.values, columns))
+        except BadRow as fault:
+            yield row._replace(fault=fault)
+
+
+def _value_at(row: Row, path: str, target: str) -> Any:
+    """Return the value in the column of this name, or else at this path."""
+    value: Any = row
+    for part in [path] if path in row else path.split("."):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        elif value is None and target in _MAY_BE_EMPTY:
+            return None
+        else:
+            raise BadRow(f"has no {path}, which columns.{target} names, but has {shown_columns(row)}; correct columns or the row")
+    if value is None and target not in _MAY_BE_EMPTY:
+        raise BadRow(f"has null in {path}, which columns.{target} names; fill it or remove the row")
+    return value
+
+
+def _dialogue(messages: Any, system: list[Message], columns: Columns) -> dict[str, Any]:
+    """Return the column of the form that a list of messages has: by its roles, by its speakers, or as bare texts in turn."""
+    if not isinstance(messages, list) or not messages:
+        raise BadRow(f"{columns.messages} must be a list of messages that is not empty; correct it")
+    if all(isinstance(message, str) for message in messages):
+        roles = ("user", "assistant")
+        messages = [{"role": roles[index % 2], "content": text} for index, text in enumerate(messages)]
+    elif isinstance(messages[0], dict) and "from" in messages[0]:
+        return {"conversations": [*({"from": "system", "value": message["content"]} for message in system), *messages]}
+    return {"messages": [*system, *messages]}
+
+
+def _answered(found: dict[str, Any], columns: Columns) -> dict[str, Any]:
+    """Return a question with its answer: as one dialogue, or as prompt and completion where it has earlier turns or a label."""
+    prompt = _question(found, columns)
+    answer = _as_messages(found["answer"], "assistant", columns.answer or "")
+    if "label" in found:
+        return {"prompt": prompt, "completion": answer, "label": found["label"]}
+    if isinstance(found["prompt"], list) or isinstance(found["answer"], list):
+        return {"prompt": prompt, "completion": answer}
+    return {"messages": [*prompt, *answer]}
+
+
+def _pair(found: dict[str, Any], columns: Columns) -> dict[str, Any]:
+    """Return a pair; answers that are texts become messages, so that the chat template writes them."""
+    chosen, rejected = found["chosen"], found["rejected"]
+    if "prompt" not in found:
+        return {"chosen": chosen, "rejected": rejected}
+    if isinstance(chosen, str) and isinstance(rejected, str):
+        chosen = _as_messages(chosen, "assistant", columns.chosen or "")
+        rejected = _as_messages(rejected, "assistant", columns.rejected or "")
+    return {"prompt": _question(found, columns), "chosen": chosen, "rejected": rejected}
+
+
+def _question(found: dict[str, Any], columns: Columns) -> list[Message]:
+    """Return the system message and the question, with its context after an empty line."""
+    prompt, context = found["prompt"], whole_text(found.get("context") or "", columns.context or "")
+    if isinstance(prompt, list):
+        if context:
+            raise BadRow(
+                f"{columns.context} cannot be added to {columns.prompt}, which is a list of messages; remove columns.context"
+            )
+        return [*_system(found, columns), *prompt]
+    question = text_of({columns.prompt or "": prompt}, columns.prompt or "")
+    return [*_system(found, columns), {"role": "user", "content": f"{question}\n\n{context}" if context else question}]
+
+
+def _system(found: dict[str, Any], columns: Columns) -> list[Message]:
+    system = whole_text(found.get("system") or "", columns.system or "")
+    return [{"role": "system", "content": system}] if system else []
+
+
+def _as_messages(value: Text, role: str, column: str) -> list[Message]:
+    return value if isinstance(value, list) else [{"role": role, "content": whole_text(value, column)}]
