@@ -53,8 +53,9 @@ class FieldRule:
 
 
 def form(pattern: str, message: str) -> FieldRule:
-    """Return a rule that a text matches a regular expression; users see `message` instead of the expression."""
-    matching = re.compile(pattern)
+    """Return a rule that a text matches a regular expression of RE2; users see `message` instead of the expression."""
+    # RE2 writes \x{2028} where Python writes \u2028.
+    matching = re.compile(re.sub(r"\\x\{([0-9a-f]{4})\}", r"\\u\1", pattern))
     return FieldRule(f"self.matches(r'{pattern}')", lambda text: matching.fullmatch(text) is not None, message)
 
 

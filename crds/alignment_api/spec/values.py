@@ -7,9 +7,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from alignment_api.schema import FieldRule, Rule, form
 
-# Control characters, and signs that break a line or reverse its direction where a path is printed. The latter are written as
-# they are: Python and the API server have no common way to write them as numbers.
-_NEVER_IN_A_PATH = r"\x00-\x1f\x7f-\x9f\\" + "\u2028-\u202e\u2066-\u2069"
+# Control characters, and signs that break a line or reverse its direction where a path is printed.
+_NEVER_IN_A_PATH = r"\x00-\x1f\x7f-\x9f\\\x{2028}-\x{202e}\x{2066}-\x{2069}"
 _PATH = f"[^/ {_NEVER_IN_A_PATH}]([^{_NEVER_IN_A_PATH}]*[^ {_NEVER_IN_A_PATH}])?"
 
 Uri = Annotated[

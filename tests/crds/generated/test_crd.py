@@ -56,6 +56,10 @@ def type_of(node: dict[str, Any]) -> str:
 ALL = list(nodes(SCHEMA))
 
 
+def test_the_file_has_no_signs_that_yaml_readers_take_for_line_breaks() -> None:
+    assert custom_resource_definition_text().replace("\n", "").isprintable()
+
+
 def test_the_committed_file_is_what_the_models_generate() -> None:
     committed = (ROOT / "crds/alignmentjobs.yaml").read_text()
     assert committed == custom_resource_definition_text(), "run `make generate`"
