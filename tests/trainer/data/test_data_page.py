@@ -8,8 +8,8 @@ import pytest
 import yaml
 from alignment_api.spec.data import Dataset
 from alignment_api.spec.stages import Sft
+from alignment_trainer.data.fates import COUNTS
 from alignment_trainer.data.mixture import used_rows
-from alignment_trainer.data.selection import COUNTS
 from alignment_trainer.forms.rows import dialogue_of, pair_of
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_files import FORMATS
@@ -63,7 +63,7 @@ def test_all_formats_and_counts_are_on_the_page():
 @pytest.mark.parametrize(
     ("place", "messages"),
     [
-        ("chat/part-3.jsonl:1729", [{"role": role, "content": "a"} for role in ("user", "assistant", "tool")]),
+        ("chat/part-3.jsonl:1729", [{"role": role, "content": "a"} for role in ("user", "assistant", "bot")]),
         ("chat/part-4.parquet: row 12", []),
     ],
 )

@@ -55,7 +55,7 @@ def test_pairs(row, pair):
         (
             dialogue_of,
             {"text": "a"},
-            "no prompt and no completion; it needs messages, conversations, prompt and completion, .*, but has text",
+            "has text, but no question and answer; to learn plain text, add columns: {text: text} to the dataset",
         ),
         (dialogue_of, {"messages": []}, "messages must be a list of messages"),
         (dialogue_of, {"messages": [ASK]}, "no message with role assistant"),
@@ -63,7 +63,7 @@ def test_pairs(row, pair):
         (dialogue_of, {"messages": [{"role": "user"}]}, r"messages\[0\].content is not text"),
         (dialogue_of, {"messages": [ASK, {**GOOD, "content": None}]}, r"messages\[1\].content is not text"),
         # An empty answer does not hide another fault of the row.
-        (dialogue_of, {"messages": [ASK, {**GOOD, "content": ""}, {"role": "tool"}]}, r"messages\[2\].role is 'tool'"),
+        (dialogue_of, {"messages": [ASK, {**GOOD, "content": ""}, {"role": "bot"}]}, r"messages\[2\].role is 'bot'"),
         (dialogue_of, {"prompt": "a\ud800", "completion": ""}, "prompt contains half of a character"),
         (dialogue_of, {"prompt": "a\ud800", "completion": "b"}, "prompt contains half of a character"),
         (dialogue_of, {"instruction": "a", "output": None}, "has instruction but no output"),
@@ -72,8 +72,8 @@ def test_pairs(row, pair):
         (dialogue_of, {"conversations": []}, "conversations must be a list of turns"),
         (
             dialogue_of,
-            {"conversations": [{"from": "tool", "value": "a"}]},
-            r"conversations\[0\].from is 'tool'; use one of human",
+            {"conversations": [{"from": "robot", "value": "a"}]},
+            r"conversations\[0\].from is 'robot'; use one of human",
         ),
         (dialogue_of, {"conversations": [{"from": "gpt", "value": None}]}, r"conversations\[0\].value is not text"),
         (dialogue_of, {"conversations": [{"from": "human", "value": "a"}]}, "conversations has no message with role assistant"),

@@ -97,11 +97,11 @@ JSON = [
     ("an empty object", lines("{}"), ":2: has no prompt and no completion"),
     ("a column renamed", lines({"prompt": "a", "response": "b"}), ":2: has no completion"),
     ("null for a text", lines({"prompt": "a", "completion": None}), ":2: has no completion"),
-    ("a number for a text", lines({"prompt": "a", "completion": 3}), ":2: prompt, completion must all be texts"),
-    ("NaN for a text", lines('{"prompt": "a", "completion": NaN}'), ":2: prompt, completion must all be texts"),
+    ("a number for a text", lines({"prompt": "a", "completion": 3}), ":2: completion must be a text or a list of messages"),
+    ("NaN for a text", lines('{"prompt": "a", "completion": NaN}'), ":2: completion must be a text or a list"),
     (
         "an empty answer and an unknown role",
-        lines(dialogue_with('{"role": "tool"}', json.dumps({**ANSWER, "content": ""}))),
+        lines(dialogue_with('{"role": "bot"}', json.dumps({**ANSWER, "content": ""}))),
         ":2: messages[1]",
     ),
     (
@@ -123,9 +123,9 @@ JSON = [
     (
         "content in pieces",
         lines(dialogue_with('{"role": "user", "content": [{"type": "text"}]}')),
-        ":2: messages[1].content is not text",
+        ":2: messages[1].content[0].text is not text",
     ),
-    ("an unknown role", lines(dialogue_with('{"role": "tool", "content": "a"}')), ":2: messages[1].role is 'tool'; use one of"),
+    ("an unknown role", lines(dialogue_with('{"role": "bot", "content": "a"}')), ":2: messages[1].role is 'bot'; use one of"),
     ("a role that is a list", lines(dialogue_with('{"role": ["user"], "content": "a"}')), ":2: messages[1].role is ['user']"),
     ("a very long role", lines(dialogue_with(json.dumps({"role": "x" * 9999, "content": "a"}))), ":2: messages[1].role is 'xxx"),
     (
@@ -154,7 +154,7 @@ OTHERS = [
     ("Parquet of no bytes", "parquet", b"", ": row 1: cannot be read"),
     ("Parquet without rows", "parquet", parquet_without_rows(), "has no rows"),
     ("Parquet with a null", "parquet", parquet([GOOD, {**GOOD, "completion": None}]), ": row 2: has no completion"),
-    ("Parquet of numbers", "parquet", parquet([{"prompt": 1, "completion": 2}]), ": row 1: prompt, completion must all be texts"),
+    ("Parquet of numbers", "parquet", parquet([{"prompt": 1, "completion": 2}]), ": row 1: prompt must be a text or a list"),
     ("Arrow that is none", "arrow", LINE.encode(), ": row 1: cannot be read"),
     ("an Arrow file cut off", "arrow", arrow(table([GOOD] * 9), cut=100), ": row 1: cannot be read"),
     ("an Arrow stream cut off", "arrow", arrow(table([GOOD] * 9), is_file=False, cut=100), ": row 9: cannot be read"),

@@ -8,9 +8,9 @@ import pyarrow.parquet
 import pytest
 from alignment_api.run_config import Paths
 from alignment_api.spec.data import Dataset
-from alignment_trainer.checks.datasets import dialogue_is_answered, row_is_usable
+from alignment_trainer.checks.datasets import why_no_dialogue, why_row_is_unused
 from alignment_trainer.reading import row_survey
-from alignment_trainer.reading.row_survey import Survey, survey
+from alignment_trainer.reading.row_survey import Survey, Unused, survey
 from alignment_trainer.reading.sources import find_source
 
 UNANSWERED = (3, 255, 256, 700)
@@ -41,7 +41,7 @@ def processes(request, monkeypatch):
 def found(tmp_path, uri="workspace://rows"):
     paths = Paths(workspace=str(tmp_path), stage=str(tmp_path / "stage"))
     source = find_source(Dataset(uri=uri), paths)
-    return survey(source, partial(row_is_usable, dialogue_is_answered), "checking")
+    return survey(source, partial(why_row_is_unused, why_no_dialogue), "checking")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_all_rows_of_all_files_are_counted(tmp_path, processes, name, place):
     write(tmp_path / "rows" / name, rows())
     write(tmp_path / "rows" / "c.jsonl", rows())
     index, number = 1, int(place.rpartition(":")[2].rpartition(" ")[2])
-    assert found(tmp_path) == Survey(4500, 8, (index, number, place))
+    assert found(tmp_path) == Survey(4500, {"nothing_answered": Unused(8, (index, number, place))})
 
 
 @pytest.mark.parametrize("fault", [0, 256, 1999])

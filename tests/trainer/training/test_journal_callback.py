@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from alignment_api import metrics
 from alignment_api.journal import read_points
-from alignment_trainer.data.selection import COUNTS
+from alignment_trainer.data.fates import COUNTS
 from alignment_trainer.training.hardware import Work
 from alignment_trainer.training.journal_callback import Track
 from alignment_trainer.workspace.journal import Journal

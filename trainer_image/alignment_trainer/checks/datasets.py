@@ -11,9 +11,12 @@ from alignment_api.spec.kinds import KINDS
 
 from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
+from alignment_trainer.data.fates import UNUSABLE
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.failures import BadData
 from alignment_trainer.forms.columns import find_rows
+from alignment_trainer.forms.examples import Dialogue, Pair
+from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.rows import dialogue_of, pair_of
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_survey import survey
@@ -21,10 +24,8 @@ from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.activity import counted
 
-_UNUSABLE = "an answer is empty, or both answers are the same"
-
-IsUsable = Callable[[dict[str, Any]], bool]
-"""Returns whether a stage uses a row; raises BadRow where the row cannot be read."""
+WhyUnused = Callable[[dict[str, Any]], str | None]
+"""Returns why a stage leaves a row out, None if it uses it; raises BadRow where the row cannot be read."""
 
 
 class Rows(NamedTuple):
@@ -32,7 +33,7 @@ class Rows(NamedTuple):
 
     field: str
     datasets: Datasets
-    is_usable: IsUsable
+    why_unused: WhyUnused
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Findings:
 
     counts: dict[str, int] = field(default_factory=dict)
     """How many rows each dataset has, by its field in the job; 0 where it has faults."""
-    known: dict[tuple[IsUsable, str], int] = field(default_factory=dict)
+    known: dict[tuple[WhyUnused, str], int] = field(default_factory=dict)
     """The same numbers by check and dataset: a later stage often reads the same rows in the same way."""
     remarks: list[str] = field(default_factory=list)
     """Sentences that stop nothing: about rows that no stage uses, and rows that are still to be written."""
@@ -49,41 +50,48 @@ class Findings:
     """This stage and the later ones, whose rows do not exist yet."""
 
 
-def training_rows(config: RunConfig, is_usable: IsUsable) -> Iterator[Rows]:
+def training_rows(config: RunConfig, why_unused: WhyUnused) -> Iterator[Rows]:
     """Return all datasets of a stage that updates weights."""
     settings = training_settings(config)
-    yield Rows(f"{settings.path}.datasets", settings.datasets, is_usable)
+    yield Rows(f"{settings.path}.datasets", settings.datasets, why_unused)
     if settings.holdout and settings.holdout.datasets:
-        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, is_usable)
+        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, why_unused)
     if settings.decontamination:
-        yield Rows(f"{settings.path}.decontamination.datasets", settings.decontamination.datasets, has_text)
+        yield Rows(f"{settings.path}.decontamination.datasets", settings.decontamination.datasets, why_no_text)
 
 
-def dialogue_is_answered(row: dict[str, Any]) -> bool:
+def why_no_dialogue(row: dict[str, Any]) -> str | None:
     """Check a row of dialogues."""
-    return not answers_nothing(dialogue_of(row))
+    return _why(dialogue_of, row)
 
 
-def pair_is_answered(row: dict[str, Any]) -> bool:
+def why_no_pair(row: dict[str, Any]) -> str | None:
     """Check a row of preference pairs."""
-    return not answers_nothing(pair_of(row))
+    return _why(pair_of, row)
 
 
-def has_text(row: dict[str, Any]) -> bool:
+def _why(read: Callable[[dict[str, Any]], Dialogue | Pair], row: dict[str, Any]) -> str | None:
+    try:
+        return "nothing_answered" if answers_nothing(read(row)) else None
+    except LeftOut as left_out:
+        return left_out.reason
+
+
+def why_no_text(row: dict[str, Any]) -> str | None:
     """Check a row of an evaluation set."""
     if not any(texts_of(row)):
         raise BadRow("has no text; fill it or remove the row")
-    return True
+    return None
 
 
 def dataset_faults(config: RunConfig, reads: Rows, findings: Findings) -> Iterator[str]:
     """Check the datasets of one field; what was checked before in the same way is not read again."""
     for index, dataset in enumerate(reads.datasets):
         name = f"{reads.field}[{index}]"
-        key = (reads.is_usable, _identity(dataset))
+        key = (reads.why_unused, _identity(dataset))
         if key not in findings.known:
             findings.known[key] = 0
-            yield from _faults(config, dataset, reads.is_usable, f"{name}.{'stage' if dataset.stage else 'uri'}", findings)
+            yield from _faults(config, dataset, reads.why_unused, f"{name}.{'stage' if dataset.stage else 'uri'}", findings)
         findings.counts[name] = findings.known[key]
 
 
@@ -100,7 +108,7 @@ def holdout_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
         yield f"{settings.path}.holdout: {error}"
 
 
-def _faults(config: RunConfig, dataset: Dataset, is_usable: IsUsable, name: str, findings: Findings) -> Iterator[str]:
+def _faults(config: RunConfig, dataset: Dataset, why_unused: WhyUnused, name: str, findings: Findings) -> Iterator[str]:
     if dataset.stage in findings.unfinished:
         checked = f"they are checked when stage {config.stage_name!r} begins"
         findings.remarks.append(f"{name}: the rows of stage {dataset.stage!r} do not exist yet; {checked}")
@@ -110,35 +118,37 @@ def _faults(config: RunConfig, dataset: Dataset, is_usable: IsUsable, name: str,
     except BadData as fault:
         yield f"{name}: {fault}"
         return
-    found = survey(source, partial(row_is_usable, is_usable), f"checking {dataset.source}")
+    found = survey(source, partial(why_row_is_unused, why_unused), f"checking {dataset.source}")
     if found is None:
-        yield from _row_faults(source, is_usable, name)
+        yield from _row_faults(source, why_unused, name)
         return
-    findings.known[is_usable, _identity(dataset)] = found.rows
+    findings.known[why_unused, _identity(dataset)] = found.rows
     if not found.rows:
         yield f"{name}: {dataset.source} has no rows; fill it or remove it from the job"
-    elif found.unanswered == found.rows:
-        yield f"{name}: in all {found.rows} rows of {dataset.source} {_UNUSABLE}; correct it or remove it from the job"
-    elif found.first:
-        findings.remarks.append(
-            f"{name}: {found.unanswered} of {found.rows} rows of {dataset.source} are left out because {_UNUSABLE}; "
-            f"the first is {found.first[2]}"
+    elif sum(unused.rows for unused in found.unused.values()) == found.rows:
+        why = ", or ".join(UNUSABLE[reason] for reason in found.unused)
+        yield f"{name}: in all {found.rows} rows of {dataset.source} {why}; correct it or remove it from the job"
+    else:
+        findings.remarks.extend(
+            f"{name}: {unused.rows} of {found.rows} rows of {dataset.source} are left out because {UNUSABLE[reason]}; "
+            f"the first is {unused.first[2]}"
+            for reason, unused in found.unused.items()
         )
 
 
-def _row_faults(source: Source, is_usable: IsUsable, name: str) -> Iterator[str]:
+def _row_faults(source: Source, why_unused: WhyUnused, name: str) -> Iterator[str]:
     for row in counted(source.rows(), f"looking for faults ({name})", None, "rows"):
         try:
-            row_is_usable(is_usable, row)
+            why_row_is_unused(why_unused, row)
         except BadRow as fault:
             yield f"{row.place}: {fault} ({name})"
 
 
-def row_is_usable(is_usable: IsUsable, row: PlacedRow) -> bool:
+def why_row_is_unused(why_unused: WhyUnused, row: PlacedRow) -> str | None:
     """Check one row; a row that its file does not hold whole is a fault too."""
     if row.fault:
         raise row.fault
-    return is_usable(row.values)
+    return why_unused(row.values)
 
 
 def _identity(dataset: Dataset) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.checks.datasets import Rows, dialogue_is_answered, pair_is_answered, training_rows
+from alignment_trainer.checks.datasets import Rows, training_rows, why_no_dialogue, why_no_pair
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.settings.training import dpo_settings, sft_settings
@@ -24,8 +24,8 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "sft": Kind("alignment_trainer.stages.sft", sft_settings, partial(training_rows, is_usable=dialogue_is_answered)),
-    "dpo": Kind("alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, is_usable=pair_is_answered)),
+    "sft": Kind("alignment_trainer.stages.sft", sft_settings, partial(training_rows, why_unused=why_no_dialogue)),
+    "dpo": Kind("alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, why_unused=why_no_pair)),
 }
 
 

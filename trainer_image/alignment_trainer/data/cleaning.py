@@ -74,13 +74,19 @@ def _answers(row: Dialogue | Pair) -> Iterator[str]:
     yield from (answer for answer in row.answers if isinstance(answer, str))
     for part in row.parts:
         if isinstance(part, list):
-            yield from (message["content"] for message in part if message["role"] == "assistant")
+            # A call of a tool is an answer, also without a text.
+            yield from (
+                message["content"] for message in part if message["role"] == "assistant" and not message.get("tool_calls")
+            )
 
 
 def _truecased_messages(part: Text) -> Text:
     if not isinstance(part, list):
         return part
-    return [message if message["role"] == "system" else {**message, "content": truecased(message["content"])} for message in part]
+    return [
+        {**message, "content": truecased(message["content"])} if message["role"] in ("user", "assistant") else message
+        for message in part
+    ]
 
 
 def _line(line: str, begins: bool) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Text
+from alignment_trainer.forms.texts import strings_in
 
 
 class ControlTokens:
@@ -22,12 +23,12 @@ class ControlTokens:
     def are_written_in(self, row: Dialogue | Pair) -> bool:
         """Return whether a message contains a control token; a text without roles may contain them, but only one opening."""
         begun = row.prompt.removeprefix(self._opening) if isinstance(row.prompt, str) else row.prompt
-        return any(self._found_in(part) for part in (begun, *row.answers) if part is not None)
+        return any(self._found_in(part) for part in (begun, row.tools, *row.answers) if part is not None)
 
-    def _found_in(self, part: Text) -> bool:
+    def _found_in(self, part: Text | list[dict[str, Any]]) -> bool:
         if isinstance(part, str):
             return self._another_opening.search(part) is not None
-        return any(self._any.search(message["content"]) for message in part)
+        return any(self._any.search(text) for message in part for text in strings_in(message))
 
 
 def _one_of(tokens: set[str]) -> re.Pattern[str]:

@@ -14,11 +14,12 @@ from alignment_api.run_config import RunConfig
 
 from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
-from alignment_trainer.data.preparation import Example, Preparation, Prepared
-from alignment_trainer.data.selection import TRAIN, Selected, Selection, evaluation_index, select
+from alignment_trainer.data.fates import TRAIN
+from alignment_trainer.data.preparation import Preparation, Prepared
+from alignment_trainer.data.selection import Selected, Selection, evaluation_index, select
 from alignment_trainer.data.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
 from alignment_trainer.failures import BadData
-from alignment_trainer.forms.rows import dialogue_of, pair_of
+from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair
 from alignment_trainer.process.parallel import parallel_map, worker_count
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.workspace.preparation_progress import with_progress
@@ -40,7 +41,7 @@ class _Form(NamedTuple):
     """How a kind of stage reads and tokenizes a row."""
 
     columns: tuple[str, ...]
-    read: Callable[[dict[str, Any]], Example]
+    read: Callable[[dict[str, Any]], ReadRow[Any]]
     tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
     control_tokens: ControlTokens
 
@@ -52,7 +53,7 @@ def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_on
         settings,
         _Form(
             ("input_ids", "labels"),
-            dialogue_of,
+            read_dialogue,
             lambda row: dialogue_tokens(row, tokenizer, assistant_only, settings.max_length),
             ControlTokens(tokenizer),
         ),
@@ -62,7 +63,7 @@ def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_on
 def dpo_data(config: RunConfig, settings: Settings, tokenizer: Any) -> Data:
     """Return pairs as tokens."""
     columns = ("prompt_ids", "chosen_ids", "rejected_ids")
-    form = _Form(columns, pair_of, lambda row: pair_tokens(row, tokenizer, settings.max_length), ControlTokens(tokenizer))
+    form = _Form(columns, read_pair, lambda row: pair_tokens(row, tokenizer, settings.max_length), ControlTokens(tokenizer))
     return _prepared(config, settings, form)
 
 

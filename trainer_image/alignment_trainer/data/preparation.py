@@ -15,7 +15,10 @@ from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.tokens import Cut, Tokens
 from alignment_trainer.failures import BadData
 from alignment_trainer.forms.examples import Dialogue, Pair
+from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.messages import Text
+from alignment_trainer.forms.rows import ReadRow
+from alignment_trainer.forms.texts import strings_in
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import PlacedRow
 
@@ -26,20 +29,22 @@ class Prepared(NamedTuple):
     """A tokenized row, or the reason why it is left out."""
 
     tokens: dict[str, Any] | None
-    content: bytes
+    content: bytes = b""
+    left_out: str | None = None
+    """One of the fates in data/fates.py."""
     cut: Cut | None = None
     is_truecased: bool = False
-    answers_nothing: bool = False
-    is_refusal: bool = False
-    writes_control_tokens: bool = False
     contaminated_by: str | None = None
+    form: str | None = None
+    """The name of its form; None where a form left it out."""
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Preparation:
     """Prepares the rows of one dataset; the same row always gives the same result."""
 
-    read: Callable[[dict[str, Any]], Example]
+    read: Callable[[dict[str, Any]], ReadRow[Any]]
     tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
     control_tokens: ControlTokens
     cleaning: tuple[str, ...]
@@ -50,7 +55,10 @@ class Preparation:
         try:
             if row.fault:
                 raise row.fault
-            return self._prepared(self.read(row.values))
+            read = self.read(row.values)
+            return self._prepared(read.example)._replace(form=read.form, unread=read.unread)
+        except LeftOut as left_out:
+            return Prepared(None, left_out=left_out.reason)
         except BadRow as error:
             raise BadData(f"{row.place}: {error}") from error
         except TemplateError as error:
@@ -65,18 +73,18 @@ class Preparation:
         content, is_truecased = content_of(example), example != original
         # Checked after Truecase, which may make both answers of a pair the same.
         if answers_nothing(example):
-            return Prepared(None, content, is_truecased=is_truecased, answers_nothing=True)
+            return Prepared(None, content, "nothing_answered", is_truecased=is_truecased)
         if "DropRefusals" in self.cleaning and speaks_of_itself(example):
-            return Prepared(None, content, is_truecased=is_truecased, is_refusal=True)
+            return Prepared(None, content, "refusals", is_truecased=is_truecased)
         known = self.evaluations.found_in(_texts(example)) if self.evaluations else None
         if known is not None:
-            return Prepared(None, content, is_truecased=is_truecased, contaminated_by=known)
+            return Prepared(None, content, "contaminated", is_truecased=is_truecased, contaminated_by=known)
         if self.control_tokens.are_written_in(example):
-            return Prepared(None, content, is_truecased=is_truecased, writes_control_tokens=True)
+            return Prepared(None, content, "control_tokens", is_truecased=is_truecased)
         tokens, cut = self.tokenize(example)
         # Arrays are cheap to send from one process to another.
         arrays = {name: numpy.asarray(ids, dtype=numpy.int32) for name, ids in tokens.items()} if tokens else None
-        return Prepared(arrays, content, cut, is_truecased)
+        return Prepared(arrays, content, None if arrays else "dropped", cut, is_truecased)
 
 
 def content_of(example: Example) -> bytes:
@@ -85,7 +93,8 @@ def content_of(example: Example) -> bytes:
         whole: Any = _joined(example.prompt, example.answer)
     else:
         whole = [_joined(example.prompt, example.chosen), _joined(example.prompt, example.rejected)]
-    return hashlib.blake2b(json.dumps(whole).encode(), digest_size=16).digest()
+    content = [whole, example.tools] if example.tools else whole
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).digest()
 
 
 def _joined(prompt: Text | None, answer: Text) -> Any:
@@ -99,4 +108,6 @@ def _texts(example: Example) -> Iterator[str]:
         if isinstance(part, str):
             yield part
         else:
-            yield from (message["content"] for message in part)
+            for message in part:
+                yield message["content"]
+                yield from strings_in(message.get("tool_calls"))

@@ -1,6 +1,7 @@
 """Selects the rows of each dataset that a stage uses, and counts how each of them was used or left out."""
 
 import sys
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,32 +10,13 @@ from alignment_api.spec.data import Dataset
 
 from alignment_trainer.data.dataset_names import dataset_names
 from alignment_trainer.data.decontamination import EvaluationIndex
+from alignment_trainer.data.fates import COUNTS, FATES, HELD_OUT, REMARKS, TRAIN
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.data.preparation import Prepared
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.forms.columns import find_rows
 from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.settings.training import Settings
-
-TRAIN, HELD_OUT = "train", "held_out"
-_FATES = {
-    TRAIN: "to train on",
-    HELD_OUT: "held out",
-    "duplicates": "left out of training because the same row is held out",
-    "nothing_answered": "left out because an answer is empty, or both answers are the same",
-    "refusals": "removed because the answer speaks of being an AI",
-    "contaminated": "left out because an evaluation set contains their text",
-    "control_tokens": "left out because their text would be read as control tokens",
-    "dropped": "dropped because nothing is left to learn",
-}
-"""The fates of a used row in words; each row has exactly one, so the counts add up."""
-_REMARKS = {
-    "cut": "shortened to maxLength",
-    "unended": "of these without the end of an answer",
-    "truecased": "with corrected case",
-}
-
-COUNTS = ("available", "used", *_FATES, *_REMARKS)
 
 
 class Selected(NamedTuple):
@@ -54,6 +36,10 @@ class Selection:
     counts: dict[str, dict[str, int]]
     revisions: dict[str, str]
     contamination: dict[str, int] = field(default_factory=dict)
+    forms: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """How many rows of each dataset have which form."""
+    unread: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The columns of each dataset that are not read."""
     _held_out: set[bytes] = field(default_factory=set)
 
     def keeps(self, part: str, name: str, row: Prepared) -> bool:
@@ -65,6 +51,10 @@ class Selection:
             count["cut"] += 1
         if row.cut == "unended" and fate == part:
             count["unended"] += 1
+        if row.form:
+            self.forms[name][row.form] += 1
+        if row.unread:
+            self.unread[name].update(row.unread)
         if row.is_truecased:
             count["truecased"] += 1
         if row.contaminated_by is not None:
@@ -80,33 +70,35 @@ class Selection:
     @property
     def report(self) -> dict[str, Any]:
         """Return the counts for the manifest."""
-        return {"rows": self.counts, "contamination": self.contamination, "revisions": self.revisions}
+        return {
+            "rows": self.counts,
+            "contamination": self.contamination,
+            "revisions": self.revisions,
+            "forms": {name: dict(forms) for name, forms in self.forms.items()},
+            "unreadColumns": {name: sorted(columns) for name, columns in self.unread.items()},
+        }
 
     def summary(self, field: str, max_length: int) -> list[str]:
         """Return the counts in words, one line per dataset and evaluation set."""
         lines = []
         for name, count in self.counts.items():
-            fates = ", ".join(f"{count[fate]} {words}" for fate, words in _FATES.items() if count[fate])
-            remarks = "".join(f"; {count[what]} {words}" for what, words in _REMARKS.items() if count[what])
+            fates = ", ".join(f"{count[fate]} {words}" for fate, words in FATES.items() if count[fate])
+            remarks = "".join(f"; {count[what]} {words}" for what, words in REMARKS.items() if count[what])
             remarks = remarks.replace("maxLength", f"maxLength {max_length}")
             lines.append(f"{field}: {name} has {count['available']} rows, {count['used']} are used: {fates}{remarks}")
+            if self.unread[name]:
+                lines.append(f"{field}: {name}: columns that are not read: {', '.join(sorted(self.unread[name]))}")
         return lines + [
             f"{field}: {removed} rows were left out because {name}, an evaluation set, contains their text"
             for name, removed in self.contamination.items()
         ]
 
     def _fate(self, part: str, row: Prepared) -> str:
-        if row.answers_nothing:
-            return "nothing_answered"
-        if row.is_refusal:
-            return "refusals"
-        if row.contaminated_by is not None:
-            return "contaminated"
-        if row.writes_control_tokens:
-            return "control_tokens"
+        if row.left_out and row.left_out != "dropped":
+            return row.left_out
         if part == TRAIN and row.content in self._held_out:
             return "duplicates"
-        return "dropped" if row.tokens is None else part
+        return row.left_out or part
 
 
 def select(config: RunConfig, settings: Settings) -> Selection:

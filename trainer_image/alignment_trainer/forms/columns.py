@@ -9,7 +9,8 @@ from alignment_api.run_config import Paths
 from alignment_api.spec.data import Columns, Dataset
 
 from alignment_trainer.forms.form import Row, shown_columns
-from alignment_trainer.forms.messages import Message, Text, text_of, whole_text
+from alignment_trainer.forms.messages import Message, Text
+from alignment_trainer.forms.texts import text_of, whole_text
 from alignment_trainer.reading import row_files
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.lines import Wanted

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from alignment_trainer.forms.messages import messages_of, whole_text
+from alignment_trainer.forms.messages import messages_of
+from alignment_trainer.forms.texts import whole_text
 from alignment_trainer.reading.bad_row import BadRow
 
 Row = Mapping[str, Any]
@@ -31,7 +32,12 @@ class Form(NamedTuple, Generic[_Read]):
 
 def form_of(row: Row, forms: tuple[Form[_Read], ...]) -> Form[_Read] | None:
     """Return the first form of a table that fits a row."""
-    return next((form for form in forms if _has(row, form.columns) and form.fits(row)), None)
+    return next((form for form in forms if has_columns(row, form.columns) and form.fits(row)), None)
+
+
+def has_columns(row: Row, columns: tuple[str, ...]) -> bool:
+    """Return whether a row has a value that is not null in each of the columns."""
+    return all(row.get(column) is not None for column in columns)
 
 
 def texts_or_messages(row: Row, columns: tuple[str, ...]) -> list[Any]:
@@ -49,7 +55,3 @@ def shown_columns(row: Row) -> str:
     columns = sorted(str(column) for column, value in row.items() if value is not None)
     shown = ", ".join(column if len(column) <= 40 else f"{column[:37]}..." for column in columns[:10])
     return (shown + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")) or "nothing"
-
-
-def _has(row: Row, columns: tuple[str, ...]) -> bool:
-    return all(row.get(column) is not None for column in columns)

@@ -1,70 +1,115 @@
-"""Reads the messages and texts of a row, and refuses malformed ones."""
+"""Reads messages as OpenAI writes them, and turns as ShareGPT does, and refuses malformed ones."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from alignment_trainer.forms.texts import shown, whole_text
+from alignment_trainer.forms.tools import calls_in_text, calls_of
 from alignment_trainer.reading.bad_row import BadRow
 
 Message = dict[str, Any]
 """A role and its content; a message of a model that calls tools, or of a tool, has further keys for the chat template."""
 Text = str | list[Message]
-ROLES = ("system", "user", "assistant")
-_SPEAKERS = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+
+_ROLES = {
+    **{role: role for role in ("system", "user", "assistant", "tool")},
+    # Chat templates know these two by other names.
+    "developer": "system",
+    "function": "tool",
+}
+_SPEAKERS = {
+    **dict.fromkeys(("human", "user"), "user"),
+    **dict.fromkeys(("gpt", "assistant", "chatgpt", "bing", "bard", "function_call"), "assistant"),
+    "system": "system",
+    **dict.fromkeys(("observation", "tool", "function"), "tool"),
+}
 """The speakers of ShareGPT's conversations, and their roles."""
+
+KNOWN_KEYS = frozenset(
+    ("role", "content", "from", "value", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "weight")
+)
+"""The keys of a message or turn that are read."""
 
 
 def messages_of(value: Any, column: str) -> list[Message]:
     """Read a list of messages with role and content."""
     if not isinstance(value, list) or not value:
         raise BadRow(f"{column} must be a list of messages with role and content that is not empty; correct it")
-    return [_message(message, f"{column}[{index}]") for index, message in enumerate(value)]
+    return [message_of(message, f"{column}[{index}]") for index, message in enumerate(value)]
 
 
 def conversation_of(value: Any, column: str) -> list[Message]:
-    """Read a list of turns with from and value, as ShareGPT writes them."""
+    """Read a list of turns with from and value, as ShareGPT writes them; some files have messages in their place."""
     if not isinstance(value, list) or not value:
         raise BadRow(f"{column} must be a list of turns with from and value that is not empty; correct it")
-    return [_turn(turn, f"{column}[{index}]") for index, turn in enumerate(value)]
+    return [turn_of(turn, f"{column}[{index}]") for index, turn in enumerate(value)]
 
 
-def text_of(row: Mapping[str, Any], column: str) -> str:
-    """Read a column that must contain more than white space."""
-    text = whole_text(row[column], column)
-    if not text or text.isspace():
-        raise BadRow(f"{column} is empty; fill it or remove the row")
-    return text
+def unlearned_in(value: list[Any]) -> frozenset[int]:
+    """Return the positions of the messages or turns of an assistant that their weight excludes from the loss."""
+    return frozenset(index for index, message in enumerate(value) if _weight(message, index) == 0)
 
 
-def whole_text(value: Any, place: str) -> str:
-    """Return a text; raise BadRow if it is no string or no valid UTF-8, which tokenizers refuse."""
-    if not isinstance(value, str):
-        raise BadRow(f"{place} is not text; correct it")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise BadRow(f"{place} contains half of a character (a lone surrogate, at {error.start}); correct it") from error
-    return value
-
-
-def _message(message: Any, place: str) -> Message:
+def message_of(message: Any, place: str) -> Message:
+    """Read one message with role and content; keys of other messages that a table fills with null count as absent."""
     if not isinstance(message, dict):
         raise BadRow(f"{place} must be a message with role and content; correct it")
     role = message.get("role")
-    if role not in ROLES:
-        raise BadRow(f"{place}.role is {_shown(role)}; use one of {', '.join(ROLES)}")
-    return {"role": role, "content": whole_text(message.get("content"), f"{place}.content")}
+    if not isinstance(role, str) or role not in _ROLES:
+        raise BadRow(f"{place}.role is {shown(role)}; use one of {', '.join(_ROLES)}")
+    calls = _calls(message, place)
+    if calls and role != "assistant":
+        raise BadRow(f"{place} calls a tool, but its role is {role}; only an assistant calls tools")
+    read: Message = {"role": _ROLES[role], "content": _content(message, place, bool(calls))}
+    for key in ("name", "tool_call_id"):
+        if message.get(key) is not None:
+            read[key] = whole_text(message[key], f"{place}.{key}")
+    return {**read, "tool_calls": calls} if calls else read
 
 
-def _turn(turn: Any, place: str) -> Message:
+def turn_of(turn: Any, place: str) -> Message:
+    """Read one turn with from and value."""
     if not isinstance(turn, dict):
         raise BadRow(f"{place} must be a turn with from and value; correct it")
     speaker = turn.get("from")
+    if speaker is None and turn.get("role") is not None:
+        return message_of(turn, place)
     if not isinstance(speaker, str) or speaker not in _SPEAKERS:
-        raise BadRow(f"{place}.from is {_shown(speaker)}; use one of {', '.join(_SPEAKERS)}")
+        raise BadRow(f"{place}.from is {shown(speaker)}; use one of {', '.join(_SPEAKERS)}")
+    if speaker == "function_call":
+        return {"role": "assistant", "content": "", "tool_calls": calls_in_text(turn.get("value"), f"{place}.value")}
     return {"role": _SPEAKERS[speaker], "content": whole_text(turn.get("value"), f"{place}.value")}
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+def _calls(message: Message, place: str) -> list[dict[str, Any]]:
+    if message.get("tool_calls"):
+        return calls_of(message["tool_calls"], f"{place}.tool_calls")
+    if message.get("function_call"):
+        return calls_of([message["function_call"]], f"{place}.function_call")
+    return []
+
+
+def _content(message: Message, place: str, is_call: bool) -> str:
+    """Return the text of a message; an assistant that calls a tool or refuses may have no content."""
+    content = message.get("content")
+    if isinstance(content, list):
+        return "\n".join(_part(part, f"{place}.content[{index}]") for index, part in enumerate(content))
+    if content is None and message.get("refusal") is not None:
+        return whole_text(message["refusal"], f"{place}.refusal")
+    return "" if content is None and is_call else whole_text(content, f"{place}.content")
+
+
+def _part(part: Any, place: str) -> str:
+    """Return the text of one part of a message that is written in parts."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind not in ("text", "refusal"):
+        raise BadRow(f"{place} is of type {shown(kind)}, but only parts of type text can be learned; remove the row")
+    return whole_text(part.get(kind), f"{place}.{kind}")
+
+
+def _weight(message: Any, index: int) -> int:
+    weight = message.get("weight") if isinstance(message, dict) else None
+    if weight is None or (message.get("role") or message.get("from")) not in ("assistant", "gpt", "function_call"):
+        return 1
+    if weight not in (0, 1):
+        raise BadRow(f"the weight of message {index} is {shown(weight)}; use 1 to learn it, or 0 to leave it out of the loss")
+    return int(weight)

@@ -1,23 +1,24 @@
-"""Turns a question with options into a dialogue, from the columns of MMLU and of ARC."""
+"""Turns a question with options into a dialogue, from the columns of MMLU, of ARC and of LLM Foundry."""
 
 from collections.abc import Mapping
 from string import ascii_uppercase
 from typing import Any
 
-from alignment_trainer.forms.messages import Message, text_of, whole_text
+from alignment_trainer.forms.messages import Message
+from alignment_trainer.forms.texts import text_of, whole_text
 from alignment_trainer.reading.bad_row import BadRow
 
 
-def multiple_choice_of(row: Mapping[str, Any]) -> list[Message]:
+def multiple_choice_of(row: Mapping[str, Any], question: str, answers: tuple[str, ...]) -> list[Message]:
     """Return a question with lettered options, and as its answer the right letter with its option."""
     texts, labels = _options(row["choices"])
-    column = "answerKey" if row.get("answerKey") is not None else "answer"
-    if row.get(column) is None:
-        raise BadRow("has no answer; it needs question, choices and answer (or answerKey)")
+    column = next((column for column in answers if row.get(column) is not None), None)
+    if column is None:
+        raise BadRow(f"has no answer; it needs {question}, choices and {' or '.join(answers)}")
     right = _right_option(row[column], texts, labels, column)
     lettered = [f"{letter}. {text}" for letter, text in zip(ascii_uppercase, texts, strict=False)]
     return [
-        {"role": "user", "content": "\n".join([f"{text_of(row, 'question')}\n", *lettered])},
+        {"role": "user", "content": "\n".join([f"{text_of(row, question)}\n", *lettered])},
         {"role": "assistant", "content": lettered[right]},
     ]
 

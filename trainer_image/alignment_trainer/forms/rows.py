@@ -1,37 +1,75 @@
 """Reads a row as a dialogue or a pair, in the first form of the tables that fits it."""
 
-from alignment_trainer.forms.dialogues import DIALOGUE_FORMS
+from typing import Generic, NamedTuple, TypeVar
+
+from alignment_trainer.forms.dialogues import DIALOGUE_FORMS, NO_DIALOGUES
 from alignment_trainer.forms.examples import Dialogue, Pair
-from alignment_trainer.forms.form import Form, Row, form_of, shown_columns
+from alignment_trainer.forms.form import Form, Row, form_of, has_columns, shown_columns
+from alignment_trainer.forms.labels import LABEL_COLUMNS, label_of
+from alignment_trainer.forms.left_out import LeftOut
+from alignment_trainer.forms.media import refuse_media
 from alignment_trainer.forms.pairs import PAIR_FORMS
+from alignment_trainer.forms.unread import unread_columns
 from alignment_trainer.reading.bad_row import BadRow
 
 _DIALOGUES = (
-    "messages, conversations, prompt and completion, instruction and output, or question, choices and answer (docs/data.md)"
+    "messages, conversations, prompt and completion, instruction and output, question and answer, another form of docs/data.md, "
+    "or a dataset with columns"
 )
 _PAIRS = "prompt, chosen and rejected"
+
+_Example = TypeVar("_Example", Dialogue, Pair)
+
+
+class ReadRow(NamedTuple, Generic[_Example]):
+    """A row that was read, and how."""
+
+    example: _Example
+    form: str
+    unread: tuple[str, ...]
+    """The columns that were ignored: those that are neither empty nor repeat a text that was read."""
 
 
 def dialogue_of(row: Row) -> Dialogue:
     """Read a row for supervised fine-tuning."""
-    return dialogue_form(row).read(row)
+    return read_dialogue(row).example
 
 
 def pair_of(row: Row) -> Pair:
     """Read a row for preference optimization."""
-    return pair_form(row).read(row)
+    return read_pair(row).example
+
+
+def read_dialogue(row: Row) -> ReadRow[Dialogue]:
+    """Read a row for supervised fine-tuning, and return how it was read."""
+    form = dialogue_form(row)
+    dialogue = form.read(row)
+    label = label_of(row)
+    if label is False:
+        raise LeftOut("labelled_bad")
+    return ReadRow(dialogue, form.name, unread_columns(row, form, LABEL_COLUMNS if label else (), dialogue))
+
+
+def read_pair(row: Row) -> ReadRow[Pair]:
+    """Read a row for preference optimization, and return how it was read."""
+    form = pair_form(row)
+    pair = form.read(row)
+    return ReadRow(pair, form.name, unread_columns(row, form, (), pair))
 
 
 def dialogue_form(row: Row) -> Form[Dialogue]:
     """Return the form in which a row is read as a dialogue; raise BadRow if none fits."""
+    refuse_media(row)
     form = form_of(row, DIALOGUE_FORMS)
     if form is None:
-        raise _unknown(row, ("prompt", "completion"), _DIALOGUES)
+        said = next((sentence for columns, sentence in NO_DIALOGUES if has_columns(row, columns)), None)
+        raise BadRow(said) if said else _unknown(row, ("prompt", "completion"), _DIALOGUES)
     return form
 
 
 def pair_form(row: Row) -> Form[Pair]:
     """Return the form in which a row is read as a pair; raise BadRow if none fits."""
+    refuse_media(row)
     form = form_of(row, PAIR_FORMS)
     if form is None:
         raise _unknown(row, ("prompt", "chosen", "rejected"), _PAIRS)

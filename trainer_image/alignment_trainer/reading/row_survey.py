@@ -1,4 +1,4 @@
-"""Checks every row of a source in several processes: whether it can be read, and whether its answers are empty."""
+"""Checks every row of a source in several processes: whether it can be read, and whether it will be left out."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -17,18 +17,29 @@ _READ_WHOLE = (".json", ".csv")
 """Formats in which finding one row means parsing all rows before it, so several readers would repeat the same work."""
 
 
+class Unused(NamedTuple):
+    """The rows that are left out for one reason."""
+
+    rows: int
+    first: tuple[int, int, str]
+    """The first of them: the index of its part, its number there, and its place as messages show it."""
+
+
 class Survey(NamedTuple):
     """The result for rows that can all be read."""
 
     rows: int = 0
-    unanswered: int = 0
-    first: tuple[int, int, str] | None = None
-    """The first row with empty answers: the index of its part, its number there, and its place as messages show it."""
+    unused: dict[str, Unused] = {}
+    """The rows that are left out, by reason."""
 
     def plus(self, other: "Survey") -> "Survey":
         """Return the result for these and other rows together."""
-        firsts = [first for first in (self.first, other.first) if first]
-        return Survey(self.rows + other.rows, self.unanswered + other.unanswered, min(firsts, default=None))
+        both = {
+            reason: Unused(sum(one.rows for one in found), min(one.first for one in found))
+            for reason in {**self.unused, **other.unused}
+            if (found := [survey.unused[reason] for survey in (self, other) if reason in survey.unused])
+        }
+        return Survey(self.rows + other.rows, both)
 
 
 class _Share(NamedTuple):
@@ -42,12 +53,12 @@ class _Share(NamedTuple):
         return position // _BLOCK_ROWS % self.step == self.begin
 
 
-def survey(source: Source, is_answered: Callable[[PlacedRow], bool], what: str) -> Survey | None:
+def survey(source: Source, why_unused: Callable[[PlacedRow], str | None], what: str) -> Survey | None:
     """Check all rows; None if one cannot be read, since the caller finds the first fault by reading in order."""
     checked = multiprocessing.Value("q", 0)
 
     def check(share: _Share) -> Survey | None:
-        return _check(source, share, is_answered, checked)
+        return _check(source, share, why_unused, checked)
 
     processes = worker_count() if _is_long(source) else 1
     whole = Survey()
@@ -73,9 +84,9 @@ def _shares(source: Source, processes: int) -> list[_Share]:
     return [_Share(part, begin, step) for part, step in enumerate(steps) for begin in range(step)]
 
 
-def _check(source: Source, share: _Share, is_answered: Callable[[PlacedRow], bool], checked: Any) -> Survey | None:
+def _check(source: Source, share: _Share, why_unused: Callable[[PlacedRow], str | None], checked: Any) -> Survey | None:
     part = source.parts[share.part]
-    count, unanswered, first = 0, 0, None
+    count, unused = 0, Survey()
     for place, values, fault in part.read(share.contains):
         count += 1
         if not count % _BLOCK_ROWS:
@@ -83,8 +94,9 @@ def _check(source: Source, share: _Share, is_answered: Callable[[PlacedRow], boo
                 checked.value += _BLOCK_ROWS
         row = PlacedRow(place.within(part.shown), values, fault)
         try:
-            if not is_answered(row):
-                unanswered, first = unanswered + 1, first or (share.part, place.number, row.place)
+            reason = why_unused(row)
+            if reason:
+                unused = unused.plus(Survey(0, {reason: Unused(1, (share.part, place.number, row.place))}))
         except BadRow:
             return None
-    return Survey(count, unanswered, first)
+    return unused._replace(rows=count)
