@@ -10,7 +10,8 @@ from alignment_api.spec.data import Dataset
 from alignment_api.spec.stages import Sft
 from alignment_trainer.data.fates import COUNTS
 from alignment_trainer.data.mixture import used_rows
-from alignment_trainer.forms.rows import dialogue_of, pair_of
+from alignment_trainer.forms.dialogues import DIALOGUE_FORMS
+from alignment_trainer.forms.rows import dialogue_form, dialogue_of, pair_of
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_files import FORMATS
 
@@ -25,7 +26,7 @@ def section(title: str) -> str:
     return PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize(("language", "read", "rows"), [("json sft", dialogue_of, 6), ("json dpo", pair_of, 3)])
+@pytest.mark.parametrize(("language", "read", "rows"), [("json sft", dialogue_of, 12), ("json dpo", pair_of, 3)])
 def test_every_row_of_the_page_can_be_read(language, read, rows):
     shown = block(language).splitlines()
     assert len(shown) == rows
@@ -33,11 +34,12 @@ def test_every_row_of_the_page_can_be_read(language, read, rows):
         assert read(json.loads(line))
 
 
-def test_the_first_five_forms_have_the_same_content_or_name_their_columns():
-    first, *others = [dialogue_of(json.loads(line)) for line in block("json sft").splitlines()]
-    assert others[0] == first
-    assert others[1] == others[2]
-    assert others[1].answer[-1]["content"] == "B. Oink."
+def test_the_page_describes_each_form_of_dialogues_and_shows_a_row_of_it():
+    shown = [dialogue_form(json.loads(line)).name for line in block("json sft").splitlines()]
+    described = re.findall(r"^\| ([^|]+) \| (`[^|]*) \| .* \|$", section("Rows for SFT"), re.MULTILINE)
+    assert list(dict.fromkeys(shown)) == [name for name, _ in described] == [form.name for form in DIALOGUE_FORMS]
+    for form, (_, columns) in zip(DIALOGUE_FORMS, described, strict=True):
+        assert {*form.columns, *form.optional} == set(re.findall(r"`(\w+)`", columns)), form.name
 
 
 def test_the_settings_of_the_page_are_a_stage():
