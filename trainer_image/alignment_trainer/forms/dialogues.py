@@ -3,7 +3,7 @@
 from typing import Any
 
 from alignment_trainer.forms.examples import Dialogue
-from alignment_trainer.forms.form import Form, Row
+from alignment_trainer.forms.form import Form, Row, has_columns
 from alignment_trainer.forms.messages import Message, Text, conversation_of, messages_of, unlearned_in
 from alignment_trainer.forms.multiple_choice import multiple_choice_of
 from alignment_trainer.forms.questions import (
@@ -19,6 +19,8 @@ from alignment_trainer.forms.tools import TOOL_COLUMNS, tools_of
 from alignment_trainer.forms.trees import best_path, is_tree
 from alignment_trainer.reading.bad_row import BadRow
 
+_IS_PAIR = "is a pair of answers (chosen and rejected); name the dataset in a stage of kind dpo"
+
 
 def _messages(row: Row) -> Dialogue:
     return _answered(row, "messages", messages_of(row["messages"], "messages"))
@@ -30,6 +32,8 @@ def _conversation(row: Row) -> Dialogue:
 
 def _answered(row: Row, column: str, messages: list[Message]) -> Dialogue:
     """Return a dialogue with its tools and weights; a system message of its own replaces that of the column system."""
+    if messages[-1]["role"] != "assistant" and has_columns(row, ("chosen", "rejected")):
+        raise BadRow(_IS_PAIR)
     if all(message["role"] != "assistant" for message in messages):
         raise BadRow(f"{column} has no message with role assistant, so there is nothing to learn from it")
     unlearned = unlearned_in(row[column])
@@ -85,7 +89,7 @@ DIALOGUE_FORMS = (
 )
 
 NO_DIALOGUES = (
-    (("chosen", "rejected"), "is a pair of answers (chosen and rejected); name the dataset in a stage of kind dpo"),
+    (("chosen", "rejected"), _IS_PAIR),
     (("instruction",), "has instruction but no output; add the output or remove the row"),
     (("turns",), "has questions (turns) without answers, as MT-bench has them; there is nothing to learn from it"),
     (("question", "mc1_targets"), "has options without one answer (mc1_targets): TruthfulQA measures models; "

@@ -13,8 +13,8 @@ from alignment_trainer.forms.unread import unread_columns
 from alignment_trainer.reading.bad_row import BadRow
 
 _DIALOGUES = (
-    "messages, conversations, prompt and completion, instruction and output, question and answer, another form of docs/data.md, "
-    "or a dataset with columns"
+    "messages, conversations, prompt and completion, instruction and output, question and answer, or the columns of another "
+    "form in docs/data.md"
 )
 _PAIRS = "prompt, chosen and rejected"
 
