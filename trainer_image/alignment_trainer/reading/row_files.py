@@ -49,7 +49,7 @@ def format_of(name: str) -> str | None:
 
 def files_in(folder: Path) -> list[Path]:
     """Return a folder's files of rows, sorted by name; subfolders are ignored, because they may be other splits."""
-    return sorted(path for path in folder.iterdir() if path.is_file() and _holds_rows(path.name))
+    return sorted(path for path in folder.iterdir() if _holds_rows(path.name) and not path.is_dir())
 
 
 def _holds_rows(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Finds a dataset's rows on the workspace volume, in a bucket or on the Hub, and reads them with their places."""
 
+import errno
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -15,8 +16,12 @@ from alignment_trainer.fetching import buckets, hub
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.lines import Place, Wanted
 from alignment_trainer.reading.row_files import FORMATS, Row, count_rows, files_in, format_of, read_rows
+from alignment_trainer.workspace.file_kinds import irregular
 from alignment_trainer.workspace.links import system_file
 from alignment_trainer.workspace.paths import workspace_path
+
+_USERS_FAULTS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
+"""Of the errors of a path, those that a later attempt would meet again."""
 
 
 class PlacedRow(NamedTuple):
@@ -87,15 +92,30 @@ def _stage_files(source: str, stage: str, paths: Paths) -> list[tuple[str, Path]
 
 
 def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:
-    shown = uri.removeprefix(WORKSPACE_PREFIX)
-    if not path.exists():
-        raise BadData(f"{uri} does not exist on the workspace volume; copy it there or correct the path")
+    """List a file, or the files of a folder, after checks that open none of them."""
+    shown = uri.removeprefix(WORKSPACE_PREFIX).rstrip("/")
+    try:
+        files = [(f"{shown}/{file.name}", file) for file in files_in(path)] if path.is_dir() else [(uri, path)]
+        fault = next(_path_faults(uri, path, files), None)
+    except OSError as error:
+        if error.errno not in _USERS_FAULTS:
+            raise
+        fault = f"{uri} cannot be opened ({error.strerror}); correct the path or its permissions"
+    if fault:
+        raise BadData(fault)
+    return files if path.is_dir() else [(shown, path)]
+
+
+def _path_faults(uri: str, path: Path, files: list[tuple[str, Path]]) -> Iterator[str]:
+    if not path.exists() and not path.is_symlink():
+        yield f"{uri} does not exist on the workspace volume; copy it there or correct the path"
     found = system_file(path)
     if found:
-        raise BadData(f"{uri} is a link to {found}, a system file; copy the data itself to the volume")
-    if path.is_dir():
-        return [(f"{shown.rstrip('/')}/{file.name}", file) for file in files_in(path)]
-    return [(shown, path)]
+        yield f"{uri} is a link to {found}, a system file; copy the data itself to the volume"
+    for name, file in files:
+        kind = irregular(file)
+        if kind:
+            yield f"{name} is {kind}, not a file; write its rows to a file, or remove it"
 
 
 def _hub_rows(loaded: Any, is_wanted: Wanted) -> Iterator[Row]:
