@@ -16,6 +16,7 @@ from alignment_api.run_config import RunConfig
 from alignment_trainer.checks import preflight
 from alignment_trainer.failures import Stopped
 from alignment_trainer.process import heartbeat
+from alignment_trainer.process.lifeline import stopping_with
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, termination_of
 from alignment_trainer.process.stage_watch import StageWatch
 from alignment_trainer.process.stop_signals import MESSAGE, exit_after_cleanup
@@ -29,6 +30,8 @@ from alignment_trainer.workspace.recorded_settings import with_recorded_settings
 from alignment_trainer.workspace.stage_folder import claim, is_done
 
 CONFIG_VARIABLE = "ALIGNMENT_RUN_CONFIG"
+_RUNNER_VARIABLE = "ALIGNMENT_RUNNER_PID"
+"""Set on one machine, where `alignment run` is the parent."""
 _CLEANUP_SECONDS = 2
 
 
@@ -88,8 +91,11 @@ class Supervisor:
 
     def _check(self) -> None:
         self._is_checking = True
+        runner = os.environ.get(_RUNNER_VARIABLE)
         try:
-            preflight.check(self.config)
+            # Training continues without its runner, which finds it again; a check has nothing to save, and may hang on a volume.
+            with stopping_with(int(runner) if runner else None):
+                preflight.check(self.config)
         finally:
             self._is_checking = False
 

@@ -157,6 +157,7 @@ class LocalCluster:
             **os.environ,
             **process["spec"]["environment"],
             "PET_MASTER_PORT": str(_free_port()),
+            "ALIGNMENT_RUNNER_PID": str(os.getpid()),
             "ALIGNMENT_RUN_CONFIG": str(folder / RUN_CONFIG_FILE),
             "ALIGNMENT_TERMINATION_LOG": str(folder / "termination.json"),
             "ALIGNMENT_SYNC_COMMAND": f"alignment sync --home {shlex.quote(str(self.home.root))}",
