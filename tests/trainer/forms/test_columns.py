@@ -1,13 +1,15 @@
 """Rows that are read through a mapping of columns, and what such a mapping cannot read."""
 
 import json
+import pickle
 
 import pytest
 from alignment_api.run_config import Paths
 from alignment_api.spec.data import Columns, Dataset
-from alignment_trainer.forms.columns import find_rows, mapped, mapped_columns
+from alignment_trainer.forms.columns import find_rows, mapped
 from alignment_trainer.forms.examples import Dialogue, Pair
-from alignment_trainer.forms.rows import dialogue_of, pair_of
+from alignment_trainer.forms.left_out import LeftOut
+from alignment_trainer.forms.rows import dialogue_of, pair_of, read_dialogue
 from alignment_trainer.reading.bad_row import BadRow
 
 ASK = {"role": "user", "content": "Why?"}
@@ -161,6 +163,7 @@ def test_faults_name_the_columns_of_the_file(row, fault):
         ({"messages": "chat"}, {"chat": []}, "chat must be a list of messages"),
         ({"text": "body"}, {"body": ""}, "body is empty"),
         ({"text": "body"}, {"body": ["a"]}, "body is not text"),
+        (ASKED, {"q": "What is this?", "a": "A pig.", "image": "pig.png"}, "has image, and only text can be learned"),
     ],
 )
 def test_faults_of_other_mappings(columns, row, fault):
@@ -168,9 +171,34 @@ def test_faults_of_other_mappings(columns, row, fault):
         dialogue_of(mapped(row, Columns.parse(columns)))
 
 
-def test_a_mapping_reads_whole_columns():
+def test_what_a_mapping_does_not_name_is_listed():
     columns = Columns.parse({"prompt": "in.text", "answer": "a.b", "system": "s"})
-    assert mapped_columns({"in": {"text": "Why?"}, "a.b": "Because.", "a": 1, "s": None}, columns) == {"in", "a.b", "s"}
+    row = {"in": {"text": "Why?"}, "a.b": "Because.", "s": None, "a": 1, "id": 7, "note": "", "output": "x"}
+    read = read_dialogue(mapped(row, columns))
+    assert (read.form, read.unread) == ("columns, read as messages", ("a", "id", "output"))
+
+
+def test_a_mapped_row_reaches_other_processes_whole():
+    row = mapped({"q": "Why?", "a": "Because.", "id": 7}, Columns.parse(ASKED))
+    assert pickle.loads(pickle.dumps(row)).unread == ("id",)
+
+
+def test_a_bad_answer_is_not_learned_through_a_mapping_either():
+    with pytest.raises(LeftOut):
+        read_dialogue(mapped({"q": "Why?", "a": "Go away.", "label": False}, Columns.parse(ASKED)))
+
+
+@pytest.mark.parametrize(("label", "read"), [(True, True), (0, False), (1, True), ("false", "false")])
+def test_a_label_that_is_named_may_be_a_number(label, read):
+    row = mapped({"q": "Why?", "a": "Because.", "good": label}, Columns.parse({**ASKED, "label": "good"}))
+    assert row == {"prompt": [ASK], "completion": [GOOD], "label": read}
+
+
+def test_tools_go_with_their_dialogue():
+    tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
+    columns = Columns.parse({"messages": "chat", "tools": "t"})
+    for given, expected in ((json.dumps([tool]), [tool]), ([tool], [tool]), (None, None), ("", None)):
+        assert dialogue_of(mapped({"chat": [ASK, GOOD], "t": given}, columns)) == Dialogue(None, [ASK, GOOD], expected)
 
 
 def test_rows_of_a_dataset_keep_their_places_and_faults(tmp_path):

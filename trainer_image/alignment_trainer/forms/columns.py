@@ -9,6 +9,8 @@ from alignment_api.run_config import Paths
 from alignment_api.spec.data import Columns, Dataset
 
 from alignment_trainer.forms.form import Row, shown_columns
+from alignment_trainer.forms.labels import LABEL_COLUMNS
+from alignment_trainer.forms.media import refuse_media
 from alignment_trainer.forms.messages import Message, Text
 from alignment_trainer.forms.texts import text_of, whole_text
 from alignment_trainer.reading import row_files
@@ -17,6 +19,13 @@ from alignment_trainer.reading.lines import Wanted
 from alignment_trainer.reading.sources import Part, Source, find_source
 
 _MAY_BE_EMPTY = ("context", "system", "tools")
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+class MappedRow(dict[str, Any]):
+    """A row in the columns of a known form; what its own row has beside what the mapping names is `unread`."""
+
+    unread: tuple[str, ...] = ()
 
 
 def find_rows(dataset: Dataset, paths: Paths) -> Source:
@@ -27,8 +36,23 @@ def find_rows(dataset: Dataset, paths: Paths) -> Source:
     return replace(source, parts=[replace(part, read=partial(_mapped_rows, part, columns)) for part in source.parts])
 
 
-def mapped(row: Row, columns: Columns) -> dict[str, Any]:
-    """Return a row in the columns of the form that its mapping describes; columns that the mapping does not name are left out."""
+def mapped(row: Row, columns: Columns) -> MappedRow:
+    """Return a row in the columns of the form that its mapping describes; it wins over what the other columns would tell."""
+    refuse_media(row)
+    read = {path if path in row else path.partition(".")[0] for path in columns.dump().values()}
+    # Whether an answer is bad is not only a matter of columns: such a row is left out of SFT with and without a mapping.
+    labels = {column: row[column] for column in LABEL_COLUMNS if column in row}
+    result = MappedRow({**labels, **_as_form(row, columns)})
+    result.unread = tuple(sorted(column for column, value in row.items() if column not in read and value not in _EMPTY))
+    return result
+
+
+def unread_beside(row: Row) -> tuple[str, ...] | None:
+    """Return what a mapped row has beside the columns that its mapping names; None for a row that was not mapped."""
+    return row.unread if isinstance(row, MappedRow) else None
+
+
+def _as_form(row: Row, columns: Columns) -> dict[str, Any]:
     found = {target: _value_at(row, path, target) for target, path in columns.dump().items()}
     tools = {"tools": found["tools"]} if found.get("tools") else {}
     if "text" in found:
@@ -39,11 +63,6 @@ def mapped(row: Row, columns: Columns) -> dict[str, Any]:
     if "chosen" in found:
         return {**_pair(found, columns), **tools}
     return {**_answered(found, columns), **tools}
-
-
-def mapped_columns(row: Row, columns: Columns) -> set[str]:
-    """Return the columns of a row that its mapping reads."""
-    return {path if path in row else path.partition(".")[0] for path in columns.dump().values()}
 
 
 def _mapped_rows(part: Part, columns: Columns, is_wanted: Wanted) -> Iterator[row_files.Row]:
@@ -88,7 +107,8 @@ def _answered(found: dict[str, Any], columns: Columns) -> dict[str, Any]:
     prompt = _question(found, columns)
     answer = _as_messages(found["answer"], "assistant", columns.answer or "")
     if "label" in found:
-        return {"prompt": prompt, "completion": answer, "label": found["label"]}
+        label = found["label"]
+        return {"prompt": prompt, "completion": answer, "label": bool(label) if label in (0, 1) else label}
     if isinstance(found["prompt"], list) or isinstance(found["answer"], list):
         return {"prompt": prompt, "completion": answer}
     return {"messages": [*prompt, *answer]}

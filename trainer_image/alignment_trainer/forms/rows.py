@@ -1,7 +1,8 @@
 """Reads a row as a dialogue or a pair, in the first form of the tables that fits it."""
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from alignment_trainer.forms.columns import unread_beside
 from alignment_trainer.forms.dialogues import DIALOGUE_FORMS, NO_DIALOGUES
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.form import Form, Row, form_of, has_columns, shown_columns
@@ -47,14 +48,20 @@ def read_dialogue(row: Row) -> ReadRow[Dialogue]:
     label = label_of(row)
     if label is False:
         raise LeftOut("labelled_bad")
-    return ReadRow(dialogue, form.name, unread_columns(row, form, LABEL_COLUMNS if label else (), dialogue))
+    return ReadRow(dialogue, *_described(row, form, LABEL_COLUMNS if label else (), dialogue))
 
 
 def read_pair(row: Row) -> ReadRow[Pair]:
     """Read a row for preference optimization, and return how it was read."""
     form = pair_form(row)
     pair = form.read(row)
-    return ReadRow(pair, form.name, unread_columns(row, form, (), pair))
+    return ReadRow(pair, *_described(row, form, (), pair))
+
+
+def _described(row: Row, form: Form[Any], also: tuple[str, ...], example: Dialogue | Pair) -> tuple[str, tuple[str, ...]]:
+    """Return the name of a row's form, and the columns that were ignored."""
+    beside, unread = unread_beside(row), unread_columns(row, form, also, example)
+    return (form.name, unread) if beside is None else (f"columns, read as {form.name}", (*beside, *unread))
 
 
 def dialogue_form(row: Row) -> Form[Dialogue]:
