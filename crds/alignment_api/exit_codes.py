@@ -32,7 +32,9 @@ Consequence = Literal["Permanent", "Application", "Infrastructure"]
 
 
 class Termination(Schema):
-    """What the trainer writes to its termination log."""
+    """What the trainer writes to its termination log; fields of a newer trainer are ignored."""
+
+    model_config = {"extra": "ignore"}
 
     exit_code: int
     reason: str = Field(max_length=128)
@@ -40,6 +42,7 @@ class Termination(Schema):
     step: int | None = None
     last_checkpoint: int | None = None
     model_revision: str | None = Field(default=None, max_length=64)
+    warnings: list[str] | None = Field(default=None, description="What the training showed to be questionable, if it succeeded.")
 
 
 def consequence(exit_code: int, reason: str) -> Consequence:

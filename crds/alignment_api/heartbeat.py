@@ -1,6 +1,7 @@
 """The heartbeat of a running stage: its first pod serves it to the operator, without MLflow."""
 
 import hashlib
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -46,6 +47,7 @@ class Heartbeat(Schema):
     model_revision: Annotated[
         str | None, Field(max_length=64, description="Commit of the Hub model that the job begins with.")
     ] = None
+    warnings: Annotated[list[str] | None, Field(description="What the training shows to be questionable.")] = None
 
 
 def read_activity(path: Path) -> Activity | None:
@@ -54,6 +56,11 @@ def read_activity(path: Path) -> Activity | None:
         return Activity.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def read_warnings(path: Path) -> list[str]:
+    """Read the warnings of a stage."""
+    return [str(sentence) for sentence in json.loads(path.read_bytes())] if path.exists() else []
 
 
 def activity_text(activity: Activity) -> str:

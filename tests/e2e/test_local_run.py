@@ -105,6 +105,7 @@ def test_the_example_runs_to_its_end_and_prints_what_changed(finished: tuple[Hom
     assert status is not None
     assert (status.phase, status.progress) == ("Succeeded", "100%")
     assert [stage.attempts for stage in status.stages or []] == [1, 1]
+    assert (status.all_warnings, "warning:" in ended.stderr) == ([], False)
 
 
 def test_sft_lowers_the_loss(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:
@@ -166,7 +167,7 @@ def test_a_finished_job_is_shown_and_not_run_again(finished: tuple[Home, subproc
 
 
 def test_ctrl_c_saves_and_the_next_run_resumes_at_the_step(home: Home, tmp_path: Path) -> None:
-    file = short_job(tmp_path)
+    file = short_job(tmp_path, holdout={"fraction": 0.005})
     runner = start(home, file)
     wait_for(lambda: any(step >= 8 for step, _ in series(home, "sft", metrics.LOSS)))
     runner.send_signal(signal.SIGINT)
@@ -182,6 +183,11 @@ def test_ctrl_c_saves_and_the_next_run_resumes_at_the_step(home: Home, tmp_path:
     assert [step for step, _ in series(home, "sft", metrics.LOSS)] == list(range(1, 41))
     (stage,) = job_of(home).status.stages or []  # type: ignore[union-attr]
     assert (stage.attempts, stage.application_failures) == (2, 0)
+    few = "spec.stages[0].sft.holdout: 12 rows are held out, so chance decides the held-out metrics; hold out at least 20"
+    assert stage.warnings == [few]
+    assert f"warning: {few}" in ended.stderr.splitlines()
+    logs = [path.read_text() for path in home.job_folder("default", "short").glob("*/output.log")]
+    assert (len(logs), "".join(logs).count(few)) == (2, 1)
 
 
 def test_training_survives_the_kill_of_its_runner(home: Home, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_dpo_starts_from_the_model_of_sft(finished):
 
 def test_the_manifest_records_the_run(finished, trainer):
     found = manifest(finished / "job" / "sft")
-    assert found["steps"] == trainer.steps
+    assert (found["steps"], found["warnings"]) == (trainer.steps, [])
     rows = found["rows"]["sft"]
     assert (rows["available"], rows["used"], rows["held_out"]) == (2400, 2400, 16)
     assert rows["duplicates"] > 0

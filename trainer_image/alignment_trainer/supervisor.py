@@ -28,6 +28,7 @@ from alignment_trainer.workspace.checkpoints import newest_step
 from alignment_trainer.workspace.journal import last_step
 from alignment_trainer.workspace.recorded_settings import with_recorded_settings
 from alignment_trainer.workspace.stage_folder import claim, is_done
+from alignment_trainer.workspace.stage_warnings import recorded_warnings
 
 CONFIG_VARIABLE = "ALIGNMENT_RUN_CONFIG"
 _RUNNER_VARIABLE = "ALIGNMENT_RUNNER_PID"
@@ -58,7 +59,8 @@ class Supervisor:
             self._watch.start()
         if is_done(self.config):
             self._ship_rest()
-            return Termination(exit_code=0, reason="Completed", message="the stage was done before")
+            done = Termination(exit_code=0, reason="Completed", message="the stage was done before")
+            return self._with_warnings(done)
         self.config = with_recorded_settings(self.config)
         if self._is_first_node:
             activity.begin(self.stage)
@@ -67,7 +69,7 @@ class Supervisor:
             claim(self.config)
         if self.stop_requested:
             raise Stopped(MESSAGE)
-        termination = self._train()
+        termination = self._with_warnings(self._train())
         return termination.model_copy(
             update={
                 "step": last_step(self.stage / METRICS_FILE),
@@ -75,6 +77,11 @@ class Supervisor:
                 "model_revision": model_revision(self.config),
             }
         )
+
+    def _with_warnings(self, termination: Termination) -> Termination:
+        # Only after a success: operators of earlier versions cannot read a termination with this field, and need a failure's.
+        warnings = recorded_warnings(self.stage) if termination.exit_code == 0 else []
+        return termination.model_copy(update={"warnings": warnings or None})
 
     def _request_stop(self, *_: int | FrameType | None) -> None:
         """Ask the ranks to save and stop, or stop the checks before them; a second signal changes nothing."""

@@ -21,6 +21,7 @@ from alignment_operator.backends.labels import annotations
 from alignment_operator.deciding.endpoint_keys import keys_of_this_machine
 from alignment_operator.deciding.observation import Child, ChildState
 from alignment_operator.deciding.stage_run import StageRun
+from alignment_operator.deciding.untrusted import bounded_warnings
 from alignment_operator.settings import Settings
 
 _KILLED = Termination(
@@ -93,6 +94,7 @@ def observe(child: Manifest, seen: SeenProcess) -> Child:
         exit_code=termination.exit_code if termination else None,
         last_checkpoint=termination.last_checkpoint if termination else None,
         model_revision=termination.model_revision if termination else None,
+        warnings=bounded_warnings(termination.warnings) if termination and termination.warnings else None,
         start_time=seen.start_time,
         end_time=seen.end_time,
     )

@@ -68,6 +68,7 @@ def observe(child: Manifest, seen: list[Pod]) -> Child:
         exit_code=end.exit_code if end else (SIGKILL if state == "Failed" else None),
         last_checkpoint=written.last_checkpoint if written else None,
         model_revision=written.model_revision if written else None,
+        warnings=success.warnings if success else None,
         start_time=_running_since(child, seen, has_ended=bool(written)),
         end_time=pods.time_from(_completion(child, end)),
     )

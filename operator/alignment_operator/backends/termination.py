@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from alignment_api.exit_codes import Termination
 from pydantic import ValidationError
 
-from alignment_operator.deciding.untrusted import bounded_checkpoint, bounded_revision
+from alignment_operator.deciding.untrusted import bounded_checkpoint, bounded_revision, bounded_warnings
 
 _LONGEST_SENTENCE = 3000
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
@@ -20,6 +20,7 @@ class CleanTermination(NamedTuple):
     message: str
     last_checkpoint: int | None = None
     model_revision: str | None = None
+    warnings: tuple[str, ...] | None = None
 
 
 def read_termination(terminated: dict[str, Any] | None, missing_exit_code: int) -> CleanTermination:
@@ -35,6 +36,7 @@ def read_termination(terminated: dict[str, Any] | None, missing_exit_code: int) 
         as_sentence(written.message),
         bounded_checkpoint(written.last_checkpoint),
         bounded_revision(written.model_revision),
+        bounded_warnings(written.warnings) if written.warnings else None,
     )
 
 

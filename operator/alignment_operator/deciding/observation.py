@@ -33,6 +33,8 @@ class Child:
     exit_code: int | None = None
     last_checkpoint: int | None = None
     model_revision: str | None = None
+    warnings: tuple[str, ...] | None = None
+    """What its training showed to be questionable; None if it has not succeeded, or reports none."""
     start_time: datetime | None = None
     end_time: datetime | None = None
 
@@ -63,6 +65,8 @@ class Pulse:
     """Its work other than training steps, and how far that is: "loading weights: 3 of 15 GB"."""
     last_checkpoint: int | None = None
     model_revision: str | None = None
+    warnings: tuple[str, ...] | None = None
+    """What its training shows to be questionable so far; None if its trainer is of a version without warnings."""
 
 
 @dataclass(frozen=True)

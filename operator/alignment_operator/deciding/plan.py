@@ -57,10 +57,8 @@ def plan(
         may_run = may_run and decision.status.state == "Succeeded"
     status = summarize(job, spec, statuses, report.tracking or old.tracking, now)
     revision = _model_revision(spec, old, observed, report)
-    warnings = [str(warning) for warning in spec_warnings(spec)]
-    status = status.model_copy(
-        update={"record": settled.record, "model_revision": revision, "warnings": bounded_warnings(warnings) or None}
-    )
+    warnings = list(bounded_warnings(map(str, spec_warnings(spec)))) or None
+    status = status.model_copy(update={"record": settled.record, "model_revision": revision, "warnings": warnings})
     if settled.refusal:
         is_under_way = any(child.state in UNENDED for child in observed)
         status = refused(job, status, settled.refusal, is_under_way, now)

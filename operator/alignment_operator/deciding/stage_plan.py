@@ -91,8 +91,17 @@ def _succeeded(situation: Situation, record: StageStatus, child: Child) -> Stage
         output=f"{WORKSPACE_PREFIX}{run.output.as_posix()}",
         retry_time=None,
         last_checkpoint=child.last_checkpoint,
+        warnings=_warnings(situation, record, child),
         **counted_time(situation, record, child),
     )
+
+
+def _warnings(situation: Situation, record: StageStatus, child: Child) -> list[str] | None:
+    """Return the newest report of what the training shows to be questionable, or else the recorded one."""
+    pulse = situation.pulse
+    running = pulse.warnings if pulse and pulse.attempt == child.attempt else None
+    found = running if child.warnings is None else child.warnings
+    return record.warnings if found is None else list(found) or None
 
 
 def _finished_progress(progress: Progress | None) -> Progress | None:
@@ -132,6 +141,7 @@ def _under_way(situation: Situation, record: StageStatus, child: Child) -> Stage
             "start_time": record.start_time or child.start_time,
             "progress": situation.progress or record.progress,
             "retry_time": None,
+            "warnings": _warnings(situation, record, child),
         }
     )
     if child.state == "Running":

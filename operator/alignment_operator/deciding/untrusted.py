@@ -1,8 +1,9 @@
 """Bounds for numbers, text and times that come from pods, so that the API server accepts them in a status; pure."""
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime
+from itertools import islice
 
 from alignment_api.progress import MOST_STEPS
 
@@ -33,9 +34,9 @@ def one_line(text: object, characters: int = _READ_CHARACTERS) -> str:
     return line if len(line) <= characters else f"{line[: characters - 1]}…"
 
 
-def bounded_warnings(sentences: list[str]) -> list[str]:
+def bounded_warnings(sentences: Iterable[str]) -> tuple[str, ...]:
     """Return warnings as a status can hold them."""
-    return [one_line(sentence, _WARNING_CHARACTERS) for sentence in sentences[:_MOST_WARNINGS]]
+    return tuple(one_line(sentence, _WARNING_CHARACTERS) for sentence in islice(sentences, _MOST_WARNINGS))
 
 
 def printable(text: str) -> str:

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignment_api import metrics
-from alignment_api.heartbeat import Activity, activity_text, read_activity
+from alignment_api.heartbeat import Activity, activity_text, read_activity, read_warnings
 from alignment_api.journal import Point, read_points
-from alignment_api.names import ACTIVITY_FILE, METRICS_FILE
+from alignment_api.names import ACTIVITY_FILE, METRICS_FILE, WARNINGS_FILE
 from alignment_api.progress import Course
 from alignment_api.spec.status import Progress
 
 from alignment_operator.deciding.observation import Child, Pulse
+from alignment_operator.deciding.untrusted import bounded_warnings
 
 _JOURNAL_TAIL_BYTES = 65_536
 
@@ -44,6 +45,7 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
         # A repeated step logs no loss again, but always the time left.
         has_stepped=any(metrics.SECONDS_LEFT in point.metrics and point.time >= since for point in points),
         doing=activity_text(activity) if activity else None,
+        warnings=bounded_warnings(read_warnings(stage / WARNINGS_FILE)),
     )
     return StageFiles(progress, pulse)
 

@@ -20,6 +20,7 @@ from alignment_operator.deciding.untrusted import (
     bounded_checkpoint,
     bounded_revision,
     bounded_time,
+    bounded_warnings,
     printable,
 )
 
@@ -49,7 +50,7 @@ class _Answer:
     def shown(self) -> tuple[object, ...]:
         """Return the part that a status shows."""
         pulse = self.pulse
-        return pulse.attempt, pulse.doing, pulse.last_checkpoint, pulse.model_revision, self.progress
+        return pulse.attempt, pulse.doing, pulse.last_checkpoint, pulse.model_revision, pulse.warnings, self.progress
 
 
 class _NoHeartbeat(ValueError):
@@ -132,6 +133,7 @@ class Heartbeats:
                 doing=_doing(beat.activity) if beat.activity else None,
                 last_checkpoint=bounded_checkpoint(beat.last_checkpoint),
                 model_revision=bounded_revision(beat.model_revision),
+                warnings=None if beat.warnings is None else bounded_warnings(beat.warnings),
             ),
             progress,
         )

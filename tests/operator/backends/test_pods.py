@@ -287,6 +287,16 @@ def test_an_attempt_runs_since_the_last_of_its_containers_started(pods: list[dic
 
 
 @pytest.mark.parametrize(
+    ("said", "warnings"),
+    [({}, None), ({"warnings": ["a\nsentence"]}, ("a sentence",)), ({"warnings": [], "ofANewerTrainer": 1}, None)],
+)
+def test_warnings_come_with_the_last_words_of_a_success(said: dict[str, Any], warnings: tuple[str, ...] | None) -> None:
+    document = {"exitCode": 0, "reason": "Completed", "message": "done", "lastCheckpoint": 7, **said}
+    child = observe(training_job("Succeeded"), [pod(phase="Succeeded", **ended(0, document))])
+    assert (child.warnings, child.message, child.last_checkpoint) == (warnings, "done", 7)
+
+
+@pytest.mark.parametrize(
     "said",
     [
         {"lastCheckpoint": -1},

@@ -30,6 +30,12 @@ SITUATIONS: list[tuple[str, SeenProcess, str, str, int | None, int | None]] = [
 ]
 
 
+def test_warnings_of_an_attempt_that_succeeded() -> None:
+    done = DONE.model_copy(update={"warnings": ["a\nsentence"]})
+    child = process.observe(process.render(a_run(a_job(), "sft"), Settings())[-1], SeenProcess(False, False, done, START, END))
+    assert child.warnings == ("a sentence",)
+
+
 @pytest.mark.parametrize(
     ("seen", "state", "message", "exit_code", "last_checkpoint"),
     [row[1:] for row in SITUATIONS],

@@ -64,6 +64,35 @@ def test_the_status_warns_of_the_spec_until_an_edit() -> None:
     assert planned(edited, []).status.warnings is None
 
 
+RUNNING, DONE = {"state": "Running"}, {"state": "Succeeded"}
+REPORTS: list[tuple[str, list[str] | None, dict[str, Any], dict[str, Any], list[str] | None]] = [
+    ("nothing is known yet", None, RUNNING, {}, None),
+    ("the pod reports", None, RUNNING, {"warnings": ("a",)}, ["a"]),
+    ("the pod reports more", ["a"], RUNNING, {"warnings": ("a", "b")}, ["a", "b"]),
+    ("the pod has moved the work of other inputs aside", ["a"], RUNNING, {"warnings": ()}, None),
+    ("the pod is of a version that reports none", ["a"], RUNNING, {}, ["a"]),
+    ("the attempt waits", ["a"], {"state": "Pending", "reason": "Starting"}, {}, ["a"]),
+    ("the trainer's last words", ["a"], {**DONE, "warnings": ("a", "b")}, {"warnings": ("a",)}, ["a", "b"]),
+    ("the trainer's last words have none", ["a"], DONE, {}, ["a"]),
+]
+
+
+@pytest.mark.parametrize(("before", "child", "heard", "after"), [row[1:] for row in REPORTS], ids=[row[0] for row in REPORTS])
+def test_a_stage_keeps_what_its_training_shows(
+    before: list[str] | None, child: dict[str, Any], heard: dict[str, Any], after: list[str] | None
+) -> None:
+    job = a_job()
+    started = then(job, planned(job, []))
+    assert started.status is not None
+    stages = [known.model_copy(update={"warnings": before}) for known in started.status.stages or []]
+    started = then(started, planned(job, []), status=started.status.model_copy(update={"stages": stages}))
+    observed = [a_child(job, "sft", **child)]
+    decided = planned(started, observed, 60, pulses=pulse(60, **heard) if heard else {})
+    assert stage(decided, "sft").warnings == after
+    again = planned(then(started, decided), observed, 60, pulses=pulse(60, **heard) if heard else {})
+    assert stage(again, "sft") == stage(decided, "sft")
+
+
 def test_the_next_attempt_waits_for_a_child_that_is_stopping() -> None:
     job = a_job()
     decided = planned(job, [a_child(job, "sft", "Stopping", message="waiting for job-sft-1-worker-0")])

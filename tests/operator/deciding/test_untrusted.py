@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from alignment_operator.deciding.untrusted import Sightings, bounded_time, printable
+from alignment_api.spec.status import StageStatus
+from alignment_operator.deciding.untrusted import Sightings, bounded_time, bounded_warnings, printable
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -29,6 +30,15 @@ def test_a_repeated_value_is_no_newer() -> None:
     assert sightings.time_of("sft", 2, NOW + timedelta(seconds=30)) == NOW + timedelta(seconds=30)
     sightings.keep_only(set())
     assert sightings.time_of("sft", 2, NOW) == NOW
+
+
+@pytest.mark.parametrize(
+    ("reported", "kept"),
+    [([], ()), (["a\n\x1b[31mb"], ("a [31mb",)), (["x" * 513], ("x" * 511 + "…",)), (["a"] * 65, ("a",) * 64)],
+)
+def test_warnings_fit_into_a_status(reported: list[str], kept: tuple[str, ...]) -> None:
+    assert bounded_warnings(reported) == kept
+    StageStatus.parse({"name": "sft", "state": "Running", "warnings": list(kept)})
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,14 @@ def test_the_activity_besides_training_steps(time: Any, doing: str | None, tmp_p
     assert files.progress.updated_time == (time if doing else NOW + timedelta(seconds=30))
 
 
+@pytest.mark.parametrize(("written", "found"), [(None, ()), ('["a sentence"]', ("a sentence",))])
+def test_what_the_training_shows(written: str | None, found: tuple[str, ...], tmp_path: Path) -> None:
+    if written:
+        (tmp_path / "warnings.json").write_text(written)
+    pulse = read_stage(write(tmp_path, [point(30, 8)]), RUNNING, SINCE).pulse
+    assert pulse is not None and pulse.warnings == found
+
+
 def test_a_stage_that_does_not_run_has_no_pulse(tmp_path: Path) -> None:
     files = read_stage(write(tmp_path, [point(30, 8)]), None, SINCE)
     assert (files.pulse, files.progress.step if files.progress else None) == (None, 8)

@@ -116,14 +116,15 @@ def ask(heartbeats: Heartbeats, *asked: FirstPod) -> set[str]:
 def test_an_answer_becomes_progress_and_a_pulse(pods: Pods) -> None:
     heartbeats = Heartbeats(pods.port)
     activity = {"what": "saving", "done": 3, "total": 15, "unit": "GB", "time": text(now())}
-    pods.say("127.0.0.1", a_beat(activity=activity, lastCheckpoint=2, modelRevision="a1b2", hasStepped=True, ofANewerTrainer=1))
+    known = {"lastCheckpoint": 2, "modelRevision": "a1b2", "warnings": ["a sentence"]}
+    pods.say("127.0.0.1", a_beat(activity=activity, **known, hasStepped=True, ofANewerTrainer=1))
     assert ask(heartbeats, first_pod()) == {"u1"}
     progress = heartbeats.progress("u1")["sft"]
     assert (progress.step, progress.total_steps, progress.percent, progress.seconds_left) == (3, 10, 30, 70)
     assert progress.metrics == {LOSS: 0.5}
     pulse = heartbeats.pulses("u1")["sft"]
     assert (pulse.attempt, pulse.doing, pulse.last_checkpoint, pulse.model_revision) == (1, "saving: 3 of 15 GB", 2, "a1b2")
-    assert pulse.has_stepped
+    assert (pulse.has_stepped, pulse.warnings) == (True, ("a sentence",))
     assert heartbeats.unheard("u1") == {} and heartbeats.pulses("another") == {}
 
 

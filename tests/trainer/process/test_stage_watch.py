@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alignment_api import metrics
 from alignment_api.heartbeat import Activity
+from alignment_api.problems import Problem
 from alignment_trainer.process.stage_watch import StageWatch
 from alignment_trainer.workspace.base_record import BaseRecord, write_base
 from alignment_trainer.workspace.journal import Journal
 from alignment_trainer.workspace.stage_folder import claim
+from alignment_trainer.workspace.stage_warnings import warn
 
 
 @pytest.fixture
@@ -108,6 +110,17 @@ def test_the_commit_of_the_base_model_is_reported_when_it_is_known(config, stage
     assert seen(StageWatch(config)).model_revision == "c0ffee"
     write_base(config, BaseRecord(uri="hf://the/model-before-an-edit", revision="c0ffee"))
     assert seen(StageWatch(config)).model_revision is None
+
+
+def test_warnings_are_reported_only_of_the_stage_s_own_work(config, stage):
+    claim(config.model_copy(update={"input_hash": "another"}))
+    warn(stage, [Problem("spec.holdout", "is too small")])
+    watch = StageWatch(config)
+    assert seen(watch).warnings is None
+    claim(config)
+    assert seen(watch).warnings == []
+    warn(stage, [Problem("spec.maxLength", "is too low")])
+    assert seen(watch).warnings == ["spec.maxLength: is too low"]
 
 
 def test_an_unreadable_folder_is_reported_once_and_the_last_heartbeat_stays(config, stage, capfd):

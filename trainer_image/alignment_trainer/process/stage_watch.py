@@ -17,6 +17,7 @@ from alignment_trainer.workspace.base_record import model_revision
 from alignment_trainer.workspace.checkpoints import newest_step
 from alignment_trainer.workspace.journal import JournalTail
 from alignment_trainer.workspace.stage_folder import is_ours
+from alignment_trainer.workspace.stage_warnings import recorded_warnings
 
 _LOOK_SECONDS = 2.0
 
@@ -77,6 +78,7 @@ class StageWatch:
             "activity": activity,
             "last_checkpoint": newest_step(self._stage) if is_claimed else None,
             "model_revision": model_revision(self._config),
+            "warnings": recorded_warnings(self._stage) if is_claimed else None,
         }
 
 

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from accelerate import PartialState
 from alignment_api.files import flush, flush_tree, rename_whole, write_whole
+from alignment_api.journal import read_points
 from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
+from alignment_api.resolving.training_warnings import warnings_at_end
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.models import merging
@@ -21,6 +23,7 @@ from alignment_trainer.workspace.activity import advancing
 from alignment_trainer.workspace.checkpoints import Checkpoint, clear_staging, newest_verified
 from alignment_trainer.workspace.environment import library_versions
 from alignment_trainer.workspace.journal import latest_values
+from alignment_trainer.workspace.stage_warnings import recorded_warnings, warn
 
 ADAPTER_FOLDER = "adapter"
 _MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
@@ -54,6 +57,7 @@ def publish(config: RunConfig, trained: Trained) -> None:
         _publish_folder(stage / MODEL_FOLDER, lambda folder: _merge(trained, stage / ADAPTER_FOLDER, folder))
     else:
         _publish_folder(stage / MODEL_FOLDER, lambda folder: _copy(checkpoint.folder, folder, (*_MODEL_FILES, *_TOKENIZER_FILES)))
+    warn(stage, warnings_at_end(config, read_points(stage / METRICS_FILE)))
     write_whole(stage / MANIFEST_FILE, json.dumps(_manifest(config, checkpoint, trained), indent=1))
     clear_staging(stage)
     write_whole(stage / DONE_FILE, config.input_hash)
@@ -111,6 +115,7 @@ def _manifest(config: RunConfig, checkpoint: Checkpoint, trained: Trained) -> di
         "adaptedLayers": _adapted_layers(stage / ADAPTER_FOLDER),
         "weights": {"start": trained.start_digest, "made": weights_digest(stage / MODEL_FOLDER)},
         "metrics": latest_values(stage / METRICS_FILE),
+        "warnings": recorded_warnings(stage),
         "versions": library_versions(),
     }
 

@@ -3,16 +3,19 @@
 import platform
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
+from alignment_api.resolving.training_warnings import Rows, warnings_at_start
 from alignment_api.run_config import RunConfig
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alignment_trainer.data.dataset import Data
+from alignment_trainer.data.fates import HELD_OUT, TRAIN
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.models.weights import parameter_count
 from alignment_trainer.settings.training import Settings
@@ -28,6 +31,7 @@ from alignment_trainer.workspace.checkpoints import Checkpoint
 from alignment_trainer.workspace.environment import describe, write_environment
 from alignment_trainer.workspace.journal import Journal
 from alignment_trainer.workspace.samples import Samples, drawn_rows
+from alignment_trainer.workspace.stage_warnings import warn
 
 
 def find_checkpoint(config: RunConfig, settings: Settings) -> Checkpoint | None:
@@ -71,6 +75,7 @@ def train(
     if journal:
         write_environment(stage, describe(devices, rows.report["rows"]))
         callbacks.append(Track(journal, rows.report["rows"], _work(trainer, settings, start, devices)))
+        callbacks.append(_WhenTrainingBegins(partial(_warn_of_rows, config, rows.report["rows"], start)))
     # Callbacks that may end training come last, so that the journal holds the numbers that they acted on.
     for callback in (*callbacks, stop, divergence):
         trainer.add_callback(callback)
@@ -78,20 +83,26 @@ def train(
         if checkpoint:
             files = [path for path in checkpoint.folder.rglob("*") if path.is_file()]
             loading.enter_context(reading(f"loading {checkpoint.folder.name}", files))
-        trainer.add_callback(_WhenTrainingBegins(loading.close))
+        trainer.add_callback(_WhenTrainingBegins(lambda _: loading.close()))
         trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
     stop.raise_if_stopped()
 
 
 class _WhenTrainingBegins(TrainerCallback):  # type: ignore[misc]
-    """Calls a function when everything is loaded and training begins."""
+    """Calls a function with the number of steps when everything is loaded and training begins."""
 
-    def __init__(self, do: Callable[[], None]) -> None:
+    def __init__(self, do: Callable[[int], None]) -> None:
         self._do = do
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Call the function."""
-        self._do()
+        self._do(state.max_steps)
+
+
+def _warn_of_rows(config: RunConfig, sources: dict[str, dict[str, int]], start: Path, steps: int) -> None:
+    trained, held_out, unended = (sum(counts[fate] for counts in sources.values()) for fate in (TRAIN, HELD_OUT, "unended"))
+    rows = Rows(trained, held_out, unended)
+    warn(Path(config.paths.stage), warnings_at_start(config, steps, parameter_count(start), rows))
 
 
 def _devices() -> list[str]:
