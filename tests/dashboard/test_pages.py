@@ -166,6 +166,17 @@ def test_a_failed_job_says_why_without_markup(write_job: JobWriter) -> None:
     assert "http" not in " ".join(str(element.value) for element in app.markdown)
 
 
+def test_warnings_are_listed_as_plain_text(write_job: JobWriter) -> None:
+    sft, dpo = RUNNING["stages"]
+    write_job("one", RUNNING)
+    assert "Warnings" not in words(page("uid-one"))
+    write_job("two", {**RUNNING, "warnings": ["spec.a: b"], "stages": [{**sft, "warnings": [WORDS, "spec.c: d"]}, dpo]})
+    app = page("uid-two")
+    shown = [text.value for text in app.text]
+    assert [text for text in shown if text in ("spec.a: b", WORDS, "spec.c: d")] == ["spec.a: b", WORDS, "spec.c: d"]
+    assert "http" not in " ".join(str(element.value) for element in app.markdown)
+
+
 def test_a_job_that_has_no_status_yet(write_job: JobWriter) -> None:
     write_job("one")
     app = page("uid-one")

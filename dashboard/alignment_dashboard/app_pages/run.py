@@ -93,6 +93,7 @@ def _show_head(identity: str, drawn: tuple[str, str | None]) -> None:
         st.caption("The operator has not acted on the last change of the spec yet.")
     _show_numbers(job, now)
     _show_stages(job, now)
+    _show_warnings(status.all_warnings)
     if status.conditions:
         _show_conditions(status.conditions, now)
 
@@ -140,6 +141,15 @@ def _show_stage(stage: StageStatus, now: datetime) -> None:
     reason = write_reason(stage.reason, stage.message)
     if reason:
         st.text(reason)
+
+
+def _show_warnings(warnings: list[str]) -> None:
+    if not warnings:
+        return
+    with st.container(border=True, gap="xsmall"):
+        st.markdown("**Warnings**")
+        for warning in warnings:
+            st.text(warning)
 
 
 def _write_attempts(stage: StageStatus) -> str:
