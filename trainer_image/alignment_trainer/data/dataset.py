@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,14 +12,11 @@ from accelerate import PartialState
 from alignment_api.files import flush_tree, rename_whole
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.data.control_tokens import ControlTokens
-from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.fates import TRAIN
 from alignment_trainer.data.preparation import Preparation, Prepared
 from alignment_trainer.data.selection import Selected, Selection, evaluation_index, select
-from alignment_trainer.data.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
+from alignment_trainer.data.stage_form import StageForm, dpo_form, sft_form
 from alignment_trainer.failures import BadData
-from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair
 from alignment_trainer.process.parallel import parallel_map, worker_count
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.workspace.preparation_progress import with_progress
@@ -37,37 +34,17 @@ class Data(NamedTuple):
     report: dict[str, Any]
 
 
-class _Form(NamedTuple):
-    """How a kind of stage reads and tokenizes a row."""
-
-    columns: tuple[str, ...]
-    read: Callable[[dict[str, Any]], ReadRow[Any]]
-    tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
-    control_tokens: ControlTokens
-
-
 def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_only: bool) -> Data:
     """Return dialogues as tokens."""
-    return _prepared(
-        config,
-        settings,
-        _Form(
-            ("input_ids", "labels"),
-            read_dialogue,
-            lambda row: dialogue_tokens(row, tokenizer, assistant_only, settings.max_length),
-            ControlTokens(tokenizer),
-        ),
-    )
+    return _prepared(config, settings, sft_form(settings, tokenizer, assistant_only))
 
 
 def dpo_data(config: RunConfig, settings: Settings, tokenizer: Any) -> Data:
     """Return pairs as tokens."""
-    columns = ("prompt_ids", "chosen_ids", "rejected_ids")
-    form = _Form(columns, read_pair, lambda row: pair_tokens(row, tokenizer, settings.max_length), ControlTokens(tokenizer))
-    return _prepared(config, settings, form)
+    return _prepared(config, settings, dpo_form(settings, tokenizer))
 
 
-def _prepared(config: RunConfig, settings: Settings, form: _Form) -> Data:
+def _prepared(config: RunConfig, settings: Settings, form: StageForm) -> Data:
     folder = Path(config.paths.stage) / DATA_FOLDER
     state = PartialState()
     # A resumed attempt must see the same rows as the first one, even if a source file has changed.
@@ -80,7 +57,7 @@ def _prepared(config: RunConfig, settings: Settings, form: _Form) -> Data:
     return Data(train, held_out, report)
 
 
-def _write(config: RunConfig, settings: Settings, form: _Form, folder: Path) -> None:
+def _write(config: RunConfig, settings: Settings, form: StageForm, folder: Path) -> None:
     staged = folder.with_name(f".{folder.name}")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
@@ -89,7 +66,7 @@ def _write(config: RunConfig, settings: Settings, form: _Form, folder: Path) -> 
     for part, selected in selection.parts.items():
         # Only training rows must not contain the evaluation sets; held-out rows are not trained on.
         index = evaluations if part == TRAIN else None
-        rows = _rows(selection, part, [(one, _preparation(form, one, index)) for one in selected])
+        rows = _rows(selection, part, [(one, form.preparation(one.cleaning, index)) for one in selected])
         total = sum(len(one.wanted) for one in selected)
         watched = with_progress(rows, total, f"preparing rows ({part})", "rows", config, settings)
         _write_arrow(staged / f"{part}.arrow", form.columns, watched)
@@ -99,10 +76,6 @@ def _write(config: RunConfig, settings: Settings, form: _Form, folder: Path) -> 
     (staged / _REPORT_FILE).write_text(json.dumps(selection.report, indent=1))
     flush_tree(staged)
     rename_whole(staged, folder)
-
-
-def _preparation(form: _Form, selected: Selected, evaluations: EvaluationIndex | None) -> Preparation:
-    return Preparation(form.read, form.tokenize, form.control_tokens, selected.cleaning, evaluations)
 
 
 def _rows(selection: Selection, part: str, prepared: list[tuple[Selected, Preparation]]) -> Iterator[dict[str, Any] | None]:

@@ -1,0 +1,45 @@
+"""How each kind of stage reads a row and turns it into tokens: the same for training and for showing rows."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from alignment_trainer.data.control_tokens import ControlTokens
+from alignment_trainer.data.decontamination import EvaluationIndex
+from alignment_trainer.data.preparation import Preparation
+from alignment_trainer.data.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
+from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair
+from alignment_trainer.settings.training import Settings
+
+
+class StageForm(NamedTuple):
+    """How a kind of stage reads and tokenizes a row."""
+
+    columns: tuple[str, ...]
+    """The lists of tokens that a row becomes."""
+    read: Callable[[dict[str, Any]], ReadRow[Any]]
+    tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
+    control_tokens: ControlTokens
+
+    def preparation(self, cleaning: tuple[str, ...], evaluations: EvaluationIndex | None) -> Preparation:
+        """Return how the rows of one dataset are prepared."""
+        return Preparation(self.read, self.tokenize, self.control_tokens, cleaning, evaluations)
+
+
+def sft_form(settings: Settings, tokenizer: Any, assistant_only: bool) -> StageForm:
+    """Return how dialogues are read."""
+    return StageForm(
+        ("input_ids", "labels"),
+        read_dialogue,
+        lambda row: dialogue_tokens(row, tokenizer, assistant_only, settings.max_length),
+        ControlTokens(tokenizer),
+    )
+
+
+def dpo_form(settings: Settings, tokenizer: Any) -> StageForm:
+    """Return how pairs are read."""
+    return StageForm(
+        ("prompt_ids", "chosen_ids", "rejected_ids"),
+        read_pair,
+        lambda row: pair_tokens(row, tokenizer, settings.max_length),
+        ControlTokens(tokenizer),
+    )
