@@ -11,7 +11,8 @@ from alignment_api.spec.stages import Sft
 from alignment_trainer.data.fates import COUNTS
 from alignment_trainer.data.mixture import used_rows
 from alignment_trainer.forms.dialogues import DIALOGUE_FORMS
-from alignment_trainer.forms.rows import dialogue_form, dialogue_of, pair_of
+from alignment_trainer.forms.pairs.table import PAIR_FORMS
+from alignment_trainer.forms.rows import dialogue_form, dialogue_of, pair_form, pair_of
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_files import FORMATS
 
@@ -26,7 +27,7 @@ def section(title: str) -> str:
     return PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize(("language", "read", "rows"), [("json sft", dialogue_of, 12), ("json dpo", pair_of, 3)])
+@pytest.mark.parametrize(("language", "read", "rows"), [("json sft", dialogue_of, 12), ("json dpo", pair_of, 20)])
 def test_every_row_of_the_page_can_be_read(language, read, rows):
     shown = block(language).splitlines()
     assert len(shown) == rows
@@ -40,6 +41,20 @@ def test_the_page_describes_each_form_of_dialogues_and_shows_a_row_of_it():
     assert list(dict.fromkeys(shown)) == [name for name, _ in described] == [form.name for form in DIALOGUE_FORMS]
     for form, (_, columns) in zip(DIALOGUE_FORMS, described, strict=True):
         assert {*form.columns, *form.optional} == set(re.findall(r"`(\w+)`", columns)), form.name
+
+
+def test_the_page_describes_each_form_of_pairs_and_shows_a_row_of_it():
+    shown = [pair_form(json.loads(line)).name for line in block("json dpo").splitlines()]
+    described = re.findall(r"^\| ([^|]+) \| (`[^|]*) \| .* \|$", section("Rows for DPO"), re.MULTILINE)
+    assert set(shown) == {form.name for form in PAIR_FORMS}
+    assert [name for name, _ in described] == [form.name for form in PAIR_FORMS]
+    for form, (_, columns) in zip(PAIR_FORMS, described, strict=True):
+        assert set(form.columns) <= set(re.findall(r"`(\w+)`", columns)), form.name
+
+
+def test_all_dialogues_of_the_page_make_the_same_pair():
+    pairs = [pair_of(json.loads(line)) for line in block("json dpo").splitlines()]
+    assert all(pair == pairs[1] for pair in pairs[1:])
 
 
 def test_the_settings_of_the_page_are_a_stage():

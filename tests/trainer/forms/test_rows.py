@@ -80,12 +80,12 @@ def test_pairs(row, pair):
         (
             pair_of,
             {"prompt": "a", "chosen": "b"},
-            "no rejected; it needs prompt, chosen and rejected, but has chosen, prompt",
+            "no rejected; it needs prompt, chosen and rejected, .*, but has chosen, prompt",
         ),
         (pair_of, {"prompt": "a", "chosen": "", "rejected": None}, "has no rejected"),
         (pair_of, {"prompt": "a", "chosen": [], "rejected": [BAD]}, "chosen must be a list of messages"),
-        (pair_of, {"prompt": "a", "chosen": [GOOD], "rejected": [BAD]}, "do not begin with the same message"),
-        (pair_of, {"prompt": [ASK], "chosen": "b", "rejected": [BAD]}, "must all be texts, or all lists of messages"),
+        (pair_of, {"chosen": [GOOD], "rejected": [BAD]}, "do not begin with the same message"),
+        (pair_of, {"prompt": [ASK], "chosen": "b", "rejected": [BAD]}, "must both be texts, or both be lists of messages"),
     ],
 )
 def test_faults(read, row, fault):

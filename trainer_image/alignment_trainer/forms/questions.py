@@ -11,7 +11,7 @@ from alignment_trainer.reading.bad_row import BadRow
 
 def alpaca(row: Row) -> Dialogue:
     """Read instruction, input and output, with the earlier turns that LLaMA-Factory keeps in history."""
-    earlier = _earlier(row.get("history"))
+    earlier = earlier_turns(row.get("history"))
     return _dialogue(_with_given(row, "input"), whole_text(row["output"], "output"), optional_text(row, "system"), earlier)
 
 
@@ -51,6 +51,19 @@ def texts_in_turn(row: Row) -> Dialogue:
     )
 
 
+def earlier_turns(history: Any) -> list[Message]:
+    """Read the column history: a list of earlier turns, each a question and its answer."""
+    if not history:
+        return []
+    if not isinstance(history, list) or not all(isinstance(turn, list) and len(turn) == 2 for turn in history):
+        raise BadRow("history must be a list of earlier turns, each a list of question and answer; correct it")
+    return [
+        message
+        for index, (question, answer) in enumerate(history)
+        for message in _turn(whole_text(question, f"history[{index}][0]"), whole_text(answer, f"history[{index}][1]"))
+    ]
+
+
 def _dialogue(question: str, answer: str, system: str = "", earlier: list[Message] | None = None) -> Dialogue:
     opening: list[Message] = [{"role": "system", "content": system}] if system else []
     return Dialogue(None, [*opening, *(earlier or []), *_turn(question, answer)])
@@ -66,19 +79,6 @@ def _with_given(row: Row, column: str) -> str:
 
 def _joined(question: str, given: str) -> str:
     return f"{question}\n\n{given}" if given else question
-
-
-def _earlier(history: Any) -> list[Message]:
-    """Read earlier turns, a list of question and answer each; all of their answers are learned too."""
-    if not history:
-        return []
-    if not isinstance(history, list) or not all(isinstance(turn, list) and len(turn) == 2 for turn in history):
-        raise BadRow("history must be a list of earlier turns, each a list of question and answer; correct it")
-    return [
-        message
-        for index, (question, answer) in enumerate(history)
-        for message in _turn(whole_text(question, f"history[{index}][0]"), whole_text(answer, f"history[{index}][1]"))
-    ]
 
 
 def _instance(instance: Any, place: str) -> tuple[str, str]:

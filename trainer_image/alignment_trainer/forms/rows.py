@@ -9,7 +9,7 @@ from alignment_trainer.forms.form import Form, Row, form_of, has_columns, shown_
 from alignment_trainer.forms.labels import LABEL_COLUMNS, label_of
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.media import refuse_media
-from alignment_trainer.forms.pairs import PAIR_FORMS
+from alignment_trainer.forms.pairs.table import NO_PAIRS, PAIR_FORMS
 from alignment_trainer.forms.unread import unread_columns
 from alignment_trainer.reading.bad_row import BadRow
 
@@ -17,7 +17,7 @@ _DIALOGUES = (
     "messages, conversations, prompt and completion, instruction and output, question and answer, or the columns of another "
     "form in docs/data.md"
 )
-_PAIRS = "prompt, chosen and rejected"
+_PAIRS = "prompt, chosen and rejected, or the columns of another form in docs/data.md"
 
 _Example = TypeVar("_Example", Dialogue, Pair)
 
@@ -69,8 +69,7 @@ def dialogue_form(row: Row) -> Form[Dialogue]:
     refuse_media(row)
     form = form_of(row, DIALOGUE_FORMS)
     if form is None:
-        said = next((sentence for columns, sentence in NO_DIALOGUES if has_columns(row, columns)), None)
-        raise BadRow(said) if said else _unknown(row, ("prompt", "completion"), _DIALOGUES)
+        raise BadRow(_said(row, NO_DIALOGUES) or _unknown(row, ("prompt", "completion"), _DIALOGUES))
     return form
 
 
@@ -79,10 +78,14 @@ def pair_form(row: Row) -> Form[Pair]:
     refuse_media(row)
     form = form_of(row, PAIR_FORMS)
     if form is None:
-        raise _unknown(row, ("prompt", "chosen", "rejected"), _PAIRS)
+        raise BadRow(_said(row, NO_PAIRS) or _unknown(row, ("prompt", "chosen", "rejected"), _PAIRS))
     return form
 
 
-def _unknown(row: Row, columns: tuple[str, ...], wanted: str) -> BadRow:
+def _said(row: Row, sentences: tuple[tuple[tuple[str, ...], str], ...]) -> str | None:
+    return next((sentence for columns, sentence in sentences if has_columns(row, columns)), None)
+
+
+def _unknown(row: Row, columns: tuple[str, ...], wanted: str) -> str:
     missing = " and no ".join(column for column in columns if row.get(column) is None)
-    return BadRow(f"has no {missing}; it needs {wanted}, but has {shown_columns(row)}")
+    return f"has no {missing}; it needs {wanted}, but has {shown_columns(row)}"

@@ -1,0 +1,1 @@
+"""The forms of rows with two answers or more, of which one is better."""
