@@ -440,3 +440,12 @@ ROWS = {
         ["A pig says oink."],
     ),
 }
+
+TEMPLATE = (
+    "{% if tools %}{{ 'Tools: ' + tools | tojson + '\n' }}{% endif %}"
+    "{% for message in messages %}{{ '<|' + message.role + '|>\n' }}{% if message.role == 'assistant' %}"
+    "{% generation %}{{ message.content }}{% for call in message.tool_calls or [] %}{{ call.function | tojson }}{% endfor %}"
+    "{{ eos_token }}{% endgeneration %}{% else %}{{ message.content + eos_token }}{% endif %}{{ '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
+)
+"""A chat template that writes tools and their calls, and marks answers."""

@@ -110,6 +110,20 @@ def test_rows_without_an_answer_are_counted_in_each_dataset(own_workspace, train
     ]
 
 
+def test_rows_whose_label_says_that_the_answer_is_bad_are_counted_and_alone_they_are_refused(own_workspace, trainer, capfd):
+    rows = [{"prompt": "a", "completion": "b", "label": number < 40} for number in range(60)]
+    path = own_workspace / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    check(trainer.config(own_workspace, sft__datasets=[{"uri": "workspace://rows.jsonl"}]))
+    assert (
+        "20 of 60 rows of workspace://rows.jsonl are left out because their label says that the answer is bad; "
+        "the first is rows.jsonl:41\n"
+    ) in capfd.readouterr().err
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows[40:], {"prompt": "a", "completion": ""}]))
+    with pytest.raises(BadData, match=r"in all 21 rows of workspace://rows.jsonl .*label says that the answer is bad"):
+        check(trainer.config(own_workspace, sft__datasets=[{"uri": "workspace://rows.jsonl"}]))
+
+
 def test_a_file_of_no_known_format(own_workspace, trainer):
     (own_workspace / "rows.xlsx").write_text("a,b\n")
     with pytest.raises(BadData, match=r"rows.xlsx is not a .jsonl or .* or .csv file; convert it"):

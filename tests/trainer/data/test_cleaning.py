@@ -41,6 +41,7 @@ def test_rows_with_empty_or_identical_answers(read, row):
     [
         (dialogue_of, {"messages": [{"role": "system", "content": ""}, {**ASK, "content": " "}, GOOD]}),
         (dialogue_of, {"prompt": "", "completion": " ."}),
+        (dialogue_of, {"messages": [ASK, {"role": "assistant", "tool_calls": [{"function": {"name": "add"}}]}]}),
         (dialogue_of, {"question": "a", "choices": ["", "b"], "answer": 0}),
         (pair_of, {"prompt": "", "chosen": "b", "rejected": "b "}),
         (pair_of, {"chosen": [{**ASK, "content": ""}, GOOD], "rejected": [{**ASK, "content": ""}, BAD]}),
@@ -98,8 +99,8 @@ def test_text_that_may_be_right_is_left_unchanged(text):
 
 def test_only_messages_of_people_and_assistants_are_corrected():
     small = "this is a small sentence."
-    dialogue = Dialogue(None, [{"role": role, "content": small} for role in ("system", "user", "assistant")])
-    assert [message["content"][0] for message in truecased_row(dialogue).answer] == ["t", "T", "T"]
+    dialogue = Dialogue(None, [{"role": role, "content": small} for role in ("system", "user", "assistant", "tool")])
+    assert [message["content"][0] for message in truecased_row(dialogue).answer] == ["t", "T", "T", "t"]
     assert truecased_row(Dialogue(small, small)) == Dialogue(small, small)
     pair = Pair(*([{"role": "user", "content": small}] for _ in range(3)))
     assert {part[0]["content"] for part in truecased_row(pair).parts} == {"This is a small sentence."}

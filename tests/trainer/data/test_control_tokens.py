@@ -24,6 +24,10 @@ def saying(role, text):
     return {"role": role, "content": text}
 
 
+def calling(name, arguments):
+    return {**saying("assistant", ""), "tool_calls": [{"type": "function", "function": {"name": name, "arguments": arguments}}]}
+
+
 @pytest.mark.parametrize(
     ("row", "are_written"),
     [
@@ -35,6 +39,13 @@ def saying(role, text):
         (Dialogue(None, [ASK, saying("assistant", "<think>Hm.</think> < / s >")]), False),
         (Pair([ASK], [GOOD], [saying("assistant", "No.</s>")]), True),
         (Pair([ASK], [GOOD], [saying("assistant", "No.")]), False),
+        (Dialogue(None, [ASK, calling("add", {"a": "1"}), GOOD]), False),
+        (Dialogue(None, [ASK, calling("add", {"a": ["</s>"]}), GOOD]), True),
+        (Dialogue(None, [ASK, calling("add", {"</s>": 1}), GOOD]), True),
+        (Dialogue(None, [ASK, calling("</s>", {}), GOOD]), True),
+        (Dialogue(None, [ASK, {**saying("tool", "5"), "name": "</s>"}, GOOD]), True),
+        (Dialogue(None, [ASK, GOOD], tools=[{"function": {"name": "add", "description": "Adds."}}]), False),
+        (Dialogue(None, [ASK, GOOD], tools=[{"function": {"name": "add", "description": "Adds.</s>"}}]), True),
         (Dialogue("<s>[INST] Why? [/INST]", " Because.</s>"), False),
         (Dialogue("Why?", "<s> Because."), True),
         (Dialogue("Why? <s>", " Because."), True),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from alignment_trainer.data.dataset import dpo_data, sft_data
+from alignment_trainer.data.fates import FATES
 from alignment_trainer.failures import BadData
 from alignment_trainer.settings.training import training_settings
+from dialogue_rows import TEMPLATE
 from transformers import AutoTokenizer
 
-FATES = ("train", "held_out", "duplicates", "nothing_answered", "refusals", "contaminated", "control_tokens", "dropped")
 QUESTION = "Which of the seven planets that are named here has the largest number of moons?"
 
 
@@ -74,6 +75,9 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
         dialogue("Long.", "It is so. " * 60),
         dialogue("How does a text end?", "With </s>."),
         dialogue("Who is silent?", " \n"),
+        {"id": 1, "prompt": "Say 30.", "completion": "It is 31.", "label": False},
+        {"id": 2, "prompt": "Say 40.", "completion": "It is 40.", "label": True, "source": "a"},
+        {"prompt": {"role": "prompter", "text": "Say 50.", "replies": []}, "tree_state": "growing"},
     ]
     write(tmp_path / "rows.jsonl", rows)
     write(tmp_path / "quiz.jsonl", [{"question": QUESTION, "answer": 3}, {"question": "Too short."}])
@@ -85,23 +89,53 @@ def test_every_row_has_one_fate_and_is_counted(tmp_path, prepare, tokenizer, cap
     )
     count = data.report["rows"]["rows"]
     assert {fate: count[fate] for fate in FATES if count[fate]} == {
-        "train": 23,
-        "nothing_answered": 1,
+        "train": 24,
+        "nothing_answered": 2,
+        "labelled_bad": 1,
         "refusals": 1,
         "contaminated": 1,
         "control_tokens": 1,
     }
-    assert (count["available"], count["used"], count["truecased"]) == (27, 27, 2)
+    assert (count["available"], count["used"], count["truecased"]) == (30, 30, 2)
     assert (count["cut"], count["unended"]) == (2, 1)
     assert data.report["contamination"] == {"quiz": 1}
+    assert data.report["forms"] == {"rows": {"messages": 27, "completion": 1}}
+    assert data.report["unreadColumns"] == {"rows": ["id", "source"]}
+    assert not any("It is 31." in text for text in texts(tokenizer, data.train))
     assert any("Which number comes after that?" in text for text in texts(tokenizer, data.train))
     assert not any("text end" in text or "silent" in text for text in texts(tokenizer, data.train))
     printed = capfd.readouterr().err
-    assert "rows has 27 rows, 27 are used: 23 to train on, 1 left out because an answer is empty, or both answers" in printed
-    assert "are the same, 1 removed because the answer speaks of being an AI, 1 left out because an evaluation set" in printed
+    assert "rows has 30 rows, 30 are used: 24 to train on, 2 left out because an answer is empty, or both answers" in printed
+    assert (
+        "are the same, 1 left out because their label says that the answer is bad, 1 removed because the answer "
+        "speaks of being an AI, 1 left out because an evaluation set" in printed
+    )
     assert "an evaluation set contains their text" in printed
+    assert "spec.stages[0].sft.datasets: rows: columns that are not read: id, source\n" in printed
     assert "1 of 2 rows of quiz have no text of 8 words" in printed
     assert "1 rows were left out because quiz, an evaluation set, contains their text" in printed
+
+
+def test_a_call_of_a_tool_is_searched_for_evaluation_texts_and_other_tools_are_another_row(
+    tmp_path, prepare, tokenizer, monkeypatch
+):
+    def searching(text, tool):
+        call = {"function": {"name": tool, "arguments": {"text": text}}}
+        said = {"role": "assistant", "content": None, "tool_calls": [call]}
+        tools = [{"name": tool}]
+        return {"messages": [{"role": "user", "content": "Search."}, said, {"role": "assistant", "content": "."}], "tools": tools}
+
+    monkeypatch.setattr(tokenizer, "chat_template", TEMPLATE)
+    write(tmp_path / "rows.jsonl", [searching(QUESTION, "one"), searching("a", "one"), searching("a", "two")])
+    write(tmp_path / "quiz.jsonl", [{"question": QUESTION}])
+    write(tmp_path / "held.jsonl", [searching("a", "two")])
+    data = prepare(
+        datasets=[{"uri": "workspace://rows.jsonl"}],
+        holdout={"datasets": [{"uri": "workspace://held.jsonl"}]},
+        decontamination={"datasets": [{"uri": "workspace://quiz.jsonl"}]},
+    )
+    count = data.report["rows"]["rows"]
+    assert (count["contaminated"], count["duplicates"], count["train"]) == (1, 1, 1)
 
 
 def test_files_of_one_name_are_counted_apart(tmp_path, prepare, capfd):

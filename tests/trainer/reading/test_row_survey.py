@@ -56,6 +56,17 @@ def test_all_rows_of_all_files_are_counted(tmp_path, processes, name, place):
     assert found(tmp_path) == Survey(4500, {"nothing_answered": Unused(8, (index, number, place))})
 
 
+def test_each_reason_is_counted_with_its_first_row(tmp_path, processes):
+    bad = {"prompt": "a", "completion": "b", "label": False}
+    made = rows()
+    made[100], made[600] = bad, bad
+    write(tmp_path / "rows.jsonl", made)
+    assert found(tmp_path, "workspace://rows.jsonl").unused == {
+        "nothing_answered": Unused(4, (0, 7, "rows.jsonl:7")),
+        "labelled_bad": Unused(2, (0, 201, "rows.jsonl:201")),
+    }
+
+
 @pytest.mark.parametrize("fault", [0, 256, 1999])
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
 def test_one_unreadable_row_ends_the_survey(tmp_path, processes, name, fault):
