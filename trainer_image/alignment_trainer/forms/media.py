@@ -11,19 +11,19 @@ _MARK = re.compile(r"<(?:image|audio|video)>")
 _MOST_NESTED = 8
 
 
-def refuse_media(row: Mapping[str, Any]) -> None:
-    """Raise BadRow if a row has images, sounds or films, or marks in its texts for those that a column should hold."""
+def refuse_media(row: Mapping[str, Any], place: str = "") -> None:
+    """Raise BadRow if a row or message has images, sounds or films, or marks in its texts for those that a column should hold."""
     columns = [column for column in MEDIA_COLUMNS if column in row]
     for column in columns:
         if not _is_empty(row[column]):
-            raise BadRow(f"has {column}, and only text can be learned; remove the column, or the row if its texts need it")
+            raise BadRow(f"{place}has {column}, and only text can be learned; remove {column}, or the row if its texts need it")
     if not columns:
         # Without such a column, a mark is text like any other: people discuss HTML and prompts.
         return
     for text in _texts(row, _MOST_NESTED):
         mark = _MARK.search(text)
         if mark:
-            raise BadRow(f"has {mark.group()} in a text, and {columns[0]} is empty; remove the mark, or the row")
+            raise BadRow(f"{place}has {mark.group()} in a text, and {columns[0]} is empty; remove the mark, or the row")
 
 
 def _is_empty(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from alignment_trainer.forms.media import refuse_media
 from alignment_trainer.forms.texts import shown, whole_text
 from alignment_trainer.forms.tools import calls_in_text, calls_of
 from alignment_trainer.reading.bad_row import BadRow
@@ -53,6 +54,7 @@ def message_of(message: Any, place: str) -> Message:
     """Read one message with role and content; keys of other messages that a table fills with null count as absent."""
     if not isinstance(message, dict):
         raise BadRow(f"{place} must be a message with role and content; correct it")
+    refuse_media(message, f"{place} ")
     role = message.get("role")
     if not isinstance(role, str) or role not in _ROLES:
         raise BadRow(f"{place}.role is {shown(role)}; use one of {', '.join(_ROLES)}")
@@ -70,6 +72,7 @@ def turn_of(turn: Any, place: str) -> Message:
     """Read one turn with from and value."""
     if not isinstance(turn, dict):
         raise BadRow(f"{place} must be a turn with from and value; correct it")
+    refuse_media(turn, f"{place} ")
     speaker = turn.get("from")
     if speaker is None and turn.get("role") is not None:
         return message_of(turn, place)
