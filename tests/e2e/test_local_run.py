@@ -186,6 +186,8 @@ def test_ctrl_c_saves_and_the_next_run_resumes_at_the_step(home: Home, tmp_path:
     few = "spec.stages[0].sft.holdout: 12 rows are held out, so chance decides the held-out metrics; hold out at least 20"
     assert stage.warnings == [few]
     assert f"warning: {few}" in ended.stderr.splitlines()
+    said = [json.loads(path.read_text()) for path in home.job_folder("default", "short").glob("*/termination.json")]
+    assert sorted(ending.get("warnings", []) for ending in said) == [[], [few]]
     logs = [path.read_text() for path in home.job_folder("default", "short").glob("*/output.log")]
     assert (len(logs), "".join(logs).count(few)) == (2, 1)
 

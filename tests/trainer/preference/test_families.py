@@ -159,6 +159,15 @@ def test_dropout_has_no_effect(preference):
     assert packed.compute_loss(packed.model, packed.data_collator(pairs)) == ways.ask_packed(pairs)[0]
 
 
+def test_the_dropout_of_an_adapter_is_off(preference):
+    adapter = LoraConfig(r=4, lora_dropout=0.5, target_modules="all-linear", task_type="CAUSAL_LM")
+    models = [get_peft_model(preference.tiny("llama"), adapter) for _ in range(2)]
+    assert {module.p for module in models[0].modules() if isinstance(module, torch.nn.Dropout)} == {0.5}
+    packed = PairTrainer(OBJECTIVE, model=models[0], args=preference.packed_arguments())
+    for trainer in (packed, preference.padded(models[1], OBJECTIVE)):
+        assert {module.p for module in trainer.model.modules() if isinstance(module, torch.nn.Dropout)} == {0.0}
+
+
 def test_other_pairs_in_the_row_have_no_effect(preference):
     ways = Ways(preference, "llama")
     together = ways.before()
