@@ -11,15 +11,15 @@ from alignment_api.spec.kinds import KINDS
 
 from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
-from alignment_trainer.data.fates import UNUSABLE
+from alignment_trainer.data.fates import UNMATCHED, UNUSABLE
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.failures import BadData
-from alignment_trainer.forms.columns import find_rows
+from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.rows import dialogue_of, pair_of
 from alignment_trainer.reading.bad_row import BadRow
-from alignment_trainer.reading.row_survey import survey
+from alignment_trainer.reading.row_survey import Survey, survey
 from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.activity import counted
@@ -34,6 +34,7 @@ class Rows(NamedTuple):
     field: str
     datasets: Datasets
     why_unused: WhyUnused
+    find: Find = find_rows
 
 
 @dataclass
@@ -50,12 +51,12 @@ class Findings:
     """This stage and the later ones, whose rows do not exist yet."""
 
 
-def training_rows(config: RunConfig, why_unused: WhyUnused) -> Iterator[Rows]:
+def training_rows(config: RunConfig, why_unused: WhyUnused, find: Find = find_rows) -> Iterator[Rows]:
     """Return all datasets of a stage that updates weights."""
     settings = training_settings(config)
-    yield Rows(f"{settings.path}.datasets", settings.datasets, why_unused)
+    yield Rows(f"{settings.path}.datasets", settings.datasets, why_unused, find)
     if settings.holdout and settings.holdout.datasets:
-        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, why_unused)
+        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, why_unused, find)
     if settings.decontamination:
         yield Rows(f"{settings.path}.decontamination.datasets", settings.decontamination.datasets, why_no_text)
 
@@ -91,7 +92,7 @@ def dataset_faults(config: RunConfig, reads: Rows, findings: Findings) -> Iterat
         key = (reads.why_unused, _identity(dataset))
         if key not in findings.known:
             findings.known[key] = 0
-            yield from _faults(config, dataset, reads.why_unused, f"{name}.{'stage' if dataset.stage else 'uri'}", findings)
+            yield from _faults(config, dataset, reads, f"{name}.{'stage' if dataset.stage else 'uri'}", findings)
         findings.counts[name] = findings.known[key]
 
 
@@ -108,32 +109,36 @@ def holdout_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
         yield f"{settings.path}.holdout: {error}"
 
 
-def _faults(config: RunConfig, dataset: Dataset, why_unused: WhyUnused, name: str, findings: Findings) -> Iterator[str]:
+def _faults(config: RunConfig, dataset: Dataset, reads: Rows, name: str, findings: Findings) -> Iterator[str]:
     if dataset.stage in findings.unfinished:
         checked = f"they are checked when stage {config.stage_name!r} begins"
         findings.remarks.append(f"{name}: the rows of stage {dataset.stage!r} do not exist yet; {checked}")
         return
     try:
-        source = find_rows(dataset, config.paths)
+        source = reads.find(dataset, config.paths)
     except BadData as fault:
         yield f"{name}: {fault}"
         return
-    found = survey(source, partial(why_row_is_unused, why_unused), f"checking {dataset.source}")
+    found = survey(source, partial(why_row_is_unused, reads.why_unused), f"checking {dataset.source}")
     if found is None:
-        yield from _row_faults(source, why_unused, name)
+        yield from _row_faults(source, reads.why_unused, name)
         return
-    findings.known[why_unused, _identity(dataset)] = found.rows
+    findings.known[reads.why_unused, _identity(dataset)] = found.rows
     if not found.rows:
         yield f"{name}: {dataset.source} has no rows; fill it or remove it from the job"
     elif sum(unused.rows for unused in found.unused.values()) == found.rows:
         why = ", or ".join(UNUSABLE[reason] for reason in found.unused)
         yield f"{name}: in all {found.rows} rows of {dataset.source} {why}; correct it or remove it from the job"
     else:
-        findings.remarks.extend(
-            f"{name}: {unused.rows} of {found.rows} rows of {dataset.source} are left out because {UNUSABLE[reason]}; "
-            f"the first is {unused.first[2]}"
-            for reason, unused in found.unused.items()
-        )
+        findings.remarks.extend(_left_out(name, dataset.source, found, source.unmatched))
+
+
+def _left_out(name: str, shown: str, found: Survey, unmatched: int) -> Iterator[str]:
+    if unmatched:
+        yield f"{name}: {unmatched} rows of {shown} are in none of its {found.rows} pairs because {UNMATCHED}"
+    for reason, unused in found.unused.items():
+        left_out = f"{unused.rows} of {found.rows} rows of {shown} are left out because {UNUSABLE[reason]}"
+        yield f"{name}: {left_out}; the first is {unused.first[2]}"
 
 
 def _row_faults(source: Source, why_unused: WhyUnused, name: str) -> Iterator[str]:
