@@ -1,4 +1,4 @@
-"""The `alignment` command: run, sync, explain, validate and render jobs, and list recipes."""
+"""The `alignment` command: run, sync, explain, validate and render jobs, show their data, and list recipes."""
 
 import argparse
 import asyncio
@@ -27,6 +27,7 @@ from alignment_operator.backends.chosen import ON_CLUSTER
 from alignment_operator.deciding.job_status import is_finished
 from alignment_operator.deciding.observation import Child, Key
 from alignment_operator.deciding.stage_run import fresh_run
+from alignment_operator.machine import trainer_data
 from alignment_operator.machine.explanation import batch_lines, explanation
 from alignment_operator.machine.memory_table import gpu_memory, host_line, memory_line, memory_table
 from alignment_operator.machine.run import run_until_ended
@@ -35,6 +36,7 @@ from alignment_operator.machine.world import LocalCluster
 from alignment_operator.settings import Settings
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+_MOST_ROWS = 1000
 
 _HOME_HELP = "the folder of jobs and their results (default: ALIGNMENT_HOME, or .alignment)"
 
@@ -52,6 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(str(error))
 
 
+def _home(options: argparse.Namespace) -> Home:
+    return Home(options.home) if options.home else Home.from_environment()
+
+
 def _refuse(problems: str) -> int:
     for line in problems.splitlines():
         print(f"error: {line}", file=sys.stderr)
@@ -66,7 +72,7 @@ def _warn(warnings: Iterable[str]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run a job on this machine, or resume it."""
     job = read_job(read_document(options.file))
-    home = Home(options.home) if options.home else Home.from_environment()
+    home = _home(options)
     cluster = LocalCluster(home)
     key = Key(job.metadata.namespace or "default", job.metadata.name)
     settled = settle(cluster.with_status(job))
@@ -160,7 +166,7 @@ def _near(path: Path) -> Path:
 
 def sync(options: argparse.Namespace) -> int:
     """Send to MLflow what it has not received from the jobs of this machine."""
-    home = Home(options.home) if options.home else Home.from_environment()
+    home = _home(options)
     jobs = [AlignmentJob.parse_stored(json.loads(path.read_text())) for path in home.job_files()]
     wanted = [job.metadata for job in jobs if options.job in (None, job.metadata.name)]
     if options.job and not wanted:
@@ -199,13 +205,16 @@ def _explain_memory(spec: AlignmentJobSpec, console: Console) -> None:
 
 def validate(options: argparse.Namespace) -> int:
     """Check jobs without running them."""
-    answers = [_validate_one(file) for file in options.file]
+    home = _home(options) if options.data else None
+    answers = [_validate_one(file, home) for file in options.file]
     return SUCCEEDED if all(answers) else REFUSED
 
 
-def _validate_one(file: Path) -> bool:
+def _validate_one(file: Path, home: Home | None) -> bool:
+    """Check one file, and with a home also the data of its job."""
     try:
-        resolved = runnable_job(read_job(read_document(file)))
+        job = read_job(read_document(file))
+        resolved = runnable_job(job)
     except InvalidJob as error:
         for line in str(error).splitlines():
             print(f"error: {file}: {line}", file=sys.stderr)
@@ -213,9 +222,16 @@ def _validate_one(file: Path) -> bool:
     except UnreadableDocument as error:
         print(f"error: {error}", file=sys.stderr)
         return False
+    if home and trainer_data.check_data(job, home, file) != SUCCEEDED:
+        return False
     print(f"{file}: valid")
     _warn(f"{file}: {warning}" for warning in spec_warnings(resolved.spec))
     return True
+
+
+def show_data(options: argparse.Namespace) -> int:
+    """Show how the first rows of each dataset are read, and which of their tokens are learned."""
+    return trainer_data.show_data(read_job(read_document(options.file)), _home(options), options.stage, options.rows)
 
 
 def render(options: argparse.Namespace) -> int:
@@ -245,17 +261,28 @@ def recipes(options: argparse.Namespace) -> int:
     return SUCCEEDED
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_ROWS:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1 to {_MOST_ROWS}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="alignment", description="Align a language model: one resource, from base weights to a measured result."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command, several in ((run, False), (explain, False), (validate, True), (render, False)):
-        known = commands.add_parser(command.__name__, help=command.__doc__, description=command.__doc__)
+    for command, several in ((run, False), (explain, False), (validate, True), (show_data, False), (render, False)):
+        known = commands.add_parser(command.__name__.replace("_", "-"), help=command.__doc__, description=command.__doc__)
         known.add_argument("file", type=Path, nargs="+" if several else None, metavar="FILE", help="an AlignmentJob in YAML")
         known.set_defaults(command=command)
-        if command is run:
+        if command in (run, validate, show_data):
             known.add_argument("--home", type=Path, help=_HOME_HELP)
+        if command is validate:
+            known.add_argument("--data", action="store_true", help="check all files and rows too, as they are on this machine")
+        if command is show_data:
+            known.add_argument("--stage", help="only this stage")
+            known.add_argument("-n", dest="rows", type=_count, default=3, metavar="N", help="rows of each dataset (default: 3)")
     known = commands.add_parser("sync", help=sync.__doc__, description=sync.__doc__)
     known.add_argument("job", nargs="?", help="only the jobs of this name")
     known.add_argument("--home", type=Path, help=_HOME_HELP)

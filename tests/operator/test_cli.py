@@ -1,6 +1,7 @@
 """The commands other than `alignment run`, which tests/e2e covers."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +255,82 @@ def test_run_ends_before_any_training_with_one_sentence(
     assert main(["run", "--home", str(home), str(path)]) == REFUSED
     assert capsys.readouterr().err == f"error: {sentence}\n"
     assert not home.exists()
+
+
+WITH_COLUMNS = {"uri": "workspace://data/fragen & antworten.jsonl", "columns": {"prompt": "frage", "answer": "antwort.text"}}
+
+
+@pytest.fixture
+def mapped_job(workspace: Path, tmp_path: Path) -> Path:
+    """A job whose rows have columns of their own, in a home with the tiny model."""
+    (tmp_path / "workspace/data").mkdir(parents=True)
+    (tmp_path / "workspace/inputs").symlink_to(workspace / "inputs")
+    rows = [{"frage": "Wer grunzt?", "antwort": {"text": "Das Schwein."}, "nr": 1}] * 3
+    (tmp_path / "workspace/data/fragen & antworten.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    document = read_document(EXAMPLES / "tiny.yaml")
+    document["spec"]["stages"][0]["sft"]["datasets"] = [WITH_COLUMNS]
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_validate_with_data_says_how_rows_are_read(mapped_job: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = ["validate", "--data", "--home", str(mapped_job.parent), str(mapped_job)]
+    assert main(arguments) == SUCCEEDED
+    first, _, last = capfd.readouterr().out.splitlines()
+    source = WITH_COLUMNS["uri"]
+    counts = f"3 rows of {source}: 3 columns, read as messages; not read: nr"
+    assert first == f"{mapped_job}: spec.stages[0].sft.datasets[0].uri: {counts}"
+    assert last == f"{mapped_job}: valid"
+    with (mapped_job.parent / "workspace/data/fragen & antworten.jsonl").open("a") as rows:
+        rows.write('\n{"frage": "Wer?"}')
+    assert main(arguments) == REFUSED
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        f"error: {mapped_job}: data/fragen & antworten.jsonl:4: has no antwort.text, which columns.answer names, but has frage; "
+        "correct columns or the row (spec.stages[0].sft.datasets[0].uri)"
+    ]
+
+
+def test_show_data_shows_the_rows_of_one_stage_as_it_reads_them(mapped_job: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with (mapped_job.parent / "workspace/data/fragen & antworten.jsonl").open("a") as rows:
+        rows.write("\n{}")
+    known = [*mapped_job.parent.rglob("*")]
+    arguments = ["show-data", "--home", str(mapped_job.parent), str(mapped_job), "--stage", "sft", "-n", "4"]
+    assert main(arguments) == REFUSED
+    out, err = capfd.readouterr()
+    tokens = re.search(r"text: (\d+) tokens, (\d+) of them learned", out)
+    assert tokens and 3 < int(tokens[2]) < int(tokens[1])
+    assert out.replace(tokens[0], "text").splitlines()[:9] == [
+        f"sft: spec.stages[0].sft.datasets[0]: {WITH_COLUMNS['uri']}",
+        "data/fragen & antworten.jsonl:1  form: columns, read as messages; ignored: nr",
+        "  user: Wer grunzt?",
+        "  assistant: Das Schwein.",
+        "  text",
+        "    <s><|user|>",
+        "    Wer grunzt?</s>",
+        "    <|assistant|>",
+        "    ⟦Das Schwein.</s>⟧⏎",
+    ]
+    assert err.startswith("error: data/fragen & antworten.jsonl:4: has no frage, which columns.prompt names, but has nothing;")
+    assert [*mapped_job.parent.rglob("*")] == known, "showing rows writes nothing"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--stage", "stf"], "error: --stage: 'stf' is not a stage of this job; name one of sft, dpo\n"),
+        (["-n", "0"], "argument -n: '0' must be a whole number from 1 to 1000\n"),
+        (["--home", "/nowhere"], "error: spec.model.uri: workspace://base is not a folder on the workspace volume; copy the"),
+    ],
+)
+def test_show_data_refuses_in_a_sentence(
+    file: Path, arguments: list[str], sentence: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(["show-data", str(file), *arguments])
+    except SystemExit as refused:
+        code = int(refused.code or 0)
+    assert code == REFUSED
+    assert sentence in capfd.readouterr().err

@@ -13,7 +13,7 @@ from alignment_api.spec.data import Dataset
 from alignment_api.spec.lineage import input_hash, parent_of
 from alignment_api.spec.stages import Stage
 from alignment_trainer.checks import kinds
-from alignment_trainer.checks.datasets import Rows, why_no_text
+from alignment_trainer.checks.datasets import Rows, see_text
 from alignment_trainer.checks.kinds import Kind, kind_of
 from alignment_trainer.checks.preflight import check
 from alignment_trainer.failures import BadConfiguration, BadData
@@ -31,7 +31,7 @@ def seed_of(config):
 
 
 def questions(config):
-    yield Rows(f"{stage_path(config)}.questions", [Dataset(uri=QUESTIONS)], why_no_text)
+    yield Rows(f"{stage_path(config)}.questions", [Dataset(uri=QUESTIONS)], see_text)
 
 
 @pytest.fixture(autouse=True)

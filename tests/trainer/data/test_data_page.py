@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from alignment_api.spec.data import Dataset
+from alignment_api.spec.data import Columns, Dataset
 from alignment_api.spec.stages import Sft
 from alignment_trainer.data.fates import COUNTS
 from alignment_trainer.data.mixture import used_rows
+from alignment_trainer.forms.columns import mapped
 from alignment_trainer.forms.dialogues import DIALOGUE_FORMS
+from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.pairs.table import PAIR_FORMS
-from alignment_trainer.forms.rows import dialogue_form, dialogue_of, pair_form, pair_of
+from alignment_trainer.forms.rows import dialogue_form, dialogue_of, pair_form, pair_of, read_dialogue
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_files import FORMATS
 
@@ -50,6 +52,26 @@ def test_the_page_describes_each_form_of_pairs_and_shows_a_row_of_it():
     assert [name for name, _ in described] == [form.name for form in PAIR_FORMS]
     for form, (_, columns) in zip(PAIR_FORMS, described, strict=True):
         assert set(form.columns) <= set(re.findall(r"`(\w+)`", columns)), form.name
+
+
+def test_the_mappings_of_the_page_read_its_rows():
+    datasets = [Dataset.parse(document) for document in yaml.safe_load(block("yaml columns"))]
+    ticket, rated, chat, book = (
+        mapped(json.loads(line), dataset.columns)
+        for line, dataset in zip(block("json columns").splitlines(), datasets, strict=True)
+    )
+    system, asked = {"role": "system", "content": "Be short."}, {"role": "user", "content": "It fails."}
+    answered = {"role": "assistant", "content": "Delete old files."}
+    logged = {**asked, "content": "It fails.\n\ndisk full"}
+    assert read_dialogue(ticket) == (Dialogue(None, [system, logged, answered]), "columns, read as messages", ("nr",))
+    assert pair_of(rated) == Pair([asked], [answered], [{**answered, "content": "Bad luck."}])
+    assert dialogue_of(chat) == Dialogue(None, [system, asked, answered])
+    assert dialogue_of(book) == Dialogue("", "Once upon a time there was a pig.")
+
+
+def test_the_page_describes_each_target_of_columns():
+    rows = re.findall(r"^\| (`[^|]*) \|", section("Columns with other names"), re.MULTILINE)
+    assert {target for row in rows for target in re.findall(r"`(\w+)`", row)} == set(Columns.model_fields)
 
 
 def test_all_dialogues_of_the_page_make_the_same_pair():

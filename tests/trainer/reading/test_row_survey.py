@@ -1,6 +1,7 @@
 """Any number of processes find the same in a survey of rows."""
 
 import json
+from collections import Counter
 from functools import partial
 
 import pyarrow
@@ -8,7 +9,7 @@ import pyarrow.parquet
 import pytest
 from alignment_api.run_config import Paths
 from alignment_api.spec.data import Dataset
-from alignment_trainer.checks.datasets import why_no_dialogue, why_row_is_unused
+from alignment_trainer.checks.datasets import see_dialogue, see_row
 from alignment_trainer.reading import row_survey
 from alignment_trainer.reading.row_survey import Survey, Unused, survey
 from alignment_trainer.reading.sources import find_source
@@ -41,7 +42,7 @@ def processes(request, monkeypatch):
 def found(tmp_path, uri="workspace://rows"):
     paths = Paths(workspace=str(tmp_path), stage=str(tmp_path / "stage"))
     source = find_source(Dataset(uri=uri), paths)
-    return survey(source, partial(why_row_is_unused, why_no_dialogue), "checking")
+    return survey(source, partial(see_row, see_dialogue), "checking")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,8 @@ def test_all_rows_of_all_files_are_counted(tmp_path, processes, name, place):
     write(tmp_path / "rows" / name, rows())
     write(tmp_path / "rows" / "c.jsonl", rows())
     index, number = 1, int(place.rpartition(":")[2].rpartition(" ")[2])
-    assert found(tmp_path) == Survey(4500, {"nothing_answered": Unused(8, (index, number, place))})
+    forms = Counter(completion=4500)
+    assert found(tmp_path) == Survey(4500, {"nothing_answered": Unused(8, (index, number, place))}, forms)
 
 
 def test_each_reason_is_counted_with_its_first_row(tmp_path, processes):

@@ -11,21 +11,20 @@ from alignment_api.spec.kinds import KINDS
 
 from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
-from alignment_trainer.data.fates import UNMATCHED, UNUSABLE
+from alignment_trainer.data.fates import UNUSABLE
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.failures import BadData
-from alignment_trainer.forms.columns import Find, find_rows
-from alignment_trainer.forms.examples import Dialogue, Pair
+from alignment_trainer.forms.columns import find_rows
 from alignment_trainer.forms.left_out import LeftOut
-from alignment_trainer.forms.rows import dialogue_of, pair_of
+from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair
 from alignment_trainer.reading.bad_row import BadRow
-from alignment_trainer.reading.row_survey import Survey, survey
+from alignment_trainer.reading.row_survey import Seen, Survey, survey
 from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.activity import counted
 
-WhyUnused = Callable[[dict[str, Any]], str | None]
-"""Returns why a stage leaves a row out, None if it uses it; raises BadRow where the row cannot be read."""
+See = Callable[[dict[str, Any]], Seen]
+"""Returns how a stage reads a row; raises BadRow where the row cannot be read."""
 
 
 class Rows(NamedTuple):
@@ -33,8 +32,7 @@ class Rows(NamedTuple):
 
     field: str
     datasets: Datasets
-    why_unused: WhyUnused
-    find: Find = find_rows
+    see: See
 
 
 @dataclass
@@ -43,56 +41,59 @@ class Findings:
 
     counts: dict[str, int] = field(default_factory=dict)
     """How many rows each dataset has, by its field in the job; 0 where it has faults."""
-    known: dict[tuple[WhyUnused, str], int] = field(default_factory=dict)
+    known: dict[tuple[See, str], int] = field(default_factory=dict)
     """The same numbers by check and dataset: a later stage often reads the same rows in the same way."""
     remarks: list[str] = field(default_factory=list)
     """Sentences that stop nothing: about rows that no stage uses, and rows that are still to be written."""
+    read: list[str] = field(default_factory=list)
+    """For each dataset a sentence about how its rows are read."""
     unfinished: frozenset[str] = frozenset()
     """This stage and the later ones, whose rows do not exist yet."""
 
 
-def training_rows(config: RunConfig, why_unused: WhyUnused, find: Find = find_rows) -> Iterator[Rows]:
+def training_rows(config: RunConfig, see: See) -> Iterator[Rows]:
     """Return all datasets of a stage that updates weights."""
     settings = training_settings(config)
-    yield Rows(f"{settings.path}.datasets", settings.datasets, why_unused, find)
+    yield Rows(f"{settings.path}.datasets", settings.datasets, see)
     if settings.holdout and settings.holdout.datasets:
-        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, why_unused, find)
+        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, see)
     if settings.decontamination:
-        yield Rows(f"{settings.path}.decontamination.datasets", settings.decontamination.datasets, why_no_text)
+        yield Rows(f"{settings.path}.decontamination.datasets", settings.decontamination.datasets, see_text)
 
 
-def why_no_dialogue(row: dict[str, Any]) -> str | None:
+def see_dialogue(row: dict[str, Any]) -> Seen:
     """Check a row of dialogues."""
-    return _why(dialogue_of, row)
+    return _seen(read_dialogue, row)
 
 
-def why_no_pair(row: dict[str, Any]) -> str | None:
+def see_pair(row: dict[str, Any]) -> Seen:
     """Check a row of preference pairs."""
-    return _why(pair_of, row)
+    return _seen(read_pair, row)
 
 
-def _why(read: Callable[[dict[str, Any]], Dialogue | Pair], row: dict[str, Any]) -> str | None:
+def _seen(read: Callable[[dict[str, Any]], ReadRow[Any]], row: dict[str, Any]) -> Seen:
     try:
-        return "nothing_answered" if answers_nothing(read(row)) else None
+        found = read(row)
     except LeftOut as left_out:
-        return left_out.reason
+        return Seen(left_out.reason)
+    return Seen("nothing_answered" if answers_nothing(found.example) else None, found.form, found.unread)
 
 
-def why_no_text(row: dict[str, Any]) -> str | None:
+def see_text(row: dict[str, Any]) -> Seen:
     """Check a row of an evaluation set."""
     if not any(texts_of(row)):
         raise BadRow("has no text; fill it or remove the row")
-    return None
+    return Seen()
 
 
 def dataset_faults(config: RunConfig, reads: Rows, findings: Findings) -> Iterator[str]:
     """Check the datasets of one field; what was checked before in the same way is not read again."""
     for index, dataset in enumerate(reads.datasets):
         name = f"{reads.field}[{index}]"
-        key = (reads.why_unused, _identity(dataset))
+        key = (reads.see, _identity(dataset))
         if key not in findings.known:
             findings.known[key] = 0
-            yield from _faults(config, dataset, reads, f"{name}.{'stage' if dataset.stage else 'uri'}", findings)
+            yield from _faults(config, dataset, reads.see, f"{name}.{'stage' if dataset.stage else 'uri'}", findings)
         findings.counts[name] = findings.known[key]
 
 
@@ -109,51 +110,55 @@ def holdout_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
         yield f"{settings.path}.holdout: {error}"
 
 
-def _faults(config: RunConfig, dataset: Dataset, reads: Rows, name: str, findings: Findings) -> Iterator[str]:
+def _faults(config: RunConfig, dataset: Dataset, see: See, name: str, findings: Findings) -> Iterator[str]:
     if dataset.stage in findings.unfinished:
         checked = f"they are checked when stage {config.stage_name!r} begins"
         findings.remarks.append(f"{name}: the rows of stage {dataset.stage!r} do not exist yet; {checked}")
         return
     try:
-        source = reads.find(dataset, config.paths)
+        source = find_rows(dataset, config.paths)
     except BadData as fault:
         yield f"{name}: {fault}"
         return
-    found = survey(source, partial(why_row_is_unused, reads.why_unused), f"checking {dataset.source}")
+    found = survey(source, partial(see_row, see), f"checking {dataset.source}")
     if found is None:
-        yield from _row_faults(source, reads.why_unused, name)
+        yield from _row_faults(source, see, name)
         return
-    findings.known[reads.why_unused, _identity(dataset)] = found.rows
+    findings.known[see, _identity(dataset)] = found.rows
+    findings.read.append(f"{name}: {_summary(dataset, found)}")
     if not found.rows:
         yield f"{name}: {dataset.source} has no rows; fill it or remove it from the job"
     elif sum(unused.rows for unused in found.unused.values()) == found.rows:
         why = ", or ".join(UNUSABLE[reason] for reason in found.unused)
         yield f"{name}: in all {found.rows} rows of {dataset.source} {why}; correct it or remove it from the job"
     else:
-        findings.remarks.extend(_left_out(name, dataset.source, found, source.unmatched))
+        findings.remarks.extend(
+            f"{name}: {unused.rows} of {found.rows} rows of {dataset.source} are left out because {UNUSABLE[reason]}; "
+            f"the first is {unused.first[2]}"
+            for reason, unused in found.unused.items()
+        )
 
 
-def _left_out(name: str, shown: str, found: Survey, unmatched: int) -> Iterator[str]:
-    if unmatched:
-        yield f"{name}: {unmatched} rows of {shown} are in none of its {found.rows} pairs because {UNMATCHED}"
-    for reason, unused in found.unused.items():
-        left_out = f"{unused.rows} of {found.rows} rows of {shown} are left out because {UNUSABLE[reason]}"
-        yield f"{name}: {left_out}; the first is {unused.first[2]}"
+def _summary(dataset: Dataset, found: Survey) -> str:
+    """Say how the rows of a dataset are read, such as: 12 rows of workspace://a.jsonl: 12 messages; not read: id."""
+    forms = ", ".join(f"{count} {form}" for form, count in found.forms.most_common())
+    unread = f"; not read: {', '.join(sorted(found.unread))}" if found.unread else ""
+    return f"{found.rows} rows of {dataset.source}{': ' if forms else ''}{forms}{unread}"
 
 
-def _row_faults(source: Source, why_unused: WhyUnused, name: str) -> Iterator[str]:
+def _row_faults(source: Source, see: See, name: str) -> Iterator[str]:
     for row in counted(source.rows(), f"looking for faults ({name})", None, "rows"):
         try:
-            why_row_is_unused(why_unused, row)
+            see_row(see, row)
         except BadRow as fault:
             yield f"{row.place}: {fault} ({name})"
 
 
-def why_row_is_unused(why_unused: WhyUnused, row: PlacedRow) -> str | None:
+def see_row(see: See, row: PlacedRow) -> Seen:
     """Check one row; a row that its file does not hold whole is a fault too."""
     if row.fault:
         raise row.fault
-    return why_unused(row.values)
+    return see(row.values)
 
 
 def _identity(dataset: Dataset) -> str:

@@ -76,6 +76,22 @@ def download_model(wanted: HubRepository, commit: str, token: str | None) -> Pat
             return Path(with_retries(wanted.shown, lambda: download(tqdm_class=_bar(advance))))
 
 
+def download_tokenizer(wanted: HubRepository, paths: Paths) -> Path:
+    """Download a model's files without its weights, to a cache of their own: training must not take them for the whole model."""
+    from huggingface_hub import snapshot_download
+
+    token = token_of(paths)
+    commit, cache = newest_commit(wanted, token), Path(paths.workspace) / ".cache" / "tokenizers"
+    files = [pattern for pattern in _MODEL_FILES if pattern != "*.safetensors"]
+    with _refusals_explained(wanted):
+        return Path(
+            with_retries(
+                wanted.shown,
+                lambda: snapshot_download(wanted.name, revision=commit, allow_patterns=files, token=token, cache_dir=cache),
+            )
+        )
+
+
 def newest_commit(wanted: HubRepository, token: str | None, endpoint: str | None = None) -> str:
     """Resolve a branch, a tag, a short hash or None to its current commit; a full commit needs no request."""
     if is_commit(wanted.revision):

@@ -1,6 +1,7 @@
 """Checks every row of a source in several processes: whether it can be read, and whether it will be left out."""
 
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
@@ -17,6 +18,15 @@ _READ_WHOLE = (".json", ".csv")
 """Formats in which finding one row means parsing all rows before it, so several readers would repeat the same work."""
 
 
+class Seen(NamedTuple):
+    """What a check sees of one row that can be read."""
+
+    why_unused: str | None = None
+    """Why the stage leaves the row out; None if it uses it."""
+    form: str | None = None
+    unread: tuple[str, ...] = ()
+
+
 class Unused(NamedTuple):
     """The rows that are left out for one reason."""
 
@@ -31,6 +41,10 @@ class Survey(NamedTuple):
     rows: int = 0
     unused: dict[str, Unused] = {}
     """The rows that are left out, by reason."""
+    forms: Counter[str] = Counter()
+    """How many rows have which form."""
+    unread: frozenset[str] = frozenset()
+    """The columns that are not read."""
 
     def plus(self, other: "Survey") -> "Survey":
         """Return the result for these and other rows together."""
@@ -39,7 +53,7 @@ class Survey(NamedTuple):
             for reason in {**self.unused, **other.unused}
             if (found := [survey.unused[reason] for survey in (self, other) if reason in survey.unused])
         }
-        return Survey(self.rows + other.rows, both)
+        return Survey(self.rows + other.rows, both, self.forms + other.forms, self.unread | other.unread)
 
 
 class _Share(NamedTuple):
@@ -53,12 +67,12 @@ class _Share(NamedTuple):
         return position // _BLOCK_ROWS % self.step == self.begin
 
 
-def survey(source: Source, why_unused: Callable[[PlacedRow], str | None], what: str) -> Survey | None:
+def survey(source: Source, see: Callable[[PlacedRow], Seen], what: str) -> Survey | None:
     """Check all rows; None if one cannot be read, since the caller finds the first fault by reading in order."""
     checked = multiprocessing.Value("q", 0)
 
     def check(share: _Share) -> Survey | None:
-        return _check(source, share, why_unused, checked)
+        return _check(source, share, see, checked)
 
     processes = worker_count() if _is_long(source) else 1
     whole = Survey()
@@ -84,9 +98,11 @@ def _shares(source: Source, processes: int) -> list[_Share]:
     return [_Share(part, begin, step) for part, step in enumerate(steps) for begin in range(step)]
 
 
-def _check(source: Source, share: _Share, why_unused: Callable[[PlacedRow], str | None], checked: Any) -> Survey | None:
+def _check(source: Source, share: _Share, see: Callable[[PlacedRow], Seen], checked: Any) -> Survey | None:
     part = source.parts[share.part]
     count, unused = 0, Survey()
+    forms: Counter[str] = Counter()
+    unread: set[str] = set()
     for place, values, fault in part.read(share.contains):
         count += 1
         if not count % _BLOCK_ROWS:
@@ -94,9 +110,12 @@ def _check(source: Source, share: _Share, why_unused: Callable[[PlacedRow], str 
                 checked.value += _BLOCK_ROWS
         row = PlacedRow(place.within(part.shown), values, fault)
         try:
-            reason = why_unused(row)
-            if reason:
-                unused = unused.plus(Survey(0, {reason: Unused(1, (share.part, place.number, row.place))}))
+            seen = see(row)
         except BadRow:
             return None
-    return unused._replace(rows=count)
+        if seen.form:
+            forms[seen.form] += 1
+        unread.update(seen.unread)
+        if seen.why_unused:
+            unused = unused.plus(Survey(0, {seen.why_unused: Unused(1, (share.part, place.number, row.place))}))
+    return Survey(count, unused.unused, forms, frozenset(unread))

@@ -1,0 +1,55 @@
+"""Shows the first rows of every dataset of a stage, with the stage's own tokenizer and settings."""
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.data.selection import Selection, evaluation_index
+from alignment_trainer.data.stage_form import StageForm, dpo_form, sft_form
+from alignment_trainer.failures import BadData
+from alignment_trainer.forms.columns import find_rows
+from alignment_trainer.models.tokenizer import load_tokenizer
+from alignment_trainer.settings.training import Settings, sft_settings, training_settings
+from alignment_trainer.showing.rows import row_lines
+
+
+class Line(NamedTuple):
+    """One line of what is shown; a fault would end the job."""
+
+    text: str
+    is_fault: bool = False
+
+
+def stage_lines(config: RunConfig, folder: Path, rows: int, in_colour: bool) -> Iterator[Line]:
+    """Show the first rows of each dataset that a stage trains or evaluates on, with the tokenizer in a folder."""
+    settings = training_settings(config)
+    tokenizer = _tokenizer(config, folder, settings)
+    form, decode = _form(config, settings, tokenizer), partial(tokenizer.decode, clean_up_tokenization_spaces=False)
+    evaluations = evaluation_index(config, settings, Selection({}, {}, {}))
+    held_out = (settings.holdout.datasets if settings.holdout else None) or []
+    for field, datasets in (("datasets", settings.datasets), ("holdout.datasets", held_out)):
+        for index, dataset in enumerate(datasets):
+            yield Line(f"{config.stage_name}: {settings.path}.{field}[{index}]: {dataset.source}")
+            index_of = evaluations if field == "datasets" else None
+            preparation = form.preparation(tuple(dataset.cleaning or ()), index_of)
+            for row in islice(find_rows(dataset, config.paths).rows(), rows):
+                try:
+                    yield from map(Line, row_lines(row, preparation, decode, in_colour))
+                except BadData as fault:
+                    yield Line(str(fault), is_fault=True)
+                yield Line("")
+
+
+def _form(config: RunConfig, settings: Settings, tokenizer: Any) -> StageForm:
+    if config.stage.kind == "sft":
+        return sft_form(settings, tokenizer, sft_settings(config).assistant_only_loss)
+    return dpo_form(settings, tokenizer)
+
+
+def _tokenizer(config: RunConfig, folder: Path, settings: Settings) -> Any:
+    needs_marks = config.stage.kind == "sft" and sft_settings(config).assistant_only_loss
+    return load_tokenizer(folder, settings, needs_marks)
