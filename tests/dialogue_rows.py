@@ -203,6 +203,15 @@ ROWS = {
         Dialogue(None, [KIND, *SUM], TOOLS),
         [WRITTEN_CALL, "It is 5."],
     ),
+    "LLaMA-Factory, a system turn beside the column": DialogueRow(
+        "ShareGPT",
+        {
+            "conversations": [turn("system", "Be kind."), turn("human", "What does a pig say?"), turn("gpt", "Oink.")],
+            "system": "Be.",
+        },
+        Dialogue(None, [KIND, *OINK]),
+        ["Oink."],
+    ),
     "LLaMA-Factory, no tools": DialogueRow(
         "ShareGPT",
         {"conversations": [turn("human", "What does a pig say?"), turn("gpt", "Oink.")], "tools": "[]"},
@@ -358,6 +367,7 @@ ROWS = {
                 "replies": [
                     {"role": "assistant", "text": "Baa.", "rank": 0, "deleted": True, "replies": []},
                     {"role": "assistant", "text": "Woof.", "rank": 1, "review_result": False, "replies": []},
+                    {"role": "assistant", "text": "Quack.", "rank": None, "replies": []},
                     {"role": "assistant", "text": "Moo.", "rank": 3, "replies": []},
                     {
                         "role": "assistant",

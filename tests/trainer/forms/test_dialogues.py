@@ -130,6 +130,7 @@ REFUSED = [
     ({"messages": OINK, "functions": ["add"]}, "functions[0] is 'add'; it must be an object with name"),
     ({"prompt": "a", "completion": "b", "tools": [ADD]}, "has tools, but prompt and completion are texts"),
     ({"messages": OINK, "system": 3}, "system is not text"),
+    ({"instruction": "a", "input": 0, "output": "b"}, "input is not text"),
     (
         {"conversations": [turn("human", "a"), turn("function_call", "add(1)")]},
         "conversations[1].value is text that is no valid JSON",
