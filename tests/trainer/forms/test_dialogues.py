@@ -90,9 +90,16 @@ PICTURED = {"messages": [user("<image>What is it?"), OINK[1]]}
 PAIR = {"chosen": "a", "rejected": "b"}
 
 REFUSED = [
-    ({**PAIR, "prompt": "c"}, "is a pair of answers (chosen and rejected); name the dataset in a stage of kind dpo"),
-    ({**PAIR, "instruction": "c", "input": ""}, "is a pair of answers"),
-    ({**PAIR, "conversations": [turn("human", "a"), turn("gpt", "b"), turn("human", "c")]}, "is a pair of answers"),
+    (
+        {**PAIR, "prompt": "c"},
+        "has answers of which one is better (prompt, chosen, rejected); name the dataset in a stage of kind dpo",
+    ),
+    ({**PAIR, "instruction": "c", "input": ""}, "has answers of which one is better (instruction, chosen, rejected)"),
+    ({"instruction": "a", "completions": [], "models": []}, "has answers of which one is better (instruction, completions)"),
+    (
+        {**PAIR, "conversations": [turn("human", "a"), turn("gpt", "b"), turn("human", "c")]},
+        "ends with a question and has two answers",
+    ),
     ({"question_id": 81, "category": "writing", "turns": ["a", "b"]}, "has questions (turns) without answers"),
     ({"question": "a", "mc1_targets": {"b": 1, "c": 0}}, "has options without one answer (mc1_targets)"),
     ({"text": "a"}, "to learn plain text, add columns: {text: text} to the dataset"),

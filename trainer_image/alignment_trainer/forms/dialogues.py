@@ -19,8 +19,6 @@ from alignment_trainer.forms.tools import TOOL_COLUMNS, tools_of
 from alignment_trainer.forms.trees import best_path, is_tree
 from alignment_trainer.reading.bad_row import BadRow
 
-_IS_PAIR = "is a pair of answers (chosen and rejected); name the dataset in a stage of kind dpo"
-
 
 def _messages(row: Row) -> Dialogue:
     return _answered(row, "messages", messages_of(row["messages"], "messages"))
@@ -33,7 +31,7 @@ def _conversation(row: Row) -> Dialogue:
 def _answered(row: Row, column: str, messages: list[Message]) -> Dialogue:
     """Return a dialogue with its tools and weights; a system message of its own replaces that of the column system."""
     if messages[-1]["role"] != "assistant" and has_columns(row, ("chosen", "rejected")):
-        raise BadRow(_IS_PAIR)
+        raise BadRow("ends with a question and has two answers (chosen, rejected); name the dataset in a stage of kind dpo")
     if all(message["role"] != "assistant" for message in messages):
         raise BadRow(f"{column} has no message with role assistant, so there is nothing to learn from it")
     unlearned = unlearned_in(row[column])
@@ -89,7 +87,6 @@ DIALOGUE_FORMS = (
 )
 
 NO_DIALOGUES = (
-    (("chosen", "rejected"), _IS_PAIR),
     (("instruction",), "has instruction but no output; add the output or remove the row"),
     (("turns",), "has questions (turns) without answers, as MT-bench has them; there is nothing to learn from it"),
     (("question", "mc1_targets"), "has options without one answer (mc1_targets): TruthfulQA measures models; "

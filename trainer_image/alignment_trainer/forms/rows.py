@@ -69,6 +69,11 @@ def dialogue_form(row: Row) -> Form[Dialogue]:
     refuse_media(row)
     form = form_of(row, DIALOGUE_FORMS)
     if form is None:
+        pairs = form_of(row, PAIR_FORMS)
+        if pairs:
+            raise BadRow(
+                f"has answers of which one is better ({', '.join(pairs.columns)}); name the dataset in a stage of kind dpo"
+            )
         raise BadRow(_said(row, NO_DIALOGUES) or _unknown(row, ("prompt", "completion"), _DIALOGUES))
     return form
 
