@@ -124,6 +124,23 @@ def test_rows_whose_label_says_that_the_answer_is_bad_are_counted_and_alone_they
         check(trainer.config(own_workspace, sft__datasets=[{"uri": "workspace://rows.jsonl"}]))
 
 
+def with_labels(folder, trainer, *labels):
+    """Return a job whose pairs are rows with these labels, all to one prompt."""
+    rows = [{"prompt": "a", "completion": f"b{number}", "label": label} for number, label in enumerate(labels)]
+    (folder / "kto.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return trainer.config(folder, dpo__datasets=[{"uri": "workspace://kto.jsonl"}], dpo__holdout=None)
+
+
+def test_labelled_rows_without_a_partner_are_counted(own_workspace, trainer, capfd):
+    check(with_labels(own_workspace, trainer, True, False, True))
+    assert "1 rows of workspace://kto.jsonl are in none of its 1 pairs because no other row answers" in capfd.readouterr().err
+
+
+def test_labelled_rows_without_any_pair_are_refused(own_workspace, trainer):
+    with pytest.raises(BadData, match=r"uri: workspace://kto.jsonl has rows with a label .* no prompt with both a good and"):
+        check(with_labels(own_workspace, trainer, True, True))
+
+
 def test_a_file_of_no_known_format(own_workspace, trainer):
     (own_workspace / "rows.xlsx").write_text("a,b\n")
     with pytest.raises(BadData, match=r"rows.xlsx is not a .jsonl or .* or .csv file; convert it"):

@@ -252,6 +252,39 @@ def test_pairs_are_cleaned_and_counted_alike(tmp_path, prepare):
     assert len(data.train) == 26
 
 
+def labelled(prompt, good, bad):
+    return [{"prompt": prompt, "completion": answer, "label": answer in good} for answer in (*good, *bad)]
+
+
+def test_pairs_are_made_of_labelled_rows_and_their_counts_add_up(tmp_path, prepare, tokenizer, capfd):
+    rows = [row for number in range(20) for row in labelled(f"Say {number}.", [f" It is {number}."], [" No."])]
+    rows += labelled("Say more.", [" It is more."], []) + labelled("Say less.", [" Less.", " Little."], [" Less!", " "])
+    write(tmp_path / "rows.jsonl", rows)
+    data = prepare("dpo", datasets=[{"uri": "workspace://rows.jsonl"}], holdout={"examples": 4})
+    count = data.report["rows"]["rows"]
+    assert (count["available"], count["used"], count["unmatched"]) == (22, 22, 1)
+    assert (count["train"] + count["held_out"], count["nothing_answered"]) == (21, 1)
+    assert sum(count[fate] for fate in FATES) == count["used"]
+    assert "1 more left out because no other row answers their prompt with the other label" in capfd.readouterr().err
+    said = [[tokenizer.decode(row[name]) for name in ("prompt_ids", "chosen_ids", "rejected_ids")] for row in data.train]
+    assert len(said) == count["train"]
+    assert ["Say less.", " Less.</s>", " Less!</s>"] in said or count["held_out"] == 4
+
+
+def test_rows_without_a_better_answer_to_one_prompt_are_counted(tmp_path, prepare):
+    rows = [
+        {"chosen": f"\n\nHuman: Say {n}.\n\nAssistant: {n}", "rejected": f"\n\nHuman: Say {n}.\n\nAssistant: No."}
+        for n in range(5)
+    ]
+    rows += [{"chosen": "\n\nHuman: Why?\n\nAssistant: So.", "rejected": "\n\nHuman: How?\n\nAssistant: So."}]
+    rows += [{"instruction": "Why?", "generations": ["So.", "No."], "ratings": [3, 3]}] * 2
+    write(tmp_path / "rows.jsonl", rows)
+    report = prepare("dpo", datasets=[{"uri": "workspace://rows.jsonl"}], holdout=None).report
+    count = report["rows"]["rows"]
+    assert (count["train"], count["unpaired"], count["undecided"]) == (5, 1, 2)
+    assert report["forms"] == {"rows": {"HH-RLHF transcripts": 5}}
+
+
 def test_prepared_rows_are_not_prepared_again(tmp_path, prepare):
     write(tmp_path / "rows.jsonl", numbered(100))
     first = prepare(datasets=[{"uri": "workspace://rows.jsonl"}])

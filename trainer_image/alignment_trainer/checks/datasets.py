@@ -11,10 +11,10 @@ from alignment_api.spec.kinds import KINDS
 
 from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
-from alignment_trainer.data.fates import UNUSABLE
+from alignment_trainer.data.fates import UNMATCHED, UNUSABLE
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.failures import BadData
-from alignment_trainer.forms.columns import find_rows
+from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair
 from alignment_trainer.reading.bad_row import BadRow
@@ -33,6 +33,7 @@ class Rows(NamedTuple):
     field: str
     datasets: Datasets
     see: See
+    find: Find = find_rows
 
 
 @dataclass
@@ -51,12 +52,12 @@ class Findings:
     """This stage and the later ones, whose rows do not exist yet."""
 
 
-def training_rows(config: RunConfig, see: See) -> Iterator[Rows]:
+def training_rows(config: RunConfig, see: See, find: Find = find_rows) -> Iterator[Rows]:
     """Return all datasets of a stage that updates weights."""
     settings = training_settings(config)
-    yield Rows(f"{settings.path}.datasets", settings.datasets, see)
+    yield Rows(f"{settings.path}.datasets", settings.datasets, see, find)
     if settings.holdout and settings.holdout.datasets:
-        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, see)
+        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, see, find)
     if settings.decontamination:
         yield Rows(f"{settings.path}.decontamination.datasets", settings.decontamination.datasets, see_text)
 
@@ -93,7 +94,7 @@ def dataset_faults(config: RunConfig, reads: Rows, findings: Findings) -> Iterat
         key = (reads.see, _identity(dataset))
         if key not in findings.known:
             findings.known[key] = 0
-            yield from _faults(config, dataset, reads.see, f"{name}.{'stage' if dataset.stage else 'uri'}", findings)
+            yield from _faults(config, dataset, reads, f"{name}.{'stage' if dataset.stage else 'uri'}", findings)
         findings.counts[name] = findings.known[key]
 
 
@@ -110,21 +111,21 @@ def holdout_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
         yield f"{settings.path}.holdout: {error}"
 
 
-def _faults(config: RunConfig, dataset: Dataset, see: See, name: str, findings: Findings) -> Iterator[str]:
+def _faults(config: RunConfig, dataset: Dataset, reads: Rows, name: str, findings: Findings) -> Iterator[str]:
     if dataset.stage in findings.unfinished:
         checked = f"they are checked when stage {config.stage_name!r} begins"
         findings.remarks.append(f"{name}: the rows of stage {dataset.stage!r} do not exist yet; {checked}")
         return
     try:
-        source = find_rows(dataset, config.paths)
+        source = reads.find(dataset, config.paths)
     except BadData as fault:
         yield f"{name}: {fault}"
         return
-    found = survey(source, partial(see_row, see), f"checking {dataset.source}")
+    found = survey(source, partial(see_row, reads.see), f"checking {dataset.source}")
     if found is None:
-        yield from _row_faults(source, see, name)
+        yield from _row_faults(source, reads.see, name)
         return
-    findings.known[see, _identity(dataset)] = found.rows
+    findings.known[reads.see, _identity(dataset)] = found.rows
     findings.read.append(f"{name}: {_summary(dataset, found)}")
     if not found.rows:
         yield f"{name}: {dataset.source} has no rows; fill it or remove it from the job"
@@ -132,11 +133,15 @@ def _faults(config: RunConfig, dataset: Dataset, see: See, name: str, findings: 
         why = ", or ".join(UNUSABLE[reason] for reason in found.unused)
         yield f"{name}: in all {found.rows} rows of {dataset.source} {why}; correct it or remove it from the job"
     else:
-        findings.remarks.extend(
-            f"{name}: {unused.rows} of {found.rows} rows of {dataset.source} are left out because {UNUSABLE[reason]}; "
-            f"the first is {unused.first[2]}"
-            for reason, unused in found.unused.items()
-        )
+        findings.remarks.extend(_left_out(name, dataset.source, found, source.unmatched))
+
+
+def _left_out(name: str, shown: str, found: Survey, unmatched: int) -> Iterator[str]:
+    if unmatched:
+        yield f"{name}: {unmatched} rows of {shown} are in none of its {found.rows} pairs because {UNMATCHED}"
+    for reason, unused in found.unused.items():
+        left_out = f"{unused.rows} of {found.rows} rows of {shown} are left out because {UNUSABLE[reason]}"
+        yield f"{name}: {left_out}; the first is {unused.first[2]}"
 
 
 def _summary(dataset: Dataset, found: Survey) -> str:

@@ -8,6 +8,7 @@ from alignment_api.run_config import RunConfig
 
 from alignment_trainer.checks.datasets import Rows, see_dialogue, see_pair, training_rows
 from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.forms.pairs.labelled_rows import find_pairs
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.settings.training import dpo_settings, sft_settings
 
@@ -25,7 +26,7 @@ class Kind(NamedTuple):
 
 KINDS: dict[str, Kind] = {
     "sft": Kind("alignment_trainer.stages.sft", sft_settings, partial(training_rows, see=see_dialogue)),
-    "dpo": Kind("alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, see=see_pair)),
+    "dpo": Kind("alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, see=see_pair, find=find_pairs)),
 }
 
 

@@ -10,6 +10,9 @@ UNUSABLE = {
 }
 """The reasons that preflight finds in a row itself; the others need the rest of the job."""
 
+UNMATCHED = "no other row answers their prompt with the other label"
+"""Why a row of a dataset for KTO is in no pair; such rows are not among those that are available."""
+
 FATES = {
     TRAIN: "to train on",
     HELD_OUT: "held out",
@@ -24,6 +27,7 @@ REMARKS = {
     "cut": "shortened to maxLength",
     "unended": "of these without the end of an answer",
     "truecased": "with corrected case",
+    "unmatched": f"more left out because {UNMATCHED}",
 }
 
 COUNTS = ("available", "used", *FATES, *REMARKS)

@@ -14,7 +14,7 @@ from alignment_trainer.data.fates import COUNTS, FATES, HELD_OUT, REMARKS, TRAIN
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
 from alignment_trainer.data.preparation import Prepared
 from alignment_trainer.failures import BadConfiguration, BadData
-from alignment_trainer.forms.columns import find_rows
+from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.settings.training import Settings
 
@@ -101,17 +101,17 @@ class Selection:
         return row.left_out or part
 
 
-def select(config: RunConfig, settings: Settings) -> Selection:
+def select(config: RunConfig, settings: Settings, find: Find = find_rows) -> Selection:
     """Draw each dataset's rows, and hold some of them out before the datasets are merged."""
     selection = Selection({HELD_OUT: [], TRAIN: []}, {}, {})
     names, held_out_names, _ = _names(settings)
-    _select_training_sets(config, settings, names, selection)
-    _select_held_out_sets(config, settings, held_out_names, selection)
+    _select_training_sets(settings, names, selection, _find(config, settings.datasets, names, selection, find))
+    held_out_sets = _held_out_sets(settings)
+    _select_held_out_sets(settings, held_out_names, selection, _find(config, held_out_sets, held_out_names, selection, find))
     return selection
 
 
-def _select_training_sets(config: RunConfig, settings: Settings, names: list[str], selection: Selection) -> None:
-    sources = _find(config, settings.datasets, names, selection)
+def _select_training_sets(settings: Settings, names: list[str], selection: Selection, sources: list[Source]) -> None:
     try:
         draws = draw(settings.datasets, [sum(source.counts) for source in sources], settings.holdout, settings.seed)
     except ImpossibleHoldout as error:
@@ -122,9 +122,8 @@ def _select_training_sets(config: RunConfig, settings: Settings, names: list[str
             _add(selection, HELD_OUT, Selected(name, source, drawn.held_out, _cleaning(dataset)))
 
 
-def _select_held_out_sets(config: RunConfig, settings: Settings, names: list[str], selection: Selection) -> None:
+def _select_held_out_sets(settings: Settings, names: list[str], selection: Selection, sources: list[Source]) -> None:
     datasets = _held_out_sets(settings)
-    sources = _find(config, datasets, names, selection)
     draws = draw(datasets, [sum(source.counts) for source in sources], None, settings.seed)
     for name, dataset, source, drawn in zip(names, datasets, sources, draws, strict=True):
         _add(selection, HELD_OUT, Selected(name, source, drawn.train, _cleaning(dataset)))
@@ -140,10 +139,10 @@ def _names(settings: Settings) -> list[list[str]]:
     return dataset_names(settings.datasets, _held_out_sets(settings), evaluation_sets)
 
 
-def _find(config: RunConfig, datasets: list[Dataset], names: list[str], selection: Selection) -> list[Source]:
-    sources = [find_rows(dataset, config.paths) for dataset in datasets]
+def _find(config: RunConfig, datasets: list[Dataset], names: list[str], selection: Selection, find: Find) -> list[Source]:
+    sources = [find(dataset, config.paths) for dataset in datasets]
     for name, source in zip(names, sources, strict=True):
-        selection.counts[name] = {**dict.fromkeys(COUNTS, 0), "available": sum(source.counts)}
+        selection.counts[name] = {**dict.fromkeys(COUNTS, 0), "available": sum(source.counts), "unmatched": source.unmatched}
         if source.revision:
             selection.revisions[name] = source.revision
     return sources

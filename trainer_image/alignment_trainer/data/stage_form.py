@@ -7,6 +7,8 @@ from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.preparation import Preparation
 from alignment_trainer.data.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
+from alignment_trainer.forms.columns import Find, find_rows
+from alignment_trainer.forms.pairs.labelled_rows import find_pairs
 from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair
 from alignment_trainer.settings.training import Settings
 
@@ -19,6 +21,7 @@ class StageForm(NamedTuple):
     read: Callable[[dict[str, Any]], ReadRow[Any]]
     tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
     control_tokens: ControlTokens
+    find: Find = find_rows
 
     def preparation(self, cleaning: tuple[str, ...], evaluations: EvaluationIndex | None) -> Preparation:
         """Return how the rows of one dataset are prepared."""
@@ -42,4 +45,5 @@ def dpo_form(settings: Settings, tokenizer: Any) -> StageForm:
         read_pair,
         lambda row: pair_tokens(row, tokenizer, settings.max_length),
         ControlTokens(tokenizer),
+        find_pairs,
     )

@@ -1,6 +1,6 @@
 """Reads rows through a dataset's mapping of columns: as rows of the forms that are recognised by their columns."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,6 +26,10 @@ class MappedRow(dict[str, Any]):
     """A row in the columns of a known form; what its own row has beside what the mapping names is `unread`."""
 
     unread: tuple[str, ...] = ()
+
+
+Find = Callable[[Dataset, Paths], Source]
+"""Finds the rows of a dataset as a kind of stage reads them."""
 
 
 def find_rows(dataset: Dataset, paths: Paths) -> Source:

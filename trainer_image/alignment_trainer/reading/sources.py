@@ -47,6 +47,8 @@ class Source:
 
     parts: list[Part]
     revision: str | None = None
+    unmatched: int = 0
+    """Rows of the files that are in none of these rows, because each of these is made of two."""
 
     @cached_property
     def counts(self) -> list[int]:

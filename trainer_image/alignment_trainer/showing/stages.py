@@ -11,7 +11,6 @@ from alignment_api.run_config import RunConfig
 from alignment_trainer.data.selection import Selection, evaluation_index
 from alignment_trainer.data.stage_form import StageForm, dpo_form, sft_form
 from alignment_trainer.failures import BadData
-from alignment_trainer.forms.columns import find_rows
 from alignment_trainer.models.tokenizer import load_tokenizer
 from alignment_trainer.settings.training import Settings, sft_settings, training_settings
 from alignment_trainer.showing.rows import row_lines
@@ -36,7 +35,7 @@ def stage_lines(config: RunConfig, folder: Path, rows: int, in_colour: bool) -> 
             yield Line(f"{config.stage_name}: {settings.path}.{field}[{index}]: {dataset.source}")
             index_of = evaluations if field == "datasets" else None
             preparation = form.preparation(tuple(dataset.cleaning or ()), index_of)
-            for row in islice(find_rows(dataset, config.paths).rows(), rows):
+            for row in islice(form.find(dataset, config.paths).rows(), rows):
                 try:
                     yield from map(Line, row_lines(row, preparation, decode, in_colour))
                 except BadData as fault:
