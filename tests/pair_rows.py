@@ -48,6 +48,9 @@ ROWS = {
     "TRL, messages": PairRow("prompt and two answers", {"prompt": [ASK], "chosen": [GOOD], "rejected": [BAD]}, PAIR),
     "TRL, a text and messages": PairRow("prompt and two answers", {"prompt": "Why?", "chosen": [GOOD], "rejected": [BAD]}, PAIR),
     "TRL, messages and texts": PairRow("prompt and two answers", {"prompt": [ASK], **TEXTS}, PAIR),
+    "TRL, with a margin": PairRow(
+        "prompt and two answers", {"prompt": [ASK], "chosen": [GOOD], "rejected": [BAD], "margin": 2.0}, PAIR, ("margin",)
+    ),
     "TRL, single messages": PairRow("prompt and two answers", {"prompt": [ASK], "chosen": GOOD, "rejected": BAD}, PAIR),
     "TRL, texts without a prompt": PairRow(
         "whole dialogues or texts",

@@ -188,7 +188,7 @@ PAIRS = [
     ("no rejected answer", {"prompt": "a", "chosen": "b"}, ":1: has no rejected"),
     ("an empty chosen answer and no rejected one", {**PAIR, "chosen": "", "rejected": None}, ":1: has no rejected"),
     ("a text and messages", {**PAIR, "chosen": [ANSWER]}, ":1: chosen and rejected must both be texts"),
-    ("a dialogue for pairs", GOOD, ":1: has one answer (completion) and no label"),
+    ("a dialogue for pairs", GOOD, ":1: has one answer (completion); name the dataset in a stage of kind sft"),
     (
         "answers to nothing",
         {"chosen": [ANSWER], "rejected": [{**ANSWER, "content": "b"}]},

@@ -12,8 +12,8 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.forms.examples import Pair
 from alignment_trainer.forms.pairs import labelled_rows
 from alignment_trainer.forms.pairs.labelled_rows import find_pairs
-from alignment_trainer.forms.rows import pair_of
-from alignment_trainer.reading.row_survey import survey
+from alignment_trainer.forms.rows import pair_of, read_pair
+from alignment_trainer.reading.row_survey import Seen, survey
 
 
 def labelled(prompt, completion, label, **others):
@@ -143,6 +143,15 @@ def test_rows_in_any_order_are_matched_in_the_order_of_the_file(find, seed):
     assert source.unmatched == 40 - 2 * len(expected)
 
 
+def test_a_damaged_first_row_does_not_hide_the_labels(find, tmp_path):
+    find(ROWS)
+    path = tmp_path / "set" / "rows.jsonl"
+    path.write_text(f"{{\n{path.read_text()}")
+    source = find_pairs(Dataset(uri="workspace://set"), Paths(workspace=str(tmp_path), stage=str(tmp_path)))
+    assert [row.place for row in source.rows() if row.fault] == ["set/rows.jsonl:1"]
+    assert sum(source.counts) == 1 + len(PAIRS)
+
+
 def test_rows_with_different_system_messages_are_not_matched(find):
     rows = [labelled("a", "b", True, system="Be kind."), labelled("a", "c", False, system="Be short.")]
     with pytest.raises(BadData, match="no prompt with both a good and a bad answer"):
@@ -186,5 +195,5 @@ def test_a_row_that_is_not_like_the_first_is_refused_with_its_place(find, row, f
 
 def test_all_processes_of_the_survey_together_read_each_pair_once(find):
     rows = [labelled(str(number), f" {answer}", answer == "good") for answer in ("good", "bad") for number in range(5100)]
-    found = survey(find(rows), lambda row: None if pair_of(row.values).chosen == " good" else "unpaired", "checking")
-    assert (found.rows, found.unused) == (5100, {})
+    found = survey(find(rows), lambda row: Seen(form=read_pair(row.values).example.chosen), "checking")
+    assert (found.rows, found.unused, found.forms) == (5100, {}, {" good": 5100})

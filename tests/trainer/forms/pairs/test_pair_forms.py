@@ -128,7 +128,10 @@ def test_where_the_answers_begin(row, pair):
     [
         ({"text": "Why?"}, "prompt, chosen and rejected, or the columns of another form in docs/data.md, but has text"),
         ({"messages": [ASK, GOOD]}, r"is a dialogue with one answer \(messages\); name the dataset in a stage of kind sft"),
-        ({"prompt": "Why?", "completion": "Because."}, r"has one answer \(completion\) and no label"),
+        (
+            {"prompt": "Why?", "completion": "Because."},
+            r"has one answer \(completion\); name the dataset in a stage of kind sft, or give all its rows a label",
+        ),
         ({"prompt": [ASK], "images": ["a.png"], "chosen": [GOOD], "rejected": [BAD]}, "has images, and only text can be learned"),
         ({"prompt": "Why?", "tools": [TOOL], **TEXTS}, "has tools, but prompt, chosen and rejected are texts"),
         ({"prompt": [ASK], "chosen": [{**GOOD, "weight": 0}], "rejected": [BAD]}, "chosen has a message with weight 0"),

@@ -64,8 +64,8 @@ def find_pairs(dataset: Dataset, paths: Paths) -> Source:
 
 
 def with_pairs(source: Source, name: str) -> Source:
-    """Return a source of pairs if the first row has a label; raise BadData if no two of its rows are a pair."""
-    first = next(source.rows(), None)
+    """Return a source of pairs if the first row that can be read has a label; raise BadData if no two rows are a pair."""
+    first = next((row for row in source.rows() if not row.fault), None)
     if first is None or not _has_label(first.values):
         return source
     index = _indexed(counted(source.rows(), f"pairing {name}", None, "rows"))

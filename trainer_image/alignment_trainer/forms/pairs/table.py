@@ -12,6 +12,9 @@ NO_PAIRS = (
     (("messages",), "is a dialogue with one answer (messages); name the dataset in a stage of kind sft"),
     (("conversations",), "is a dialogue with one answer (conversations); name the dataset in a stage of kind sft"),
     (("instruction", "output"), "has one answer (output); name the dataset in a stage of kind sft"),
-    (("prompt", "completion"), "has one answer (completion) and no label; name the dataset in a stage of kind sft"),
+    (
+        ("prompt", "completion"),
+        "has one answer (completion); name the dataset in a stage of kind sft, or give all its rows a label",
+    ),
 )
 """What rows are that fit no form, by the columns that tell: the first that fits is the sentence."""
