@@ -108,10 +108,16 @@ def test_an_attempt_that_died_while_publishing_is_finished_without_training(fini
     stage = tmp_path / "job" / "sft"
     (stage / "DONE").unlink()
     shutil.rmtree(stage / "model")
+    # As if the last evaluation had been a bad one, which the manifest then says.
+    journal = (stage / "metrics.jsonl").read_text() + json.dumps({"time": 1, "step": 24, "metrics": {"eval/loss": 99.0}}) + "\n"
+    (stage / "metrics.jsonl").write_text(journal)
     result = trainer.train(trainer.config(tmp_path, attempt=2), tmp_path)
     assert result.code == 0, result.output
     assert manifest(stage)["weights"]["made"] == manifest(finished / "job" / "sft")["weights"]["made"]
-    assert (stage / "metrics.jsonl").read_bytes() == (finished / "job" / "sft" / "metrics.jsonl").read_bytes()
+    assert (stage / "metrics.jsonl").read_text() == journal
+    (warning,) = manifest(stage)["warnings"]
+    assert warning.startswith("spec.stages[0].sft.optimization: the held-out loss ended at 99, above its start of ")
+    assert result.output.count(f"warning: {warning}") == 1
 
 
 def test_after_a_stop_the_next_attempt_resumes_and_ends_with_the_same_weights(finished, started_again, trainer):
