@@ -15,7 +15,7 @@ from alignment_api.spec.stages import TrainingSettings
 
 _MOST_UNENDED = 0.05
 _MEAN_OVER = 20
-"""Steps in a mean of the training loss: the loss of one batch is noisy."""
+"""Steps in a mean of the training loss, but at most a quarter of all: the loss of one batch is noisy."""
 _NOISE = 0.01
 """A loss that ends higher by a smaller share than this has not moved."""
 
@@ -65,7 +65,7 @@ def _cut_remark(settings: TrainingSettings, rows: Rows) -> str | None:
 
 
 def _loss_remarks(trained: list[float], held_out: list[float]) -> Iterator[str]:
-    steps = min(_MEAN_OVER, len(trained) // 2)
+    steps = min(_MEAN_OVER, len(trained) // 4)
     if steps and (rise := _rise(sum(trained[:steps]) / steps, sum(trained[-steps:]) / steps)):
         over = f" (means of {steps} steps)" if steps > 1 else ""
         yield f"the training loss ended at {rise}{over}; lower learningRate, or check the rows"

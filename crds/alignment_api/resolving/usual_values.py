@@ -70,4 +70,4 @@ def beta_remark(settings: PreferenceSettings) -> str | None:
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.0f}" if ratio < 1000 else f"{ratio:.0e}".replace("e+0", "e")
+    return f"{ratio:,.0f}" if ratio < 1e9 else f"{ratio:.0e}"

@@ -62,22 +62,26 @@ def losses(name: str, values: Sequence[float]) -> list[Point]:
 
 
 def spiked(first: float, last: float) -> list[float]:
-    """Return the losses of 60 steps; single ones are far above the others."""
-    return [first * 3, *[first] * 29, *[last] * 29, last * 3]
+    """Return the losses of 80 steps; single ones are far above the others."""
+    return [first * 3, *[first] * 39, *[last] * 39, last * 3]
 
 
 ENDS: list[tuple[str, list[Point], str | None]] = [
     ("no step", [], None),
-    ("one step", losses(metrics.LOSS, [2.0]), None),
-    ("two steps", losses(metrics.LOSS, [2.0, 2.1]), "the training loss ended at 2.1, above its start of 2;"),
-    ("the last of many is above the first", losses(metrics.LOSS, [2.0, *[1.0] * 58, 2.1]), None),
+    ("three steps", losses(metrics.LOSS, [2.0, 2.1, 2.1]), None),
+    ("four steps", losses(metrics.LOSS, [2.0, 3, 1, 2.1]), "the training loss ended at 2.1, above its start of 2;"),
+    ("only the last of many is above the first", losses(metrics.LOSS, [2.0, *[1.0] * 58, 2.01]), None),
     ("noise", losses(metrics.LOSS, spiked(2.0, 2.019)), None),
     (
         "a rise",
         losses(metrics.LOSS, spiked(2.0, 2.04)),
         "the training loss ended at 2.244, above its start of 2.2 (means of 20 steps);",
     ),
-    ("a loss below 0 that rises", losses(metrics.LOSS, [-1.0, -0.9]), "the training loss ended at -0.9, above its start of -1;"),
+    (
+        "a loss below 0 that rises",
+        losses(metrics.LOSS, [-1, -1, -1, -0.9]),
+        "the training loss ended at -0.9, above its start of -1;",
+    ),
     ("a held-out loss", losses(metrics.EVALUATION_LOSS, [0.6931, 0.2, 0.6999]), None),
     (
         "a held-out loss that rises",

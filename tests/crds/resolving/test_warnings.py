@@ -133,8 +133,8 @@ SENTENCES = [
     (
         "dpo",
         optimized(learningRate=1e-12),
-        "1e-12 is 1e5 times smaller than the smallest that is usual for preferences with all weights, 1e-07 to 1e-05 (Zephyr and "
-        "the handbook take 5e-07, the DPO paper 1e-06); correct it, unless it is meant",
+        "1e-12 is 100,000 times smaller than the smallest that is usual for preferences with all weights, 1e-07 to 1e-05 (Zephyr "
+        "and the handbook take 5e-07, the DPO paper 1e-06); correct it, unless it is meant",
     ),
 ]
 
