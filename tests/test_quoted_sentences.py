@@ -30,6 +30,10 @@ PROGRAMS = "\n".join(path.read_text() for folder in FOLDERS for path in sorted((
         ("troubleshooting", "the API server refused the full status"),
         ("troubleshooting", " is reconciled by "),
         ("troubleshooting", "another `alignment run` is running"),
+        ("troubleshooting", "the workspace volume ("),
+        ("troubleshooting", "this stage still writes"),
+        ("troubleshooting", "free some room or enlarge the volume; the stage tries again by itself"),
+        ("troubleshooting", "could not be written"),
     ],
 )
 def test_a_quote_is_in_its_page_and_in_a_program(page: str, words: str) -> None:

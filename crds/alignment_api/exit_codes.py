@@ -13,7 +13,8 @@ class ExitCode(IntEnum):
 
     DONE = 0
     BAD_DATA = 65
-    UNREACHABLE = 69
+    UNAVAILABLE = 69
+    """Something outside the job is missing, such as an answer of a server or room on a disk."""
     DEFECT = 70
     STOPPED = 75
     BAD_CONFIGURATION = 78
@@ -27,6 +28,9 @@ OUT_OF_MEMORY = "OOMKilled"
 
 PROCESS_KILLED = "ProcessKilled"
 """Reason with DEFECT when SIGKILL ended a process but not its pod: the host probably ran out of memory."""
+
+DISK_FULL = "DiskFull"
+"""Reason with UNAVAILABLE when a volume has no room: operators that do not know it retry by the exit code."""
 
 Consequence = Literal["Permanent", "Application", "Infrastructure"]
 
@@ -49,6 +53,6 @@ def consequence(exit_code: int, reason: str) -> Consequence:
     """Return whether a failure is final, uses up a retry, or is retried without limit."""
     if exit_code in (ExitCode.BAD_DATA, ExitCode.BAD_CONFIGURATION) or reason in (DIVERGED, OUT_OF_MEMORY):
         return "Permanent"
-    if exit_code in (ExitCode.STOPPED, ExitCode.UNREACHABLE, 128 + 9, 128 + 15):
+    if exit_code in (ExitCode.STOPPED, ExitCode.UNAVAILABLE, 128 + 9, 128 + 15):
         return "Infrastructure"
     return "Application"

@@ -1,17 +1,29 @@
 """Writes files and folders so that a crash leaves the old one or the new one, never half of one."""
 
+import contextlib
+import errno
 import os
 import socket
 from pathlib import Path
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""The error numbers of a write for which a volume has no room, or a quota none for this user."""
 
 
 def write_whole(path: Path, text: str, survives_power_cut: bool = True) -> None:
     """Replace a file: readers see the old text or the new one, also after a power cut unless `survives_power_cut` is false."""
     partial = _partial(path)
-    partial.write_text(text, encoding="utf-8")
-    if survives_power_cut:
-        flush(partial)
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        if survives_power_cut:
+            flush(partial)
+        partial.replace(path)
+    except OSError as error:
+        # On a full disk its bytes are missed; and an error of a write names no file.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
+        raise
     if survives_power_cut:
         flush(path.parent)
 

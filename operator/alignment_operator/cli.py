@@ -80,19 +80,11 @@ def run(options: argparse.Namespace) -> int:
         return _refuse(settled.refusal)
     try:
         home.objects.mkdir(parents=True, exist_ok=True)
+        stored = cluster.apply(job) if cluster.lock(key) else None
     except OSError as error:
-        print(
-            f"error: {home.root}: jobs cannot be stored here ({error.strerror}); name a writable folder with --home",
-            file=sys.stderr,
-        )
-        return REFUSED
-    if not cluster.lock(key):
-        print(
-            f"error: another `alignment run` is running {key.namespace}/{key.name}; wait until it ends, or stop it",
-            file=sys.stderr,
-        )
-        return REFUSED
-    stored = cluster.apply(job)
+        return _refuse(f"{home.root}: jobs cannot be stored here ({error.strerror}); name a writable folder with --home")
+    if stored is None:
+        return _refuse(f"another `alignment run` is running {key.namespace}/{key.name}; wait until it ends, or stop it")
     if is_finished(stored.status) and stored.status and stored.status.observed_generation == stored.metadata.generation:
         print(
             "already finished; edit the spec to run the stages that the edit changes, or rename the job to run it again",

@@ -15,6 +15,8 @@ from alignment_api.exit_codes import consequence
         (139, "Killed", "Application"),
         (75, "Stopped", "Infrastructure"),
         (69, "Unreachable", "Infrastructure"),
+        (69, "DiskFull", "Infrastructure"),
+        (70, "SharedMemoryFull", "Application"),
         (137, "Killed", "Infrastructure"),
         (137, "OOMKilled", "Permanent"),
         (143, "Killed", "Infrastructure"),

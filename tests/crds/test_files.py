@@ -1,5 +1,8 @@
 """Files and folders that a crash leaves whole."""
 
+import errno
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,21 @@ def test_a_file_is_replaced_and_no_partial_one_is_left(survives_power_cut: bool,
     for text in ("old", "nëw"):
         write_whole(path, text, survives_power_cut)
     assert path.read_text(encoding="utf-8") == "nëw"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file_alone_and_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.json"
+    write_whole(path, "old")
+
+    def write_half(partial: Path, text: str, **_: object) -> None:
+        partial.write_bytes(text.encode()[:2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match=re.escape(f"No space left on device: '{path}'")):
+        write_whole(path, "new")
+    assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -7,6 +7,7 @@ if __name__ == "__main__":
     exit_on_request()
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -18,8 +19,8 @@ from alignment_api.problems import from_validation
 from alignment_api.run_config import RunConfig
 from pydantic import ValidationError
 
-from alignment_trainer.failures import BadConfiguration, StageFailure
-from alignment_trainer.process.outcome import RankOutcome, failure_of, termination_from
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.process.outcome import RankOutcome, explained, termination_from
 from alignment_trainer.process.termination import fitted, write_termination
 from alignment_trainer.supervisor import CONFIG_VARIABLE, Supervisor
 
@@ -32,17 +33,29 @@ def main(arguments: list[str] | None = None) -> int:
     default = Path(os.environ.get(CONFIG_VARIABLE) or _POD_CONFIG)
     parser.add_argument("--config", type=Path, default=default, help="RunConfig, as the operator writes it")
     path: Path = parser.parse_args(arguments).config
-    try:
-        supervisor = Supervisor(_read_config(path))
-        supervisor.listen()
-        termination = supervisor.run()
-    except StageFailure as failure:
-        termination = termination_from(failure_of(failure))
-    except Exception as error:
-        traceback.print_exc()
-        termination = termination_from(RankOutcome(int(ExitCode.DEFECT), "Defect", f"{type(error).__name__}: {error}"))
-    _report(termination)
+    termination = _run(path)
+    write_termination(fitted(termination))
+    # The log may be on a volume that is full.
+    with contextlib.suppress(OSError):
+        print(f"{termination.reason}: {termination.message}", file=sys.stderr, flush=True)
     return termination.exit_code
+
+
+def _run(path: Path) -> Termination:
+    workspace = Path.cwd()
+    try:
+        config = _read_config(path)
+        workspace = Path(config.paths.workspace)
+        supervisor = Supervisor(config)
+        supervisor.listen()
+        return supervisor.run()
+    except Exception as error:
+        outcome = explained(error, workspace)
+        if outcome is None:
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+            outcome = RankOutcome(int(ExitCode.DEFECT), "Defect", f"{type(error).__name__}: {error}")
+        return termination_from(outcome)
 
 
 def _read_config(path: Path) -> RunConfig:
@@ -57,14 +70,10 @@ def _read_config(path: Path) -> RunConfig:
         raise BadConfiguration(problems) from error
 
 
-def _report(termination: Termination) -> None:
-    print(f"{termination.reason}: {termination.message}", file=sys.stderr, flush=True)
-    write_termination(fitted(termination))
-
-
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     # Exit without waiting for libraries' threads, such as those of a download.
     os._exit(code)

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from alignment_api.exit_codes import DIVERGED, ExitCode
+from alignment_api.exit_codes import DISK_FULL, DIVERGED, ExitCode
 
 
 class StageFailure(Exception):
@@ -71,5 +71,19 @@ class WorkerLost(StageFailure):
 class Unreachable(StageFailure):
     """A server that the stage reads from does not answer; the stage is retried later, since the job is not at fault."""
 
-    exit_code = ExitCode.UNREACHABLE
+    exit_code = ExitCode.UNAVAILABLE
     reason = "Unreachable"
+
+
+class DiskFull(StageFailure):
+    """A volume has no room for what the stage writes; the stage is retried until there is room."""
+
+    exit_code = ExitCode.UNAVAILABLE
+    reason = DISK_FULL
+
+
+class SharedMemoryFull(StageFailure):
+    """The memory that the processes of a pod share is full; waiting does not change that."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "SharedMemoryFull"

@@ -1,5 +1,6 @@
 """Entry point of each training process: prepares its environment, runs the stage's page, and records how it ended."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -17,8 +18,8 @@ from alignment_api.exit_codes import ExitCode  # noqa: E402
 from alignment_api.run_config import RunConfig  # noqa: E402
 from alignment_api.spec.kinds import KINDS  # noqa: E402
 
-from alignment_trainer.failures import BadConfiguration, PeerLost, StageFailure  # noqa: E402
-from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankOutcome, failure_of, record_outcome  # noqa: E402
+from alignment_trainer.failures import BadConfiguration, PeerLost  # noqa: E402
+from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankOutcome, explained, failure_of, record_outcome  # noqa: E402
 from alignment_trainer.workspace import activity  # noqa: E402
 
 
@@ -32,14 +33,16 @@ def main() -> int:
         _check_world(config)
         _run_stage(config)
         return 0
-    except StageFailure as failure:
-        outcome = failure_of(failure)
     except Exception as error:
-        outcome = _outcome_of(error)
-        # After a lost peer, this process's traceback does not help: only the peer's log shows the cause.
-        if outcome.reason != PeerLost.reason:
-            traceback.print_exc()
+        outcome = explained(error, Path(config.paths.workspace))
+        unexplained = None if outcome else error
+        outcome = outcome or _outcome_of(error)
     record_outcome(Path(os.environ[OUTCOMES_VARIABLE]), rank, outcome)
+    # After a lost peer, this process's traceback does not help: only the peer's log shows the cause.
+    if unexplained and outcome.reason != PeerLost.reason:
+        # The log may be on a volume that is full.
+        with contextlib.suppress(OSError):
+            traceback.print_exception(unexplained)
     return outcome.exit_code
 
 
@@ -134,7 +137,8 @@ def _is_lost_peer(error: Exception, text: str) -> bool:
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     # Exit at once: while the interpreter shuts down, libraries' threads abort some processes after all work is done.
     os._exit(code)

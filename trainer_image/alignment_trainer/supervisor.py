@@ -9,15 +9,19 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from alignment_api.exit_codes import Termination
+from alignment_api.exit_codes import DISK_FULL, Termination
 from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.kinds import KINDS
 
 from alignment_trainer.checks import preflight
+from alignment_trainer.checks.datasets import Findings
+from alignment_trainer.checks.row_room import rows_to_write
 from alignment_trainer.failures import Stopped
+from alignment_trainer.models.room import check_room, known_start, with_needs
 from alignment_trainer.process import heartbeat
 from alignment_trainer.process.lifeline import stopping_with
-from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, termination_of
+from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, reserve_room, termination_of
 from alignment_trainer.process.stage_watch import StageWatch
 from alignment_trainer.process.stop_signals import MESSAGE, exit_after_cleanup
 from alignment_trainer.tracking.shipping import is_shipped
@@ -27,7 +31,7 @@ from alignment_trainer.workspace.base_record import model_revision
 from alignment_trainer.workspace.checkpoints import newest_step
 from alignment_trainer.workspace.journal import last_step
 from alignment_trainer.workspace.recorded_settings import with_recorded_settings
-from alignment_trainer.workspace.stage_folder import claim, is_done
+from alignment_trainer.workspace.stage_folder import claim, clear_unfinished, is_done
 from alignment_trainer.workspace.stage_warnings import recorded_warnings
 
 CONFIG_VARIABLE = "ALIGNMENT_RUN_CONFIG"
@@ -46,6 +50,8 @@ class Supervisor:
         self._is_checking = False
         self._launcher: subprocess.Popen[bytes] | None = None
         self._is_first_node = int(os.environ.get("PET_NODE_RANK") or 0) == 0
+        # The processes of other nodes may still write.
+        self._is_only_node = int(os.environ.get("PET_NNODES") or 1) == 1
         self._watch = StageWatch(config)
 
     def listen(self) -> None:
@@ -64,12 +70,17 @@ class Supervisor:
         self.config = with_recorded_settings(self.config)
         if self._is_first_node:
             activity.begin(self.stage)
-        self._check()
+        findings = self._check()
         if self._is_first_node:
             claim(self.config)
+            clear_unfinished(self.stage)
+            self._check_room(findings)
         if self.stop_requested:
             raise Stopped(MESSAGE)
-        termination = self._with_warnings(self._train())
+        termination = self._train()
+        if termination.reason == DISK_FULL and self._is_first_node:
+            termination = self._without_unfinished(termination)
+        termination = self._with_warnings(termination)
         return termination.model_copy(
             update={
                 "step": last_step(self.stage / METRICS_FILE),
@@ -96,15 +107,27 @@ class Supervisor:
             if self._is_checking:
                 raise Stopped(MESSAGE)
 
-    def _check(self) -> None:
+    def _check(self) -> Findings:
         self._is_checking = True
         runner = os.environ.get(_RUNNER_VARIABLE)
         try:
             # Training continues without its runner, which finds it again; a check has nothing to save, and may hang on a volume.
             with stopping_with(int(runner) if runner else None):
-                preflight.check(self.config)
+                return preflight.check(self.config)
         finally:
             self._is_checking = False
+
+    def _check_room(self, findings: Findings) -> None:
+        """Check the workspace volume before any process takes a GPU; a model of the Hub is checked when it is there."""
+        start = known_start(self.config) if KINDS[self.config.stage.kind].trains else None
+        if start:
+            check_room(self.config, start, rows=rows_to_write(self.config, findings))
+
+    def _without_unfinished(self, termination: Termination) -> Termination:
+        """Give back the room of what is half written, and add to the message what the stage still writes."""
+        if self._is_only_node:
+            clear_unfinished(self.stage)
+        return termination.model_copy(update={"message": with_needs(termination.message, self.config)})
 
     def _ship_rest(self) -> None:
         """Ship what did not arrive in MLflow while the stage ran."""
@@ -117,6 +140,7 @@ class Supervisor:
         uploader = Uploader(self.config) if self._is_first_node else None
         folder = Path(tempfile.mkdtemp(prefix="alignment-"))
         try:
+            reserve_room(folder)
             self._start(folder)
             if uploader:
                 uploader.start()
@@ -142,6 +166,7 @@ class Supervisor:
                 **os.environ,
                 CONFIG_VARIABLE: str(config_path),
                 OUTCOMES_VARIABLE: str(folder),
+                "ALIGNMENT_WORKSPACE": self.config.paths.workspace,
                 "ALIGNMENT_SUPERVISOR_PID": str(os.getpid()),
             },
         )

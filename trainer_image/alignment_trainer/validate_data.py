@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         for sentence in str(failure).splitlines():
             print(f"error: {options.name}: {sentence}", file=sys.stderr)
         return _REFUSED
-    for sentence in found:
+    for sentence in found.read:
         print(f"{options.name}: {sentence}")
     return _VALID
 

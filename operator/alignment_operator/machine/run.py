@@ -4,6 +4,7 @@ import asyncio
 import signal
 from datetime import UTC, datetime
 
+from alignment_api.files import NO_ROOM
 from alignment_api.spec.job import AlignmentJob
 
 from alignment_operator.backends.chosen import ON_MACHINE
@@ -37,7 +38,7 @@ async def run_until_ended(cluster: LocalCluster, key: Key, view: TerminalView) -
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, cluster)
     while True:
-        await reconcile(cluster, ON_MACHINE, settings, key, datetime.now(UTC).replace(microsecond=0))
+        view.note(await _reconcile(cluster, settings, key))
         job = await cluster.job(key)
         assert job is not None, "a job that is being run is not deleted"
         if job.status is not None:
@@ -45,6 +46,18 @@ async def run_until_ended(cluster: LocalCluster, key: Key, view: TerminalView) -
             if is_finished(job.status) or job.status.phase == "Suspended":
                 return job
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _reconcile(cluster: LocalCluster, settings: Settings, key: Key) -> str | None:
+    """Reconcile once; return what is waited for if the disk had no room for what that writes."""
+    try:
+        await reconcile(cluster, ON_MACHINE, settings, key, datetime.now(UTC).replace(microsecond=0))
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        written = error.filename or cluster.home.root
+        return f"{written} could not be written ({error.strerror}); waiting until there is room for it"
+    return None
 
 
 def _stop(cluster: LocalCluster) -> None:

@@ -33,6 +33,7 @@ class TerminalView:
         self._console = console
         self._live: Live | None = None
         self._last: dict[str, str] = {}
+        self._note: str | None = None
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -47,7 +48,7 @@ class TerminalView:
     def show(self, status: AlignmentJobStatus) -> None:
         """Show the current status."""
         if self._live:
-            self._live.update(_bars(status))
+            self._live.update(Group(_bars(status), *([Text(self._note, style="yellow")] if self._note else [])))
             return
         for stage in status.stages or []:
             tenths = stage.progress.percent // 10 if stage.progress else 0
@@ -55,6 +56,12 @@ class TerminalView:
             if stage.state != "Waiting" and self._last.get(stage.name) != milestone:
                 self._last[stage.name] = milestone
                 self._console.print(_line(stage), markup=False, highlight=False, soft_wrap=True)
+
+    def note(self, sentence: str | None) -> None:
+        """Show a sentence about this machine, below the job on a terminal, until there is another or none."""
+        if sentence and sentence != self._note and not self._live:
+            self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        self._note = sentence
 
 
 def summary_table(job: AlignmentJob, folders: dict[str, Path]) -> Table:

@@ -34,6 +34,9 @@ from alignment_operator.deciding.job_status import is_finished
 from alignment_operator.deciding.observation import LIVE, Child, Key, Report
 from alignment_operator.machine.progress import read_stage
 
+_TERMINATION_BYTES = 4096
+"""The most that a trainer writes about its end."""
+
 
 class LocalCluster:
     """Implements the Cluster interface under a home folder."""
@@ -162,6 +165,8 @@ class LocalCluster:
             "ALIGNMENT_TERMINATION_LOG": str(folder / "termination.json"),
             "ALIGNMENT_SYNC_COMMAND": f"alignment sync --home {shlex.quote(str(self.home.root))}",
         }
+        # Its bytes are there already when the trainer overwrites them on a full disk.
+        (folder / "termination.json").write_text(" " * _TERMINATION_BYTES)
         lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
         assert _try_lock(lock), f"{folder.name} is already running"
         with (folder / "output.log").open("ab") as log:
@@ -178,7 +183,12 @@ class LocalCluster:
             )
         os.close(lock)
         self._processes[str(folder)] = child
-        write_whole(folder / "started.json", json.dumps({"pid": child.pid, "time": datetime.now(UTC).isoformat()}))
+        try:
+            write_whole(folder / "started.json", json.dumps({"pid": child.pid, "time": datetime.now(UTC).isoformat()}))
+        except OSError:
+            # Without this file no program could stop it.
+            child.kill()
+            raise
 
     def _child(self, folder: Path) -> Child:
         process = json.loads((folder / "process.json").read_text())
@@ -230,12 +240,13 @@ def _key(job: AlignmentJob) -> Key:
 
 def _seen(folder: Path, is_alive: bool, is_stopping: bool) -> SeenProcess:
     started = _started(folder)
+    termination = None if is_alive else _termination(folder)
     return SeenProcess(
         is_alive=is_alive,
         is_stopping=is_stopping,
-        termination=None if is_alive else _termination(folder),
+        termination=termination,
         start_time=datetime.fromisoformat(started["time"]) if started else None,
-        end_time=None if is_alive else _modified(folder / "termination.json"),
+        end_time=_modified(folder / "termination.json") if termination else None,
     )
 
 

@@ -68,6 +68,34 @@ def test_infrastructure_failures_never_use_up_the_budget() -> None:
         job = then(job, decided)
 
 
+def test_a_full_disk_is_waited_for_with_growing_delays_and_the_sum_in_the_status() -> None:
+    job, delays = a_job(restart={"applicationFailures": 0}), []
+    sentence = (
+        "the workspace volume (/workspace) has 1.2 GB free, and this stage still writes about 5.4 GB: 3 checkpoints of 1.8 GB"
+    )
+    for attempt in range(1, 6):
+        full = a_child(job, "sft", "Failed", attempt=attempt, exit_code=69, reason="DiskFull", message=sentence)
+        decided = planned(job, [full])
+        assert (decided.status.phase, decided.status.reason) == ("Restarting", "DiskFull")
+        assert f"sft: attempt {attempt} ended: {sentence}; retrying in" in (decided.status.message or "")
+        delays.append(decided.requeue_after_seconds)
+        job = then(job, decided)
+        waiting = planned(job, [full], 5)
+        assert (waiting.status.reason, waiting.status.message) == ("DiskFull", decided.status.message)
+    assert delays == [10, 20, 40, 60, 60]
+    assert (stage(decided, "sft").application_failures, stage(decided, "sft").infrastructure_failures) == (0, 5)
+
+
+def test_the_deadline_ends_the_wait_for_room() -> None:
+    job = a_job(activeDeadlineSeconds=100)
+    full = a_child(
+        job, "sft", "Failed", exit_code=69, reason="DiskFull", message="full", start_time=later(0), end_time=later(101)
+    )
+    waiting = planned(job, [full], 101)
+    assert waiting.status.reason == "DiskFull"
+    assert planned(then(job, waiting), [full], 102).status.reason == "DeadlineExceeded"
+
+
 def test_a_lost_child_is_replaced() -> None:
     job = a_job()
     running = planned(job, [a_child(job, "sft", "Running")])

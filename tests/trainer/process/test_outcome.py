@@ -1,8 +1,11 @@
+import errno
+import os
 import re
 
 import pytest
 from alignment_api.exit_codes import Termination, consequence
-from alignment_trainer.failures import BadData, Diverged, PeerLost, Stopped
+from alignment_trainer.failures import BadData, DiskFull, Diverged, PeerLost, Stopped
+from alignment_trainer.process import outcome as reports
 from alignment_trainer.process.outcome import (
     RankFailure,
     RankOutcome,
@@ -10,6 +13,7 @@ from alignment_trainer.process.outcome import (
     record_failures,
     record_launcher_outcome,
     record_outcome,
+    reserve_room,
     termination_of,
 )
 
@@ -17,6 +21,7 @@ BROKEN_ROW = failure_of(BadData("rows.jsonl:3: has no chosen"))
 NOT_A_NUMBER = failure_of(Diverged("loss is nan at step 7"))
 STOPPED = failure_of(Stopped("stopped after step 9"))
 LOST = failure_of(PeerLost("another process went away"))
+FULL = failure_of(DiskFull("the workspace volume has no room"))
 DEFECT = RankOutcome(70, "Defect", "KeyError: 'a'")
 
 
@@ -41,6 +46,8 @@ DEFECT = RankOutcome(70, "Defect", "KeyError: 'a'")
         ("did not stop in time", [(0, -9)], {}, 143, True, 137, "Killed"),
         ("the launcher itself was killed", [], {}, -9, False, 70, "ProcessKilled"),
         ("the launcher was aborted", [], {}, -6, False, 134, "Killed"),
+        ("shared memory is full", [(1, -7), (0, 75)], {0: LOST}, 1, False, 70, "SharedMemoryFull"),
+        ("a disk is full", [(0, 75), (1, 69)], {0: LOST, 1: FULL}, 1, False, 69, "DiskFull"),
         ("no process reports a reason", [(0, 3)], {}, 1, False, 70, "Defect"),
     ],
 )
@@ -73,3 +80,20 @@ def test_a_long_sentence_fits_a_termination(tmp_path):
     record_outcome(tmp_path, 0, RankOutcome(70, "Defect", "begin" + "x" * 5000 + "end"))
     assert re.fullmatch(r"beginx+ … x+end", termination_of(tmp_path, 1, False).message)
     assert Termination(**failure_of(BadData("é" * 9000))._asdict()).message
+
+
+def test_a_report_takes_the_reserved_room_of_a_full_volume(tmp_path, monkeypatch):
+    reserve_room(tmp_path)
+    (reserved,) = tmp_path.iterdir()
+    assert reserved.stat().st_size >= 2 * 4096, "a file system counts whole blocks"
+
+    def write_if_there_is_room(path, text):
+        if reserved.exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        path.write_text(text)
+
+    monkeypatch.setattr(reports, "write_whole", write_if_there_is_room)
+    record_outcome(tmp_path, 0, FULL)
+    record_outcome(tmp_path, 1, LOST)
+    record_failures(tmp_path, [RankFailure(0, 69), RankFailure(1, 75)])
+    assert termination_of(tmp_path, 1, False).reason == "DiskFull"

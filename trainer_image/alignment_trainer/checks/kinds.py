@@ -22,11 +22,13 @@ class Kind(NamedTuple):
     """Reads the settings that only this kind has, and refuses the job where one is missing."""
     reads: Callable[[RunConfig], Iterator[Rows]]
     """Returns the datasets that the stage reads, so that their rows are checked before any stage starts."""
+    token_bytes: int = 0
+    """The bytes of one token on the workspace volume, with what is written beside it; 0 if the stage writes none."""
 
 
 KINDS: dict[str, Kind] = {
-    "sft": Kind("alignment_trainer.stages.sft", sft_settings, partial(training_rows, see=see_dialogue)),
-    "dpo": Kind("alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, see=see_pair, find=find_pairs)),
+    "sft": Kind("alignment_trainer.stages.sft", sft_settings, partial(training_rows, see=see_dialogue), 8),
+    "dpo": Kind("alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, see=see_pair, find=find_pairs), 4),
 }
 
 

@@ -24,8 +24,8 @@ _SHOWN = 5
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
-def check(config: RunConfig) -> list[str]:
-    """Refuse to start a stage if it or a later stage of its job cannot run; return how the rows of each dataset are read."""
+def check(config: RunConfig) -> Findings:
+    """Refuse to start a stage if it or a later stage of its job cannot run; return what is known of the rows."""
     _refuse(chain(*(key_faults(remaining) for remaining in stages_to_come(config))), BadConfiguration)
     for remaining in stages_to_come(config):
         _check_settings(remaining)
@@ -34,7 +34,7 @@ def check(config: RunConfig) -> list[str]:
     _refuse(chain(*(holdout_faults(remaining, findings) for remaining in stages_to_come(config))))
     for sentence in findings.remarks:
         print(sentence, file=sys.stderr, flush=True)
-    return findings.read
+    return findings
 
 
 def _refuse(faults: Iterator[str], failure: type[StageFailure] = BadData) -> None:

@@ -20,8 +20,8 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.process.parallel import parallel_map, worker_count
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.workspace.preparation_progress import with_progress
+from alignment_trainer.workspace.stage_folder import DATA_FOLDER
 
-DATA_FOLDER = "data"
 _REPORT_FILE = "report.json"
 _FEWEST_ROWS_TO_SPREAD = 500
 

@@ -16,6 +16,7 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.fetching.network_faults import TransientError
 from alignment_trainer.fetching.retries import with_retries
 from alignment_trainer.workspace.activity import advancing
+from alignment_trainer.workspace.full_disk import check_room_for
 
 _CACHE = Path(".cache") / "s3"
 
@@ -69,6 +70,7 @@ def _cached(system: Any, about: dict[str, Any], cache: Path, format_of: Callable
     target = cache / f"{version}{format_of(about['name']) or ''}"
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
+        check_room_for(about["size"] or 0, f"s3://{about['name']}", cache)
         staged = cache / f".{version}.{socket.gethostname()}.{os.getpid()}"
         try:
             _download(system, about, staged)

@@ -14,6 +14,7 @@ from alignment_api.spec.data import Dataset
 from alignment_trainer.failures import BadData
 from alignment_trainer.fetching.retries import with_retries
 from alignment_trainer.workspace.activity import Advance, advancing
+from alignment_trainer.workspace.full_disk import check_room_for
 
 _MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 _COMMIT_LENGTH = 40
@@ -57,21 +58,32 @@ def load(dataset: Dataset, paths: Paths) -> tuple[Any, str]:
         return rows, commit
 
 
-def download_model(wanted: HubRepository, commit: str, token: str | None) -> Path:
-    """Download a model's files and return their folder; cached files need no request."""
+def cached_model(uri: str, commit: str) -> Path | None:
+    """Return the folder of a model's files if all of them are cached."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
+
+    name = uri.removeprefix(HUB_PREFIX)
+    try:
+        return Path(snapshot_download(name, revision=commit, allow_patterns=_MODEL_FILES, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
+def download_model(wanted: HubRepository, commit: str, token: str | None) -> Path:
+    """Download a model's files and return their folder; cached files need no request."""
+    cached = cached_model(wanted.uri, commit)
+    if cached:
+        return cached
+    from huggingface_hub import snapshot_download
 
     def download(**how: Any) -> Any:
         return snapshot_download(wanted.name, revision=commit, allow_patterns=_MODEL_FILES, token=token, **how)
 
-    try:
-        return Path(download(local_files_only=True))
-    except LocalEntryNotFoundError:
-        pass
     with _refusals_explained(wanted):
         missing = with_retries(wanted.shown, lambda: download(dry_run=True))
         total = sum(file.file_size or 0 for file in missing if file.will_download)
+        _check_room(wanted, total)
         with advancing(f"downloading {wanted.uri}", total, "bytes") as advance:
             return Path(with_retries(wanted.shown, lambda: download(tqdm_class=_bar(advance))))
 
@@ -90,6 +102,16 @@ def download_tokenizer(wanted: HubRepository, paths: Paths) -> Path:
                 lambda: snapshot_download(wanted.name, revision=commit, allow_patterns=files, token=token, cache_dir=cache),
             )
         )
+
+
+def _check_room(wanted: HubRepository, size: int) -> None:
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    cache = Path(constants.HF_HUB_CACHE)
+    # The library continues these.
+    begun = (cache / repo_folder_name(repo_id=wanted.name, repo_type=wanted.kind) / "blobs").glob("*.incomplete")
+    check_room_for(size - sum(file.stat().st_size for file in begun), f"the rest of {wanted.uri}", cache)
 
 
 def newest_commit(wanted: HubRepository, token: str | None, endpoint: str | None = None) -> str:

@@ -6,12 +6,14 @@ import socket
 import ssl
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from alignment_api.problems import first_line
+
+from alignment_trainer.workspace.full_disk import causes_of, sign_of
 
 _TRANSIENT_ANSWERS = {408, 425, 429}
 _TRANSIENT_CODES = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestThrottled", "InternalError"}
@@ -45,8 +47,9 @@ class TransientError(Exception):
 
 def transient_fault(error: BaseException) -> Fault | None:
     """Return the transient fault behind an error; None if a retry would fail the same way."""
-    chain = list(_chain(error))
-    if any(isinstance(each, (ssl.SSLCertVerificationError, *_loaded(_FINAL_CLASSES))) for each in chain):
+    chain = list(causes_of(error))
+    # The Xet store reports a full disk like a fault of the network.
+    if sign_of(error) or any(isinstance(each, (ssl.SSLCertVerificationError, *_loaded(_FINAL_CLASSES))) for each in chain):
         return None
     for each in chain:
         answer = _answer(each)
@@ -75,16 +78,6 @@ def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and its causes, the outermost first."""
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
 
 
 def _answer(error: BaseException) -> tuple[int, Mapping[str, str], str] | None:

@@ -167,14 +167,19 @@ def _keep(kept: Path, values: Any, identity: dict[str, Any]) -> None:
     """Write values to a temporary folder, then rename it; another job may have written the same values first."""
     kept.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{kept.name}.", dir=kept.parent))
+    try:
+        _write(staged, values, identity)
+        rename_whole(staged, kept)
+    except OSError:
+        if not kept.exists():
+            raise
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _write(staged: Path, values: Any, identity: dict[str, Any]) -> None:
     numpy.save(staged / _VALUES, values, allow_pickle=False)
     (staged / _MANIFEST).write_text(json.dumps({"sha256": hash_file(staged / _VALUES), "identity": identity}, indent=1))
     # mkdtemp makes a folder that only its owner can read; other jobs need these values too.
     staged.chmod(0o755)
     flush_tree(staged)
-    try:
-        rename_whole(staged, kept)
-    except OSError:
-        if not kept.exists():
-            raise
-        shutil.rmtree(staged, ignore_errors=True)

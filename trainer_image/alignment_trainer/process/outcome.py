@@ -1,19 +1,23 @@
 """How the processes of a stage ended, and the exit code and sentence that follow from it; without torch."""
 
 import json
+import os
 import signal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from alignment_api.exit_codes import PROCESS_KILLED, ExitCode, Termination
 from alignment_api.files import write_whole
 
-from alignment_trainer.failures import PeerLost, StageFailure, Stopped
+from alignment_trainer.failures import PeerLost, SharedMemoryFull, StageFailure, Stopped
 from alignment_trainer.process.termination import shortened
+from alignment_trainer.workspace.full_disk import disk_failure
 
 OUTCOMES_VARIABLE = "ALIGNMENT_OUTCOMES"
 LAUNCHER_FILE = "launcher.json"
 _LAUNCHER_OUTCOME_FILE = "launcher-outcome.json"
+_RESERVE_FILE = "reserve"
+_RESERVED_BYTES = 256 << 10
 _MESSAGE_LIMIT = 2900
 """Less than the kubelet keeps, so that there is room for the mark of omitted text."""
 
@@ -33,24 +37,43 @@ class RankFailure(NamedTuple):
     exit_code: int
 
 
+def reserve_room(folder: Path) -> None:
+    """Write a file that is removed if the volume is full when a process reports how it ended."""
+    (folder / _RESERVE_FILE).write_bytes(os.urandom(_RESERVED_BYTES))
+
+
 def record_outcome(folder: Path, rank: int, outcome: RankOutcome) -> None:
     """Write how a rank ended."""
-    write_whole(folder / f"rank-{rank}.json", json.dumps(outcome._asdict()))
+    _record(folder / f"rank-{rank}.json", outcome._asdict())
 
 
 def record_failures(folder: Path, failures: list[RankFailure]) -> None:
     """Write which ranks the launcher saw fail, the earliest first."""
-    write_whole(folder / LAUNCHER_FILE, json.dumps([failure._asdict() for failure in failures]))
+    _record(folder / LAUNCHER_FILE, [failure._asdict() for failure in failures])
 
 
 def record_launcher_outcome(folder: Path, outcome: RankOutcome) -> None:
     """Write why the launcher ended before any rank started."""
-    write_whole(folder / _LAUNCHER_OUTCOME_FILE, json.dumps(outcome._asdict()))
+    _record(folder / _LAUNCHER_OUTCOME_FILE, outcome._asdict())
+
+
+def _record(path: Path, report: Any) -> None:
+    try:
+        write_whole(path, json.dumps(report))
+    except OSError:
+        path.with_name(_RESERVE_FILE).unlink(missing_ok=True)
+        write_whole(path, json.dumps(report))
 
 
 def failure_of(error: StageFailure) -> RankOutcome:
     """Turn a failure with a sentence into an outcome."""
     return RankOutcome(int(error.exit_code), error.reason, shortened(str(error), _MESSAGE_LIMIT))
+
+
+def explained(error: Exception, workspace: Path) -> RankOutcome | None:
+    """Return the outcome of an error that has a sentence for users: a failure of a stage, or one that a full volume caused."""
+    failure = disk_failure(error, workspace) or error
+    return failure_of(failure) if isinstance(failure, StageFailure) else None
 
 
 def termination_of(folder: Path, launcher_code: int, stop_requested: bool) -> Termination:
@@ -104,6 +127,10 @@ def _killed(failure: RankFailure, stop_requested: bool) -> Termination:
     number, who = -failure.exit_code, f"process {failure.rank}"
     if number == signal.SIGKILL and not stop_requested:
         return _out_of_host_memory(who)
+    if number == signal.SIGBUS:
+        message = f"{who} was killed by SIGBUS: probably /dev/shm, the memory that the processes share, is full"
+        advice = "raise compute.sharedMemory"
+        return Termination(exit_code=ExitCode.DEFECT, reason=SharedMemoryFull.reason, message=f"{message}; {advice}")
     if number == signal.SIGABRT:
         message = (
             f"{who} was aborted (SIGABRT), as NCCL does when a peer does not answer: probably a process on another node or the "

@@ -21,8 +21,10 @@ def write_termination(text: str) -> None:
     named = os.environ.get(TERMINATION_VARIABLE)
     path = Path(named) if named else _POD_TERMINATION_LOG
     if named or path.exists():
-        # The kubelet mounts this file, so it can be written but not replaced.
-        path.write_text(text, encoding="utf-8")
+        # In place: the kubelet mounts this file, so it cannot be replaced; and the bytes that it has need no room on a full disk.
+        with path.open("r+b" if path.exists() else "wb") as file:
+            file.write(text.encode("utf-8"))
+            file.truncate()
 
 
 def fitted(termination: "Termination", most_bytes: int = MOST_BYTES) -> str:

@@ -13,9 +13,17 @@ from torch.distributed.elastic.rendezvous import RendezvousError
 
 from alignment_trainer.failures import PeerLost
 from alignment_trainer.process.lifeline import die_with
-from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankFailure, failure_of, record_failures, record_launcher_outcome
+from alignment_trainer.process.outcome import (
+    OUTCOMES_VARIABLE,
+    RankFailure,
+    explained,
+    failure_of,
+    record_failures,
+    record_launcher_outcome,
+)
 
 SUPERVISOR_VARIABLE = "ALIGNMENT_SUPERVISOR_PID"
+WORKSPACE_VARIABLE = "ALIGNMENT_WORKSPACE"
 LAUNCHER_VARIABLE = "ALIGNMENT_LAUNCHER_PID"
 _RENDEZVOUS_SECONDS = 20 * 24 * 3600
 """As long as torch can wait, which counts milliseconds in 32 bits; the operator decides when a node is too late."""
@@ -40,6 +48,12 @@ def main() -> None:
         # Before the ranks start, the launcher only waits for the launchers of the other nodes.
         lost = PeerLost(f"the other nodes of the stage could not be reached ({first_line(error)}); their logs may show why")
         record_launcher_outcome(Path(os.environ[OUTCOMES_VARIABLE]), failure_of(lost))
+        sys.exit(1)
+    except OSError as error:
+        outcome = explained(error, Path(os.environ[WORKSPACE_VARIABLE]))
+        if outcome is None:
+            raise
+        record_launcher_outcome(Path(os.environ[OUTCOMES_VARIABLE]), outcome)
         sys.exit(1)
     except SignalException as error:
         sys.exit(128 + error.sigval)

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from accelerate import PartialState
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.data.dataset import Data
 from alignment_trainer.models import memory, merging
 from alignment_trainer.models.loading import load_model
+from alignment_trainer.models.room import check_room
 from alignment_trainer.models.start import check_start, start_folder
 from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
 from alignment_trainer.settings.training import Settings, training_settings
@@ -15,6 +17,7 @@ from alignment_trainer.training import deepspeed, publishing
 from alignment_trainer.training.arguments import training_arguments
 from alignment_trainer.training.publishing import Trained
 from alignment_trainer.training.run import find_checkpoint, train
+from alignment_trainer.workspace.preparation_progress import most_steps
 
 
 class Start(NamedTuple):
@@ -79,6 +82,7 @@ def _train(config: RunConfig, page: Page) -> Trained:
 
     # Cheap checks before rows are tokenized, and rows before the weights take their memory.
     memory.check(config, start.folder)
+    _check_room(start)
     weights_hash = check_start(config, start.folder, checkpoint)
     merging.check(start.folder, settings)
     tokenizer = load_tokenizer(start.folder, settings, page.needs_marks)
@@ -88,6 +92,13 @@ def _train(config: RunConfig, page: Page) -> Trained:
     check_vocabulary(model, tokenizer)
 
     trainer = page.trainer(Loaded(start, weights_hash, arguments, tokenizer, rows, model))
+    _check_room(start, most_steps(settings, len(trainer.train_dataset)))
     train(trainer, config, settings, checkpoint, rows, start.folder)
     deepspeed.release(trainer)
     return Trained(settings, tokenizer, rows.report, start.folder, weights_hash)
+
+
+def _check_room(start: Start, steps: int | None = None) -> None:
+    """Check the workspace volume, once more when the rows are written and the number of steps is known."""
+    if PartialState().is_main_process:
+        check_room(start.config, start.folder, steps)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from alignment_api.files import rename_whole, write_whole
 from alignment_api.names import CHECKPOINTS_FOLDER, MANIFEST_FILE
@@ -57,6 +58,14 @@ class Checkpoint:
         self.step = manifest.step
         self.world_size = manifest.world_size
         self.is_last = manifest.step >= manifest.total_steps
+
+
+class Saved(NamedTuple):
+    """How many checkpoints a stage has, and how far it is."""
+
+    checkpoints: int = 0
+    step: int = 0
+    total_steps: int | None = None
 
 
 def staging_folder(stage: Path) -> Path:
@@ -121,6 +130,18 @@ def newest_step(stage: Path) -> int | None:
     """Return the step of the newest checkpoint by its name, unverified: good enough for a message."""
     folders = _newest_first(stage)
     return _step(folders[0]) if folders else None
+
+
+def saved_of(stage: Path) -> Saved:
+    """Return what the names and the manifest of the checkpoints say, unverified: good enough for an estimate."""
+    folders = _newest_first(stage)
+    if not folders:
+        return Saved()
+    try:
+        total = _manifest(folders[0]).total_steps
+    except (OSError, ValidationError):
+        total = None
+    return Saved(len(folders), _step(folders[0]), total)
 
 
 def newest_verified(stage: Path) -> Checkpoint | None:

@@ -1,6 +1,7 @@
 """Answers of the policy to the same few prompts during training: rows of a file, in which each step is complete or missing."""
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,4 +65,5 @@ def _drop_unfinished_step(path: Path, prompts: int) -> None:
     steps = [json.loads(line)["step"] for line in lines[:whole]]
     while steps and steps.count(steps[-1]) < prompts:
         steps.pop()
-    path.write_bytes(b"".join(lines[: len(steps)]))
+    # Cut, not written again: on a full disk the complete steps must stay.
+    os.truncate(path, sum(len(line) for line in lines[: len(steps)]))

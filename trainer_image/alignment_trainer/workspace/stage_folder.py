@@ -1,12 +1,16 @@
 """Decides by a hash which inputs own a stage's folder: equal inputs resume, and results of other inputs are moved aside."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 from alignment_api.files import write_whole
-from alignment_api.names import DONE_FILE, RUN_CONFIG_FILE
+from alignment_api.names import CHECKPOINTS_FOLDER, DONE_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
+
+DATA_FOLDER = "data"
+"""The rows of a stage as tokens."""
 
 _OWNER_FILE = "input.json"
 
@@ -38,6 +42,12 @@ def claim(config: RunConfig) -> None:
     write_whole(stage / _OWNER_FILE, json.dumps({"inputHash": config.input_hash}))
     # With this file, a later stage or `alignment sync` can ship what MLflow did not take.
     write_whole(stage / RUN_CONFIG_FILE, config.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def clear_unfinished(stage: Path) -> None:
+    """Remove what an attempt did not finish: folders get a name without a dot when they are whole."""
+    for folder in (*stage.glob(".*/"), *(stage / CHECKPOINTS_FOLDER).glob(".*/")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _owner(stage: Path) -> str | None:
