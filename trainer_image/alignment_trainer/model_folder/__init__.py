@@ -1,0 +1,1 @@
+"""What a model's folder must hold: checked without torch, from headers and JSON files alone."""

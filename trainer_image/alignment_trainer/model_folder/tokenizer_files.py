@@ -1,0 +1,44 @@
+"""Checks the files of a tokenizer, without loading it."""
+
+from pathlib import Path
+from typing import Any
+
+from alignment_trainer.model_folder.configuration import size_of
+from alignment_trainer.model_folder.documents import Unfit, check_file, read_object
+
+TOKENIZER = "tokenizer.json"
+_TOKENIZERS = (TOKENIZER, "tokenizer.model", "vocab.json")
+_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_COPY = "copy the tokenizer's files again"
+
+
+def check_tokenizer(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse a tokenizer that is missing or damaged, or that has tokens which the model does not have."""
+    for file in _TOKENIZERS:
+        check_file(folder / file)
+    if not any((folder / file).exists() for file in _TOKENIZERS):
+        raise Unfit(f"has no tokenizer ({' or '.join(_TOKENIZERS)}); copy the whole model folder")
+    for file in _SETTINGS:
+        if (folder / file).exists():
+            read_object(folder / file, _COPY)
+    if (folder / TOKENIZER).exists():
+        _check_tokens(read_object(folder / TOKENIZER, _COPY), config)
+
+
+def _check_tokens(document: dict[str, Any], config: dict[str, Any]) -> None:
+    model = document.get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(vocabulary, dict | list) or not vocabulary:
+        raise Unfit(f"has a {TOKENIZER} without model.vocab, which lists its tokens; {_COPY}")
+    added = document.get("added_tokens") or []
+    try:
+        numbers = [
+            *(vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))),
+            *(each["id"] for each in added),
+        ]
+        tokens = max(numbers) + 1
+    except (KeyError, TypeError):
+        raise Unfit(f"has a {TOKENIZER} whose tokens have no numbers; {_COPY}") from None
+    rows = size_of(config, "vocab_size")
+    if type(rows) is int and tokens > rows:
+        raise Unfit(f"has a tokenizer of {tokens} tokens for a model of {rows}; copy the tokenizer that belongs to the model")
