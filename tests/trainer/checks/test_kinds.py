@@ -110,7 +110,7 @@ def test_a_base_model_is_checked_for_the_stages_that_load_it(own_workspace, trai
     if begins == "lessons":
         check(config)
     else:
-        with pytest.raises(BadData, match=r"^spec.model.uri: workspace://inputs/tiny/model has no config.json"):
+        with pytest.raises(BadConfiguration, match=r"^spec.model.uri: workspace://inputs/tiny/model has no config.json"):
             check(config)
 
 

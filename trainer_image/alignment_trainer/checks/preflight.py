@@ -1,6 +1,5 @@
 """Checks all settings and files of this stage and the later ones, before any process uses a GPU."""
 
-import json
 import sys
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -15,13 +14,12 @@ from alignment_trainer.checks.datasets import Findings, dataset_faults, holdout_
 from alignment_trainer.checks.kinds import kind_of
 from alignment_trainer.endpoints.key import key_faults
 from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
+from alignment_trainer.model_folder.fitness import fault_of
 from alignment_trainer.settings.later import stages_to_come
 from alignment_trainer.settings.training import training_settings
-from alignment_trainer.workspace.links import system_file
 from alignment_trainer.workspace.paths import workspace_path
 
 _SHOWN = 5
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 def check(config: RunConfig) -> Findings:
@@ -30,7 +28,8 @@ def check(config: RunConfig) -> Findings:
     for remaining in stages_to_come(config):
         _check_settings(remaining)
     findings = Findings(unfinished=frozenset(remaining.stage_name for remaining in stages_to_come(config)))
-    _refuse(chain(_start_faults(config), *(_dataset_faults(remaining, findings) for remaining in stages_to_come(config))))
+    _refuse(_start_faults(config), BadConfiguration)
+    _refuse(chain(*(_dataset_faults(remaining, findings) for remaining in stages_to_come(config))))
     _refuse(chain(*(holdout_faults(remaining, findings) for remaining in stages_to_come(config))))
     for sentence in findings.remarks:
         print(sentence, file=sys.stderr, flush=True)
@@ -59,40 +58,18 @@ def _dataset_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
 
 def _start_faults(config: RunConfig) -> Iterator[str]:
     if config.paths.parent_model:
-        yield from _model_faults(Path(config.paths.parent_model), "the model of the stage before")
+        fault = fault_of(Path(config.paths.parent_model))
+        if fault:
+            yield f"the model of the stage before {fault}, or run that stage again"
     uri = config.spec.model.uri if config.spec.model else None
     starts_from_base = any(_starts_from_base(remaining) for remaining in stages_to_come(config))
     if uri and uri.startswith(WORKSPACE_PREFIX) and starts_from_base:
-        yield from _model_faults(workspace_path(uri, config.paths.workspace), f"spec.model.uri: {uri}")
+        fault = fault_of(workspace_path(uri, config.paths.workspace))
+        if fault:
+            yield f"spec.model.uri: {uri} {fault}"
     elif uri and uri.startswith(BUCKET_PREFIX):
         yield f"spec.model.uri: this version cannot read {uri}; copy the model to the workspace volume and use workspace://"
 
 
 def _starts_from_base(config: RunConfig) -> bool:
     return KINDS[config.stage.kind].loads_model and parent_of(config.spec, config.stage) is None
-
-
-def _model_faults(folder: Path, name: str) -> Iterator[str]:
-    if not folder.is_dir():
-        yield f"{name} is not a folder on the workspace volume; copy the model there or correct the path"
-        return
-    found = system_file(folder)
-    if found:
-        yield f"{name} is a link to {found}, a system file; copy the model itself to the volume"
-        return
-    if not (folder / "config.json").exists():
-        yield f"{name} has no config.json; copy the whole model folder"
-    if not any((folder / file).exists() for file in _TOKENIZERS):
-        yield f"{name} has no tokenizer ({' or '.join(_TOKENIZERS)}); copy the whole model folder"
-    yield from _weight_faults(folder, name)
-
-
-def _weight_faults(folder: Path, name: str) -> Iterator[str]:
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        wanted = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        missing = [file for file in wanted if not (folder / file).exists()]
-        if missing:
-            yield f"{name} lacks {missing[0]} ({len(missing)} of {len(wanted)} weight files); copy the whole model folder"
-    elif not any(folder.glob("*.safetensors")):
-        yield f"{name} has no *.safetensors; convert the weights, other formats can carry code and are not read"
