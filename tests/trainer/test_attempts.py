@@ -311,17 +311,27 @@ def test_a_stop_while_rows_are_checked_ends_it_at_once(started_again, trainer):
     assert result.termination.message == "stopped on request, before training began"
 
 
+def test_a_damaged_model_ends_the_attempt_before_a_process_starts(started_again, trainer):
+    os.truncate(started_again / "inputs" / "tiny" / "model" / "model.safetensors", 5000)
+    result = trainer.attempt(trainer.config(started_again), started_again).wait()
+    assert (result.code, result.termination.reason) == (78, "BadConfiguration"), result.output
+    assert result.termination.message in result.output
+    assert "spec.model.uri: workspace://inputs/tiny/model has a model.safetensors with " in result.termination.message
+    assert "torch" not in result.output and "Traceback" not in result.output
+
+
 def test_a_nan_loss_fails_the_stage_without_retry(started_again, trainer):
     import torch
     from safetensors.torch import load_file, save_file
 
     weights = started_again / "inputs" / "tiny" / "model" / "model.safetensors"
     tensors = load_file(weights)
-    tensors["model.norm.weight"] = torch.full_like(tensors["model.norm.weight"], math.nan)
+    # Each number is finite, but sums of their products are not.
+    tensors["model.norm.weight"] = torch.full_like(tensors["model.norm.weight"], 3e38)
     save_file(tensors, weights, metadata={"format": "pt"})
     result = trainer.attempt(trainer.config(started_again, sft__holdout=None), started_again).wait()
     assert (result.code, result.termination.reason) == (70, "Diverged"), result.output
-    assert "loss is nan at step 1" in result.termination.message
+    assert "before any weight was changed: the model's numbers overflow the precision" in result.termination.message
     assert not (started_again / "job" / "sft" / "checkpoints" / "step-1").exists()
 
 

@@ -110,29 +110,15 @@ def _environment(config: RunConfig) -> dict[str, str]:
 def _outcome_of(error: Exception) -> RankOutcome:
     import torch
 
+    from alignment_trainer.process.lost_peers import is_lost_peer
+
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, torch.cuda.OutOfMemoryError):
         advice = "the GPU ran out of memory; lower compute.microBatchSize or maxLength, or raise compute.sharding"
         return RankOutcome(int(ExitCode.DEFECT), "OutOfMemory", f"{advice} ({text.splitlines()[0]})")
-    if _is_lost_peer(error, text):
+    if is_lost_peer(error):
         return failure_of(PeerLost("another process of this stage ended unexpectedly; its own log shows why"))
     return RankOutcome(int(ExitCode.DEFECT), "Defect", text)
-
-
-def _is_lost_peer(error: Exception, text: str) -> bool:
-    import torch
-
-    if isinstance(error, torch.distributed.DistNetworkError | torch.distributed.DistStoreError):
-        return True
-    signs = (
-        "Connection closed by peer",
-        "Connection reset by peer",
-        "Socket closed",
-        "Broken pipe",
-        "remote process exited",
-        "Timed out waiting",
-    )
-    return ("gloo" in text or "NCCL" in text) and any(sign in text for sign in signs)
 
 
 if __name__ == "__main__":

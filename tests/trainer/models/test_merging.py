@@ -13,7 +13,7 @@ import torch
 from alignment_api.memory.estimate import merging_bytes
 from alignment_api.memory.shape import shape_of
 from alignment_api.memory.workload import AdapterSize, Workload
-from alignment_trainer.failures import BadConfiguration, BadData
+from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.models import merging
 from alignment_trainer.models.adapters import linear_layers
 from alignment_trainer.models.loading import load_model
@@ -158,26 +158,6 @@ def test_an_unmerged_layer_is_an_error(tmp_path, change):
     (tmp_path / "ours").mkdir()
     with pytest.raises(AssertionError, match="the adapter's file and its layers differ in"):
         merging.merge(tmp_path / "base", tmp_path / "adapter", settings(), tmp_path / "ours", CPU)
-
-
-def test_incomplete_weights_are_refused_before_training(tmp_path):
-    tiny("mistral").save_pretrained(tmp_path)
-    file = tmp_path / "model.safetensors"
-    weights = load_file(file)
-    del weights["lm_head.weight"]
-    file.unlink()
-    save_file(weights, file, {"format": "pt"})
-    with pytest.raises(BadData) as refused:
-        merging.check(tmp_path, settings())
-    assert str(refused.value) == f"{tmp_path} has no weights for lm_head.weight; copy the whole model folder"
-
-
-def test_quantized_weights_are_refused_before_training(tmp_path):
-    tiny("mistral").save_pretrained(tmp_path)
-    document = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**document, "quantization_config": {"quant_method": "gptq", "bits": 4}}))
-    with pytest.raises(BadConfiguration, match=r"^spec.model.uri: the weights in .* are quantized already"):
-        merging.check(tmp_path, settings())
 
 
 def test_a_layer_built_from_several_tensors_is_refused_before_training(tmp_path):

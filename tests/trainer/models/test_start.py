@@ -1,14 +1,23 @@
 """A job has one base model: one commit for all attempts and stages, and the same weights at each resume."""
 
 import json
+import math
+import os
+import shutil
 from pathlib import Path
 
 import pytest
-from alignment_trainer.failures import BadData
+import torch
+from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.fetching import hub
-from alignment_trainer.models.start import check_start, start_folder
+from alignment_trainer.model_folder.families import FAMILIES
+from alignment_trainer.models.finite import Scan
+from alignment_trainer.models.start import check_model, check_start, start_folder
+from alignment_trainer.models.weights import weights_digest
 from alignment_trainer.workspace.base_record import read_base
 from alignment_trainer.workspace.checkpoints import Checkpoint, CheckpointManifest
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM
 
 OLD, NEW = "a" * 40, "b" * 40
 BASE = "workspace://inputs/tiny/model"
@@ -132,6 +141,98 @@ def test_the_files_of_a_commit_never_change(own_workspace, trainer, branch):
         match=r"does not contain the files that were downloaded from hf://team/base; remove it, and they are downloaded again",
     ):
         check_start(config, start, None)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(("number", "named"), [(math.nan, "NaN"), (math.inf, "infinity"), (-math.inf, "infinity")])
+def test_a_number_that_is_not_finite_is_named_with_its_tensor_and_file(own_workspace, trainer, dtype, number, named):
+    folder = own_workspace / "inputs" / "tiny" / "model"
+    weights = {name: tensor.to(dtype) for name, tensor in load_file(folder / "model.safetensors").items()}
+    weights["model.layers.1.mlp.up_proj.weight"][3, 5] = number
+    (folder / "model.safetensors").unlink()
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BadConfiguration) as refused:
+        check_start(trainer.config(own_workspace), folder, None)
+    assert str(refused.value) == (
+        f"spec.model.uri: {BASE}: {folder}/model.safetensors contains {named} in model.layers.1.mlp.up_proj.weight, so its "
+        "loss would be NaN; copy the file again, or name another model"
+    )
+
+
+def test_a_scan_hashes_as_the_files_are_hashed(tmp_path):
+    for number, tensors in enumerate(({"a": torch.ones(3)}, {"b": torch.ones(0), "c": torch.ones(5, dtype=torch.int64)}, {})):
+        save_file(tensors, tmp_path / f"{number}.safetensors", {"format": "pt"})
+    scan = Scan()
+    assert scan.digest(tmp_path) == weights_digest(tmp_path)
+    assert scan.found is None
+
+
+SIZES = {"vocab_size": 32, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+
+
+def saved(folder, tokenizer, family="mixtral", **settings):
+    """Save a model of a family whose tensors only transformers knows, with a tokenizer."""
+    assert family not in FAMILIES
+    known = {**SIZES, "vocab_size": 832, "num_local_experts": 2, "num_key_value_heads": 2, **settings}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **known))
+    model.save_pretrained(folder)
+    for file in tokenizer.glob("tokenizer*"):
+        shutil.copy(file, folder)
+    return folder
+
+
+def changed(change):
+    def damage(folder):
+        weights = load_file(folder / "model.safetensors")
+        change(weights)
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+    return damage
+
+
+def set_in_config(**settings):
+    def damage(folder):
+        document = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**document, **settings}))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (None, None),
+        (set_in_config(num_hidden_layers=3), "lacks 9 of the 30 tensors that its config.json describes, the first is "),
+        (set_in_config(num_hidden_layers=1), "tensors that its config.json does not describe, the first is model.layers.1."),
+        (changed(lambda weights: weights.pop("lm_head.weight")), "the first is lm_head.weight; copy config.json"),
+        (
+            changed(lambda weights: weights.update({"v_head.weight": torch.ones(1)})),
+            "the first is v_head.weight; copy config.json",
+        ),
+        (set_in_config(vocab_size=900), "has 2 of 21 tensors with other shapes than its config.json describes"),
+        (
+            changed(lambda weights: weights.pop("model.layers.0.block_sparse_moe.experts.1.w1.weight")),
+            "has 1 of 21 tensors with other shapes than its config.json describes, the first is "
+            "model.layers.0.mlp.experts.gate_up_proj, 1152 numbers instead of 1536; copy config.json",
+        ),
+        (set_in_config(hidden_act="gelu9"), "transformers cannot load its configuration (KeyError: "),
+        (set_in_config(num_local_experts="many"), "transformers cannot load its configuration ("),
+        # Preflight finds the same in a folder on the workspace volume; a model of the Hub is downloaded first.
+        (lambda folder: os.truncate(folder / "model.safetensors", 9), "has a model.safetensors of 9 bytes that is truncated"),
+    ],
+)
+def test_a_model_of_another_family_is_compared_with_what_transformers_builds(own_workspace, trainer, damage, fault):
+    folder = saved(own_workspace / "mixtral", own_workspace / "inputs" / "tiny" / "model")
+    config = trainer.config(own_workspace, model={"uri": "hf://team/base"})
+    if damage is None:
+        check_model(config, folder)
+        return
+    damage(folder)
+    with pytest.raises(BadConfiguration) as refused:
+        check_model(config, folder)
+    assert str(refused.value).startswith("spec.model.uri: hf://team/base")
+    assert fault in str(refused.value)
+    assert "; " in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_an_attempt_ends_if_its_base_model_was_changed(own_workspace, trainer, tmp_path):

@@ -128,9 +128,10 @@ def test_changed_weights_under_the_same_path_get_new_values(after_dpo, tmp_path,
 
 
 @pytest.mark.parametrize("batching", ["Packed", "Padded"])
-def test_nan_weights_end_the_stage_with_a_sentence(after_dpo, tmp_path, trainer, batching):
+def test_weights_that_overflow_end_the_stage_with_a_sentence(after_dpo, tmp_path, trainer, batching):
     before = kept(after_dpo)
-    add_to_norm(after_dpo, math.nan)
+    # Each number is finite, but sums of their products are not.
+    add_to_norm(after_dpo, 3e38)
     result = trainer.train(trainer.config(after_dpo, "dpo", dpo__batching=batching), tmp_path)
     assert result.code == ExitCode.DEFECT
     assert "the model that the stage starts from gives no finite log-probability for " in result.termination.message

@@ -1,7 +1,6 @@
 """Merges an adapter into its base weights, one tensor at a time, from file to file."""
 
 import ctypes
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,10 @@ from peft import PeftConfig, PeftModel
 from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
 
-from alignment_trainer.failures import BadConfiguration, BadData
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.model_folder.matching import Origin
 from alignment_trainer.models import skeleton
 from alignment_trainer.models.loading import quantization, weights_dtype
-from alignment_trainer.models.skeleton import Origin
 from alignment_trainer.models.tensor_files import ModelWriter, StoredTensor, as_written, stored_tensors
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.workspace.activity import advancing
@@ -29,17 +28,8 @@ def check(start: Path, settings: Settings) -> None:
     """Refuse weights into which an adapter cannot be merged, before the adapter is trained."""
     if settings.adapter is None:
         return
-    document = json.loads((start / "config.json").read_text(encoding="utf-8"))
-    if "quantization_config" in document:
-        raise BadConfiguration(
-            f"spec.model.uri: the weights in {start} are quantized already, and no adapter can be merged into them; "
-            f"name the model before quantization, and set {settings.path}.adapter.quantization"
-        )
     model = skeleton.build(start)
     found = skeleton.origins(model, [tensor.name for tensor in stored_tensors(start)])
-    missing = next(skeleton.without_weights(model, found), None)
-    if missing:
-        raise BadData(f"{start} has no weights for {missing}; copy the whole model folder")
     parts = {origin.parameter for origin in found.values() if not origin.is_whole}
     for layer in _linear_layers(model, settings):
         if f"{layer}{_WEIGHT}" in parts:

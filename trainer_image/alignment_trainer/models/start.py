@@ -9,13 +9,21 @@ from alignment_api.files import write_whole
 from alignment_api.names import HUB_PREFIX, MANIFEST_FILE
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.failures import BadData
+from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.fetching import hub
+from alignment_trainer.model_folder.documents import Unfit
+from alignment_trainer.model_folder.fitness import fault_of
+from alignment_trainer.model_folder.headers import read_headers
+from alignment_trainer.model_folder.matching import check_match
+from alignment_trainer.models import skeleton
+from alignment_trainer.models.finite import Scan
+from alignment_trainer.models.load_faults import loading
 from alignment_trainer.models.weights import weights_digest
 from alignment_trainer.workspace.base_record import BaseRecord, read_base, write_base
 from alignment_trainer.workspace.checkpoints import Checkpoint
 from alignment_trainer.workspace.paths import workspace_path
 
+PARENT = "the model of the stage before"
 _START_FILE = "start.json"
 
 
@@ -36,16 +44,56 @@ def start_folder(config: RunConfig) -> Path:
         return hub.download_model(wanted, str(commits[0]), token)
 
 
+def start_name(config: RunConfig) -> str:
+    """Return how a sentence names the model that the stage starts from."""
+    model = config.spec.model
+    return PARENT if config.paths.parent_model or not model else f"spec.model.uri: {model.uri}"
+
+
+def check_model(config: RunConfig, start: Path) -> None:
+    """Refuse a model that is not whole; only the first process looks, and all of them end with the same sentence."""
+    found = [_fault(config, start) if PartialState().is_main_process else None]
+    broadcast_object_list(found)
+    if found[0]:
+        raise BadConfiguration(found[0])
+
+
 def check_start(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -> str:
-    """Hash the weights that a stage starts from; raise BadData if they have changed."""
+    """Hash the weights that a stage starts from; refuse them if they have changed, or contain NaN or infinity."""
     if not PartialState().is_main_process:
         return ""
-    digest = weights_digest(start)
+    scan = Scan()
+    # What a checkpoint continues was scanned when the stage began.
+    digest = weights_digest(start) if checkpoint else scan.digest(start)
     _check_parent(start, digest)
+    if scan.found:
+        raise BadConfiguration(
+            f"{start_name(config)}: {scan.found.path} contains {scan.value} in {scan.found.name}, so its loss would be NaN; "
+            f"copy the file again, or name another model"
+        )
     _check_begun(Path(config.paths.stage), start, digest, checkpoint)
     if not config.paths.parent_model:
         _record_base(config, start, digest)
     return digest
+
+
+def _fault(config: RunConfig, start: Path) -> str | None:
+    """Check what preflight could not: downloaded files, and weights against a model that only transformers can build."""
+    name = start_name(config)
+    fault = fault_of(start)
+    if fault:
+        return f"{name} {fault}"
+    headers = read_headers(start)
+    try:
+        with loading("its configuration", name):
+            model = skeleton.build(start)
+            origins = skeleton.origins(model, [header.name for header in headers])
+        check_match(skeleton.wanted(model), headers, origins)
+    except Unfit as unfit:
+        return f"{name} {unfit}"
+    except BadConfiguration as failure:
+        return str(failure)
+    return None
 
 
 def _commit(config: RunConfig, wanted: hub.HubRepository, token: str | None) -> str:

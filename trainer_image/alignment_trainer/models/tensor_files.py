@@ -67,7 +67,17 @@ class NewTensor(NamedTuple):
 
 def stored_tensors(folder: Path) -> list[StoredTensor]:
     """Return the tensors of a model's files, in the order of the files."""
-    return [tensor for path in weight_files(folder) for tensor in sorted(_tensors(path), key=lambda tensor: tensor.begin)]
+    return [tensor for path in weight_files(folder) for tensor in tensors_of(path)]
+
+
+def tensors_of(path: Path) -> list[StoredTensor]:
+    """Return the tensors of one file, in the order of its bytes."""
+    start, entries = header(path)
+    found = []
+    for name, entry in entries.items():
+        begin, end = entry["data_offsets"]
+        found.append(StoredTensor(name, path, entry["dtype"], tuple(entry["shape"]), start + begin, end - begin))
+    return sorted(found, key=lambda tensor: tensor.begin)
 
 
 def as_written(tensor: StoredTensor, dtype: torch.dtype) -> NewTensor:
@@ -135,13 +145,6 @@ class ModelWriter:
         total = sum(tensor.size for shard in self._shards for tensor in shard)
         index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))}
         (self._folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-
-
-def _tensors(path: Path) -> Iterator[StoredTensor]:
-    start, entries = header(path)
-    for name, entry in entries.items():
-        begin, end = entry["data_offsets"]
-        yield StoredTensor(name, path, entry["dtype"], tuple(entry["shape"]), start + begin, end - begin)
 
 
 def _shards(tensors: list[NewTensor]) -> list[list[NewTensor]]:

@@ -84,7 +84,7 @@ class Reference(NamedTuple):
         if unusable := int((~numpy.isfinite(values)).any(axis=1).sum()):
             raise Diverged(
                 f"the model that the stage starts from gives no finite log-probability for {unusable} of {len(rows)} pairs; "
-                f"its weights contain NaN or infinity, or overflow {self.settings.precision}"
+                f"its weights are finite, but computing with them overflows {self.settings.precision}"
             )
         return values
 

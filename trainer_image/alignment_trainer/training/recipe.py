@@ -8,9 +8,10 @@ from alignment_api.run_config import RunConfig
 
 from alignment_trainer.data.dataset import Data
 from alignment_trainer.models import memory, merging
+from alignment_trainer.models.load_faults import loading
 from alignment_trainer.models.loading import load_model
 from alignment_trainer.models.room import check_room
-from alignment_trainer.models.start import check_start, start_folder
+from alignment_trainer.models.start import check_model, check_start, start_folder, start_name
 from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
 from alignment_trainer.settings.training import Settings, training_settings
 from alignment_trainer.training import deepspeed, publishing
@@ -77,6 +78,7 @@ def _train(config: RunConfig, page: Page) -> Trained:
     settings = training_settings(config)
     checkpoint = find_checkpoint(config, settings)
     start = Start(config, settings, start_folder(config))
+    check_model(config, start.folder)
     arguments = page.arguments(start, training_arguments(config, settings, is_resumed=checkpoint is not None))
     deepspeed.initialize(settings)
 
@@ -85,10 +87,12 @@ def _train(config: RunConfig, page: Page) -> Trained:
     _check_room(start)
     weights_hash = check_start(config, start.folder, checkpoint)
     merging.check(start.folder, settings)
-    tokenizer = load_tokenizer(start.folder, settings, page.needs_marks)
+    with loading("its tokenizer", start_name(config)):
+        tokenizer = load_tokenizer(start.folder, settings, page.needs_marks)
     rows = page.data(start, tokenizer)
     # Sets all seeds: what is random comes after it.
-    model = load_model(start.folder, settings)
+    with loading("its weights", start_name(config)):
+        model = load_model(start.folder, settings)
     check_vocabulary(model, tokenizer)
 
     trainer = page.trainer(Loaded(start, weights_hash, arguments, tokenizer, rows, model))

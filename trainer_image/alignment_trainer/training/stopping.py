@@ -78,10 +78,7 @@ class StopOnDivergence(TrainerCallback):  # type: ignore[misc]
         for name in _WATCHED:
             value = logs.get(name)
             if value is not None and not math.isfinite(value):
-                raise Diverged(
-                    f"{name} is {value} at step {state.global_step}; lower optimization.learningRate, or check the data "
-                    f"of that step (earlier checkpoints are kept)"
-                )
+                raise Diverged(_not_finite(name, value, state.global_step))
         if "loss" in logs:
             self._watch.add(logs["loss"])
         if self._watch.has_diverged:
@@ -94,3 +91,15 @@ class StopOnDivergence(TrainerCallback):  # type: ignore[misc]
     def last_good_step(self, step: int) -> int:
         """Return the last step whose smoothed loss was not too high."""
         return step - self._watch.steps_too_high
+
+
+def _not_finite(name: str, value: float, step: int) -> str:
+    if step <= 1:
+        return (
+            f"{name} is {value} at step {step}, before any weight was changed: the model's numbers overflow the precision; "
+            f"set precision to Float32, or check the data of that step"
+        )
+    return (
+        f"{name} is {value} at step {step}; lower optimization.learningRate, or check the data "
+        f"of that step (earlier checkpoints are kept)"
+    )

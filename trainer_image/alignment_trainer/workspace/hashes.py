@@ -1,7 +1,7 @@
 """Hashes of files."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from alignment_trainer.workspace.activity import Advance, advancing
@@ -19,9 +19,9 @@ def hash_file(path: Path, advance: Advance = lambda count: None) -> str:
     return digest.hexdigest()
 
 
-def hash_files(paths: Iterable[Path]) -> str:
+def hash_files(paths: Iterable[Path], hash_one: Callable[[Path, Advance], str] = hash_file) -> str:
     """Hash the names and contents of files, in the given order."""
     files = list(paths)
     with advancing("hashing files", sum(path.stat().st_size for path in files), "bytes") as advance:
-        lines = [f"{path.name}:{hash_file(path, advance)}\n" for path in files]
+        lines = [f"{path.name}:{hash_one(path, advance)}\n" for path in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
