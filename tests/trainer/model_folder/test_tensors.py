@@ -1,6 +1,8 @@
 """The table of families has the tensors that transformers saves, and the list of decoders the models that it can load."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -79,6 +81,11 @@ def test_a_saved_model_is_whole(family, tmp_path):
     assert len(list(tmp_path.glob("*.safetensors"))) > 1
     wanted, headers = wanted_tensors(json.loads((tmp_path / "config.json").read_text())), read_headers(tmp_path)
     check_match(wanted, headers, origins_by_name(wanted, headers))
+
+
+def test_the_page_of_models_names_all_families():
+    section = (Path(__file__).parents[3] / "docs" / "models.md").read_text().split("\n## Families\n")[1]
+    assert re.findall(r"`(\w+)`", section.split("\n\n")[1]) == sorted(FAMILIES)
 
 
 def test_the_decoders_are_those_that_transformers_loads():
