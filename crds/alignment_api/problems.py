@@ -25,6 +25,37 @@ FORMS = {
 }
 """What each regular expression of the fields means, in words."""
 
+_NUMBER, _WHOLE, _TRUTH, _TIME = "a number", "a whole number", "true or false", "a time such as 2026-01-31T12:00:00Z"
+_TYPES = {
+    "bool_parsing": _TRUTH,
+    "bool_type": _TRUTH,
+    "datetime_from_date_parsing": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_type": _TIME,
+    "dict_type": "an object, with lines such as `name: value` below it",
+    "finite_number": "a number that is finite",
+    "float_parsing": _NUMBER,
+    "float_type": _NUMBER,
+    "int_from_float": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": "a whole number with fewer digits",
+    "int_type": _WHOLE,
+    "list_type": "a list",
+    "model_type": "an object, with a line `field: value` below it for each of its fields",
+    "string_type": "text",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "be greater than"),
+    "greater_than_equal": ("ge", "be at least"),
+    "less_than": ("lt", "be less than"),
+    "less_than_equal": ("le", "be at most"),
+    "string_too_long": ("max_length", "have at most", "character"),
+    "string_too_short": ("min_length", "have at least", "character"),
+    "too_long": ("max_length", "have at most", "item"),
+    "too_short": ("min_length", "have at least", "item"),
+}
+"""For pydantic's types of errors: the name of the bound, the words before it, and what is counted."""
+
 
 class Problem(NamedTuple):
     """One problem of a job."""
@@ -59,31 +90,66 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
-    location = detail["loc"]
-    path = dotted(location)
+def requirement(detail: ErrorDetails) -> str:
+    """Return what a value must be, as the rest of a sentence that begins with "it" or with the name of the field."""
     context = detail.get("ctx", {})
+    match detail["type"]:
+        case known if known in _TYPES:
+            return f"must be {_TYPES[known]}"
+        case known if known in _BOUNDS:
+            bound, words, *unit = _BOUNDS[known]
+            return f"must {words} {_counted(context[bound], *unit)}"
+        case "literal_error":
+            return f"must be {context['expected']}"
+        case "string_pattern_mismatch":
+            return f"must be {FORMS[str(context['pattern'])]}"
+        case known if known == BROKEN_FIELD:
+            return str(context["message"])
+        case _:
+            return "must be as docs/reference.md describes it"
+
+
+def _counted(number: float, unit: str = "") -> str:
+    shown = str(int(number) if number == int(number) else number)
+    return f"{shown} {unit}{'' if number == 1 else 's'}" if unit else shown
+
+
+def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
+    location, path = detail["loc"], dotted(detail["loc"])
     match detail["type"]:
         case "extra_forbidden":
             return Problem(path, _unknown_field(str(location[-1]), _fields_at(model, location[:-1])))
         case "missing":
             return Problem(path, "is missing; add it")
         case "value_error":
-            broken = context["error"]
+            broken = detail["ctx"]["error"]
             return Problem(f"{path}.{broken.field}".removesuffix("."), f"{broken}")
-        case error if error == BROKEN_FIELD:
-            return Problem(path, f"{_shown(detail['input'])} is not possible: {detail['msg']}")
-        case "float_type" | "int_type" as wanted if number := _number_in(detail["input"], whole=wanted == "int_type"):
-            return Problem(path, f"{_shown(detail['input'])} is text, not a number; write {number}, without quotes")
-        case "string_type" if isinstance(detail["input"], int | float):
-            shown = _shown(detail["input"])
-            return Problem(path, f'{shown} is not text; write "{shown}", in quotes')
-        case "literal_error":
-            return Problem(path, f"{_shown(detail['input'])} is not possible; use {context['expected']}")
-        case "string_pattern_mismatch":
-            return Problem(path, f"{_shown(detail['input'])} must be {FORMS[str(context['pattern'])]}; correct it")
+        case "json_invalid":
+            return Problem(path, f"is not JSON ({detail['ctx']['error']}); write the file again")
         case _:
-            return Problem(path, f"{_shown(detail['input'])} is not possible: {_lower(detail['msg'])}; correct it")
+            return Problem(path, _value_sentence(detail))
+
+
+def _value_sentence(detail: ErrorDetails) -> str:
+    value = detail["input"]
+    shown = _shown(value)
+    match detail["type"]:
+        case "float_type" | "int_type" as wanted if number := _number_in(value, whole=wanted == "int_type"):
+            return f"{shown} is text, not a number; write {number}, without quotes"
+        case "string_type" if isinstance(value, bool):
+            return (
+                f"{shown} is not text, and without quotes yes, no, on, off, y and n mean true or false; write the text in quotes"
+            )
+        case "string_type" if isinstance(value, int | float):
+            return f'{shown} is not text; write "{shown}", in quotes'
+        case "literal_error":
+            return f"{shown} is not possible; use {detail['ctx']['expected']}"
+        case "string_pattern_mismatch":
+            return f"{shown} {requirement(detail)}; correct it"
+        case known if known == BROKEN_FIELD:
+            return f"{shown} is not possible: it {requirement(detail)}"
+        case _:
+            return f"{shown} is not possible: it {requirement(detail)}; correct it"
 
 
 def _unknown_field(field: str, known: list[str]) -> str:
@@ -128,7 +194,3 @@ def _shown(value: Any) -> str:
     """Return a value as its author wrote it."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _lower(message: str) -> str:
-    return re.sub(r"^Input should be", "it should be", message)

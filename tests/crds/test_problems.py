@@ -62,10 +62,10 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         {
             "stages": [
                 {"name": "a", "sft": a_training()},
-                {"name": "b", "evaluate": {"tasks": [{"name": "x", "dataset": {"stage": "a"}}]}},
+                {"name": "b", "sft": a_training(datasets=[{"stage": "a"}])},
             ]
         },
-        "spec.stages[1].evaluate.tasks[0].dataset.stage: stage 'a' is of kind sft, which writes no rows; name a stage "
+        "spec.stages[1].sft.datasets[0].stage: stage 'a' is of kind sft, which writes no rows; name a stage "
         "of kind distill or feedback, or a uri",
     ),
     (
@@ -135,7 +135,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "a rate as text",
         {"stages": [{"name": "a", "sft": a_training(optimization={"learningRate": "fast"})}]},
-        "spec.stages[0].sft.optimization.learningRate: 'fast' is not possible: it should be a valid number; correct it",
+        "spec.stages[0].sft.optimization.learningRate: 'fast' is not possible: it must be a number; correct it",
     ),
     (
         "a rate in quotes, or as YAML readers take it that want a dot",
@@ -155,12 +155,12 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "half a node in quotes",
         {"compute": {"nodes": "1.5", "gpusPerNode": 0}},
-        "spec.compute.nodes: '1.5' is not possible: it should be a valid integer; correct it",
+        "spec.compute.nodes: '1.5' is not possible: it must be a whole number; correct it",
     ),
     (
         "a rate below zero",
         {"stages": [{"name": "a", "sft": a_training(optimization={"learningRate": -1})}]},
-        "spec.stages[0].sft.optimization.learningRate: -1 is not possible: it should be greater than 0; correct it",
+        "spec.stages[0].sft.optimization.learningRate: -1 is not possible: it must be greater than 0; correct it",
     ),
     (
         "an unknown scheme",
@@ -310,7 +310,13 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "an empty list of stages",
         {"stages": []},
-        "spec.stages: [] is not possible: List should have at least 1 item after validation, not 0; correct it",
+        "spec.stages: [] is not possible: it must have at least 1 item; correct it",
+    ),
+    (
+        "a name that YAML takes for a truth",
+        {"stages": [{"name": False, "sft": a_training()}]},
+        "spec.stages[0].name: false is not text, and without quotes yes, no, on, off, y and n mean true or false; "
+        "write the text in quotes",
     ),
 ]
 
@@ -378,6 +384,39 @@ def test_a_stage_without_a_trainer_page_resolves_but_does_not_run() -> None:
     assert resolve_job(job).spec.stages is not None
     with pytest.raises(InvalidJob, match=r"spec.stages\[0\].export: this version cannot run this kind of stage yet"):
         runnable_job(job)
+
+
+UNRUN = "spec.stages[1].evaluate"
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes", "paths"),
+    [
+        ({}, {}, [UNRUN]),
+        ({"zzz": 1}, {}, [UNRUN]),
+        ([], {}, [UNRUN]),
+        ({"tasks": [{"name": "x", "dataset": {"stage": "sft"}}]}, {}, [UNRUN]),
+        ({"zzz": 1}, {"zzz": 1}, [UNRUN, "spec.zzz"]),
+        ({"tasks": [{"name": "x"}]}, {"compute": {}}, [UNRUN, "spec.compute.gpusPerNode"]),
+        ({}, {"recipe": "none"}, [UNRUN, "spec.recipe"]),
+    ],
+)
+def test_a_kind_that_does_not_run_is_named_before_all_fields_and_in_place_of_its_own(
+    settings: Any, changes: dict[str, Any], paths: list[str]
+) -> None:
+    document = a_document(stages=[{"name": "sft", "sft": a_training()}, {"name": "b", "evaluate": settings}], **changes)
+    with pytest.raises(InvalidJob) as refused:
+        runnable_job(read_job(document))
+    assert [problem.path for problem in refused.value.problems] == paths
+
+
+@pytest.mark.parametrize("stages", [None, 1, {}, "x", [None], [[]], ["evaluate"], [{"evaluate": None}]])
+def test_stages_of_any_form_are_refused_in_sentences(stages: Any) -> None:
+    document = a_document()
+    document["spec"]["stages"] = stages
+    for broken in (document, {**document, "spec": stages}):
+        with pytest.raises(InvalidJob):
+            runnable_job(read_job(broken))
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_validate_gives_one_line_for_each_problem(tmp_path: Path, capsys: pytest
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        f"error: {path}: spec.compute.nodes: 0 is not possible: it should be greater than or equal to 1; correct it",
+        f"error: {path}: spec.compute.nodes: 0 is not possible: it must be at least 1; correct it",
         f"error: {path}: spec.compute.gpus: is not a field; did you mean gpusPerNode?",
     ]
 

@@ -36,7 +36,7 @@ def _read(document: Any, parse: Callable[[Any], AlignmentJob]) -> AlignmentJob:
     try:
         return parse(document)
     except ValidationError as error:
-        raise InvalidJob(from_validation(error, AlignmentJob)) from error
+        raise InvalidJob(_kinds_first(from_validation(error, AlignmentJob), _written_kinds(document))) from error
 
 
 def resolve_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolved:
@@ -44,32 +44,50 @@ def resolve_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolved
     try:
         resolved = resolve(job.spec, recorded)
     except UnknownRecipe as error:
-        raise InvalidJob([Problem("spec.recipe", str(error))]) from error
+        raise InvalidJob(_kinds_first([Problem("spec.recipe", str(error))], _kinds(job.spec))) from error
     except ValidationError as error:
-        raise InvalidJob(
-            [Problem(f"spec.{problem.path}", problem.sentence) for problem in from_validation(error, AlignmentJobSpec)]
-        ) from error
-    problems = _job_problems(resolved.spec)
-    if problems:
-        raise InvalidJob(problems)
+        problems = [Problem(f"spec.{problem.path}", problem.sentence) for problem in from_validation(error, AlignmentJobSpec)]
+        raise InvalidJob(_kinds_first(problems, _kinds(job.spec))) from error
+    if problems := _job_problems(resolved.spec):
+        raise InvalidJob(_kinds_first(problems, _kinds(resolved.spec)))
     return resolved
 
 
 def runnable_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolved:
     """Resolve a job, and refuse stages that this version cannot run or that do not fit into their GPUs."""
     resolved = resolve_job(job, recorded)
-    problems = [
-        Problem(
-            f"spec.stages[{index}].{to_camel(stage.kind)}",
-            f"this version cannot run this kind of stage yet; remove it, or use a later version "
-            f"(it runs {', '.join(to_camel(kind) for kind in KINDS if KINDS[kind].runs)})",
-        )
-        for index, stage in enumerate(resolved.spec.stages or [])
-        if not KINDS[stage.kind].runs
-    ] or memory_problems(job, resolved.spec)
+    problems = _kinds_first([], _kinds(resolved.spec)) or memory_problems(job, resolved.spec)
     if problems:
         raise InvalidJob(problems)
     return resolved
+
+
+def _kinds(spec: AlignmentJobSpec) -> list[tuple[str, str]]:
+    """Return path and kind of each stage."""
+    return [(f"spec.stages[{index}].{to_camel(stage.kind)}", stage.kind) for index, stage in enumerate(spec.stages or [])]
+
+
+def _written_kinds(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return path and kind of each stage of a document that may have any form."""
+    spec = document.get("spec")
+    stages = spec.get("stages") if isinstance(spec, dict) else None
+    return [
+        (f"spec.stages[{index}].{to_camel(kind)}", kind)
+        for index, stage in enumerate(stages if isinstance(stages, list) else [])
+        for kind in (KINDS if isinstance(stage, dict) else ())
+        if to_camel(kind) in stage
+    ]
+
+
+def _kinds_first(problems: list[Problem], kinds: list[tuple[str, str]]) -> list[Problem]:
+    """Put the stages that this version cannot run before the other problems, and leave out the problems within them."""
+    unrun = [path for path, kind in kinds if not KINDS[kind].runs]
+    sentence = (
+        "this version cannot run this kind of stage yet; remove it, or use a later version "
+        f"(it runs {', '.join(to_camel(kind) for kind in KINDS if KINDS[kind].runs)})"
+    )
+    others = [problem for problem in problems if not any(f"{problem.path}.".startswith(f"{path}.") for path in unrun)]
+    return [*(Problem(path, sentence) for path in unrun), *others]
 
 
 def _job_problems(spec: AlignmentJobSpec) -> list[Problem]:
