@@ -17,7 +17,6 @@ import kopf
 from alignment_api.problems import InvalidJob
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
-from pydantic import ValidationError
 
 from alignment_operator.backends.chosen import ON_CLUSTER
 from alignment_operator.cluster import handlers, telemetry
@@ -32,7 +31,7 @@ from alignment_operator.progress.heartbeats import Heartbeats
 from alignment_operator.progress.tracked_progress import TrackedProgress
 from alignment_operator.queue import Queue
 from alignment_operator.reconcile import reconcile
-from alignment_operator.settings import Settings
+from alignment_operator.settings import Settings, WrongSettings, read_settings
 
 # The first one soon: an object that is deleted between our list and the first watch event is in neither.
 _FIRST_RELIST_SECONDS, _RELIST_SECONDS = 60, 900
@@ -54,9 +53,9 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 50)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
     try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.exit("\n".join(f"error: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()))
+        settings = read_settings()
+    except WrongSettings as error:
+        sys.exit("\n".join(f"error: {problem}" for problem in str(error).splitlines()))
     try:
         asyncio.run(serve(settings))
     except* (_Ended, Lost, asyncio.CancelledError):

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -30,12 +31,12 @@ from alignment_operator.deciding.stage_run import fresh_run
 from alignment_operator.machine import trainer_data
 from alignment_operator.machine.explanation import batch_lines, explanation
 from alignment_operator.machine.memory_table import gpu_memory, host_line, memory_line, memory_table
-from alignment_operator.machine.run import run_until_ended
+from alignment_operator.machine.run import local_settings, run_until_ended
 from alignment_operator.machine.terminal import TerminalView, summary_table
 from alignment_operator.machine.world import LocalCluster
-from alignment_operator.settings import Settings
+from alignment_operator.settings import WrongSettings, read_settings
 
-SUCCEEDED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 _MOST_ROWS = 1000
 
 _HOME_HELP = "the folder of jobs and their results (default: ALIGNMENT_HOME, or .alignment)"
@@ -44,13 +45,28 @@ _HOME_HELP = "the folder of jobs and their results (default: ALIGNMENT_HOME, or 
 _NO_UID = "00000000-0000-0000-0000-000000000000"
 
 
+class _Printer(Console):
+    """A console that leaves a reader that has ended to `main`."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that rich is handling."""
+        raise
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
-    except (UnreadableDocument, InvalidJob, UnknownRecipe) as error:
+        code = command(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader, such as `head`, has ended. What is left in the buffers goes nowhere, or Python would complain at its end.
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return UNREAD
+    except (UnreadableDocument, InvalidJob, UnknownRecipe, WrongSettings) as error:
         return _refuse(str(error))
 
 
@@ -74,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
     job = read_job(read_document(options.file))
     home = _home(options)
     cluster = LocalCluster(home)
+    settings = local_settings(cluster)
     key = Key(job.metadata.namespace or "default", job.metadata.name)
     settled = settle(cluster.with_status(job))
     if settled.refusal:
@@ -93,8 +110,8 @@ def run(options: argparse.Namespace) -> int:
         return _conclude(cluster, stored, options.file)
     _warn(map(str, spec_warnings(settled.spec)))
     try:
-        with TerminalView(Console()) as view:
-            ended = asyncio.run(run_until_ended(cluster, key, view))
+        with TerminalView(_Printer()) as view:
+            ended = asyncio.run(run_until_ended(cluster, settings, key, view))
     except KeyboardInterrupt:
         print("Exiting now. Training saves a checkpoint in the background and then stops.", file=sys.stderr)
         return INTERRUPTED
@@ -105,7 +122,7 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
     assert job.status is not None
     stages = job.status.stages or []
     folders = {stage.name: cluster.stage_path(job, stage.name) for stage in stages}
-    console = Console()
+    console = _Printer()
     console.print(summary_table(job, folders))
     _warn(job.status.all_warnings)
     if job.status.phase == "Succeeded":
@@ -173,7 +190,7 @@ def sync(options: argparse.Namespace) -> int:
 def explain(options: argparse.Namespace) -> int:
     """Print every value of the resolved job and where it came from."""
     resolved = resolve_job(read_job(read_document(options.file)))
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = _Printer(width=None if sys.stdout.isatty() else 200)
     console.print(explanation(resolved))
     for line in batch_lines(resolved.spec):
         console.print(line, highlight=False)
@@ -233,7 +250,7 @@ def render(options: argparse.Namespace) -> int:
     named = job.model_copy(
         update={"metadata": job.metadata.model_copy(update={"uid": _NO_UID, "namespace": job.metadata.namespace or "default"})}
     )
-    settings = Settings()
+    settings = read_settings()
     manifests: list[object] = []
     for stage in resolved.spec.stages or []:
         for manifest in ON_CLUSTER.render(fresh_run(named, resolved.spec, stage), settings):

@@ -1,7 +1,10 @@
 """The commands other than `alignment run`, which tests/e2e covers."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from alignment_api.home import Home
 from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
 from alignment_api.resolving.validation import read_job, runnable_job
 from alignment_operator.backends import process
-from alignment_operator.cli import FAILED, REFUSED, SUCCEEDED, failure_code, main, result_line
+from alignment_operator.cli import FAILED, REFUSED, SUCCEEDED, UNREAD, failure_code, main, result_line
 from alignment_operator.deciding.stage_run import fresh_run
 from alignment_operator.machine.run import local_settings
 from alignment_operator.machine.world import LocalCluster
@@ -221,6 +224,32 @@ def test_recipes_are_listed_and_printed_with_their_origins(capsys: pytest.Captur
     assert "# paper: 0.1" in capsys.readouterr().out
     assert main(["recipes", "nope"]) == REFUSED
     assert "'nope' is not a recipe" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["recipes"], ["explain", str(EXAMPLES / "tiny.yaml")]], ids=["print", "rich"])
+def test_a_reader_that_ends_early_is_no_error(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "alignment_operator.cli", *arguments],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (UNREAD, "")
+
+
+def test_wrong_settings_of_the_environment_are_refused_before_anything_is_stored(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ALIGNMENT_HEALTH_PORT", "http")
+    for arguments in (["run", "--home", str(tmp_path / "home"), str(file)], ["render", str(file)]):
+        assert main(arguments) == REFUSED
+        assert capsys.readouterr().err == "error: ALIGNMENT_HEALTH_PORT must be a whole number; correct it\n"
+    assert not (tmp_path / "home").exists()
 
 
 def test_run_refuses_before_anything_is_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """Ships metrics to MLflow that stages could not ship: `python -m alignment_trainer.sync [FOLDER...]` on the workspace volume."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -43,4 +44,9 @@ def _ship(stage: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        # The reader has ended; what is left in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from alignment_api.problems import from_validation
 from alignment_api.resolving.recipes import UnknownRecipe, resolve
 from alignment_api.spec.job import AlignmentJob
 from pydantic import ValidationError
@@ -69,9 +70,8 @@ def parse_job(document: Any) -> AlignmentJob:
     try:
         return _with_stages(_parse_known(document))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise UnreadableJob(f"is not an AlignmentJob that this version can read ({where}: {first['msg']})") from error
+        problem = from_validation(error, AlignmentJob)[0]
+        raise UnreadableJob(f"is not an AlignmentJob that this version can read ({problem})") from error
 
 
 def _parse_known(document: Any) -> AlignmentJob:

@@ -13,14 +13,14 @@ from alignment_operator.deciding.observation import Key
 from alignment_operator.machine.terminal import TerminalView
 from alignment_operator.machine.world import LocalCluster
 from alignment_operator.reconcile import reconcile
-from alignment_operator.settings import Settings
+from alignment_operator.settings import Settings, read_settings
 
 _POLL_SECONDS = 0.5
 
 
 def local_settings(cluster: LocalCluster) -> Settings:
     """Return settings with all paths in the home folder."""
-    return Settings(
+    return read_settings(
         tracking_uri=cluster.home.tracking_uri,
         tracking_artifacts=cluster.home.artifacts.as_uri(),
         workspace_path=str(cluster.home.workspace),
@@ -31,9 +31,8 @@ def local_settings(cluster: LocalCluster) -> Settings:
     )
 
 
-async def run_until_ended(cluster: LocalCluster, key: Key, view: TerminalView) -> AlignmentJob:
+async def run_until_ended(cluster: LocalCluster, settings: Settings, key: Key, view: TerminalView) -> AlignmentJob:
     """Reconcile until the job has ended or stopped; the first signal asks for a checkpoint, the second exits at once."""
-    settings = local_settings(cluster)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, cluster)
