@@ -1,8 +1,9 @@
 """Reads a stage's journal of metrics: a file of lines, each the JSON of one point."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -12,6 +13,14 @@ class Point(NamedTuple):
     time: int
     step: int
     metrics: dict[str, float]
+    """Measurements: over the whole journal, each metric has one value for each step."""
+    progress: Mapping[str, float] = MappingProxyType({})
+    """The progress of training at this time, if the step has another value already, as when it is trained again."""
+
+    @property
+    def newest(self) -> dict[str, float]:
+        """Return all values that are newer than those of the points before."""
+        return {**self.metrics, **self.progress}
 
 
 class Line(NamedTuple):
@@ -49,6 +58,6 @@ def _point(line: bytes) -> Point:
     point = Point(**json.loads(line))
     if not (isinstance(point.time, int) and isinstance(point.step, int) and isinstance(point.metrics, dict)):
         raise ValueError("time and step must be whole numbers, and metrics an object")
-    if not all(isinstance(value, float | int) for value in point.metrics.values()):
-        raise ValueError("metrics must be numbers")
+    if not all(isinstance(value, float | int) for value in point.newest.values()):
+        raise ValueError("metrics and progress must be numbers")
     return point

@@ -17,6 +17,9 @@ LINES: list[tuple[str, str, bool]] = [
     ("another field", json.dumps({**POINT, "more": 1}), False),
     ("a step that is text", json.dumps({**POINT, "step": "3"}), False),
     ("a metric that is text", json.dumps({**POINT, "metrics": {"train/loss": "0.5"}}), False),
+    ("a step that is trained again", json.dumps({**POINT, "metrics": {}, "progress": {"progress/seconds_left": 7}}), True),
+    ("a progress that is text", json.dumps({**POINT, "progress": {"progress/seconds_left": "7"}}), False),
+    ("a progress that is a number", json.dumps({**POINT, "progress": 7}), False),
     ("the end of a line", json.dumps(POINT)[20:], False),
 ]
 

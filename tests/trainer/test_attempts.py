@@ -157,7 +157,12 @@ def test_after_a_kill_the_next_attempt_resumes_without_repeating_points(started_
     result = trainer.train(trainer.config(started_again, attempt=2), started_again)
     assert result.code == 0, result.output
     assert "step-23 is skipped: model.safetensors has 1000 bytes" in result.output
-    assert sorted(trainer.values(first.stage, metrics.LOSS)) == list(range(1, trainer.steps + 1))
+    steps = list(range(1, trainer.steps + 1))
+    points = trainer.points(first.stage)
+    found = {name: sorted(trainer.values(first.stage, name)) for point in points for name in point["metrics"]}
+    assert (found[metrics.LOSS], found[metrics.TOTAL_STEPS], found[metrics.SECONDS_LEFT]) == (steps, [0, *steps], steps)
+    # The steps since the checkpoint were trained again, and the operator saw each of them.
+    assert [point["step"] for point in points] == sorted(point["step"] for point in points)
 
 
 def test_if_any_file_of_a_checkpoint_is_damaged_the_previous_one_is_used(finished, tmp_path, capsys):

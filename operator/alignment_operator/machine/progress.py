@@ -30,7 +30,7 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
     activity = _activity(stage / ACTIVITY_FILE, running)
     course = Course()
     for point in points:
-        course.add(*point)
+        course.add(point.time, point.step, point.newest)
     progress = course.progress()
     if progress and activity and activity.time > progress.updated_time:
         progress = progress.model_copy(update={"updated_time": activity.time.replace(microsecond=0)})
@@ -43,7 +43,7 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
         # Its lock already proves that a local process is alive.
         alive_time=now,
         # A repeated step logs no loss again, but always the time left.
-        has_stepped=any(metrics.SECONDS_LEFT in point.metrics and point.time >= since for point in points),
+        has_stepped=any(metrics.SECONDS_LEFT in point.newest and point.time >= since for point in points),
         doing=activity_text(activity) if activity else None,
         warnings=bounded_warnings(read_warnings(stage / WARNINGS_FILE)),
     )

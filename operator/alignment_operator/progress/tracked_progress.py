@@ -126,9 +126,9 @@ class TrackedProgress:
         self._parents = {**kept, **{uid: self._tracking(run) for uid, run in chosen.items() if run}}
 
     def _progress_of(self, key: _StageKey, run: TrackedRun, now: datetime) -> Progress | None:
-        newest_point = max((point.timestamp for point in run.data.metrics), default=0)
-        updated = datetime.fromtimestamp(min(max(newest_point / 1000, 0), now.timestamp()), UTC)
-        updated = self._sightings.time_of(key, (run.info.run_id, newest_point), updated)
+        advanced = run.progress_milliseconds
+        updated = datetime.fromtimestamp(min(max(advanced / 1000, 0), now.timestamp()), UTC)
+        updated = self._sightings.time_of(key, (run.info.run_id, advanced), updated)
         return progress_of(run.data.metrics, updated)
 
     def _tracking(self, run: TrackedRun) -> TrackingStatus:

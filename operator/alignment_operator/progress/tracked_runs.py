@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ _TIMEOUT_SECONDS = 10
 _TRIES = 3
 _PAUSE_SECONDS = 0.2
 _Id = Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
+
+_MILLISECONDS = re.compile("[0-9]{1,15}", re.ASCII)
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +64,13 @@ class TrackedRun(BaseModel):
     def stage(self) -> str:
         """Return the stage's name, or '' for the run of a whole job."""
         return self._tag(metrics.STAGE_TAG)
+
+    @property
+    def progress_milliseconds(self) -> int:
+        """Return when the stage last advanced: at its newest measurement, or when it trained a step again later."""
+        again = self._tag(metrics.PROGRESS_TIME_TAG)
+        times = [point.timestamp for point in self.data.metrics]
+        return max([*times, int(again) if _MILLISECONDS.fullmatch(again) else 0])
 
     def _tag(self, key: str) -> str:
         return next((tag.value for tag in self.data.tags if tag.key == key), "")

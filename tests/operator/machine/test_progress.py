@@ -6,16 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alignment_api import metrics
 from alignment_api.heartbeat import Activity
 from alignment_operator.machine.progress import read_stage
 from builders import NOW, a_child, a_job, later
 
+LEFT = {"progress/seconds_left": 9.0}
 RUNNING = a_child(a_job(), "sft", "Running", attempt=2)
 BEFORE, SINCE = later(-60), later(60)
 
 
 def point(seconds: float, step: int, **values: float) -> dict[str, Any]:
     return {"time": int(later(seconds).timestamp() * 1000), "step": step, "metrics": {"progress/total_steps": 50.0, **values}}
+
+
+def again(seconds: float, step: int) -> dict[str, Any]:
+    """A step that an earlier attempt has measured."""
+    return {**point(seconds, step), "metrics": {}, "progress": {"progress/total_steps": 50.0, **LEFT}}
 
 
 def write(stage: Path, points: list[dict[str, Any]], activity: Activity | None = None) -> Path:
@@ -25,12 +32,12 @@ def write(stage: Path, points: list[dict[str, Any]], activity: Activity | None =
     return stage
 
 
-LEFT = {"progress/seconds_left": 9.0}
 STEPS: list[tuple[str, list[dict[str, Any]], bool]] = [
     ("no points yet", [], False),
     ("only an earlier attempt has trained", [point(-60, 8, **LEFT)], False),
     ("it is still preparing", [point(-60, 8, **LEFT), point(30, 8)], False),
     ("it trains steps again that an earlier attempt trained", [point(30, 8, **LEFT)], True),
+    ("and measures nothing that is new", [point(-60, 8, **LEFT), again(30, 8)], True),
 ]
 
 
@@ -58,6 +65,13 @@ def test_what_the_training_shows(written: str | None, found: tuple[str, ...], tm
         (tmp_path / "warnings.json").write_text(written)
     pulse = read_stage(write(tmp_path, [point(30, 8)]), RUNNING, SINCE).pulse
     assert pulse is not None and pulse.warnings == found
+
+
+def test_steps_that_are_trained_again_are_progress(tmp_path: Path) -> None:
+    found = read_stage(write(tmp_path, [point(-60, 8, **{metrics.LOSS: 0.5}), again(30, 8)]), RUNNING, SINCE).progress
+    assert found is not None
+    assert (found.updated_time, found.step, found.total_steps, found.seconds_left) == (NOW + timedelta(seconds=30), 8, 50, 9)
+    assert found.metrics == {metrics.LOSS: 0.5}
 
 
 def test_a_stage_that_does_not_run_has_no_pulse(tmp_path: Path) -> None:

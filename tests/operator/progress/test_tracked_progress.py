@@ -97,6 +97,11 @@ def test_a_job_is_read_with_its_stages_and_its_run(server: str, uid: str) -> Non
     assert ask(reader, uid) == set()
     log(client, child, 4, 4000, loss=0.4)
     assert ask(reader, uid) == {uid}
+    # Steps are trained again: there is no newer measurement.
+    for said, moment in (("x", 4), ("3500", 4), ("9000", 9), ("9" * 30, 4)):
+        client.set_tag(child, metrics.PROGRESS_TIME_TAG, said)
+        ask(reader, uid)
+        assert reader.progress(uid)["sft"].updated_time == datetime.fromtimestamp(moment, UTC)
     assert reader.progress("another") == {} and reader.parent("another") is None
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
+from alignment_api.journal import read_points
+from alignment_api.names import METRICS_FILE
 from alignment_trainer.tracking import uploader as uploading
 from alignment_trainer.tracking.uploader import Uploader
 from alignment_trainer.workspace.journal import Journal
@@ -45,9 +47,9 @@ def runs(config):
     return client, {run.data.tags.get(metrics.STAGE_TAG): run for run in found}, len(found)
 
 
-def steps_arrived(config):
+def steps_arrived(config, name="train/loss"):
     client, found, _ = runs(config)
-    return [point.step for point in client.get_metric_history(found["sft"].info.run_id, "train/loss")]
+    return [point.step for point in client.get_metric_history(found["sft"].info.run_id, name)]
 
 
 def test_a_stage_is_a_run_below_its_jobs(config):
@@ -68,10 +70,17 @@ def test_the_next_attempt_continues_the_run(config):
     write(config, range(1, 4))
     ship(config, ExitCode.STOPPED)
     assert runs(config)[1]["sft"].info.status == "KILLED"
-    write(config, range(2, 7))
-    ship(config.model_copy(update={"attempt": 2}), ExitCode.DONE)
+    write(config, range(2, 4))
+    again = config.model_copy(update={"attempt": 2})
+    ship(again, ExitCode.STOPPED)
+    # The steps that are trained again are measured once, and their progress has a time all the same.
+    *_, last = read_points(Path(config.paths.stage) / METRICS_FILE)
+    assert runs(config)[1]["sft"].data.tags[metrics.PROGRESS_TIME_TAG] == str(last.time)
+    write(config, range(4, 7))
+    ship(again, ExitCode.DONE)
     assert runs(config)[2] == 2
-    assert steps_arrived(config) == [1, 2, 3, 4, 5, 6]
+    for name in ("train/loss", metrics.TOTAL_STEPS):
+        assert steps_arrived(config, name) == [1, 2, 3, 4, 5, 6]
 
 
 def test_points_shipped_but_not_recorded_are_not_logged_twice(config):

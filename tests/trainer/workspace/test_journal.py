@@ -1,4 +1,5 @@
 import json
+import time
 
 from alignment_api import metrics
 from alignment_api.journal import read_lines, read_points
@@ -16,16 +17,31 @@ def test_a_value_is_written_once_even_if_its_step_is_trained_again(tmp_path):
     again = Journal(tmp_path)
     for step in range(4, 8):
         again.append(step, {"train/loss": 1 / step}, progress(10 - step))
-    steps = [point.step for point in read_points(tmp_path / "metrics.jsonl") if "train/loss" in point.metrics]
-    assert steps == [1, 2, 3, 4, 5, 6, 7]
+    points = list(read_points(tmp_path / "metrics.jsonl"))
+    for name in ("train/loss", metrics.TOTAL_STEPS, metrics.SECONDS_LEFT):
+        assert [point.step for point in points if name in point.metrics] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_repeated_steps_are_reported_as_progress_at_the_highest_step(tmp_path):
     Journal(tmp_path).append(5, {"train/loss": 1.0}, progress(5))
-    Journal(tmp_path).append(3, {}, progress(7))
-    *_, point = read_points(tmp_path / "metrics.jsonl")
-    assert (point.step, point.metrics) == (5, progress(7))
+    before, tail = time.time_ns() // 1_000_000, JournalTail(tmp_path / "metrics.jsonl")
+    again = Journal(tmp_path)
+    again.append(4, {"train/loss": 1.0}, progress(7))
+    again.append(5, {"train/loss": 1.0}, progress(6))
+    _, new, known = read_points(tmp_path / "metrics.jsonl")
+    assert (new.step, new.metrics, new.progress) == (4, {"train/loss": 1.0, **progress(7)}, {})
+    assert (known.step, known.metrics, known.progress) == (5, {}, progress(6))
     assert last_step(tmp_path / "metrics.jsonl") == 5
+    shown = tail.read().progress()
+    assert (shown.step, shown.seconds_left, shown.metrics) == (5, 6, {metrics.LOSS: 1.0})
+    assert tail.trained_milliseconds >= before
+
+
+def test_a_new_value_of_a_repeated_step_comes_with_its_progress(tmp_path):
+    Journal(tmp_path).append(5, {"train/loss": 1.0}, progress(5))
+    Journal(tmp_path).append(5, {"eval/loss": 2.0}, progress(6))
+    *_, point = read_points(tmp_path / "metrics.jsonl")
+    assert (point.step, point.metrics, point.progress) == (5, {"eval/loss": 2.0}, progress(6))
 
 
 def test_evaluation_at_a_trained_step_is_new(tmp_path):

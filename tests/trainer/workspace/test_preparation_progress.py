@@ -2,7 +2,7 @@ import pytest
 from alignment_api import metrics
 from alignment_api.journal import read_points
 from alignment_trainer.settings.training import training_settings
-from alignment_trainer.workspace.journal import Journal
+from alignment_trainer.workspace.journal import Journal, JournalTail
 from alignment_trainer.workspace.preparation_progress import most_steps, with_progress
 
 
@@ -16,10 +16,13 @@ def test_items_are_passed_on_and_progress_is_journaled(config, tmp_path):
     watched = with_progress("abc", 3, "preparing rows", "rows", config, training_settings(config), every_seconds=0)
     assert list(watched) == ["a", "b", "c"]
     journal = tmp_path / "job" / "sft" / "metrics.jsonl"
-    assert [(point.step, point.metrics) for point in read_points(journal)] == [(0, {metrics.TOTAL_STEPS: 24.0})] * 3
-    # Training knows the number of steps and replaces it.
+    total = {metrics.TOTAL_STEPS: 24.0}
+    seen = [(point.step, point.metrics, point.progress) for point in read_points(journal)]
+    assert seen == [(0, total, {}), (0, {}, total), (0, {}, total)]
+    # Training knows the number of steps, and readers take it.
     Journal(journal.parent).append(0, {}, {metrics.TOTAL_STEPS: 20.0})
-    assert [point.metrics for point in read_points(journal)][-1] == {metrics.TOTAL_STEPS: 20.0}
+    assert [point.newest for point in read_points(journal)][-1] == {metrics.TOTAL_STEPS: 20.0}
+    assert JournalTail(journal).read().progress().total_steps == 20
 
 
 def test_short_work_is_not_journaled(config, tmp_path):

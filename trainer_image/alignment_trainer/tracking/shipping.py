@@ -92,15 +92,16 @@ class Shipment:
     def ship_points(self) -> None:
         """Send the new points."""
         batch: list[tuple[str, Point, float]] = []
-        end = self._shipped.offset
+        end, newest = self._shipped.offset, 0
         for end, point, _ in read_lines(self._stage / METRICS_FILE, self._shipped.offset):
             if point:
                 batch += [(name, point, value) for name, value in point.metrics.items()]
+                newest = point.time
             if len(batch) >= _BATCH:
-                self._send(batch, end)
+                self._send(batch, end, newest)
                 batch = []
         if end != self._shipped.offset:
-            self._send(batch, end)
+            self._send(batch, end, newest)
 
     def ship_rest(self) -> None:
         """Send the environment of the stage, and its samples as one file per step."""
@@ -124,11 +125,15 @@ class Shipment:
             self._runs.end(ending.status, ending.time)
             self._note(ending=ending)
 
-    def _send(self, batch: list[tuple[str, Point, float]], end: int) -> None:
+    def _send(self, batch: list[tuple[str, Point, float]], end: int, newest: int) -> None:
         # Flush first: after a power cut, the journal must still have every point that MLflow has and the offset counts.
         flush(self._stage / METRICS_FILE)
         # If this process dies between these two lines, points are sent twice with the same time and value; MLflow keeps one.
-        self._runs.log([(name, value, point.time, point.step) for name, point, value in batch])
+        if batch:
+            self._runs.log([(name, value, point.time, point.step) for name, point, value in batch])
+        elif newest:
+            # Steps are trained again: nothing is measured that MLflow does not have, but the stage makes progress.
+            self._runs.note_progress(newest)
         self._note(offset=end)
 
     def _note(self, **news: object) -> None:

@@ -88,6 +88,11 @@ class TrackedRuns:
         log_in(self._config.tracking)
         self._client.log_batch(self.run_id, metrics=[Metric(*value) for value in values])
 
+    def note_progress(self, time: int) -> None:
+        """Tell when training last advanced, in milliseconds since 1970, without a measurement."""
+        log_in(self._config.tracking)
+        self._client.set_tag(self.run_id, metrics.PROGRESS_TIME_TAG, str(time))
+
     def log_samples(self, step: int, rows: list[dict[str, Any]]) -> None:
         """Log the policy's answers at a step as a file of the run."""
         self._client.log_text(self.run_id, json.dumps(rows, indent=1, ensure_ascii=False), f"samples/step-{step}.json")

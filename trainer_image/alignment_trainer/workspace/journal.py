@@ -1,4 +1,4 @@
-"""The journal of metrics of one stage: one point per line, each value once, even if steps are trained again after a resume."""
+"""The journal of metrics of one stage: one point per line, one value per metric and step, even if steps are trained again."""
 
 import json
 import os
@@ -27,16 +27,15 @@ class Journal:
         self._file = path.open("a", encoding="utf-8")
 
     def append(self, step: int, values: Mapping[str, float], progress: Mapping[str, float]) -> None:
-        """Write the values of this step that are new, and the progress of training."""
-        new = {name: value for name, value in values.items() if (step, name) not in self._known}
-        if new:
-            self._known.update((step, name) for name in new)
-        elif not progress:
+        """Write the values of this step that are new; progress is written in any case, so that readers see no stall."""
+        new = {name: value for name, value in {**values, **progress}.items() if (step, name) not in self._known}
+        if not new and not progress:
             return
-        # After a resume, log progress at the highest step reached; otherwise readers see a stall until training is back there.
+        self._known.update((step, name) for name in new)
         self._highest = max(self._highest, step)
-        point = {"time": time.time_ns() // 1_000_000, "step": step if new else self._highest, "metrics": {**new, **progress}}
-        self._file.write(json.dumps(point) + "\n")
+        point = {"time": time.time_ns() // 1_000_000, "step": step if new else self._highest, "metrics": new}
+        again = {name: value for name, value in progress.items() if name not in new}
+        self._file.write(json.dumps({**point, "progress": again} if again else point) + "\n")
         self._file.flush()
 
     def flush_to_disk(self) -> None:
@@ -72,8 +71,8 @@ class JournalTail:
         if line.point is None:
             print(f"{self._path} has a line that is not a point ({line.fault}); it is skipped", file=sys.stderr, flush=True)
             return
-        self._course.add(*line.point)
-        if metrics.SECONDS_LEFT in line.point.metrics:
+        self._course.add(line.point.time, line.point.step, line.point.newest)
+        if metrics.SECONDS_LEFT in line.point.newest:
             self.trained_milliseconds = line.point.time
 
     def _begin(self, inode: int | None) -> None:

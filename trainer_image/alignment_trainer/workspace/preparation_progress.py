@@ -1,4 +1,4 @@
-"""Reports the progress of preparing rows: as an activity, and as points in the journal for readers of the journal alone."""
+"""Reports the progress of preparing rows: as an activity, and in the journal for readers of the journal alone."""
 
 import math
 import time
