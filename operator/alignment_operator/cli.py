@@ -22,7 +22,6 @@ from alignment_api.resolving.validation import read_job, resolve_job, runnable_j
 from alignment_api.resolving.warnings import spec_warnings
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.status import AlignmentJobStatus
-from rich.console import Console
 
 from alignment_operator.backends.chosen import ON_CLUSTER
 from alignment_operator.deciding.job_status import is_finished
@@ -32,25 +31,17 @@ from alignment_operator.machine import trainer_data
 from alignment_operator.machine.explanation import batch_lines, explanation
 from alignment_operator.machine.memory_table import gpu_memory, host_line, memory_line, memory_table
 from alignment_operator.machine.run import local_settings, run_until_ended
-from alignment_operator.machine.terminal import TerminalView, summary_table
+from alignment_operator.machine.terminal import Printer, TerminalView, summary_table
 from alignment_operator.machine.world import LocalCluster
 from alignment_operator.settings import WrongSettings, read_settings
 
-SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+SUCCEEDED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 _MOST_ROWS = 1000
 
 _HOME_HELP = "the folder of jobs and their results (default: ALIGNMENT_HOME, or .alignment)"
 
 # Replaces the uid of the API server, which `render` does not ask.
 _NO_UID = "00000000-0000-0000-0000-000000000000"
-
-
-class _Printer(Console):
-    """A console that leaves a reader that has ended to `main`."""
-
-    def on_broken_pipe(self) -> None:
-        """Raise the error that rich is handling."""
-        raise
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader, such as `head`, has ended. What is left in the buffers goes nowhere, or Python would complain at its end.
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return UNREAD
+        return trainer_data.UNREAD
     except (UnreadableDocument, InvalidJob, UnknownRecipe, WrongSettings) as error:
         return _refuse(str(error))
 
@@ -110,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         return _conclude(cluster, stored, options.file)
     _warn(map(str, spec_warnings(settled.spec)))
     try:
-        with TerminalView(_Printer()) as view:
+        with TerminalView(Printer()) as view:
             ended = asyncio.run(run_until_ended(cluster, settings, key, view))
     except KeyboardInterrupt:
         print("Exiting now. Training saves a checkpoint in the background and then stops.", file=sys.stderr)
@@ -122,7 +113,7 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
     assert job.status is not None
     stages = job.status.stages or []
     folders = {stage.name: cluster.stage_path(job, stage.name) for stage in stages}
-    console = _Printer()
+    console = Printer()
     console.print(summary_table(job, folders))
     _warn(job.status.all_warnings)
     if job.status.phase == "Succeeded":
@@ -190,7 +181,7 @@ def sync(options: argparse.Namespace) -> int:
 def explain(options: argparse.Namespace) -> int:
     """Print every value of the resolved job and where it came from."""
     resolved = resolve_job(read_job(read_document(options.file)))
-    console = _Printer(width=None if sys.stdout.isatty() else 200)
+    console = Printer(width=None if sys.stdout.isatty() else 200)
     console.print(explanation(resolved))
     for line in batch_lines(resolved.spec):
         console.print(line, highlight=False)
@@ -199,7 +190,7 @@ def explain(options: argparse.Namespace) -> int:
     return SUCCEEDED
 
 
-def _explain_memory(spec: AlignmentJobSpec, console: Console) -> None:
+def _explain_memory(spec: AlignmentJobSpec, console: Printer) -> None:
     try:
         memories = gpu_memory(spec, Home.from_environment().workspace)
     except UnknownShape as error:

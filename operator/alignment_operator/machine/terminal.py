@@ -26,6 +26,14 @@ _STYLES = {
 _SHORT = {metrics.LOSS: "loss", metrics.REWARD_MARGIN: "margin", metrics.REWARD_ACCURACY: "accuracy"}
 
 
+class Printer(Console):
+    """A console that raises BrokenPipeError if its reader has ended; rich itself would exit."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that rich is handling."""
+        raise
+
+
 class TerminalView:
     """Follows one job until it ends."""
 

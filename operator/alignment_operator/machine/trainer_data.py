@@ -18,6 +18,8 @@ from alignment_operator.machine.run import local_settings
 from alignment_operator.machine.world import LocalCluster
 
 _INTERRUPTED = 130
+UNREAD = 141
+"""The exit code if the reader of the output, such as `head`, has ended."""
 # The rows do not depend on which job of this name reads them, and nothing is written to its folder.
 _NO_UID = "00000000-0000-0000-0000-000000000000"
 
@@ -44,8 +46,7 @@ def _trainer(module: str, job: AlignmentJob, home: Home, *options: str) -> int:
             code = subprocess.call([sys.executable, "-m", module, str(config), *options])
         except KeyboardInterrupt:
             return _INTERRUPTED
-    # A reader such as `head` has seen enough.
-    return 0 if code == -signal.SIGPIPE else _INTERRUPTED if code == -signal.SIGINT else code
+    return {-signal.SIGPIPE: UNREAD, -signal.SIGINT: _INTERRUPTED}.get(code, code)
 
 
 def _run_config(job: AlignmentJob, home: Home) -> str:
