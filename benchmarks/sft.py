@@ -46,7 +46,7 @@ Figures = dict[str, Any]
 def write_inputs(folder: Path, rows: int) -> None:
     """Write a model of about ten million weights, and dialogues about as long as UltraChat's."""
     import torch
-    from alignment_trainer.models.templates import ZEPHYR
+    from alignment_trainer.templates.named import ZEPHYR
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 

@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 import torch
-from alignment_trainer.models.templates import ZEPHYR
+from alignment_trainer.templates.named import ZEPHYR
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging

@@ -9,6 +9,7 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.data import Dataset, Datasets
 from alignment_api.spec.kinds import KINDS
 
+from alignment_trainer.checks.start_template import lacks_template
 from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
 from alignment_trainer.data.fates import UNMATCHED, UNUSABLE
@@ -21,6 +22,7 @@ from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_survey import Seen, Survey, survey
 from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.settings.training import training_settings
+from alignment_trainer.templates.source import NO_TEMPLATE
 from alignment_trainer.workspace.activity import counted
 
 See = Callable[[dict[str, Any]], Seen]
@@ -55,6 +57,8 @@ class Findings:
 def training_rows(config: RunConfig, see: See, find: Find = find_rows) -> Iterator[Rows]:
     """Return all datasets of a stage that updates weights."""
     settings = training_settings(config)
+    if lacks_template(config):
+        see = _WithoutTemplate(see)
     yield Rows(f"{settings.path}.datasets", settings.datasets, see, find)
     if settings.holdout and settings.holdout.datasets:
         yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, see, find)
@@ -78,6 +82,22 @@ def _seen(read: Callable[[dict[str, Any]], ReadRow[Any]], row: dict[str, Any]) -
     except LeftOut as left_out:
         return Seen(left_out.reason)
     return Seen("nothing_answered" if answers_nothing(found.example) else None, found.form, found.unread)
+
+
+_READ: dict[See, Callable[[dict[str, Any]], ReadRow[Any]]] = {see_dialogue: read_dialogue, see_pair: read_pair}
+
+
+@dataclass(frozen=True)
+class _WithoutTemplate:
+    """Checks a row of a stage whose model has no chat template; equal checks of two stages count as one."""
+
+    see: See
+
+    def __call__(self, row: dict[str, Any]) -> Seen:
+        seen = self.see(row)
+        if seen.why_unused is None and any(isinstance(part, list) for part in _READ[self.see](row).example.parts):
+            raise BadRow(NO_TEMPLATE)
+        return seen
 
 
 def see_text(row: dict[str, Any]) -> Seen:

@@ -13,6 +13,10 @@ from alignment_trainer.settings.given import stage_path
 from alignment_trainer.settings.training import dpo_settings, sft_settings
 
 
+def _never(_: RunConfig) -> bool:
+    return False
+
+
 class Kind(NamedTuple):
     """How this trainer runs one kind of stage; what all programs know of a kind is in the API's table."""
 
@@ -24,11 +28,21 @@ class Kind(NamedTuple):
     """Returns the datasets that the stage reads, so that their rows are checked before any stage starts."""
     token_bytes: int = 0
     """The bytes of one token on the workspace volume, with what is written beside it; 0 if the stage writes none."""
+    needs_answers: Callable[[RunConfig], bool] = _never
+    """Whether the loss needs to know which tokens of a dialogue are its answers."""
 
 
 KINDS: dict[str, Kind] = {
-    "sft": Kind("alignment_trainer.stages.sft", sft_settings, partial(training_rows, see=see_dialogue), 8),
-    "dpo": Kind("alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, see=see_pair, find=find_pairs), 4),
+    "sft": Kind(
+        "alignment_trainer.stages.sft",
+        sft_settings,
+        partial(training_rows, see=see_dialogue),
+        token_bytes=8,
+        needs_answers=lambda config: sft_settings(config).assistant_only_loss,
+    ),
+    "dpo": Kind(
+        "alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, see=see_pair, find=find_pairs), token_bytes=4
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from alignment_api.spec.lineage import parent_of
 
 from alignment_trainer.checks.datasets import Findings, dataset_faults, holdout_faults
 from alignment_trainer.checks.kinds import kind_of
+from alignment_trainer.checks.templates import template_faults
 from alignment_trainer.endpoints.key import key_faults
 from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
 from alignment_trainer.model_folder.fitness import fault_of
@@ -29,6 +30,7 @@ def check(config: RunConfig) -> Findings:
         _check_settings(remaining)
     findings = Findings(unfinished=frozenset(remaining.stage_name for remaining in stages_to_come(config)))
     _refuse(_start_faults(config), BadConfiguration)
+    _refuse(template_faults(config), BadConfiguration)
     _refuse(chain(*(_dataset_faults(remaining, findings) for remaining in stages_to_come(config))))
     _refuse(chain(*(holdout_faults(remaining, findings) for remaining in stages_to_come(config))))
     for sentence in findings.remarks:

@@ -1,21 +1,20 @@
 """Finds text that a tokenizer would read as its control tokens, as if the chat template had written it."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Text
 from alignment_trainer.forms.texts import strings_in
+from alignment_trainer.models.tokenizer import control_tokens
 
 
 class ControlTokens:
     """The control tokens of one tokenizer."""
 
     def __init__(self, tokenizer: Any) -> None:
-        # Added tokens that are not special, such as <think>, are words of the model and allowed in answers.
-        special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
-        special |= set(tokenizer.all_special_tokens)
-        self._any = _one_of({token for token in special if token.strip()})
+        self._any = _one_of(control_tokens(tokenizer))
         self._opening = tokenizer.bos_token or ""
         # A token that both starts and ends texts may occur within a text.
         self._another_opening = _one_of({self._opening} - {"", tokenizer.eos_token})
@@ -31,5 +30,5 @@ class ControlTokens:
         return any(self._any.search(text) for message in part for text in strings_in(message))
 
 
-def _one_of(tokens: set[str]) -> re.Pattern[str]:
+def _one_of(tokens: Collection[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, sorted(tokens))) or r"(?!)")

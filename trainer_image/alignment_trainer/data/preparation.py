@@ -12,7 +12,8 @@ from jinja2 import TemplateError
 from alignment_trainer.data.cleaning import answers_nothing, speaks_of_itself, truecased_row
 from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
-from alignment_trainer.data.tokens import Cut, Tokens
+from alignment_trainer.data.fitting import Cut
+from alignment_trainer.data.tokens import Tokens
 from alignment_trainer.failures import BadData
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.left_out import LeftOut

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
+from alignment_trainer.data.fitting import Cut
 from alignment_trainer.data.preparation import Preparation
-from alignment_trainer.data.tokens import Cut, Tokens, dialogue_tokens, pair_tokens
+from alignment_trainer.data.tokens import Tokens, dialogue_tokens, pair_tokens
 from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.pairs.labelled_rows import find_pairs
 from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair

@@ -1,10 +1,13 @@
-"""Turns rows into token ids and labels, and shortens rows that do not fit."""
+"""Turns rows into token ids and labels."""
 
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
+from alignment_trainer.data.chat import chat_of
+from alignment_trainer.data.fitting import Cut, fitted, shortened_first_answer, without_head
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Message, Text
 from alignment_trainer.reading.bad_row import BadRow
+from alignment_trainer.templates.answers import Answer
 
 IGNORED = -100
 
@@ -12,36 +15,41 @@ _SILENT = {"verbose": False}
 """No warnings about texts longer than the model's limit, because they are cut here."""
 
 Tokens = dict[str, list[int]]
-Cut = Literal["cut", "unended"]
-"""What a too long row has lost: "cut" means later turns or the start of its prompt, "unended" also the end of an answer."""
+
+
+class _Encoded(NamedTuple):
+    """A row as tokens."""
+
+    ids: list[int]
+    in_answer: list[bool]
+    """Whether a token belongs to an answer; a row that is too long is cut after one."""
+    is_learned: list[bool]
 
 
 def dialogue_tokens(
     dialogue: Dialogue, tokenizer: Any, assistant_only: bool, max_length: int
 ) -> tuple[Tokens | None, Cut | None]:
     """Return ids and labels, or None if nothing is left to learn, and what was cut off."""
-    if dialogue.prompt is None and not assistant_only:
-        ids, cut = _whole_turns(dialogue.answer, tokenizer, max_length)
+    if dialogue.prompt is None and not assistant_only and not dialogue.unlearned:
+        ids, cut = _whole_turns(dialogue, tokenizer, max_length)
         return {"input_ids": ids, "labels": ids}, cut
-    ids, in_answer = _marked(dialogue, tokenizer)
-    cut = None
-    if len(ids) > max_length:
-        ids, in_answer, cut = _fitted(ids, in_answer, max_length, tokenizer)
-    labels = [token if is_learned or not assistant_only else IGNORED for token, is_learned in zip(ids, in_answer, strict=True)]
+    row = _encoded(dialogue, tokenizer, assistant_only)
+    kept, cut = fitted(row.ids, row.in_answer, max_length, tokenizer.bos_token_id)
+    labels = [row.ids[position] if row.is_learned[position] else IGNORED for position in kept]
     if all(label == IGNORED for label in labels):
         return None, cut
-    return {"input_ids": ids, "labels": labels}, cut
+    return {"input_ids": [row.ids[position] for position in kept], "labels": labels}, cut
 
 
 def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | None, Cut | None]:
     """Return the ids of prompt and both answers, and what was cut off."""
-    prompt = _ids(pair.prompt, tokenizer, opens_answer=True)
-    chosen = _with_end(pair.prompt, pair.chosen, tokenizer)
-    rejected = _with_end(pair.prompt, pair.rejected, tokenizer)
+    prompt = _prompt_ids(pair, tokenizer)
+    chosen = _ids_to_the_end(pair, pair.chosen, tokenizer)
+    rejected = _ids_to_the_end(pair, pair.rejected, tokenizer)
     # The prompt may end within a token; the answers start at the first token that differs from the prompt.
     shared = min(_common_prefix(prompt, chosen), _common_prefix(prompt, rejected))
     longest = max(len(chosen), len(rejected)) - shared
-    kept = _without_head(chosen[:shared], longest, max_length, tokenizer)
+    kept = [chosen[position] for position in without_head(chosen[:shared], longest, max_length, tokenizer.bos_token_id)]
     room = max_length - len(kept)
     cut: Cut | None = "unended" if longest > room else "cut" if len(kept) < shared else None
     return {
@@ -51,103 +59,120 @@ def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | N
     }, cut
 
 
-def _fitted(ids: list[int], in_answer: list[bool], max_length: int, tokenizer: Any) -> tuple[list[int], list[bool], Cut]:
-    """Leave out the turns after the last answer that fits; if none fits, shorten the first one's prompt, then the answer."""
-    ends = [end for end in range(1, len(ids) + 1) if in_answer[end - 1] and not any(in_answer[end : end + 1])]
-    fitting = [end for end in ends if end <= max_length]
-    if fitting:
-        return ids[: fitting[-1]], in_answer[: fitting[-1]], "cut"
-    if not ends:
-        return ids[:max_length], in_answer[:max_length], "cut"
-    start = in_answer.index(True)
-    fitted, answer_length, cut = _first_answer(ids[: ends[0]], start, max_length, tokenizer)
-    return fitted, [False] * (len(fitted) - answer_length) + in_answer[start : start + answer_length], cut
+def _encoded(dialogue: Dialogue, tokenizer: Any, assistant_only: bool) -> _Encoded:
+    if isinstance(dialogue.answer, list) and (assistant_only or dialogue.unlearned):
+        return _with_found_answers(dialogue, tokenizer, assistant_only)
+    ids, end = _ids_and_end(dialogue, tokenizer)
+    start = _common_prefix(_prompt_ids(dialogue, tokenizer), ids)
+    in_answer = [start <= position < end for position in range(len(ids))]
+    return _Encoded(ids, in_answer, in_answer if assistant_only else [True] * len(ids))
 
 
-def _whole_turns(messages: Text, tokenizer: Any, max_length: int) -> tuple[list[int], Cut | None]:
-    """Do the same for a dialogue without marked answers: try shorter dialogues, each ending with an answer."""
-    assert not isinstance(messages, str)
-    ids = _ids(messages, tokenizer)
+def _with_found_answers(dialogue: Dialogue, tokenizer: Any, assistant_only: bool) -> _Encoded:
+    """Encode a dialogue of which some messages are learned and others not."""
+    before = _messages(dialogue.prompt or [])
+    messages = [*before, *_messages(dialogue.answer)]
+    chat = chat_of(tokenizer)
+    written = chat.write(dialogue, messages)
+    otherwise = "assistantOnlyLoss to false" if assistant_only else "remove the weights of its messages"
+    answers = [each for each in chat.answers(dialogue, messages, written, otherwise) if each.message >= len(before)]
+    excluded = {len(before) + position for position in dialogue.unlearned}
+    encoding = _encoding(written.text, tokenizer)
+    length = len(encoding["input_ids"])
+    if assistant_only:
+        learned = _within([each for each in answers if each.message not in excluded], encoding, length)
+        return _Encoded(list(encoding["input_ids"]), learned, learned)
+    unlearned = _within([each for each in answers if each.message in excluded], encoding, length)
+    return _Encoded(list(encoding["input_ids"]), _within(answers, encoding, length), [not each for each in unlearned])
+
+
+def _within(answers: list[Answer], encoding: Any, length: int) -> list[bool]:
+    """Return for each token whether it writes a part of an answer."""
+    within = [False] * length
+    for answer in answers:
+        characters = range(answer.start, answer.end)
+        # A tokenizer may leave out a character, such as a space before a word.
+        first = next(filter(None.__ne__, map(encoding.char_to_token, characters)), None)
+        last = next(filter(None.__ne__, map(encoding.char_to_token, reversed(characters))), None)
+        if first is not None and last is not None:
+            within[first : last + 1] = [True] * (last + 1 - first)
+    return within
+
+
+def _whole_turns(dialogue: Dialogue, tokenizer: Any, max_length: int) -> tuple[list[int], Cut | None]:
+    """Encode a dialogue that is learned whole; if it is too long, try shorter ones, each ending with an answer."""
+    messages, chat = _messages(dialogue.answer), chat_of(tokenizer)
+
+    def encoded(turns: list[Message], opens_answer: bool = False) -> list[int]:
+        return _text_ids(chat.write(dialogue, turns, opens_answer).text, tokenizer)
+
+    ids = encoded(messages)
     if len(ids) <= max_length:
         return ids, None
     ends = [index + 1 for index, message in enumerate(messages) if message["role"] == "assistant"]
     for end in reversed(ends):
-        ids = _ids(messages[:end], tokenizer)
+        ids = encoded(messages[:end])
         if len(ids) <= max_length:
             return ids, "cut"
     before = messages[: ends[0] - 1]
-    start = _common_prefix(_ids(before, tokenizer, opens_answer=True), ids) if before else 0
-    ids, _, cut = _first_answer(ids, start, max_length, tokenizer)
-    return ids, cut
+    start = _common_prefix(encoded(before, opens_answer=True), ids) if before else 0
+    kept, cut = shortened_first_answer(ids, start, len(ids), max_length, tokenizer.bos_token_id)
+    return [ids[position] for position in kept], cut
 
 
-def _first_answer(ids: list[int], start: int, max_length: int, tokenizer: Any) -> tuple[list[int], int, Cut]:
-    """Shorten the prompt, then the answer, which starts at `start`; return the ids, the answer's length and what was cut off."""
-    prompt = _without_head(ids[:start], len(ids) - start, max_length, tokenizer)
-    answer = ids[start : start + max_length - len(prompt)]
-    return prompt + answer, len(answer), "cut" if start + len(answer) == len(ids) else "unended"
+def _ids_and_end(dialogue: Dialogue, tokenizer: Any) -> tuple[list[int], int]:
+    """Return the ids of prompt and answer, and how many of them there are up to the end token."""
+    if isinstance(dialogue.answer, str):
+        ids = _ids_to_the_end(dialogue, dialogue.answer, tokenizer)
+        return ids, len(ids)
+    messages = [*_messages(dialogue.prompt or []), *dialogue.answer]
+    ids = _text_ids(chat_of(tokenizer).write(dialogue, messages).text, tokenizer)
+    return ids, _common_prefix(_ids_to_the_end(dialogue, dialogue.answer, tokenizer), ids)
 
 
-def _without_head(prompt: list[int], answer_length: int, max_length: int, tokenizer: Any) -> list[int]:
-    """Cut the start of a prompt to make room for its answer, but leave the prompt at least half of `max_length`."""
-    room = max(max_length - answer_length, max_length // 2)
-    if len(prompt) <= room:
-        return prompt
-    # Keep the token that opens every text; it is not part of the question.
-    opening = prompt[:1] if prompt[0] == tokenizer.bos_token_id else []
-    return opening + prompt[len(prompt) - room + len(opening) :]
+def _prompt_ids(row: Dialogue | Pair, tokenizer: Any) -> list[int]:
+    """Return the ids of a prompt, up to where the answer begins."""
+    if isinstance(row.prompt, str):
+        return _raw_ids(row.prompt, tokenizer)
+    return _text_ids(chat_of(tokenizer).write(row, _messages(row.prompt or []), opens_answer=True).text, tokenizer)
 
 
-def _marked(dialogue: Dialogue, tokenizer: Any) -> tuple[list[int], list[bool]]:
-    """Return ids, and for each whether it belongs to an answer."""
-    if dialogue.prompt is None:
-        _check_template(tokenizer)
-        encoded = tokenizer.apply_chat_template(
-            dialogue.answer, tokenize=True, return_dict=True, return_assistant_tokens_mask=True, tokenizer_kwargs=_SILENT
-        )
-        return list(encoded["input_ids"]), [bool(mark) for mark in encoded["assistant_masks"]]
-    ids = _with_end(dialogue.prompt, dialogue.answer, tokenizer)
-    start = _common_prefix(_ids(dialogue.prompt, tokenizer, opens_answer=True), ids)
-    in_answer = [position >= start for position in range(len(ids))]
-    return ids, in_answer if isinstance(dialogue.answer, str) else _up_to_last_end(ids, in_answer, tokenizer)
-
-
-def _with_end(prompt: Text, answer: Text, tokenizer: Any) -> list[int]:
-    if isinstance(prompt, str):
-        assert isinstance(answer, str)
-        ids = _ids(prompt + answer, tokenizer)
+def _ids_to_the_end(row: Dialogue | Pair, answer: Text, tokenizer: Any) -> list[int]:
+    """Return the ids of prompt and answer, up to the token that ends the answer."""
+    if isinstance(answer, str):
+        ids = _raw_ids(f"{row.prompt or ''}{answer}", tokenizer)
         return ids if ids[-1] == tokenizer.eos_token_id else [*ids, tokenizer.eos_token_id]
-    assert not isinstance(answer, str)
-    return _ids([*prompt, *answer], tokenizer)
+    chat = chat_of(tokenizer)
+    text = chat.write(row, [*_messages(row.prompt or []), *answer]).text
+    return _text_ids(text[: chat.end(text)], tokenizer)
 
 
-def _check_template(tokenizer: Any) -> None:
-    if tokenizer.chat_template is None:
+def _messages(text: Text) -> list[Message]:
+    assert not isinstance(text, str), "a row is either texts or messages"
+    return text
+
+
+def _raw_ids(text: str, tokenizer: Any) -> list[int]:
+    """Encode a text that no template has written."""
+    ids = list(tokenizer(text, **_SILENT)["input_ids"])
+    if len(ids) > 1 and ids[0] == ids[1] == tokenizer.bos_token_id:
+        # The tokenizer adds the opening token, and this text already starts with it.
+        ids = ids[1:]
+    # Some tokenizers end every text; here the end token belongs only after the answer.
+    return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id and not text.endswith(tokenizer.eos_token) else ids
+
+
+def _text_ids(text: str, tokenizer: Any) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False, **_SILENT)["input_ids"])
+
+
+def _encoding(text: str, tokenizer: Any) -> Any:
+    if not tokenizer.is_fast:
         raise BadRow(
-            "is a dialogue, but the model's tokenizer has no chat template; set spec.model.chatTemplate to Zephyr or ChatML"
+            "is a dialogue, and this model's tokenizer cannot tell which tokens are its answers; "
+            "add tokenizer.json to the model's folder, or set assistantOnlyLoss to false"
         )
-
-
-def _ids(text: str | list[Message], tokenizer: Any, opens_answer: bool = False) -> list[int]:
-    if isinstance(text, str):
-        ids = list(tokenizer(text, **_SILENT)["input_ids"])
-        if len(ids) > 1 and ids[0] == ids[1] == tokenizer.bos_token_id:
-            # The tokenizer adds the opening token, and this text already starts with it.
-            ids = ids[1:]
-        # Some tokenizers end every text; here the end token belongs only after the answer.
-        return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id and not text.endswith(tokenizer.eos_token) else ids
-    _check_template(tokenizer)
-    encoded = tokenizer.apply_chat_template(
-        text, tokenize=True, return_dict=True, add_generation_prompt=opens_answer, tokenizer_kwargs=_SILENT
-    )
-    return list(encoded["input_ids"])
-
-
-def _up_to_last_end(ids: list[int], in_answer: list[bool], tokenizer: Any) -> list[bool]:
-    """Unmark what a template writes after the end of the last answer, such as a line break."""
-    ends = [position for position, token in enumerate(ids) if token == tokenizer.eos_token_id]
-    last = ends[-1] if ends else len(ids) - 1
-    return [mark and position <= last for position, mark in enumerate(in_answer)]
+    return tokenizer(text, add_special_tokens=False, **_SILENT)
 
 
 def _common_prefix(first: list[int], second: list[int]) -> int:

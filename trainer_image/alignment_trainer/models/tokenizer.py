@@ -6,22 +6,27 @@ from typing import Any
 
 from alignment_api.names import MANIFEST_FILE
 from transformers import AutoTokenizer
-from trl.chat_template_utils import get_training_chat_template
 
 from alignment_trainer.failures import BadConfiguration, BadData
-from alignment_trainer.models.templates import NAMED, marks_answers, template_hash
 from alignment_trainer.settings.training import Settings
+from alignment_trainer.templates.fitness import template_fault
+from alignment_trainer.templates.known import with_marks
+from alignment_trainer.templates.named import NAMED
+from alignment_trainer.templates.source import template_hash
+from alignment_trainer.templates.tokenizer_files import Named
 
 
-def load_tokenizer(folder: Path, settings: Settings, needs_marks: bool) -> Any:
+def load_tokenizer(folder: Path, settings: Settings, needs_answers: bool) -> Any:
     """Load the tokenizer and give it the chat template that the job names."""
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if tokenizer.eos_token_id is None:
         raise BadData(f"{folder}: the tokenizer has no eos_token, so answers would never end; add one to it")
     if settings.chat_template in NAMED:
         tokenizer.chat_template = NAMED[settings.chat_template]
-    elif tokenizer.chat_template and needs_marks and not marks_answers(tokenizer.chat_template):
-        tokenizer.chat_template = _marked_template(tokenizer)
+    else:
+        _check_own_template(tokenizer, needs_answers)
+        if needs_answers and tokenizer.chat_template is not None:
+            tokenizer.chat_template = with_marks(tokenizer.chat_template)
     # Padding is recognized by length alone, so it may be the token that ends texts.
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     tokenizer.padding_side = "right"
@@ -38,15 +43,18 @@ def check_vocabulary(model: Any, tokenizer: Any) -> None:
         )
 
 
-def _marked_template(tokenizer: Any) -> str:
-    try:
-        template = get_training_chat_template(tokenizer)
-    except ValueError as error:
-        raise BadConfiguration(
-            "spec.model.chatTemplate: the tokenizer's own template does not mark answers with {% generation %}, so "
-            "assistantOnlyLoss cannot find them; choose Zephyr or ChatML, or set assistantOnlyLoss to false"
-        ) from error
-    return str(template or tokenizer.chat_template)
+def control_tokens(tokenizer: Any) -> frozenset[str]:
+    """Return the tokens that only a chat template may write; added tokens that are not special, such as <think>, are words."""
+    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return frozenset(token for token in special | set(tokenizer.all_special_tokens) if token.strip())
+
+
+def _check_own_template(tokenizer: Any, needs_answers: bool) -> None:
+    """Check what preflight checked, now with the tokenizer itself; a model of the Hub was not there yet."""
+    own = Named(tokenizer.chat_template, tokenizer.special_tokens_map, control_tokens(tokenizer))
+    fault = template_fault(own, needs_answers)
+    if fault:
+        raise BadConfiguration(f"spec.model.chatTemplate: {fault}")
 
 
 def _check_parent_template(folder: Path, tokenizer: Any) -> None:

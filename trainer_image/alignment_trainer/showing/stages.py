@@ -50,5 +50,5 @@ def _form(config: RunConfig, settings: Settings, tokenizer: Any) -> StageForm:
 
 
 def _tokenizer(config: RunConfig, folder: Path, settings: Settings) -> Any:
-    needs_marks = config.stage.kind == "sft" and sft_settings(config).assistant_only_loss
-    return load_tokenizer(folder, settings, needs_marks)
+    needs_answers = config.stage.kind == "sft" and sft_settings(config).assistant_only_loss
+    return load_tokenizer(folder, settings, needs_answers)

@@ -10,13 +10,13 @@ from transformers import AutoConfig, TrainingArguments
 
 from alignment_trainer.data.dataset import Data, dpo_data
 from alignment_trainer.models.adapters import lora, with_adapter
-from alignment_trainer.models.templates import template_hash
 from alignment_trainer.preference.losses import Objective
 from alignment_trainer.preference.model import unfit
 from alignment_trainer.preference.padded import PaddedTrainer, padded_arguments
 from alignment_trainer.preference.reference import Reference, reference_of
 from alignment_trainer.preference.trainer import PackedTrainer
 from alignment_trainer.settings.training import dpo_settings
+from alignment_trainer.templates.source import template_hash
 from alignment_trainer.training import recipe
 from alignment_trainer.training.recipe import Loaded, Start
 
@@ -29,7 +29,7 @@ def run(config: RunConfig) -> None:
 class _Dpo:
     """What preference optimization adds to the recipe."""
 
-    needs_marks = False
+    needs_answers = False
 
     def __init__(self, config: RunConfig) -> None:
         own = dpo_settings(config)

@@ -25,7 +25,7 @@ class _Sft:
 
     def __init__(self, config: RunConfig) -> None:
         self._own = sft_settings(config)
-        self.needs_marks = self._own.assistant_only_loss
+        self.needs_answers = self._own.assistant_only_loss
 
     def arguments(self, start: Start, common: dict[str, Any]) -> SFTConfig:
         return SFTConfig(

@@ -16,9 +16,9 @@ from alignment_api.resolving.training_warnings import warnings_at_end
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.models import merging
-from alignment_trainer.models.templates import template_hash
 from alignment_trainer.models.weights import empty_tensors, weights_digest
 from alignment_trainer.settings.training import Settings
+from alignment_trainer.templates.source import template_hash
 from alignment_trainer.workspace.activity import advancing
 from alignment_trainer.workspace.checkpoints import Checkpoint, clear_staging, newest_verified
 from alignment_trainer.workspace.environment import library_versions

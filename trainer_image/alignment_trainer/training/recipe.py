@@ -55,8 +55,8 @@ class Loaded(NamedTuple):
 class Page(Protocol):
     """The steps that differ between the kinds of training; they are called once each, in this order."""
 
-    needs_marks: bool
-    """Whether the chat template must mark which tokens are answers."""
+    needs_answers: bool
+    """Whether the loss needs to know which tokens are answers."""
 
     def arguments(self, start: Start, common: dict[str, Any]) -> Any:
         """Return transformers' or TRL's arguments; `common` holds those that all kinds share."""
@@ -88,7 +88,7 @@ def _train(config: RunConfig, page: Page) -> Trained:
     weights_hash = check_start(config, start.folder, checkpoint)
     merging.check(start.folder, settings)
     with loading("its tokenizer", start_name(config)):
-        tokenizer = load_tokenizer(start.folder, settings, page.needs_marks)
+        tokenizer = load_tokenizer(start.folder, settings, page.needs_answers)
     rows = page.data(start, tokenizer)
     # Sets all seeds: what is random comes after it.
     with loading("its weights", start_name(config)):

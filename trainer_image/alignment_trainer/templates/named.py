@@ -1,8 +1,5 @@
 """Chat templates by name, which mark answers for the loss; the token that ends an answer is part of it."""
 
-import hashlib
-import re
-
 ZEPHYR = (
     "{% if bos_token %}{{ bos_token }}{% endif %}"
     "{% for message in messages %}"
@@ -30,13 +27,3 @@ CHATML = (
 )
 
 NAMED = {"Zephyr": ZEPHYR, "ChatML": CHATML}
-
-
-def template_hash(template: str | None) -> str:
-    """Hash a template, so that stages can compare theirs."""
-    return hashlib.sha256((template or "").encode()).hexdigest()[:16]
-
-
-def marks_answers(template: str | None) -> bool:
-    """Return whether a chat template marks which part of a dialogue is the answer."""
-    return re.search(r"\{%-?\s*generation\s*-?%\}", template or "") is not None

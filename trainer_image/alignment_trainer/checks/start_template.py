@@ -1,0 +1,36 @@
+"""Which chat template the model has that a stage starts from, as far as it is on the volume."""
+
+from pathlib import Path
+
+from alignment_api.names import WORKSPACE_PREFIX
+from alignment_api.run_config import RunConfig
+from alignment_api.spec.lineage import parent_of
+
+from alignment_trainer.settings.training import training_settings
+from alignment_trainer.templates.named import NAMED
+from alignment_trainer.templates.tokenizer_files import Named, read_tokenizer_files
+from alignment_trainer.workspace.paths import workspace_path
+
+
+def own_template(config: RunConfig) -> Named | None:
+    """Read the model's own template; None if the job names another one, or the model is not on the volume yet."""
+    if training_settings(config).chat_template in NAMED:
+        return None
+    folder = _folder(config)
+    return read_tokenizer_files(folder) if folder is not None and folder.is_dir() else None
+
+
+def lacks_template(config: RunConfig) -> bool:
+    """Return whether a stage certainly cannot write dialogues."""
+    own = own_template(config)
+    return own is not None and own.source is None
+
+
+def _folder(config: RunConfig) -> Path | None:
+    """Return the folder whose template a stage uses: a stage passes the template of its model on to the next one."""
+    if config.paths.parent_model and parent_of(config.spec, config.stage) is not None:
+        return Path(config.paths.parent_model)
+    uri = config.spec.model.uri if config.spec.model else None
+    if uri is None or not uri.startswith(WORKSPACE_PREFIX):
+        return None
+    return workspace_path(uri, config.paths.workspace)
