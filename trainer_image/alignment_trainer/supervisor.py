@@ -77,10 +77,7 @@ class Supervisor:
             self._check_room(findings)
         if self.stop_requested:
             raise Stopped(MESSAGE)
-        termination = self._train()
-        if termination.reason == DISK_FULL and self._is_first_node:
-            termination = self._without_unfinished(termination)
-        termination = self._with_warnings(termination)
+        termination = self._with_warnings(self._train())
         return termination.model_copy(
             update={
                 "step": last_step(self.stage / METRICS_FILE),
@@ -145,6 +142,8 @@ class Supervisor:
             if uploader:
                 uploader.start()
             termination = termination_of(folder, self._wait(), self.stop_requested)
+            if termination.reason == DISK_FULL and self._is_first_node:
+                termination = self._without_unfinished(termination)
             if uploader:
                 uploader.finish(termination.exit_code)
             return termination

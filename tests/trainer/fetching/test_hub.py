@@ -142,6 +142,7 @@ def test_a_revision_becomes_a_commit(
 
 
 PROGRAM = """
+import os
 import sys
 from pathlib import Path
 from alignment_api.run_config import Paths
@@ -149,6 +150,9 @@ from alignment_api.spec.data import Dataset
 from alignment_trainer.fetching import retries
 from alignment_trainer.fetching import hub
 from alignment_trainer.failures import StageFailure
+from alignment_trainer.workspace import full_disk
+if "FREE_BYTES" in os.environ:
+    full_disk.room_of = lambda path: full_disk.Room(int(os.environ["FREE_BYTES"]), 10**9)
 retries.RETRY_POLICY = retries.RetryPolicy(
     tries=3, first_wait_seconds=0.05, longest_wait_seconds=0.1, longest_retry_after_seconds=2
 )
@@ -219,6 +223,19 @@ def test_cached_files_need_no_request(hub: Hub, tmp_path: Path) -> None:
     again = fetch("http://127.0.0.1:9", tmp_path, "model", "hf://team/rows", COMMIT)
     assert Path(again.stdout.strip()).name == COMMIT
     assert not hub.repository.asked
+
+
+def test_a_model_without_room_is_not_downloaded(hub: Hub, tmp_path: Path) -> None:
+    size = sum(map(len, hub.repository.files.values()))
+    refused = fetch(hub.url, tmp_path, "model", "hf://team/rows", FREE_BYTES=str(size - 1))
+    assert refused.stdout.startswith(f"DiskFull the volume of {tmp_path}/.cache/huggingface/hub has 1.0 MB free, and ")
+    assert "the rest of hf://team/rows needs 1.0 MB; free some room or enlarge the volume" in refused.stdout
+    assert not list(tmp_path.rglob("model.safetensors"))
+    # What an earlier attempt has of a file is there already.
+    blobs = tmp_path / ".cache" / "huggingface" / "hub" / "models--team--rows" / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    (blobs / "begun.incomplete").write_bytes(b"1")
+    assert Path(fetch(hub.url, tmp_path, "model", "hf://team/rows", FREE_BYTES=str(size - 1)).stdout.strip()).name == COMMIT
 
 
 @pytest.mark.parametrize("kind", ["model", "dataset"])

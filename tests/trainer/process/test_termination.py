@@ -46,6 +46,15 @@ def test_the_message_is_written_to_the_file_that_the_environment_names(tmp_path,
     assert (tmp_path / "log").read_text() == "{}"
 
 
+def test_the_message_overwrites_the_room_that_is_reserved_for_it(tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    log.write_text(" " * MOST_BYTES)
+    monkeypatch.setenv("ALIGNMENT_TERMINATION_LOG", str(log))
+    before = log.stat().st_ino
+    write_termination("{}")
+    assert (log.read_text(), log.stat().st_ino) == ("{}", before)
+
+
 def test_a_message_can_be_written_before_anything_is_loaded():
     program = "import sys, alignment_trainer.process.termination; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -1,3 +1,4 @@
+import errno
 import time
 from pathlib import Path
 
@@ -117,3 +118,14 @@ def test_a_database_that_cannot_be_opened_is_reported_in_one_sentence(config, ro
     (complaint,) = capfd.readouterr().err.splitlines()
     assert complaint.startswith(f"MLflow at sqlite:///{root} cannot be used (")
     assert complaint.endswith("or by `alignment sync --home there`")
+
+
+def test_an_ending_for_which_the_disk_has_no_room_is_told_and_ends_nothing(config, capfd, monkeypatch):
+    def refuse(stage, status):
+        raise OSError(errno.ENOSPC, "No space left on device", f"{stage}/ending.json")
+
+    monkeypatch.setattr(uploading, "record_ending", refuse)
+    following = Uploader(config, is_live=False)
+    monkeypatch.setattr(following, "drain", lambda: None)
+    following.finish(ExitCode.UNAVAILABLE)
+    assert "ending.json could not be written (No space left on device)" in capfd.readouterr().err

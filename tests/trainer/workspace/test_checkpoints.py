@@ -4,14 +4,17 @@ import threading
 import pytest
 from alignment_trainer.failures import IncompleteCheckpoint, NoUsableCheckpoint
 from alignment_trainer.workspace.checkpoints import (
+    Saved,
     await_all,
     commit,
     newest_step,
     newest_verified,
     prune,
+    saved_of,
     sizes_of,
     staging_folder,
 )
+from alignment_trainer.workspace.stage_folder import clear_unfinished
 
 
 def save(stage, step, total=30):
@@ -164,3 +167,23 @@ def test_the_newest_checkpoints_and_the_newest_good_one_are_kept(tmp_path, last_
         save(tmp_path, step)
     prune(tmp_path, keep=2, last_good_step=last_good_step)
     assert {folder.name for folder in (tmp_path / "checkpoints").glob("step-*")} == {f"step-{step}" for step in kept}
+
+
+def test_what_is_saved_is_known_without_verifying_it(tmp_path):
+    assert saved_of(tmp_path) == Saved(0, 0, None)
+    save(tmp_path, 10)
+    newest = save(tmp_path, 20)
+    assert saved_of(tmp_path) == Saved(2, 20, 30)
+    break_manifest(newest)
+    assert saved_of(tmp_path) == Saved(2, 20, None)
+
+
+def test_what_is_not_whole_is_removed_and_what_is_whole_stays(tmp_path):
+    whole = [save(tmp_path, 10), tmp_path / "data", tmp_path / "model"]
+    for folder in (*whole[1:], tmp_path / ".data", tmp_path / ".model", staging_folder(tmp_path) / "checkpoint-20"):
+        folder.mkdir(parents=True)
+        (folder / "part").write_bytes(bytes(100))
+    clear_unfinished(tmp_path)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_dir() and path.name != "shards") == sorted(
+        [tmp_path / "checkpoints", *whole]
+    )

@@ -40,7 +40,15 @@ class Uploader(threading.Thread):
     def finish(self, exit_code: int) -> None:
         """Record how the stage ended, and ship the rest within a limited time."""
         status = {ExitCode.DONE: "FINISHED", ExitCode.STOPPED: "KILLED"}.get(exit_code, "FAILED")  # type: ignore[call-overload]
-        record_ending(self._stage, status)
+        try:
+            record_ending(self._stage, status)
+        except OSError as error:
+            # How the stage ended must reach the operator, also from a full disk.
+            print(
+                f"{error.filename} could not be written ({error.strerror}); MLflow shows this attempt as running until the next",
+                file=sys.stderr,
+                flush=True,
+            )
         self.drain()
 
     def drain(self) -> None:
