@@ -3,10 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from alignment_trainer.forms.messages import messages_of
-from alignment_trainer.forms.texts import whole_text
-from alignment_trainer.reading.bad_row import BadRow
-
 Row = Mapping[str, Any]
 _Read = TypeVar("_Read")
 
@@ -38,16 +34,6 @@ def form_of(row: Row, forms: tuple[Form[_Read], ...]) -> Form[_Read] | None:
 def has_columns(row: Row, columns: tuple[str, ...]) -> bool:
     """Return whether a row has a value that is not null in each of the columns."""
     return all(row.get(column) is not None for column in columns)
-
-
-def texts_or_messages(row: Row, columns: tuple[str, ...]) -> list[Any]:
-    """Read columns that are all texts, or all lists of messages."""
-    values = [row[column] for column in columns]
-    if all(isinstance(value, str) for value in values):
-        return [whole_text(value, column) for column, value in zip(columns, values, strict=True)]
-    if all(isinstance(value, list) for value in values):
-        return [messages_of(value, column) for column, value in zip(columns, values, strict=True)]
-    raise BadRow(f"{', '.join(columns)} must all be texts, or all lists of messages; make them the same")
 
 
 def shown_columns(row: Row) -> str:
