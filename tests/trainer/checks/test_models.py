@@ -48,13 +48,18 @@ def shapes_of(config):
     return {name: shape for name, shape in wanted.shapes.items() if name not in tied}
 
 
+def added(content, number):
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
+    return {"id": number, "content": content, **flags}
+
+
 def make(folder, family="llama", **settings):
     """Write a whole model of zeros."""
     folder.mkdir(parents=True)
     config = {"model_type": family, **SIZES, **settings}
     (folder / "config.json").write_text(json.dumps(config))
     tokens = {"model": {"type": "BPE", "vocab": {letter: at for at, letter in enumerate("abcdefghij")}, "merges": []}}
-    (folder / "tokenizer.json").write_text(json.dumps(tokens | {"added_tokens": [{"id": 10, "content": "</s>"}]}))
+    (folder / "tokenizer.json").write_text(json.dumps(tokens | {"added_tokens": [added("</s>", 10)]}))
     (folder / "tokenizer_config.json").write_text('{"eos_token": "</s>"}')
     write(folder / WHOLE, shapes_of(config))
     return folder
@@ -286,12 +291,16 @@ DAMAGES = {
         "has a tokenizer.json without model.vocab, which lists its tokens; copy the tokenizer's files again",
     ),
     "a tokenizer without a model": (tokenizer_with(model=None), "has a tokenizer.json without model.vocab"),
+    "a tokenizer of an unknown kind": (
+        tokenizer_with(model={"type": "Mine", "vocab": {"a": 0}}),
+        "has a tokenizer.json that is no tokenizer (data did not match any variant",
+    ),
     "tokens without numbers": (
         tokenizer_with(added_tokens=[{"content": "</s>"}]),
         "has a tokenizer.json whose tokens have no numbers; copy the tokenizer's files again",
     ),
     "the tokenizer of another model": (
-        tokenizer_with(added_tokens=[{"id": 12, "content": "<pad>"}]),
+        tokenizer_with(added_tokens=[added("<pad>", 12)]),
         "has a tokenizer of 13 tokens for a model of 12; copy the tokenizer that belongs to the model",
     ),
     "broken settings of the tokenizer": (

@@ -27,11 +27,12 @@ def read_object(path: Path, what: str) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise Unfit(f"has a {path.name} that is not valid JSON ({_first_line(error)}); {what}") from None
+        raise Unfit(f"has a {path.name} that is not valid JSON ({first_line(error)}); {what}") from None
     if not isinstance(document, dict):
         raise Unfit(f"has a {path.name} that is no JSON object; {what}")
     return document
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an exception's message."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment_trainer.model_folder.configuration import size_of
-from alignment_trainer.model_folder.documents import Unfit, check_file, read_object
+from alignment_trainer.model_folder.documents import Unfit, check_file, first_line, read_object
 
 TOKENIZER = "tokenizer.json"
 _TOKENIZERS = (TOKENIZER, "tokenizer.model", "vocab.json")
@@ -23,6 +23,18 @@ def check_tokenizer(folder: Path, config: dict[str, Any]) -> None:
             read_object(folder / file, _COPY)
     if (folder / TOKENIZER).exists():
         _check_tokens(read_object(folder / TOKENIZER, _COPY), config)
+        _check_readable(folder / TOKENIZER)
+
+
+def _check_readable(path: Path) -> None:
+    # Here, since only this check needs the library.
+    from tokenizers import Tokenizer
+
+    try:
+        Tokenizer.from_file(str(path))
+    # The library raises nothing more exact.
+    except Exception as error:
+        raise Unfit(f"has a {path.name} that is no tokenizer ({first_line(error)}); {_COPY}") from None
 
 
 def _check_tokens(document: dict[str, Any], config: dict[str, Any]) -> None:
