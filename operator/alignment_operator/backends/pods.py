@@ -27,6 +27,12 @@ def is_running(pod: Pod) -> bool:
     return _phase(pod) == "Running" and not pod["metadata"].get("deletionTimestamp")
 
 
+def has_node(pod: Pod) -> bool:
+    """Check whether a pod is on a node, where it may still wait."""
+    is_scheduled = any(known["type"] == "PodScheduled" and known["status"] == "True" for known in _conditions(pod))
+    return is_scheduled or _phase(pod) in ("Running", "Succeeded", "Failed")
+
+
 def has_succeeded(pod: Pod) -> bool:
     """Check whether all containers of a pod succeeded."""
     return _phase(pod) == "Succeeded"

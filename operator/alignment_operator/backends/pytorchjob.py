@@ -150,7 +150,9 @@ def _pending(job: Manifest, seen: list[Pod]) -> _State | None:
     for pod in seen:
         wait = pods.why_pending(pod)
         if wait and wait.is_for_a_node and wanted > 1:
-            return "Pending", wait.reason, f"waiting for {wanted - running} of {wanted} nodes: {wait.sentence}"
+            # The other pods wait on their nodes for the first one.
+            placed = sum(map(pods.has_node, seen))
+            return "Pending", wait.reason, f"waiting for {wanted - placed} of {wanted} nodes: {wait.sentence}"
         if wait:
             return "Pending", wait.reason, f"{name_of(pod)}: {wait.sentence}"
     if not seen:

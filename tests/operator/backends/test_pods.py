@@ -35,6 +35,17 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
         "waiting for 1 of 2 nodes: 0/2 nodes are available: 1 Insufficient nvidia.com/gpu.",
     ),
     (
+        "the first pod comes late, and the other one waits for it on its node",
+        training_job("Created"),
+        [
+            pod(phase="Pending", **unscheduled("0/2 nodes are available: 1 Insufficient nvidia.com/gpu.")),
+            pod("worker", "Pending", conditions=[{"type": "PodScheduled", "status": "True"}]),
+        ],
+        "Pending",
+        "Unschedulable",
+        "waiting for 1 of 2 nodes: 0/2 nodes are available: 1 Insufficient nvidia.com/gpu.",
+    ),
+    (
         "no claim",
         training_job("Created"),
         [pod(phase="Pending", **unscheduled('persistentvolumeclaim "workspace" not found'))],
