@@ -2,18 +2,22 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
+from cluster import versions
+from cluster.delays import Delays, delays
 from cluster.environment import Environment, Missing, find_environment, make_images
 from cluster.installation import Installation, merged
 from cluster.jobs import Job, delete
 from cluster.kubectl import Kubectl, Object
-from cluster.names import JOBS, OTHERS, RELEASES
+from cluster.names import DELAYED, JOBS, OTHERS, RELEASES
 from cluster.workspace import CLAIM, Workspace, claim, make_workspace
 
 # The chart's pods must comply with the strictest standard. The init container that the training-operator adds to
 # training pods does not comply with it.
-STANDARDS = {RELEASES: "restricted", JOBS: "baseline", OTHERS: "baseline"}
+STANDARDS = {RELEASES: "restricted", JOBS: "baseline", OTHERS: "baseline", DELAYED: "baseline"}
 
 StartJob = Callable[[Object], Job]
 
@@ -66,7 +70,7 @@ def values(environment: Environment, images: str) -> Object:
 def installation(environment: Environment, namespaces: None, values: Object) -> Iterator[Installation]:
     """Install the chart for the namespace of the jobs only."""
     kubectl = Kubectl(RELEASES)
-    kubectl.apply(*claim(RELEASES, "mlflow", "ReadWriteOnce", environment.folder("mlflow"), environment.storage_class))
+    kubectl.apply(*_volume_of_mlflow(environment, RELEASES))
     installation = Installation(kubectl, "suite", {**values, "watchNamespaces": [JOBS]})
     installation.apply()
     yield installation
@@ -76,20 +80,68 @@ def installation(environment: Environment, namespaces: None, values: Object) -> 
 @pytest.fixture(scope="session")
 def workspace(environment: Environment, namespaces: None, images: str) -> Workspace:
     """Create the volume that the jobs share, with the inputs of examples/tiny.yaml."""
-    image = f"{environment.registry}/alignment-trainer:{images}"
-    folder = environment.folder("workspace")
-    workspace = make_workspace(Kubectl(JOBS), image, environment.steady, folder, environment.storage_class)
-    workspace.fill()
-    return workspace
+    return _workspace(environment, images, JOBS, "workspace")
 
 
 @pytest.fixture(scope="session")
 def elsewhere(environment: Environment, namespaces: None, images: str) -> Workspace:
     """Create such a volume in a namespace that the installation does not watch."""
-    image, folder = f"{environment.registry}/alignment-trainer:{images}", environment.folder("others")
-    workspace = make_workspace(Kubectl(OTHERS), image, environment.steady, folder, environment.storage_class)
-    workspace.fill()
-    return workspace
+    return _workspace(environment, images, OTHERS, "others")
+
+
+@pytest.fixture(scope="session")
+def delays_begun(environment: Environment, namespaces: None, images: str, values: Object) -> Iterator[Future[Delays] | None]:
+    """Run the jobs that mostly wait in an installation of their own, beside the first modules; None on a foreign cluster."""
+    if environment.state is None:
+        yield None
+        return
+
+    def run() -> Delays:
+        release = Installation(
+            Kubectl(DELAYED), "delayed", merged(values, {"watchNamespaces": [DELAYED], "dashboard": {"enabled": False}})
+        )
+        release.kubectl.apply(*_volume_of_mlflow(environment, DELAYED))
+        stack.callback(release.remove)
+        release.apply()
+        return stack.enter_context(delays(release, _workspace(environment, images, DELAYED, "delayed")))
+
+    with ExitStack() as stack, ThreadPoolExecutor(1) as beside:
+        yield beside.submit(run)
+
+
+@pytest.fixture(scope="session")
+def delayed(delays_begun: Future[Delays] | None) -> Delays:
+    """Wait until these jobs have ended."""
+    if delays_begun is None:
+        pytest.skip("needs the cluster of this folder, whose nodes can be prepared and switched off")
+    return delays_begun.result()
+
+
+@pytest.fixture(scope="session")
+def other_versions_begun(
+    environment: Environment, images: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Future[versions.Versions]]:
+    """Build the images of other versions beside the first modules."""
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(versions.make_versions, environment, images, tmp_path_factory.mktemp("versions"))
+
+
+@pytest.fixture(scope="session")
+def other_versions(other_versions_begun: Future[versions.Versions]) -> versions.Versions:
+    """Wait until these images are built."""
+    try:
+        return other_versions_begun.result()
+    except versions.Missing as missing:
+        raise pytest.fail.Exception(str(missing), pytrace=False) from None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begun(request: pytest.FixtureRequest) -> None:
+    """Begin before the first test what tests of later modules wait for."""
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    for name in ("delays_begun", "other_versions_begun"):
+        if name in wanted:
+            request.getfixturevalue(name)
 
 
 @pytest.fixture(scope="session")
@@ -117,14 +169,26 @@ def start(installation: Installation, workspace: Workspace) -> Iterator[StartJob
     delete(*started)
 
 
+def _workspace(environment: Environment, images: str, namespace: str, volume: str) -> Workspace:
+    image, folder = f"{environment.registry}/alignment-trainer:{images}", environment.folder(volume)
+    workspace = make_workspace(Kubectl(namespace), image, environment.steady, folder, environment.storage_class)
+    workspace.fill()
+    return workspace
+
+
+def _volume_of_mlflow(environment: Environment, namespace: str) -> list[Object]:
+    return claim(namespace, "mlflow", "ReadWriteOnce", environment.folder(f"{namespace}-mlflow"), environment.storage_class)
+
+
 def _clear(kubectl: Kubectl, environment: Environment) -> None:
     Installation(kubectl, "suite", {}).remove()
     for release in ("second", "rival", "upgraded"):
         Installation(Kubectl(OTHERS), release, {}).remove()
+    Installation(Kubectl(DELAYED), "delayed", {}).remove()
     kubectl("delete", "namespace", *STANDARDS, "--ignore-not-found")
-    for name in (f"{RELEASES}-mlflow", f"{JOBS}-{CLAIM}", f"{OTHERS}-{CLAIM}"):
-        kubectl.delete("persistentvolume", name)
-    for volume in ("mlflow", "workspace", "others"):
+    volumes = [*(f"{name}-mlflow" for name in (RELEASES, DELAYED)), *(f"{name}-{CLAIM}" for name in (JOBS, OTHERS, DELAYED))]
+    kubectl.delete("persistentvolume", *volumes)
+    for volume in (f"{RELEASES}-mlflow", f"{DELAYED}-mlflow", "workspace", "others", "delayed"):
         folder = environment.folder(volume)
         if folder:
             shutil.rmtree(folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from cluster.kubectl import Kubectl, Object, Refused, wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TINY: Object = read_document(EXAMPLES / "tiny.yaml")
+CHECKPOINT_EVERY_STEPS = 5
 
 
 def short_job(name: str, **spec: Any) -> Object:
@@ -22,7 +23,7 @@ def short_job(name: str, **spec: Any) -> Object:
     job["metadata"]["name"] = name
     stage = job["spec"]["stages"][0]
     stage["sft"]["optimization"] = {"learningRate": 1e-3, "maxSteps": 40, "globalBatchSize": 32}
-    stage["sft"].update(holdout=None, checkpoint={"everySteps": 5}, evaluation=None)
+    stage["sft"].update(holdout=None, checkpoint={"everySteps": CHECKPOINT_EVERY_STEPS}, evaluation=None)
     stage["sft"] = {key: value for key, value in stage["sft"].items() if value is not None}
     job["spec"] = {**job["spec"], "stages": [stage], **copy.deepcopy(spec)}
     return job

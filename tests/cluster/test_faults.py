@@ -1,4 +1,4 @@
-"""Pods, nodes, processes and the operator fail during training, and each job still completes."""
+"""Pods, processes and the operator fail during training, and each job still completes."""
 
 import random
 import time
@@ -8,26 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from alignment_api.names import JOB_LABEL
 from cluster.conftest import StartJob
-from cluster.environment import Environment
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job, short_job, two_steps_of_dpo
-from cluster.progress import expect_every_step_once, first_step, kill_rank, reached, train_until
+from cluster.jobs import CHECKPOINT_EVERY_STEPS, TINY, Job, short_job, two_steps_of_dpo
+from cluster.progress import expect_every_step_once, expect_whole, first_step, kill_rank, reached, train_until
 from cluster.watch import Watch
 from cluster.workspace import Workspace
 
-_CHECKPOINT_EVERY_STEPS = 5
 _KILLS = 10
-
-
-def expect_whole(job: Job, workspace: Workspace, children: Watch, attempts: int) -> None:
-    """Check that the job succeeds, that no child was created twice, and that the journal has every step once and in order."""
-    job.wait_for_end()
-    stage = job.stage("sft")
-    assert (stage["attempts"], stage["applicationFailures"]) == (attempts, 0), job.describe()
-    made = children.uids()
-    assert sorted(made) == [f"{job.name}-sft-{attempt + 1}" for attempt in range(attempts)]
-    assert [name for name, uids in made.items() if len(uids) > 1] == []
-    expect_every_step_once(job, workspace)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +42,7 @@ def test_a_worker_pod_is_deleted(start: StartJob, workspace: Workspace, killed_p
         job.wait("the next attempt starts", lambda status: status["stages"][0]["attempts"] == 2)
         before = reached(job, workspace)
         expect_whole(job, workspace, children, attempts=2)
-        assert before - _CHECKPOINT_EVERY_STEPS < first_step(job, attempt=2) <= before + 1
+        assert before - CHECKPOINT_EVERY_STEPS < first_step(job, attempt=2) <= before + 1
 
 
 def test_a_process_is_killed_but_its_pod_survives(killed_process: Future[Job], workspace: Workspace) -> None:
@@ -66,22 +53,6 @@ def test_a_process_is_killed_but_its_pod_survives(killed_process: Future[Job], w
     [warning] = [message for reason, message in job.events() if reason == "ProcessKilled"]
     assert "memory" in warning
     expect_every_step_once(job, workspace)
-
-
-def test_a_node_loses_its_power_and_returns(start: StartJob, workspace: Workspace, environment: Environment) -> None:
-    if environment.state is None:
-        pytest.skip("needs the cluster of this folder, whose nodes can be switched off")
-    with Watch(workspace.kubectl, "pytorchjobs", f"{JOB_LABEL}=power") as children:
-        job = start(short_job("power"))
-        train_until(12, job, workspace)
-        environment.power("node-down", 2)
-        try:
-            job.wait("the status reports the lost node", lambda status: "does not answer" in status.get("message", ""))
-            before = reached(job, workspace)
-        finally:
-            environment.power("node-up", 2)
-        expect_whole(job, workspace, children, attempts=2)
-        assert before - _CHECKPOINT_EVERY_STEPS < first_step(job, attempt=2) <= before + 1
 
 
 def test_the_operator_is_killed_again_and_again(start: StartJob, workspace: Workspace, installation: Installation) -> None:

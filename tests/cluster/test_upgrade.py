@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 from alignment_api.names import JOB_LABEL
 from builders import a_document
-from cluster import versions
-from cluster.environment import Environment
 from cluster.installation import Installation, merged
 from cluster.jobs import TINY, Job, delete, short_job, two_steps_of_dpo
 from cluster.kubectl import Kubectl, Object
 from cluster.names import OTHERS
 from cluster.progress import expect_every_step_once, first_step, reached, train_until
+from cluster.versions import Versions
 from cluster.watch import Watch
 from cluster.workspace import Workspace
 
@@ -37,16 +36,8 @@ class Upgraded:
 
 
 @pytest.fixture(scope="module")
-def upgraded(
-    environment: Environment, images: str, elsewhere: Workspace, operator_alone: Object, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Upgraded]:
-    sources = tmp_path_factory.mktemp("before")
-    try:
-        chart = versions.unpack_before(sources)
-        before = versions.make_images_before(environment, images, sources)
-        others = versions.make_other_defaults(environment, images, sources)
-    except versions.Missing as missing:
-        raise pytest.fail.Exception(str(missing), pytrace=False) from None
+def upgraded(elsewhere: Workspace, operator_alone: Object, other_versions: Versions) -> Iterator[Upgraded]:
+    chart, before, others = other_versions
     values = {**operator_alone, "watchNamespaces": [OTHERS]}
     release = Installation(Kubectl(OTHERS), "upgraded", values)
     jobs: list[Job] = []

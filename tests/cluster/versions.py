@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import NamedTuple
 
 from cluster.environment import ROOT, Environment, Missing
 
@@ -18,7 +19,21 @@ _CHART = "charts/alignment-operator"
 _DEFAULTS = "/opt/alignment/alignment_api/recipes/defaults.yaml"
 
 
-def unpack_before(folder: Path) -> Path:
+class Versions(NamedTuple):
+    """The chart and the tag of the previous version's images, and the tag of an operator with another default."""
+
+    chart_before: Path
+    before: str
+    other_defaults: str
+
+
+def make_versions(environment: Environment, tag: str, folder: Path) -> Versions:
+    """Build the images of other versions from the current ones."""
+    chart = _unpack_before(folder)
+    return Versions(chart, _make_images_before(environment, tag, folder), _make_other_defaults(environment, tag, folder))
+
+
+def _unpack_before(folder: Path) -> Path:
     """Unpack the previous version from the history of this repository, and return its chart."""
     parts = (*_CODE.values(), _CONTRACT, _CHART)
     done = subprocess.run(["git", "archive", BEFORE, "--", *parts], cwd=ROOT, capture_output=True, check=False)
@@ -31,7 +46,7 @@ def unpack_before(folder: Path) -> Path:
     return folder / _CHART
 
 
-def make_images_before(environment: Environment, tag: str, sources: Path) -> str:
+def _make_images_before(environment: Environment, tag: str, sources: Path) -> str:
     """Build images of the previous version on the dependencies of the current images, because installing those takes minutes."""
     earlier = f"{tag}-before"
     for program, code in _CODE.items():
@@ -40,7 +55,7 @@ def make_images_before(environment: Environment, tag: str, sources: Path) -> str
     return earlier
 
 
-def make_other_defaults(environment: Environment, tag: str, folder: Path) -> str:
+def _make_other_defaults(environment: Environment, tag: str, folder: Path) -> str:
     """Build a current operator whose default keeps one more checkpoint."""
     other = f"{tag}-defaults"
     lines = [f"RUN grep -q 'keep: 2' {_DEFAULTS} && sed -i 's/keep: 2/keep: 3/' {_DEFAULTS}"]

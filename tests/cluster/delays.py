@@ -1,0 +1,96 @@
+"""Jobs that wait: for a late node, for a late peer, and beside an MLflow server that is down or refuses writes."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from alignment_api.names import PLURAL
+from cluster import nodes, tracking
+from cluster.installation import Installation
+from cluster.jobs import TINY, Job, delete, short_job
+from cluster.kubectl import Object
+from cluster.progress import train_until
+from cluster.watch import Watch, changes
+from cluster.workspace import Workspace
+
+_STALL_SECONDS = 60
+"""The minimum that the schema allows."""
+_LONGER_SECONDS = 75
+_LATE_NODE = "node-2"
+_ONE_POD: Object = {**TINY["spec"]["compute"], "nodes": 1, "cpu": "100m"}
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Three jobs, their status while something was missing, and every status that they ever had."""
+
+    installation: Installation
+    workspace: Workspace
+    patient: Job
+    late: Job
+    untracked: Job
+    waiting: dict[str, Object]
+    """For each job, its status while nodes were missing."""
+    silent: dict[str, list[Object]]
+    """For each fault of MLflow, the status of the training job before and after it."""
+    history: Watch
+
+    def phases(self, job: Job) -> list[tuple[str, str]]:
+        """Return phase and reason of every status that a job ever had, without repetitions."""
+        statuses = [found.get("status", {}) for found in self.history.objects() if found["metadata"]["name"] == job.name]
+        return changes((status.get("phase", ""), status.get("reason", "")) for status in statuses)
+
+
+@contextmanager
+def delays(installation: Installation, workspace: Workspace) -> Iterator[Delays]:
+    """Run all jobs at the same time, because waiting jobs need no CPU."""
+    jobs: list[Job] = []
+    kubectl = workspace.kubectl
+
+    def start(document: Object) -> Job:
+        kubectl.apply(document)
+        jobs.append(Job(kubectl, installation, document["metadata"]["name"]))
+        return jobs[-1]
+
+    nodes.prepare(kubectl, _LATE_NODE)
+    silent: dict[str, list[Object]] = {}
+    with Watch(kubectl, PLURAL, "") as history:
+        try:
+            patient = start(
+                _a_job("patient", 2, {**_ONE_POD, "nodeSelector": nodes.ARRIVED}, activeDeadlineSeconds=_LONGER_SECONDS)
+            )
+            late = start(_a_job("late", 10, {**_ONE_POD, "nodes": 2, "rdma": {"resourceName": nodes.DEVICE, "count": 1}}))
+            # Long enough that it still trains at the end, on any machine.
+            untracked = start(_a_job("untracked", 100_000, _ONE_POD))
+            train_until(3, untracked, workspace)
+            with tracking.down(installation):
+                silent["is down"] = _before_and_after(untracked)
+            waiting = {job.name: job.status for job in (patient, late)}
+            nodes.arrive(kubectl, _LATE_NODE)
+            # Now the two other jobs run as well, also without metrics in MLflow.
+            with tracking.refusing_writes(installation):
+                silent["refuses writes"] = _before_and_after(untracked)
+            # It would use the CPU that other tests need.
+            untracked.change(suspend=True)
+            untracked.wait("the job is suspended", lambda status: status["phase"] == "Suspended")
+            # From here on nothing of this uses the late node, which another test switches off.
+            for job in (patient, late):
+                job.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600, pause_seconds=1)
+            yield Delays(installation, workspace, patient, late, untracked, waiting, silent, history)
+        finally:
+            delete(*jobs)
+
+
+def _a_job(name: str, steps: int, compute: Object, **spec: Any) -> Object:
+    """Return a job with this many steps and a short stall timeout."""
+    document = short_job(name, restart={"stallTimeoutSeconds": _STALL_SECONDS}, compute=compute, **spec)
+    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = steps
+    return document
+
+
+def _before_and_after(job: Job) -> list[Object]:
+    before = job.status
+    time.sleep(_LONGER_SECONDS)
+    return [before, job.status]
