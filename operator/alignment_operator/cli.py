@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import os
 import shlex
 import subprocess
@@ -31,6 +30,7 @@ from alignment_operator.machine import trainer_data
 from alignment_operator.machine.explanation import batch_lines, explanation
 from alignment_operator.machine.memory_table import gpu_memory, host_line, memory_line, memory_table
 from alignment_operator.machine.run import local_settings, run_until_ended
+from alignment_operator.machine.stored_job import stored_job
 from alignment_operator.machine.terminal import Printer, TerminalView, summary_table
 from alignment_operator.machine.world import LocalCluster
 from alignment_operator.settings import WrongSettings, read_settings
@@ -167,7 +167,7 @@ def _near(path: Path) -> Path:
 def sync(options: argparse.Namespace) -> int:
     """Send to MLflow what it has not received from the jobs of this machine."""
     home = _home(options)
-    jobs = [AlignmentJob.parse_stored(json.loads(path.read_text())) for path in home.job_files()]
+    jobs = [stored_job(path) for path in home.job_files()]
     wanted = [job.metadata for job in jobs if options.job in (None, job.metadata.name)]
     if options.job and not wanted:
         print(f"error: {home.root} has no job {options.job}; name a job that `alignment run` has run", file=sys.stderr)

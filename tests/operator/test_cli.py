@@ -253,6 +253,28 @@ def test_wrong_settings_of_the_environment_are_refused_before_anything_is_stored
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "it is not complete JSON"),
+        ("[]", "the document: is not an AlignmentJob; begin with apiVersion, kind, metadata and spec"),
+        (json.dumps({**a_document(), "metadata": {"name": 7}}), 'metadata.name: 7 is not text; write "7", in quotes'),
+        (json.dumps(a_document(zzz=1)), "spec.zzz: is not a field; there are "),
+    ],
+)
+def test_a_stored_job_that_cannot_be_read_is_named(
+    text: str, why: str, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = Home(tmp_path).job_folder("default", "job") / "job.json"
+    stored.parent.mkdir(parents=True)
+    stored.write_text(text)
+    for arguments in (["run", str(file)], ["sync"]):
+        assert main([*arguments, "--home", str(tmp_path)]) == REFUSED
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {stored}: this version cannot read this stored job ({why}")
+        assert line.endswith("or move the file away to start the job anew")
+
+
 def test_run_refuses_before_anything_is_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, home = tmp_path / "job.yaml", tmp_path / "home"
     path.write_text("kind: AlignmentJob\nkind: Pod\n")

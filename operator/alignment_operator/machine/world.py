@@ -33,6 +33,7 @@ from alignment_operator.backends.process import SeenProcess
 from alignment_operator.deciding.job_status import is_finished
 from alignment_operator.deciding.observation import LIVE, Child, Key, Report
 from alignment_operator.machine.progress import read_stage
+from alignment_operator.machine.stored_job import stored_job
 
 _TERMINATION_BYTES = 4096
 """The most that a trainer writes about its end."""
@@ -146,7 +147,7 @@ class LocalCluster:
 
     def _read_job(self, key: Key) -> AlignmentJob | None:
         path = self.home.job_folder(*key) / "job.json"
-        return AlignmentJob.parse_stored(json.loads(path.read_text())) if path.exists() else None
+        return stored_job(path) if path.exists() else None
 
     def _write_job(self, job: AlignmentJob) -> None:
         folder = self.home.job_folder(*_key(job))

@@ -1,4 +1,5 @@
 import errno
+import re
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from alignment_api.exit_codes import ExitCode
 from alignment_api.journal import read_points
 from alignment_api.names import METRICS_FILE
 from alignment_trainer.tracking import uploader as uploading
+from alignment_trainer.tracking.shipping import is_shipped
 from alignment_trainer.tracking.uploader import Uploader
 from alignment_trainer.workspace.journal import Journal
 from mlflow import MlflowClient
@@ -90,6 +92,15 @@ def test_points_shipped_but_not_recorded_are_not_logged_twice(config):
     (Path(config.paths.stage) / "shipped.json").unlink()
     ship(config, ExitCode.STOPPED)
     assert steps_arrived(config) == [1, 2, 3]
+
+
+def test_a_damaged_record_is_named_in_a_sentence(config):
+    write(config, range(1, 4))
+    record = Path(config.paths.stage) / "shipped.json"
+    for damaged, why in (("{", "the document: is not JSON"), ("{}", "run_id: is missing; add it")):
+        record.write_text(damaged)
+        with pytest.raises(ValueError, match=rf"^{re.escape(str(record))} is damaged, or of another version: {why}"):
+            is_shipped(Path(config.paths.stage))
 
 
 def test_without_a_server_nothing_fails_and_nothing_is_lost(config, capfd):

@@ -2,18 +2,23 @@
 
 import json
 import time
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from alignment_api.files import flush, write_whole
 from alignment_api.journal import Point, read_lines, read_points
 from alignment_api.names import DONE_FILE, METRICS_FILE, RUN_CONFIG_FILE, SAMPLES_FILE
+from alignment_api.problems import from_validation
 from alignment_api.run_config import RunConfig, TrackingTarget
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from alignment_trainer.workspace.environment import read_environment
 from alignment_trainer.workspace.samples import read_samples
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _BATCH = 900
 _SHIPPED_FILE = "shipped.json"
@@ -69,7 +74,7 @@ def left_behind(folder: Path) -> list[Path]:
 
 def ship_all(stage: Path, tracking: TrackingTarget | None = None) -> None:
     """Ship the rest of a stage that no process works on; to another server than its own if one is given."""
-    config = RunConfig.parse_stored(json.loads((stage / RUN_CONFIG_FILE).read_text()))
+    config = _read(stage / RUN_CONFIG_FILE, lambda text: RunConfig.parse_stored(json.loads(text)))
     # The folder may have been renamed, or its volume may be mounted elsewhere.
     paths = config.paths.model_copy(update={"stage": str(stage)})
     shipment = Shipment(config.model_copy(update={"paths": paths, "tracking": tracking or config.tracking}), is_live=False)
@@ -141,14 +146,21 @@ class Shipment:
         write_whole(self._stage / _SHIPPED_FILE, self._shipped.model_dump_json())
 
 
+def _read(path: Path, parse: Callable[[str], Model]) -> Model:
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise ValueError(f"{path} is damaged, or of another version: {from_validation(error, BaseModel)[0]}") from error
+
+
 def _read_shipped(stage: Path) -> Shipped | None:
     path = stage / _SHIPPED_FILE
-    return Shipped.model_validate_json(path.read_text()) if path.exists() else None
+    return _read(path, Shipped.model_validate_json) if path.exists() else None
 
 
 def _ending(stage: Path) -> Ending | None:
     path, done = stage / _ENDING_FILE, stage / DONE_FILE
     if path.exists():
-        return Ending.model_validate_json(path.read_text())
+        return _read(path, Ending.model_validate_json)
     # The supervisor was killed after the result was written and before the ending was.
     return Ending(status="FINISHED", time=done.stat().st_mtime_ns // 1_000_000) if done.exists() else None
