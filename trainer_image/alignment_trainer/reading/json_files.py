@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from alignment_trainer.reading.bad_row import BadRow
-from alignment_trainer.reading.lines import BYTE_ORDER_MARK, LONGEST_LINE_BYTES, Place, Placed, Wanted, lines_of, text_line
+from alignment_trainer.reading.lines import (
+    BYTE_ORDER_MARK,
+    LONGEST_LINE_BYTES,
+    Place,
+    Placed,
+    Wanted,
+    is_too_long,
+    lines_of,
+    text_line,
+)
+
+_BEGINNING_BYTES = 64 * 1024
+_LARGEST_ARRAY_BYTES = 1024 * 1024 * 1024
 
 
 def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
@@ -24,10 +36,16 @@ def json_line_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
 
 def json_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
     """Read one array of objects, or one object per line."""
-    content = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
-    if not content.lstrip().startswith(b"["):
+    with path.open("rb") as file:
+        begins_array = file.read(_BEGINNING_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"[")
+    if not begins_array:
         yield from json_line_rows(path, is_wanted)
         return
+    if path.stat().st_size > _LARGEST_ARRAY_BYTES:
+        limit = f"begins an array of more than {_LARGEST_ARRAY_BYTES >> 20} MiB, and arrays are read whole"
+        yield Place("line", 1), BadRow(f"{limit}; write one object per line instead, as .jsonl")
+        return
+    content = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     try:
         rows = _parsed(content)
     except json.JSONDecodeError as error:
@@ -52,8 +70,9 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _row_of(line: bytes) -> dict[str, Any] | BadRow:
-    if len(line) > LONGEST_LINE_BYTES:
-        return BadRow(f"is longer than {LONGEST_LINE_BYTES >> 20} MiB; check whether line breaks are missing")
+    if is_too_long(line):
+        limit = f"is longer than {LONGEST_LINE_BYTES >> 20} MiB"
+        return BadRow(f"{limit}, and nothing behind it was read; check whether line breaks are missing")
     try:
         return _object(_parsed(line))
     except json.JSONDecodeError as error:

@@ -33,15 +33,19 @@ _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def lines_of(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield each line with its number, without the byte order mark that some programs write."""
+    """Yield each line with its number, without the byte order mark that some programs write; end with a line that is too long."""
     number = 0
     while line := file.readline(LONGEST_LINE_BYTES + 1):
         number += 1
-        # A line of this length is refused, so the rest of it is skipped.
-        rest = line
-        while len(rest) > LONGEST_LINE_BYTES and not rest.endswith(b"\n"):
-            rest = file.readline(LONGEST_LINE_BYTES + 1)
         yield number, line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        # The file is refused: a search for the end of this line could take minutes, and the rest is probably no better.
+        if is_too_long(line):
+            return
+
+
+def is_too_long(line: bytes) -> bool:
+    """Return whether a line is longer than any row may be; only its beginning was read."""
+    return len(line) > LONGEST_LINE_BYTES
 
 
 def text_line(line: bytes) -> str:

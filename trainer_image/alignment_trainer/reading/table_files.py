@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from alignment_api.problems import first_line
 
@@ -48,12 +48,14 @@ def csv_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
     """Read a CSV file whose first line names the columns; a row's place is the line on which it begins."""
     csv.field_size_limit(LONGEST_LINE_BYTES)
     with path.open("rb") as file:
-        reader = csv.reader((text_line(line) for _, line in lines_of(file)), strict=True)
+        lines = _CsvLines(file)
+        reader = csv.reader(lines, strict=True)
         names = next(reader, [])
         _check_names(names)
         position, begins = -1, reader.line_num + 1
         try:
             for cells in reader:
+                lines.row_bytes = 0
                 if cells:
                     position += 1
                     if is_wanted(position):
@@ -63,6 +65,22 @@ def csv_rows(path: Path, is_wanted: Wanted) -> Iterator[Placed]:
             yield Place("line", begins), BadRow(f"is not valid CSV ({error}); correct the line")
         except BadRow as fault:
             yield Place("line", reader.line_num + 1), fault
+
+
+class _CsvLines:
+    """The lines of a CSV file, of which several may be one row; a row that is too long is a fault."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.row_bytes = 0
+        self._lines = lines_of(file)
+
+    def __iter__(self) -> Iterator[str]:
+        for _, line in self._lines:
+            self.row_bytes += len(line)
+            if self.row_bytes > LONGEST_LINE_BYTES:
+                limit = f"is in a row that is longer than {LONGEST_LINE_BYTES >> 20} MiB"
+                raise BadRow(f"{limit}; check whether a quotation mark or line breaks are missing")
+            yield text_line(line)
 
 
 def _row_of(names: list[str], cells: list[str]) -> dict[str, Any] | BadRow:
