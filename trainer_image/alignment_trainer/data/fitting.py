@@ -1,19 +1,20 @@
 """Shortens rows that do not fit: first whole turns, then the start of a prompt, then the end of an answer."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 Cut = Literal["cut", "unended"]
 """What a too long row has lost: "cut" means later turns or the start of its prompt, "unended" also the end of an answer."""
 
 
-def fitted(ids: list[int], in_answer: list[bool], max_length: int, opening: int | None) -> tuple[list[int], Cut | None]:
+def fitted(ids: list[int], in_answer: list[bool], max_length: int, opening: int | None) -> tuple[Sequence[int], Cut | None]:
     """Return the positions that are kept, up to the end of the last answer that fits, or the first answer shortened."""
     if len(ids) <= max_length:
-        return list(range(len(ids))), None
+        return range(len(ids)), None
     ends = [end for end in range(1, len(ids) + 1) if in_answer[end - 1] and not any(in_answer[end : end + 1])]
     fitting = [end for end in ends if end <= max_length]
     if fitting or not ends:
-        return list(range(fitting[-1] if fitting else max_length)), "cut"
+        return range(fitting[-1] if fitting else max_length), "cut"
     return shortened_first_answer(ids, in_answer.index(True), ends[0], max_length, opening)
 
 

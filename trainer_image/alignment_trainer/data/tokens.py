@@ -34,11 +34,14 @@ def dialogue_tokens(
         ids, cut = _whole_turns(dialogue, tokenizer, max_length)
         return {"input_ids": ids, "labels": ids}, cut
     row = _encoded(dialogue, tokenizer, assistant_only)
+    labels = [token if learned else IGNORED for token, learned in zip(row.ids, row.is_learned, strict=True)]
     kept, cut = fitted(row.ids, row.in_answer, max_length, tokenizer.bos_token_id)
-    labels = [row.ids[position] if row.is_learned[position] else IGNORED for position in kept]
+    ids = row.ids
+    if cut:
+        ids, labels = [ids[position] for position in kept], [labels[position] for position in kept]
     if all(label == IGNORED for label in labels):
         return None, cut
-    return {"input_ids": [row.ids[position] for position in kept], "labels": labels}, cut
+    return {"input_ids": ids, "labels": labels}, cut
 
 
 def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | None, Cut | None]:

@@ -34,12 +34,13 @@ class ChatTemplate:
         self._special_tokens = dict(special_tokens)
         made = environment()
         self._marks: Marks = made.extensions[Marks.identifier]  # type: ignore[assignment]
-        texts = source.values() if isinstance(source, dict) else [source]
+        texts = set(source.values()) if isinstance(source, dict) else {source}
         self._compiled = {text: _compiled(made, text) for text in texts}
+        self._has_marks = {text: marks_answers(text) for text in texts}
 
     def marks_answers(self, has_tools: bool) -> bool:
         """Return whether the template has generation blocks."""
-        return marks_answers(self._text_for(has_tools))
+        return self._has_marks[self._text_for(has_tools)]
 
     def write(self, messages: Sequence[Message], tools: Tools | None = None, opens_answer: bool = False) -> Written:
         """Write a dialogue; with `opens_answer`, up to where the next answer begins. TemplateError: it cannot be written."""
