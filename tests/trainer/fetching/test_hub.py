@@ -164,7 +164,10 @@ try:
     else:
         hub.configure_libraries(paths)
         wanted = hub.HubRepository("model", uri, (sys.argv[4:] or [None])[0], f"spec.model.uri: {uri}")
-        print(hub.download_model(wanted, hub.newest_commit(wanted, None), None))
+        if kind == "tokenizer":
+            print(hub.download_tokenizer(wanted, paths))
+        else:
+            print(hub.download_model(wanted, hub.newest_commit(wanted, None), None))
 except StageFailure as failure:
     print(type(failure).__name__, failure)
 """
@@ -223,6 +226,13 @@ def test_cached_files_need_no_request(hub: Hub, tmp_path: Path) -> None:
     again = fetch("http://127.0.0.1:9", tmp_path, "model", "hf://team/rows", COMMIT)
     assert Path(again.stdout.strip()).name == COMMIT
     assert not hub.repository.asked
+
+
+def test_a_tokenizer_is_downloaded_without_weights_and_is_not_taken_for_the_model(hub: Hub, tmp_path: Path) -> None:
+    shown = Path(fetch(hub.url, tmp_path, "tokenizer", "hf://team/rows").stdout.strip())
+    assert {path.name for path in shown.iterdir()} == {"config.json"}
+    trained = Path(fetch(hub.url, tmp_path, "model", "hf://team/rows").stdout.strip())
+    assert {path.name for path in trained.iterdir()} == set(hub.repository.files)
 
 
 def test_a_model_without_room_is_not_downloaded(hub: Hub, tmp_path: Path) -> None:

@@ -58,3 +58,37 @@ def test_training_goes_on_when_its_runner_is_killed():
 def test_a_check_stops_at_once_if_its_runner_is_dead_already():
     runner = started("time.sleep(600)", parent="1")
     assert runner.stdout.read() == "stopped\n"
+
+
+CHECKING = """
+import os, time
+from alignment_trainer import failures, supervisor
+from alignment_trainer.process.stop_signals import MESSAGE
+
+class Checking(supervisor.Supervisor):
+    def __init__(self):
+        self.config, self.stop_requested, self._launcher = None, False, None
+
+def check(config):
+    print("checking", flush=True)
+    time.sleep(600)
+
+supervisor.preflight.check = check
+checking = Checking()
+checking.listen()
+try:
+    checking._check()
+except failures.Stopped as stopped:
+    assert str(stopped) == MESSAGE
+    print("stopped", flush=True)
+"""
+
+
+def test_the_supervisor_of_a_killed_alignment_run_stops_while_it_checks():
+    runner = """import os, subprocess, sys
+subprocess.run([sys.executable, "-c", sys.argv[1]], env={**os.environ, "ALIGNMENT_RUNNER_PID": str(os.getpid())})
+"""
+    running = subprocess.Popen([sys.executable, "-c", runner, CHECKING], stdout=subprocess.PIPE, text=True)
+    assert running.stdout.readline() == "checking\n"
+    running.kill()
+    assert running.stdout.read() == "stopped\n"
