@@ -112,7 +112,7 @@ FAMILIES = {
 UNFIT: dict[str, tuple[str, str]] = {
     "no end token": (
         "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}",
-        "the chat template writes no end token after an answer, so the model would never stop (a question and its answer)",
+        "the chat template writes no end token after an answer (a question and its answer)",
     ),
     "no end token after earlier answers": (
         "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}{{ eos_token }}",

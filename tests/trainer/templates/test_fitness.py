@@ -4,7 +4,7 @@ from alignment_trainer.templates.named import NAMED
 from alignment_trainer.templates.tokenizer_files import Named
 from template_families import BOS, CONTROL_TOKENS, EOS, FAMILIES, UNFIT
 
-ADVICE = ", so assistantOnlyLoss cannot tell the answers from the rest; choose Zephyr or ChatML, or set it to false"
+ADVICE = ", so the answers cannot be told from the rest; choose Zephyr or ChatML, or set assistantOnlyLoss to false"
 
 
 def fault(source, needs_answers=True):

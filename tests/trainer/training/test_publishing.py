@@ -30,3 +30,18 @@ def test_publishing_reports_copied_and_flushed_bytes(tmp_path, monkeypatch):
         ("publishing step-8", size, "bytes", size),
         ("flushing the model to disk", size, "bytes", size),
     ]
+
+
+def test_templates_for_tools_are_published_in_their_folder(tmp_path):
+    source = tmp_path / "checkpoint"
+    (source / "additional_chat_templates").mkdir(parents=True)
+    (source / "chat_template.jinja").write_text("plain")
+    (source / "additional_chat_templates" / "tool_use.jinja").write_text("with tools")
+    publishing._publish_folder(
+        tmp_path / "model",
+        lambda folder: publishing._copy(source, folder, (*publishing._MODEL_FILES, *publishing._TOKENIZER_FILES)),
+    )
+    assert {str(path.relative_to(tmp_path / "model")): path.read_text() for path in (tmp_path / "model").rglob("*.jinja")} == {
+        "chat_template.jinja": "plain",
+        "additional_chat_templates/tool_use.jinja": "with tools",
+    }

@@ -74,7 +74,7 @@ class Answers:
             # A template may write its own token and then the one that ends all texts.
             end = re.match(rf"\s*(?:{anything or '(?!)'})(?:{re.escape(self._eos_token)})?", after)
             if end is None:
-                raise Unfound("the chat template writes no end token after an answer, so the model would never stop")
+                raise Unfound("the chat template writes no end token after an answer")
             self._ends[has_tools] = end.group()
         return self._ends[has_tools]
 

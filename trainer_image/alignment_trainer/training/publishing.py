@@ -27,7 +27,15 @@ from alignment_trainer.workspace.stage_warnings import recorded_warnings, warn
 
 ADAPTER_FOLDER = "adapter"
 _MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
-_TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.jinja")
+_TOKENIZER_FILES = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "*.jinja",
+    "additional_chat_templates/*.jinja",
+)
 _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
@@ -70,7 +78,7 @@ def _publish_folder(target: Path, write: Any) -> None:
     write(staged)
     empty = empty_tensors(staged)
     assert not empty, f"{empty[0]} and {len(empty) - 1} more tensors were saved empty"
-    files = list(staged.iterdir())
+    files = [path for path in staged.rglob("*") if path.is_file()]
     with advancing(f"flushing the {target.name} to disk", sum(path.stat().st_size for path in files), "bytes") as advance:
         for path in files:
             # Some libraries write files that only their own user can read; other users need the model too.
@@ -86,11 +94,13 @@ def _copy(source: Path, target: Path, patterns: tuple[str, ...]) -> None:
     paths = sorted({path for pattern in patterns for path in source.glob(pattern)})
     with advancing(f"publishing {source.name}", sum(path.stat().st_size for path in paths), "bytes") as advance:
         for path in paths:
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(exist_ok=True)
             try:
                 # A hard link: the checkpoint never changes, and removing it leaves the linked file.
-                os.link(path, target / path.name)
+                os.link(path, copy)
             except OSError:
-                shutil.copyfile(path, target / path.name)
+                shutil.copyfile(path, copy)
             advance(path.stat().st_size)
 
 
