@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import pytest
 from cluster import versions
@@ -12,12 +13,13 @@ from cluster.environment import Environment, Missing, find_environment, make_ima
 from cluster.installation import Installation, merged
 from cluster.jobs import Job, delete
 from cluster.kubectl import Kubectl, Object
-from cluster.names import DELAYED, JOBS, OTHERS, RELEASES
+from cluster.names import BESIDE, JOBS, OTHERS, RELEASES
+from cluster.strangers import Victim, surrounded
 from cluster.workspace import CLAIM, Workspace, claim, make_workspace
 
 # The chart's pods must comply with the strictest standard. The init container that the training-operator adds to
 # training pods does not comply with it.
-STANDARDS = {RELEASES: "restricted", JOBS: "baseline", OTHERS: "baseline", DELAYED: "baseline"}
+STANDARDS = {RELEASES: "restricted", JOBS: "baseline", OTHERS: "baseline", BESIDE: "baseline"}
 
 StartJob = Callable[[Object], Job]
 
@@ -89,32 +91,51 @@ def elsewhere(environment: Environment, namespaces: None, images: str) -> Worksp
     return _workspace(environment, images, OTHERS, "others")
 
 
-@pytest.fixture(scope="session")
-def delays_begun(environment: Environment, namespaces: None, images: str, values: Object) -> Iterator[Future[Delays] | None]:
-    """Run the jobs that mostly wait in an installation of their own, beside the first modules; None on a foreign cluster."""
-    if environment.state is None:
-        yield None
-        return
+class Beside(NamedTuple):
+    """What runs beside other tests, one after the other, in an installation of its own."""
 
-    def run() -> Delays:
-        release = Installation(
-            Kubectl(DELAYED), "delayed", merged(values, {"watchNamespaces": [DELAYED], "dashboard": {"enabled": False}})
-        )
-        release.kubectl.apply(*_volume_of_mlflow(environment, DELAYED))
+    delays: Future[Delays] | None
+    """None on a foreign cluster, whose nodes cannot be prepared."""
+    victim: Future[Victim]
+
+
+@pytest.fixture(scope="session")
+def beside(environment: Environment, namespaces: None, images: str, values: Object) -> Iterator[Beside]:
+    """Begin the jobs that take long and wait much."""
+    release = Installation(
+        Kubectl(BESIDE), "beside", merged(values, {"watchNamespaces": [BESIDE], "dashboard": {"enabled": False}})
+    )
+
+    def install() -> Workspace:
+        release.kubectl.apply(*_volume_of_mlflow(environment, BESIDE))
         stack.callback(release.remove)
         release.apply()
-        return stack.enter_context(delays(release, _workspace(environment, images, DELAYED, "delayed")))
+        return _workspace(environment, images, BESIDE, "beside")
 
-    with ExitStack() as stack, ThreadPoolExecutor(1) as beside:
-        yield beside.submit(run)
+    def run_delays() -> Delays:
+        return stack.enter_context(delays(release, installed.result()))
+
+    def run_victim() -> Victim:
+        image = f"{environment.registry}/alignment-trainer:{images}"
+        return stack.enter_context(surrounded(release, installed.result(), environment, image))
+
+    with ExitStack() as stack, ThreadPoolExecutor(1) as thread:
+        installed = thread.submit(install)
+        yield Beside(thread.submit(run_delays) if environment.state else None, thread.submit(run_victim))
 
 
 @pytest.fixture(scope="session")
-def delayed(delays_begun: Future[Delays] | None) -> Delays:
-    """Wait until these jobs have ended."""
-    if delays_begun is None:
+def delayed(beside: Beside) -> Delays:
+    """Wait until the jobs among delays have ended."""
+    if beside.delays is None:
         pytest.skip("needs the cluster of this folder, whose nodes can be prepared and switched off")
-    return delays_begun.result()
+    return beside.delays.result()
+
+
+@pytest.fixture(scope="session")
+def victim(beside: Beside) -> Victim:
+    """Wait until the job among forged objects has ended."""
+    return beside.victim.result()
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +160,7 @@ def other_versions(other_versions_begun: Future[versions.Versions]) -> versions.
 def begun(request: pytest.FixtureRequest) -> None:
     """Begin before the first test what tests of later modules wait for."""
     wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
-    for name in ("delays_begun", "other_versions_begun"):
+    for name in ("beside", "other_versions_begun"):
         if name in wanted:
             request.getfixturevalue(name)
 
@@ -184,11 +205,11 @@ def _clear(kubectl: Kubectl, environment: Environment) -> None:
     Installation(kubectl, "suite", {}).remove()
     for release in ("second", "rival", "upgraded"):
         Installation(Kubectl(OTHERS), release, {}).remove()
-    Installation(Kubectl(DELAYED), "delayed", {}).remove()
+    Installation(Kubectl(BESIDE), "beside", {}).remove()
     kubectl("delete", "namespace", *STANDARDS, "--ignore-not-found")
-    volumes = [*(f"{name}-mlflow" for name in (RELEASES, DELAYED)), *(f"{name}-{CLAIM}" for name in (JOBS, OTHERS, DELAYED))]
+    volumes = [*(f"{name}-mlflow" for name in (RELEASES, BESIDE)), *(f"{name}-{CLAIM}" for name in (JOBS, OTHERS, BESIDE))]
     kubectl.delete("persistentvolume", *volumes)
-    for volume in (f"{RELEASES}-mlflow", f"{DELAYED}-mlflow", "workspace", "others", "delayed"):
+    for volume in (f"{RELEASES}-mlflow", f"{BESIDE}-mlflow", "workspace", "others", "beside"):
         folder = environment.folder(volume)
         if folder:
             shutil.rmtree(folder, ignore_errors=True)

@@ -19,7 +19,9 @@ _STALL_SECONDS = 60
 """The minimum that the schema allows."""
 _LONGER_SECONDS = 75
 _LATE_NODE = "node-2"
-_ONE_POD: Object = {**TINY["spec"]["compute"], "nodes": 1, "cpu": "100m"}
+_LITTLE: Object = {**TINY["spec"]["compute"], "nodes": 1, "cpu": "100m"}
+_MORE: Object = {**_LITTLE, "cpu": "300m"}
+"""For jobs whose pods must start in time, also beside other pods."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,21 @@ def delays(installation: Installation, workspace: Workspace) -> Iterator[Delays]
     silent: dict[str, list[Object]] = {}
     with Watch(kubectl, PLURAL, "") as history:
         try:
-            patient = start(
-                _a_job("patient", 2, {**_ONE_POD, "nodeSelector": nodes.ARRIVED}, activeDeadlineSeconds=_LONGER_SECONDS)
-            )
-            late = start(_a_job("late", 10, {**_ONE_POD, "nodes": 2, "rdma": {"resourceName": nodes.DEVICE, "count": 1}}))
+            deadline = 2 * _LONGER_SECONDS - 10
+            patient = start(_a_job("patient", 2, {**_MORE, "nodeSelector": nodes.ARRIVED}, activeDeadlineSeconds=deadline))
+            late = start(_a_job("late", 10, {**_MORE, "nodes": 2, "rdma": {"resourceName": nodes.DEVICE, "count": 1}}))
             # Long enough that it still trains at the end, on any machine.
-            untracked = start(_a_job("untracked", 100_000, _ONE_POD))
+            untracked = start(_a_job("untracked", 100_000, _LITTLE))
             train_until(3, untracked, workspace)
             with tracking.down(installation):
                 silent["is down"] = _before_and_after(untracked)
-            waiting = {job.name: job.status for job in (patient, late)}
-            nodes.arrive(kubectl, _LATE_NODE)
-            # Now the two other jobs run as well, also without metrics in MLflow.
+            waiting = {"late": late.status}
+            nodes.give_device(kubectl, _LATE_NODE)
+            # Now this job runs as well, also without metrics in MLflow.
             with tracking.refusing_writes(installation):
                 silent["refuses writes"] = _before_and_after(untracked)
+            waiting["patient"] = patient.status
+            nodes.label(kubectl, _LATE_NODE)
             # It would use the CPU that other tests need.
             untracked.change(suspend=True)
             untracked.wait("the job is suspended", lambda status: status["phase"] == "Suspended")

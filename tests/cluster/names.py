@@ -1,3 +1,3 @@
 """The namespaces that the suite creates."""
 
-RELEASES, JOBS, OTHERS, DELAYED = "alignment-suite", "alignment-suite-jobs", "alignment-suite-others", "alignment-suite-delayed"
+RELEASES, JOBS, OTHERS, BESIDE = "alignment-suite", "alignment-suite-jobs", "alignment-suite-others", "alignment-suite-beside"

@@ -1,4 +1,4 @@
-"""Nodes of the test cluster that arrive late: until then they lack a label, and a device that two pods need on two nodes."""
+"""Nodes of the test cluster that arrive late: until then they lack a label, or a device that two pods need on two nodes."""
 
 import json
 
@@ -12,16 +12,21 @@ def prepare(kubectl: Kubectl, late: str) -> None:
     """Take label and device from the late node; all other nodes have one device."""
     for node in kubectl.list("nodes"):
         name = node["metadata"]["name"]
-        _set(kubectl, name, devices=0 if name == late else 1, label=None)
+        kubectl.patch("node", name, {"metadata": {"labels": dict.fromkeys(ARRIVED, None)}})
+        _set_devices(kubectl, name, 0 if name == late else 1)
 
 
-def arrive(kubectl: Kubectl, late: str) -> None:
-    """Give the late node what it lacks."""
-    _set(kubectl, late, devices=1, label="true")
+def give_device(kubectl: Kubectl, node: str) -> None:
+    """Give a node its device."""
+    _set_devices(kubectl, node, 1)
 
 
-def _set(kubectl: Kubectl, node: str, devices: int, label: str | None) -> None:
-    """Let a node report made-up devices, as it reports its GPUs, and set its label or remove it."""
-    claimed = {"status": {kind: {DEVICE: str(devices)} for kind in ("capacity", "allocatable")}}
+def label(kubectl: Kubectl, node: str) -> None:
+    """Give a node the label of those that have arrived."""
+    kubectl.patch("node", node, {"metadata": {"labels": ARRIVED}})
+
+
+def _set_devices(kubectl: Kubectl, node: str, count: int) -> None:
+    """Let a node report made-up devices, as it reports its GPUs."""
+    claimed = {"status": {kind: {DEVICE: str(count)} for kind in ("capacity", "allocatable")}}
     kubectl("patch", "node", node, "--subresource", "status", "--type", "merge", "--patch", json.dumps(claimed))
-    kubectl.patch("node", node, {"metadata": {"labels": dict.fromkeys(ARRIVED, label)}})

@@ -1,7 +1,6 @@
 """Pods, processes and the operator fail during training, and each job still completes."""
 
 import random
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -15,6 +14,8 @@ from cluster.watch import Watch
 from cluster.workspace import Workspace
 
 _KILLS = 10
+_KILLED_STEPS = 120
+"""The kills come at random ones of these steps: while the job is created, trained and ends its first stage."""
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def killed_process(start: StartJob, workspace: Workspace) -> Iterator[Future[Job
     """A job with one pod in which a process is killed; it runs beside the first test."""
 
     def run() -> Job:
-        document = short_job("memory", compute={**TINY["spec"]["compute"], "nodes": 1, "cpu": "100m"})
+        document = short_job("memory", compute={**TINY["spec"]["compute"], "nodes": 1, "cpu": "300m"})
         document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = 20
         job = start(document)
         train_until(7, job, workspace)
@@ -56,16 +57,13 @@ def test_a_process_is_killed_but_its_pod_survives(killed_process: Future[Job], w
 
 
 def test_the_operator_is_killed_again_and_again(start: StartJob, workspace: Workspace, installation: Installation) -> None:
-    draw = random.Random(7)
     document = short_job("killed", compute={**TINY["spec"]["compute"], "nodes": 1})
     document["spec"]["stages"].append(two_steps_of_dpo())
-    # Long enough that all kills happen before the job ends.
-    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = 240
+    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = _KILLED_STEPS
     with Watch(workspace.kubectl, "pytorchjobs", f"{JOB_LABEL}=killed") as children:
         job = start(document)
-        for _ in range(_KILLS):
-            time.sleep(draw.uniform(0, 12))
-            assert job.status.get("phase") not in ("Succeeded", "Failed"), job.describe()
+        for step in sorted(random.Random(7).sample(range(_KILLED_STEPS), _KILLS)):
+            train_until(step, job, workspace)
             installation.kill_operator()
         job.wait_for_end()
         assert [stage["attempts"] for stage in job.status["stages"]] == [1, 1]
