@@ -9,6 +9,7 @@ import pytest
 import trl
 from alignment_trainer.data.tokens import IGNORED, dialogue_tokens, pair_tokens
 from alignment_trainer.forms.examples import Dialogue, Pair
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.templates.named import NAMED
 from template_families import CONTROL_TOKENS, FAMILIES, message
 from transformers import AutoTokenizer
@@ -20,6 +21,11 @@ TRLS = {
     if path.stem.partition("_training")[0] not in ("idefics3", "llava_next", "smolvlm")
 }
 MARKED = {**NAMED, **TRLS}
+OWN = {
+    name: (Path(trl.__file__).parent / "chat_templates" / f"{name}.jinja").read_text()
+    for name in (stem.removesuffix("_training") for stem in TRLS)
+}
+"""The templates of the models themselves, without marks."""
 QUESTION, ANSWER = message("user", "What does a pig say?"), message("assistant", "Oink, says a pig.")
 DIALOGUE = [QUESTION, ANSWER, message("user", "And a cow?"), message("assistant", "Moo.")]
 PAIRS = [
@@ -57,6 +63,30 @@ def test_dialogues(template, with_template):
         assert is_learned == bool(mark) or (mark and not tokenizer.decode([token]).strip())
     ends = [at for at, each in enumerate(learned) if each and not any(learned[at + 1 : at + 2])]
     assert all(tokenizer.decode([ours["input_ids"][at]]).strip() for at in ends)
+
+
+def learned_of(dialogue, tokenizer):
+    tokens, _ = dialogue_tokens(Dialogue(None, dialogue), tokenizer, True, 4096)
+    return tokens["input_ids"], [label != IGNORED for label in tokens["labels"]]
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("dialogue", [DIALOGUE[:2], DIALOGUE], ids=["one turn", "two turns"])
+def test_a_models_own_template_writes_what_is_learned(name, dialogue, with_template):
+    tokenizer = with_template(OWN[name])
+    if name == "glm4moe":
+        # Each answer ends where the next question opens; TRL's template ends the last one with the opening of a question.
+        with pytest.raises(BadRow, match="the chat template writes no end token after an answer"):
+            learned_of(dialogue, tokenizer)
+        return
+    ids, learned = learned_of(dialogue, tokenizer)
+    assert ids == tokenizer.apply_chat_template(dialogue, return_dict=True)["input_ids"]
+    marked_ids, marked = learned_of(dialogue, with_template(TRLS[f"{name}_training"]))
+    # What differs is an empty thought, which TRL's templates write into every answer, and the model's into the last one.
+    assert (learned == marked) if ids == marked_ids else (len(ids) < len(marked_ids) and len(dialogue) > 2)
+    text = tokenizer.decode([token for token, each in zip(ids, learned, strict=True) if each])
+    assert all(answer["content"].split("\n")[0] in text for answer in dialogue[1::2])
+    assert not any(question["content"] in text for question in dialogue[::2])
 
 
 @pytest.mark.parametrize("template", [*MARKED.values(), *(each.template for each in FAMILIES.values())], ids=[*MARKED, *FAMILIES])

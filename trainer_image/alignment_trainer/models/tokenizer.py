@@ -10,7 +10,6 @@ from transformers import AutoTokenizer
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.templates.fitness import template_fault
-from alignment_trainer.templates.known import with_marks
 from alignment_trainer.templates.named import NAMED
 from alignment_trainer.templates.source import template_hash
 from alignment_trainer.templates.tokenizer_files import Named
@@ -25,8 +24,6 @@ def load_tokenizer(folder: Path, settings: Settings, needs_answers: bool) -> Any
         tokenizer.chat_template = NAMED[settings.chat_template]
     else:
         _check_own_template(tokenizer, needs_answers)
-        if needs_answers and tokenizer.chat_template is not None:
-            tokenizer.chat_template = with_marks(tokenizer.chat_template)
     # Padding is recognized by length alone, so it may be the token that ends texts.
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     tokenizer.padding_side = "right"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from jinja2 import TemplateError
 
 from alignment_trainer.forms.messages import Message
+from alignment_trainer.templates.known import with_marks
 from alignment_trainer.templates.rendering import ChatTemplate, Tools, Written
 
 ELSEWHERE = "zqxwordzqx"
@@ -43,16 +44,18 @@ class Answers:
 
     def __init__(self, template: ChatTemplate, control_tokens: Collection[str], eos_token: str) -> None:
         self._template = template
+        self._with_marks = template.with_source(with_marks(template.source))
         self._control_tokens = tuple(control_tokens)
         self._eos_token = eos_token
         self._ends: dict[bool, str] = {}
 
     def found(self, messages: Sequence[Message], tools: Tools | None, written: Written) -> list[Answer]:
         """Return where the answers are; one answer can have several parts. Unfound: one of them cannot be found."""
-        if not self._template.marks_answers(tools is not None):
+        with_blocks = self._with_blocks(messages, tools, written)
+        if with_blocks is None:
             return self._derived(messages, tools, written.text)
-        owners = self._owners(messages, tools, written)
-        spans = zip(owners, self.marked(written), strict=True)
+        owners = self._owners(messages, tools, with_blocks)
+        spans = zip(owners, self.marked(with_blocks), strict=True)
         return [Answer(owner, start, end) for owner, (start, end) in spans]
 
     def marked(self, written: Written) -> list[tuple[int, int]]:
@@ -77,6 +80,19 @@ class Answers:
                 raise Unfound("the chat template writes no end token after an answer")
             self._ends[has_tools] = end.group()
         return self._ends[has_tools]
+
+    def _with_blocks(self, messages: Sequence[Message], tools: Tools | None, written: Written) -> Written | None:
+        """Return the text with the blocks of a template with marks; None if no such template writes this text."""
+        if self._template.marks_answers(tools is not None):
+            return written
+        if not self._with_marks.marks_answers(tools is not None):
+            return None
+        try:
+            other = self._with_marks.write(messages, tools)
+        except TemplateError:
+            return None
+        # Inference uses the model's own template, so what only the other one writes must not be learned.
+        return other if other.text == written.text else None
 
     def _owners(self, messages: Sequence[Message], tools: Tools | None, written: Written) -> list[int]:
         """Return the position of the answer that each block belongs to: the last one that begins before it."""

@@ -4,7 +4,6 @@ from jinja2 import TemplateError
 
 from alignment_trainer.forms.messages import Message
 from alignment_trainer.templates.answers import Answers, Unfound, shown
-from alignment_trainer.templates.known import with_marks
 from alignment_trainer.templates.rendering import ChatTemplate, Unparsed, Written
 from alignment_trainer.templates.tokenizer_files import Named
 
@@ -28,7 +27,7 @@ def template_fault(named: Named, needs_answers: bool) -> str | None:
     if named.source is None:
         return None
     try:
-        template = ChatTemplate(with_marks(named.source) if needs_answers else named.source, named.special_tokens)
+        template = ChatTemplate(named.source, named.special_tokens)
     except Unparsed as error:
         return f"the model's own chat template is not valid Jinja ({error}); correct it in the model's folder, or {_NAMED}"
     if not needs_answers:

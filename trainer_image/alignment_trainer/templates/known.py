@@ -1,4 +1,4 @@
-"""Templates of well-known models without marks, for which TRL has the same template with marks."""
+"""Templates of well-known models without marks, for which TRL has a template with marks."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ _MARKED = "_training.jinja"
 
 
 def with_marks(source: Source) -> Source:
-    """Return a template with marks where TRL has one for it, and otherwise as it is."""
+    """Return the template with marks that TRL trains with, which may write other text; without one, the template as it is."""
     if isinstance(source, dict):
         return {name: _marked(text) for name, text in source.items()}
     return _marked(source)

@@ -30,13 +30,17 @@ class ChatTemplate:
     """A chat template with the control tokens of its tokenizer."""
 
     def __init__(self, source: Source, special_tokens: Mapping[str, str]) -> None:
-        self._source = source
+        self.source = source
         self._special_tokens = dict(special_tokens)
         made = environment()
         self._marks: Marks = made.extensions[Marks.identifier]  # type: ignore[assignment]
         texts = set(source.values()) if isinstance(source, dict) else {source}
         self._compiled = {text: _compiled(made, text) for text in texts}
         self._has_marks = {text: marks_answers(text) for text in texts}
+
+    def with_source(self, source: Source) -> "ChatTemplate":
+        """Return another template with the same control tokens."""
+        return ChatTemplate(source, self._special_tokens)
 
     def marks_answers(self, has_tools: bool) -> bool:
         """Return whether the template has generation blocks."""
@@ -64,9 +68,9 @@ class ChatTemplate:
             return Written("".join(pieces), tuple((start, end) for start, end in spans if start < end))
 
     def _text_for(self, has_tools: bool) -> str:
-        text = text_for(self._source, has_tools)
+        text = text_for(self.source, has_tools)
         if text is None:
-            raise TemplateError(f"it has only the names {', '.join(sorted(self._source))}, and none is default")
+            raise TemplateError(f"it has only the names {', '.join(sorted(self.source))}, and none is default")
         return text
 
 
