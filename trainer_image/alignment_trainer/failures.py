@@ -12,6 +12,10 @@ class StageFailure(Exception):
     reason: ClassVar[str]
 
 
+class RowFault(ValueError):
+    """One row cannot be used; the message may repeat words of the row, so these say nothing about the machine."""
+
+
 class BadData(StageFailure):
     """The files that a stage reads are unusable; a retry would fail in the same way."""
 

@@ -1,12 +1,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
 import pytest
+from alignment_api.spec.stages import StageModel
 from alignment_trainer.checks.preflight import check
 from alignment_trainer.failures import BadConfiguration, BadData
+from alignment_trainer.workspace.stage_folder import claim
 
 SFT, PREFERENCES = "inputs/tiny/sft.jsonl", "inputs/tiny/preferences.jsonl"
 
@@ -145,6 +148,72 @@ def test_parquet_is_read_like_jsonl(own_workspace, trainer):
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows[:5]), own_workspace / "rows.parquet")
     with pytest.raises(BadData, match=r"^rows.parquet: row 2: has no prompt and no completion"):
         check(trainer.config(own_workspace, sft__datasets=[{"uri": "workspace://rows.parquet"}]))
+
+
+REFUSED_ROWS = [
+    {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}], "label": 1},
+    {"instruction": "q", "output": "a", "images": ["a.png"]},
+    {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "weight": 0.5}]},
+    {"conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}], "tools": "not json"},
+    {"instruction": "q", "output": "a", "history": "none"},
+]
+
+
+def begun(config, folder="data"):
+    """Return a job whose first stage has begun, with a folder that it made."""
+    claim(config)
+    (Path(config.paths.stage) / folder).mkdir(parents=True)
+    return config
+
+
+@pytest.mark.parametrize("row", REFUSED_ROWS, ids=str)
+def test_a_stage_whose_rows_are_tokens_already_does_not_read_them_again(own_workspace, trainer, row):
+    (own_workspace / SFT).write_text(f"{json.dumps(row)}\n")
+    config = trainer.config(own_workspace, sft__holdout={"datasets": [{"uri": f"workspace://{SFT}"}]})
+    with pytest.raises(BadData, match=r"sft.jsonl:1: "):
+        check(config)
+    findings = check(begun(config))
+    assert list(findings.counts) == ["spec.stages[1].dpo.datasets[0]"]
+
+
+def test_the_rows_of_other_inputs_are_no_excuse(own_workspace, trainer):
+    (own_workspace / SFT).write_text("{}\n")
+    config = begun(trainer.config(own_workspace))
+    with pytest.raises(BadData, match=r"sft.jsonl:1: "):
+        check(config.model_copy(update={"input_hash": "another"}))
+
+
+def test_the_rows_of_later_stages_are_read_all_the_same(own_workspace, trainer):
+    (own_workspace / SFT).write_text("{}\n")
+    (own_workspace / PREFERENCES).write_text("{}\n")
+    with pytest.raises(BadData) as error:
+        check(begun(trainer.config(own_workspace)))
+    assert len(str(error.value).splitlines()) == 1
+    assert str(error.value).startswith(f"{PREFERENCES}:1: ")
+
+
+def with_another_layer(folder):
+    document = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**document, "num_hidden_layers": document["num_hidden_layers"] + 1}))
+
+
+def test_a_stage_with_a_checkpoint_keeps_its_model_if_its_files_are_whole(own_workspace, trainer):
+    config, folder = trainer.config(own_workspace), own_workspace / "inputs" / "tiny" / "model"
+    with_another_layer(folder)
+    with pytest.raises(BadConfiguration, match=r"tensors that its config.json describes"):
+        check(begun(config))
+    check(begun(config, "checkpoints/step-8"))
+    (folder / "model.safetensors").write_text("torn")
+    with pytest.raises(BadConfiguration, match="truncated or no safetensors file"):
+        check(config)
+
+
+def test_a_later_stage_that_starts_from_the_same_model_has_not_accepted_it(own_workspace, trainer):
+    config = begun(trainer.config(own_workspace), "checkpoints/step-8")
+    config.spec.stages[1].model = StageModel(base=True)
+    with_another_layer(own_workspace / "inputs" / "tiny" / "model")
+    with pytest.raises(BadConfiguration, match=r"tensors that its config.json describes"):
+        check(config)
 
 
 def test_the_parents_model_must_exist(workspace, trainer):

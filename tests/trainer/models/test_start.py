@@ -16,6 +16,7 @@ from alignment_trainer.models.start import check_model, check_start, start_folde
 from alignment_trainer.models.weights import weights_digest
 from alignment_trainer.workspace.base_record import read_base
 from alignment_trainer.workspace.checkpoints import Checkpoint, CheckpointManifest
+from alignment_trainer.workspace.stage_warnings import recorded_warnings
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -225,14 +226,41 @@ def test_a_model_of_another_family_is_compared_with_what_transformers_builds(own
     folder = saved(own_workspace / "mixtral", own_workspace / "inputs" / "tiny" / "model")
     config = trainer.config(own_workspace, model={"uri": "hf://team/base"})
     if damage is None:
-        check_model(config, folder)
+        check_model(config, folder, None)
         return
     damage(folder)
     with pytest.raises(BadConfiguration) as refused:
-        check_model(config, folder)
+        check_model(config, folder, None)
     assert str(refused.value).startswith("spec.model.uri: hf://team/base")
     assert fault in str(refused.value)
     assert "; " in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (set_in_config(num_hidden_layers=1), "the first is model.layers.1."),
+        (set_in_config(hidden_act="gelu9"), "transformers cannot load its configuration"),
+    ],
+)
+def test_a_stage_that_began_with_a_model_that_is_refused_now_continues_with_a_warning(own_workspace, trainer, damage, fault):
+    folder = saved(own_workspace / "mixtral", own_workspace / "inputs" / "tiny" / "model")
+    damage(folder)
+    config = configured(trainer, own_workspace)
+    stage = Path(config.paths.stage)
+    check_model(config, folder, checkpoint(stage))
+    (warning,) = recorded_warnings(stage)
+    assert warning.startswith("spec.stages[0].sft: began with a model that is refused now (spec.model.uri: hf://team/base")
+    assert fault in warning
+    assert warning.endswith("), and continues from its checkpoint of step 8")
+
+
+def test_a_damaged_model_is_refused_after_a_checkpoint_too(own_workspace, trainer):
+    folder = saved(own_workspace / "mixtral", own_workspace / "inputs" / "tiny" / "model")
+    os.truncate(folder / "model.safetensors", 9)
+    config = configured(trainer, own_workspace)
+    with pytest.raises(BadConfiguration, match=r"has a model.safetensors of 9 bytes that is truncated"):
+        check_model(config, folder, checkpoint(Path(config.paths.stage)))
 
 
 def test_an_attempt_ends_if_its_base_model_was_changed(own_workspace, trainer, tmp_path):

@@ -10,8 +10,10 @@ import pytest
 from alignment_api.exit_codes import consequence
 from alignment_trainer.failures import BadData, DiskFull, SharedMemoryFull
 from alignment_trainer.process.outcome import explained
+from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.workspace import full_disk
 from alignment_trainer.workspace.full_disk import Room, amount, check_room_for, disk_failure, room_of, sign_of
+from jinja2 import TemplateError
 
 FULL, QUOTA = "No space left on device", "Disk quota exceeded"
 MB = 10**6
@@ -73,6 +75,11 @@ def test_errors_of_a_full_volume(error, words, file, is_certain):
         KeyError("chosen"),
         BadData("rows.jsonl:3: says 'No space left on device'"),
         DiskFull("the workspace volume has no room for a file (No space left on device)"),
+        # Words of a row.
+        caused(BadData("rows.jsonl:3: has the role '...'"), BadRow(f"has the role {FULL!r}")),
+        caused(BadData("rows.jsonl:3: ..."), caused(BadRow("cannot be read"), ValueError(f"cannot convert {FULL!r}"))),
+        happened_during(KeyError("text"), BadRow(f"has the role {FULL!r}")),
+        caused(BadData("rows.jsonl:3: the chat template rejects the row"), TemplateError(f"no role {FULL!r}")),
     ],
     ids=repr,
 )

@@ -18,7 +18,9 @@ from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
 from alignment_trainer.model_folder.fitness import fault_of
 from alignment_trainer.settings.later import stages_to_come
 from alignment_trainer.settings.training import training_settings
+from alignment_trainer.workspace.checkpoints import newest_step
 from alignment_trainer.workspace.paths import workspace_path
+from alignment_trainer.workspace.stage_folder import is_ours, is_prepared
 
 _SHOWN = 5
 
@@ -31,11 +33,16 @@ def check(config: RunConfig) -> Findings:
     findings = Findings(unfinished=frozenset(remaining.stage_name for remaining in stages_to_come(config)))
     _refuse(_start_faults(config), BadConfiguration)
     _refuse(template_faults(config), BadConfiguration)
-    _refuse(chain(*(_dataset_faults(remaining, findings) for remaining in stages_to_come(config))))
-    _refuse(chain(*(holdout_faults(remaining, findings) for remaining in stages_to_come(config))))
+    _refuse(chain(*(_dataset_faults(remaining, findings) for remaining in _stages_to_read(config))))
+    _refuse(chain(*(holdout_faults(remaining, findings) for remaining in _stages_to_read(config))))
     for sentence in findings.remarks:
         print(sentence, file=sys.stderr, flush=True)
     return findings
+
+
+def _stages_to_read(config: RunConfig) -> Iterator[RunConfig]:
+    """Return the stages whose rows are still to be read; a prepared stage reads its tokens instead."""
+    return islice(stages_to_come(config), 1 if is_prepared(config) else 0, None)
 
 
 def _refuse(faults: Iterator[str], failure: type[StageFailure] = BadData) -> None:
@@ -59,14 +66,16 @@ def _dataset_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
 
 
 def _start_faults(config: RunConfig) -> Iterator[str]:
+    is_resumed = is_ours(config) and newest_step(Path(config.paths.stage)) is not None
     if config.paths.parent_model:
-        fault = fault_of(Path(config.paths.parent_model))
+        fault = fault_of(Path(config.paths.parent_model), is_resumed)
         if fault:
             yield f"the model of the stage before {fault}, or run that stage again"
     uri = config.spec.model.uri if config.spec.model else None
-    starts_from_base = any(_starts_from_base(remaining) for remaining in stages_to_come(config))
-    if uri and uri.startswith(WORKSPACE_PREFIX) and starts_from_base:
-        fault = fault_of(workspace_path(uri, config.paths.workspace))
+    from_base = [remaining for remaining in stages_to_come(config) if _starts_from_base(remaining)]
+    if uri and uri.startswith(WORKSPACE_PREFIX) and from_base:
+        # Only this stage has begun with it.
+        fault = fault_of(workspace_path(uri, config.paths.workspace), is_resumed and from_base == [config])
         if fault:
             yield f"spec.model.uri: {uri} {fault}"
     elif uri and uri.startswith(BUCKET_PREFIX):

@@ -15,10 +15,13 @@ _ADAPTER = "adapter_config.json"
 _GENERATION = "generation_config.json"
 
 
-def fault_of(folder: Path) -> str | None:
-    """Return what is wrong with a model, as the end of a sentence that begins with its name; None if it is whole."""
+def fault_of(folder: Path, is_resumed: bool = False) -> str | None:
+    """Return what is wrong with a model, as the end of a sentence that begins with its name; None if it is whole.
+
+    A stage that resumes has trained the model already, so only its files are checked, not whether it should be trained.
+    """
     try:
-        _check(folder)
+        _check(folder, is_resumed)
     except Unfit as unfit:
         return str(unfit)
     except PermissionError as error:
@@ -26,23 +29,25 @@ def fault_of(folder: Path) -> str | None:
     return None
 
 
-def _check(folder: Path) -> None:
+def _check(folder: Path, is_resumed: bool) -> None:
     if not folder.is_dir():
         raise Unfit("is not a folder on the workspace volume; copy the model there or correct the path")
     linked = system_file(folder)
     if linked:
         raise Unfit(f"is a link to {linked}, a system file; copy the model itself to the volume")
-    _check_adapter(folder)
+    if not is_resumed:
+        _check_adapter(folder)
     if not (folder / CONFIGURATION).exists():
         check_file(folder / CONFIGURATION)
         raise Unfit(f"has no {CONFIGURATION}; copy the whole model folder")
     config = read_object(folder / CONFIGURATION, COPY)
-    check_configuration(config)
+    if not is_resumed:
+        check_configuration(config)
     if (folder / _GENERATION).exists():
         read_object(folder / _GENERATION, COPY)
     check_tokenizer(folder, config)
     headers = read_headers(folder)
-    wanted = wanted_tensors(config)
+    wanted = None if is_resumed else wanted_tensors(config)
     if wanted:
         check_match(wanted, headers, origins_by_name(wanted, headers))
 

@@ -7,6 +7,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from alignment_api.files import write_whole
 from alignment_api.names import HUB_PREFIX, MANIFEST_FILE
+from alignment_api.problems import Problem
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.failures import BadConfiguration, BadData
@@ -19,9 +20,11 @@ from alignment_trainer.models import skeleton
 from alignment_trainer.models.finite import Scan
 from alignment_trainer.models.load_faults import loading
 from alignment_trainer.models.weights import weights_digest
+from alignment_trainer.settings.given import stage_path
 from alignment_trainer.workspace.base_record import BaseRecord, read_base, write_base
 from alignment_trainer.workspace.checkpoints import Checkpoint
 from alignment_trainer.workspace.paths import workspace_path
+from alignment_trainer.workspace.stage_warnings import warn
 
 PARENT = "the model of the stage before"
 _START_FILE = "start.json"
@@ -50,9 +53,9 @@ def start_name(config: RunConfig) -> str:
     return PARENT if config.paths.parent_model or not model else f"spec.model.uri: {model.uri}"
 
 
-def check_model(config: RunConfig, start: Path) -> None:
+def check_model(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -> None:
     """Refuse a model that is not whole; only the first process looks, and all of them end with the same sentence."""
-    found = [_fault(config, start) if PartialState().is_main_process else None]
+    found = [_fault(config, start, checkpoint) if PartialState().is_main_process else None]
     broadcast_object_list(found)
     if found[0]:
         raise BadConfiguration(found[0])
@@ -77,8 +80,21 @@ def check_start(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -
     return digest
 
 
-def _fault(config: RunConfig, start: Path) -> str | None:
+def _fault(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -> str | None:
     """Check what preflight could not: downloaded files, and weights against a model that only transformers can build."""
+    damage = fault_of(start, is_resumed=True) if checkpoint else None
+    if damage:
+        return f"{start_name(config)} {damage}"
+    fault = _misfit(config, start)
+    if fault and checkpoint:
+        # An earlier version of the trainer accepted it; whether the training is worth its end is for the user to decide.
+        began = f"began with a model that is refused now ({fault}), and continues from its checkpoint of step {checkpoint.step}"
+        warn(Path(config.paths.stage), [Problem(stage_path(config), began)])
+        return None
+    return fault
+
+
+def _misfit(config: RunConfig, start: Path) -> str | None:
     name = start_name(config)
     fault = fault_of(start)
     if fault:

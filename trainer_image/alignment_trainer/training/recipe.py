@@ -78,7 +78,7 @@ def _train(config: RunConfig, page: Page) -> Trained:
     settings = training_settings(config)
     checkpoint = find_checkpoint(config, settings)
     start = Start(config, settings, start_folder(config))
-    check_model(config, start.folder)
+    check_model(config, start.folder, checkpoint)
     arguments = page.arguments(start, training_arguments(config, settings, is_resumed=checkpoint is not None))
     deepspeed.initialize(settings)
 

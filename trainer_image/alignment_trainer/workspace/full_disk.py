@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignment_api.files import NO_ROOM
+from jinja2 import TemplateError
 
-from alignment_trainer.failures import DiskFull, SharedMemoryFull, StageFailure
+from alignment_trainer.failures import DiskFull, RowFault, SharedMemoryFull, StageFailure
 
 SHARED_MEMORY = Path("/dev/shm")
 _CERTAIN = re.compile(
@@ -67,9 +68,18 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
 
 def sign_of(error: BaseException) -> Sign | None:
     """Return what an error or one of its causes says about a full volume; None if it says nothing of it."""
-    # The text of a failure of ours may repeat a row or a sentence of this module.
-    signs = [sign for each in causes_of(error) if not isinstance(each, StageFailure) and (sign := _sign(each))]
+    signs = [sign for each in _speaking_of_the_machine(error) if (sign := _sign(each))]
     return next((sign for sign in signs if sign.is_certain), signs[0] if signs else None)
+
+
+def _speaking_of_the_machine(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and its causes, without those whose text may repeat words of a row, or a sentence of this module."""
+    for each in causes_of(error):
+        # Chat templates refuse rows in words of their own and of the row; what is behind both kinds is about the row too.
+        if isinstance(each, RowFault | TemplateError):
+            return
+        if not isinstance(each, StageFailure):
+            yield each
 
 
 def _sign(error: BaseException) -> Sign | None:

@@ -26,6 +26,11 @@ def is_ours(config: RunConfig) -> bool:
     return _owner(Path(config.paths.stage)) == config.input_hash
 
 
+def is_prepared(config: RunConfig) -> bool:
+    """Return whether the stage has its rows as tokens already, for the same inputs."""
+    return is_ours(config) and (Path(config.paths.stage) / DATA_FOLDER).exists()
+
+
 def claim(config: RunConfig) -> None:
     """Claim the stage's folder for this stage's inputs; the work of other inputs is renamed, not deleted."""
     stage = Path(config.paths.stage)
