@@ -1,9 +1,8 @@
 """The room that rows need as tokens: from the sizes of their files, and from how many of them are used."""
 
 import pytest
-from alignment_api.spec.data import Dataset
 from alignment_trainer.checks.datasets import Findings
-from alignment_trainer.checks.row_room import rows_to_write, used_rows
+from alignment_trainer.checks.row_room import rows_to_write
 
 SFT, DPO = "spec.stages[0].sft.datasets[0]", "spec.stages[1].dpo.datasets[0]"
 ROWS = 100
@@ -29,6 +28,8 @@ def dataset(**changes):
         ("dialogues", "sft", {}, 80_000),
         ("pairs have no labels", "dpo", {}, 40_000),
         ("every second row", "sft", {"sft__datasets": [dataset(fraction=0.5)]}, 40_000),
+        ("a part of a row is one row", "sft", {"sft__datasets": [dataset(fraction=0.001)]}, 800),
+        ("half a row is a row", "sft", {"sft__datasets": [dataset(fraction=0.296)]}, 24_000),
         ("few rows", "sft", {"sft__datasets": [dataset(maxExamples=10)]}, 8_000),
         ("a folder", "sft", {"sft__datasets": [dataset(uri="workspace://inputs/tiny")], "sft__maxLength": 256}, 160_000),
         ("short rows of long texts", "sft", {"sft__maxLength": 16}, ROWS * 16 * 8),
@@ -44,17 +45,3 @@ def test_rows_that_are_tokens_already_need_no_room(root, trainer):
     config = trainer.config(root)
     (root / "job" / "sft" / "data").mkdir(parents=True)
     assert rows_to_write(config, Findings(counts={SFT: ROWS})) is None
-
-
-@pytest.mark.parametrize(
-    ("limits", "used"),
-    [
-        ({}, 100),
-        ({"fraction": 0.25}, 25),
-        ({"max_examples": 7}, 7),
-        ({"max_examples": 700}, 100),
-        ({"fraction": 0.25, "max_examples": 50}, 25),
-    ],
-)
-def test_used_rows(limits, used):
-    assert used_rows(Dataset(uri="workspace://rows.jsonl", **limits), 100) == used

@@ -12,10 +12,12 @@ def dataset(**settings: object) -> Dataset:
     [
         ({}, 100, 100),
         ({"fraction": 0.25}, 100, 25),
+        ({"fraction": 0.296}, 100, 30),
         ({"fraction": 0.001}, 100, 1),
         ({"max_examples": 30}, 100, 30),
         ({"max_examples": 300}, 100, 100),
         ({"fraction": 0.5, "max_examples": 30}, 100, 30),
+        ({"fraction": 0.25, "max_examples": 50}, 100, 25),
         ({"fraction": 0.1, "max_examples": 30}, 100, 10),
     ],
 )

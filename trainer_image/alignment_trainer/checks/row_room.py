@@ -8,6 +8,7 @@ from alignment_api.spec.data import Dataset
 
 from alignment_trainer.checks.datasets import Findings
 from alignment_trainer.checks.kinds import kind_of
+from alignment_trainer.data.mixture import used_rows
 from alignment_trainer.models.room import Part
 from alignment_trainer.reading.row_files import files_in
 from alignment_trainer.settings.training import training_settings
@@ -29,12 +30,6 @@ def rows_to_write(config: RunConfig, findings: Findings) -> Part | None:
         tokens = min(file_bytes(dataset, config) * used / max(1, rows) / _TEXT_BYTES, used * settings.max_length)
         size += tokens * kind_of(config).token_bytes
     return Part("its rows as tokens", int(size)) if size else None
-
-
-def used_rows(dataset: Dataset, rows: int) -> int:
-    """Return how many rows of a dataset the stage uses at most."""
-    share = rows if dataset.fraction is None else int(rows * float(dataset.fraction))
-    return min(share, rows if dataset.max_examples is None else dataset.max_examples)
 
 
 def file_bytes(dataset: Dataset, config: RunConfig) -> int:
