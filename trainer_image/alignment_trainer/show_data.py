@@ -5,10 +5,12 @@ import os
 import signal
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.kinds import KINDS
 
+from alignment_trainer.checks.kinds import kind_of
 from alignment_trainer.failures import StageFailure
 from alignment_trainer.fetching.hub import configure_libraries
 from alignment_trainer.process.lifeline import die_with
@@ -39,16 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _show(config: RunConfig, rows: int) -> int:
     """Print the rows of one stage; return how many of them training would refuse."""
-    folder = tokenizer_folder(config)
+    folder, kind = tokenizer_folder(config), kind_of(config)
     # Imported late: these load torch.
     import transformers
 
-    from alignment_trainer.showing.stages import stage_lines
+    from alignment_trainer.showing.stages import Reading, stage_lines
 
     transformers.utils.logging.set_verbosity_error()
     faults = 0
     in_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    for line in stage_lines(config, folder, rows, in_colour):
+    reading = Reading(folder, kind.needs_answers(config), resolve_name(kind.form))
+    for line in stage_lines(config, reading, rows, in_colour):
         if line.is_fault:
             print(f"error: {line.text}", file=sys.stderr, flush=True)
         else:

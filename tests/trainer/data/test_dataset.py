@@ -27,7 +27,7 @@ def prepare(tmp_path, trainer, tokenizer):
     def prepared(kind="sft", **settings):
         config = trainer.config(tmp_path, kind, **{f"{kind}__{name}": value for name, value in settings.items()})
         stage = training_settings(config)
-        return dpo_data(config, stage, tokenizer) if kind == "dpo" else sft_data(config, stage, tokenizer, True)
+        return dpo_data(config, stage, tokenizer) if kind == "dpo" else sft_data(config, stage, tokenizer)
 
     return prepared
 

@@ -30,6 +30,8 @@ class Kind(NamedTuple):
     """The bytes of one token on the workspace volume, with what is written beside it; 0 if the stage writes none."""
     needs_answers: Callable[[RunConfig], bool] = _never
     """Whether the loss needs to know which tokens of a dialogue are its answers."""
+    form: str = ""
+    """The function `form(config, settings, tokenizer)` that returns how a stage that trains reads its rows; a name, too."""
 
 
 KINDS: dict[str, Kind] = {
@@ -39,9 +41,14 @@ KINDS: dict[str, Kind] = {
         partial(training_rows, see=see_dialogue),
         token_bytes=8,
         needs_answers=lambda config: sft_settings(config).assistant_only_loss,
+        form="alignment_trainer.data.stage_form:sft_form",
     ),
     "dpo": Kind(
-        "alignment_trainer.stages.dpo", dpo_settings, partial(training_rows, see=see_pair, find=find_pairs), token_bytes=4
+        "alignment_trainer.stages.dpo",
+        dpo_settings,
+        partial(training_rows, see=see_pair, find=find_pairs),
+        token_bytes=4,
+        form="alignment_trainer.data.stage_form:dpo_form",
     ),
 }
 

@@ -34,14 +34,14 @@ class Data(NamedTuple):
     report: dict[str, Any]
 
 
-def sft_data(config: RunConfig, settings: Settings, tokenizer: Any, assistant_only: bool) -> Data:
+def sft_data(config: RunConfig, settings: Settings, tokenizer: Any) -> Data:
     """Return dialogues as tokens."""
-    return _prepared(config, settings, sft_form(settings, tokenizer, assistant_only))
+    return _prepared(config, settings, sft_form(config, settings, tokenizer))
 
 
 def dpo_data(config: RunConfig, settings: Settings, tokenizer: Any) -> Data:
     """Return pairs as tokens."""
-    return _prepared(config, settings, dpo_form(settings, tokenizer))
+    return _prepared(config, settings, dpo_form(config, settings, tokenizer))
 
 
 def _prepared(config: RunConfig, settings: Settings, form: StageForm) -> Data:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from alignment_api.run_config import RunConfig
+
 from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.fitting import Cut
@@ -11,7 +13,7 @@ from alignment_trainer.data.tokens import Tokens, dialogue_tokens, pair_tokens
 from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.pairs.labelled_rows import find_pairs
 from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair
-from alignment_trainer.settings.training import Settings
+from alignment_trainer.settings.training import Settings, sft_settings
 
 
 class StageForm(NamedTuple):
@@ -29,8 +31,9 @@ class StageForm(NamedTuple):
         return Preparation(self.read, self.tokenize, self.control_tokens, cleaning, evaluations)
 
 
-def sft_form(settings: Settings, tokenizer: Any, assistant_only: bool) -> StageForm:
+def sft_form(config: RunConfig, settings: Settings, tokenizer: Any) -> StageForm:
     """Return how dialogues are read."""
+    assistant_only = sft_settings(config).assistant_only_loss
     return StageForm(
         ("input_ids", "labels"),
         read_dialogue,
@@ -39,7 +42,7 @@ def sft_form(settings: Settings, tokenizer: Any, assistant_only: bool) -> StageF
     )
 
 
-def dpo_form(settings: Settings, tokenizer: Any) -> StageForm:
+def dpo_form(_: RunConfig, settings: Settings, tokenizer: Any) -> StageForm:
     """Return how pairs are read."""
     return StageForm(
         ("prompt_ids", "chosen_ids", "rejected_ids"),

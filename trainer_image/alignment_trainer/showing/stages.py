@@ -1,6 +1,6 @@
 """Shows the first rows of every dataset of a stage, with the stage's own tokenizer and settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.data.selection import Selection, evaluation_index
-from alignment_trainer.data.stage_form import StageForm, dpo_form, sft_form
+from alignment_trainer.data.stage_form import StageForm
 from alignment_trainer.failures import BadData
 from alignment_trainer.models.tokenizer import load_tokenizer
-from alignment_trainer.settings.training import Settings, sft_settings, training_settings
+from alignment_trainer.settings.training import Settings, training_settings
 from alignment_trainer.showing.rows import row_lines
 
 
@@ -23,11 +23,22 @@ class Line(NamedTuple):
     is_fault: bool = False
 
 
-def stage_lines(config: RunConfig, folder: Path, rows: int, in_colour: bool) -> Iterator[Line]:
-    """Show the first rows of each dataset that a stage trains or evaluates on, with the tokenizer in a folder."""
+class Reading(NamedTuple):
+    """How a kind of stage reads its rows."""
+
+    folder: Path
+    """The files of its tokenizer."""
+    needs_answers: bool
+    """Whether its loss needs to know which tokens are answers."""
+    form: Callable[[RunConfig, Settings, Any], StageForm]
+
+
+def stage_lines(config: RunConfig, reading: Reading, rows: int, in_colour: bool) -> Iterator[Line]:
+    """Show the first rows of each dataset that a stage trains or evaluates on."""
     settings = training_settings(config)
-    tokenizer = _tokenizer(config, folder, settings)
-    form, decode = _form(config, settings, tokenizer), partial(tokenizer.decode, clean_up_tokenization_spaces=False)
+    tokenizer = load_tokenizer(reading.folder, settings, reading.needs_answers)
+    form = reading.form(config, settings, tokenizer)
+    decode = partial(tokenizer.decode, clean_up_tokenization_spaces=False)
     evaluations = evaluation_index(config, settings, Selection({}, {}, {}))
     held_out = (settings.holdout.datasets if settings.holdout else None) or []
     for field, datasets in (("datasets", settings.datasets), ("holdout.datasets", held_out)):
@@ -41,14 +52,3 @@ def stage_lines(config: RunConfig, folder: Path, rows: int, in_colour: bool) -> 
                 except BadData as fault:
                     yield Line(str(fault), is_fault=True)
                 yield Line("")
-
-
-def _form(config: RunConfig, settings: Settings, tokenizer: Any) -> StageForm:
-    if config.stage.kind == "sft":
-        return sft_form(settings, tokenizer, sft_settings(config).assistant_only_loss)
-    return dpo_form(settings, tokenizer)
-
-
-def _tokenizer(config: RunConfig, folder: Path, settings: Settings) -> Any:
-    needs_answers = config.stage.kind == "sft" and sft_settings(config).assistant_only_loss
-    return load_tokenizer(folder, settings, needs_answers)

@@ -39,7 +39,7 @@ class _Sft:
         )
 
     def data(self, start: Start, tokenizer: Any) -> Data:
-        return sft_data(start.config, start.settings, tokenizer, self._own.assistant_only_loss)
+        return sft_data(start.config, start.settings, tokenizer)
 
     def trainer(self, loaded: Loaded) -> "_MeasuredSFTTrainer":
         settings = loaded.start.settings
