@@ -83,7 +83,7 @@ def test_the_trainer_runs_what_the_api_says_it_runs():
         ([LESSONS, "sft", EXAM], "lessons"),
     ],
 )
-def test_such_a_stage_stops_no_other(own_workspace, trainer, stages, begins):
+def test_such_a_stage_raises_no_failure_in_the_checks_of_others(own_workspace, trainer, stages, begins):
     write_questions(own_workspace, {"question": "Which city?"})
     check(job(trainer, own_workspace, stages, begins))
 

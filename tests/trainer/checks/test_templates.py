@@ -39,7 +39,7 @@ def test_a_template_in_which_no_answer_is_found_is_refused_by_name(own_workspace
 
 
 @pytest.mark.parametrize("changes", [{"sft__assistantOnlyLoss": False}, {"model__chatTemplate": "ChatML"}], ids=str)
-def test_its_own_advice_helps(own_workspace, trainer, changes):
+def test_a_job_that_follows_the_advice_passes(own_workspace, trainer, changes):
     put(own_workspace, UNFIT["no end token after earlier answers"][0])
     check(trainer.config(own_workspace, **changes))
 
@@ -76,7 +76,7 @@ def test_a_later_stage_from_the_base_model_is_checked_too(own_workspace, trainer
     assert "is not valid Jinja" in refusal(later)
 
 
-def test_a_model_of_the_hub_is_not_there_yet(own_workspace, trainer):
+def test_a_model_of_the_hub_that_is_not_there_yet_passes(own_workspace, trainer):
     check(trainer.config(own_workspace, model__uri="hf://someone/something"))
 
 

@@ -118,7 +118,7 @@ def test_a_stage_without_room_is_refused_with_the_sum(config, monkeypatch):
         check_room(config, start, rows=Part("its rows as tokens", 2_000_000))
 
 
-def test_a_volume_that_does_not_say_its_size_stops_no_stage(config, monkeypatch):
+def test_a_volume_that_does_not_say_its_size_raises_no_failure(config, monkeypatch):
     monkeypatch.setattr(room, "room_of", lambda path: None)
     check_room(config, known_start(config))
 
