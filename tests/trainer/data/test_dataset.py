@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -183,13 +184,15 @@ def test_one_process_or_several_write_the_same_bytes(tmp_path, prepare):
 
 def test_a_row_that_the_template_rejects_is_named(tmp_path, prepare, tokenizer, monkeypatch):
     strict = (
-        "{% if messages[0].role != 'user' %}{{ raise_exception('begin with the user') }}{% endif %}" + tokenizer.chat_template
+        "{% if messages[0].role != 'user' %}{{ raise_exception('begin with the user, not ' + messages[0].content) }}{% endif %}"
+        + tokenizer.chat_template
     )
     monkeypatch.setattr(tokenizer, "chat_template", strict)
     rows = numbered(1200)
-    rows[700]["messages"].insert(0, {"role": "system", "content": "Be kind."})
+    rows[700]["messages"].insert(0, {"role": "system", "content": "Be\x1b[2J."})
     write(tmp_path / "rows.jsonl", rows)
-    with pytest.raises(BadData, match=r"^rows.jsonl:701: the chat template rejects the row \(begin with the user\)"):
+    said = r"rows.jsonl:701: the chat template rejects the row (begin with the user, not Be\x1b[2J.);"
+    with pytest.raises(BadData, match=f"^{re.escape(said)}"):
         prepare(datasets=[{"uri": "workspace://rows.jsonl"}], holdout=None)
 
 

@@ -168,6 +168,22 @@ def test_rows_that_cannot_be_learned_are_refused_in_a_sentence(row, sentence):
         dialogue_of(row)
 
 
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ({"\x1b[2Ja": 1}, r"but has \x1b[2Ja"),
+        ({"a\nerror: b\x07": 1}, r"but has a\nerror: b\x07"),
+        ({"messages": [{"role": "\x9b2J"}]}, r"messages[0].role is '\x9b2J'"),
+        ({"messages": OINK, "tools": [{"name": "\u202ea"}, "\x1b"]}, r"tools[1] is '\x1b'"),
+    ],
+)
+def test_a_fault_holds_no_control_character_of_its_row(row, sentence):
+    with pytest.raises(BadRow) as refused:
+        dialogue_of(row)
+    assert sentence in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
 def test_a_mark_without_a_column_of_images_is_text():
     assert dialogue_of(PICTURED).answer[0]["content"] == "<image>What is it?"
 

@@ -58,6 +58,13 @@ def test_other_files_and_folders_in_a_folder_are_not_looked_at(tmp_path):
     assert [part.shown for part in source(tmp_path, "workspace://chat/").parts] == ["chat/a.jsonl"]
 
 
+def test_a_place_holds_no_control_character_of_a_file_name(tmp_path):
+    (tmp_path / "chat").mkdir()
+    (tmp_path / "chat/a\x1b[2J b.jsonl").write_text(ROW)
+    (row,) = source(tmp_path, "workspace://chat").rows()
+    assert row.place == r"chat/a\x1b[2J b.jsonl:1"
+
+
 def test_a_name_that_is_too_long_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(BadData, match=r"^workspace://é+.jsonl cannot be opened \(File name too long\)"):
         source(tmp_path, f"workspace://{'é' * 200}.jsonl")

@@ -22,6 +22,7 @@ from alignment_trainer.forms.rows import ReadRow
 from alignment_trainer.forms.texts import strings_in
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import PlacedRow
+from alignment_trainer.reading.visible import in_one_line
 
 Example = Dialogue | Pair
 
@@ -63,8 +64,9 @@ class Preparation:
         except BadRow as error:
             raise BadData(f"{row.place}: {error}") from error
         except TemplateError as error:
+            why = in_one_line(str(error))
             raise BadData(
-                f"{row.place}: the chat template rejects the row ({error}); correct the row or choose another template"
+                f"{row.place}: the chat template rejects the row ({why}); correct the row or choose another template"
             ) from error
 
     def _prepared(self, example: Example) -> Prepared:

@@ -16,6 +16,7 @@ from alignment_trainer.fetching import buckets, hub
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.lines import Place, Wanted
 from alignment_trainer.reading.row_files import FORMATS, Row, count_rows, files_in, format_of, read_rows
+from alignment_trainer.reading.visible import in_one_line
 from alignment_trainer.workspace.file_kinds import irregular
 from alignment_trainer.workspace.links import system_file
 from alignment_trainer.workspace.paths import workspace_path
@@ -74,7 +75,7 @@ def find_source(dataset: Dataset, paths: Paths) -> Source:
     if dataset.stage:
         files = _stage_files(source, dataset.stage, paths)
     elif source.startswith(BUCKET_PREFIX):
-        files = buckets.fetch(source, paths, format_of)
+        files = [(in_one_line(shown), path) for shown, path in buckets.fetch(source, paths, format_of)]
     else:
         files = _workspace_files(source, workspace_path(source, paths.workspace))
     if not files:
@@ -97,7 +98,7 @@ def _workspace_files(uri: str, path: Path) -> list[tuple[str, Path]]:
     """List a file, or the files of a folder, after checks that open none of them."""
     shown = uri.removeprefix(WORKSPACE_PREFIX).rstrip("/")
     try:
-        files = [(f"{shown}/{file.name}", file) for file in files_in(path)] if path.is_dir() else [(uri, path)]
+        files = [(f"{shown}/{in_one_line(file.name)}", file) for file in files_in(path)] if path.is_dir() else [(uri, path)]
         fault = next(_path_faults(uri, path, files), None)
     except OSError as error:
         if error.errno not in _USERS_FAULTS:

@@ -1,13 +1,12 @@
 """Writes tokens as text in which the learned ones are marked: in colour on a terminal, in brackets elsewhere."""
 
-import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from alignment_trainer.reading.visible import visible
+
 _COLOUR, _PLAIN = "\x1b[32m", "\x1b[0m"
-# A row must not move the cursor of the terminal that shows it, or change its colours.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 Decode = Callable[[Sequence[int]], str]
 
@@ -40,11 +39,6 @@ def marked(pieces: Sequence[Piece], in_colour: bool) -> str:
         texts[-1] = f"{texts[-1][:-1]}⏎"
     mark = _coloured if in_colour else "⟦{}⟧".format
     return "".join(mark(text) if piece.is_learned else text for text, piece in zip(texts, pieces, strict=True))
-
-
-def visible(text: str) -> str:
-    """Write control characters as escapes; line breaks and tabs stay."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _coloured(text: str) -> str:

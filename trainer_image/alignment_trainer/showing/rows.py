@@ -10,7 +10,8 @@ from alignment_trainer.data.tokens import IGNORED
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.forms.messages import Message, Text
 from alignment_trainer.reading.sources import PlacedRow
-from alignment_trainer.showing.marking import Decode, marked, pieces_of, visible
+from alignment_trainer.reading.visible import visible
+from alignment_trainer.showing.marking import Decode, marked, pieces_of
 
 _LONGEST_MESSAGE = 160
 
