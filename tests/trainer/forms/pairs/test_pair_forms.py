@@ -63,6 +63,11 @@ class TestUltraFeedback:
         assert pair_of(row) == PAIR
 
 
+def test_numbers_may_be_texts_as_csv_has_them():
+    row = {"question": "Why?", "answer_0": "Go away.", "answer_1": "Because.", "score_0": "-0.5", "score_1": "0.5"}
+    assert pair_of(row) == PAIR
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -145,7 +150,12 @@ def test_where_the_answers_begin(row, pair):
         ({"prompt": "Why?", "response_0": "a", "response_1": "b", "better_response_id": 2}, "better_response_id is 2; use one"),
         ({"history": "Why?", "human_ref_A": "a", "human_ref_B": "b", "labels": True}, "labels is True; use one of 1, 0"),
         ({"conversation_a": [ASK], "conversation_b": [ASK], "winner": "me"}, "winner is 'me'; use one of model_a, model_b, tie"),
-        ({"context": [ASK], "response1": "a", "response2": "b", "overall_preference": "1"}, "overall_preference is '1'"),
+        ({"context": [ASK], "response1": "a", "response2": "b", "overall_preference": "b"}, "overall_preference is 'b'"),
+        ({"context": [ASK], "response1": "a", "response2": "b", "overall_preference": True}, "overall_preference is True"),
+        (
+            {"question": "Why?", "answer_0": "a", "answer_1": "b", "score_0": float("inf"), "score_1": float("inf")},
+            "score_0 is inf, which is no number",
+        ),
         ({"prompt": "Why?", "answers": [{"answer": "a", "rank": None}]}, r"answers\[0\].rank is None, which is no number"),
         ({"prompt": "Why?", "answers": ["a"]}, "answers must be a list of objects"),
         (ultrafeedback({"response": "a", "annotations": None}), r"completions\[0\].annotations must be an object"),

@@ -7,6 +7,7 @@ from alignment_trainer.forms.examples import Pair
 from alignment_trainer.forms.form import Form, Row
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.messages import messages_of
+from alignment_trainer.forms.numbers import number_of
 from alignment_trainer.forms.pairs.shared_start import answered, said, split_dialogues
 from alignment_trainer.forms.texts import whole_text
 from alignment_trainer.reading.bad_row import BadRow
@@ -25,13 +26,13 @@ def _pairs_of_stack_exchange(row: Row) -> Pair:
 
 
 def _scored(row: Row) -> Pair:
-    difference = _number(row, "score_0") - _number(row, "score_1")
+    difference = number_of(row["score_0"], "score_0") - number_of(row["score_1"], "score_1")
     question = row["question"]["full_text"] if isinstance(row["question"], dict) else row["question"]
     return _ordered({**row, "question": question}, "question", ("answer_0", "answer_1"), _first_if(difference))
 
 
 def _strength(row: Row) -> Pair:
-    first = _first_if(-_number(row, "overall_preference"))
+    first = _first_if(-number_of(row["overall_preference"], "overall_preference"))
     prompt = messages_of(row["context"], "context")
     better, worse = _sorted(row, ("response1", "response2"), first)
     return Pair(prompt, answered(better), answered(worse))
@@ -68,13 +69,6 @@ def _one_of(row: Row, column: str, values: dict[Any, Any]) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | str) or value not in values:
         raise BadRow(f"{column} is {value!r:.40}; use one of {', '.join(map(str, values))}")
     return values[value]
-
-
-def _number(row: Row, column: str) -> float:
-    value = row[column]
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise BadRow(f"{column} is {value!r:.40}, which is no number; correct it")
-    return float(value)
 
 
 def _form(name: str, read: Callable[[Row], Pair], columns: str) -> Form[Pair]:

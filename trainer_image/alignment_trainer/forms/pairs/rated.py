@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from alignment_trainer.forms.examples import Pair
 from alignment_trainer.forms.form import Form, Row
 from alignment_trainer.forms.left_out import LeftOut
+from alignment_trainer.forms.numbers import number_of
 from alignment_trainer.forms.pairs.shared_start import answered, said
 from alignment_trainer.forms.texts import whole_text
 from alignment_trainer.reading.bad_row import BadRow
@@ -43,7 +44,7 @@ def _draw(prompt: str, rated: Sequence[_Rated], count: int) -> int:
 def _ranked(row: Row) -> Pair:
     """Read Nectar's answers: rank 1 is the best."""
     answers = [
-        _Rated(whole_text(one.get("answer"), f"{place}.answer"), -_number(one.get("rank"), f"{place}.rank"))
+        _Rated(whole_text(one.get("answer"), f"{place}.answer"), -number_of(one.get("rank"), f"{place}.rank"))
         for place, one in _objects(row["answers"], "answers")
     ]
     return best_against_another(whole_text(row["prompt"], "prompt"), answers)
@@ -64,7 +65,7 @@ def _generations(row: Row) -> Pair:
     if not isinstance(texts, list) or not isinstance(ratings, list) or len(texts) != len(ratings):
         raise BadRow("generations and ratings must be two lists of the same length; correct them")
     answers = [
-        _Rated(whole_text(text, f"generations[{index}]"), None if rating is None else _number(rating, f"ratings[{index}]"))
+        _Rated(whole_text(text, f"generations[{index}]"), None if rating is None else number_of(rating, f"ratings[{index}]"))
         for index, (text, rating) in enumerate(zip(texts, ratings, strict=True))
     ]
     return best_against_another(whole_text(row["instruction"], "instruction"), answers)
@@ -86,17 +87,7 @@ def _rating(aspect: Any, place: str) -> float | None:
     rating = aspect.get("Rating") if isinstance(aspect, dict) else aspect
     if rating is None or rating == _NOT_RATED:
         return None
-    return _number(rating, f"{place}.Rating")
-
-
-def _number(value: Any, place: str) -> float:
-    try:
-        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
-    except ValueError:
-        number = None
-    if number is None or number != number:
-        raise BadRow(f"{place} is {value!r:.40}, which is no number; correct it")
-    return number
+    return number_of(rating, f"{place}.Rating")
 
 
 def _objects(value: Any, column: str) -> list[tuple[str, dict[str, Any]]]:
