@@ -250,6 +250,19 @@ ROWS = {
         ["<tool_call>\n{}\n</tool_call>", "It is 5."],
         ("category", "id"),
     ),
+    "ShareGPT, each speaker is an assistant": DialogueRow(
+        "ShareGPT",
+        {
+            "conversations": [
+                turn("human", "What does a pig say?"),
+                turn("chatgpt", "Moo.", weight=0),
+                turn("bing", "Moo.", weight=0),
+                turn("bard", "Oink.", weight=1),
+            ]
+        },
+        Dialogue(None, [OINK[0], assistant("Moo."), assistant("Moo."), OINK[1]], unlearned=frozenset({1, 2})),
+        ["Oink."],
+    ),
     "conversations of messages": DialogueRow("ShareGPT", {"conversations": OINK}, Dialogue(None, OINK), ["Oink."]),
     "MMLU": DialogueRow(
         "multiple choice",
@@ -425,6 +438,37 @@ ROWS = {
     ),
     "TRL, messages and a text": DialogueRow(
         "completion", {"prompt": [OINK[0]], "completion": "Oink."}, Dialogue([OINK[0]], [OINK[1]]), ["Oink."]
+    ),
+    "completion, with system and history": DialogueRow(
+        "completion",
+        {
+            "prompt": "And a cow?",
+            "completion": "Moo.",
+            "system": "Be kind.",
+            "history": [["What does a pig say?", "Oink."]],
+            "tools": TOOLS,
+        },
+        Dialogue([KIND, *OINK, MOO[0]], [MOO[1]], TOOLS),
+        ["Moo."],
+    ),
+    "completion, messages with history": DialogueRow(
+        "completion",
+        {"prompt": [KIND, MOO[0]], "completion": [MOO[1]], "system": "Be.", "history": [["What does a pig say?", "Oink."]]},
+        Dialogue([KIND, *OINK, MOO[0]], [MOO[1]]),
+        ["Moo."],
+    ),
+    "distilabel, KTO": DialogueRow(
+        "completion",
+        {"prompt": "What does a pig say?", "completion": "Oink.", "label": True, "system": None, "rating": 9.0},
+        Dialogue([OINK[0]], [OINK[1]]),
+        ["Oink."],
+        ("rating",),
+    ),
+    "Alpaca, tools": DialogueRow(
+        "Alpaca",
+        {"instruction": "What does a pig say?", "output": "Oink.", "tools": json.dumps(TOOLS)},
+        Dialogue(None, OINK, TOOLS),
+        ["Oink."],
     ),
     "TRL, KTO": DialogueRow(
         "completion", {"prompt": [OINK[0]], "completion": [OINK[1]], "label": True}, Dialogue([OINK[0]], [OINK[1]]), ["Oink."]

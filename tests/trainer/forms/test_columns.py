@@ -178,6 +178,11 @@ def test_what_a_mapping_does_not_name_is_listed():
     assert (read.form, read.unread) == ("columns, read as messages", ("a", "id", "output"))
 
 
+def test_a_column_that_a_mapping_does_not_name_is_listed_without_its_control_characters():
+    row = {"q": "Why?", "a": "Because.", "\x1b[2J\n": "x"}
+    assert read_dialogue(mapped(row, Columns.parse(ASKED))).unread == (r"\x1b[2J\n",)
+
+
 def test_a_mapped_row_reaches_other_processes_whole():
     row = mapped({"q": "Why?", "a": "Because.", "id": 7}, Columns.parse(ASKED))
     assert pickle.loads(pickle.dumps(row)).unread == ("id",)
@@ -186,6 +191,15 @@ def test_a_mapped_row_reaches_other_processes_whole():
 def test_a_bad_answer_is_not_learned_through_a_mapping_either():
     with pytest.raises(LeftOut):
         read_dialogue(mapped({"q": "Why?", "a": "Go away.", "label": False}, Columns.parse(ASKED)))
+
+
+@pytest.mark.parametrize(
+    ("label", "unread"),
+    [(0, ("label",)), (1, ("label",)), (2, ("label",)), ("no", ("label",)), (True, ()), ("true", ()), (None, ())],
+)
+def test_a_label_that_is_not_named_is_read_only_if_it_is_true_or_false(label, unread):
+    read = read_dialogue(mapped({"q": "Why?", "a": "Because.", "label": label}, Columns.parse(ASKED)))
+    assert (read.example, read.unread) == (Dialogue(None, [ASK, GOOD]), unread)
 
 
 @pytest.mark.parametrize(("label", "read"), [(True, True), (0, False), (1, True), ("false", "false")])

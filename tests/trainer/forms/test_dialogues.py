@@ -120,7 +120,7 @@ REFUSED = [
         "messages[0].content[0] is of type 'image_url'",
     ),
     ({"messages": [user(["a"]), OINK[1]]}, "messages[0].content[0] is of type None"),
-    ({"prompt": "a", "completion": "b", "label": 0}, "label is 0, which may mean false or true; write these, or rename"),
+    ({"prompt": "a", "completion": "b", "label": 0}, "label is 0, which may mean false or true; write these, or give"),
     ({"messages": [OINK[0], {**OINK[1], "weight": 0.5}]}, "the weight of message 1 is 0.5; use 1 to learn it, or 0"),
     ({"messages": [{**OINK[0], "tool_calls": [CALL]}, OINK[1]]}, "messages[0] calls a tool, but its role is user"),
     (
@@ -182,6 +182,11 @@ def test_a_fault_holds_no_control_character_of_its_row(row, sentence):
         dialogue_of(row)
     assert sentence in str(refused.value)
     assert str(refused.value).isprintable()
+
+
+def test_neither_does_a_column_that_is_not_read():
+    messages = [OINK[0], {**OINK[1], "\x07": 1}]
+    assert read_dialogue({"messages": messages, "\x1b[2J": 1}).unread == (r"\x1b[2J", r"messages[].\x07")
 
 
 def test_a_mark_without_a_column_of_images_is_text():

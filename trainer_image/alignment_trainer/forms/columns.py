@@ -1,6 +1,6 @@
 """Reads rows through a dataset's mapping of columns: as rows of the forms that are recognised by their columns."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,18 +8,19 @@ from typing import Any
 from alignment_api.run_config import Paths
 from alignment_api.spec.data import Columns, Dataset
 
-from alignment_trainer.forms.form import Row, shown_columns
-from alignment_trainer.forms.labels import LABEL_COLUMNS
+from alignment_trainer.forms.form import Row, is_empty, shown_columns
+from alignment_trainer.forms.labels import LABEL_COLUMNS, says_good_or_bad
 from alignment_trainer.forms.media import refuse_media
-from alignment_trainer.forms.messages import Message, Text
+from alignment_trainer.forms.messages import Message, as_messages
+from alignment_trainer.forms.questions import with_given
 from alignment_trainer.forms.texts import text_of, whole_text
 from alignment_trainer.reading import row_files
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.lines import Wanted
 from alignment_trainer.reading.sources import Part, Source, find_source
+from alignment_trainer.reading.visible import in_one_line
 
 _MAY_BE_EMPTY = ("context", "system", "tools")
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 class MappedRow(dict[str, Any]):
@@ -45,15 +46,28 @@ def mapped(row: Row, columns: Columns) -> MappedRow:
     refuse_media(row)
     read = {path if path in row else path.partition(".")[0] for path in columns.dump().values()}
     # Whether an answer is bad is not only a matter of columns: such a row is left out of SFT with and without a mapping.
-    labels = {column: row[column] for column in LABEL_COLUMNS if column in row}
+    labels = {column: row[column] for column in LABEL_COLUMNS if says_good_or_bad(row.get(column))}
     result = MappedRow({**labels, **_as_form(row, columns)})
-    result.unread = tuple(sorted(column for column, value in row.items() if column not in read and value not in _EMPTY))
+    known = {*read, *labels}
+    result.unread = tuple(
+        sorted(in_one_line(column) for column, value in row.items() if column not in known and not is_empty(value))
+    )
     return result
 
 
 def unread_beside(row: Row) -> tuple[str, ...] | None:
     """Return what a mapped row has beside the columns that its mapping names; None for a row that was not mapped."""
     return row.unread if isinstance(row, MappedRow) else None
+
+
+def mapped_like(rows: Iterable[Row], values: dict[str, Any]) -> dict[str, Any]:
+    """Return values that were made of rows; where these were mapped, with what the mapping does not read of any of them."""
+    beside = [row.unread for row in rows if isinstance(row, MappedRow)]
+    if not beside:
+        return values
+    result = MappedRow(values)
+    result.unread = tuple(sorted({column for unread in beside for column in unread}))
+    return result
 
 
 def _as_form(row: Row, columns: Columns) -> dict[str, Any]:
@@ -109,7 +123,7 @@ def _dialogue(messages: Any, system: list[Message], columns: Columns) -> dict[st
 def _answered(found: dict[str, Any], columns: Columns) -> dict[str, Any]:
     """Return a question with its answer: as one dialogue, or as prompt and completion where it has earlier turns or a label."""
     prompt = _question(found, columns)
-    answer = _as_messages(found["answer"], "assistant", columns.answer or "")
+    answer = as_messages(found["answer"], "assistant", columns.answer or "")
     if "label" in found:
         label = found["label"]
         return {"prompt": prompt, "completion": answer, "label": bool(label) if label in (0, 1) else label}
@@ -124,8 +138,8 @@ def _pair(found: dict[str, Any], columns: Columns) -> dict[str, Any]:
     if "prompt" not in found:
         return {"chosen": chosen, "rejected": rejected}
     if isinstance(chosen, str) and isinstance(rejected, str):
-        chosen = _as_messages(chosen, "assistant", columns.chosen or "")
-        rejected = _as_messages(rejected, "assistant", columns.rejected or "")
+        chosen = as_messages(chosen, "assistant", columns.chosen or "")
+        rejected = as_messages(rejected, "assistant", columns.rejected or "")
     return {"prompt": _question(found, columns), "chosen": chosen, "rejected": rejected}
 
 
@@ -139,13 +153,9 @@ def _question(found: dict[str, Any], columns: Columns) -> list[Message]:
             )
         return [*_system(found, columns), *prompt]
     question = text_of({columns.prompt or "": prompt}, columns.prompt or "")
-    return [*_system(found, columns), {"role": "user", "content": f"{question}\n\n{context}" if context else question}]
+    return [*_system(found, columns), {"role": "user", "content": with_given(question, context)}]
 
 
 def _system(found: dict[str, Any], columns: Columns) -> list[Message]:
     system = whole_text(found.get("system") or "", columns.system or "")
     return [{"role": "system", "content": system}] if system else []
-
-
-def _as_messages(value: Text, role: str, column: str) -> list[Message]:
-    return value if isinstance(value, list) else [{"role": role, "content": whole_text(value, column)}]

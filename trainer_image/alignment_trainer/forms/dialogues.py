@@ -4,12 +4,16 @@ from typing import Any
 
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.forms.form import Form, Row, has_columns
-from alignment_trainer.forms.messages import Message, Text, conversation_of, messages_of, unlearned_in
+from alignment_trainer.forms.messages import Message, Text, as_messages, conversation_of, messages_of, unlearned_in
 from alignment_trainer.forms.multiple_choice import multiple_choice_of
+from alignment_trainer.forms.pairs.shared_start import said
 from alignment_trainer.forms.questions import (
+    OPENING,
     alpaca,
     dolly,
+    is_opened,
     open_orca,
+    opened,
     question_and_answer,
     self_instruct,
     texts_in_turn,
@@ -34,7 +38,7 @@ def _answered(row: Row, column: str, messages: list[Message]) -> Dialogue:
         raise BadRow("ends with a question and has two answers (chosen, rejected); name the dataset in a stage of kind dpo")
     if all(message["role"] != "assistant" for message in messages):
         raise BadRow(f"{column} has no message with role assistant, so there is nothing to learn from it")
-    unlearned = unlearned_in(row[column])
+    unlearned = unlearned_in(row[column], messages)
     system = optional_text(row, "system")
     if system and messages[0]["role"] != "system":
         messages = [{"role": "system", "content": system}, *messages]
@@ -51,14 +55,15 @@ def _query_and_choices(row: Row) -> Dialogue:
 
 
 def _completion(row: Row) -> Dialogue:
-    """Read prompt and completion; if one is a text and the other a list of messages, the text is one message."""
+    """Read prompt and completion: two texts, unless the row has more than these, or messages, of which a text is one."""
     prompt, completion = _part(row["prompt"], "prompt"), _part(row["completion"], "completion")
-    if isinstance(prompt, str) and isinstance(completion, str):
+    if isinstance(prompt, str) and isinstance(completion, str) and not is_opened(row):
         if tools_of(row):
             raise BadRow("has tools, but prompt and completion are texts; tools need lists of messages")
         return Dialogue(prompt, completion)
-    unlearned = unlearned_in(row["completion"]) if isinstance(row["completion"], list) else frozenset()
-    return Dialogue(_as_messages(prompt, "user"), _as_messages(completion, "assistant"), tools_of(row), unlearned)
+    unlearned = unlearned_in(row["completion"], completion) if isinstance(completion, list) else frozenset()
+    asked = opened(row, said(prompt) if isinstance(prompt, str) else prompt)
+    return Dialogue(asked, as_messages(completion, "assistant", "completion"), tools_of(row), unlearned)
 
 
 def _part(value: Any, column: str) -> Text:
@@ -67,22 +72,18 @@ def _part(value: Any, column: str) -> Text:
     return messages_of(value, column) if isinstance(value, list) else whole_text(value, column)
 
 
-def _as_messages(part: Text, role: str) -> list[Message]:
-    return [{"role": role, "content": part}] if isinstance(part, str) else part
-
-
 DIALOGUE_FORMS = (
     Form("messages", ("messages",), _messages, ("system", *TOOL_COLUMNS)),
     Form("ShareGPT", ("conversations",), _conversation, ("system", *TOOL_COLUMNS)),
     Form("multiple choice", ("question", "choices"), _multiple_choice, ("answer", "answerKey")),
     Form("query and choices", ("query", "choices", "gold"), _query_and_choices),
     Form("self-instruct", ("instruction", "instances"), self_instruct),
-    Form("Alpaca", ("instruction", "output"), alpaca, ("input", "system", "history")),
+    Form("Alpaca", ("instruction", "output"), alpaca, ("input", *OPENING, *TOOL_COLUMNS)),
     Form("dolly", ("instruction", "response"), dolly, ("context",)),
     Form("OpenOrca", ("question", "response"), open_orca, ("system_prompt",)),
     Form("question and answer", ("question", "answer"), question_and_answer),
     Form("OASST tree", ("prompt",), best_path, fits=is_tree),
-    Form("completion", ("prompt", "completion"), _completion, TOOL_COLUMNS),
+    Form("completion", ("prompt", "completion"), _completion, (*OPENING, *TOOL_COLUMNS)),
     Form("UltraChat", ("data",), texts_in_turn),
 )
 

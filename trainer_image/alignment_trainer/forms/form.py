@@ -36,6 +36,11 @@ def has_columns(row: Row, columns: tuple[str, ...]) -> bool:
     return all(row.get(column) is not None for column in columns)
 
 
+def is_empty(value: Any) -> bool:
+    """Return whether a value says nothing: it is null, or an empty text, list or object."""
+    return value is None or (isinstance(value, str | list | dict) and not value)
+
+
 def shown_columns(row: Row) -> str:
     """Name the columns of a row that are not null, the first ten of them."""
     columns = sorted(str(column) for column, value in row.items() if value is not None)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alignment_trainer.forms.form import is_empty
 from alignment_trainer.reading.bad_row import BadRow
 
 MEDIA_COLUMNS = ("image", "images", "audio", "audios", "video", "videos")
@@ -15,7 +16,7 @@ def refuse_media(row: Mapping[str, Any], place: str = "") -> None:
     """Raise BadRow if a row or message has images, sounds or films, or marks in its texts for those that a column should hold."""
     columns = [column for column in MEDIA_COLUMNS if column in row]
     for column in columns:
-        if not _is_empty(row[column]):
+        if not is_empty(row[column]) and row[column] != [None]:
             raise BadRow(f"{place}has {column}, and only text can be learned; remove {column}, or the row if its texts need it")
     if not columns:
         # Without such a column, a mark is text like any other: people discuss HTML and prompts.
@@ -24,10 +25,6 @@ def refuse_media(row: Mapping[str, Any], place: str = "") -> None:
         mark = _MARK.search(text)
         if mark:
             raise BadRow(f"{place}has {mark.group()} in a text, and {columns[0]} is empty; remove the mark, or the row")
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, list | str | dict) and not value) or value == [None]
 
 
 def _texts(value: Any, depth: int) -> Iterator[str]:

@@ -45,9 +45,19 @@ def conversation_of(value: Any, column: str) -> list[Message]:
     return [turn_of(turn, f"{column}[{index}]") for index, turn in enumerate(value)]
 
 
-def unlearned_in(value: list[Any]) -> frozenset[int]:
-    """Return the positions of the messages or turns of an assistant that their weight excludes from the loss."""
-    return frozenset(index for index, message in enumerate(value) if _weight(message, index) == 0)
+def unlearned_in(value: list[Any], read: list[Message]) -> frozenset[int]:
+    """Return the positions of an assistant's messages that their weight excludes from the loss, as far as a list was read.
+
+    What was read may be only the end of the list.
+    """
+    positions = range(len(value) - len(read), len(value))
+    own = [position for position, message in zip(positions, read, strict=True) if message["role"] == "assistant"]
+    return frozenset(position for position in own if _weight(value[position], position) == 0)
+
+
+def as_messages(part: Any, role: str, column: str) -> list[Message]:
+    """Return a list of messages as it is, and a text as one message."""
+    return part if isinstance(part, list) else [{"role": role, "content": whole_text(part, column)}]
 
 
 def message_of(message: Any, place: str) -> Message:
@@ -109,9 +119,9 @@ def _part(part: Any, place: str) -> str:
     return whole_text(part.get(kind), f"{place}.{kind}")
 
 
-def _weight(message: Any, index: int) -> int:
-    weight = message.get("weight") if isinstance(message, dict) else None
-    if weight is None or (message.get("role") or message.get("from")) not in ("assistant", "gpt", "function_call"):
+def _weight(message: Message, index: int) -> int:
+    weight = message.get("weight")
+    if weight is None:
         return 1
     if weight not in (0, 1):
         raise BadRow(f"the weight of message {index} is {shown(weight)}; use 1 to learn it, or 0 to leave it out of the loss")

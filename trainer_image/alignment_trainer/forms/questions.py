@@ -4,20 +4,25 @@ from typing import Any
 
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.forms.form import Row
-from alignment_trainer.forms.messages import Message
+from alignment_trainer.forms.messages import Message, Text
 from alignment_trainer.forms.texts import optional_text, text_of, whole_text
+from alignment_trainer.forms.tools import tools_of
 from alignment_trainer.reading.bad_row import BadRow
+
+OPENING = ("system", "history")
+"""The columns with what comes before a prompt."""
 
 
 def alpaca(row: Row) -> Dialogue:
     """Read instruction, input and output, with the earlier turns that LLaMA-Factory keeps in history."""
     earlier = earlier_turns(row.get("history"))
-    return _dialogue(_with_given(row, "input"), whole_text(row["output"], "output"), optional_text(row, "system"), earlier)
+    answer = whole_text(row["output"], "output")
+    return _dialogue(_instruction(row, "input"), answer, optional_text(row, "system"), earlier)._replace(tools=tools_of(row))
 
 
 def dolly(row: Row) -> Dialogue:
     """Read instruction, context and response."""
-    return _dialogue(_with_given(row, "context"), whole_text(row["response"], "response"))
+    return _dialogue(_instruction(row, "context"), whole_text(row["response"], "response"))
 
 
 def open_orca(row: Row) -> Dialogue:
@@ -37,7 +42,7 @@ def self_instruct(row: Row) -> Dialogue:
         raise BadRow("instances must be a list of objects with input and output that is not empty; correct it")
     turns = [_instance(instance, f"instances[{index}]") for index, instance in enumerate(instances)]
     instruction = text_of(row, "instruction")
-    return Dialogue(None, [message for given, answer in turns for message in _turn(_joined(instruction, given), answer)])
+    return Dialogue(None, [message for given, answer in turns for message in _turn(with_given(instruction, given), answer)])
 
 
 def texts_in_turn(row: Row) -> Dialogue:
@@ -49,6 +54,19 @@ def texts_in_turn(row: Row) -> Dialogue:
     return Dialogue(
         None, [{"role": roles[index % 2], "content": whole_text(text, f"data[{index}]")} for index, text in enumerate(texts)]
     )
+
+
+def is_opened(row: Row) -> bool:
+    """Return whether a row has a column for what comes before its prompt: its texts are then messages of a dialogue."""
+    return any(column in row for column in OPENING)
+
+
+def opened(row: Row, prompt: Text) -> list[Message]:
+    """Return a prompt with the system message and the earlier turns of its row; a system message of its own comes first."""
+    assert not isinstance(prompt, str)
+    system = optional_text(row, "system")
+    own, asked = (prompt[:1], prompt[1:]) if prompt[0]["role"] == "system" else ([], prompt)
+    return [*(own or ([{"role": "system", "content": system}] if system else [])), *earlier_turns(row.get("history")), *asked]
 
 
 def earlier_turns(history: Any) -> list[Message]:
@@ -64,6 +82,11 @@ def earlier_turns(history: Any) -> list[Message]:
     ]
 
 
+def with_given(question: str, given: str) -> str:
+    """Return a question with what is given to it after an empty line."""
+    return f"{question}\n\n{given}" if given else question
+
+
 def _dialogue(question: str, answer: str, system: str = "", earlier: list[Message] | None = None) -> Dialogue:
     opening: list[Message] = [{"role": "system", "content": system}] if system else []
     return Dialogue(None, [*opening, *(earlier or []), *_turn(question, answer)])
@@ -73,12 +96,8 @@ def _turn(question: str, answer: str) -> list[Message]:
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
 
-def _with_given(row: Row, column: str) -> str:
-    return _joined(text_of(row, "instruction"), optional_text(row, column))
-
-
-def _joined(question: str, given: str) -> str:
-    return f"{question}\n\n{given}" if given else question
+def _instruction(row: Row, given: str) -> str:
+    return with_given(text_of(row, "instruction"), optional_text(row, given))
 
 
 def _instance(instance: Any, place: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from alignment_trainer.forms.form import is_empty
 from alignment_trainer.forms.texts import shown, whole_text
 from alignment_trainer.reading.bad_row import BadRow
 
@@ -15,7 +16,7 @@ def tools_of(row: Mapping[str, Any]) -> list[Tool] | None:
     """Read the descriptions in the columns tools (or functions, as OpenAI named them before); None if there are none."""
     for column in TOOL_COLUMNS:
         tools = _parsed(row.get(column), column)
-        if tools in (None, "", [], {}):
+        if is_empty(tools):
             continue
         listed = [tools] if isinstance(tools, dict) else tools
         if not isinstance(listed, list):

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from alignment_trainer.forms.examples import Dialogue, Pair
-from alignment_trainer.forms.form import Form, Row
+from alignment_trainer.forms.form import Form, Row, is_empty
 from alignment_trainer.forms.messages import KNOWN_KEYS
-
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
+from alignment_trainer.reading.visible import in_one_line
 
 
 def unread_columns(row: Row, form: Form[Any], also: tuple[str, ...], example: Dialogue | Pair) -> tuple[str, ...]:
@@ -16,12 +15,12 @@ def unread_columns(row: Row, form: Form[Any], also: tuple[str, ...], example: Di
     texts = {text.strip() for part in example.parts for text in _texts_of(part)}
     columns = [str(column) for column, value in row.items() if column not in read and not _is_known(value, texts)]
     keys = {f"{column}[].{key}" for column in read for key in _unread_keys(row.get(column))}
-    return tuple(sorted({*columns, *keys}))
+    return tuple(sorted({in_one_line(name) for name in (*columns, *keys)}))
 
 
 def _is_known(value: Any, texts: set[str]) -> bool:
     """Return whether ignoring a value loses nothing: it is empty, or repeats what was read, as UltraChat's prompt does."""
-    if value in _EMPTY:
+    if is_empty(value):
         return True
     repeated = list(_texts_of(value))
     return bool(repeated) and all(text.strip() in texts for text in repeated)
@@ -38,4 +37,4 @@ def _unread_keys(value: Any) -> Iterator[str]:
     """Yield the keys of messages that no form reads."""
     for message in value if isinstance(value, list) else ():
         if isinstance(message, dict) and ("role" in message or "from" in message):
-            yield from (str(key) for key, item in message.items() if key not in KNOWN_KEYS and item not in _EMPTY)
+            yield from (str(key) for key, item in message.items() if key not in KNOWN_KEYS and not is_empty(item))

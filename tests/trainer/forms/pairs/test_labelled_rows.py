@@ -12,7 +12,7 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.forms.examples import Pair
 from alignment_trainer.forms.pairs import labelled_rows
 from alignment_trainer.forms.pairs.labelled_rows import find_pairs
-from alignment_trainer.forms.rows import pair_of, read_pair
+from alignment_trainer.forms.rows import dialogue_of, pair_of, read_pair
 from alignment_trainer.reading.row_survey import Seen, survey
 
 
@@ -162,6 +162,53 @@ def test_a_mapping_names_the_columns(find):
     rows = [{"q": "a", "a": text, "good": text == "yes"} for text in ("yes", "no")]
     (pair,) = find(rows, columns={"prompt": "q", "answer": "a", "label": "good"}).rows()
     assert pair_of(pair.values) == Pair([user("a")], [assistant("yes")], [assistant("no")])
+
+
+def test_what_a_mapping_does_not_name_of_both_rows_is_listed(find):
+    rows = [{"q": "a", "a": "yes", "good": True, "source": "web"}, {"q": "a", "a": "no", "good": False, "why": "short"}]
+    (pair,) = find(rows, columns={"prompt": "q", "answer": "a", "label": "good"}).rows()
+    read = read_pair(pair.values)
+    assert (read.form, read.unread) == ("columns, read as prompt and two answers", ("source", "why"))
+
+
+@pytest.mark.parametrize("column", ["tools", "functions", "history", "system"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": [user("a")], "completion": [assistant("b")]},
+        {"instruction": "a", "output": "b"},
+        {"messages": [user("a"), assistant("b")]},
+        {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]},
+    ],
+)
+def test_answers_after_something_else_are_not_matched(find, row, column):
+    before = {"tools": [{"name": "f"}], "functions": [{"name": "f"}], "history": [["a", "b"]], "system": "a"}
+    good, bad = {**row, "label": True}, {**row, "label": False}
+    with pytest.raises(BadData, match="no prompt with both a good and a bad answer"):
+        find([{**good, column: before[column]}, bad])
+    assert find([{**good, column: before[column]}, {**bad, column: before[column]}]).counts == [1]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "a", "completion": "b", "system": "Be kind."},
+        {"prompt": "a", "completion": "b", "history": [["c", "d"]]},
+        {"prompt": "a", "completion": "b", "system": None},
+        {"prompt": "\n\nHuman: a\n\nAssistant:", "completion": "b", "system": ""},
+        {"prompt": [user("a")], "completion": [assistant("b")], "system": "Be kind.", "tools": [{"name": "f"}]},
+    ],
+)
+def test_a_stage_of_kind_sft_sees_the_same_prompt(find, row):
+    rows = [{**row, "label": True}, {**row, "label": False}]
+    (pair,) = [pair_of(found.values) for found in find(rows).rows()]
+    learned = dialogue_of(rows[0])
+    assert (learned.prompt, learned.answer, learned.tools) == (pair.prompt, pair.chosen, pair.tools)
+
+
+def test_a_bad_answer_with_an_image_is_refused_too(find):
+    source = find([*ROWS, labelled("c", "bad c1", False, image="pig.png")])
+    assert [str(row.fault).partition(";")[0] for row in source.rows() if row.fault] == ["has image, and only text can be learned"]
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,15 @@ def test_where_the_answers_begin(row, pair):
         ({"prompt": [ASK], "images": ["a.png"], "chosen": [GOOD], "rejected": [BAD]}, "has images, and only text can be learned"),
         ({"prompt": "Why?", "tools": [TOOL], **TEXTS}, "has tools, but prompt, chosen and rejected are texts"),
         ({"prompt": [ASK], "chosen": [{**GOOD, "weight": 0}], "rejected": [BAD]}, "chosen has a message with weight 0"),
+        ({"prompt": [ASK], "chosen": {**GOOD, "weight": 0}, "rejected": BAD}, "chosen has a message with weight 0"),
+        (
+            {
+                "chosen": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}],
+                "rejected": [{"from": "human", "value": "Why?"}, {"from": "bard", "value": "No.", "weight": 0}],
+            },
+            "rejected has a message with weight 0",
+        ),
+        ({"chosen": [ASK, GOOD], "rejected": [ASK, {**BAD, "weight": 2}]}, "the weight of message 1 is 2; use 1"),
         ({"prompt": [ASK], "chosen": "b", "rejected": [BAD]}, "chosen and rejected must both be texts, or both"),
         ({"prompt": [ASK], "chosen": [user("How?"), GOOD], "rejected": [BAD]}, "chosen begins with a message of role user"),
         ({"prompt": "How?", "chosen": [ASK, GOOD], "rejected": [ASK, BAD]}, "prompt is not a message that chosen and rejected"),

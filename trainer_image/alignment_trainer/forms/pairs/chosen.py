@@ -9,14 +9,14 @@ from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.messages import Message, Text, conversation_of, messages_of, unlearned_in
 from alignment_trainer.forms.pairs.shared_start import answered, pair_from, said, split_dialogues
 from alignment_trainer.forms.pairs.transcripts import is_transcript, turns_of
-from alignment_trainer.forms.questions import earlier_turns
+from alignment_trainer.forms.questions import OPENING, is_opened, opened, with_given
 from alignment_trainer.forms.texts import optional_text, text_of, whole_text
 from alignment_trainer.forms.tools import TOOL_COLUMNS, tools_of
 from alignment_trainer.reading.bad_row import BadRow
 
 _TWO = ("chosen", "rejected")
-_BEFORE = ("system", "history")
-_BESIDE = (*_BEFORE, *TOOL_COLUMNS)
+BESIDE = (*OPENING, *TOOL_COLUMNS)
+"""The columns that all forms with a chosen and a rejected answer read beside their own."""
 
 
 def _with_tools(read: Callable[[Row], Pair]) -> Callable[[Row], Pair]:
@@ -25,8 +25,8 @@ def _with_tools(read: Callable[[Row], Pair]) -> Callable[[Row], Pair]:
     def read_all(row: Row) -> Pair:
         pair = read(row)
         for column, answer in zip(_TWO, pair.answers, strict=True):
-            value = row[column] if isinstance(row.get(column), list) else []
-            if any(position >= len(value) - len(answer) for position in unlearned_in(value)):
+            value = [row[column]] if isinstance(row[column], dict) else row[column]
+            if isinstance(value, list) and isinstance(answer, list) and unlearned_in(value, answer):
                 raise BadRow(f"{column} has a message with weight 0, but pairs are learned whole; remove the weight, or the row")
         tools = tools_of(row)
         if tools and isinstance(pair.prompt, str):
@@ -39,24 +39,23 @@ def _with_tools(read: Callable[[Row], Pair]) -> Callable[[Row], Pair]:
 def _prompted(row: Row) -> Pair:
     """Read TRL's columns; a row with one of the columns system and history is a dialogue, and its texts are messages."""
     prompt, chosen, rejected = (_texts_or_messages(row[column], column) for column in ("prompt", *_TWO))
-    if not any(column in row for column in _BEFORE):
+    if not is_opened(row):
         return pair_from(prompt, chosen, rejected)
     is_text = isinstance(prompt, str) and isinstance(chosen, str)
     pair = pair_from(said(str(prompt)) if is_text else prompt, chosen, rejected)
-    return pair._replace(prompt=_opened(row, pair.prompt))
+    return pair._replace(prompt=opened(row, pair.prompt))
 
 
 def _after_messages(row: Row) -> Pair:
     """Read LLaMA-Factory's and OpenAI's columns: the messages before the answer, and two answers."""
     column = "conversations" if row.get("conversations") is not None else "messages"
-    return pair_from(_opened(row, _messages(row[column], column)), *_answers(row, *_TWO))
+    return pair_from(opened(row, _messages(row[column], column)), *_answers(row, *_TWO))
 
 
 def _instruction(row: Row) -> Pair:
     """Read LLaMA-Factory's Alpaca columns."""
-    question, given = text_of(row, "instruction"), optional_text(row, "input")
-    asked = {"role": "user", "content": f"{question}\n\n{given}" if given else question}
-    return pair_from(_opened(row, [asked]), *_answers(row, *_TWO))
+    asked = {"role": "user", "content": with_given(text_of(row, "instruction"), optional_text(row, "input"))}
+    return pair_from(opened(row, [asked]), *_answers(row, *_TWO))
 
 
 def _question(row: Row) -> Pair:
@@ -73,13 +72,13 @@ def _responses(row: Row) -> Pair:
 
 def _asked(row: Row, column: str, chosen: str, rejected: str) -> Pair:
     asked = said(text_of(row, column))
-    return pair_from(_opened(row, asked), *_answers(row, chosen, rejected))
+    return pair_from(opened(row, asked), *_answers(row, chosen, rejected))
 
 
 def _whole(row: Row) -> Pair:
     """Read whole dialogues or texts, which are split where they begin to differ."""
     pair = pair_from(None, *(_texts_or_messages(row[column], column) for column in _TWO))
-    return pair if isinstance(pair.prompt, str) else pair._replace(prompt=_opened(row, pair.prompt))
+    return pair if isinstance(pair.prompt, str) else pair._replace(prompt=opened(row, pair.prompt))
 
 
 def _transcripts(row: Row) -> Pair:
@@ -106,14 +105,6 @@ def _messages(value: Any, column: str) -> list[Message]:
     return conversation_of(values, column) if is_conversation else messages_of(values, column)
 
 
-def _opened(row: Row, prompt: Text) -> list[Message]:
-    """Return a prompt with the system message and the earlier turns of its row; a system message of its own comes first."""
-    assert not isinstance(prompt, str)
-    system = optional_text(row, "system")
-    own, asked = (prompt[:1], prompt[1:]) if prompt[0]["role"] == "system" else ([], prompt)
-    return [*(own or ([{"role": "system", "content": system}] if system else [])), *earlier_turns(row.get("history")), *asked]
-
-
 def _are_transcripts(row: Row) -> bool:
     return is_transcript(row["chosen"]) or is_transcript(row["rejected"])
 
@@ -123,13 +114,13 @@ def _are_single_messages(row: Row) -> bool:
 
 
 CHOSEN_FORMS = (
-    Form("ShareGPT with two answers", ("conversations", *_TWO), _with_tools(_after_messages), _BESIDE),
-    Form("messages with two answers", ("messages", *_TWO), _with_tools(_after_messages), _BESIDE, _are_single_messages),
-    Form("prompt and two answers", ("prompt", *_TWO), _with_tools(_prompted), _BESIDE),
-    Form("Alpaca with two answers", ("instruction", *_TWO), _with_tools(_instruction), ("input", *_BESIDE)),
-    Form("Orca pairs", ("question", *_TWO), _with_tools(_question), _BESIDE),
-    Form("distilabel Orca pairs", ("input", *_TWO), _with_tools(_input), _BESIDE),
-    Form("two responses", ("instruction", "chosen_response", "rejected_response"), _responses, _BEFORE),
+    Form("ShareGPT with two answers", ("conversations", *_TWO), _with_tools(_after_messages), BESIDE),
+    Form("messages with two answers", ("messages", *_TWO), _with_tools(_after_messages), BESIDE, _are_single_messages),
+    Form("prompt and two answers", ("prompt", *_TWO), _with_tools(_prompted), BESIDE),
+    Form("Alpaca with two answers", ("instruction", *_TWO), _with_tools(_instruction), ("input", *BESIDE)),
+    Form("Orca pairs", ("question", *_TWO), _with_tools(_question), BESIDE),
+    Form("distilabel Orca pairs", ("input", *_TWO), _with_tools(_input), BESIDE),
+    Form("two responses", ("instruction", "chosen_response", "rejected_response"), _responses, OPENING),
     Form("HH-RLHF transcripts", _TWO, _transcripts, fits=_are_transcripts),
-    Form("whole dialogues or texts", _TWO, _with_tools(_whole), _BESIDE),
+    Form("whole dialogues or texts", _TWO, _with_tools(_whole), BESIDE),
 )

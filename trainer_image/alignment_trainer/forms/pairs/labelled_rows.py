@@ -14,8 +14,10 @@ from alignment_api.run_config import Paths
 from alignment_api.spec.data import Dataset
 
 from alignment_trainer.failures import BadData
-from alignment_trainer.forms.columns import find_rows
+from alignment_trainer.forms.columns import find_rows, mapped_like
 from alignment_trainer.forms.labels import LABEL_COLUMNS, label_of
+from alignment_trainer.forms.media import refuse_media
+from alignment_trainer.forms.pairs.chosen import BESIDE
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.lines import Place, Wanted
 from alignment_trainer.reading.row_files import Row
@@ -33,10 +35,10 @@ class _Shape(NamedTuple):
 
 
 _SHAPES = (
-    _Shape(("prompt", "system", "history", "tools"), "completion"),
-    _Shape(("instruction", "input", "system", "history"), "output"),
-    _Shape(("messages", "system", "tools"), "messages"),
-    _Shape(("conversations", "system", "tools"), "conversations"),
+    _Shape(("prompt", *BESIDE), "completion"),
+    _Shape(("instruction", "input", *BESIDE), "output"),
+    _Shape(("messages", *BESIDE), "messages"),
+    _Shape(("conversations", *BESIDE), "conversations"),
 )
 
 
@@ -133,6 +135,8 @@ def _labelled(row: PlacedRow) -> tuple[bytes, bool]:
     """Return a hash of the prompt of a row, and whether its answer is good."""
     if row.fault:
         raise row.fault
+    # The pair keeps the columns of the good row only.
+    refuse_media(row.values)
     shape, label = _shape_of(row.values), label_of(row.values)
     if shape is None or label is None:
         raise BadRow("has no prompt, answer and label, but the first row of its dataset has; give all rows the same columns")
@@ -174,10 +178,11 @@ def _pair(number: int, first: PlacedRow, second: PlacedRow) -> Row:
     shape = _shape_of(good.values)
     assert shape is not None, "both rows have one"
     values = {column: value for column, value in good.values.items() if column not in (*LABEL_COLUMNS, shape.answer)}
+    chosen, rejected = good.values[shape.answer], bad.values[shape.answer]
     if shape.answer in shape.question:
         values[shape.answer] = _before_answer(good.values, shape)
-        return Row(place, {**values, "chosen": good.values[shape.answer][-1], "rejected": bad.values[shape.answer][-1]})
-    return Row(place, {**values, "chosen": good.values[shape.answer], "rejected": bad.values[shape.answer]})
+        chosen, rejected = chosen[-1], rejected[-1]
+    return Row(place, mapped_like((good.values, bad.values), {**values, "chosen": chosen, "rejected": rejected}))
 
 
 class _Shelf:
