@@ -14,9 +14,11 @@ from alignment_trainer.supervisor import CONFIG_VARIABLE
 from ports import free_port
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["alignment_trainer.stages.sft", "alignment_trainer.stages.dpo", "deepspeed"])
+_context.set_forkserver_preload(["alignment_trainer.stages.sft", "alignment_trainer.stages.dpo", "deepspeed", "loaded_ranks"])
 # Torch, its accelerators and the tokenizers read these while they are imported, before a rank can set them.
 _BEFORE_IMPORT = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+# The process that forks does not get pytest's search path.
+_BEFORE_IMPORT["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def run_ranks(config_path: Path, world_size: int, outcomes: Path, log: Path, seconds: float) -> int:

@@ -83,9 +83,10 @@ def home(workspace: Path, tmp_path: Path) -> Home:
 
 
 def short_job(folder: Path, name: str = "short", **changes: Any) -> Path:
-    """Write the example with a few steps of SFT only, saved often."""
+    """Write the example with a few steps of SFT only, saved often, in one process."""
     document = read_document(TINY)
     document["metadata"]["name"] = name
+    document["spec"]["compute"]["nodes"] = 1
     stage = document["spec"]["stages"][0]
     del stage["sft"]["optimization"]["epochs"]
     stage["sft"]["optimization"]["maxSteps"] = 40

@@ -132,7 +132,7 @@ def test_after_a_stop_the_next_attempt_resumes_and_ends_with_the_same_weights(fi
 
     # An upgraded operator has other defaults; the stage keeps those that it began with.
     upgraded = trainer.config(started_again, attempt=2, sft__checkpoint={"everySteps": 8, "keep": 7}, sft__packing=False)
-    result = trainer.attempt(upgraded.model_copy(update={"input_hash": first.config.input_hash}), started_again).wait()
+    result = trainer.train(upgraded.model_copy(update={"input_hash": first.config.input_hash}), started_again)
     assert result.code == 0, result.output
     assert "the stage continues with the settings that it started with" in result.output
     assert f"step {stopped_at}/" not in result.output
@@ -334,7 +334,7 @@ def test_a_nan_loss_fails_the_stage_without_retry(started_again, trainer):
     # Each number is finite, but sums of their products are not.
     tensors["model.norm.weight"] = torch.full_like(tensors["model.norm.weight"], 3e38)
     save_file(tensors, weights, metadata={"format": "pt"})
-    result = trainer.attempt(trainer.config(started_again, sft__holdout=None), started_again).wait()
+    result = trainer.train(trainer.config(started_again, sft__holdout=None), started_again)
     assert (result.code, result.termination.reason) == (70, "Diverged"), result.output
     assert "before any weight was changed: the model's numbers overflow the precision" in result.termination.message
     assert not (started_again / "job" / "sft" / "checkpoints" / "step-1").exists()
