@@ -132,7 +132,7 @@ def test_after_a_stop_the_next_attempt_resumes_and_ends_with_the_same_weights(fi
 
     # An upgraded operator has other defaults; the stage keeps those that it began with.
     upgraded = trainer.config(started_again, attempt=2, sft__checkpoint={"everySteps": 8, "keep": 7}, sft__packing=False)
-    result = trainer.train(upgraded.model_copy(update={"input_hash": first.config.input_hash}), started_again)
+    result = trainer.attempt(upgraded.model_copy(update={"input_hash": first.config.input_hash}), started_again).wait()
     assert result.code == 0, result.output
     assert "the stage continues with the settings that it started with" in result.output
     assert f"step {stopped_at}/" not in result.output
