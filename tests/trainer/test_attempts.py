@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from alignment_api import metrics
 from alignment_api.heartbeat import HEARTBEAT_PATH, Heartbeat, heartbeat_token
-from alignment_trainer.models.weights import weights_digest
+from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.workspace.checkpoints import newest_verified
 from mlflow import MlflowClient
 

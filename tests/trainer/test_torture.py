@@ -9,7 +9,7 @@ import time
 
 import pytest
 from alignment_api import metrics
-from alignment_trainer.models.weights import weights_digest
+from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.workspace.checkpoints import newest_step
 
 pytestmark = pytest.mark.long

@@ -18,7 +18,7 @@ from alignment_trainer.checks import preflight
 from alignment_trainer.checks.datasets import Findings
 from alignment_trainer.checks.row_room import rows_to_write
 from alignment_trainer.failures import Stopped
-from alignment_trainer.models.room import check_room, known_start, with_needs
+from alignment_trainer.model_folder.room import check_room, known_start, with_needs
 from alignment_trainer.process import heartbeat
 from alignment_trainer.process.lifeline import stopping_with
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, reserve_room, termination_of

@@ -11,9 +11,9 @@ import torch
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.fetching import hub
 from alignment_trainer.model_folder.families import FAMILIES
+from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.models.finite import Scan
 from alignment_trainer.models.start import check_model, check_start, start_folder
-from alignment_trainer.models.weights import weights_digest
 from alignment_trainer.workspace.base_record import read_base
 from alignment_trainer.workspace.checkpoints import Checkpoint, CheckpointManifest
 from alignment_trainer.workspace.stage_warnings import recorded_warnings
@@ -163,6 +163,8 @@ def test_a_number_that_is_not_finite_is_named_with_its_tensor_and_file(own_works
 def test_a_scan_hashes_as_the_files_are_hashed(tmp_path):
     for number, tensors in enumerate(({"a": torch.ones(3)}, {"b": torch.ones(0), "c": torch.ones(5, dtype=torch.int64)}, {})):
         save_file(tensors, tmp_path / f"{number}.safetensors", {"format": "pt"})
+    index = {"weight_map": {f"tensor {number}": f"{number}.safetensors" for number in range(3)}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     scan = Scan()
     assert scan.digest(tmp_path) == weights_digest(tmp_path)
     assert scan.found is None

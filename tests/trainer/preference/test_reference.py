@@ -10,7 +10,7 @@ import torch
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
 from alignment_api.names import MANIFEST_FILE
-from alignment_trainer.models.weights import weights_digest
+from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.preference.reference import FORWARD_FILES, _keep, _read, program_of, reference_of
 from alignment_trainer.settings.training import training_settings
 from safetensors.torch import load_file, save_file

@@ -9,7 +9,7 @@ from alignment_api.spec.data import Dataset
 from alignment_trainer.checks.datasets import Findings
 from alignment_trainer.checks.kinds import kind_of
 from alignment_trainer.data.mixture import used_rows
-from alignment_trainer.models.room import Part
+from alignment_trainer.model_folder.room import Part
 from alignment_trainer.reading.row_files import files_in
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.paths import workspace_path

@@ -1,1 +1,1 @@
-"""What a model's folder must hold: checked without torch, from headers and JSON files alone."""
+"""A model's folder, without torch: what it must hold, from headers and JSON files alone, and what a stage writes of it."""

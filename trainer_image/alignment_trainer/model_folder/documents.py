@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from alignment_api.problems import first_line
+
 
 class Unfit(Exception):
     """A model cannot be trained; the message continues a sentence that begins with the model, and says what to do."""
@@ -31,8 +33,3 @@ def read_object(path: Path, what: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Unfit(f"has a {path.name} that is no JSON object; {what}")
     return document
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an exception's message."""
-    return (str(error).splitlines() or [type(error).__name__])[0]

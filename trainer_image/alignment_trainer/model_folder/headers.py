@@ -32,12 +32,13 @@ class Header(NamedTuple):
     dtype: str
     shape: Shape
     begin: int
+    """Where its bytes begin in the file."""
     end: int
 
 
 def read_headers(folder: Path) -> list[Header]:
     """Read what the weight files of a folder contain; no two tensors have the same name."""
-    files, listed = _weight_files(folder)
+    files, listed = _files_and_index(folder)
     found: dict[str, Header] = {}
     for file in files:
         for header in read_header(folder / file):
@@ -52,6 +53,11 @@ def read_headers(folder: Path) -> list[Header]:
     return list(found.values())
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files that a model is loaded from; some folders contain the model again in another format."""
+    return [folder / file for file in _files_and_index(folder)[0]]
+
+
 def read_header(path: Path) -> list[Header]:
     """Read the tensors of one file in the order of its bytes, which they must fill without a gap."""
     size = path.stat().st_size
@@ -60,12 +66,14 @@ def read_header(path: Path) -> list[Header]:
         if size < _LENGTH_BYTES or length > min(size - _LENGTH_BYTES, _LONGEST_HEADER):
             raise Unfit(f"has a {path.name} of {size} bytes that is truncated or no safetensors file; {COPY}")
         content = file.read(length)
-    headers = sorted((_header(path, *entry) for entry in _entries(path, content)), key=lambda each: (each.begin, each.end))
-    _check_places(path, headers, size - _LENGTH_BYTES - length)
+    start = _LENGTH_BYTES + length
+    headers = [_header(path, start, *entry) for entry in _entries(path, content)]
+    headers.sort(key=lambda each: (each.begin, each.end))
+    _check_places(path, headers, start, size)
     return headers
 
 
-def _weight_files(folder: Path) -> tuple[list[str], dict[str, str]]:
+def _files_and_index(folder: Path) -> tuple[list[str], dict[str, str]]:
     """Return the files that transformers reads, and where the index says that each tensor is."""
     for name in (WHOLE, INDEX):
         check_file(folder / name)
@@ -113,7 +121,7 @@ def _entries(path: Path, content: bytes) -> list[tuple[str, Any]]:
     return [(name, entry) for name, entry in pairs if name != "__metadata__"]
 
 
-def _header(path: Path, name: str, entry: Any) -> Header:
+def _header(path: Path, start: int, name: str, entry: Any) -> Header:
     try:
         fields = dict(entry)
         dtype, shape, (begin, end) = fields["dtype"], tuple(fields["shape"]), fields["data_offsets"]
@@ -132,11 +140,11 @@ def _header(path: Path, name: str, entry: Any) -> Header:
         raise Unfit(
             f"has the tensor {name} in {path.name} with {end - begin} bytes, which do not fit {dtype} {list(shape)}; {COPY}"
         )
-    return Header(name, path.name, dtype, shape, begin, end)
+    return Header(name, path.name, dtype, shape, start + begin, start + end)
 
 
-def _check_places(path: Path, headers: list[Header], size: int) -> None:
-    expected = 0
+def _check_places(path: Path, headers: list[Header], start: int, size: int) -> None:
+    expected = start
     for header in headers:
         if header.begin != expected:
             how = "overlaps the tensor before it" if header.begin < expected else "begins behind a gap"
@@ -144,4 +152,5 @@ def _check_places(path: Path, headers: list[Header], size: int) -> None:
         expected = header.end
     if expected != size:
         how = "so it is truncated" if expected > size else "so it was changed or badly copied"
-        raise Unfit(f"has a {path.name} with {size} bytes of weights where its header describes {expected}, {how}; {COPY}")
+        bytes_found = f"{size - start} bytes of weights where its header describes {expected - start}"
+        raise Unfit(f"has a {path.name} with {bytes_found}, {how}; {COPY}")

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from alignment_api.problems import first_line
+
 from alignment_trainer.model_folder.configuration import size_of
-from alignment_trainer.model_folder.documents import Unfit, check_file, first_line, read_object
+from alignment_trainer.model_folder.documents import Unfit, check_file, read_object
 
 TOKENIZER = "tokenizer.json"
 _TOKENIZERS = (TOKENIZER, "tokenizer.model", "vocab.json")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
+from alignment_trainer.model_folder.headers import weight_files
 from alignment_trainer.models.tensor_files import TYPES, StoredTensor, tensors_of
-from alignment_trainer.models.weights import weight_files
 from alignment_trainer.workspace.activity import Advance
 from alignment_trainer.workspace.hashes import hash_files
 

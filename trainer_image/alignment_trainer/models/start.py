@@ -16,10 +16,10 @@ from alignment_trainer.model_folder.documents import Unfit
 from alignment_trainer.model_folder.fitness import fault_of
 from alignment_trainer.model_folder.headers import read_headers
 from alignment_trainer.model_folder.matching import check_match
+from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.models import skeleton
 from alignment_trainer.models.finite import Scan
 from alignment_trainer.models.load_faults import loading
-from alignment_trainer.models.weights import weights_digest
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.workspace.base_record import BaseRecord, read_base, write_base
 from alignment_trainer.workspace.checkpoints import Checkpoint

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 import torch
 from alignment_api.files import flush
 
-from alignment_trainer.models.weights import header, weight_files
+from alignment_trainer.model_folder.headers import read_header, weight_files
 
 TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """The dtypes that are converted; tensors of any other type are copied unchanged."""
@@ -72,12 +72,10 @@ def stored_tensors(folder: Path) -> list[StoredTensor]:
 
 def tensors_of(path: Path) -> list[StoredTensor]:
     """Return the tensors of one file, in the order of its bytes."""
-    start, entries = header(path)
-    found = []
-    for name, entry in entries.items():
-        begin, end = entry["data_offsets"]
-        found.append(StoredTensor(name, path, entry["dtype"], tuple(entry["shape"]), start + begin, end - begin))
-    return sorted(found, key=lambda tensor: tensor.begin)
+    return [
+        StoredTensor(header.name, path, header.dtype, header.shape, header.begin, header.end - header.begin)
+        for header in read_header(path)
+    ]
 
 
 def as_written(tensor: StoredTensor, dtype: torch.dtype) -> NewTensor:

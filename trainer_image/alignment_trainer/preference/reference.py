@@ -20,8 +20,8 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import digest
 
 from alignment_trainer.failures import Diverged
+from alignment_trainer.model_folder.weights import configuration_digest
 from alignment_trainer.models.loading import weights_dtype
-from alignment_trainer.models.weights import configuration_digest
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.training import exact_means, measurements
 from alignment_trainer.training.dealing import Deal

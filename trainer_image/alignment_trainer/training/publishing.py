@@ -15,8 +15,8 @@ from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FO
 from alignment_api.resolving.training_warnings import warnings_at_end
 from alignment_api.run_config import RunConfig
 
+from alignment_trainer.model_folder.weights import empty_tensors, weights_digest
 from alignment_trainer.models import merging
-from alignment_trainer.models.weights import empty_tensors, weights_digest
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.templates.source import template_hash
 from alignment_trainer.workspace.activity import advancing

@@ -17,7 +17,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainerControl, Train
 from alignment_trainer.data.dataset import Data
 from alignment_trainer.data.fates import HELD_OUT, TRAIN
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.models.weights import parameter_count
+from alignment_trainer.model_folder.weights import parameter_count
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.training.ask_policy import AskPolicy, prompt_of
 from alignment_trainer.training.hardware import Work, flops_per_token, peak_flops

@@ -1,12 +1,22 @@
 """The room that a stage needs on the workspace volume: checkpoints, the published model, and what is there already."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from alignment_trainer.failures import DiskFull
-from alignment_trainer.models import room
-from alignment_trainer.models.room import Model, Part, Progress, check_room, checkpoint_bytes, known_start, parts, with_needs
+from alignment_trainer.model_folder import room
+from alignment_trainer.model_folder.room import (
+    Model,
+    Part,
+    Progress,
+    check_room,
+    checkpoint_bytes,
+    known_start,
+    parts,
+    with_needs,
+)
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.full_disk import Room
 
@@ -100,6 +110,7 @@ def config(trainer, tmp_path):
     (start / "config.json").write_text("{}")
     header = json.dumps({"weight": {"dtype": "F32", "shape": [1000, 1000], "data_offsets": [0, 4_000_000]}}).encode()
     (start / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    os.truncate(start / "model.safetensors", 8 + len(header) + 4_000_000)
     return trainer.config(tmp_path, sft__optimization__maxSteps=16, sft__checkpoint={"everySteps": 8, "keep": 2})
 
 

@@ -1,4 +1,4 @@
-"""Estimates what a stage still writes to the workspace volume, and refuses to train without room for it; without torch."""
+"""Estimates what a stage still writes to the workspace volume, and refuses to train without room for it."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from alignment_api.run_config import RunConfig
 
 from alignment_trainer.failures import DiskFull
 from alignment_trainer.fetching import hub
-from alignment_trainer.models.weights import parameter_count
+from alignment_trainer.model_folder.weights import parameter_count
 from alignment_trainer.settings.training import Settings, training_settings
 from alignment_trainer.workspace.base_record import read_base
 from alignment_trainer.workspace.checkpoints import saved_of
