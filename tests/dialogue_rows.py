@@ -346,6 +346,12 @@ ROWS = {
         ["Oink."],
         ("category",),
     ),
+    "dolly, with a system prompt": DialogueRow(
+        "dolly",
+        {"system_prompt": "Be kind.", "instruction": "What does a pig say?", "response": "Oink."},
+        Dialogue(None, [KIND, *OINK]),
+        ["Oink."],
+    ),
     "OpenOrca": DialogueRow(
         "OpenOrca",
         {"id": "niv.1", "system_prompt": "Be kind.", "question": "What does a pig say?", "response": "Oink."},

@@ -121,7 +121,7 @@ REFUSED = [
     ),
     ({"messages": [user(["a"]), OINK[1]]}, "messages[0].content[0] is of type None"),
     ({"prompt": "a", "completion": "b", "label": 0}, "label is 0, which may mean false or true; write these, or give"),
-    ({"messages": [OINK[0], {**OINK[1], "weight": 0.5}]}, "the weight of message 1 is 0.5; use 1 to learn it, or 0"),
+    ({"messages": [OINK[0], {**OINK[1], "weight": 0.5}]}, "the weight of message 2 is 0.5; use 1 to learn it, or 0"),
     ({"messages": [{**OINK[0], "tool_calls": [CALL]}, OINK[1]]}, "messages[0] calls a tool, but its role is user"),
     (
         {"messages": [OINK[0], {**assistant(None), "tool_calls": [{"id": "1"}]}]},

@@ -79,7 +79,7 @@ DIALOGUE_FORMS = (
     Form("query and choices", ("query", "choices", "gold"), _query_and_choices),
     Form("self-instruct", ("instruction", "instances"), self_instruct),
     Form("Alpaca", ("instruction", "output"), alpaca, ("input", *OPENING, *TOOL_COLUMNS)),
-    Form("dolly", ("instruction", "response"), dolly, ("context",)),
+    Form("dolly", ("instruction", "response"), dolly, ("context", "system_prompt")),
     Form("OpenOrca", ("question", "response"), open_orca, ("system_prompt",)),
     Form("question and answer", ("question", "answer"), question_and_answer),
     Form("OASST tree", ("prompt",), best_path, fits=is_tree),

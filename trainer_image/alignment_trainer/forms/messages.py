@@ -124,5 +124,5 @@ def _weight(message: Message, index: int) -> int:
     if weight is None:
         return 1
     if weight not in (0, 1):
-        raise BadRow(f"the weight of message {index} is {shown(weight)}; use 1 to learn it, or 0 to leave it out of the loss")
+        raise BadRow(f"the weight of message {index + 1} is {shown(weight)}; use 1 to learn it, or 0 to leave it out of the loss")
     return int(weight)

@@ -21,8 +21,9 @@ def alpaca(row: Row) -> Dialogue:
 
 
 def dolly(row: Row) -> Dialogue:
-    """Read instruction, context and response."""
-    return _dialogue(_instruction(row, "context"), whole_text(row["response"], "response"))
+    """Read instruction, context and response, with the system message of files that also have one."""
+    system = optional_text(row, "system_prompt")
+    return _dialogue(_instruction(row, "context"), whole_text(row["response"], "response"), system)
 
 
 def open_orca(row: Row) -> Dialogue:

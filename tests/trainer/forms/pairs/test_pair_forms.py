@@ -148,7 +148,7 @@ def test_where_the_answers_begin(row, pair):
             },
             "rejected has a message with weight 0",
         ),
-        ({"chosen": [ASK, GOOD], "rejected": [ASK, {**BAD, "weight": 2}]}, "the weight of message 1 is 2; use 1"),
+        ({"chosen": [ASK, GOOD], "rejected": [ASK, {**BAD, "weight": 2}]}, "the weight of message 2 is 2; use 1"),
         ({"prompt": [ASK], "chosen": "b", "rejected": [BAD]}, "chosen and rejected must both be texts, or both"),
         ({"prompt": [ASK], "chosen": [user("How?"), GOOD], "rejected": [BAD]}, "chosen begins with a message of role user"),
         ({"prompt": "How?", "chosen": [ASK, GOOD], "rejected": [ASK, BAD]}, "prompt is not a message that chosen and rejected"),
