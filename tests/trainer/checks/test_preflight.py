@@ -10,6 +10,7 @@ from alignment_api.spec.stages import StageModel
 from alignment_trainer.checks.preflight import check
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.workspace.stage_folder import claim
+from template_families import UNFIT
 
 SFT, PREFERENCES = "inputs/tiny/sft.jsonl", "inputs/tiny/preferences.jsonl"
 
@@ -174,6 +175,15 @@ def test_a_stage_whose_rows_are_tokens_already_does_not_read_them_again(own_work
         check(config)
     findings = check(begun(config))
     assert list(findings.counts) == ["spec.stages[1].dpo.datasets[0]"]
+
+
+def test_a_stage_whose_rows_are_tokens_already_needs_no_template_that_marks_answers(own_workspace, trainer):
+    template, _ = UNFIT["no end token after earlier answers"]
+    (own_workspace / "inputs" / "tiny" / "model" / "chat_template.jinja").write_text(template)
+    config = trainer.config(own_workspace)
+    with pytest.raises(BadConfiguration, match=r"^spec.model.chatTemplate: "):
+        check(config)
+    check(begun(config))
 
 
 def test_the_rows_of_other_inputs_are_no_excuse(own_workspace, trainer):

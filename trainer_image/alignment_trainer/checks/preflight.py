@@ -32,7 +32,7 @@ def check(config: RunConfig) -> Findings:
         _check_settings(remaining)
     findings = Findings(unfinished=frozenset(remaining.stage_name for remaining in stages_to_come(config)))
     _refuse(_start_faults(config), BadConfiguration)
-    _refuse(template_faults(config), BadConfiguration)
+    _refuse(template_faults(_stages_to_read(config)), BadConfiguration)
     _refuse(chain(*(_dataset_faults(remaining, findings) for remaining in _stages_to_read(config))))
     _refuse(chain(*(holdout_faults(remaining, findings) for remaining in _stages_to_read(config))))
     for sentence in findings.remarks:
@@ -41,7 +41,7 @@ def check(config: RunConfig) -> Findings:
 
 
 def _stages_to_read(config: RunConfig) -> Iterator[RunConfig]:
-    """Return the stages whose rows are still to be read; a prepared stage reads its tokens instead."""
+    """Return the stages whose rows are still to be read; a prepared stage has them as tokens, which need no template."""
     return islice(stages_to_come(config), 1 if is_prepared(config) else 0, None)
 
 

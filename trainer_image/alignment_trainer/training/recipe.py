@@ -19,6 +19,7 @@ from alignment_trainer.training.arguments import training_arguments
 from alignment_trainer.training.publishing import Trained
 from alignment_trainer.training.run import find_checkpoint, train
 from alignment_trainer.workspace.preparation_progress import most_steps
+from alignment_trainer.workspace.stage_folder import is_prepared
 
 
 class Start(NamedTuple):
@@ -88,7 +89,7 @@ def _train(config: RunConfig, page: Page) -> Trained:
     weights_hash = check_start(config, start.folder, checkpoint)
     merging.check(start.folder, settings)
     with loading("its tokenizer", start_name(config)):
-        tokenizer = load_tokenizer(start.folder, settings, page.needs_answers)
+        tokenizer = load_tokenizer(start.folder, settings, page.needs_answers and not is_prepared(config))
     rows = page.data(start, tokenizer)
     # Sets all seeds: what is random comes after it.
     with loading("its weights", start_name(config)):
