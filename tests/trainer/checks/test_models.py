@@ -178,6 +178,25 @@ def tokenizer_with(**fields):
     return damage
 
 
+def tokenizer_settings(**fields):
+    return with_text("tokenizer_config.json", json.dumps({"eos_token": "</s>"} | fields))
+
+
+def template(damage=None):
+    """Give the model a template in a file of its own, and damage it."""
+
+    def written(folder):
+        (folder / "chat_template.jinja").write_text("{{ messages }}")
+        damage(folder)
+
+    return written
+
+
+def one_more_template(folder):
+    (folder / "additional_chat_templates").mkdir()
+    os.mkfifo(folder / "additional_chat_templates" / "tool_use.jinja")
+
+
 def as_adapter(folder):
     (folder / "config.json").unlink()
     (folder / WHOLE).rename(folder / "adapter_model.safetensors")
@@ -196,6 +215,11 @@ def link_to_a_secret(folder):
 
 AGAIN = "; copy the whole model folder again"
 OF_THE_WEIGHTS = "; copy the config.json that belongs to the weights"
+TOKENIZER_AGAIN = "; copy the tokenizer's files again"
+NO_TEMPLATE = (
+    "has a tokenizer_config.json whose chat_template is neither a text nor a list of templates, each with another name and its "
+    f"template{TOKENIZER_AGAIN}"
+)
 OF_ONE_MODEL = "; copy config.json and all weight files of one and the same model"
 DAMAGES = {
     # config.json
@@ -286,6 +310,46 @@ DAMAGES = {
     # Tokenizer
     "no tokenizer": (without("tokenizer.json"), "has no tokenizer (tokenizer.json or tokenizer.model or vocab.json)"),
     "a truncated tokenizer": (cut("tokenizer.json", 40), "has a tokenizer.json that is not valid JSON"),
+    "a list of settings of the tokenizer": (
+        with_text("tokenizer_config.json", "[]"),
+        f"has a tokenizer_config.json that is no JSON object{TOKENIZER_AGAIN}",
+    ),
+    "added tokens in a list": (
+        tokenizer_settings(added_tokens_decoder=[1]),
+        "has a tokenizer_config.json whose added_tokens_decoder is no object of tokens with their content" + TOKENIZER_AGAIN,
+    ),
+    "added tokens as words": (
+        tokenizer_settings(added_tokens_decoder={"0": "x"}),
+        "has a tokenizer_config.json whose added_tokens_decoder is no object of tokens with their content" + TOKENIZER_AGAIN,
+    ),
+    "added tokens without a content": (
+        tokenizer_with(added_tokens=[{"id": 10, "special": True}]),
+        "has a tokenizer.json ",
+    ),
+    "a number of special tokens": (
+        tokenizer_settings(extra_special_tokens=5),
+        "has a tokenizer_config.json whose extra_special_tokens is no list of tokens" + TOKENIZER_AGAIN,
+    ),
+    "a number for a template": (tokenizer_settings(chat_template=5), NO_TEMPLATE),
+    "a name without its template": (tokenizer_settings(chat_template=[{"name": "default"}]), NO_TEMPLATE),
+    "templates without names": (tokenizer_settings(chat_template=["{{ messages }}"]), NO_TEMPLATE),
+    "two templates of one name": (tokenizer_settings(chat_template=[{"name": "default", "template": "a"}] * 2), NO_TEMPLATE),
+    "a template in no known letters": (
+        template(lambda folder: (folder / "chat_template.jinja").write_bytes(b"\xff\xfe{{ messages }}")),
+        f"has a chat_template.jinja that is no text in UTF-8{TOKENIZER_AGAIN}",
+    ),
+    "a template that is a folder": (
+        template(as_folder("chat_template.jinja")),
+        f"has a folder in place of the file chat_template.jinja{AGAIN}",
+    ),
+    "a template that is a FIFO": (
+        template(as_fifo("chat_template.jinja")),
+        f"has no regular file in place of the file chat_template.jinja{AGAIN}",
+    ),
+    "a second template that is a FIFO": (
+        one_more_template,
+        f"has no regular file in place of the file tool_use.jinja{AGAIN}",
+    ),
     "a tokenizer without tokens": (
         tokenizer_with(model={"type": "BPE", "vocab": {}}),
         "has a tokenizer.json without model.vocab, which lists its tokens; copy the tokenizer's files again",

@@ -1,7 +1,7 @@
 import pytest
+from alignment_trainer.model_folder.chat_template import Named
 from alignment_trainer.templates.fitness import template_fault
 from alignment_trainer.templates.named import NAMED
-from alignment_trainer.templates.tokenizer_files import Named
 from template_families import BOS, CONTROL_TOKENS, EOS, FAMILIES, UNFIT
 
 ADVICE = ", so the answers cannot be told from the rest; choose Zephyr or ChatML, or set assistantOnlyLoss to false"

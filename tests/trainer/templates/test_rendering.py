@@ -36,7 +36,7 @@ CALLED = [
     message("user", "How does a pig sound?"),
     message("assistant", "", tool_calls=[CALL]),
     message("tool", '{"sound": "oink"}', name="sound_of", tool_call_id="abcdefghi"),
-    message("assistant", "It says oink.", reasoning="The tool said so.", refusal=None),
+    message("assistant", "It says oink.", refusal=None),
 ]
 DIALOGUES = {
     "turns": (TURNS, None, False),

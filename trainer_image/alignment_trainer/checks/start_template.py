@@ -6,9 +6,11 @@ from alignment_api.names import WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import parent_of
 
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.model_folder.chat_template import Named, read_chat_template
+from alignment_trainer.model_folder.documents import Unfit
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.templates.named import NAMED
-from alignment_trainer.templates.tokenizer_files import Named, read_tokenizer_files
 from alignment_trainer.workspace.paths import workspace_path
 
 
@@ -17,7 +19,12 @@ def own_template(config: RunConfig) -> Named | None:
     if training_settings(config).chat_template in NAMED:
         return None
     folder = _folder(config)
-    return read_tokenizer_files(folder) if folder is not None and folder.is_dir() else None
+    if folder is None or not folder.is_dir():
+        return None
+    try:
+        return read_chat_template(folder)
+    except Unfit as unfit:
+        raise BadConfiguration(f"{folder} {unfit}") from None
 
 
 def lacks_template(config: RunConfig) -> bool:

@@ -5,13 +5,14 @@ from typing import Any
 
 from alignment_api.problems import first_line
 
+from alignment_trainer.model_folder.chat_template import COPY_TOKENIZER as _COPY
+from alignment_trainer.model_folder.chat_template import SETTINGS, read_chat_template
 from alignment_trainer.model_folder.configuration import size_of
 from alignment_trainer.model_folder.documents import Unfit, check_file, read_object
 
 TOKENIZER = "tokenizer.json"
 _TOKENIZERS = (TOKENIZER, "tokenizer.model", "vocab.json")
-_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
-_COPY = "copy the tokenizer's files again"
+_SETTINGS = (SETTINGS, "special_tokens_map.json", "added_tokens.json")
 
 
 def check_tokenizer(folder: Path, config: dict[str, Any]) -> None:
@@ -26,6 +27,7 @@ def check_tokenizer(folder: Path, config: dict[str, Any]) -> None:
     if (folder / TOKENIZER).exists():
         _check_tokens(read_object(folder / TOKENIZER, _COPY), config)
         _check_readable(folder / TOKENIZER)
+    read_chat_template(folder)
 
 
 def _check_readable(path: Path) -> None:

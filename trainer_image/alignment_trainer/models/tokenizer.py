@@ -8,11 +8,11 @@ from alignment_api.names import MANIFEST_FILE
 from transformers import AutoTokenizer
 
 from alignment_trainer.failures import BadConfiguration, BadData
+from alignment_trainer.model_folder.chat_template import Named
 from alignment_trainer.settings.training import Settings
 from alignment_trainer.templates.fitness import template_fault
 from alignment_trainer.templates.named import NAMED
 from alignment_trainer.templates.source import template_hash
-from alignment_trainer.templates.tokenizer_files import Named
 
 
 def load_tokenizer(folder: Path, settings: Settings, needs_answers: bool) -> Any:

@@ -11,6 +11,8 @@ from alignment_api.run_config import RunConfig
 from alignment_trainer.data.selection import Selection, evaluation_index
 from alignment_trainer.data.stage_form import StageForm
 from alignment_trainer.failures import BadData
+from alignment_trainer.models.load_faults import loading
+from alignment_trainer.models.start import start_name
 from alignment_trainer.models.tokenizer import load_tokenizer
 from alignment_trainer.settings.training import Settings, training_settings
 from alignment_trainer.showing.rows import row_lines
@@ -36,7 +38,8 @@ class Reading(NamedTuple):
 def stage_lines(config: RunConfig, reading: Reading, rows: int, in_colour: bool) -> Iterator[Line]:
     """Show the first rows of each dataset that a stage trains or evaluates on."""
     settings = training_settings(config)
-    tokenizer = load_tokenizer(reading.folder, settings, reading.needs_answers)
+    with loading("its tokenizer", start_name(config)):
+        tokenizer = load_tokenizer(reading.folder, settings, reading.needs_answers)
     form = reading.form(config, settings, tokenizer)
     decode = partial(tokenizer.decode, clean_up_tokenization_spaces=False)
     evaluations = evaluation_index(config, settings, Selection({}, {}, {}))

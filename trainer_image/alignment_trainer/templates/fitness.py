@@ -3,9 +3,9 @@
 from jinja2 import TemplateError
 
 from alignment_trainer.forms.messages import Message
+from alignment_trainer.model_folder.chat_template import Named
 from alignment_trainer.templates.answers import Answers, Unfound, shown
 from alignment_trainer.templates.rendering import ChatTemplate, Unparsed, Written
-from alignment_trainer.templates.tokenizer_files import Named
 
 _SYSTEM: Message = {"role": "system", "content": "Be brief."}
 _TURNS: list[Message] = [

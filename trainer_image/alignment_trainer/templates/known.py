@@ -4,7 +4,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from alignment_trainer.templates.source import Source, marks_answers
+from alignment_trainer.model_folder.chat_template import Source
+from alignment_trainer.templates.source import marks_answers
 
 _MARKED = "_training.jinja"
 

@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from alignment_trainer.forms.messages import Message
+from alignment_trainer.model_folder.chat_template import Source
 from alignment_trainer.templates.jinja import Marks, environment
-from alignment_trainer.templates.source import Source, marks_answers, text_for
+from alignment_trainer.templates.source import marks_answers, text_for
 
 Tools = list[dict[str, Any]]
-_REASONING = ("reasoning_content", "thinking", "reasoning")
-"""The names of a message's reasoning; transformers gives templates the first two, whichever the message has."""
 
 
 class Unparsed(ValueError):
@@ -83,7 +82,5 @@ def _compiled(made: Any, text: str) -> Template:
 
 
 def _plain(message: Message) -> Message:
-    """Leave out keys without a value, as transformers does, and give reasoning the names that templates read."""
-    plain = {key: value for key, value in message.items() if value is not None}
-    reasoning = next((plain[name] for name in _REASONING if name in plain), None)
-    return plain if reasoning is None else {"thinking": reasoning, **plain, "reasoning_content": reasoning}
+    """Leave out keys without a value, as transformers does."""
+    return {key: value for key, value in message.items() if value is not None}

@@ -1,15 +1,15 @@
-"""A chat template as a tokenizer holds it: one Jinja text, or several by name."""
+"""Which text of a chat template is used, whether it has marks, and its hash."""
 
 import hashlib
 import json
 import re
 
-Source = str | dict[str, str]
-"""With several names, transformers takes "tool_use" for dialogues with tools and "default" for all others."""
+from alignment_trainer.model_folder.chat_template import Source
 
 NO_TEMPLATE = "is a dialogue, but the model's tokenizer has no chat template; set spec.model.chatTemplate to Zephyr or ChatML"
 """Completes a sentence that begins with the place of a row."""
 
+# Of several names, transformers takes one for dialogues with tools, and the other for all dialogues without.
 _DEFAULT, _WITH_TOOLS = "default", "tool_use"
 
 

@@ -4,9 +4,8 @@ import json
 import shutil
 
 import pytest
-from alignment_trainer.failures import BadData
+from alignment_trainer.model_folder.chat_template import read_chat_template
 from alignment_trainer.models.tokenizer import control_tokens
-from alignment_trainer.templates.tokenizer_files import read_tokenizer_files
 from transformers import AutoTokenizer
 
 
@@ -81,7 +80,7 @@ def a_map_of_special_tokens(folder):
 def test_the_template_and_the_tokens_are_those_of_transformers(folder, written):
     written(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    read = read_tokenizer_files(folder)
+    read = read_chat_template(folder)
     assert read.source == tokenizer.chat_template
     assert read.special_tokens == tokenizer.special_tokens_map
     assert read.control_tokens == control_tokens(tokenizer)
@@ -90,13 +89,6 @@ def test_the_template_and_the_tokens_are_those_of_transformers(folder, written):
 def test_a_token_that_only_the_class_of_the_tokenizer_knows_is_written_by_its_name(folder):
     file = folder / "tokenizer_config.json"
     file.write_text(json.dumps({key: value for key, value in json.loads(file.read_text()).items() if key != "eos_token"}))
-    read = read_tokenizer_files(folder)
+    read = read_chat_template(folder)
     assert read.special_tokens["eos_token"] == "<eos_token>"
     assert "<eos_token>" in read.control_tokens
-
-
-@pytest.mark.parametrize(("text", "said"), [("{", "is not valid JSON"), ("[]", "is not a JSON object")])
-def test_a_broken_file_is_named(folder, text, said):
-    (folder / "tokenizer_config.json").write_text(text)
-    with pytest.raises(BadData, match=f"tokenizer_config.json {said}.*copy the whole model folder"):
-        read_tokenizer_files(folder)
