@@ -9,6 +9,7 @@ QUESTION, ANSWER = message("user", "How does a pig sound?"), message("assistant"
 CALLED = [QUESTION, message("assistant", "Let me look.", tool_calls=[CALL]), message("tool", 'a "sound":\noink'), ANSWER]
 PLAIN = "{% for m in messages %}{{ m.content }}{% endfor %}"
 CALLS = "{% for m in messages %}{{ m.content | trim }}{{ (m.tool_calls or '') | tojson }}{% endfor %}"
+ONLY_THE_LAST_ANSWER = "{% for m in messages %}{{ m.content if m.role == 'user' or loop.last }}{% endfor %}"
 
 SITUATIONS = {
     "all is written": (CALLS + "{{ tools | tojson }}", CALLED, [TOOL], None),
@@ -41,6 +42,25 @@ SITUATIONS = {
         [message("system", "Be kind."), QUESTION, ANSWER],
         None,
         "message 1 (system)",
+    ),
+    "an answer whose words stand in the question": (
+        ONLY_THE_LAST_ANSWER,
+        [message("user", "Answer Yes or No."), message("assistant", "Yes"), QUESTION, ANSWER],
+        None,
+        "message 2 (assistant)",
+    ),
+    "an answer whose words stand in the next question": (
+        ONLY_THE_LAST_ANSWER,
+        [QUESTION, ANSWER, message("user", "Why do you say: It says oink.?"), message("assistant", "It does.")],
+        None,
+        "message 2 (assistant)",
+    ),
+    "a refusal of other contents": (
+        "{% for m in messages %}{% if 'oink' not in m.content and not loop.first %}{{ raise_exception('no') }}{% endif %}"
+        "{{ m.content }}{% endfor %}",
+        [QUESTION, ANSWER],
+        None,
+        None,
     ),
     "a thought of an earlier answer is dropped, as such templates do": (
         "{% for m in messages %}{{ m.content.split('</think>')[-1] }}{% endfor %}",

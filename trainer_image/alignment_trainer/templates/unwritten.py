@@ -1,5 +1,6 @@
 """What a row has that its chat template does not write, so that the model would not see it."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,15 +15,28 @@ def unwritten(template: ChatTemplate, messages: Sequence[Message], tools: Tools 
     """Return the first part of a dialogue that changes nothing in its text, in words; None if all parts are written."""
     if tools and not (all(_name(tool) in text for tool in tools) and _differs(template, messages, None, text)):
         return "tools"
+    written = _written_positions(template, messages, tools)
     for position, message in enumerate(messages):
-        content = message.get("content")
-        is_written = not content or content.strip() in text
-        # Where it is written in another way, such as within JSON, another content changes the text.
+        is_written = not message.get("content") or position in written
+        # A template may write a message for some contents only; then another content changes the text.
         if not is_written and not _differs(template, with_content(messages, position, ELSEWHERE), tools, text):
             return shown(messages, position)
         if message.get("tool_calls") and not _writes_calls(template, messages, position, tools, text):
             return f"the tool calls of {shown(messages, position)}"
     return None
+
+
+def _written_positions(template: ChatTemplate, messages: Sequence[Message], tools: Tools | None) -> set[int]:
+    """Return which messages a template writes, tried with other contents: a row's own words may also stand elsewhere."""
+    others = [
+        {**message, "content": f"zqx{position}wordzqx"} if message.get("content") else message
+        for position, message in enumerate(messages)
+    ]
+    try:
+        text = template.write(others, tools).text
+    except TemplateError:
+        return set()
+    return set(map(int, re.findall(r"zqx(\d+)wordzqx", text)))
 
 
 def _writes_calls(template: ChatTemplate, messages: Sequence[Message], position: int, tools: Tools | None, text: str) -> bool:
