@@ -1,6 +1,7 @@
 import logging
 
 import pytest
+from alignment_trainer.data import tokens as tokens_module
 from alignment_trainer.data.tokens import IGNORED, dialogue_tokens, pair_tokens
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.reading.bad_row import BadRow
@@ -135,6 +136,18 @@ def any_tokenizer(workspace, request):
     loaded = AutoTokenizer.from_pretrained(workspace / "inputs" / "tiny" / "model")
     loaded.chat_template = {**NAMED, **FAMILIES, **UNMARKED}[request.param]
     return loaded
+
+
+@pytest.mark.parametrize("kept", [1, 37, 63])
+def test_a_dialogue_of_many_turns_is_encoded_a_few_times(any_tokenizer, kept, monkeypatch):
+    expected, _ = dialogue_tokens(Dialogue(None, [ASK, GOOD] * kept), any_tokenizer, False, 100_000)
+    whole, _ = dialogue_tokens(Dialogue(None, [ASK, GOOD] * 64), any_tokenizer, False, 100_000)
+    encoded = []
+    ids_of = tokens_module._text_ids
+    monkeypatch.setattr(tokens_module, "_text_ids", lambda *given: encoded.append(ids_of(*given)) or encoded[-1])
+    length = len(expected["input_ids"])
+    assert dialogue_tokens(Dialogue(None, [ASK, GOOD] * 64), any_tokenizer, False, length) == (expected, "cut")
+    assert sum(map(len, encoded)) <= 8 * len(whole["input_ids"])
 
 
 @pytest.mark.parametrize("lost", [4, 1])

@@ -1,5 +1,6 @@
 """Turns rows into token ids and labels."""
 
+from bisect import bisect_right
 from typing import Any, NamedTuple
 
 from alignment_trainer.data.chat import chat_of
@@ -113,10 +114,11 @@ def _whole_turns(dialogue: Dialogue, tokenizer: Any, max_length: int) -> tuple[l
     if len(ids) <= max_length:
         return ids, None
     ends = [index + 1 for index, message in enumerate(messages) if message["role"] == "assistant"]
-    for end in reversed(ends):
-        ids = encoded(messages[:end])
-        if len(ids) <= max_length:
-            return ids, "cut"
+    # Halving: a row may have thousands of turns, and each try encodes all of them that it keeps.
+    fitting = bisect_right(ends, max_length, key=lambda end: len(encoded(messages[:end])))
+    if fitting:
+        return encoded(messages[: ends[fitting - 1]]), "cut"
+    ids = encoded(messages[: ends[0]])
     before = messages[: ends[0] - 1]
     start = _common_prefix(encoded(before, opens_answer=True), ids) if before else 0
     kept, cut = shortened_first_answer(ids, start, len(ids), max_length, tokenizer.bos_token_id)
