@@ -63,10 +63,27 @@ def test_a_mixture_of_experts_with_a_load_balancing_loss_answers_too():
     configuration = AutoConfig.for_model("mixtral", **sizes, num_key_value_heads=2, output_router_logits=True)
     model = AutoModelForCausalLM.from_config(configuration)
     tokenizer = SimpleNamespace(pad_token_id=0, eos_token_id=1, decode=lambda ids, **_: " ".join(map(str, ids)))
-    asked = AskPolicy([Prompt([5, 6, 7], {}), Prompt([8], {})], tokenizer, None)
+    asked = AskPolicy([Prompt([5, 6, 7], {}), Prompt([8], {})], tokenizer, [1], None)
     control = asked.on_evaluate(TrainingArguments(use_cpu=True), TrainerState(), TrainerControl(), model=model)
     assert control is None
     assert model.config.output_router_logits
+
+
+def test_an_answer_ends_at_each_of_the_end_tokens():
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **sizes))
+    tokenizer = SimpleNamespace(pad_token_id=0, eos_token_id=1, decode=lambda ids, **_: " ".join(map(str, ids)))
+
+    def answer(ends):
+        samples = []
+        asked = AskPolicy([Prompt([5, 6, 7], {})], tokenizer, ends, SimpleNamespace(append=samples.extend))
+        asked.on_evaluate(TrainingArguments(use_cpu=True), TrainerState(), TrainerControl(), model=model)
+        return samples[0].policy.split()
+
+    first, *more = answer([1])
+    assert more
+    assert answer([1, int(first)]) == [first]
 
 
 def test_a_row_without_a_prompt_is_not_asked():

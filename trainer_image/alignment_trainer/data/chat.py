@@ -49,6 +49,20 @@ class Chat:
         """Return where the last answer of a dialogue ends, in characters."""
         return self._answers.end(text, 0, len(text))
 
+    def ends(self) -> str:
+        """Return what the template writes to end an answer; an empty text if it writes no end token."""
+        try:
+            return self._answers.end_token(has_tools=False)
+        except Unfound:
+            return ""
+
+
+def end_ids(tokenizer: Any) -> list[int]:
+    """Return the tokens at which an answer ends: the tokenizer's end of a text, and those that its template ends answers with."""
+    ends = chat_of(tokenizer).ends() if tokenizer.chat_template is not None else ""
+    written = [token for token in tokenizer.tokenize(ends) if token in control_tokens(tokenizer)]
+    return sorted({tokenizer.eos_token_id, *tokenizer.convert_tokens_to_ids(written)})
+
 
 def chat_of(tokenizer: Any) -> Chat:
     """Return how a tokenizer writes dialogues; raise BadRow if it has no template."""

@@ -22,9 +22,10 @@ class Prompt(NamedTuple):
 class AskPolicy(TrainerCallback):  # type: ignore[misc]
     """Generates at each evaluation; only the first process writes the samples."""
 
-    def __init__(self, prompts: list[Prompt], tokenizer: Any, samples: Samples | None) -> None:
+    def __init__(self, prompts: list[Prompt], tokenizer: Any, ends: list[int], samples: Samples | None) -> None:
         self._prompts = prompts
         self._tokenizer = tokenizer
+        self._ends = ends
         self._samples = samples
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any, **_: Any) -> None:
@@ -53,7 +54,7 @@ class AskPolicy(TrainerCallback):  # type: ignore[misc]
             generation_config=GenerationConfig(
                 do_sample=False,
                 max_new_tokens=max(1, min(NEW_TOKENS, room - longest)),
-                eos_token_id=self._tokenizer.eos_token_id,
+                eos_token_id=self._ends,
                 pad_token_id=padding,
             ),
             **balanced,

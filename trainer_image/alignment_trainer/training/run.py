@@ -14,6 +14,7 @@ from alignment_api.resolving.training_warnings import Rows, warnings_at_start
 from alignment_api.run_config import RunConfig
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from alignment_trainer.data.chat import end_ids
 from alignment_trainer.data.dataset import Data
 from alignment_trainer.data.fates import HELD_OUT, TRAIN
 from alignment_trainer.failures import BadConfiguration
@@ -119,7 +120,7 @@ def _asking(trainer: TrainerMembers, settings: Settings, rows: Data, stage: Path
     if not prompts:
         return []
     samples = Samples(stage, len(prompts)) if PartialState().is_main_process else None
-    return [AskPolicy(prompts, trainer.processing_class, samples)]
+    return [AskPolicy(prompts, trainer.processing_class, end_ids(trainer.processing_class), samples)]
 
 
 def _work(trainer: TrainerMembers, settings: Settings, start: Path, devices: list[str]) -> Work:
