@@ -1,19 +1,19 @@
 """Real attempts: a supervisor, torchrun and two processes, on CPUs."""
 
-import contextlib
+import gzip
 import http.client
 import json
 import math
 import os
 import shutil
 import signal
-import threading
 import time
 from pathlib import Path
 
 import pytest
 from alignment_api import metrics
 from alignment_api.heartbeat import HEARTBEAT_PATH, Heartbeat, heartbeat_token
+from alignment_api.names import ACTIVITY_FILE
 from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.workspace.checkpoints import newest_verified
 from mlflow import MlflowClient
@@ -249,15 +249,6 @@ def many(path, times):
     path.write_text(path.read_text() * times)
 
 
-def rows_without_end(row, pipe, are_read):
-    """Write one row over and over to a named pipe; readers may close it and open it again."""
-    while True:
-        with contextlib.suppress(BrokenPipeError), pipe.open("wb") as file:
-            while True:
-                file.write(row * 10_000)
-                are_read.set()
-
-
 def heard(attempt):
     """Read an attempt's heartbeat as the operator does; None until it answers."""
     job, port = attempt.config.job, int(attempt.heartbeat_port)
@@ -302,14 +293,13 @@ def test_preparation_is_reported_and_a_stop_ends_it_at_once(finished, tmp_path, 
 
 
 def test_a_stop_while_rows_are_checked_ends_it_at_once(started_again, trainer):
-    pipe = started_again / "inputs" / "tiny" / "sft.jsonl"
-    row = pipe.read_bytes().partition(b"\n")[0] + b"\n"
-    pipe.unlink()
-    os.mkfifo(pipe)
-    are_read = threading.Event()
-    threading.Thread(target=rows_without_end, args=(row, pipe, are_read), daemon=True).start()
-    attempt = trainer.attempt(trainer.config(started_again), started_again)
-    attempt.wait_until(are_read.is_set)
+    rows = (started_again / "inputs" / "tiny" / "sft.jsonl").read_bytes()
+    # A file of several parts that are read as one; checking all of them takes minutes.
+    (started_again / "rows.jsonl.gz").write_bytes(gzip.compress(rows * 50) * 1000)
+    config = trainer.config(started_again, sft__datasets=[{"uri": "workspace://rows.jsonl.gz"}])
+    attempt = trainer.attempt(config, started_again)
+    attempt.wait_until((attempt.stage / ACTIVITY_FILE).exists)
+    assert json.loads((attempt.stage / ACTIVITY_FILE).read_text())["what"] == "checking workspace://rows.jsonl.gz"
     attempt.stop()
     result = attempt.wait()
     assert (result.code, result.termination.reason) == (75, "Stopped"), result.output
