@@ -5,8 +5,8 @@ PACKAGES = crds operator trainer_image dashboard
 PROJECTS = $(PACKAGES:%=%/pyproject.toml)
 HOME_FOLDER = $(if $(ALIGNMENT_HOME),$(ALIGNMENT_HOME),.alignment)
 PORT ?= 8501
-# Tests that run side by side: a real attempt of a stage keeps two cores busy and takes 3 GB
-WORKERS ?= 2
+# Tests that run side by side: two keep two cores busy, and the third runs while others wait; each takes up to 3 GB
+WORKERS ?= 3
 TAG ?= 0.1.0
 PYTHON_IMAGE ?= python:3.11-slim
 # set to false for a registry with plain HTTP (buildah only; docker has its own setting)

@@ -277,6 +277,10 @@ DAMAGES = {
         config_with(num_attention_heads=0),
         f"has num_attention_heads 0 in its config.json, which must be a whole number above 0{OF_THE_WEIGHTS}",
     ),
+    "a million layers": (
+        config_with(num_hidden_layers=1_000_000),
+        f"has num_hidden_layers 1000000 in its config.json, more than any model{OF_THE_WEIGHTS}",
+    ),
     "heads as text": (
         config_with(num_attention_heads="2"),
         "has num_attention_heads '2' in its config.json, which must be a whole",

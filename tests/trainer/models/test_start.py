@@ -10,15 +10,19 @@ import pytest
 import torch
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.fetching import hub
+from alignment_trainer.model_folder.documents import Unfit
 from alignment_trainer.model_folder.families import FAMILIES
+from alignment_trainer.model_folder.headers import read_headers
+from alignment_trainer.model_folder.matching import check_match
 from alignment_trainer.model_folder.weights import weights_digest
+from alignment_trainer.models import skeleton
 from alignment_trainer.models.finite import Scan
 from alignment_trainer.models.start import check_model, check_start, start_folder
 from alignment_trainer.workspace.base_record import read_base
 from alignment_trainer.workspace.checkpoints import Checkpoint, CheckpointManifest
 from alignment_trainer.workspace.stage_warnings import recorded_warnings
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, MllamaConfig, MllamaForConditionalGeneration
 
 OLD, NEW = "a" * 40, "b" * 40
 BASE = "workspace://inputs/tiny/model"
@@ -182,6 +186,21 @@ def saved(folder, tokenizer, family="mixtral", **settings):
     for file in tokenizer.glob("tokenizer*"):
         shutil.copy(file, folder)
     return folder
+
+
+def test_the_decoder_of_a_model_that_also_reads_images_needs_only_its_own_tensors(tmp_path):
+    images = {"hidden_size": 32, "num_hidden_layers": 1, "num_global_layers": 1, "attention_heads": 4, "intermediate_size": 32}
+    images |= {"image_size": 28, "patch_size": 14, "intermediate_layers_indices": [0]}
+    text = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    text |= {"num_key_value_heads": 2, "vocab_size": 64, "cross_attention_layers": [1], "pad_token_id": 0}
+    MllamaForConditionalGeneration(MllamaConfig(text_config=text, vision_config=images)).save_pretrained(tmp_path)
+    headers, decoder = read_headers(tmp_path), skeleton.build(tmp_path)
+    origins = skeleton.origins(decoder, [header.name for header in headers])
+    assert 0 < len(origins) < len(headers)
+    check_match(skeleton.wanted(decoder, tmp_path), headers, origins)
+    with pytest.raises(Unfit, match="lacks 1 of the"):
+        first = next(iter(origins))
+        check_match(skeleton.wanted(decoder, tmp_path), headers, {name: origins[name] for name in origins if name != first})
 
 
 def changed(change):

@@ -98,6 +98,24 @@ def test_a_block_after_all_messages_belongs_to_the_last_answer():
     assert found(template, dialogue) == [(1, "A pig.<|end|>"), (3, "Yes, a pig.<|end|>\n"), (3, "</s>")]
 
 
+@pytest.mark.parametrize("dialogue", ["one turn", "two turns", "with a system message"])
+def test_an_end_token_that_the_marks_leave_out_is_learned(dialogue):
+    messages = DIALOGUES[dialogue]
+    template = OPEN + "{% generation %}{{ m.content }}{% endgeneration %}{{ '<|end|>\n' }}" + CLOSE
+    template += "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    assert found(template, messages) == [
+        (position, f"{content}<|end|>") for position, content in zip(positions(messages), contents(messages), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("dialogue", ["one turn", "two turns", "with a system message"])
+def test_a_template_that_marks_every_message_is_refused(dialogue):
+    block = "{% generation %}{{ m.content + '<|end|>\n' }}{% endgeneration %}"
+    template = "{% for m in messages %}{{ '<|' + m.role + '|>' }}" + block + "{% endfor %}"
+    with pytest.raises(Unfound, match="also marks messages of others"):
+        found(template, DIALOGUES[dialogue])
+
+
 CALL = {"type": "function", "function": {"name": "sound_of", "arguments": {"animal": "pig"}}}
 TOOL = {"type": "function", "function": {"name": "sound_of", "description": "", "parameters": {}}}
 CALLED = [

@@ -8,6 +8,7 @@ from alignment_trainer.model_folder.documents import Unfit
 COPY_CONFIG = "copy the config.json that belongs to the weights"
 
 _DTYPES = ("float64", "float32", "float16", "bfloat16")
+_MOST_LAYERS = 10_000
 _QUANTIZATIONS = ("quantization_config", "compression_config")
 SIZES = {
     "vocab_size": ("vocab_size",),
@@ -79,6 +80,9 @@ def _check_sizes(config: dict[str, Any]) -> None:
         # Some families have one size per layer.
         if not isinstance(value, list) and (type(value) is not int or value < 1):
             raise Unfit(f"has {name} {value!r} in its config.json, which must be a whole number above 0; {COPY_CONFIG}")
+    layers = found.get("num_hidden_layers")
+    if layers and type(layers[1]) is int and layers[1] > _MOST_LAYERS:
+        raise Unfit(f"has {layers[0]} {layers[1]} in its config.json, more than any model; {COPY_CONFIG}")
     padding, rows = config.get("pad_token_id"), size_of(config, "vocab_size")
     if type(padding) is int and type(rows) is int and padding >= rows:
         raise Unfit(f"has pad_token_id {padding} in its config.json, but only {rows} tokens (vocab_size); correct it")

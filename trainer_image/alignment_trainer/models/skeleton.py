@@ -52,13 +52,15 @@ def origins(model: Any, names: list[str]) -> dict[str, Origin]:
     return found
 
 
-def wanted(model: Any) -> Wanted:
+def wanted(model: Any, folder: Path) -> Wanted:
     """Return the tensors that a model needs, and which others transformers leaves unread on purpose."""
     buffers = {name for name, _ in model.named_buffers()}
     may_miss = [re.compile(pattern) for pattern in model._keys_to_ignore_on_load_missing or []]
     shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     first, beside = _split(model, shapes)
-    ignored = {*(model._keys_to_ignore_on_load_unexpected or []), *_OLD_BUFFERS}
+    # The decoder of a model that also reads images is loaded alone; the tensors of the other parts are not its own.
+    is_a_part = type(model.config) is not type(AutoConfig.from_pretrained(folder, trust_remote_code=False))
+    ignored = {".*"} if is_a_part else {*(model._keys_to_ignore_on_load_unexpected or []), *_OLD_BUFFERS}
     return Wanted(
         shapes=shapes,
         same=(*_shared(model), *map(frozenset, (getattr(model, "all_tied_weights_keys", None) or {}).items())),

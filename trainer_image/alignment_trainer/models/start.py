@@ -104,7 +104,7 @@ def _misfit(config: RunConfig, start: Path) -> str | None:
         with loading("its configuration", name):
             model = skeleton.build(start)
             origins = skeleton.origins(model, [header.name for header in headers])
-        check_match(skeleton.wanted(model), headers, origins)
+        check_match(skeleton.wanted(model, start), headers, origins)
     except Unfit as unfit:
         return f"{name} {unfit}"
     except BadConfiguration as failure:

@@ -56,7 +56,9 @@ class Answers:
             return self._derived(messages, tools, written.text)
         owners = self._owners(messages, tools, with_blocks)
         spans = zip(owners, self.marked(with_blocks), strict=True)
-        return [Answer(owner, start, end) for owner, (start, end) in spans]
+        marked = [Answer(owner, start, end) for owner, (start, end) in spans]
+        # A model that does not learn the end of an answer never stops.
+        return self._derived(messages, tools, written.text) if self._lack_an_end(marked, messages, written.text) else marked
 
     def marked(self, written: Written) -> list[tuple[int, int]]:
         """Return what a template with marks wrote as answers, without white space after their end tokens."""
@@ -100,13 +102,25 @@ class Answers:
         if len(written.blocks) == len(answers):
             return answers
         begins = [self._end_of_shorter(messages[:answer], tools, written.text) for answer in answers]
-        owners = [max(0, bisect_right(begins, start) - 1) for start, _ in written.blocks]
+        if any(start < begins[0] for start, _ in written.blocks):
+            raise Unfound("the chat template also marks messages of others as answers")
+        owners = [bisect_right(begins, start) - 1 for start, _ in written.blocks]
         for index, answer in enumerate(answers):
             blocks = zip(owners, written.blocks, strict=True)
             marked = "".join(written.text[start:end] for owner, (start, end) in blocks if owner == index)
             if _squeezed(messages[answer].get("content") or "") not in _squeezed(marked):
                 raise Unfound(f"the chat template does not mark {shown(messages, answer)} as an answer")
         return [answers[owner] for owner in owners]
+
+    def _lack_an_end(self, answers: list[Answer], messages: Sequence[Message], text: str) -> bool:
+        """Return whether the marks of answers stop before the token that ends them."""
+        last = {answer.message: answer for answer in answers}.values()
+        return any(
+            not text.endswith(self._control_tokens, each.start, each.end)
+            and text[each.end :].lstrip().startswith(self._control_tokens)
+            and _squeezed(messages[each.message].get("content") or "").endswith(_squeezed(text[each.start : each.end]))
+            for each in last
+        )
 
     def _end_of_shorter(self, messages: Sequence[Message], tools: Tools | None, text: str) -> int:
         """Return how much of a text is the same for its first messages alone."""
