@@ -23,6 +23,13 @@ def test_the_answers_of_these_cannot_be_found(template, said):
     assert fault(template, needs_answers=False) is None
 
 
+def test_a_template_cannot_fill_the_memory():
+    said = "the chat template does not write a question and its answer (the template repeats a value 10000000000 times)"
+    assert fault("{{ 'a' * 10000000000 }}") == said + ADVICE
+    said = "the chat template does not write a question and its answer (the template computes a power of 100000)"
+    assert fault("{{ 10 ** 100000 }}") == said + ADVICE
+
+
 MARKS = {
     "the question": "{{ m.content if m.role != 'user' }}{% generation %}{{ m.content if m.role == 'user' }}{% endgeneration %}",
     "nothing": "{{ m.content }}{% generation %}{% endgeneration %}",

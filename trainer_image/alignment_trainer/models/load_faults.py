@@ -64,4 +64,7 @@ def _is_in(module: str, packages: tuple[str, ...]) -> bool:
 
 def _shown(error: Exception) -> str:
     kind, line = type(error).__name__, first_line(error)
+    if isinstance(error, KeyError):
+        # A name in config.json, such as an activation that a later version of transformers added.
+        return f"it does not know {line}"
     return kind if line == kind else f"{kind}: {line}"

@@ -14,6 +14,9 @@ from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
+_LONGEST_REPETITION = 1_000_000
+_LARGEST_POWER = 1_000
+
 
 class Marks(Extension):
     """Remembers what the blocks between `generation` and `endgeneration` write; transformers marks answers with them."""
@@ -44,9 +47,25 @@ class Marks(Extension):
         return text
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """A sandbox in which a template cannot fill the memory with one product; its `range` is bounded already."""
+
+    intercepted_binops = frozenset(("*", "**"))
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Refuse a repetition or a power that no dialogue needs."""
+        numbers = [side for side in (left, right) if isinstance(side, int)]
+        repeated = [len(side) for side in (left, right) if isinstance(side, str | list | tuple)]
+        if operator == "*" and numbers and repeated and numbers[0] * repeated[0] > _LONGEST_REPETITION:
+            raise SecurityError(f"the template repeats a value {numbers[0]} times")
+        if operator == "**" and numbers and max(numbers) > _LARGEST_POWER:
+            raise SecurityError(f"the template computes a power of {max(numbers)}")
+        return super().call_binop(context, operator, left, right)
+
+
 def environment() -> ImmutableSandboxedEnvironment:
     """Return a new environment, which compiles templates as transformers does."""
-    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Marks, LoopControlExtension])
+    made = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[Marks, LoopControlExtension])
     made.filters["tojson"] = _as_json
     made.globals |= {"raise_exception": _refuse, "strftime_now": _now, "dict": _Dict(), "namespace": _Namespace}
     return made
