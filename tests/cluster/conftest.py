@@ -100,8 +100,8 @@ class Beside(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def beside(environment: Environment, namespaces: None, images: str, values: Object) -> Iterator[Beside]:
-    """Begin the jobs that take long and wait much."""
+def beside(environment: Environment, installation: Installation, images: str, values: Object) -> Iterator[Beside]:
+    """Begin the jobs that take long and wait much; two installations at once would both write the definition of jobs."""
     release = Installation(
         Kubectl(BESIDE), "beside", merged(values, {"watchNamespaces": [BESIDE], "dashboard": {"enabled": False}})
     )
