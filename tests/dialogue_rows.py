@@ -4,6 +4,8 @@ import json
 from typing import Any, NamedTuple
 
 from alignment_trainer.forms.examples import Dialogue
+from alignment_trainer.forms.rows import read_dialogue
+from messages import assistant, system, turn, user
 
 
 class DialogueRow(NamedTuple):
@@ -17,20 +19,8 @@ class DialogueRow(NamedTuple):
     unread: tuple[str, ...] = ()
 
 
-def system(text):
-    return {"role": "system", "content": text}
-
-
-def user(text):
-    return {"role": "user", "content": text}
-
-
-def assistant(text):
-    return {"role": "assistant", "content": text}
-
-
-def turn(speaker, value, **keys):
-    return {"from": speaker, "value": value, **keys}
+def dialogue_of(row):
+    return read_dialogue(row).example
 
 
 ADD = {

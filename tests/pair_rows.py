@@ -3,6 +3,8 @@
 from typing import Any, NamedTuple
 
 from alignment_trainer.forms.examples import Pair
+from alignment_trainer.forms.rows import read_pair
+from messages import assistant, system, turn, user
 
 
 class PairRow(NamedTuple):
@@ -14,20 +16,8 @@ class PairRow(NamedTuple):
     unread: tuple[str, ...] = ()
 
 
-def system(content):
-    return {"role": "system", "content": content}
-
-
-def user(content):
-    return {"role": "user", "content": content}
-
-
-def assistant(content):
-    return {"role": "assistant", "content": content}
-
-
-def turn(speaker, value):
-    return {"from": speaker, "value": value}
+def pair_of(row):
+    return read_pair(row).example
 
 
 ASK, KIND = user("Why?"), system("Be kind.")

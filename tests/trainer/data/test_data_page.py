@@ -14,9 +14,11 @@ from alignment_trainer.forms.columns import mapped
 from alignment_trainer.forms.dialogues import DIALOGUE_FORMS
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.pairs.table import PAIR_FORMS
-from alignment_trainer.forms.rows import dialogue_form, dialogue_of, pair_form, pair_of, read_dialogue
+from alignment_trainer.forms.rows import dialogue_form, pair_form, read_dialogue
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_files import FORMATS
+from dialogue_rows import dialogue_of
+from pair_rows import pair_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "data.md").read_text()
 

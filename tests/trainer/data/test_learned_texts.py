@@ -2,8 +2,7 @@
 
 import pytest
 from alignment_trainer.data.tokens import IGNORED, dialogue_tokens
-from alignment_trainer.forms.rows import dialogue_of
-from dialogue_rows import ROWS, TEMPLATE
+from dialogue_rows import ROWS, TEMPLATE, dialogue_of
 from transformers import AutoTokenizer
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 from alignment_trainer.data.tokens import pair_tokens
-from alignment_trainer.forms.rows import pair_of
-from pair_rows import CALL, ROWS
+from pair_rows import CALL, ROWS, pair_of
 from transformers import AutoTokenizer
 
 

@@ -9,8 +9,10 @@ from alignment_api.spec.data import Columns, Dataset
 from alignment_trainer.forms.columns import find_rows, mapped
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.left_out import LeftOut
-from alignment_trainer.forms.rows import dialogue_of, pair_of, read_dialogue
+from alignment_trainer.forms.rows import read_dialogue
 from alignment_trainer.reading.bad_row import BadRow
+from dialogue_rows import dialogue_of
+from pair_rows import pair_of
 
 ASK = {"role": "user", "content": "Why?"}
 GOOD = {"role": "assistant", "content": "Because."}

@@ -5,9 +5,10 @@ import re
 import pytest
 from alignment_trainer.forms.dialogues import DIALOGUE_FORMS
 from alignment_trainer.forms.left_out import LeftOut
-from alignment_trainer.forms.rows import dialogue_of, pair_of, read_dialogue
+from alignment_trainer.forms.rows import read_dialogue
 from alignment_trainer.reading.bad_row import BadRow
-from dialogue_rows import ADD, CALL, MOO, OINK, ROWS, assistant, turn, user
+from dialogue_rows import ADD, CALL, MOO, OINK, ROWS, assistant, dialogue_of, turn, user
+from pair_rows import pair_of
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)

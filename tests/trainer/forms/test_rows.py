@@ -1,7 +1,8 @@
 import pytest
 from alignment_trainer.forms.examples import Dialogue, Pair
-from alignment_trainer.forms.rows import dialogue_of, pair_of
 from alignment_trainer.reading.bad_row import BadRow
+from dialogue_rows import dialogue_of
+from pair_rows import pair_of
 
 ASK = {"role": "user", "content": "Why?"}
 GOOD = {"role": "assistant", "content": "Because."}

@@ -9,9 +9,9 @@ import random
 import pyarrow
 import pyarrow.parquet
 import pytest
-from alignment_trainer.forms.rows import dialogue_of
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_files import FORMATS, count_rows, read_rows
+from dialogue_rows import dialogue_of
 
 DAMAGES = 150
 ROWS = [

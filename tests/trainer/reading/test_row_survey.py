@@ -9,7 +9,8 @@ import pyarrow.parquet
 import pytest
 from alignment_api.run_config import Paths
 from alignment_api.spec.data import Dataset
-from alignment_trainer.checks.datasets import see_dialogue, see_row
+from alignment_trainer.checks.datasets import ExampleCheck, see_row
+from alignment_trainer.forms.rows import read_dialogue
 from alignment_trainer.reading import row_survey
 from alignment_trainer.reading.row_survey import Survey, Unused, survey
 from alignment_trainer.reading.sources import find_source
@@ -42,7 +43,7 @@ def processes(request, monkeypatch):
 def found(tmp_path, uri="workspace://rows"):
     paths = Paths(workspace=str(tmp_path), stage=str(tmp_path / "stage"))
     source = find_source(Dataset(uri=uri), paths)
-    return survey(source, partial(see_row, see_dialogue), "checking")
+    return survey(source, partial(see_row, ExampleCheck(read_dialogue)), "checking")
 
 
 @pytest.mark.parametrize(

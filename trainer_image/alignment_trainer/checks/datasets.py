@@ -14,10 +14,10 @@ from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
 from alignment_trainer.data.fates import UNMATCHED, UNUSABLE
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
+from alignment_trainer.data.readers import Read, Reader
 from alignment_trainer.failures import BadData
 from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.left_out import LeftOut
-from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_survey import Seen, Survey, survey
 from alignment_trainer.reading.sources import PlacedRow, Source
@@ -54,50 +54,36 @@ class Findings:
     """This stage and the later ones, whose rows do not exist yet."""
 
 
-def training_rows(config: RunConfig, see: See, find: Find = find_rows) -> Iterator[Rows]:
+def training_rows(config: RunConfig, reader: Reader) -> Iterator[Rows]:
     """Return all datasets of a stage that updates weights."""
     settings = training_settings(config)
-    if lacks_template(config):
-        see = _WithoutTemplate(see)
-    yield Rows(f"{settings.path}.datasets", settings.datasets, see, find)
+    check = ExampleCheck(reader.read, has_template=not lacks_template(config))
+    yield Rows(f"{settings.path}.datasets", settings.datasets, check, reader.find)
     if settings.holdout and settings.holdout.datasets:
-        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, see, find)
+        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, check, reader.find)
     if settings.decontamination:
         yield Rows(f"{settings.path}.decontamination.datasets", settings.decontamination.datasets, see_text)
 
 
-def see_dialogue(row: dict[str, Any]) -> Seen:
-    """Check a row of dialogues."""
-    return _seen(read_dialogue, row)
-
-
-def see_pair(row: dict[str, Any]) -> Seen:
-    """Check a row of preference pairs."""
-    return _seen(read_pair, row)
-
-
-def _seen(read: Callable[[dict[str, Any]], ReadRow[Any]], row: dict[str, Any]) -> Seen:
-    try:
-        found = read(row)
-    except LeftOut as left_out:
-        return Seen(left_out.reason)
-    return Seen("nothing_answered" if answers_nothing(found.example) else None, found.form, found.unread)
-
-
-_READ: dict[See, Callable[[dict[str, Any]], ReadRow[Any]]] = {see_dialogue: read_dialogue, see_pair: read_pair}
-
-
 @dataclass(frozen=True)
-class _WithoutTemplate:
-    """Checks a row of a stage whose model has no chat template; equal checks of two stages count as one."""
+class ExampleCheck:
+    """Checks rows of dialogues or pairs; equal checks of two stages count as one."""
 
-    see: See
+    read: Read
+    has_template: bool = True
+    """Whether the stage can write messages as text, as far as is known."""
 
     def __call__(self, row: dict[str, Any]) -> Seen:
-        seen = self.see(row)
-        if seen.why_unused is None and any(isinstance(part, list) for part in _READ[self.see](row).example.parts):
+        """Return how the stage reads a row."""
+        try:
+            example, form, unread = self.read(row)
+        except LeftOut as left_out:
+            return Seen(left_out.reason)
+        if answers_nothing(example):
+            return Seen("nothing_answered", form, unread)
+        if not self.has_template and any(isinstance(part, list) for part in example.parts):
             raise BadRow(NO_TEMPLATE)
-        return seen
+        return Seen(None, form, unread)
 
 
 def see_text(row: dict[str, Any]) -> Seen:
@@ -165,7 +151,7 @@ def _left_out(name: str, shown: str, found: Survey, unmatched: int) -> Iterator[
 
 
 def _summary(dataset: Dataset, found: Survey) -> str:
-    """Say how the rows of a dataset are read, such as: 12 rows of workspace://a.jsonl: 12 messages; not read: id."""
+    """Return how the rows of a dataset are read, such as: 12 rows of workspace://a.jsonl: 12 messages; not read: id."""
     forms = ", ".join(f"{count} {form}" for form, count in found.forms.most_common())
     unread = f"; not read: {', '.join(sorted(found.unread))}" if found.unread else ""
     return f"{found.rows} rows of {dataset.source}{': ' if forms else ''}{forms}{unread}"

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.checks.datasets import Rows, see_dialogue, see_pair, training_rows
+from alignment_trainer.checks.datasets import Rows, training_rows
+from alignment_trainer.data.readers import DIALOGUES, PAIRS
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.forms.pairs.labelled_rows import find_pairs
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.settings.training import dpo_settings, sft_settings
 
@@ -38,7 +38,7 @@ KINDS: dict[str, Kind] = {
     "sft": Kind(
         "alignment_trainer.stages.sft",
         sft_settings,
-        partial(training_rows, see=see_dialogue),
+        partial(training_rows, reader=DIALOGUES),
         token_bytes=8,
         needs_answers=lambda config: sft_settings(config).assistant_only_loss,
         form="alignment_trainer.data.stage_form:sft_form",
@@ -46,7 +46,7 @@ KINDS: dict[str, Kind] = {
     "dpo": Kind(
         "alignment_trainer.stages.dpo",
         dpo_settings,
-        partial(training_rows, see=see_pair, find=find_pairs),
+        partial(training_rows, reader=PAIRS),
         token_bytes=4,
         form="alignment_trainer.data.stage_form:dpo_form",
     ),

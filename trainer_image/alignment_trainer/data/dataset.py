@@ -61,7 +61,7 @@ def _write(config: RunConfig, settings: Settings, form: StageForm, folder: Path)
     staged = folder.with_name(f".{folder.name}")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
-    selection = select(config, settings, form.find)
+    selection = select(config, settings, form.reader.find)
     evaluations = evaluation_index(config, settings, selection)
     for part, selected in selection.parts.items():
         # Only training rows must not contain the evaluation sets; held-out rows are not trained on.

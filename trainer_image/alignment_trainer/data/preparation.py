@@ -13,12 +13,12 @@ from alignment_trainer.data.cleaning import answers_nothing, speaks_of_itself, t
 from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.fitting import Cut
+from alignment_trainer.data.readers import Read
 from alignment_trainer.data.tokens import Tokens
 from alignment_trainer.failures import BadData
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.messages import Text
-from alignment_trainer.forms.rows import ReadRow
 from alignment_trainer.forms.texts import strings_in
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import PlacedRow
@@ -46,7 +46,7 @@ class Prepared(NamedTuple):
 class Preparation:
     """Prepares the rows of one dataset; the same row always gives the same result."""
 
-    read: Callable[[dict[str, Any]], ReadRow[Any]]
+    read: Read
     tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
     control_tokens: ControlTokens
     cleaning: tuple[str, ...]

@@ -9,10 +9,8 @@ from alignment_trainer.data.control_tokens import ControlTokens
 from alignment_trainer.data.decontamination import EvaluationIndex
 from alignment_trainer.data.fitting import Cut
 from alignment_trainer.data.preparation import Preparation
+from alignment_trainer.data.readers import DIALOGUES, PAIRS, Reader
 from alignment_trainer.data.tokens import Tokens, dialogue_tokens, pair_tokens
-from alignment_trainer.forms.columns import Find, find_rows
-from alignment_trainer.forms.pairs.labelled_rows import find_pairs
-from alignment_trainer.forms.rows import ReadRow, read_dialogue, read_pair
 from alignment_trainer.settings.training import Settings, sft_settings
 
 
@@ -21,14 +19,13 @@ class StageForm(NamedTuple):
 
     columns: tuple[str, ...]
     """The lists of tokens that a row becomes."""
-    read: Callable[[dict[str, Any]], ReadRow[Any]]
+    reader: Reader
     tokenize: Callable[[Any], tuple[Tokens | None, Cut | None]]
     control_tokens: ControlTokens
-    find: Find = find_rows
 
     def preparation(self, cleaning: tuple[str, ...], evaluations: EvaluationIndex | None) -> Preparation:
         """Return how the rows of one dataset are prepared."""
-        return Preparation(self.read, self.tokenize, self.control_tokens, cleaning, evaluations)
+        return Preparation(self.reader.read, self.tokenize, self.control_tokens, cleaning, evaluations)
 
 
 def sft_form(config: RunConfig, settings: Settings, tokenizer: Any) -> StageForm:
@@ -36,7 +33,7 @@ def sft_form(config: RunConfig, settings: Settings, tokenizer: Any) -> StageForm
     assistant_only = sft_settings(config).assistant_only_loss
     return StageForm(
         ("input_ids", "labels"),
-        read_dialogue,
+        DIALOGUES,
         lambda row: dialogue_tokens(row, tokenizer, assistant_only, settings.max_length),
         ControlTokens(tokenizer),
     )
@@ -46,8 +43,7 @@ def dpo_form(_: RunConfig, settings: Settings, tokenizer: Any) -> StageForm:
     """Return how pairs are read."""
     return StageForm(
         ("prompt_ids", "chosen_ids", "rejected_ids"),
-        read_pair,
+        PAIRS,
         lambda row: pair_tokens(row, tokenizer, settings.max_length),
         ControlTokens(tokenizer),
-        find_pairs,
     )

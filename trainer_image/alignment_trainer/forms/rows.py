@@ -31,16 +31,6 @@ class ReadRow(NamedTuple, Generic[_Example]):
     """The columns that were ignored: those that are neither empty nor repeat a text that was read."""
 
 
-def dialogue_of(row: Row) -> Dialogue:
-    """Read a row for supervised fine-tuning."""
-    return read_dialogue(row).example
-
-
-def pair_of(row: Row) -> Pair:
-    """Read a row for preference optimization."""
-    return read_pair(row).example
-
-
 def read_dialogue(row: Row) -> ReadRow[Dialogue]:
     """Read a row for supervised fine-tuning, and return how it was read."""
     form = dialogue_form(row)

@@ -49,7 +49,7 @@ def stage_lines(config: RunConfig, reading: Reading, rows: int, in_colour: bool)
             yield Line(f"{config.stage_name}: {settings.path}.{field}[{index}]: {dataset.source}")
             index_of = evaluations if field == "datasets" else None
             preparation = form.preparation(tuple(dataset.cleaning or ()), index_of)
-            for row in islice(form.find(dataset, config.paths).rows(), rows):
+            for row in islice(form.reader.find(dataset, config.paths).rows(), rows):
                 try:
                     yield from map(Line, row_lines(row, preparation, decode, in_colour))
                 except BadData as fault:

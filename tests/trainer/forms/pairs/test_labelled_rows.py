@@ -12,8 +12,10 @@ from alignment_trainer.failures import BadData
 from alignment_trainer.forms.examples import Pair
 from alignment_trainer.forms.pairs import labelled_rows
 from alignment_trainer.forms.pairs.labelled_rows import find_pairs
-from alignment_trainer.forms.rows import dialogue_of, pair_of, read_pair
+from alignment_trainer.forms.rows import read_pair
 from alignment_trainer.reading.row_survey import Seen, survey
+from dialogue_rows import dialogue_of
+from pair_rows import pair_of
 
 
 def labelled(prompt, completion, label, **others):

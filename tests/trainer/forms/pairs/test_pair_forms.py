@@ -4,9 +4,9 @@ import pytest
 from alignment_trainer.forms.examples import Pair
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.pairs.table import PAIR_FORMS
-from alignment_trainer.forms.rows import pair_of, read_pair
+from alignment_trainer.forms.rows import read_pair
 from alignment_trainer.reading.bad_row import BadRow
-from pair_rows import ASK, BAD, GOOD, KIND, KIND_PAIR, LONG_PAIR, MORE, PAIR, ROWS, TEXTS, TOOL, user
+from pair_rows import ASK, BAD, GOOD, KIND, KIND_PAIR, LONG_PAIR, MORE, PAIR, ROWS, TEXTS, TOOL, pair_of, user
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
