@@ -16,6 +16,7 @@ from alignment_trainer.checks.templates import template_faults
 from alignment_trainer.endpoints.key import key_faults
 from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
 from alignment_trainer.model_folder.fitness import fault_of
+from alignment_trainer.model_folder.start import PARENT, base_name
 from alignment_trainer.settings.later import stages_to_come
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.workspace.checkpoints import newest_step
@@ -70,14 +71,14 @@ def _start_faults(config: RunConfig) -> Iterator[str]:
     if config.paths.parent_model:
         fault = fault_of(Path(config.paths.parent_model), is_resumed)
         if fault:
-            yield f"the model of the stage before {fault}, or run that stage again"
+            yield f"{PARENT} {fault}, or run that stage again"
     uri = config.spec.model.uri if config.spec.model else None
     from_base = [remaining for remaining in stages_to_come(config) if _starts_from_base(remaining)]
     if uri and uri.startswith(WORKSPACE_PREFIX) and from_base:
         # Only this stage has begun with it.
         fault = fault_of(workspace_path(uri, config.paths.workspace), is_resumed and from_base == [config])
         if fault:
-            yield f"spec.model.uri: {uri} {fault}"
+            yield f"{base_name(uri)} {fault}"
     elif uri and uri.startswith(BUCKET_PREFIX):
         yield f"spec.model.uri: this version cannot read {uri}; copy the model to the workspace volume and use workspace://"
 

@@ -8,18 +8,17 @@ from typing import Any, NamedTuple
 from alignment_api.memory.estimate import trained_parameters
 from alignment_api.memory.shape import UnknownShape, shape_of
 from alignment_api.memory.workload import workload_of
-from alignment_api.names import HUB_PREFIX
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.failures import DiskFull
 from alignment_trainer.fetching import hub
+from alignment_trainer.model_folder.start import local_start
 from alignment_trainer.model_folder.weights import parameter_count
 from alignment_trainer.settings.training import Settings, training_settings
 from alignment_trainer.workspace.base_record import read_base
 from alignment_trainer.workspace.checkpoints import saved_of
 from alignment_trainer.workspace.full_disk import ADVICE, amount, named, room_of
 from alignment_trainer.workspace.links import takes_hard_links
-from alignment_trainer.workspace.paths import workspace_path
 
 _DESCRIPTIONS = ("*.json", "*.model", "*.txt", "*.jinja")
 # Two running means, or one (RMSprop); or in 8 bit, with a scale of 32 bit for each 256 (arXiv 2110.02861).
@@ -136,17 +135,14 @@ def with_needs(message: str, config: RunConfig) -> str:
 
 def known_start(config: RunConfig) -> Path | None:
     """Return the folder of the weights that the stage starts from; None before they are downloaded."""
-    if config.paths.parent_model:
-        return Path(config.paths.parent_model)
-    model = config.spec.model
-    assert model is not None and model.uri is not None
-    if not model.uri.startswith(HUB_PREFIX):
-        return workspace_path(model.uri, config.paths.workspace)
+    start = local_start(config)
+    if start:
+        return start
     base = read_base(config)
     if base is None or base.revision is None:
         return None
     hub.configure_libraries(config.paths)
-    return hub.cached_model(model.uri, base.revision)
+    return hub.cached_model(base.uri, base.revision)
 
 
 def still_needed(config: RunConfig, start: Path, steps: int | None = None) -> list[Part]:

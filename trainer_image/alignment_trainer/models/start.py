@@ -6,7 +6,7 @@ from pathlib import Path
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from alignment_api.files import write_whole
-from alignment_api.names import HUB_PREFIX, MANIFEST_FILE
+from alignment_api.names import MANIFEST_FILE
 from alignment_api.problems import Problem
 from alignment_api.run_config import RunConfig
 
@@ -16,6 +16,7 @@ from alignment_trainer.model_folder.documents import Unfit
 from alignment_trainer.model_folder.fitness import fault_of
 from alignment_trainer.model_folder.headers import read_headers
 from alignment_trainer.model_folder.matching import check_match
+from alignment_trainer.model_folder.start import base_repository, local_start, named_base, start_name
 from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.models import skeleton
 from alignment_trainer.models.finite import Scan
@@ -23,34 +24,23 @@ from alignment_trainer.models.load_faults import loading
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.workspace.base_record import BaseRecord, read_base, write_base
 from alignment_trainer.workspace.checkpoints import Checkpoint
-from alignment_trainer.workspace.paths import workspace_path
 from alignment_trainer.workspace.stage_warnings import warn
 
-PARENT = "the model of the stage before"
 _START_FILE = "start.json"
 
 
 def start_folder(config: RunConfig) -> Path:
     """Return the folder of the weights that the stage starts from; those of the Hub are downloaded first."""
-    if config.paths.parent_model:
-        return Path(config.paths.parent_model)
-    model = config.spec.model
-    assert model is not None and model.uri is not None
-    if not model.uri.startswith(HUB_PREFIX):
-        return workspace_path(model.uri, config.paths.workspace)
-    wanted = hub.HubRepository("model", model.uri, model.revision, f"spec.model.uri: {model.uri}")
+    start = local_start(config)
+    if start:
+        return start
+    wanted = base_repository(config)
     token = hub.token_of(config.paths)
     # Only rank 0 resolves the commit, so that all ranks use the same one, and nothing is downloaded twice.
     commits = [_commit(config, wanted, token) if PartialState().is_main_process else None]
     broadcast_object_list(commits)
     with PartialState().main_process_first():
         return hub.download_model(wanted, str(commits[0]), token)
-
-
-def start_name(config: RunConfig) -> str:
-    """Return how a sentence names the model that the stage starts from."""
-    model = config.spec.model
-    return PARENT if config.paths.parent_model or not model else f"spec.model.uri: {model.uri}"
 
 
 def check_model(config: RunConfig, start: Path, checkpoint: Checkpoint | None) -> None:
@@ -148,13 +138,12 @@ def _check_begun(stage: Path, start: Path, digest: str, checkpoint: Checkpoint |
 
 
 def _record_base(config: RunConfig, start: Path, digest: str) -> None:
-    model = config.spec.model
-    assert model is not None and model.uri is not None
-    known = read_base(config) or BaseRecord(uri=model.uri, named_revision=model.revision)
+    model, uri = named_base(config)
+    known = read_base(config) or BaseRecord(uri=uri, named_revision=model.revision)
     if known.revision and known.digest and known.digest != digest:
         # The files of a commit never change.
         raise BadData(
-            f"{start} does not contain the files that were downloaded from {model.uri}; remove it, and they are downloaded again"
+            f"{start} does not contain the files that were downloaded from {uri}; remove it, and they are downloaded again"
         )
     if known.digest != digest:
         write_base(config, known.model_copy(update={"digest": digest}))

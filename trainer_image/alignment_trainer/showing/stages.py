@@ -11,8 +11,8 @@ from alignment_api.run_config import RunConfig
 from alignment_trainer.data.selection import Selection, evaluation_index
 from alignment_trainer.data.stage_form import StageForm
 from alignment_trainer.failures import BadData
+from alignment_trainer.model_folder.start import start_name
 from alignment_trainer.models.load_faults import loading
-from alignment_trainer.models.start import start_name
 from alignment_trainer.models.tokenizer import load_tokenizer
 from alignment_trainer.settings.training import Settings, training_settings
 from alignment_trainer.showing.rows import row_lines

@@ -8,10 +8,11 @@ from alignment_api.run_config import RunConfig
 
 from alignment_trainer.data.dataset import Data
 from alignment_trainer.model_folder.room import check_room
+from alignment_trainer.model_folder.start import start_name
 from alignment_trainer.models import memory, merging
 from alignment_trainer.models.load_faults import loading
 from alignment_trainer.models.loading import load_model
-from alignment_trainer.models.start import check_model, check_start, start_folder, start_name
+from alignment_trainer.models.start import check_model, check_start, start_folder
 from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
 from alignment_trainer.settings.training import Settings, training_settings
 from alignment_trainer.training import deepspeed, publishing
