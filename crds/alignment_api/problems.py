@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from alignment_api.schema import BROKEN_FIELD
@@ -78,6 +79,11 @@ class InvalidJob(ValueError):
 def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Turn the errors of pydantic into problems with a sentence each."""
     return [_problem(detail, model) for detail in error.errors(include_url=False)]
+
+
+def stage_path(index: int, kind: str) -> str:
+    """Return the field that has the settings of a stage."""
+    return f"spec.stages[{index}].{to_camel(kind)}"
 
 
 def dotted(location: tuple[int | str, ...]) -> str:

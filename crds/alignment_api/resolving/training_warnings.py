@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pydantic.alias_generators import to_camel
-
 from alignment_api import metrics
 from alignment_api.journal import Point
-from alignment_api.problems import Problem
+from alignment_api.problems import Problem, stage_path
 from alignment_api.resolving.usual_values import rate_remark
 from alignment_api.resolving.warnings import holdout_remark, spec_warnings, warmup_remark
 from alignment_api.run_config import RunConfig
@@ -79,4 +77,4 @@ def _rise(first: float, last: float) -> str | None:
 
 
 def _path(config: RunConfig) -> str:
-    return f"spec.stages[{config.stage_index}].{to_camel(config.stage.kind)}"
+    return stage_path(config.stage_index, config.stage.kind)

@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 from alignment_api.memory.known_sizes import known_base_shape
 from alignment_api.memory.stages import memory_problems
 from alignment_api.names import BUCKET_PREFIX
-from alignment_api.problems import InvalidJob, Problem, from_validation
+from alignment_api.problems import InvalidJob, Problem, from_validation, stage_path
 from alignment_api.resolving.recipes import Recorded, Resolved, UnknownRecipe, resolve
 from alignment_api.spec.combinations import combination_problems, packing_problem
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
@@ -64,7 +64,7 @@ def runnable_job(job: AlignmentJob, recorded: Recorded | None = None) -> Resolve
 
 def _kinds(spec: AlignmentJobSpec) -> list[tuple[str, str]]:
     """Return path and kind of each stage."""
-    return [(f"spec.stages[{index}].{to_camel(stage.kind)}", stage.kind) for index, stage in enumerate(spec.stages or [])]
+    return [(stage_path(index, stage.kind), stage.kind) for index, stage in enumerate(spec.stages or [])]
 
 
 def _written_kinds(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -72,7 +72,7 @@ def _written_kinds(document: dict[str, Any]) -> list[tuple[str, str]]:
     spec = document.get("spec")
     stages = spec.get("stages") if isinstance(spec, dict) else None
     return [
-        (f"spec.stages[{index}].{to_camel(kind)}", kind)
+        (stage_path(index, kind), kind)
         for index, stage in enumerate(stages if isinstance(stages, list) else [])
         for kind in (KINDS if isinstance(stage, dict) else ())
         if to_camel(kind) in stage

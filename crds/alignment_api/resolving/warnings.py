@@ -3,10 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from pydantic.alias_generators import to_camel
-
 from alignment_api.memory.known_sizes import known_base_shape
-from alignment_api.problems import Problem
+from alignment_api.problems import Problem, stage_path
 from alignment_api.resolving.usual_values import beta_remark, rate_remark
 from alignment_api.spec.data import Dataset
 from alignment_api.spec.job import AlignmentJobSpec
@@ -28,7 +26,7 @@ def _of_stage(stage: Stage, index: int, parameters: int | None) -> Iterator[Prob
     settings = stage.training
     if settings is None:
         return
-    path = f"spec.stages[{index}].{to_camel(stage.kind)}"
+    path = stage_path(index, stage.kind)
     remarks = {
         f"{path}.optimization.warmup": warmup_remark(settings, most_steps(settings), "at most "),
         f"{path}.optimization.learningRate": rate_remark(settings, parameters),

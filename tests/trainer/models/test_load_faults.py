@@ -27,7 +27,7 @@ def raised_in(module, error, inner=None):
 
 
 @pytest.mark.parametrize(
-    ("module", "error", "told"),
+    ("module", "error", "cause"),
     [
         ("transformers.configuration_utils", KeyError("gelu9"), "it does not know 'gelu9'"),
         ("transformers", ValueError("\n  first\nsecond"), "ValueError: first"),
@@ -56,11 +56,11 @@ def raised_in(module, error, inner=None):
         (__name__, SafetensorError("Error while deserializing header: header too large"), "SafetensorError: Error while"),
     ],
 )
-def test_a_bad_model_is_told_in_one_sentence(module, error, told):
+def test_a_bad_model_gets_one_sentence(module, error, cause):
     with pytest.raises(BadConfiguration) as refused, loading("its tokenizer", NAME):
         raised_in(module, error)
     sentence = str(refused.value)
-    assert sentence.startswith(f"{NAME}: transformers cannot load its tokenizer ({told}")
+    assert sentence.startswith(f"{NAME}: transformers cannot load its tokenizer ({cause}")
     assert sentence.endswith("); copy the model's files again, or name another model")
     assert "\n" not in sentence
 

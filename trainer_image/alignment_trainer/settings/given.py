@@ -2,8 +2,8 @@
 
 from typing import TypeVar
 
+from alignment_api import problems
 from alignment_api.run_config import RunConfig
-from pydantic.alias_generators import to_camel
 
 from alignment_trainer.failures import BadConfiguration
 
@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 
 def stage_path(config: RunConfig) -> str:
     """Return the field of the stage's settings in the job."""
-    return f"spec.stages[{config.stage_index}].{to_camel(config.stage.kind)}"
+    return problems.stage_path(config.stage_index, config.stage.kind)
 
 
 def given(value: Value | None, field: str) -> Value:
