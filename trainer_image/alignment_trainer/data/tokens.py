@@ -130,9 +130,9 @@ def _ids_and_end(dialogue: Dialogue, tokenizer: Any) -> tuple[list[int], int]:
     if isinstance(dialogue.answer, str):
         ids = _ids_to_the_end(dialogue, dialogue.answer, tokenizer)
         return ids, len(ids)
-    messages = [*_messages(dialogue.prompt or []), *dialogue.answer]
-    ids = _text_ids(chat_of(tokenizer).write(dialogue, messages).text, tokenizer)
-    return ids, _common_prefix(_ids_to_the_end(dialogue, dialogue.answer, tokenizer), ids)
+    text, end = _text_and_end(dialogue, dialogue.answer, tokenizer)
+    ids = _text_ids(text, tokenizer)
+    return ids, _common_prefix(_text_ids(text[:end], tokenizer), ids)
 
 
 def _prompt_ids(row: Dialogue | Pair, tokenizer: Any) -> list[int]:
@@ -147,9 +147,15 @@ def _ids_to_the_end(row: Dialogue | Pair, answer: Text, tokenizer: Any) -> list[
     if isinstance(answer, str):
         ids = _raw_ids(f"{row.prompt or ''}{answer}", tokenizer)
         return ids if ids[-1] == tokenizer.eos_token_id else [*ids, tokenizer.eos_token_id]
+    text, end = _text_and_end(row, answer, tokenizer)
+    return _text_ids(text[:end], tokenizer)
+
+
+def _text_and_end(row: Dialogue | Pair, answer: list[Message], tokenizer: Any) -> tuple[str, int]:
+    """Return what the template writes of prompt and answer, and how many characters of it there are up to the end token."""
     chat = chat_of(tokenizer)
     text = chat.write(row, [*_messages(row.prompt or []), *answer]).text
-    return _text_ids(text[: chat.end(text)], tokenizer)
+    return text, chat.end(text)
 
 
 def _messages(text: Text) -> list[Message]:

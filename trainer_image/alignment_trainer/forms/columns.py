@@ -12,7 +12,7 @@ from alignment_trainer.forms.form import Row, is_empty, shown_columns
 from alignment_trainer.forms.labels import LABEL_COLUMNS, says_good_or_bad
 from alignment_trainer.forms.media import refuse_media
 from alignment_trainer.forms.messages import Message, as_messages
-from alignment_trainer.forms.questions import with_given
+from alignment_trainer.forms.questions import in_turn, with_given
 from alignment_trainer.forms.texts import text_of, whole_text
 from alignment_trainer.reading import row_files
 from alignment_trainer.reading.bad_row import BadRow
@@ -113,8 +113,7 @@ def _dialogue(messages: Any, system: list[Message], columns: Columns) -> dict[st
     if not isinstance(messages, list) or not messages:
         raise BadRow(f"{columns.messages} must be a list of messages that is not empty; correct it")
     if all(isinstance(message, str) for message in messages):
-        roles = ("user", "assistant")
-        messages = [{"role": roles[index % 2], "content": text} for index, text in enumerate(messages)]
+        messages = in_turn(messages)
     elif isinstance(messages[0], dict) and "from" in messages[0]:
         return {"conversations": [*({"from": "system", "value": message["content"]} for message in system), *messages]}
     return {"messages": [*system, *messages]}

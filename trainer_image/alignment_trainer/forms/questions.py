@@ -51,10 +51,12 @@ def texts_in_turn(row: Row) -> Dialogue:
     texts = row["data"]
     if not isinstance(texts, list) or len(texts) < 2:
         raise BadRow("data must be a list of texts, a question and its answer in turn; a row with only a question has no answer")
-    roles = ("user", "assistant")
-    return Dialogue(
-        None, [{"role": roles[index % 2], "content": whole_text(text, f"data[{index}]")} for index, text in enumerate(texts)]
-    )
+    return Dialogue(None, in_turn([whole_text(text, f"data[{index}]") for index, text in enumerate(texts)]))
+
+
+def in_turn(texts: list[str]) -> list[Message]:
+    """Return texts as messages of the user and the assistant in turn."""
+    return [{"role": ("user", "assistant")[index % 2], "content": text} for index, text in enumerate(texts)]
 
 
 def is_opened(row: Row) -> bool:
