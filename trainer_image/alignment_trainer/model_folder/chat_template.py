@@ -28,13 +28,21 @@ class Named(NamedTuple):
 
 def read_chat_template(folder: Path) -> Named:
     """Read a model's folder; Unfit: a file is damaged."""
-    settings = _document(folder / SETTINGS)
-    if "added_tokens_decoder" not in settings:
-        settings |= _document(folder / _MAP)
+    settings = _settings(folder)
     known = dict(_special_tokens(settings))
     special = {name: f"<{name}>" for name in _USUAL if name not in settings} | known
     control = {token["content"] for token in _added_tokens(folder, settings) if token.get("special")}
     return Named(_source(folder, settings), special, frozenset(control | set(special.values()) | set(_more(settings))))
+
+
+def read_source(folder: Path) -> Source | None:
+    """Read only the template, without the tokens of its tokenizer, whose file is large; Unfit: a file is damaged."""
+    return _source(folder, _settings(folder))
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    settings = _document(folder / SETTINGS)
+    return settings if "added_tokens_decoder" in settings else settings | _document(folder / _MAP)
 
 
 def _added_tokens(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
