@@ -17,12 +17,12 @@ def prepare(kubectl: Kubectl, late: str) -> None:
 
 
 def give_device(kubectl: Kubectl, node: str) -> None:
-    """Give a node its device."""
+    """Let a node have its device."""
     _set_devices(kubectl, node, 1)
 
 
 def label(kubectl: Kubectl, node: str) -> None:
-    """Give a node the label of those that have arrived."""
+    """Set the label of nodes that have arrived."""
     kubectl.patch("node", node, {"metadata": {"labels": ARRIVED}})
 
 

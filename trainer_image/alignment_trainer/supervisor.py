@@ -121,7 +121,7 @@ class Supervisor:
             check_room(self.config, start, rows=rows_to_write(self.config, findings))
 
     def _without_unfinished(self, termination: Termination) -> Termination:
-        """Give back the room of what is half written, and add to the message what the stage still writes."""
+        """Remove what is half written, and add to the message what the stage still writes."""
         if self._is_only_node:
             clear_unfinished(self.stage)
         return termination.model_copy(update={"message": with_needs(termination.message, self.config)})

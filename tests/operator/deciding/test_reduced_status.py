@@ -23,7 +23,7 @@ def test_what_a_reduced_status_keeps() -> None:
         "lastCheckpoint": 40,
         "output": "workspace://x",
     }
-    told = {"progress": progress, "runId": "run", "warnings": ["a", "b"]}
+    known = {"progress": progress, "runId": "run", "warnings": ["a", "b"]}
     condition = Condition(type="Failed", status="False", reason="Defect", message="m" * 4000)
     full = AlignmentJobStatus(
         observed_generation=2,
@@ -39,7 +39,7 @@ def test_what_a_reduced_status_keeps() -> None:
         warnings=["c"],
         tracking=TrackingStatus(run_id="run"),
         conditions=[condition],
-        stages=[StageStatus.model_validate({**stage, **told})],
+        stages=[StageStatus.model_validate({**stage, **known})],
     )
     left = reduced(full, "runId: Invalid value:\n too long")
     assert left.dump() == {

@@ -10,7 +10,7 @@ from alignment_trainer.failures import BadConfiguration, BadData
 from template_families import FAMILIES, UNFIT
 
 MODEL, SFT, PREFERENCES = "inputs/tiny/model", "inputs/tiny/sft.jsonl", "inputs/tiny/preferences.jsonl"
-ADVICE = ", so the answers cannot be told from the rest; choose Zephyr or ChatML, or set assistantOnlyLoss to false"
+ADVICE = ", so the answers cannot be distinguished from the rest; choose Zephyr or ChatML, or set assistantOnlyLoss to false"
 BROKEN = "{% for m in messages %}\n{{ m.content }\n{% endfor %}"
 
 

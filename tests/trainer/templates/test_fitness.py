@@ -4,7 +4,7 @@ from alignment_trainer.templates.fitness import template_fault
 from alignment_trainer.templates.named import NAMED
 from template_families import BOS, CONTROL_TOKENS, EOS, FAMILIES, UNFIT
 
-ADVICE = ", so the answers cannot be told from the rest; choose Zephyr or ChatML, or set assistantOnlyLoss to false"
+ADVICE = ", so the answers cannot be distinguished from the rest; choose Zephyr or ChatML, or set assistantOnlyLoss to false"
 
 
 def fault(source, needs_answers=True):
@@ -53,7 +53,7 @@ def test_marks_around_something_else_are_refused(body):
     ],
 )
 @pytest.mark.parametrize("needs_answers", [True, False])
-def test_a_template_that_does_not_parse_is_told_from_one_without_marks(template, said, needs_answers):
+def test_a_template_that_does_not_parse_is_distinguished_from_one_without_marks(template, said, needs_answers):
     found = fault(template, needs_answers)
     assert found.startswith(f"the model's own chat template is not valid Jinja ({said}")
     assert found.endswith("correct it in the model's folder, or choose Zephyr or ChatML")

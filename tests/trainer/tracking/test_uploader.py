@@ -131,7 +131,7 @@ def test_a_database_that_cannot_be_opened_is_reported_in_one_sentence(config, ro
     assert complaint.endswith("or by `alignment sync --home there`")
 
 
-def test_an_ending_for_which_the_disk_has_no_room_is_told_and_ends_nothing(config, capfd, monkeypatch):
+def test_an_ending_for_which_the_disk_has_no_room_is_reported_and_ends_nothing(config, capfd, monkeypatch):
     def refuse(stage, status):
         raise OSError(errno.ENOSPC, "No space left on device", f"{stage}/ending.json")
 

@@ -34,7 +34,7 @@ def template_fault(named: Named, needs_answers: bool) -> str | None:
         return None
     answers = Answers(template, named.control_tokens, named.special_tokens.get("eos_token", ""))
     fault = _unfound(template, answers)
-    return fault and f"{fault}, so the answers cannot be told from the rest; {_NAMED}, or set assistantOnlyLoss to false"
+    return fault and f"{fault}, so the answers cannot be distinguished from the rest; {_NAMED}, or set assistantOnlyLoss to false"
 
 
 _NAMED = "choose Zephyr or ChatML"
