@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from cluster import versions
 from cluster.delays import Delays, delays
-from cluster.environment import Environment, Missing, find_environment, make_images
+from cluster.environment import Environment, Missing, find_environment, forget_earlier_images, make_images
 from cluster.installation import Installation, merged
 from cluster.jobs import Job, delete
 from cluster.kubectl import Kubectl, Object
@@ -34,12 +34,14 @@ def environment() -> Environment:
 
 
 @pytest.fixture(scope="session")
-def images(environment: Environment) -> str:
-    """Build and push images of the current sources, and return their tag."""
+def images(environment: Environment) -> Iterator[str]:
+    """Build and push images of the current sources, and return their tag; at the end, only they stay on the disk."""
     try:
-        return make_images(environment)
+        tag = make_images(environment)
     except Missing as missing:
         pytest.exit(str(missing), returncode=2)
+    yield tag
+    forget_earlier_images(environment, tag)
 
 
 @pytest.fixture(scope="session")

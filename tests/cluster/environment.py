@@ -63,6 +63,20 @@ def make_images(environment: Environment) -> str:
     return tag
 
 
+def forget_earlier_images(environment: Environment, tag: str) -> None:
+    """Remove the images of earlier suites from the test cluster and this machine; a foreign cluster keeps its images."""
+    if not environment.state:
+        return
+    _run(str(HERE / "cluster"), "prune", tag)
+    own = f"{environment.registry}/alignment-"
+    names = _run("buildah", "images", "--format", "{{.Name}}:{{.Tag}}").splitlines()
+    earlier = [name for name in names if name.startswith(own) and not name.rpartition(":")[2].startswith(tag)]
+    if earlier:
+        _run("buildah", "rmi", *earlier)
+    # a tag that was built again left its first image without a name
+    _run("buildah", "rmi", "--prune")
+
+
 def _run(*command: str, given: str | None = None) -> str:
     done = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=False)
     if done.returncode != 0:
