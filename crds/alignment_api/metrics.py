@@ -54,6 +54,17 @@ SECONDS_LEFT = "progress/seconds_left"
 HEADLINES = (LOSS, REWARD_MARGIN, REWARD_ACCURACY)
 """The metrics that a status carries."""
 
+BEST_OF = {
+    LOSS: None,
+    EVALUATION_LOSS: min,
+    REWARD_MARGIN: None,
+    EVALUATION_REWARD_MARGIN: max,
+    REWARD_ACCURACY: None,
+    EVALUATION_REWARD_ACCURACY: max,
+}
+"""The metrics that the run of a whole job has for each stage, and which of several evaluations is the best; a single batch says too
+little to have a best."""
+
 JOB_TAG = "alignment.job"
 NAMESPACE_TAG = "alignment.namespace"
 JOB_UID_TAG = "alignment.job_uid"
@@ -64,3 +75,13 @@ PROGRESS_TIME_TAG = "alignment.progress_time"
 """When training last advanced without a measurement, in milliseconds since 1970: after a resume, steps are trained again."""
 PARENT_TAG = "mlflow.parentRunId"
 """MLflow's own tag: MLflow shows a run below the run that this tag names."""
+
+
+def of_stage(stage: str, metric: str) -> str:
+    """Return under which name the run of the whole job has the latest value of a stage's metric."""
+    return f"{stage}/{metric}"
+
+
+def best_of_stage(stage: str, metric: str) -> str:
+    """Return under which name the run of the whole job has the best value of a stage's metric."""
+    return f"{stage}/best/{metric}"

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from alignment_dashboard.charts import charts_of
 from alignment_dashboard.data.history import Histories
 from alignment_dashboard.data.jobs import read_jobs
 from alignment_dashboard.data.listing import Listing
+from alignment_dashboard.pictures.panels import charts_of
 
 
 class Curves(NamedTuple):

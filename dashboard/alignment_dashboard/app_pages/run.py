@@ -7,11 +7,9 @@ from alignment_api.durations import readable_duration
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import ENDED, Condition, StageStatus
 
-from alignment_dashboard import cache, echarts
-from alignment_dashboard.charts import charts_of
+from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Listing
-from alignment_dashboard.notice import show_failures, show_notice
-from alignment_dashboard.status import (
+from alignment_dashboard.facts.status import (
     BADGES,
     attention,
     current_stage,
@@ -22,6 +20,9 @@ from alignment_dashboard.status import (
     time_left,
     write_reason,
 )
+from alignment_dashboard.pictures import option
+from alignment_dashboard.pictures.panels import charts_of
+from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.text import plain
 from alignment_dashboard.units import write_age
 
@@ -210,10 +211,10 @@ def _show_charts(identity: str, stage: str, kind: str, growing: bool) -> None:
     with st.grid(2, min_column_width=340, border=True) as grid:
         for chart in charts_of(kind):
             with grid.cell():
-                summary = echarts.describe(chart, curves.histories)
+                summary = option.describe(chart, curves.histories)
                 st.markdown(f"**{chart.title}**")
-                option = echarts.draw(chart, curves.histories, growing)
-                st.echarts_chart(option, height=260, key=f"{stage}-{chart.title}", alt=f"{chart.title}: {summary}")
+                drawn = option.draw(chart, curves.histories, growing)
+                st.echarts_chart(drawn, height=260, key=f"{stage}-{chart.title}", alt=f"{chart.title}: {summary}")
                 st.caption(plain(summary))
 
 

@@ -11,8 +11,7 @@ from alignment_api.spec.status import ENDED
 
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Guidance, Listing, identify
-from alignment_dashboard.notice import show_failures, show_notice
-from alignment_dashboard.status import (
+from alignment_dashboard.facts.status import (
     BADGES,
     Attention,
     attention,
@@ -24,6 +23,7 @@ from alignment_dashboard.status import (
     write_reason,
     write_stages,
 )
+from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.text import plain
 from alignment_dashboard.units import shorten, write_age, write_number
 

@@ -3,7 +3,7 @@
 import pytest
 from alignment_api.metrics import REWARD_CHOSEN, REWARD_REJECTED
 from alignment_api.spec.kinds import KINDS
-from alignment_dashboard.charts import CHARTS, charts_of
+from alignment_dashboard.pictures.panels import CHARTS, charts_of
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,7 +7,7 @@ import pytest
 from alignment_api.home import Home
 from alignment_api.metrics import LOSS, REWARD_MARGIN
 from alignment_api.spec.job import AlignmentJob
-from alignment_dashboard.charts import CHARTS, charts_of
+from alignment_dashboard.pictures.panels import CHARTS, charts_of
 from opened_pages import page, words
 from streamlit.testing.v1 import AppTest
 

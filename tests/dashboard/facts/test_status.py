@@ -8,7 +8,7 @@ from alignment_api.metrics import LOSS, REWARD_MARGIN
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import Phase, StageState
 from alignment_dashboard.data.listing import Guidance
-from alignment_dashboard.status import (
+from alignment_dashboard.facts.status import (
     BADGES,
     attention,
     current_stage,

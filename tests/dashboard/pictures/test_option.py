@@ -5,9 +5,9 @@ import math
 
 import pytest
 from alignment_api.metrics import EVALUATION_LOSS, LOSS
-from alignment_dashboard.charts import CHARTS, LOSS_CHART, PREFERENCE_CHARTS
 from alignment_dashboard.data.history import Histories, Point
-from alignment_dashboard.echarts import describe, draw
+from alignment_dashboard.pictures.option import describe, draw
+from alignment_dashboard.pictures.panels import CHARTS, LOSS_CHART, PREFERENCE_CHARTS
 
 NOT_FINITE = [Point(1, 0.7), Point(2, math.nan), Point(3, math.inf)]
 TRAINING = [Point(1, 0.7), Point(2, 0.5), Point(3, 0.4)]

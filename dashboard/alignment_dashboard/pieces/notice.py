@@ -3,7 +3,7 @@
 import streamlit as st
 
 from alignment_dashboard.data.listing import Failure
-from alignment_dashboard.status import Colour
+from alignment_dashboard.facts.status import Colour
 from alignment_dashboard.text import plain
 
 

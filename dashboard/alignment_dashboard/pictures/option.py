@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from alignment_dashboard.charts import Chart, Line
 from alignment_dashboard.data.history import Histories, History, not_finite, thin
+from alignment_dashboard.pictures.panels import Chart, Line
 
 BUCKETS = 400
 """A long history is cut into this many buckets: enough for each pixel of a chart that is half a screen wide."""

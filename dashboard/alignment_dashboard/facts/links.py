@@ -1,0 +1,24 @@
+"""The addresses of pages; all state of a page is in its address."""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+
+def run_link(identity: str) -> str:
+    """Return the address of the page of one job."""
+    return f"/run?{urlencode({'job': identity})}"
+
+
+def compare_link(identities: Sequence[str]) -> str:
+    """Return the address of a comparison; its first run is the baseline."""
+    return f"/compare?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
+
+
+def samples_link(identities: Sequence[str]) -> str:
+    """Return the address of the samples of one job, or of several side by side."""
+    return f"/samples?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
+
+
+def jobs_in(text: str | None) -> list[str]:
+    """Return the identities that an address names, each once."""
+    return list(dict.fromkeys(part for part in (text or "").split(",") if part))

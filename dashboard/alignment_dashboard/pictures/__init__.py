@@ -1,0 +1,1 @@
+"""Charts as data: which panels each kind of stage has, and the options that ECharts draws."""

@@ -1,0 +1,1 @@
+"""Streamlit elements that several pages share."""
