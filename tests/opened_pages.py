@@ -10,7 +10,7 @@ _APP = str(files("alignment_dashboard") / "app.py")
 
 def page(identity: str | None = None) -> AppTest:
     """Open the list of jobs, or the page of one job."""
-    cache.listing.clear()
+    cache.clear()
     app = AppTest.from_file(_APP, default_timeout=30)
     if identity is not None:
         app.switch_page("app_pages/run.py")

@@ -32,8 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("ALIGNMENT_HOME", str(tmp_path / "home"))
     for name in ("MLFLOW_TRACKING_URI", "ALIGNMENT_SOURCE", "ALIGNMENT_NAMESPACES", "ALIGNMENT_TRACKING_CREDENTIALS_FOLDER"):
         monkeypatch.delenv(name, raising=False)
-    cache.listing.clear()
-    cache.curves.clear()
+    cache.clear()
     return Home.from_environment()
 
 

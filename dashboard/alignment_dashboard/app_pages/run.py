@@ -8,6 +8,7 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import ENDED, Condition, StageStatus
 
 from alignment_dashboard import cache
+from alignment_dashboard.data.history import points_of
 from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.facts.status import (
     BADGES,
@@ -201,19 +202,20 @@ def _watch_charts(identity: str) -> None:
 
 
 def _show_charts(identity: str, stage: str, kind: str, growing: bool) -> None:
-    curves = cache.curves(identity, stage, kind)
+    curves = cache.curves(identity, stage, [metric for chart in charts_of(kind) for metric in chart.metrics])
+    histories = {name: points_of(history) for name, history in curves.value.items()}
     if curves.problem:
         show_notice("No charts", "gray", curves.problem)
         return
-    if not any(curves.histories.values()):
+    if not any(histories.values()):
         show_notice("No charts", "gray", f"Stage {stage} has no points yet. Its charts appear here as soon as it trains.")
         return
     with st.grid(2, min_column_width=340, border=True) as grid:
         for chart in charts_of(kind):
             with grid.cell():
-                summary = option.describe(chart, curves.histories)
+                summary = option.describe(chart, histories)
                 st.markdown(f"**{chart.title}**")
-                drawn = option.draw(chart, curves.histories, growing)
+                drawn = option.draw(chart, histories, growing)
                 st.echarts_chart(drawn, height=260, key=f"{stage}-{chart.title}", alt=f"{chart.title}: {summary}")
                 st.caption(plain(summary))
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Point(NamedTuple):
@@ -16,6 +16,11 @@ class Point(NamedTuple):
 History = Sequence[Point]
 Histories = dict[str, History]
 """Histories by the name of their metric."""
+
+
+def points_of(history: Any) -> Sequence[Point]:
+    """Return a history of arrays as points."""
+    return [Point(step, value) for step, value in zip(history.steps.tolist(), history.values.tolist(), strict=True)]
 
 
 def thin(history: History, buckets: int) -> list[Point]:
