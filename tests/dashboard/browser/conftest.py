@@ -1,0 +1,101 @@
+"""Fixtures of the tests in a real browser: a filled home, a served dashboard, and a page that must log no error."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alignment_api.home import Home
+from chromium import opened_browser
+from playwright.sync_api import Browser, ConsoleMessage, Page
+from ports import free_port
+from seeded_home import write_home
+
+START_SECONDS = 60
+WIDTH, HEIGHT = 1440, 900
+
+
+# Not for the whole session: while Playwright runs, no other test of this process can run an event loop.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Open one browser for the tests of a module."""
+    with opened_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Home:
+    """Write the home of tests/seeded_home.py; tests of the module may change it."""
+    return write_home(tmp_path_factory.mktemp("seeded") / "home", empty_database, datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def dashboard(browser: Browser, seeded: Home) -> Iterator[str]:
+    """Serve the seeded home, and return the address; without a browser nothing is served."""
+    with served(ALIGNMENT_HOME=str(seeded.root)) as address:
+        yield address
+
+
+@contextmanager
+def served(*arguments: str, **environment: str) -> Iterator[str]:
+    """Serve a dashboard with these environment variables and nothing else of this one's settings."""
+    port = free_port()
+    own = ("ALIGNMENT_HOME", "MLFLOW_TRACKING_URI", "ALIGNMENT_SOURCE", "ALIGNMENT_NAMESPACES", "KUBECONFIG")
+    inherited = {name: value for name, value in os.environ.items() if name not in own}
+    command = [sys.executable, "-m", "alignment_dashboard", "--port", str(port), *arguments]
+    with subprocess.Popen(command, env=inherited | environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            _wait_until_it_answers(process, f"http://127.0.0.1:{port}/_stcore/health")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _wait_until_it_answers(process: "subprocess.Popen[bytes]", address: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        assert process.poll() is None, f"the dashboard ended with {process.returncode}"
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, f"the dashboard has not answered in {START_SECONDS} s"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open pages with the given settings of a browser context; the test fails if one of them logs an error."""
+    errors: list[str] = []
+    contexts = []
+
+    def note(message: ConsoleMessage) -> None:
+        # Streamlit's page asks for these below its own address first.
+        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
+            errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def open_(base_url: str, **settings: Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": WIDTH, "height": HEIGHT}, "base_url": base_url, **settings})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not errors, "\n".join(errors)
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page], dashboard: str) -> Page:
+    """Open an empty page of 1440 x 900 pixels, for which page.goto("/compare?jobs=...") is an address of the dashboard."""
+    return open_page(dashboard)
