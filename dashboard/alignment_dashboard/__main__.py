@@ -2,46 +2,28 @@
 
 import argparse
 import os
+import socket
 import sys
 from pathlib import Path
 
-from streamlit.web import cli
+import uvicorn
+from streamlit import config
 
+from alignment_dashboard import settings
 from alignment_dashboard.data.source import namespaces, source
-
-# Okabe and Ito's palette, which colour-blind people can tell apart, with blue and orange first; lighter on a dark background.
-LIGHT = '["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]'
-DARK = '["#56B4E9", "#E69F00", "#2FC79C", "#E09CC3", "#F0E442", "#4FA3D9"]'
-SETTINGS = {
-    "server.headless": "true",
-    "server.fileWatcherType": "none",
-    "browser.gatherUsageStats": "false",
-    # The welcome message asks a server on the internet for this machine's address.
-    "logger.hideWelcomeMessage": "true",
-    "client.toolbarMode": "minimal",
-    "client.showErrorDetails": "none",
-    "runner.magicEnabled": "false",
-    "theme.baseFontSize": "15",
-    "theme.headingFontSizes": '["1.75rem", "1.4rem", "1.15rem"]',
-    "theme.metricValueFontSize": "1.4rem",
-    "theme.paddingTop": "3.5rem",
-    "theme.light.primaryColor": "#0072B2",
-    "theme.dark.primaryColor": "#56B4E9",
-    "theme.light.chartCategoricalColors": LIGHT,
-    "theme.dark.chartCategoricalColors": DARK,
-}
-"""Streamlit's settings, passed as flags since Streamlit reads no config.toml from a package."""
 
 ENVIRONMENT = (
     "ALIGNMENT_SOURCE=kubernetes shows the jobs of a cluster instead of those of a folder: the jobs of the namespaces in "
     'ALIGNMENT_NAMESPACES (such as ["team-a"]; if it is empty, all), read with KUBECONFIG or with the pod\'s service account. '
     "MLFLOW_TRACKING_URI is the address of MLflow. If MLflow needs a login, put the files username and password into a folder, "
-    "and set ALIGNMENT_TRACKING_CREDENTIALS_FOLDER to it."
+    "and set ALIGNMENT_TRACKING_CREDENTIALS_FOLDER to it. Settings of Streamlit are flags too, such as --server.baseUrlPath NAME."
 )
+STOP_SECONDS = 2
+"""How long open pages may delay the end of the process."""
 
 
 def main(arguments: list[str]) -> None:
-    """Read the command line, and start Streamlit with the arguments that are left."""
+    """Read the command line, and serve until a signal ends this process."""
     parser = argparse.ArgumentParser(prog="python -m alignment_dashboard", description="Serve the dashboard.", epilog=ENVIRONMENT)
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument(
@@ -51,18 +33,47 @@ def main(arguments: list[str]) -> None:
     own, rest = parser.parse_known_args(arguments)
     try:
         source(), namespaces()
+        settings.load(read_flags(rest))
     except ValueError as error:
         parser.error(str(error))
     if own.home:
         os.environ["ALIGNMENT_HOME"] = str(own.home.expanduser().absolute())
-    print(f"The dashboard is on http://{'localhost' if own.host == '0.0.0.0' else own.host}:{own.port}", flush=True)
-    cli.main(["run", str(Path(__file__).with_name("app.py")), *flags(own.host, own.port), *rest])
+    try:
+        listening = listen(own.host, own.port)
+    except (OSError, OverflowError) as error:
+        parser.exit(
+            1, f"The dashboard cannot listen on {own.host}:{own.port} ({error}); choose another address with --host and --port.\n"
+        )
+    base = config.get_option("server.baseUrlPath").strip("/")
+    host, port = "localhost" if own.host in ("0.0.0.0", "::") else own.host, listening.getsockname()[1]
+    print(f"The dashboard is on http://{host}:{port}{'/' * bool(base)}{base}", flush=True)
+    serve(listening)
 
 
-def flags(host: str, port: int) -> list[str]:
-    """Return all settings as flags of `streamlit run`."""
-    settings = {"server.address": host, "server.port": str(port), **SETTINGS}
-    return [part for name, value in settings.items() for part in (f"--{name}", value)]
+def read_flags(arguments: list[str]) -> dict[str, str]:
+    """Read flags such as --server.baseUrlPath=team as settings of Streamlit. Raises ValueError."""
+    given, left = dict[str, str](), iter(arguments)
+    for flag in left:
+        name, has_value, value = flag.partition("=")
+        if not name.startswith("--"):
+            raise ValueError(f"unrecognized argument: {flag}")
+        given[name.removeprefix("--")] = value if has_value else next(left, "")
+    return given
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that browsers can connect to. Raises OSError, or OverflowError for a number that is no port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, dualstack_ipv6=host == "::", backlog=2048)
+
+
+def serve(listening: socket.socket) -> None:
+    """Serve until a signal ends this process."""
+    # The application reads Streamlit's settings while it is imported.
+    from alignment_dashboard.server import application
+
+    server = uvicorn.Config(application(), log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS)
+    uvicorn.Server(server).run(sockets=[listening])
 
 
 if __name__ == "__main__":

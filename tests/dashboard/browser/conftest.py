@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from alignment_api.home import Home
 from chromium import opened_browser
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from ports import free_port
 from seeded_home import write_home
 
 START_SECONDS = 60
 WIDTH, HEIGHT = 1440, 900
+# The first page waits for libraries that take seconds to load, on a machine that does other work.
+expect.set_options(timeout=30_000)
 
 
 # Not for the whole session: while Playwright runs, no other test of this process can run an event loop.
@@ -52,7 +54,7 @@ def served(*arguments: str, **environment: str) -> Iterator[str]:
     command = [sys.executable, "-m", "alignment_dashboard", "--port", str(port), *arguments]
     with subprocess.Popen(command, env=inherited | environment, stdout=subprocess.DEVNULL) as process:
         try:
-            _wait_until_it_answers(process, f"http://127.0.0.1:{port}/_stcore/health")
+            _wait_until_it_answers(process, f"http://127.0.0.1:{port}/healthz")
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -77,8 +79,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def note(message: ConsoleMessage) -> None:
-        # Streamlit's page asks for these below its own address first.
-        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
+        if message.type == "error":
             errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     def open_(base_url: str, **settings: Any) -> Page:

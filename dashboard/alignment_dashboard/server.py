@@ -1,0 +1,73 @@
+"""The dashboard as an ASGI application: Streamlit's pages, and an address that tells whether they can be served."""
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import streamlit
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import BaseRoute, Route
+from streamlit import config, runtime
+from streamlit.starlette import App
+
+from alignment_dashboard import cache
+from alignment_dashboard.pieces.notice import show_notice
+
+PAGES = ("", "run", "compare", "samples")
+"""The paths of the pages, below the base path."""
+
+TITLE = "Alignment runs"
+_INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
+# Without this, Streamlit's script takes the address of a page such as /run for the base path, and asks /run/_stcore/health first.
+_BASE = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", window.location.href).href}</script>'
+
+
+def application() -> App:
+    """Return the application; Streamlit's settings must be loaded before."""
+    routes: list[BaseRoute] = [Route("/healthz", answer_health), *page_routes(config.get_option("server.baseUrlPath"))]
+    return App(Path(__file__).with_name("app.py"), lifespan=reading, routes=routes, on_script_error=explain)
+
+
+@asynccontextmanager
+async def reading(_: App) -> AsyncIterator[None]:
+    """Begin to read jobs and runs, so that the first visitor does not wait for them."""
+    threading.Thread(target=_read_first, name="first reading", daemon=True).start()
+    yield
+
+
+def _read_first() -> None:
+    cache.listing()
+    # The first reading of runs imports MLflow, which takes seconds.
+    cache.headlines()
+
+
+async def answer_health(_: Request) -> PlainTextResponse:
+    """Answer 200 if a browser can connect now, else 503."""
+    ready, _message = await runtime.get_instance().is_ready_for_browser_connection
+    return PlainTextResponse("ok" if ready else "not ready", 200 if ready else 503)
+
+
+def page_routes(base_path: str) -> list[BaseRoute]:
+    """Return the routes of the pages; all get the same HTML, which knows from its own address where the server is."""
+    html = _INDEX.read_text(encoding="utf-8").replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
+    html = html.replace("<head>", f"<head>{_BASE}", 1)
+    prefix = f"/{base_path.strip('/')}".rstrip("/")
+    return [Route(f"{prefix}/{page}", partial(_answer_page, html)) for page in PAGES]
+
+
+async def _answer_page(html: str, _: Request) -> HTMLResponse:
+    return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
+
+
+def explain(_: Exception) -> bool:
+    """Show that a page has a defect; Streamlit has written the traceback to the log."""
+    show_notice(
+        "Defect",
+        "red",
+        "This part of the page failed with an error that nobody expected. Reload the page to try again; the dashboard's log has "
+        "the traceback.",
+    )
+    return True

@@ -1,0 +1,42 @@
+"""Streamlit's settings: a dense page, quiet defaults, and one theme for light and dark."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from streamlit import config
+from streamlit.web.bootstrap import load_config_options
+
+from alignment_dashboard.facts import colours
+
+SETTINGS: dict[str, Any] = {
+    "server.headless": True,
+    "server.fileWatcherType": "none",
+    "browser.gatherUsageStats": False,
+    # The welcome message asks a server on the internet for this machine's address.
+    "logger.hideWelcomeMessage": True,
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "runner.magicEnabled": False,
+    "theme.baseFontSize": 14,
+    "theme.baseRadius": "small",
+    "theme.headingFontSizes": '["1.4rem", "1.15rem", "1rem"]',
+    "theme.metricValueFontSize": "1.2rem",
+    "theme.paddingTop": "3.75rem",
+    "theme.paddingBottom": "2rem",
+    "theme.light.primaryColor": "#0068A3",
+    "theme.light.textColor": "#1A1C24",
+    "theme.dark.primaryColor": "#56B4E9",
+    "theme.light.chartCategoricalColors": json.dumps(colours.LIGHT),
+    "theme.dark.chartCategoricalColors": json.dumps(colours.DARK),
+}
+
+
+def load(given: Mapping[str, str]) -> None:
+    """Load these settings, and those that the command line gives. Raises ValueError."""
+    load_config_options(SETTINGS)
+    known = config.get_config_options()
+    for name, value in given.items():
+        if name not in known:
+            raise ValueError(f"Streamlit has no setting {name}")
+        config.set_option(name, value.lower() == "true" if known[name].type is bool else known[name].type(value))
