@@ -4,11 +4,11 @@ import gc
 
 import torch.profiler  # noqa: F401
 import transformers.models.mistral.modeling_mistral  # noqa: F401
-from alignment_trainer.training import ask_policy
+from alignment_trainer.asking import answering
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
-# Each token of an answer to a held-out prompt costs a forward pass at each evaluation; real attempts generate all of them.
-ask_policy.NEW_TOKENS = 16
+# Each token of an answer costs a forward pass each time that a policy is asked; real attempts generate all of them.
+answering.NEW_TOKENS = 16
 # The first call compiles a thousand regular expressions for all families.
 get_checkpoint_conversion_mapping("mistral")
 # Objects that exist now are not searched by the ranks' garbage collector: that would copy all their memory.

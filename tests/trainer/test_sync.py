@@ -83,11 +83,11 @@ def write(config, steps=STEPS):
     """Write the files that an attempt has written after so many steps."""
     stage = Path(config.paths.stage)
     claim(config)
-    journal, samples = Journal(stage), Samples(stage, 2)
+    journal, samples = Journal(stage), Samples(stage, ["is", "was"])
     for step in range(1, steps + 1):
         journal.append(step, {"train/loss": 1 / step, "train/grad_norm": float(step)}, {metrics.TOTAL_STEPS: float(steps)})
     for step in (1, steps):
-        samples.append([Sample(step=step, prompt=prompt, reference="Yes.", policy="No.") for prompt in ("Is it?", "Was it?")])
+        samples.append([Sample(step=step, key=key, prompt=f"{key} it?", reference="Yes.", policy="No.") for key in ("is", "was")])
 
 
 def ship(config, exit_code):

@@ -69,10 +69,12 @@ class Preparation:
                 f"{row.place}: the chat template rejects the row ({why}); correct the row or choose another template"
             ) from error
 
+    def cleaned(self, example: Example) -> Example:
+        """Return what is tokenized of a row that is not left out."""
+        return truecased_row(example) if "Truecase" in self.cleaning else example
+
     def _prepared(self, example: Example) -> Prepared:
-        original = example
-        if "Truecase" in self.cleaning:
-            example = truecased_row(example)
+        original, example = example, self.cleaned(example)
         content, is_truecased = content_of(example), example != original
         # Checked after Truecase, which may make both answers of a pair the same.
         if answers_nothing(example):

@@ -63,6 +63,12 @@ def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | N
     }, cut
 
 
+def asked_ids(row: Dialogue | Pair, tokenizer: Any) -> list[int]:
+    """Return the ids of a prompt up to where the first of its answers begins; a prompt may end within a token."""
+    prompt = _prompt_ids(row, tokenizer)
+    return prompt[: min(_common_prefix(prompt, _ids_to_the_end(row, answer, tokenizer)) for answer in row.answers)]
+
+
 def _encoded(dialogue: Dialogue, tokenizer: Any, assistant_only: bool) -> _Encoded:
     if isinstance(dialogue.answer, list) and (assistant_only or dialogue.unlearned):
         return _with_found_answers(dialogue, tokenizer, assistant_only)

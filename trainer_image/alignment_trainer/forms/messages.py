@@ -1,5 +1,6 @@
 """Reads messages as OpenAI writes them, and turns as ShareGPT does, and refuses malformed ones."""
 
+import json
 from typing import Any
 
 from alignment_trainer.forms.media import refuse_media
@@ -91,6 +92,12 @@ def turn_of(turn: Any, place: str) -> Message:
     if speaker == "function_call":
         return {"role": "assistant", "content": "", "tool_calls": calls_in_text(turn.get("value"), f"{place}.value")}
     return {"role": _SPEAKERS[speaker], "content": whole_text(turn.get("value"), f"{place}.value")}
+
+
+def said(message: Message) -> str:
+    """Return what a message says: its text, and the tools that it calls as JSON."""
+    calls = json.dumps(message["tool_calls"], ensure_ascii=False) if message.get("tool_calls") else ""
+    return " ".join(filter(None, (message["content"], calls)))
 
 
 def _calls(message: Message, place: str) -> list[dict[str, Any]]:

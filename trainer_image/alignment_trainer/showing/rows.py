@@ -1,6 +1,5 @@
 """Describes a row as training reads it, line by line."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +7,7 @@ from alignment_trainer.data.fates import FATES, REMARKS
 from alignment_trainer.data.preparation import Example, Preparation, Prepared
 from alignment_trainer.data.tokens import IGNORED
 from alignment_trainer.forms.examples import Dialogue
-from alignment_trainer.forms.messages import Message, Text
+from alignment_trainer.forms.messages import Text, said
 from alignment_trainer.reading.sources import PlacedRow
 from alignment_trainer.reading.visible import visible
 from alignment_trainer.showing.marking import Decode, marked, pieces_of
@@ -49,12 +48,7 @@ def _part_lines(name: str, part: Text) -> Iterator[str]:
         yield f"  {name}: {_short(part)}"
     else:
         label = f"{name} " if name else ""
-        yield from (f"  {label}{message['role']}: {_short(_said(message))}" for message in part)
-
-
-def _said(message: Message) -> str:
-    calls = json.dumps(message["tool_calls"], ensure_ascii=False) if message.get("tool_calls") else ""
-    return " ".join(filter(None, (message["content"], calls)))
+        yield from (f"  {label}{message['role']}: {_short(said(message))}" for message in part)
 
 
 def _short(text: str) -> str:

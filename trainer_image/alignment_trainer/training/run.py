@@ -14,13 +14,12 @@ from alignment_api.resolving.training_warnings import Rows, warnings_at_start
 from alignment_api.run_config import RunConfig
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alignment_trainer.data.chat import end_ids
+from alignment_trainer.asking.ask_policy import ask_policy
 from alignment_trainer.data.dataset import Data
 from alignment_trainer.data.fates import HELD_OUT, TRAIN
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.model_folder.weights import parameter_count
 from alignment_trainer.settings.training import Settings
-from alignment_trainer.training.ask_policy import AskPolicy, prompt_of
 from alignment_trainer.training.hardware import Work, flops_per_token, peak_flops
 from alignment_trainer.training.journal_callback import Track
 from alignment_trainer.training.saving import SaveWhole
@@ -31,7 +30,6 @@ from alignment_trainer.workspace.activity import reading
 from alignment_trainer.workspace.checkpoints import Checkpoint
 from alignment_trainer.workspace.environment import describe, write_environment
 from alignment_trainer.workspace.journal import Journal
-from alignment_trainer.workspace.samples import Samples, drawn_rows
 from alignment_trainer.workspace.stage_warnings import warn
 
 
@@ -70,7 +68,7 @@ def train(
     devices = _devices()
     trainer.remove_callback(PrinterCallback)
     callbacks: list[TrainerCallback] = [
-        *_asking(trainer, settings, rows, stage),
+        *ask_policy(config, settings, trainer.processing_class),
         SaveWhole(stage, settings.keep, journal, divergence),
     ]
     if journal:
@@ -110,17 +108,6 @@ def _devices() -> list[str]:
     device = PartialState().device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return list(gather_object([name]))
-
-
-def _asking(trainer: TrainerMembers, settings: Settings, rows: Data, stage: Path) -> list[TrainerCallback]:
-    if rows.held_out is None:
-        return []
-    drawn = [prompt_of(rows.held_out[index]) for index in drawn_rows(len(rows.held_out), settings.seed)]
-    prompts = [prompt for prompt in drawn if prompt is not None]
-    if not prompts:
-        return []
-    samples = Samples(stage, len(prompts)) if PartialState().is_main_process else None
-    return [AskPolicy(prompts, trainer.processing_class, end_ids(trainer.processing_class), samples)]
 
 
 def _work(trainer: TrainerMembers, settings: Settings, start: Path, devices: list[str]) -> Work:

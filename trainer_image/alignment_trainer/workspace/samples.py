@@ -2,23 +2,22 @@
 
 import json
 import os
-import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+from alignment_api.files import flush
 from alignment_api.names import SAMPLES_FILE
-from pydantic import BaseModel, ConfigDict
-
-PROMPTS = 4
-"""Few prompts, so that answering them takes little time compared to an evaluation."""
+from pydantic import BaseModel
 
 
 class Sample(BaseModel):
     """One answer of the policy, with the answers of the held-out row."""
 
-    model_config = ConfigDict(extra="forbid")
-
     step: int
+    key: str | None = None
+    """Which prompt it answers, the same in all stages; None where an earlier version wrote it."""
     prompt: str
     chosen: str | None = None
     rejected: str | None = None
@@ -27,21 +26,23 @@ class Sample(BaseModel):
 
 
 class Samples:
-    """Appends to the samples of a stage."""
+    """Appends to the samples of a stage, of which each step has one row for each key."""
 
-    def __init__(self, stage: Path, prompts: int) -> None:
+    def __init__(self, stage: Path, keys: Sequence[str]) -> None:
         path = stage / SAMPLES_FILE
-        _drop_unfinished_step(path, prompts)
-        self._known = {sample.step for sample in read_samples(path)}
+        _drop_unfinished_step(path, list(keys))
+        self.steps = {sample.step for sample in read_samples(path)}
         self._path = path
 
     def append(self, samples: list[Sample]) -> None:
         """Write the samples of a step, unless an earlier attempt wrote them."""
-        new = [sample for sample in samples if sample.step not in self._known]
+        new = [sample for sample in samples if sample.step not in self.steps]
         if new:
-            self._known.add(new[0].step)
+            self.steps.add(new[0].step)
             with self._path.open("a", encoding="utf-8") as file:
                 file.write("".join(sample.model_dump_json() + "\n" for sample in new))
+            # Training goes on from a later checkpoint, and does not ask again.
+            flush(self._path)
 
 
 def read_samples(path: Path) -> Iterator[Sample]:
@@ -52,18 +53,21 @@ def read_samples(path: Path) -> Iterator[Sample]:
                 yield Sample.model_validate_json(line)
 
 
-def drawn_rows(rows: int, seed: int) -> list[int]:
-    """Choose the held-out rows whose prompts the policy answers, the same ones at every step and in every attempt."""
-    return sorted(random.Random(seed).sample(range(rows), min(PROMPTS, rows)))
-
-
-def _drop_unfinished_step(path: Path, prompts: int) -> None:
+def _drop_unfinished_step(path: Path, keys: list[str]) -> None:
     if not path.exists():
         return
-    lines = path.read_bytes().splitlines(keepends=True)
-    whole = len(lines) if all(line.endswith(b"\n") for line in lines) else len(lines) - 1
-    steps = [json.loads(line)["step"] for line in lines[:whole]]
-    while steps and steps.count(steps[-1]) < prompts:
-        steps.pop()
+    lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    rows = [json.loads(line) for line in lines]
+    steps = [[row.get("key") for row in step] for _, step in groupby(rows, lambda row: row["step"])]
+    whole = len(rows) if _is_whole(steps, keys) else len(rows) - len(steps[-1])
     # Cut, not written again: on a full disk the complete steps must stay.
-    os.truncate(path, sum(len(line) for line in lines[: len(steps)]))
+    os.truncate(path, sum(map(len, lines[:whole])))
+
+
+def _is_whole(steps: list[list[Any]], keys: list[str]) -> bool:
+    """Return whether the last step has all its rows, by the keys of each step."""
+    if not steps:
+        return True
+    *before, last = steps
+    # An earlier version asked other prompts, and wrote no keys.
+    return last == keys or last == before[-1] if before else last == keys or None in last
