@@ -1,34 +1,26 @@
 """Takes the picture of the dashboard in README.md: the page of one job of this machine, as Chromium draws it."""
 
 import argparse
-import base64
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from alignment_api.home import Home
-from websockets.sync.client import ClientConnection, connect
+from playwright.sync_api import Page, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SIZE = {"width": 1280, "height": 1352, "deviceScaleFactor": 1, "mobile": False}
-# The empty space above the page, in pixels.
-MARGIN = 36
+WIDTH, HEIGHT = 1440, 900
 WAIT_SECONDS = 90
 # Streamlit draws a chart's canvas only when the chart has its data.
-DRAWN = 'document.querySelectorAll("[data-testid=stEChartsChart] canvas").length'
-CHARTS_IN_VIEW = 4
-SETTLE_SECONDS = 2
+DRAWN = "[data-testid=stEChartsChart] canvas"
 
 
 def main() -> None:
@@ -38,12 +30,12 @@ def main() -> None:
     parser.add_argument("picture", type=Path, help="the PNG to write")
     options = parser.parse_args()
     browser, uid = find_browser(), find_uid(options.job)
-    with serving() as address, browsing(browser, f"{address}/run?job={uid}") as page:
-        ask(page, "Emulation.setDeviceMetricsOverride", **SIZE)
-        wait_for(lambda: evaluate(page, DRAWN) >= CHARTS_IN_VIEW, "the charts are not drawn")
-        time.sleep(SETTLE_SECONDS)
-        clip = {"x": 0, "y": MARGIN, "width": SIZE["width"], "height": SIZE["height"] - MARGIN, "scale": 1}
-        options.picture.write_bytes(base64.b64decode(ask(page, "Page.captureScreenshot", clip=clip)["data"]))
+    with serving() as address, browsing(browser) as page:
+        page.goto(f"{address}/run?job={uid}")
+        page.locator(DRAWN).first.wait_for(timeout=1000 * WAIT_SECONDS)
+        # While a script runs, Streamlit's page has not everything that it will have.
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=1000 * WAIT_SECONDS)
+        page.screenshot(path=options.picture)
     print(f"wrote {options.picture}")
 
 
@@ -70,72 +62,35 @@ def serving() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    with stopping(
-        subprocess.Popen([sys.executable, "-m", "alignment_dashboard", "--port", str(port)], stdout=subprocess.DEVNULL)
-    ):
-        wait_for(lambda: fetch(f"{address}/_stcore/health") == b"ok", "the dashboard does not start")
-        yield address
+    command = [sys.executable, "-m", "alignment_dashboard", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until_it_answers(f"{address}/healthz")
+            yield address
+        finally:
+            process.terminate()
 
 
-@contextmanager
-def browsing(browser: str, address: str) -> Iterator[ClientConnection]:
-    """Open a page in a new browser, and connect to the page's DevTools."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        flags = ["--headless", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
-        # Chromium's sandbox refuses to run as root.
-        flags += ["--no-sandbox"] if os.geteuid() == 0 else []
-        with stopping(subprocess.Popen([browser, *flags, address], stderr=subprocess.PIPE, text=True)) as process:
-            listening = (re.search(r"DevTools listening on ws://([^/]+)/", line) for line in process.stderr or ())
-            devtools = next(filter(None, listening), None)
-            if devtools is None:
-                sys.exit(f"{browser} ended before it opened a page; start it by hand to see why.")
-            page = next(tab for tab in json.loads(fetch(f"http://{devtools[1]}/json/list")) if tab["type"] == "page")
-            with connect(page["webSocketDebuggerUrl"], max_size=None) as connection:
-                yield connection
-
-
-@contextmanager
-def stopping(process: "subprocess.Popen[Any]") -> Iterator["subprocess.Popen[Any]"]:
-    """Stop a process when its block ends."""
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def ask(page: ClientConnection, method: str, **parameters: Any) -> dict[str, Any]:
-    """Send one command of the DevTools protocol, and return its result; events in between are skipped."""
-    page.send(json.dumps({"id": 1, "method": method, "params": parameters}))
-    answer: dict[str, Any] = {}
-    while "id" not in answer:
-        answer = json.loads(page.recv(timeout=WAIT_SECONDS))
-    result: dict[str, Any] = answer["result"]
-    return result
-
-
-def evaluate(page: ClientConnection, expression: str) -> int:
-    """Return the number that an expression of JavaScript gives on the page."""
-    return int(ask(page, "Runtime.evaluate", expression=expression)["result"]["value"])
-
-
-def fetch(address: str) -> bytes:
-    """Return the body of an answer; an empty one while no server listens."""
-    try:
-        with urllib.request.urlopen(address) as answer:
-            body: bytes = answer.read()
-            return body
-    except OSError:
-        return b""
-
-
-def wait_for(holds: Callable[[], bool], otherwise: str) -> None:
-    """Wait until a condition holds, or exit with a sentence."""
+def wait_until_it_answers(address: str) -> None:
+    """Wait for a server, or exit with a sentence."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        if time.monotonic() > deadline:
-            sys.exit(f"After {WAIT_SECONDS} s {otherwise}.")
-        time.sleep(0.5)
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=WAIT_SECONDS):
+                return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                sys.exit(f"The dashboard has not started in {WAIT_SECONDS} s ({error}).")
+        time.sleep(0.2)
+
+
+@contextmanager
+def browsing(command: str) -> Iterator[Page]:
+    """Open an empty page in a new browser."""
+    # Chromium's sandbox refuses to run as root.
+    arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=command, args=arguments) as browser:
+        yield browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
 
 
 if __name__ == "__main__":
