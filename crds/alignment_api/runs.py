@@ -1,10 +1,14 @@
-"""Chooses among several MLflow runs of one stage: the one that started last, whatever its status."""
+"""Which MLflow runs belong to a stage: of several the one that started last, whatever its status; and those of its own record."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from pathlib import Path
+from typing import Annotated, NamedTuple, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
 
 Run = TypeVar("Run")
 
+_Id = Annotated[str, Field(max_length=64)]
 _CLOCK_SKEW_MILLISECONDS = 300_000
 
 
@@ -24,3 +28,20 @@ def newest_run(runs: Iterable[Run], beginning: Callable[[Run], Beginning], now_m
         return (start if start is not None and start <= latest else 0), run_id
 
     return max(runs, key=order, default=None)
+
+
+class RunIds(BaseModel):
+    """The runs that a stage's data goes to, as its folder records them."""
+
+    run_id: _Id
+    experiment_id: _Id | None = None
+    job_run_id: _Id | None = None
+    """The run of the whole job."""
+
+
+def read_run_ids(path: Path) -> RunIds | None:
+    """Read the record of a stage's runs; None if there is none or it cannot be parsed."""
+    try:
+        return RunIds.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None

@@ -32,7 +32,7 @@ from alignment_operator.backends.chosen import ON_MACHINE
 from alignment_operator.backends.process import SeenProcess
 from alignment_operator.deciding.job_status import is_finished
 from alignment_operator.deciding.observation import LIVE, Child, Key, Report
-from alignment_operator.machine.progress import read_stage
+from alignment_operator.machine.progress import read_stage, tracking_of
 from alignment_operator.machine.stored_job import stored_job
 
 _TERMINATION_BYTES = 4096
@@ -100,6 +100,8 @@ class LocalCluster:
         return Report(
             stages={name: files.progress for name, files in found.items() if files.progress},
             pulses={name: files.pulse for name, files in found.items() if files.pulse},
+            run_ids={name: files.runs.ids.run_id for name, files in found.items() if files.runs},
+            tracking=tracking_of([files.runs for files in found.values() if files.runs]),
         )
 
     async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """Progress and signs of life of a local attempt, from the files in its stage's folder."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 from alignment_api import metrics
 from alignment_api.heartbeat import Activity
-from alignment_operator.machine.progress import read_stage
+from alignment_api.spec.status import TrackingStatus
+from alignment_operator.machine.progress import KnownRuns, read_stage, tracking_of
 from builders import NOW, a_child, a_job, later
 
 LEFT = {"progress/seconds_left": 9.0}
@@ -77,3 +79,41 @@ def test_steps_that_are_trained_again_are_progress(tmp_path: Path) -> None:
 def test_a_stage_that_does_not_run_has_no_pulse(tmp_path: Path) -> None:
     files = read_stage(write(tmp_path, [point(30, 8)]), None, SINCE)
     assert (files.pulse, files.progress.step if files.progress else None) == (None, 8)
+
+
+def shipped(folder: Path, text: str, time: float = 1.0) -> KnownRuns | None:
+    folder.mkdir(exist_ok=True)
+    (folder / "shipped.json").write_text(text)
+    os.utime(folder / "shipped.json", (time, time))
+    return read_stage(folder, None, SINCE).runs
+
+
+IDS = {"run_id": "r1", "experiment_id": "7", "job_run_id": "j1", "offset": 9}
+
+
+@pytest.mark.parametrize(
+    ("written", "run_id", "tracking"),
+    [
+        (IDS, "r1", TrackingStatus(experiment_id="7", run_id="j1")),
+        # A trainer of an earlier version records less.
+        ({"run_id": "r1", "offset": 9}, "r1", None),
+        ({}, None, None),
+        ({**IDS, "run_id": "r" * 65}, None, None),
+    ],
+)
+def test_the_runs_that_a_stage_is_shipped_to(
+    written: dict[str, Any], run_id: str | None, tracking: TrackingStatus | None, tmp_path: Path
+) -> None:
+    found = shipped(tmp_path, json.dumps(written))
+    assert (found.ids.run_id if found else None) == run_id
+    assert tracking_of([found] if found else []) == tracking
+
+
+def test_the_run_of_the_job_is_that_of_its_newest_settings(tmp_path: Path) -> None:
+    for newest in ("sft", "dpo"):
+        known = [
+            shipped(tmp_path / stage, json.dumps({**IDS, "job_run_id": stage}), time=2.0 if stage == newest else 1.0)
+            for stage in ("sft", "dpo")
+        ]
+        found = tracking_of([runs for runs in known if runs])
+        assert found is not None and found.run_id == newest
