@@ -62,8 +62,10 @@ BEST_OF = {
     REWARD_ACCURACY: None,
     EVALUATION_REWARD_ACCURACY: max,
 }
-"""The metrics that the run of a whole job has for each stage, and which of several evaluations is the best; a single batch says too
-little to have a best."""
+"""The metrics that the run of a whole job has for each stage, and which of several evaluations is the best.
+
+A single batch says too little to have a best, and the evaluation before the first step is about the model at its start.
+"""
 
 JOB_TAG = "alignment.job"
 NAMESPACE_TAG = "alignment.namespace"
@@ -85,3 +87,8 @@ def of_stage(stage: str, metric: str) -> str:
 def best_of_stage(stage: str, metric: str) -> str:
     """Return under which name the run of the whole job has the best value of a stage's metric."""
     return f"{stage}/best/{metric}"
+
+
+def input_hash_tag(stage: str) -> str:
+    """Return the tag that says of which inputs the stage is whose values the run of the whole job has."""
+    return f"{INPUT_HASH_TAG}.{stage}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from alignment_api import metrics
+from alignment_api.runs import RunIds
 from alignment_trainer.tracking import tracked_runs
 from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from mlflow import MlflowClient
@@ -36,55 +37,90 @@ def with_inputs(config, input_hash):
 
 
 def test_the_next_attempt_resumes_the_newest_run(config):
-    first = TrackedRuns(config, True, begun(config, 60)).run_id
-    assert TrackedRuns(config, True, None).run_id == first
+    first = TrackedRuns(config, True, begun(config, 60)).ids.run_id
+    assert TrackedRuns(config, True, None).ids.run_id == first
 
 
 def test_of_several_runs_the_newest_is_resumed_whatever_its_status(config):
     client = MlflowClient(config.tracking.uri)
     first = TrackedRuns(config, True, begun(config, 60))
-    tags = client.get_run(first.run_id).data.tags
+    tags = client.get_run(first.ids.run_id).data.tags
     experiment = client.get_experiment_by_name("tests").experiment_id
     newest = client.create_run(experiment, begun(config, 20), tags).info.run_id
     client.create_run(experiment, begun(config, 40), tags)
     client.create_run(experiment, begun(config, -(10**9)), tags)
     client.set_terminated(newest, "FAILED")
-    assert TrackedRuns(config, True, None).run_id == newest
+    assert TrackedRuns(config, True, None).ids.run_id == newest
 
 
 def test_earlier_inputs_start_a_new_run_which_is_the_newest_again(config):
-    old = TrackedRuns(with_inputs(config, "a"), True, begun(config, 60)).run_id
-    between = TrackedRuns(with_inputs(config, "b"), True, begun(config, 40)).run_id
-    again = TrackedRuns(with_inputs(config, "a"), True, None).run_id
+    old = TrackedRuns(with_inputs(config, "a"), True, begun(config, 60)).ids.run_id
+    between = TrackedRuns(with_inputs(config, "b"), True, begun(config, 40)).ids.run_id
+    again = TrackedRuns(with_inputs(config, "a"), True, None).ids.run_id
     assert len({old, between, again}) == 3
-    assert TrackedRuns(with_inputs(config, "a"), True, None).run_id == again
+    assert TrackedRuns(with_inputs(config, "a"), True, None).ids.run_id == again
 
 
 def test_a_renamed_folder_is_shipped_to_its_own_run(config):
-    old = TrackedRuns(with_inputs(config, "a"), True, begun(config, 60)).run_id
+    old = TrackedRuns(with_inputs(config, "a"), True, begun(config, 60)).ids.run_id
     TrackedRuns(with_inputs(config, "b"), True, begun(config, 40))
-    again = TrackedRuns(with_inputs(config, "a"), True, None).run_id
-    assert TrackedRuns(with_inputs(config, "a"), False, None, known_run_id=old).run_id == old
-    assert TrackedRuns(with_inputs(config, "a"), False, None).run_id == again
+    again = TrackedRuns(with_inputs(config, "a"), True, None).ids.run_id
+    assert TrackedRuns(with_inputs(config, "a"), False, None, RunIds(run_id=old)).ids.run_id == old
+    assert TrackedRuns(with_inputs(config, "a"), False, None).ids.run_id == again
 
 
 def test_a_folder_resumes_the_run_that_it_was_shipped_to(config):
     client = MlflowClient(config.tracking.uri)
-    own = TrackedRuns(config, True, begun(config, 60)).run_id
+    own = TrackedRuns(config, True, begun(config, 60)).ids.run_id
     tags = client.get_run(own).data.tags | {metrics.INPUT_HASH_TAG: "another"}
     client.create_run(client.get_experiment_by_name("tests").experiment_id, None, tags)
-    assert TrackedRuns(config, True, None, known_run_id=own).run_id == own
+    assert TrackedRuns(config, True, None, RunIds(run_id=own)).ids.run_id == own
+
+
+def job_runs(config):
+    """Return the runs of the whole job, the newest first."""
+    client = MlflowClient(config.tracking.uri)
+    found = client.search_runs([client.get_experiment_by_name("tests").experiment_id], order_by=["attributes.start_time DESC"])
+    return [run for run in found if metrics.STAGE_TAG not in run.data.tags]
+
+
+def test_a_change_of_settings_starts_a_new_run_of_the_job(config, trainer, tmp_path):
+    first = TrackedRuns(config, True, begun(config, 60))
+    edited = trainer.config(tmp_path, "dpo", dpo__beta=0.3)
+    second = TrackedRuns(edited, True, begun(config, 40))
+    newest, oldest = job_runs(config)
+    assert (newest.info.run_id, newest.data.params["dpo.beta"]) == (second.ids.job_run_id, "0.3")
+    assert (oldest.info.run_id, oldest.data.params["dpo.beta"]) == (first.ids.job_run_id, "0.1")
+    # No process works on it any more.
+    assert (newest.info.status, oldest.info.status) == ("RUNNING", "KILLED")
+    assert TrackedRuns(edited, True, None).ids == second.ids
+
+
+def test_other_hardware_continues_the_run_of_the_job(config, trainer, tmp_path):
+    first = TrackedRuns(config, True, begun(config, 60))
+    moved = trainer.config(tmp_path, compute__microBatchSize=2)
+    assert TrackedRuns(moved, True, None).ids == first.ids
+    (run,) = job_runs(config)
+    assert run.data.params["sft.microBatchSize"] == "4"
+
+
+def test_a_run_of_an_earlier_version_gets_the_parameters(config):
+    client = MlflowClient(config.tracking.uri)
+    experiment = client.get_experiment_by_name("tests").experiment_id
+    old = client.create_run(experiment, begun(config, 60), {metrics.JOB_UID_TAG: config.job.uid}).info.run_id
+    assert TrackedRuns(config, True, None).ids.job_run_id == old
+    assert job_runs(config)[0].data.params["dpo.beta"] == "0.1"
 
 
 def test_runs_are_paged_through(config, monkeypatch):
     monkeypatch.setattr(tracked_runs, "_RUNS_AT_ONCE", 2)
     client = MlflowClient(config.tracking.uri)
-    own = TrackedRuns(config, True, begun(config, 60)).run_id
+    own = TrackedRuns(config, True, begun(config, 60)).ids.run_id
     experiment = client.get_experiment_by_name("tests").experiment_id
     for number in range(5):
         tags = {metrics.JOB_UID_TAG: config.job.uid, metrics.STAGE_TAG: f"stage-{number}"}
         client.create_run(experiment, None, tags)
-    assert TrackedRuns(config, True, None).run_id == own
+    assert TrackedRuns(config, True, None).ids.run_id == own
 
 
 def test_no_other_process_of_a_pod_gets_the_password(own_workspace, trainer):

@@ -1,4 +1,5 @@
 import errno
+import math
 import re
 import time
 from pathlib import Path
@@ -7,11 +8,15 @@ import pytest
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
 from alignment_api.journal import read_points
-from alignment_api.names import METRICS_FILE
+from alignment_api.names import DONE_FILE, METRICS_FILE, SHIPPED_FILE
+from alignment_api.runs import read_run_ids
+from alignment_trainer.tracking import shipping
 from alignment_trainer.tracking import uploader as uploading
-from alignment_trainer.tracking.shipping import is_shipped
+from alignment_trainer.tracking.shipping import Shipment, is_shipped
+from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from alignment_trainer.tracking.uploader import Uploader
 from alignment_trainer.workspace.journal import Journal
+from alignment_trainer.workspace.stage_folder import claim
 from mlflow import MlflowClient
 
 
@@ -31,7 +36,9 @@ def config(root, trainer, request):
 
 
 def write(config, steps):
-    journal = Journal(Path(config.paths.stage))
+    stage = Path(config.paths.stage)
+    stage.mkdir(exist_ok=True)
+    journal = Journal(stage)
     for step in steps:
         journal.append(step, {"train/loss": 1 / step}, {metrics.TOTAL_STEPS: 10.0})
 
@@ -140,3 +147,125 @@ def test_an_ending_for_which_the_disk_has_no_room_is_reported_and_ends_nothing(c
     monkeypatch.setattr(following, "drain", lambda: None)
     following.finish(ExitCode.UNAVAILABLE)
     assert "ending.json could not be written (No space left on device)" in capfd.readouterr().err
+
+
+def headlines(config, name=None):
+    """Return the headlines of the job's newest run, or the steps at which one of them arrived."""
+    client, found, _ = runs(config)
+    if name is None:
+        return found[None].data.metrics
+    return [point.step for point in client.get_metric_history(found[None].info.run_id, name)]
+
+
+def evaluate(config, values):
+    journal = Journal(Path(config.paths.stage))
+    for step, value in values.items():
+        journal.append(step, {metrics.EVALUATION_LOSS: value}, {metrics.TOTAL_STEPS: 10.0})
+
+
+def test_the_run_of_the_job_has_the_latest_and_the_best_values(config):
+    evaluate(config, {0: 0.9, 4: 0.5, 8: 0.6, 10: math.nan})
+    write(config, range(1, 4))
+    ship(config, ExitCode.DONE)
+    found = headlines(config)
+    assert math.isnan(found.pop("sft/eval/loss"))
+    assert found == {"sft/train/loss": pytest.approx(1 / 3), "sft/best/eval/loss": 0.5}
+    ids = read_run_ids(Path(config.paths.stage) / SHIPPED_FILE)
+    _, known, _ = runs(config)
+    assert (ids.run_id, ids.job_run_id) == (known["sft"].info.run_id, known[None].info.run_id)
+
+
+def test_the_next_attempt_continues_the_headlines(config):
+    evaluate(config, {4: 0.5, 8: 0.6})
+    ship(config, ExitCode.STOPPED)
+    evaluate(config, {4: 0.1, 8: 0.1, 10: 0.7})
+    ship(config, ExitCode.DONE)
+    # Steps that are trained again keep their first values.
+    assert headlines(config) == {"sft/eval/loss": 0.7, "sft/best/eval/loss": 0.5}
+    assert headlines(config, "sft/best/eval/loss") == [4]
+
+
+@pytest.mark.parametrize("moment", range(10))
+def test_a_kill_between_any_two_writes_loses_and_repeats_nothing(config, monkeypatch, moment):
+    write(config, range(1, 4))
+    evaluate(config, {4: 0.5})
+    moments = iter(range(100))
+
+    class Killed(BaseException):
+        pass
+
+    def die():
+        if next(moments) == moment:
+            raise Killed
+
+    def killing(write):
+        def killed(*arguments):
+            die()
+            write(*arguments)
+            die()
+
+        return killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shipping, "write_whole", killing(shipping.write_whole))
+        patch.setattr(TrackedRuns, "_log", killing(TrackedRuns._log))
+        with pytest.raises(Killed):
+            Shipment(config, is_live=True).ship_points()
+    ship(config, ExitCode.DONE)
+    assert is_shipped(Path(config.paths.stage))
+    assert steps_arrived(config) == [1, 2, 3]
+    assert headlines(config) == {"sft/train/loss": pytest.approx(1 / 3), "sft/eval/loss": 0.5, "sft/best/eval/loss": 0.5}
+    assert sorted(headlines(config, name) for name in headlines(config)) == [[3], [4], [4]]
+
+
+def test_shipping_many_points_sends_the_headlines_once(config, monkeypatch):
+    write(config, range(1, 2001))
+    sent = []
+    monkeypatch.setattr(TrackedRuns, "_log", lambda _, run_id, values: sent.append((run_id, len(values))))
+    shipment = Shipment(config, is_live=True)
+    for _ in range(3):
+        shipment.ship_points()
+    assert [count for run_id, count in sent if run_id == shipment.job_run_id] == [1]
+
+
+def test_new_settings_of_a_later_stage_show_the_earlier_one_again(config, trainer, root):
+    def at(stage, **changes):
+        own = trainer.config(root, stage, **changes).model_copy(update={"job": config.job})
+        folder = Path(config.paths.stage) / stage
+        return own.model_copy(update={"paths": own.paths.model_copy(update={"stage": str(folder)})})
+
+    sft, dpo, edited = at("sft"), at("dpo"), at("dpo", dpo__beta=0.3)
+    claim(sft)
+    write(sft, range(1, 4))
+    (Path(sft.paths.stage) / DONE_FILE).write_text(sft.input_hash)
+    ship(sft, ExitCode.DONE)
+    for own, steps in ((dpo, range(1, 6)), (edited, range(1, 3))):
+        claim(own)
+        write(own, steps)
+        ship(own, ExitCode.DONE)
+    client, _, count = runs(config)
+    assert count == 5
+    found = client.search_runs(
+        [client.get_experiment_by_name("tests").experiment_id], f"tags.`{metrics.JOB_UID_TAG}` = '{config.job.uid}'"
+    )
+    of_job = {run.data.params["dpo.beta"]: run for run in found if metrics.STAGE_TAG not in run.data.tags}
+    assert of_job["0.3"].data.metrics == {"sft/train/loss": pytest.approx(1 / 3), "dpo/train/loss": 0.5}
+    assert of_job["0.1"].data.metrics == {"sft/train/loss": pytest.approx(1 / 3), "dpo/train/loss": pytest.approx(0.2)}
+    parents = {
+        run.data.tags[metrics.STAGE_TAG]: run.data.tags[metrics.PARENT_TAG] for run in found if metrics.STAGE_TAG in run.data.tags
+    }
+    assert parents["sft"] == of_job["0.3"].info.run_id
+    # The set-aside folder stays with its own run, and the finished stage with the newest one.
+    aside = Path(dpo.paths.stage).with_name(f"dpo.{dpo.input_hash}")
+    for folder in (aside, Path(sft.paths.stage)):
+        (folder / SHIPPED_FILE).write_text(
+            (folder / SHIPPED_FILE).read_text().replace('"headlines_offset":', '"headlines_offset":1')
+        )
+        shipping.ship_all(folder)
+        assert is_shipped(folder)
+    assert runs(config)[2] == 5
+    assert read_run_ids(aside / SHIPPED_FILE).job_run_id == of_job["0.1"].info.run_id
+    assert read_run_ids(Path(sft.paths.stage) / SHIPPED_FILE).job_run_id == of_job["0.3"].info.run_id
+    assert [run.data.metrics for run in (client.get_run(of_job[beta].info.run_id) for beta in ("0.1", "0.3"))] == [
+        of_job[beta].data.metrics for beta in ("0.1", "0.3")
+    ]

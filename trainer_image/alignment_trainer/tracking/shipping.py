@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from alignment_api.files import flush, write_whole
-from alignment_api.journal import Point, read_lines, read_points
-from alignment_api.names import DONE_FILE, METRICS_FILE, RUN_CONFIG_FILE, SAMPLES_FILE
+from alignment_api.journal import read_lines, read_points
+from alignment_api.names import DONE_FILE, METRICS_FILE, RUN_CONFIG_FILE, SAMPLES_FILE, SHIPPED_FILE
 from alignment_api.problems import from_validation
 from alignment_api.run_config import RunConfig, TrackingTarget
+from alignment_api.runs import RunIds
 from pydantic import BaseModel, ValidationError
 
+from alignment_trainer.tracking.headlines import Headlines, Measured
 from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from alignment_trainer.workspace.environment import read_environment
 from alignment_trainer.workspace.samples import read_samples
@@ -21,7 +23,6 @@ from alignment_trainer.workspace.samples import read_samples
 Model = TypeVar("Model", bound=BaseModel)
 
 _BATCH = 900
-_SHIPPED_FILE = "shipped.json"
 _ENDING_FILE = "ending.json"
 
 
@@ -32,11 +33,12 @@ class Ending(BaseModel):
     time: int
 
 
-class Shipped(BaseModel):
-    """How much has arrived in MLflow, and in which run."""
+class Shipped(RunIds):
+    """How much has arrived in MLflow, and in which runs."""
 
-    run_id: str
     offset: int = 0
+    headlines_offset: int = 0
+    """Up to where the run of the whole job has the latest and best values."""
     environment: bool = False
     samples: int = 0
     ending: Ending | None = None
@@ -60,6 +62,7 @@ def is_shipped(stage: Path) -> bool:
     ending = _ending(stage)
     return (
         next(read_lines(stage / METRICS_FILE, shipped.offset), None) is None
+        and shipped.headlines_offset == shipped.offset
         and shipped.environment == bool(read_environment(stage))
         and shipped.samples == sum(1 for _ in read_samples(stage / SAMPLES_FILE))
         and ending in (None, shipped.ending)
@@ -72,41 +75,68 @@ def left_behind(folder: Path) -> list[Path]:
     return [stage for stage in folders if not is_shipped(stage)]
 
 
-def ship_all(stage: Path, tracking: TrackingTarget | None = None) -> None:
-    """Ship the rest of a stage that no process works on; to another server than its own if one is given."""
+def ship_all(stage: Path, tracking: TrackingTarget | None = None, job_run_id: str | None = None) -> None:
+    """Ship the rest of a stage that no process works on; to another server or below another run of the job if they are given."""
     config = _read(stage / RUN_CONFIG_FILE, lambda text: RunConfig.parse_stored(json.loads(text)))
     # The folder may have been renamed, or its volume may be mounted elsewhere.
     paths = config.paths.model_copy(update={"stage": str(stage)})
-    shipment = Shipment(config.model_copy(update={"paths": paths, "tracking": tracking or config.tracking}), is_live=False)
+    config = config.model_copy(update={"paths": paths, "tracking": tracking or config.tracking})
+    shipment = Shipment(config, is_live=False, job_run_id=job_run_id)
     shipment.ship_points()
     shipment.end()
     shipment.ship_rest()
 
 
-class Shipment:
-    """Ships one stage's points, samples, environment and ending to its run."""
+def is_of_job_run(stage: Path, job_run_id: str) -> bool:
+    """Return whether a stage was shipped to this run of the whole job."""
+    shipped = _read_shipped(stage)
+    return shipped is not None and shipped.job_run_id == job_run_id
 
-    def __init__(self, config: RunConfig, is_live: bool) -> None:
+
+class Shipment:
+    """Ships one stage's points, samples, environment and ending to its run, and its headlines to the job's run."""
+
+    def __init__(self, config: RunConfig, is_live: bool, job_run_id: str | None = None) -> None:
         self._stage = Path(config.paths.stage)
+        self._headlines = Headlines(config.stage_name)
+        self._arrived: set[Measured] = set()
         first = next(read_points(self._stage / METRICS_FILE), None)
         known = _read_shipped(self._stage)
-        self._runs = TrackedRuns(config, is_live, first.time if first else None, known.run_id if known else None)
+        wanted = RunIds(run_id=known.run_id if known else "", job_run_id=job_run_id or (known and known.job_run_id))
+        self._runs = TrackedRuns(config, is_live, first.time if first else None, wanted)
+        self.job_run_id = self._runs.ids.job_run_id
         # If the earlier run was deleted, the new run gets everything again.
-        self._shipped = known if known and known.run_id == self._runs.run_id else Shipped(run_id=self._runs.run_id)
+        is_known = known is not None and known.run_id == self._runs.ids.run_id
+        self._shipped = known if known and is_known else Shipped(run_id=self._runs.ids.run_id)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Record the runs, and read again what has arrived."""
+        ids = self._runs.ids
+        if RunIds(**self._shipped.model_dump()) != ids:
+            self._note(**ids.model_dump(), headlines_offset=0)
+        for end, point, _ in read_lines(self._stage / METRICS_FILE):
+            if end > self._shipped.offset:
+                break
+            if point:
+                self._headlines.add(point)
 
     def ship_points(self) -> None:
-        """Send the new points."""
-        batch: list[tuple[str, Point, float]] = []
+        """Send the new points, and what they change among the headlines."""
+        batch: list[Measured] = []
         end, newest = self._shipped.offset, 0
         for end, point, _ in read_lines(self._stage / METRICS_FILE, self._shipped.offset):
             if point:
-                batch += [(name, point, value) for name, value in point.metrics.items()]
+                batch += [Measured(name, value, point.time, point.step) for name, value in point.metrics.items()]
                 newest = point.time
+                self._headlines.add(point)
             if len(batch) >= _BATCH:
                 self._send(batch, end, newest)
                 batch = []
         if end != self._shipped.offset:
             self._send(batch, end, newest)
+        if self._shipped.headlines_offset != self._shipped.offset:
+            self._send_headlines()
 
     def ship_rest(self) -> None:
         """Send the environment of the stage, and its samples as one file per step."""
@@ -130,20 +160,28 @@ class Shipment:
             self._runs.end(ending.status, ending.time)
             self._note(ending=ending)
 
-    def _send(self, batch: list[tuple[str, Point, float]], end: int, newest: int) -> None:
+    def _send(self, batch: list[Measured], end: int, newest: int) -> None:
         # Flush first: after a power cut, the journal must still have every point that MLflow has and the offset counts.
         flush(self._stage / METRICS_FILE)
         # If this process dies between these two lines, points are sent twice with the same time and value; MLflow keeps one.
         if batch:
-            self._runs.log([(name, value, point.time, point.step) for name, point, value in batch])
+            self._runs.log(batch)
         elif newest:
             # Steps are trained again: nothing is measured that MLflow does not have, but the stage makes progress.
             self._runs.note_progress(newest)
         self._note(offset=end)
 
+    def _send_headlines(self) -> None:
+        values = self._headlines.values()
+        # As with the points, MLflow keeps one of two equal values.
+        if new := values - self._arrived:
+            self._runs.log_headlines(new)
+            self._arrived = values
+        self._note(headlines_offset=self._shipped.offset)
+
     def _note(self, **news: object) -> None:
         self._shipped = self._shipped.model_copy(update=news)
-        write_whole(self._stage / _SHIPPED_FILE, self._shipped.model_dump_json())
+        write_whole(self._stage / SHIPPED_FILE, self._shipped.model_dump_json())
 
 
 def _read(path: Path, parse: Callable[[str], Model]) -> Model:
@@ -154,7 +192,7 @@ def _read(path: Path, parse: Callable[[str], Model]) -> Model:
 
 
 def _read_shipped(stage: Path) -> Shipped | None:
-    path = stage / _SHIPPED_FILE
+    path = stage / SHIPPED_FILE
     return _read(path, Shipped.model_validate_json) if path.exists() else None
 
 

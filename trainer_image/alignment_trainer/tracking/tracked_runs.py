@@ -1,4 +1,4 @@
-"""The MLflow runs of a job: one parent run, and one child run per stage, found again by their tags."""
+"""The MLflow runs of a job: a run of the whole job, and below it one run for each stage, found again by their tags."""
 
 import errno
 import fcntl
@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 from alignment_api import metrics
 from alignment_api.credentials import read_login
 from alignment_api.run_config import RunConfig, TrackingTarget
-from alignment_api.runs import Beginning, newest_run
+from alignment_api.runs import Beginning, RunIds, newest_run
 from alignment_api.trees import leaves
+
+from alignment_trainer.tracking.headlines import Measured
+from alignment_trainer.tracking.job_run import VALUE_LIMIT, agrees, job_parameters
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _PARAMETERS_AT_ONCE = 100
 _RUNS_AT_ONCE = 1000
-_VALUE_LIMIT = 6000
 _LOCK_FILE = ".tracking.lock"
 _CLIENT_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -51,7 +53,7 @@ def log_in(tracking: TrackingTarget) -> None:
 class TrackedRuns:
     """The runs of this stage and of its job; a live attempt sets them to running again."""
 
-    def __init__(self, config: RunConfig, is_live: bool, start_time: int | None, known_run_id: str | None = None) -> None:
+    def __init__(self, config: RunConfig, is_live: bool, start_time: int | None, known: RunIds | None = None) -> None:
         log_in(config.tracking)
         # Imported late: this takes a second, and training must not wait for it.
         from mlflow import MlflowClient
@@ -59,64 +61,50 @@ class TrackedRuns:
         self._config = config
         self._is_live = is_live
         self._start_time = start_time
-        self._known_run_id = known_run_id
         self._client = MlflowClient(config.tracking.uri)
         self._experiment = self._find_experiment()
-        self._described: set[str] = set()
-        job_tags = {
-            metrics.JOB_TAG: config.job.name,
-            metrics.NAMESPACE_TAG: config.job.namespace,
-            metrics.JOB_UID_TAG: config.job.uid,
-        }
-        stage_tags = {
-            **job_tags,
-            metrics.STAGE_TAG: config.stage_name,
-            metrics.KIND_TAG: config.stage.kind,
-            metrics.INPUT_HASH_TAG: config.input_hash,
-        }
+        self._described: dict[str, set[str]] = {}
+        # The renamed folder of other inputs is not what the job is about now.
+        self._is_current = Path(config.paths.stage).name == config.stage_name
+        self._is_superseded = False
         with _locked(Path(config.paths.stage).parent):
-            self._parent = self._find_or_create(None, config.job.name, job_tags)
-            name = f"{config.job.name}/{config.stage_name}"
-            self.run_id = self._find_or_create(config.stage_name, name, {**stage_tags, metrics.PARENT_TAG: self._parent})
+            runs = self._runs_of_job()
+            job = self._job_run(runs, known.job_run_id if known else None)
+            stage = self._stage_run(runs, known.run_id if known else None, job)
+        self.ids = RunIds(run_id=stage, experiment_id=self._experiment, job_run_id=job)
+        if is_live or known is None or known.job_run_id != job:
+            self._describe(job, job_parameters(config))
         self.describe(_parameters(config))
 
-    def log(self, values: list[tuple[str, float, int, int]]) -> None:
-        """Send measurements: name, value, time in milliseconds, step."""
-        from mlflow.entities import Metric
+    def log(self, values: Collection[Measured]) -> None:
+        """Send measurements of the stage."""
+        self._log(self.ids.run_id, values)
 
-        # The mounted Secret may have changed.
-        log_in(self._config.tracking)
-        self._client.log_batch(self.run_id, metrics=[Metric(*value) for value in values])
+    def log_headlines(self, values: Collection[Measured]) -> None:
+        """Send what the run of the whole job shows of the stage."""
+        assert self.ids.job_run_id
+        self._log(self.ids.job_run_id, values)
 
     def note_progress(self, time: int) -> None:
         """Tell when training last advanced, in milliseconds since 1970, without a measurement."""
         log_in(self._config.tracking)
-        self._client.set_tag(self.run_id, metrics.PROGRESS_TIME_TAG, str(time))
+        self._client.set_tag(self.ids.run_id, metrics.PROGRESS_TIME_TAG, str(time))
 
     def log_samples(self, step: int, rows: list[dict[str, Any]]) -> None:
         """Log the policy's answers at a step as a file of the run."""
-        self._client.log_text(self.run_id, json.dumps(rows, indent=1, ensure_ascii=False), f"samples/step-{step}.json")
+        self._client.log_text(self.ids.run_id, json.dumps(rows, indent=1, ensure_ascii=False), f"samples/step-{step}.json")
 
     def describe(self, parameters: Mapping[str, str]) -> None:
-        """Log the parameters that the run does not have yet; MLflow cannot change those of an earlier attempt."""
-        from mlflow.entities import Param
-
-        # Names of datasets may contain characters that MLflow refuses.
-        named = {re.sub(r"[^\w\-. :/]", "_", name): value[:_VALUE_LIMIT] for name, value in parameters.items()}
-        new = [Param(name, value) for name, value in named.items() if name not in self._described]
-        for start in range(0, len(new), _PARAMETERS_AT_ONCE):
-            self._client.log_batch(self.run_id, params=new[start : start + _PARAMETERS_AT_ONCE])
-        self._described |= named.keys()
+        """Log the parameters that the stage's run does not have yet; MLflow cannot change those of an earlier attempt."""
+        self._describe(self.ids.run_id, parameters)
 
     def end(self, status: str, time: int) -> None:
         """Set how the stage ended; the job ends with its last stage, or with a stage that did not finish."""
-        self._client.set_terminated(self.run_id, status, time)
-        config = self._config
-        stages = config.spec.stages or []
-        # The renamed folder of other inputs does not end the job.
-        is_current = Path(config.paths.stage).name == config.stage_name
-        if is_current and (status != "FINISHED" or config.stage_name == stages[-1].name):
-            self._client.set_terminated(self._parent, status, time)
+        self._client.set_terminated(self.ids.run_id, status, time)
+        stages = self._config.spec.stages or []
+        is_last = status != "FINISHED" or self._config.stage_name == stages[-1].name
+        if is_last if self._is_current else self._is_superseded:
+            self._client.set_terminated(self.ids.job_run_id, status, time)
 
     def _find_experiment(self) -> str:
         from mlflow.exceptions import MlflowException
@@ -134,23 +122,69 @@ class TrackedRuns:
                 raise
             return str(known.experiment_id)
 
-    def _find_or_create(self, stage: str | None, name: str, tags: dict[str, str]) -> str:
-        run = self._chosen([run for run in self._runs_of_job() if run.data.tags.get(metrics.STAGE_TAG) == stage], tags)
+    def _job_run(self, runs: "list[Run]", known_id: str | None) -> str:
+        """Find or create the run of the job with these settings."""
+        config = self._config
+        mine = {metrics.input_hash_tag(config.stage_name): config.input_hash}
+        of_job = [run for run in runs if metrics.STAGE_TAG not in run.data.tags]
+        # A finished stage belongs to the run that it was shipped to, also if later stages have got other settings.
+        kept = None if self._is_live else known_id
+        ours = [run for run in of_job if run.info.run_id == kept or agrees(run.data.params, run.data.tags, config)]
+        run = self._resume_or_create(of_job, ours, known_id, config.job.name, {**_job_tags(config), **mine})
+        self._set_tags(run, mine)
+        others = [other for other in of_job if other.info.run_id != run.info.run_id]
+        self._is_superseded = newest_run([run, *others], _beginning, _now()) is not run
+        for other in others:
+            if self._is_live and other.info.status == "RUNNING":
+                self._client.set_terminated(other.info.run_id, "KILLED", _now())
+        return str(run.info.run_id)
+
+    def _stage_run(self, runs: "list[Run]", known_id: str | None, job_run_id: str) -> str:
+        config = self._config
+        of_stage = [run for run in runs if run.data.tags.get(metrics.STAGE_TAG) == config.stage_name]
+        ours = [run for run in of_stage if run.data.tags.get(metrics.INPUT_HASH_TAG) == config.input_hash]
+        parent = {metrics.PARENT_TAG: job_run_id}
+        name = f"{config.job.name}/{config.stage_name}"
+        run = self._resume_or_create(of_stage, ours, known_id, name, {**_stage_tags(config), **parent})
+        self._set_tags(run, parent)
+        return str(run.info.run_id)
+
+    def _resume_or_create(
+        self, runs: "list[Run]", ours: "list[Run]", known_id: str | None, name: str, tags: dict[str, str]
+    ) -> "Run":
+        """Resume the run that this folder was shipped to, else the newest, if it is ours."""
+        known = next((run for run in ours if run.info.run_id == known_id), None)
+        # Readers take the newest run, so a live attempt must not resume an older run behind a newer one of other inputs.
+        newest = newest_run(runs if self._is_live else ours, _beginning, _now())
+        run = known or (newest if newest in ours else None)
         if run is None:
             run = self._client.create_run(self._experiment, start_time=self._start_time, tags=tags, run_name=name)
         elif self._is_live:
             self._client.update_run(run.info.run_id, status="RUNNING")
-        self._described = set(run.data.params)
-        return str(run.info.run_id)
+        self._described[run.info.run_id] = set(run.data.params)
+        return run
 
-    def _chosen(self, runs: "list[Run]", tags: dict[str, str]) -> "Run | None":
-        """Choose the run to resume: the one that this folder was shipped to, else the stage's newest, if its inputs are ours."""
-        ours = [run for run in runs if _same_inputs(run.data.tags, tags)]
-        known = next((run for run in ours if run.info.run_id == self._known_run_id), None)
-        # Readers take the newest run, so a live attempt must not resume an older run behind a newer one of other inputs.
-        among = runs if self._is_live else ours
-        newest = newest_run(among, lambda run: Beginning(run.info.start_time, run.info.run_id), time.time_ns() // 1_000_000)
-        return known or (newest if newest in ours else None)
+    def _set_tags(self, run: "Run", tags: Mapping[str, str]) -> None:
+        for name, value in tags.items():
+            if run.data.tags.get(name) != value:
+                self._client.set_tag(run.info.run_id, name, value)
+
+    def _log(self, run_id: str, values: Collection[Measured]) -> None:
+        from mlflow.entities import Metric
+
+        # The mounted Secret may have changed.
+        log_in(self._config.tracking)
+        self._client.log_batch(run_id, metrics=[Metric(*value) for value in values])
+
+    def _describe(self, run_id: str, parameters: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        # Names of datasets may contain characters that MLflow refuses.
+        named = {re.sub(r"[^\w\-. :/]", "_", name): value[:VALUE_LIMIT] for name, value in parameters.items()}
+        new = [Param(name, value) for name, value in named.items() if name not in self._described[run_id]]
+        for start in range(0, len(new), _PARAMETERS_AT_ONCE):
+            self._client.log_batch(run_id, params=new[start : start + _PARAMETERS_AT_ONCE])
+        self._described[run_id] |= named.keys()
 
     def _runs_of_job(self) -> "list[Run]":
         mine = f"tags.`{metrics.JOB_UID_TAG}` = '{self._config.job.uid}'"
@@ -187,9 +221,29 @@ def _parameters(config: RunConfig) -> dict[str, str]:
     return {name: str(value) for name, value in described.items()}
 
 
-def _same_inputs(known: dict[str, str], wanted: dict[str, str]) -> bool:
-    """Return whether a run was made from the same inputs; a job's run has no inputs."""
-    return known.get(metrics.INPUT_HASH_TAG) == wanted.get(metrics.INPUT_HASH_TAG)
+def _job_tags(config: RunConfig) -> dict[str, str]:
+    return {
+        metrics.JOB_TAG: config.job.name,
+        metrics.NAMESPACE_TAG: config.job.namespace,
+        metrics.JOB_UID_TAG: config.job.uid,
+    }
+
+
+def _stage_tags(config: RunConfig) -> dict[str, str]:
+    return {
+        **_job_tags(config),
+        metrics.STAGE_TAG: config.stage_name,
+        metrics.KIND_TAG: config.stage.kind,
+        metrics.INPUT_HASH_TAG: config.input_hash,
+    }
+
+
+def _beginning(run: "Run") -> Beginning:
+    return Beginning(run.info.start_time, run.info.run_id)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _named(tree: Any, prefix: str = "") -> dict[str, Any]:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from alignment_api.credentials import without_credentials
 from alignment_api.exit_codes import ExitCode
+from alignment_api.names import DONE_FILE
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.lineage import stages_before
 
-from alignment_trainer.tracking.shipping import Shipment, forget_ending, left_behind, record_ending, ship_all
+from alignment_trainer.tracking.shipping import Shipment, forget_ending, is_of_job_run, left_behind, record_ending, ship_all
 from alignment_trainer.tracking.tracked_runs import configure_client
 
 FLUSH_SECONDS = 10
@@ -73,17 +75,22 @@ class Uploader(threading.Thread):
                 shipment.ship_rest()
                 if not has_looked_back:
                     has_looked_back = True
-                    self._look_back()
+                    self._look_back(shipment.job_run_id)
             except Exception as error:
                 self._warn(_cause_of(error))
             if is_last:
                 return
             self._ending.wait(_POLL_SECONDS)
 
-    def _look_back(self) -> None:
+    def _look_back(self, job_run_id: str | None) -> None:
         for earlier in left_behind(self._stage.parent):
             if earlier != self._stage:
                 ship_all(earlier, self._config.tracking)
+        # After a change of this stage's settings the job has a new run, which shows the stages that it builds on too.
+        for stage in stages_before(self._config.spec, self._config.stage):
+            earlier = self._stage.parent / stage.name
+            if job_run_id and (earlier / DONE_FILE).exists() and not is_of_job_run(earlier, job_run_id):
+                ship_all(earlier, self._config.tracking, job_run_id)
 
     def _warn(self, trouble: str) -> None:
         if not self._has_warned:
