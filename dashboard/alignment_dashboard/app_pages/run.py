@@ -8,7 +8,6 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import ENDED, Condition, StageStatus
 
 from alignment_dashboard import cache
-from alignment_dashboard.data.history import points_of
 from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.facts.status import (
     BADGES,
@@ -21,8 +20,10 @@ from alignment_dashboard.facts.status import (
     time_left,
     write_reason,
 )
-from alignment_dashboard.pictures import option
-from alignment_dashboard.pictures.panels import charts_of
+from alignment_dashboard.pictures.panels import metrics_of, panels_of
+from alignment_dashboard.pictures.summary import summarize
+from alignment_dashboard.pictures.trace import Trace
+from alignment_dashboard.pieces import panel_view
 from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.text import plain
 from alignment_dashboard.units import write_age
@@ -189,7 +190,7 @@ def _watch_charts(identity: str) -> None:
     if job is None:
         return
     kinds = {stage.name: stage.kind for stage in job.spec.stages or []}
-    charted = [stage.name for stage in stages_of(job) if charts_of(kinds.get(stage.name, ""))]
+    charted = [stage.name for stage in stages_of(job) if panels_of(kinds.get(stage.name, ""))]
     if not charted:
         st.text("None of this job's stages has charts.")
         return
@@ -197,27 +198,20 @@ def _watch_charts(identity: str) -> None:
     default = current.name if current and current.name in charted else charted[0]
     # The key contains the current stage, so that the selection follows the job into its next stage.
     stage = st.segmented_control("Charts of stage", charted, default=default, required=True, key=f"stage-{default}")
-    state = next(known.state for known in stages_of(job) if known.name == stage)
-    _show_charts(identity, stage, kinds[stage], growing=state not in ENDED)
+    _show_charts(identity, stage, kinds[stage])
 
 
-def _show_charts(identity: str, stage: str, kind: str, growing: bool) -> None:
-    curves = cache.curves(identity, stage, [metric for chart in charts_of(kind) for metric in chart.metrics])
-    histories = {name: points_of(history) for name, history in curves.value.items()}
+def _show_charts(identity: str, stage: str, kind: str) -> None:
+    panels = panels_of(kind)
+    curves = cache.curves(identity, stage, metrics_of(panels))
     if curves.problem:
         show_notice("No charts", "gray", curves.problem)
         return
-    if not any(histories.values()):
+    if not any(len(history.steps) for history in curves.value.values()):
         show_notice("No charts", "gray", f"Stage {stage} has no points yet. Its charts appear here as soon as it trains.")
         return
-    with st.grid(2, min_column_width=340, border=True) as grid:
-        for chart in charts_of(kind):
-            with grid.cell():
-                summary = option.describe(chart, histories)
-                st.markdown(f"**{chart.title}**")
-                drawn = option.draw(chart, histories, growing)
-                st.echarts_chart(drawn, height=260, key=f"{stage}-{chart.title}", alt=f"{chart.title}: {summary}")
-                st.caption(plain(summary))
+    trace = Trace(identity, stage, "", "solid", curves.value)
+    panel_view.show_panels(panels, [trace], panel_view.choose_display(), summarize(panels, curves.value), key=f"panels-{stage}")
 
 
 show()

@@ -1,62 +1,100 @@
-"""Turns a chart and its points into an option of ECharts and a sentence; pure, so that tests read both as data."""
+"""Turns panels and runs into one option of ECharts, whose panels share cursor and zoom; pure, so that tests read it as data."""
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
-from alignment_dashboard.data.history import Histories, History, not_finite, thin
-from alignment_dashboard.pictures.panels import Chart, Line
+import numpy
 
-BUCKETS = 400
-"""A long history is cut into this many buckets: enough for each pixel of a chart that is half a screen wide."""
+from alignment_dashboard.pictures import frame
+from alignment_dashboard.pictures.curve import curve_of
+from alignment_dashboard.pictures.display import Display
+from alignment_dashboard.pictures.lines import Drawn, Situation, series_of
+from alignment_dashboard.pictures.marks import outside
+from alignment_dashboard.pictures.panels import Panel
+from alignment_dashboard.pictures.pen import pen_of
+from alignment_dashboard.pictures.scale import STEPS, Scale, time_scale
+from alignment_dashboard.pictures.span import Span, logarithmic, span_of
+from alignment_dashboard.pictures.trace import Trace
+from alignment_dashboard.store.history import NO_POINTS
 
 
-def draw(chart: Chart, histories: Histories, growing: bool) -> dict[str, Any]:
-    """Return the ECharts option of one chart; a metric without points is in the legend and has no curve."""
-    low, high = chart.bounds or (None, None)
+def draw(panels: Sequence[Panel], traces: Sequence[Trace], display: Display, dark: bool) -> dict[str, Any]:
+    """Return one ECharts option with a grid for each panel, for one run or for many."""
+    scale = _scale(traces, display)
+    drawn = [_lines(panel, traces, display, scale, dark) for panel in panels]
+    axes = [_axis(panel, lines, display) for panel, lines in zip(panels, drawn, strict=True)]
+    situations = [
+        Situation(index, span, display.smoothing > 0, display.clip, len(traces), dark) for index, (span, _) in enumerate(axes)
+    ]
+    roles = dict.fromkeys(one.pen.name for lines in drawn for one in lines if len(one.curve.x))
     return {
         "animation": False,
-        "legend": {"top": 0, "left": 0, "itemWidth": 18},
-        "grid": {"left": 8, "right": 16, "top": 36, "bottom": 8, "containLabel": True},
-        "tooltip": {"trigger": "axis", "valueFormatter": "%.4g"},
-        "xAxis": {
-            "type": "value",
-            "min": 0,
-            "max": "dataMax",
-            "minInterval": 1,
-            "axisLabel": {"showMinLabel": False, "showMaxLabel": False},
-            "axisPointer": {"label": {"precision": 0}},
-        },
-        # Each redraw resets the zoom, so a chart can be zoomed only after its stage has ended.
-        "dataZoom": [] if growing else [{"type": "inside", "filterMode": "none"}],
-        "yAxis": {"type": "value", "scale": True, "min": low, "max": high},
-        "series": [_series(line, histories.get(line.metric, ())) for line in chart.lines],
+        "title": [
+            frame.title(index, panel.title, _note(drawn[index], axes[index][0], display.clip))
+            for index, panel in enumerate(panels)
+        ],
+        "legend": frame.legend(list(roles) if len(traces) == 1 else []),
+        "grid": [frame.grid(index) for index in range(len(panels))],
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.4g", "confine": True},
+        "axisPointer": frame.cursor(len(panels)),
+        "xAxis": frame.x_axes(len(panels), _extent(drawn, display), scale),
+        "yAxis": [frame.y_axis(index, span, is_log, bool(panels[index].bounds)) for index, (span, is_log) in enumerate(axes)],
+        "series": [
+            one
+            for panel, lines, situation in zip(panels, drawn, situations, strict=True)
+            for one in series_of(lines, panel.mark, situation)
+        ],
     }
 
 
-def describe(chart: Chart, histories: Histories) -> str:
-    """Return the last value and the number of points of each line in words, also for readers who cannot see the chart."""
-    parts = [_describe(line, histories[line.metric]) for line in chart.lines if histories.get(line.metric)]
-    return "; ".join(parts) or "no points yet"
+def _lines(panel: Panel, traces: Sequence[Trace], display: Display, scale: Scale, dark: bool) -> list[Drawn]:
+    alone = len(traces) == 1
+    return [
+        Drawn(
+            line,
+            curve_of(trace.histories.get(line.metric, NO_POINTS), display, scale, _start(trace)),
+            pen_of(line, trace, alone, dark),
+        )
+        for line in panel.lines
+        for trace in traces
+    ]
 
 
-def _series(line: Line, history: History) -> dict[str, Any]:
-    points = thin(history, BUCKETS)
-    return {
-        "name": line.name,
-        "type": "line",
-        "data": [[point.step, point.value if math.isfinite(point.value) else None] for point in points],
-        # A line needs two points, so a single point is drawn as a mark.
-        "showSymbol": line.evaluation or len(points) == 1,
-        "symbol": "circle",
-        "symbolSize": 7,
-        "lineStyle": {"width": 1.5, "type": "dashed" if line.evaluation else "solid"},
-        "emphasis": {"disabled": True},
-    }
+def _axis(panel: Panel, lines: Sequence[Drawn], display: Display) -> tuple[Span, bool]:
+    """Return the range of a panel's y axis, and whether it is logarithmic."""
+    curves = [one.curve for one in lines]
+    if display.log and panel.positive and (span := logarithmic(curves, display.clip)):
+        return span, True
+    return (Span(*panel.bounds) if panel.bounds else span_of(curves, display.clip, panel.mark)), False
 
 
-def _describe(line: Line, history: History) -> str:
-    shown, failed = len(thin(history, BUCKETS)), not_finite(history)
-    count = f"{shown:,} of {len(history):,} points, every peak kept" if shown < len(history) else f"{shown:,} points"
-    last = history[-1]
-    text = f"{line.name} {last.value:.4g} at step {last.step:,} ({count})"
-    return f"{text}, first NaN or infinity at step {failed[0].step:,}, {len(failed):,} in all" if failed else text
+def _note(lines: Sequence[Drawn], span: Span, clip: bool) -> str:
+    """Return how many points are not drawn, or are drawn at the edge."""
+    above = sum(int((one.curve.values[outside(one.curve, span)] > span.high).sum()) for one in lines)
+    below = sum(int(outside(one.curve, span).sum()) for one in lines) - above
+    counted = " and ".join(f"{count:,} {where}" for count, where in ((above, "above"), (below, "below")) if count)
+    if not counted:
+        return ""
+    points = "point" if above + below == 1 else "points"
+    return f"{points} hidden: {counted}" if clip else f"{points} beyond the edge: {counted}"
+
+
+def _start(trace: Trace) -> int:
+    return min((int(history.times[0]) for history in trace.histories.values() if len(history.times)), default=0)
+
+
+def _scale(traces: Sequence[Trace], display: Display) -> Scale:
+    if display.axis == "step":
+        return STEPS
+    ends = [
+        int(history.times.max()) - _start(trace) for trace in traces for history in trace.histories.values() if len(history.times)
+    ]
+    return time_scale(max(ends, default=0) / 1_000)
+
+
+def _extent(drawn: Sequence[Sequence[Drawn]], display: Display) -> Span:
+    """Return the ends of the x axes, the same for all panels."""
+    if display.window:
+        return Span(*display.window)
+    ends = numpy.concatenate([numpy.empty(0), *(one.curve.x for lines in drawn for one in lines)])
+    return Span(float(ends.min()), max(float(ends.max()), float(ends.min()) + 1)) if len(ends) else Span(0, 1)

@@ -1,73 +1,106 @@
-"""Which charts each kind of stage has, and which lines each chart has."""
+"""The six panels of each kind of stage: which metrics tell how its training goes, and how they are drawn."""
 
+import math
 from typing import NamedTuple
 
 from alignment_api.metrics import (
+    ENTROPY,
+    EVALUATION_ENTROPY,
     EVALUATION_KL,
     EVALUATION_LOSS,
     EVALUATION_REWARD_ACCURACY,
+    EVALUATION_REWARD_CHOSEN,
     EVALUATION_REWARD_MARGIN,
+    EVALUATION_REWARD_REJECTED,
+    EVALUATION_TOKEN_ACCURACY,
     GRADIENT_NORM,
     KL,
-    LENGTH_CHOSEN,
-    LENGTH_REJECTED,
+    LEARNING_RATE,
     LOSS,
     REWARD_ACCURACY,
     REWARD_CHOSEN,
     REWARD_MARGIN,
     REWARD_REJECTED,
+    TOKEN_ACCURACY,
     TOKENS_PER_SECOND,
 )
 
+TRAINING, HOLDOUT = "training", "holdout"
+CHOSEN, REJECTED = "chosen", "rejected"
+
 
 class Line(NamedTuple):
-    """One metric of a chart: drawn through all points, or with each point marked where it is an evaluation."""
+    """One metric of a panel: a line through all its points, or marked points where it is an evaluation."""
 
     metric: str
-    name: str
+    role: str
     evaluation: bool = False
 
 
-class Chart(NamedTuple):
+class Mark(NamedTuple):
+    """A horizontal line at a value that a reader compares with."""
+
+    value: float
+    name: str
+
+
+class Panel(NamedTuple):
     """A title and the lines under it."""
 
     title: str
     lines: tuple[Line, ...]
+    mark: Mark | None = None
     bounds: tuple[float, float] | None = None
     """The lowest and highest value of the y axis; without them the axis follows the points."""
+    positive: bool = False
+    """Whether all values are above 0, so that the panel can have a logarithmic axis."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Return the names of the metrics that the chart needs."""
+        """Return the names of the metrics that the panel needs."""
         return tuple(line.metric for line in self.lines)
 
 
-LOSS_CHART = Chart("Loss", (Line(LOSS, "training"), Line(EVALUATION_LOSS, "holdout", evaluation=True)))
-COMMON_CHARTS = (
-    Chart("Gradient norm", (Line(GRADIENT_NORM, "training"),)),
-    Chart("Tokens per second", (Line(TOKENS_PER_SECOND, "training"),)),
+def _pair(training: str, evaluation: str) -> tuple[Line, Line]:
+    return Line(training, TRAINING), Line(evaluation, HOLDOUT, evaluation=True)
+
+
+GRADIENTS = Panel("Gradient norm", (Line(GRADIENT_NORM, TRAINING),), positive=True)
+SFT = (
+    Panel("Loss", _pair(LOSS, EVALUATION_LOSS), positive=True),
+    Panel("Token accuracy", _pair(TOKEN_ACCURACY, EVALUATION_TOKEN_ACCURACY)),
+    Panel("Entropy", _pair(ENTROPY, EVALUATION_ENTROPY), positive=True),
+    Panel("Learning rate", (Line(LEARNING_RATE, TRAINING),)),
+    GRADIENTS,
+    Panel("Tokens per second", (Line(TOKENS_PER_SECOND, TRAINING),), positive=True),
 )
-PREFERENCE_CHARTS = (
-    LOSS_CHART,
-    Chart("Reward margin", (Line(REWARD_MARGIN, "training"), Line(EVALUATION_REWARD_MARGIN, "holdout", evaluation=True))),
-    Chart(
-        "Reward accuracy",
-        (Line(REWARD_ACCURACY, "training"), Line(EVALUATION_REWARD_ACCURACY, "holdout", evaluation=True)),
-        bounds=(0, 1),
+PREFERENCE = (
+    # A policy that equals its reference has the sigmoid loss ln 2, and is as often right as wrong.
+    Panel("Loss", _pair(LOSS, EVALUATION_LOSS), mark=Mark(math.log(2), "ln 2"), positive=True),
+    Panel("Reward margin", _pair(REWARD_MARGIN, EVALUATION_REWARD_MARGIN)),
+    Panel("Reward accuracy", _pair(REWARD_ACCURACY, EVALUATION_REWARD_ACCURACY), mark=Mark(0.5, "chance"), bounds=(0, 1)),
+    Panel(
+        "Rewards of chosen and rejected",
+        (
+            Line(REWARD_CHOSEN, CHOSEN),
+            Line(REWARD_REJECTED, REJECTED),
+            Line(EVALUATION_REWARD_CHOSEN, CHOSEN, evaluation=True),
+            Line(EVALUATION_REWARD_REJECTED, REJECTED, evaluation=True),
+        ),
     ),
-    Chart("Rewards of chosen and rejected answers", (Line(REWARD_CHOSEN, "chosen"), Line(REWARD_REJECTED, "rejected"))),
-    Chart("Tokens of chosen and rejected answers", (Line(LENGTH_CHOSEN, "chosen"), Line(LENGTH_REJECTED, "rejected"))),
-    Chart("Policy against reference (KL)", (Line(KL, "training"), Line(EVALUATION_KL, "holdout", evaluation=True))),
-    *COMMON_CHARTS,
+    # Not called KL: over the answers of the data, instead of the policy's own, it can be negative.
+    Panel("Log-ratio of policy and reference", _pair(KL, EVALUATION_KL), mark=Mark(0, "")),
+    GRADIENTS,
 )
-CHARTS: dict[str, tuple[Chart, ...]] = {
-    "sft": (LOSS_CHART, *COMMON_CHARTS),
-    "dpo": PREFERENCE_CHARTS,
-    "dpo_distillation": PREFERENCE_CHARTS,
-}
-"""The charts of each kind of stage, in the order of the page."""
+PANELS: dict[str, tuple[Panel, ...]] = {"sft": SFT, "dpo": PREFERENCE, "dpo_distillation": PREFERENCE}
+"""The panels of each kind of stage, in the order of the page: three in a row."""
 
 
-def charts_of(kind: str) -> tuple[Chart, ...]:
-    """Return the charts of a kind; a kind that is not in the table has none."""
-    return CHARTS.get(kind, ())
+def panels_of(kind: str) -> tuple[Panel, ...]:
+    """Return the panels of a kind; a kind that is not in the table has none."""
+    return PANELS.get(kind, ())
+
+
+def metrics_of(panels: tuple[Panel, ...]) -> tuple[str, ...]:
+    """Return the names of the metrics that panels need, each once."""
+    return tuple(dict.fromkeys(metric for panel in panels for metric in panel.metrics))

@@ -1,25 +1,36 @@
-"""The table of charts by kind of stage."""
+"""The table of panels by kind of stage."""
 
 import pytest
-from alignment_api.metrics import REWARD_CHOSEN, REWARD_REJECTED
+from alignment_api import metrics
 from alignment_api.spec.kinds import KINDS
-from alignment_dashboard.pictures.panels import CHARTS, charts_of
+from alignment_dashboard.pictures.panels import PANELS, metrics_of, panels_of
+
+NAMES = {value for value in vars(metrics).values() if isinstance(value, str)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_that_trains_has_charts(kind: str) -> None:
-    assert charts_of(kind) or kind not in KINDS or not KINDS[kind].trains
+def test_every_kind_that_trains_has_six_panels(kind: str) -> None:
+    assert len(panels_of(kind)) == (6 if KINDS[kind].trains and KINDS[kind].runs else len(PANELS.get(kind, ())))
 
 
 def test_a_kind_without_a_row_has_none() -> None:
-    assert charts_of("made_up") == ()
+    assert panels_of("made_up") == ()
 
 
-@pytest.mark.parametrize("kind", CHARTS)
-def test_the_titles_of_a_kind_differ(kind: str) -> None:
-    titles = [chart.title for chart in charts_of(kind)]
+@pytest.mark.parametrize("kind", PANELS)
+def test_the_titles_of_a_kind_differ_and_its_metrics_exist(kind: str) -> None:
+    titles = [panel.title for panel in panels_of(kind)]
     assert len(set(titles)) == len(titles)
+    assert set(metrics_of(panels_of(kind))) <= NAMES
 
 
-def test_chosen_and_rejected_share_a_chart() -> None:
-    assert (REWARD_CHOSEN, REWARD_REJECTED) in [chart.metrics for chart in charts_of("dpo")]
+def test_the_panels_of_pairs_in_their_order() -> None:
+    assert [panel.title for panel in panels_of("dpo")] == [
+        "Loss",
+        "Reward margin",
+        "Reward accuracy",
+        "Rewards of chosen and rejected",
+        "Log-ratio of policy and reference",
+        "Gradient norm",
+    ]
+    assert "KL" not in "".join(panel.title for panel in panels_of("dpo"))

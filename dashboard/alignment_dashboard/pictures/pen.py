@@ -1,0 +1,36 @@
+"""How a line looks: of one run the colour says what the line shows, of many it says which run it is."""
+
+from typing import Any, NamedTuple
+
+from alignment_dashboard.facts.colours import DARK, LIGHT
+from alignment_dashboard.pictures.panels import CHOSEN, HOLDOUT, REJECTED, TRAINING, Line
+from alignment_dashboard.pictures.trace import Trace
+
+# Positions in the palette: blue, vermilion, green and pink differ for colour-blind people too.
+_COLOURS = {TRAINING: 0, HOLDOUT: 1, CHOSEN: 2, REJECTED: 3}
+_SECOND = (1, 3)
+ALARM = {False: "#C62828", True: "#FF8A80"}
+"""The colour of NaN and infinity, in the light and in the dark theme."""
+FAINT = {False: "#8A8F98", True: "#8A8F98"}
+
+
+class Pen(NamedTuple):
+    """The name, colour and style of a line."""
+
+    name: str
+    colour: str
+    style: str | tuple[int, ...]
+
+    @property
+    def line_style(self) -> dict[str, Any]:
+        """Return the style in ECharts' words."""
+        return {"type": self.style if isinstance(self.style, str) else list(self.style), "color": self.colour}
+
+
+def pen_of(line: Line, trace: Trace, alone: bool, dark: bool) -> Pen:
+    """Return how a line of a run looks, beside other runs or alone."""
+    role = f"{line.role} on holdout" if line.evaluation and line.role != HOLDOUT else line.role
+    if alone:
+        return Pen(role, (DARK if dark else LIGHT)[_COLOURS[line.role]], "solid")
+    name = trace.name if role == TRAINING else f"{trace.name}, {role}"
+    return Pen(name, trace.colour, _SECOND if line.role == REJECTED else trace.dash)
