@@ -7,6 +7,9 @@ from streamlit.navigation.page import StreamlitPage
 
 from alignment_dashboard import cache
 
+# Streamlit fetches a named icon from a public server, so the icon is a file of this package.
+ICON = Path(__file__).with_name("icon.svg")
+
 
 def show() -> None:
     """Show the bar of pages and the page that the address names."""
@@ -19,8 +22,8 @@ def show() -> None:
         ],
         position="top",
     )
-    # Streamlit fetches a named icon from a public server, so the icon is a file of this package.
-    st.set_page_config(page_title=write_title(page), page_icon=Path(__file__).with_name("icon.svg"), layout="wide")
+    st.set_page_config(page_title=write_title(page), page_icon=ICON, layout="wide")
+    st.logo(str(ICON), size="small")
     page.run()
 
 

@@ -22,7 +22,11 @@ PAGES = ("", "run", "compare", "samples")
 TITLE = "Alignment runs"
 _INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 # Without this, Streamlit's script takes the address of a page such as /run for the base path, and asks /run/_stcore/health first.
-_BASE = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", window.location.href).href}</script>'
+_SCRIPT = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", window.location.href).href}</script>'
+# Streamlit has no option for these: the page uses the width of the window, and begins in the dark where it is dark.
+_STYLE = """<meta name="color-scheme" content="light dark"><style>
+@media (min-width: 640px) { .stMain [data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; } }
+</style>"""
 
 
 def application() -> App:
@@ -53,7 +57,7 @@ async def answer_health(_: Request) -> PlainTextResponse:
 def page_routes(base_path: str) -> list[BaseRoute]:
     """Return the routes of the pages; all get the same HTML, which knows from its own address where the server is."""
     html = _INDEX.read_text(encoding="utf-8").replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
-    html = html.replace("<head>", f"<head>{_BASE}", 1)
+    html = html.replace("<head>", f"<head>{_SCRIPT}{_STYLE}", 1)
     prefix = f"/{base_path.strip('/')}".rstrip("/")
     return [Route(f"{prefix}/{page}", partial(_answer_page, html)) for page in PAGES]
 
