@@ -1,6 +1,7 @@
 """Opens the dashboard's pages in Streamlit's test harness."""
 
 from importlib.resources import files
+from urllib.parse import parse_qs, urlsplit
 
 from alignment_dashboard import cache
 from streamlit.testing.v1 import AppTest
@@ -24,3 +25,13 @@ def words(app: AppTest) -> str:
     """Return all text of a page, without the backslashes of escaped markdown."""
     kinds = ("title", "subheader", "text", "caption", "markdown", "code")
     return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind)).replace("\\", "")
+
+
+def shown_names(app: AppTest) -> list[str]:
+    """Return the names in the table of the list, as the browser shows them: a part of each link."""
+    return [parse_qs(urlsplit(link).query)["name"][0] for link in app.dataframe[0].value["run"]]
+
+
+def chips(app: AppTest) -> list[str]:
+    """Return the filters above the list, each with its count."""
+    return [button.label.partition("] ")[2].replace("*", "") for button in app.button if str(button.key).startswith("chip-")]

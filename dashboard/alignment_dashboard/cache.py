@@ -16,6 +16,8 @@ from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.data.source import source
 from alignment_dashboard.facts import colours
 from alignment_dashboard.facts.colours import Look
+from alignment_dashboard.facts.run_list.overview import Overview, Seen
+from alignment_dashboard.facts.run_list.overview import overview as read_overview
 from alignment_dashboard.store.history import Histories, history_of
 from alignment_dashboard.store.stored_run import StoredRun
 
@@ -62,6 +64,15 @@ def headlines() -> Known[Mapping[str, StoredRun]]:
     return _known({uid: known.value[None] for uid, known in found.items() if None in known.value}, problem)
 
 
+_seen_rows: dict[str, Seen] = {}
+
+
+@st.cache_resource(ttl=1, show_spinner=False)
+def overview() -> Overview:
+    """Return the rows of all jobs; made once for all visitors."""
+    return read_overview(listing(), headlines().value, datetime.now(UTC), _seen_rows)
+
+
 def curves(job_uid: str, stage: str, metrics: Iterable[str]) -> Known[Histories]:
     """Return the named metrics of a stage, as far as it has them."""
     return _curves(job_uid, stage, tuple(dict.fromkeys(metrics)))
@@ -96,10 +107,9 @@ def samples(job_uid: str, stage: str) -> Known[list[dict[str, Any]]]:
     from mlflow import artifacts
 
     rows = []
-    for file in artifacts.list_artifacts(artifact_uri=f"{run.artifacts}/samples") or []:
-        name = file.path.rpartition("/")[2]
-        step = int(name.removeprefix("step-").removesuffix(".json"))
-        rows += [{"step": step, **row} for row in json.loads(artifacts.load_text(f"{run.artifacts}/samples/{name}"))]
+    for file in artifacts.list_artifacts(run_id=run.run_id, artifact_path="samples") or []:
+        step = int(file.path.removeprefix("samples/step-").removesuffix(".json"))
+        rows += [{"step": step, **row} for row in json.loads(artifacts.load_text(f"{run.artifacts}/{file.path}"))]
     return _known(rows)
 
 
@@ -125,5 +135,5 @@ def _known(value: Value, problem: str | None = None) -> Known[Value]:
 
 def clear() -> None:
     """Forget everything, as tests need it."""
-    for cached in (listing, runs, headlines, _curves, samples, log):
+    for cached in (listing, runs, headlines, overview, _curves, samples, log):
         cached.clear()

@@ -1,77 +1,90 @@
-"""The first page: counts of jobs, the jobs that need attention, and a table of all jobs."""
+"""The first page: which runs there are, which of them need attention, and what differs among them."""
 
-from collections import Counter
-from datetime import UTC, datetime
-from typing import Any
+import time
+from typing import NamedTuple
 
 import streamlit as st
-from alignment_api.metrics import LOSS, REWARD_ACCURACY, REWARD_MARGIN
-from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.status import ENDED
+from alignment_api.metrics import LOSS
+from streamlit.delta_generator import DeltaGenerator
 
 from alignment_dashboard import cache
-from alignment_dashboard.data.listing import Guidance, Listing, identify
-from alignment_dashboard.facts.status import (
-    BADGES,
-    Attention,
-    attention,
-    headlines,
-    percent_of,
-    phase_of,
-    status_of,
-    time_left,
-    write_reason,
-    write_stages,
-)
+from alignment_dashboard.data.listing import Failure, Guidance, Listing
+from alignment_dashboard.facts.run_list import attention_lines, chips, columns, query
+from alignment_dashboard.facts.run_list.attention_lines import Line
+from alignment_dashboard.facts.run_list.grouping import SEEDS, group
+from alignment_dashboard.facts.run_list.order import Arranged, arrange
+from alignment_dashboard.facts.run_list.overview import Overview
+from alignment_dashboard.facts.run_list.row import Row
+from alignment_dashboard.facts.run_list.table import csv, frame, group_csv, group_frame
+from alignment_dashboard.pieces import address
 from alignment_dashboard.pieces.notice import show_failures, show_notice
+from alignment_dashboard.pieces.run_table import HEADER_PIXELS, ROW_PIXELS, choose_none, chosen, show_table
 from alignment_dashboard.text import plain
-from alignment_dashboard.units import shorten, write_age, write_number
 
-COUNTED = (("Running", ("Running", "Restarting")), ("Waiting", ("Pending", "Queued", "Suspended")), ("Succeeded", ("Succeeded",)))
-ATTENTION_ROWS = 5
-MESSAGE_LENGTH = 300
-# Streamlit shows ten rows by default; a longer table gets a height in pixels, most of a screen.
-ROWS_SHOWN, TALL_PIXELS = 10, 620
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+REFRESH_SECONDS = 2
+# A long list is sent again less often: 1,000 rows at most every 10 seconds.
+ROWS_PER_SECOND = 100
+# Room for attention lines and table at 1440 x 900.
+ROOM_PIXELS = 700
+LINE_PIXELS = 30
+ROWS_AT_LEAST = 5
+COMPARED_AT_MOST = 20
+ORDER, DRAWN, DRAWN_AT, LIST_ADDRESS = "runs-order", "runs-drawn", "runs-drawn-at", "runs-address"
+SHOW, SEARCH, SORT, GROUP, COLUMNS = "show", "search", "sort", "group", "columns"
+SEPARATE = "each run"
+
+
+class Moment(NamedTuple):
+    """All that the page says; it is drawn again only when this has changed."""
+
+    overview: Overview
+    curves: dict[str, list[float]]
+    failures: tuple[Failure, ...]
+    problems: tuple[str, ...]
+    answered: bool
 
 
 def show() -> None:
     """Draw the page."""
-    st.title("Alignment jobs", anchor=False)
-    opened = st.session_state.pop("open_job", None)
-    if opened:
-        st.switch_page("app_pages/run.py", query_params={"job": opened})
-    _live()
-
-
-@st.fragment(run_every=2)
-def _live() -> None:
-    if st.session_state.get("open_job"):
-        st.rerun()
-    listing, now = cache.listing(), datetime.now(UTC)
-    show_failures(listing.failures)
-    for problem in listing.problems:
+    _return_to_the_list()
+    moment = _moment(cache.listing())
+    st.session_state[DRAWN], st.session_state[DRAWN_AT] = moment, time.monotonic()
+    show_failures(moment.failures)
+    for problem in moment.problems:
         show_notice("Unreadable", "orange", problem)
-    if not listing.jobs:
-        _show_nothing(listing)
-        return
-    jobs = sorted(listing.jobs, key=_order)
-    found = [(job, why) for job in jobs if (why := attention(job, now, listing.guidance))]
-    _show_counts(jobs, len(found))
-    _show_attention(found)
-    _show_table(jobs, now)
+    again = _show_runs(moment) if moment.overview.rows else _show_nothing(cache.listing())
+    st.fragment(_watch, run_every=REFRESH_SECONDS)()
+    if again:
+        st.rerun()
 
 
-def _order(job: AlignmentJob) -> tuple[bool, float, str]:
-    started = status_of(job).start_time or job.metadata.creation_timestamp or LONG_AGO
-    return phase_of(job) in ENDED, -started.timestamp(), job.metadata.name
+def _return_to_the_list() -> None:
+    """After Back, Streamlit first shows this page with the address of the page that was left; show the list as it was instead."""
+    if {"job", "jobs"} & st.query_params.keys():
+        st.query_params.from_dict(st.session_state.get(LIST_ADDRESS, {}))
+    st.session_state[LIST_ADDRESS] = st.query_params.to_dict()
 
 
-def _show_nothing(listing: Listing) -> None:
+def _moment(listing: Listing) -> Moment:
+    overview = cache.overview()
+    charted = {row.identity: row.charted for row in overview.rows if row.charted}
+    curves = cache.outlines(list(charted), charted, LOSS)
+    return Moment(overview, curves, listing.failures, listing.problems, listing.answered)
+
+
+def _watch() -> None:
+    moment = _moment(cache.listing())
+    pause = len(moment.overview.rows) / ROWS_PER_SECOND
+    if moment != st.session_state.get(DRAWN) and time.monotonic() - st.session_state[DRAWN_AT] >= pause:
+        st.rerun()
+
+
+def _show_nothing(listing: Listing) -> bool:
     if listing.complete:
         _show_first_steps(listing.guidance)
     elif not listing.failures:
-        st.text("Reading the jobs …")
+        st.text("Reading the runs …")
+    return False
 
 
 def _show_first_steps(guidance: Guidance) -> None:
@@ -81,85 +94,177 @@ def _show_first_steps(guidance: Guidance) -> None:
     st.text(guidance.elsewhere)
 
 
-def _show_counts(jobs: list[AlignmentJob], needing_attention: int) -> None:
-    phases: Counter[str] = Counter(phase_of(job) for job in jobs)
-    with st.container(horizontal=True, gap="medium"):
-        for label, counted in COUNTED:
-            st.metric(label, sum(phases[phase] for phase in counted), width="content")
-        st.metric("Needs attention", needing_attention, width="content")
+def _show_runs(moment: Moment) -> bool:
+    rows, needing = moment.overview.rows, moment.overview.attention
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.title("Runs", anchor=False, width="content")
+        _show_chips(chips.count(rows, needing))
+        st.space("stretch")
+        _show_search()
+        tools = st.container(horizontal=True, gap="xsmall", width="content")
+    lines = attention_lines.lines(rows, needing)
+    _show_attention(lines)
+    found = query.search(chips.chosen(rows, st.query_params.get(SHOW), needing), st.query_params.get(SEARCH, ""))
+    for problem in found.problems:
+        st.text(problem)
+    by = st.query_params.get(SORT)
+    asked = (st.query_params.get(SHOW), st.query_params.get(SEARCH), by)
+    arranged = arrange(columns.sort(found.rows, by), asked, st.session_state.get(ORDER))
+    st.session_state[ORDER] = arranged.order
+    if not arranged.rows:
+        _show_filtered_out()
+        return False
+    return _show_list(arranged, moment, tools, ROOM_PIXELS - LINE_PIXELS * len(lines))
 
 
-def _show_attention(found: list[tuple[AlignmentJob, Attention]]) -> None:
-    if not found:
-        return
-    st.subheader("Needs attention", anchor=False)
-    for job, why in found[:ATTENTION_ROWS]:
-        with st.container(horizontal=True, vertical_alignment="center", border=True):
-            badge = BADGES[phase_of(job)]
-            st.badge(badge.label, color=badge.colour)
-            st.page_link("app_pages/run.py", label=f"**{plain(job.metadata.name)}**", query_params={"job": identify(job)})
-            st.text(shorten(f"{why.reason}: {why.message}", MESSAGE_LENGTH), width="stretch")
-    if len(found) > ATTENTION_ROWS:
-        st.caption(f"and {len(found) - ATTENTION_ROWS} more below")
+def _show_chips(counts: dict[str, int]) -> None:
+    chosen_chip = st.query_params.get(SHOW)
+    for name, badge in chips.CHIPS.items():
+        on = name == chosen_chip
+        st.button(
+            f":{badge.colour}[{plain(badge.sign)}] **{counts[name]}** {badge.word}",
+            key=f"chip-{name}",
+            type="primary" if on else "secondary",
+            on_click=address.write,
+            args=(SHOW, "" if on else name),
+            help="Show all runs" if on else "Show only these",
+        )
 
 
-def _show_table(jobs: list[AlignmentJob], now: datetime) -> None:
-    st.subheader("All jobs", anchor=False)
-    # A click arrives as a row number of the table as it was drawn; since then another job may have moved to that row.
-    st.session_state["drawn_jobs"] = [identify(job) for job in jobs]
-    st.dataframe(
-        [_row(job, now) for job in jobs],
-        key="jobs",
-        on_select=_open_selected,
-        selection_mode=["single-row", "single-cell"],
-        height="auto" if len(jobs) <= ROWS_SHOWN else TALL_PIXELS,
-        hide_index=True,
-        placeholder="–",
-        column_config=_columns(),
-        alt="All jobs with status, stages, progress and latest metrics",
+def _show_search() -> None:
+    st.text_input(
+        "Search",
+        key=address.bind(SEARCH),
+        on_change=address.follow,
+        args=(SEARCH,),
+        placeholder=f"Search: {query.EXAMPLE}",
+        label_visibility="collapsed",
+        width=400,
     )
-    st.caption("Click a row to open the job.")
 
 
-def _open_selected() -> None:
-    selection = st.session_state["jobs"].selection
-    rows = [*selection.rows, *(row for row, _ in selection.cells)]
-    drawn = st.session_state.get("drawn_jobs", [])
-    if rows and rows[0] < len(drawn):
-        st.session_state["open_job"] = drawn[rows[0]]
+def _show_attention(lines: list[Line]) -> None:
+    with st.container(gap=None):
+        for line in lines:
+            _show_attention_line(line)
 
 
-def _row(job: AlignmentJob, now: datetime) -> dict[str, object]:
-    status, metrics = status_of(job), headlines(job)
-    return {
-        "Job": job.metadata.name,
-        "Status": [BADGES[phase_of(job)].label],
-        "Stages": write_stages(job),
-        "Progress": percent_of(job),
-        "Time left": time_left(job, now),
-        "Loss": write_number(metrics.get(LOSS)),
-        "Margin": write_number(metrics.get(REWARD_MARGIN)),
-        "Accuracy": write_number(metrics.get(REWARD_ACCURACY)),
-        "Model": status.model or (job.spec.model.uri if job.spec.model else None),
-        "Started": write_age(status.start_time, now),
-        "Namespace": job.metadata.namespace or "default",
-        "Message": shorten(write_reason(status.reason, status.message), MESSAGE_LENGTH),
-    }
+def _show_attention_line(line: Line) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
+        st.page_link(
+            "app_pages/run.py",
+            label=f":{line.colour}[{plain(line.sign)}] **{plain(line.name)}**",
+            query_params={"job": line.identity},
+        )
+        st.text(f"{line.cause}  →  {line.step}", width="stretch")
 
 
-def _columns() -> dict[str, Any]:
-    column = st.column_config
-    return {
-        "Status": column.MultiselectColumn(
-            options=[badge.label for badge in BADGES.values()], color=[badge.colour for badge in BADGES.values()], width=120
-        ),
-        "Progress": column.ProgressColumn(min_value=0, max_value=100, format="%d%%", width=120),
-        "Loss": column.TextColumn(alignment="right", help="Latest training loss"),
-        "Margin": column.TextColumn(alignment="right", help="Latest reward margin in training"),
-        "Accuracy": column.TextColumn(alignment="right", help="Share of pairs in which the chosen answer has the higher reward"),
-        "Model": column.TextColumn(width="medium"),
-        "Message": column.TextColumn(width="large"),
-    }
+def _show_filtered_out() -> None:
+    st.text("No run fits the filters and the search.")
+    st.button("Clear filters", on_click=_clear)
+
+
+def _clear() -> None:
+    for parameter in (SHOW, SEARCH):
+        address.write(parameter, "")
+
+
+def _show_list(arranged: Arranged, moment: Moment, tools: DeltaGenerator, height: int) -> bool:
+    rows, by = arranged.rows, st.query_params.get(GROUP)
+    with tools:
+        names = _show_view(rows, columns.of_groups(rows) if by else columns.automatic(rows), grouped=bool(by))
+    shown = [columns.column(name, names) for name in names]
+    groups = group(rows, by) if by else []
+    with tools:
+        _show_download(group_csv(groups, shown) if by else csv(rows, shown))
+    _show_choice(arranged)
+    lines = [tuple(row.identity for row in found.rows) for found in groups] if by else [(row.identity,) for row in rows]
+    table = group_frame(groups, shown) if by else frame(rows, shown, moment.curves)
+    return show_table(table, shown, lines, (rows, shown, moment.curves, by), _fit(len(lines), height))
+
+
+def _fit(lines: int, height: int) -> int:
+    return max(ROWS_AT_LEAST * ROW_PIXELS, min(height, lines * ROW_PIXELS)) + HEADER_PIXELS
+
+
+def _show_choice(arranged: Arranged) -> None:
+    picked = [identity for identity in chosen() if cache.listing().find(identity)]
+    shown, waiting = len(arranged.rows), arranged.waiting
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        if waiting:
+            st.button(f"↻ {_count(waiting, 'new run')}", on_click=_forget_order, type="primary")
+        if not picked:
+            st.caption(f"{_count(shown, 'run')}; check two or more to compare them", width="content")
+            return
+        st.caption(f"{len(picked)} chosen", width="content")
+        _show_links(picked)
+        st.button("Choose none", on_click=choose_none, type="tertiary")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _show_links(picked: list[str]) -> None:
+    jobs = ",".join(picked[:COMPARED_AT_MOST])
+    if len(picked) == 1:
+        st.page_link("app_pages/run.py", label="**Open**", icon=":material/show_chart:", query_params={"job": picked[0]})
+    else:
+        label = f"**Compare {min(len(picked), COMPARED_AT_MOST)} runs**"
+        st.page_link("app_pages/compare.py", label=label, icon=":material/compare_arrows:", query_params={"jobs": jobs})
+    st.page_link("app_pages/samples.py", label="Samples", icon=":material/notes:", query_params={"jobs": jobs})
+    if len(picked) > COMPARED_AT_MOST:
+        st.caption(f"the first {COMPARED_AT_MOST} of {len(picked)}", width="content")
+
+
+def _forget_order() -> None:
+    st.session_state.pop(ORDER, None)
+
+
+def _show_view(rows: list[Row], automatic: list[str], grouped: bool) -> list[str]:
+    parameters = [name for name in columns.automatic(rows) if name not in columns.FIXED and name != "seed"]
+    everything = list(dict.fromkeys([*automatic, *columns.available(rows)]))
+    with st.popover("View", width="content"):
+        st.selectbox(
+            "Average over seeds",
+            ["", SEEDS, *parameters],
+            key=address.bind_choice(GROUP, ["", SEEDS, *parameters]),
+            format_func=lambda name: {"": "no: one line per run", SEEDS: "yes: one line per configuration"}.get(
+                name, f"yes, by {name}"
+            ),
+            on_change=address.follow,
+            args=(GROUP,),
+        )
+        sorts = ["", *(f"{sign}{name}" for name in everything if name not in (columns.CURVE,) for sign in ("-", ""))]
+        st.selectbox(
+            "Sort by",
+            sorts,
+            key=address.bind_choice(SORT, sorts),
+            format_func=_write_sort,
+            on_change=address.follow,
+            args=(SORT,),
+        )
+        if grouped:
+            return automatic
+        names = st.multiselect(
+            "Columns",
+            everything,
+            key=address.bind_choices(COLUMNS, everything, automatic),
+            format_func=lambda name: columns.column(name).label if name in columns.FIXED else name,
+            on_change=address.follow,
+            args=(COLUMNS, ",".join(automatic)),
+        )
+    return list(dict.fromkeys([columns.RUN, *names]))
+
+
+def _write_sort(by: str) -> str:
+    name = by.removeprefix("-")
+    label = columns.column(name).label if name in columns.FIXED else name
+    return f"{label}, {'highest first' if by.startswith('-') else 'lowest first'}" if by else "running first, then newest"
+
+
+def _show_download(text: str) -> None:
+    st.download_button("CSV", text, file_name="runs.csv", mime="text/csv", icon=":material/download:", on_click="ignore")
 
 
 show()

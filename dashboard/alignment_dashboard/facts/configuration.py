@@ -29,7 +29,11 @@ def parameters(job: AlignmentJob) -> dict[str, Value]:
 
 def varying(jobs: Sequence[AlignmentJob]) -> list[str]:
     """Return the names whose values differ among jobs, most telling first; a job without the stage does not count."""
-    known = [parameters(job) for job in jobs]
+    return differing([parameters(job) for job in jobs])
+
+
+def differing(known: Sequence[Mapping[str, Value]]) -> list[str]:
+    """Return the names whose values differ among the parameters of several jobs, most telling first."""
     names = list(dict.fromkeys(name for values in known for name in values))
     return sorted((name for name in names if _varies(name, known)), key=_rank)
 

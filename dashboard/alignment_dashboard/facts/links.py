@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
+NAME = r"[?&]name=([^&]*)"
+"""Finds the name in the address of a named link."""
+
 
 def run_link(identity: str) -> str:
     """Return the address of the page of one job."""
@@ -17,6 +20,12 @@ def compare_link(identities: Sequence[str]) -> str:
 def samples_link(identities: Sequence[str]) -> str:
     """Return the address of the samples of one job, or of several side by side."""
     return f"/samples?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
+
+
+def named(link: str, name: str) -> str:
+    """Return a link that carries the name to show for it; it sorts by that name, and also works below a base path."""
+    path, _, query = link.removeprefix("/").partition("?")
+    return f"{path}?{urlencode({'name': name})}&{query}"
 
 
 def jobs_in(text: str | None) -> list[str]:

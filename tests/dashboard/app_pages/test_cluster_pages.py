@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alignment_dashboard.data.jobs import read_jobs
 from alignment_dashboard.data.listing import Listing
-from opened_pages import page, words
+from opened_pages import page, shown_names, words
 
 Server = Any
 NOW = datetime.now(UTC)
@@ -81,9 +81,9 @@ def test_the_list_shows_the_jobs_of_the_named_namespaces(api_server: Server, mon
     monkeypatch.setenv("ALIGNMENT_NAMESPACES", '["team", "lab"]')
     for name, namespace in (("one", "team"), ("two", "lab"), ("three", "other")):
         api_server.put(name, namespace, status=WAITING)
-    table = page().dataframe[0].value
-    assert sorted(zip(table["Namespace"], table["Job"], strict=True)) == [("lab", "two"), ("team", "one")]
-    assert set(table["Message"]) == {"Unschedulable: sft: 0/3 nodes have nvidia.com/gpu free"}
+    app = page()
+    table = app.dataframe[0].value
+    assert sorted(zip(table["namespace"], shown_names(app), strict=True)) == [("lab", "two"), ("team", "one")]
 
 
 def test_a_silent_job_and_an_unseen_one(api_server: Server) -> None:
@@ -92,7 +92,7 @@ def test_a_silent_job_and_an_unseen_one(api_server: Server) -> None:
     text = words(page())
     logs = "kubectl logs --namespace team --selector alignment-operator.dev/job=one,alignment-operator.dev/stage=sft --tail 50"
     assert logs in text
-    assert "Unseen: The operator has not written a status for this job yet." in text
+    assert "unseen: The operator has not written a status for this job yet  →  open it for the whole message" in text
     assert "alignment run" not in text
 
 
@@ -127,7 +127,7 @@ def test_an_api_server_out_of_reach_is_one_sentence_over_the_last_good_data(
         notices = [text.value for text in app.text if "does not answer" in text.value]
         assert len(notices) == 1
         assert f"The page shows the state of {NOW.year}-" in notices[0]
-    assert page().dataframe[0].value["Job"][0] == "one"
+    assert shown_names(page()) == ["one"]
     gone = page("uid-other")
     assert "as soon as the jobs can be read" in words(gone)
     assert not gone.subheader
@@ -156,7 +156,7 @@ def test_a_namespace_that_is_forbidden_hides_no_other(api_server: Server, monkey
     monkeypatch.setenv("ALIGNMENT_NAMESPACES", '["team", "lab"]')
     app = page()
     assert "lacks the verb list on alignmentjobs.alignment-operator.dev in namespace lab" in words(app)
-    assert list(app.dataframe[0].value["Job"]) == ["one"]
+    assert shown_names(app) == ["one"]
 
 
 def test_unreadable_jobs_are_one_message(api_server: Server) -> None:

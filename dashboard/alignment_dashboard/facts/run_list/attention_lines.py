@@ -1,0 +1,55 @@
+"""The runs that need attention, each as one line: a sign, the run, the cause in a few words, and the next step."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from alignment_dashboard.facts.run_list.row import Row
+from alignment_dashboard.facts.status import BADGES, Attention, Colour
+from alignment_dashboard.units import shorten
+
+SHOWN = 5
+LINE_LENGTH, STEP_LENGTH = 190, 150
+"""Characters that fit on one line at 1440 pixels."""
+
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+")
+_STEPS = {"Restarting": "it starts again by itself", "Failed": "open it for the whole message"}
+
+
+class Line(NamedTuple):
+    """One line; both texts are cut, the page of the run shows all of them."""
+
+    identity: str
+    name: str
+    sign: str
+    colour: Colour
+    cause: str
+    step: str
+
+
+def lines(rows: Sequence[Row], found: Mapping[str, Attention]) -> list[Line]:
+    """Return the lines of the first few rows that need attention."""
+    needing = [row for row in rows if row.identity in found]
+    return [_line(row, found[row.identity]) for row in needing[:SHOWN]]
+
+
+def _line(row: Row, why: Attention) -> Line:
+    first, *rest = _SENTENCE.split(" ".join(why.message.split()), maxsplit=1)
+    step = rest[0] if rest and len(rest[0]) <= STEP_LENGTH else _STEPS.get(row.phase, "open it for the whole message")
+    reason = _in_words(why.reason)
+    # A reason that the message begins with would be read twice.
+    cause = first if first.lower().startswith(reason) or reason == "silent" else f"{reason}: {first}"
+    badge = BADGES[row.phase]
+    return Line(
+        row.identity,
+        row.name,
+        badge.sign,
+        why.colour,
+        shorten(cause.rstrip(" .;:"), LINE_LENGTH - len(row.name) - len(step)),
+        step,
+    )
+
+
+def _in_words(reason: str) -> str:
+    """Write a CamelCase word as words: OutOfMemory becomes out of memory."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", reason).lower()

@@ -1,0 +1,145 @@
+"""The columns of the list of runs: their names in the address, how each is typed, and which appear by themselves."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from alignment_api.resolving.parameters import MODEL, SEED, STAGES, Value
+
+from alignment_dashboard.facts.configuration import differing
+from alignment_dashboard.facts.run_list.row import METRICS, Row
+
+Kind = Literal["link", "status", "text", "percent", "moment", "number", "curve"]
+VARYING_SHOWN = 6
+"""So many parameters appear by themselves; the others can be chosen."""
+
+
+class Column(NamedTuple):
+    """A column; its kind decides how it is drawn, and that it sorts as what it is."""
+
+    name: str
+    label: str
+    kind: Kind
+    help: str | None = None
+
+
+RUN, STATUS, CURVE, NAMESPACE, COUNT, GPU_HOURS = "run", "status", "curve", "namespace", "n", "gpu-hours"
+SMALL = 1e-3
+"""A column with a number below it is written in scientific notation: 5e-7 beside 0.000001 is hard to compare."""
+
+DEVIATION = " sd"
+"""Ends the name of a column with the standard deviation of another column."""
+
+FIXED = {
+    column.name: column
+    for column in (
+        Column(RUN, "Run", "link"),
+        Column(STATUS, "Status", "status"),
+        Column(STAGES, "Stages", "text"),
+        Column("progress", "Progress", "percent", "Share of all stages that is done"),
+        Column("ends", "Ends", "moment", "When the current stage should end"),
+        Column("loss", "Loss", "number", "Latest training loss"),
+        Column("accuracy", "Accuracy", "number", "Share of pairs in which the chosen answer has the higher reward, in training"),
+        Column("margin", "Margin", "number", "Latest reward margin in training"),
+        Column("eval.loss", "Eval loss", "number", "Latest loss on the holdout rows"),
+        Column("eval.accuracy", "Eval acc.", "number", "Latest reward accuracy on the holdout pairs"),
+        Column("eval.margin", "Eval margin", "number", "Latest reward margin on the holdout pairs"),
+        Column(CURVE, "Loss curve", "curve", "Training loss of the current stage"),
+        Column(GPU_HOURS, "GPU-h", "number", "GPU time of all ended attempts"),
+        Column("started", "Started", "moment", "When the first stage started, or the run was created"),
+        Column(MODEL, "Model", "text"),
+        Column(NAMESPACE, "Namespace", "text"),
+        Column("reason", "Message", "text", "What the operator last said about the run"),
+    )
+}
+"""The columns that every list can have."""
+
+_BEFORE = (RUN, STATUS, STAGES, "progress", "ends")
+_MEASURED = ("loss", "accuracy", "margin", "eval.accuracy", "eval.margin", CURVE)
+_AFTER = (GPU_HOURS, "started", MODEL)
+
+
+def available(rows: Sequence[Row]) -> list[str]:
+    """Return the names of all columns that the rows can fill."""
+    parameters = dict.fromkeys(name for row in rows for name in row.parameters if name not in FIXED)
+    return [*FIXED, *sorted(parameters)]
+
+
+def automatic(rows: Sequence[Row]) -> list[str]:
+    """Return the columns that appear by themselves: those of every run, and the parameters that differ among the shown ones."""
+    parameters = [name for name in differing([row.parameters for row in rows]) if name not in FIXED][:VARYING_SHOWN]
+    namespaces = [NAMESPACE] if len({row.namespace for row in rows}) > 1 else []
+    return [*_BEFORE, *parameters, *_measured(rows), *_AFTER, *namespaces]
+
+
+def number_format(name: str, values: Sequence[float]) -> str:
+    """Return how the numbers of a column are written: measured ones with the same decimals, for points in line."""
+    if name.removesuffix(DEVIATION) in METRICS:
+        return "%.4f"
+    if name == GPU_HOURS:
+        return "%.1f"
+    small = any(0 < abs(value) < SMALL for value in values)
+    return f"%.{_digits(values)}e" if small else "%.6g"
+
+
+def _digits(values: Sequence[float]) -> int:
+    """Return how many decimals in scientific notation show every value exactly, at most three."""
+    return next((digits for digits in range(3) if all(float(f"{value:.{digits}e}") == value for value in values)), 3)
+
+
+def of_groups(rows: Sequence[Row]) -> list[str]:
+    """Return the columns of a list of groups: the parameters that differ, and each metric beside its deviation."""
+    differing_ = [name for name in differing([row.parameters for row in rows]) if name not in (*FIXED, SEED)]
+    measured = [name for name in METRICS if any(name in row.metrics for row in rows)]
+    return [RUN, COUNT, *differing_, *(part for name in measured for part in (name, name + DEVIATION))]
+
+
+def column(name: str, among: Iterable[str] = ()) -> Column:
+    """Return a column; a parameter is called without its stage where no other shown one has the same last part."""
+    if name in FIXED:
+        return FIXED[name]
+    if name == COUNT:
+        return Column(name, "Runs", "number", "Runs that differ only in the seed")
+    if name.endswith(DEVIATION):
+        measured = FIXED[name.removesuffix(DEVIATION)].label
+        return Column(name, "± sd", "number", f"Standard deviation of {measured} over the runs of a group")
+    short = name.rpartition(".")[2]
+    twins = [other for other in among if other.rpartition(".")[2] == short]
+    return Column(name, short if len(twins) < 2 else name, "text", f"Parameter {name}")
+
+
+def value_of(row: Row, name: str) -> Value | object | None:
+    """Return what a row has in a column."""
+    own = {
+        STAGES: row.stages,
+        "progress": row.percent,
+        "ends": row.ends,
+        GPU_HOURS: row.gpu_hours,
+        "started": row.started,
+        MODEL: row.model,
+        NAMESPACE: row.namespace,
+        "reason": row.reason,
+        RUN: row.name,
+        STATUS: row.phase,
+    }
+    if name in METRICS:
+        return row.metrics.get(name)
+    return own[name] if name in own else row.parameters.get(name)
+
+
+def sort(rows: Sequence[Row], by: str | None) -> list[Row]:
+    """Return the rows sorted by a column, -column for descending; rows without a value come last."""
+    if not by:
+        return list(rows)
+    name = by.removeprefix("-")
+    known = [row for row in rows if value_of(row, name) is not None]
+    ordered = sorted(known, key=lambda row: _comparable(value_of(row, name)), reverse=by.startswith("-"))
+    return ordered + [row for row in rows if value_of(row, name) is None]
+
+
+def _comparable(value: object) -> tuple[bool, object]:
+    return (True, value.lower()) if isinstance(value, str) else (False, value)
+
+
+def _measured(rows: Sequence[Row]) -> list[str]:
+    """Return the measured columns; one that no shown run has would only take room."""
+    return [name for name in _MEASURED if name == CURVE or any(name in row.metrics for row in rows)]

@@ -1,0 +1,59 @@
+"""Runs that differ only in the seed, as one line: how many they are, and mean and standard deviation of what they measured."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from alignment_api.resolving.parameters import SEED, Value
+
+from alignment_dashboard.facts.run_list.columns import COUNT, DEVIATION, sort
+from alignment_dashboard.facts.run_list.row import METRICS, Row
+
+SEEDS = "seeds"
+"""Groups are named after what they leave out; any other word is the parameter that comes first and sorts the groups."""
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation over the runs that have a value; one run has no deviation."""
+
+    mean: float
+    deviation: float | None
+
+
+class Group(NamedTuple):
+    """Runs of one configuration."""
+
+    rows: tuple[Row, ...]
+    parameters: Mapping[str, Value]
+    """What all runs of the group share."""
+    spreads: Mapping[str, Spread]
+
+    def value(self, name: str) -> Value | None:
+        """Return what the group has in a column."""
+        if name == COUNT:
+            return len(self.rows)
+        spread = self.spreads.get(name.removesuffix(DEVIATION))
+        if spread is not None:
+            return spread.deviation if name.endswith(DEVIATION) else spread.mean
+        return self.parameters.get(name)
+
+
+def group(rows: Sequence[Row], by: str) -> list[Group]:
+    """Return the groups in the order of a parameter, or of their first runs; a group without the parameter comes last."""
+    members: dict[frozenset[tuple[str, Value]], list[Row]] = {}
+    for row in rows if by == SEEDS else sort(rows, by):
+        members.setdefault(frozenset(_configuration(row).items()), []).append(row)
+    return [Group(tuple(found), _configuration(found[0]), _spreads(found)) for found in members.values()]
+
+
+def _configuration(row: Row) -> dict[str, Value]:
+    return {name: value for name, value in row.parameters.items() if name != SEED}
+
+
+def _spreads(rows: Sequence[Row]) -> dict[str, Spread]:
+    found = {name: [row.metrics[name] for row in rows if name in row.metrics] for name in METRICS}
+    return {
+        name: Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
+        for name, values in found.items()
+        if values
+    }

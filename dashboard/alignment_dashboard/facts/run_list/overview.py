@@ -1,0 +1,42 @@
+"""Everything that the list of runs says at one moment; two moments at which it says the same compare as equal."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from alignment_api.spec.job import AlignmentJob
+
+from alignment_dashboard.data.listing import Listing, identify
+from alignment_dashboard.facts.run_list.row import Row, newest_first, row_of
+from alignment_dashboard.facts.status import Attention, attention
+from alignment_dashboard.store.stored_run import StoredRun
+
+
+class Overview(NamedTuple):
+    """The rows in their usual order, and what needs attention, by identity."""
+
+    rows: tuple[Row, ...] = ()
+    attention: Mapping[str, Attention] = {}
+
+
+class Seen(NamedTuple):
+    """A row and what it was made of."""
+
+    job: AlignmentJob
+    run: StoredRun | None
+    row: Row
+
+
+def overview(listing: Listing, runs: Mapping[str, StoredRun], now: datetime, seen: dict[str, Seen]) -> Overview:
+    """Return the overview; `seen` keeps the rows, since most jobs have not changed and a row costs a millisecond."""
+    made = {identify(job): _see(job, runs.get(identify(job)), seen.get(identify(job))) for job in listing.jobs}
+    seen.clear()
+    seen.update(made)
+    found = {identify(job): why for job in listing.jobs if (why := attention(job, now, listing.guidance))}
+    return Overview(tuple(sorted((known.row for known in made.values()), key=newest_first)), found)
+
+
+def _see(job: AlignmentJob, run: StoredRun | None, before: Seen | None) -> Seen:
+    if before is not None and before.job is job and (before.run is run or before.run == run):
+        return before
+    return Seen(job, run, row_of(job, run))

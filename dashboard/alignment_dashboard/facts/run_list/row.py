@@ -1,0 +1,104 @@
+"""A run as one row of a list: every value typed, so that a table sorts numbers as numbers and times as times."""
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from alignment_api.metrics import (
+    EVALUATION_LOSS,
+    EVALUATION_REWARD_ACCURACY,
+    EVALUATION_REWARD_MARGIN,
+    LOSS,
+    REWARD_ACCURACY,
+    REWARD_MARGIN,
+    of_stage,
+)
+from alignment_api.resolving.parameters import Value
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import ENDED
+
+from alignment_dashboard.data.listing import identify
+from alignment_dashboard.facts.configuration import parameters
+from alignment_dashboard.facts.status import headlines, percent_of, phase_of, stages_of, status_of, write_reason, write_stages
+from alignment_dashboard.store.stored_run import StoredRun
+
+METRICS = {
+    "loss": LOSS,
+    "accuracy": REWARD_ACCURACY,
+    "margin": REWARD_MARGIN,
+    "eval.loss": EVALUATION_LOSS,
+    "eval.accuracy": EVALUATION_REWARD_ACCURACY,
+    "eval.margin": EVALUATION_REWARD_MARGIN,
+}
+"""The measured columns of the list, by the name that people type."""
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Row(NamedTuple):
+    """What the list knows of one run."""
+
+    identity: str
+    name: str
+    namespace: str
+    phase: str
+    stages: str
+    percent: int | None
+    ends: datetime | None
+    """When the current stage should end; only while it runs."""
+    model: str | None
+    parameters: Mapping[str, Value]
+    metrics: Mapping[str, float]
+    """The latest finite value of each of METRICS that the run has."""
+    gpu_hours: float | None
+    started: datetime | None
+    reason: str
+    charted: str | None
+    """The stage whose loss is drawn beside the numbers."""
+
+
+def row_of(job: AlignmentJob, run: StoredRun | None) -> Row:
+    """Return the row of a job; `run` is what MLflow knows of the whole job."""
+    status, phase = status_of(job), phase_of(job)
+    return Row(
+        identity=identify(job),
+        name=job.metadata.name,
+        namespace=job.metadata.namespace or "default",
+        phase=phase,
+        stages=write_stages(job),
+        percent=percent_of(job),
+        ends=status.estimated_completion_time if phase == "Running" else None,
+        model=status.model or (job.spec.model.uri if job.spec.model else None),
+        parameters=parameters(job),
+        metrics=_metrics(job, run),
+        gpu_hours=None if status.gpu_seconds is None else status.gpu_seconds / 3600,
+        started=status.start_time or job.metadata.creation_timestamp,
+        reason=write_reason(status.reason, status.message),
+        charted=_charted(job),
+    )
+
+
+def newest_first(row: Row) -> tuple[bool, float, str]:
+    """Return the sort key of a list as it opens: first what still runs, then the newest."""
+    return row.phase in ENDED, -(row.started or _LONG_AGO).timestamp(), row.name
+
+
+def _metrics(job: AlignmentJob, run: StoredRun | None) -> dict[str, float]:
+    """Return the value of the last stage that has one; the status is newer than MLflow while a stage runs."""
+    stored = dict(_stored(job, run)) if run else {}
+    known = {**stored, **headlines(job)} if phase_of(job) not in ENDED else {**headlines(job), **stored}
+    return {name: known[metric] for name, metric in METRICS.items() if metric in known and math.isfinite(known[metric])}
+
+
+def _stored(job: AlignmentJob, run: StoredRun) -> Iterator[tuple[str, float]]:
+    for stage in stages_of(job):
+        for metric in METRICS.values():
+            key = of_stage(stage.name, metric)
+            if key in run.latest:
+                yield metric, run.latest[key]
+
+
+def _charted(job: AlignmentJob) -> str | None:
+    started = [stage.name for stage in stages_of(job) if stage.state != "Waiting"]
+    return started[-1] if started else None

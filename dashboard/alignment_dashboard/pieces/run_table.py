@@ -1,0 +1,103 @@
+"""A table of runs in which rows are chosen: the choice stays on its runs, whatever row they move to."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas
+import streamlit as st
+
+from alignment_dashboard.facts.links import NAME
+from alignment_dashboard.facts.run_list.columns import Column, number_format
+from alignment_dashboard.facts.status import BADGES
+
+KEY = "runs-table"
+CHOSEN, _LINES, _SHOWN, _ASSERTED = "runs-chosen", "runs-lines", "runs-shown", "runs-asserted"
+ROW_PIXELS, HEADER_PIXELS = 28, 37
+_WIDTHS = {"link": 150, "status": 108, "percent": 84, "moment": 105, "curve": 90}
+
+
+def show_table(
+    table: pandas.DataFrame, columns: Sequence[Column], lines: Sequence[tuple[str, ...]], shown: object, height: int
+) -> bool:
+    """Show a table, each line of which stands for one or more runs; return whether it has to be shown once more.
+
+    `shown` is what the table was made of: the choice is sent again only when it or the choice has changed.
+    """
+    again = _place(lines, shown)
+    st.session_state[_LINES] = list(lines)
+    st.dataframe(
+        table,
+        key=KEY,
+        on_select=_choose,
+        selection_mode="multi-row",
+        height=height,
+        row_height=ROW_PIXELS,
+        hide_index=True,
+        placeholder="–",
+        column_config={column.name: _configured(column, table[column.name]) for column in columns},
+        alt="Runs, one per row; the download beside the search has the same as CSV",
+    )
+    return again
+
+
+def chosen() -> list[str]:
+    """Return the identities of the chosen runs, in the order in which they were chosen."""
+    return list(st.session_state.get(CHOSEN, []))
+
+
+def choose_none() -> None:
+    """Forget the choice."""
+    st.session_state[CHOSEN] = []
+
+
+def _choose() -> None:
+    lines = st.session_state.get(_LINES, [])
+    visible = {identity for line in lines for identity in line}
+    picked = [identity for row in st.session_state[KEY].selection.rows if row < len(lines) for identity in lines[row]]
+    before = chosen()
+    kept = [identity for identity in before if identity not in visible or identity in picked]
+    st.session_state[CHOSEN] = [*kept, *(identity for identity in picked if identity not in kept)]
+
+
+def _place(lines: Sequence[tuple[str, ...]], shown: object) -> bool:
+    """Tell the browser which rows are chosen, if they may have moved.
+
+    The browser keeps row numbers, not runs. It takes the same row numbers only once, so the second time in a row the table is
+    shown without them, and then again with them.
+    """
+    wanted = [number for number, line in enumerate(lines) if set(line) <= set(chosen())]
+    there = list(st.session_state[KEY].selection.rows) if KEY in st.session_state else []
+    moved = st.session_state.get(_SHOWN) != shown or sorted(there) != wanted
+    asserted, st.session_state[_ASSERTED] = st.session_state.get(_ASSERTED), None
+    if not moved or not (wanted or there):
+        st.session_state[_SHOWN] = shown
+        return False
+    if asserted == wanted:
+        return True
+    st.session_state[KEY] = {"selection": {"rows": wanted}}
+    st.session_state[_ASSERTED], st.session_state[_SHOWN] = wanted, shown
+    return False
+
+
+def _configured(column: Column, values: "pandas.Series[Any]") -> Any:
+    config, width = st.column_config, _WIDTHS.get(column.kind)
+    if column.kind == "link":
+        return config.LinkColumn(column.label, display_text=NAME, width=width, pinned=True, help=column.help)
+    if column.kind == "status":
+        badges = _unique(BADGES.values())
+        return config.MultiselectColumn(
+            column.label, options=[badge.label for badge in badges], color=[badge.colour for badge in badges], width=width
+        )
+    if column.kind == "percent":
+        return config.ProgressColumn(column.label, min_value=0, max_value=100, format="%d%%", width=width, help=column.help)
+    if column.kind == "moment":
+        return config.DatetimeColumn(column.label, format="distance", width=width, help=column.help)
+    if column.kind == "curve":
+        return config.LineChartColumn(column.label, width=width, help=column.help)
+    if pandas.api.types.is_numeric_dtype(values):
+        return config.NumberColumn(column.label, format=number_format(column.name, list(values.dropna())), help=column.help)
+    return config.TextColumn(column.label, help=column.help)
+
+
+def _unique(badges: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(badges))
