@@ -107,9 +107,10 @@ def samples(job_uid: str, stage: str) -> Known[list[dict[str, Any]]]:
     from mlflow import artifacts
 
     rows = []
-    for file in artifacts.list_artifacts(run_id=run.run_id, artifact_path="samples") or []:
-        step = int(file.path.removeprefix("samples/step-").removesuffix(".json"))
-        rows += [{"step": step, **row} for row in json.loads(artifacts.load_text(f"{run.artifacts}/{file.path}"))]
+    for file in artifacts.list_artifacts(artifact_uri=f"{run.artifacts}/samples") or []:
+        name = file.path.rpartition("/")[2]
+        step = int(name.removeprefix("step-").removesuffix(".json"))
+        rows += [{"step": step, **row} for row in json.loads(artifacts.load_text(f"{run.artifacts}/samples/{name}"))]
     return _known(rows)
 
 

@@ -1,8 +1,28 @@
-"""Escapes text that comes from jobs, so that Streamlit does not read it as markdown, HTML, links or icons."""
+"""Text that comes from jobs and models: escaped where Streamlit would read markdown, with hidden characters made visible."""
 
 import re
+
+# Control characters, line separators, marks that change the direction or have no width, tags, and halves of surrogate pairs.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def plain(text: str) -> str:
     """Escape ASCII punctuation only: before any other character the page would show the backslash."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def visible(text: str) -> str:
+    """Write hidden characters as escapes such as \\u202e; line breaks and tabs stay."""
+    return _HIDDEN.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def in_one_line(text: str, length: int) -> str:
+    """Return the beginning of a text in one line, with hidden characters as escapes."""
+    line = " ".join(visible(text[: 2 * length]).split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()

@@ -1,23 +1,255 @@
-"""The page of answers to the same prompts."""
+"""The page of samples: what the base model and each stage, or one stage of several jobs, answer to the same prompt."""
+
+from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import ENDED
+from streamlit.delta_generator import DeltaGenerator
 
 from alignment_dashboard import cache
+from alignment_dashboard.data.listing import Listing, identify
+from alignment_dashboard.facts import sample_table, samples
 from alignment_dashboard.facts.links import jobs_in
-from alignment_dashboard.pieces.notice import show_failures
+from alignment_dashboard.facts.outputs import (
+    StageRows,
+    stage_of_several,
+    stages_of_one,
+    steps_to_choose,
+    trained_stages,
+    why_no_base,
+    why_none,
+)
+from alignment_dashboard.facts.samples import Output, Sample, Wanted
+from alignment_dashboard.facts.status import phase_of
+from alignment_dashboard.pictures import answers
+from alignment_dashboard.pictures.sample_cards import AGAINST, columns
+from alignment_dashboard.pieces.notice import show_failures, show_notice
+from alignment_dashboard.text import plain
+
+LIVE_SECONDS = 10
+# Streamlit shows ten rows by default; a longer list gets a height in pixels, the rest of a screen.
+ROWS_SHOWN, TALL_PIXELS = 10, 560
+LIST_WIDTH = 340
 
 
 def show() -> None:
-    """Show the names of the runs that the query parameter `jobs` identifies."""
-    st.title("Samples", anchor=False)
-    listing = cache.listing()
+    """Draw the samples of the jobs that the query parameter `jobs` names."""
+    listing, identities = cache.listing(), jobs_in(st.query_params.get("jobs"))
+    jobs = [job for identity in identities if (job := listing.find(identity))]
+    with st.container(horizontal=True, horizontal_alignment="distribute", gap="large"):
+        with st.container(width="content"):
+            st.title("Samples", anchor=False)
+            _show_jobs(jobs)
+        numbers = st.container(horizontal=True, gap="medium", width="content")
     show_failures(listing.failures)
-    found = [listing.find(identity) for identity in jobs_in(st.query_params.get("jobs"))]
-    for job in found:
-        if job:
-            st.text(job.metadata.name)
-    if not any(found):
-        st.text("Choose runs from the list of all runs.")
+    _show_missing([identity for identity in identities if not listing.find(identity)], listing)
+    if jobs:
+        _show_samples(jobs, numbers)
+    elif not identities:
+        st.text("No run is chosen. Select one or several in the list of runs, and open their samples.")
+
+
+def _show_samples(jobs: Sequence[AlignmentJob], numbers: DeltaGenerator) -> None:
+    rows = [_read(job) for job in jobs]
+    if any(phase_of(job) not in ENDED for job in jobs):
+        st.fragment(_wait_for_more, run_every=LIVE_SECONDS)(jobs, _count(rows))
+    outputs = _choose_outputs(jobs, rows)
+    found = samples.align(outputs)
+    if not found:
+        return
+    with numbers:
+        _show_numbers(outputs, found)
+    st.set_page_config(initial_sidebar_state=LIST_WIDTH)
+    shown = samples.choose(found, _choose_wanted(found))
+    if not shown:
+        st.text("No sample matches these filters.")
+        return
+    number = samples.position(shown, st.query_params.get("prompt", ""))
+    _show_list(shown, number)
+    _show_sample(outputs, shown, number)
+
+
+def _show_missing(identities: Sequence[str], listing: Listing) -> None:
+    for identity in identities:
+        missing = listing.guidance.missing if listing.complete else "the jobs cannot be read completely now."
+        show_notice("Run not found", "orange", f"No run has the id {identity}: {missing}")
+
+
+def _show_jobs(jobs: Sequence[AlignmentJob]) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for job in jobs:
+            st.page_link("app_pages/run.py", label=plain(job.metadata.name), query_params={"job": identify(job)})
+
+
+def _read(job: AlignmentJob) -> StageRows:
+    """Read all samples of a job, and say so where they may be old."""
+    known = {stage: cache.samples(identify(job), stage) for stage in trained_stages(job)}
+    for problem in dict.fromkeys(one.problem for one in known.values() if one.problem):
+        since = min(one.as_of for one in known.values() if one.problem == problem)
+        show_notice("Cannot be read", "orange", f"{problem} Samples are shown as of {since:%H:%M} UTC.")
+    return {stage: one.value for stage, one in known.items()}
+
+
+def _count(rows: Sequence[StageRows]) -> int:
+    return sum(len(found) for of_stages in rows for found in of_stages.values())
+
+
+def _wait_for_more(jobs: Sequence[AlignmentJob], drawn: int) -> None:
+    known = (cache.samples(identify(job), stage) for job in jobs for stage in trained_stages(job))
+    if sum(len(one.value) for one in known) != drawn:
+        st.rerun()
+
+
+def _choose_outputs(jobs: Sequence[AlignmentJob], rows: Sequence[StageRows]) -> list[Output]:
+    """Show what is compared, and which stages have nothing to show."""
+    stages = list(dict.fromkeys(stage for job in jobs for stage in trained_stages(job)))
+    steps = {stage: _steps(jobs, rows, stage) for stage in stages}
+    sampled = [stage for stage in stages if steps[stage]]
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        main = _choose_stage(sampled, len(jobs))
+        asked = sampled if len(jobs) == 1 else [main] if main else []
+        # The address says step=100 for the stage that it names, and step.sft=50 for another one.
+        chosen = {stage: _choose_step(stage, steps[stage], "step" if stage == main else f"step.{stage}") for stage in asked}
+        if sampled:
+            _show_switches()
+    if not stages:
+        st.text("No stage of these runs trains a model, so there are no samples.")
+    _show_reasons(jobs, rows, stages if len(jobs) == 1 else [main] if main else stages[-1:])
+    if len(jobs) == 1:
+        return stages_of_one(jobs[0], rows[0], chosen)
+    return stage_of_several(jobs, rows, main, chosen[main]) if main else []
+
+
+def _steps(jobs: Sequence[AlignmentJob], rows: Sequence[StageRows], stage: str) -> list[int]:
+    return sorted(
+        {step for job, known in zip(jobs, rows, strict=True) for step in steps_to_choose(job, stage, known.get(stage, []))}
+    )
+
+
+def _choose_stage(sampled: Sequence[str], jobs: int) -> str | None:
+    """Return the stage of the address; of several jobs one stage is shown, which can be changed."""
+    if jobs > 1 and sampled:
+        return st.segmented_control("Stage", sampled, default=sampled[-1], required=True, key="stage", bind="query-params")
+    named = st.query_params.get("stage")
+    return named if named in sampled else next(reversed(sampled), None)
+
+
+def _show_reasons(jobs: Sequence[AlignmentJob], rows: Sequence[StageRows], stages: Sequence[str]) -> None:
+    for job, known in zip(jobs, rows, strict=True):
+        reasons = [why_none(job, stage) for stage in stages if not steps_to_choose(job, stage, known.get(stage, []))]
+        for reason in filter(None, [*reasons, why_no_base(job, known)]):
+            st.text(reason)
+
+
+def _choose_step(stage: str, steps: Sequence[int], key: str) -> int:
+    if len(steps) == 1:
+        return steps[0]
+    return int(st.select_slider(f"Step of {stage}", steps, value=steps[-1], key=key, bind="query-params", width=220))
+
+
+def _show_switches() -> None:
+    st.segmented_control(
+        "Mark words that differ from", AGAINST, default="previous", required=True, key="marks", bind="query-params"
+    )
+    st.toggle("Whole texts", key="whole", bind="query-params", help="Also show what follows the beginning of very long texts.")
+
+
+def _show_numbers(outputs: Sequence[Output], found: Sequence[Sample]) -> None:
+    st.metric("Prompts", len(found), width="content")
+    for length in samples.lengths(outputs, found):
+        st.metric(
+            plain(length.name),
+            f"{length.words:.0f} words",
+            delta="mean length" if length.changed is None else f"{length.changed} of {length.compared} changed",
+            delta_color="off",
+            delta_arrow="off",
+            width="content",
+        )
+
+
+def _choose_wanted(found: Sequence[Sample]) -> Wanted:
+    longest = max(sample.words or 0 for sample in found)
+    with st.sidebar:
+        text = st.text_input("Search", key="text", bind="query-params", placeholder="in prompts and answers")
+        low, high = 0, longest
+        if longest:
+            low, high = st.slider("Words of the last answer", 0, longest, (0, longest), key="words", bind="query-params")
+        only_changed = st.toggle("Changed only", key="changed", bind="query-params")
+    return Wanted(only_changed, low, high, text or "")
+
+
+def _show_list(shown: Sequence[Sample], number: int) -> None:
+    # A click arrives as a row number of the list as it was drawn.
+    st.session_state["drawn_prompts"] = [sample.key for sample in shown]
+    st.session_state["prompts"] = {"selection": {"rows": [], "columns": [], "cells": [(number, "Prompt")]}}
+    column = st.column_config
+    with st.sidebar:
+        st.dataframe(
+            sample_table.listed(shown),
+            key="prompts",
+            on_select=_open_selected,
+            selection_mode="single-cell",
+            hide_index=True,
+            height="auto" if len(shown) <= ROWS_SHOWN else TALL_PIXELS,
+            placeholder="–",
+            column_config={
+                "Prompt": column.TextColumn(width=150),
+                "≠": column.NumberColumn(format="percent", width=58, help="Words that changed from the first to the last answer"),
+                "Words": column.NumberColumn(width=58, help="Length of the last answer"),
+            },
+            alt="The prompts, how much their answers changed, and how long they are; the keys J and K move in this list",
+        )
+
+
+def _open_selected() -> None:
+    cells, drawn = st.session_state["prompts"].selection.cells, st.session_state.get("drawn_prompts", [])
+    if cells and cells[0][0] < len(drawn):
+        st.query_params["prompt"] = drawn[cells[0][0]]
+
+
+def _go_to(key: str) -> None:
+    st.query_params["prompt"] = key
+
+
+def _show_sample(outputs: Sequence[Output], shown: Sequence[Sample], number: int) -> None:
+    sample, tones = shown[number], answers.DARK if st.context.theme.type == "dark" else answers.LIGHT
+    whole = bool(st.session_state.get("whole"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(f"Prompt {number + 1} of {len(shown)}", anchor=False, width="content")
+        _show_step_button("Previous", "K", shown, number - 1)
+        _show_step_button("Next", "J", shown, number + 1)
+        st.space("stretch")
+        _show_downloads(outputs, shown)
+    st.html(answers.draw_prompt(sample.prompt, tones, whole))
+    drawn = columns(outputs, sample, st.session_state.get("marks", AGAINST[0]), _colours(outputs))
+    st.html(answers.draw_answers(drawn, tones, whole))
+
+
+def _colours(outputs: Sequence[Output]) -> dict[str, str]:
+    """Return the colours of the jobs, if there are several."""
+    if len({output.job for output in outputs}) < 2:
+        return {}
+    dark = st.context.theme.type == "dark"
+    return {identity: look.dark if dark else look.light for identity, look in cache.looks().items()}
+
+
+def _show_downloads(outputs: Sequence[Output], shown: Sequence[Sample]) -> None:
+    for label, suffix, write in (("CSV", "csv", sample_table.write_csv), ("JSONL", "jsonl", sample_table.write_json_lines)):
+        st.download_button(
+            label,
+            partial(write, outputs, shown),
+            f"samples.{suffix}",
+            on_click="ignore",
+            icon=":material/download:",
+            help=f"Download the {len(shown)} prompts that are shown, with all answers",
+        )
+
+
+def _show_step_button(label: str, shortcut: str, shown: Sequence[Sample], to: int) -> None:
+    within = 0 <= to < len(shown)
+    st.button(label, shortcut=shortcut, disabled=not within, on_click=_go_to, args=(shown[to].key if within else "",))
 
 
 show()
