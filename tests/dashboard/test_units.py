@@ -5,7 +5,7 @@ from string import punctuation
 
 import pytest
 from alignment_dashboard.text import plain
-from alignment_dashboard.units import shorten, write_age, write_number
+from alignment_dashboard.units import shorten, write_age, write_number, write_value
 
 
 @pytest.mark.parametrize(("seconds", "written"), [(5, "5s ago"), (119, "1m ago"), (4_359, "1h12m ago")])
@@ -14,9 +14,27 @@ def test_ages(seconds: int, written: str) -> None:
     assert write_age(now - timedelta(seconds=seconds), now) == written
 
 
-@pytest.mark.parametrize(("value", "written"), [(None, "–"), (0.412345, "0.4123"), (5e-7, "5e-07"), (float("nan"), "nan")])
+@pytest.mark.parametrize(
+    ("value", "written"), [(None, "–"), (0.412345, "0.4123"), (5e-7, "5e-7"), (2.5e12, "2.5e12"), (float("nan"), "nan")]
+)
 def test_numbers(value: float | None, written: str) -> None:
     assert write_number(value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (5e-7, "5e-7"),
+        (2.0e-05, "2e-5"),
+        (0.123456789, "0.123456789"),
+        (1.0, "1"),
+        (131_072, "131072"),
+        (True, "true"),
+        ("a", "a"),
+    ],
+)
+def test_values_of_a_configuration_are_written_in_full(value: str | float, written: str) -> None:
+    assert write_value(value) == written
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What the page Compare says: which runs, how they differ, what they reached, and which is the best."""

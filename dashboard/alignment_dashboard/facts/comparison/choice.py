@@ -1,0 +1,74 @@
+"""Which runs an address compares, against which baseline, and in which stage."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.kinds import KINDS
+
+from alignment_dashboard.data.listing import Listing, identify
+
+MOST = 20
+"""More lines than this nobody tells apart."""
+
+
+class Comparison(NamedTuple):
+    """The runs that are compared, and a sentence about each thing that the address asks for and that is not there."""
+
+    jobs: tuple[AlignmentJob, ...]
+    baseline: int
+    """Which of the jobs the others are compared with."""
+    sentences: tuple[str, ...]
+
+
+def choose(listing: Listing, identities: Sequence[str], baseline: str | None) -> Comparison:
+    """Return the comparison that an address asks for; a run that does not exist is said and left out."""
+    found = [(identity, listing.find(identity)) for identity in identities]
+    jobs = [job for _, job in found if job is not None]
+    sentences = [*_missing([identity for identity, job in found if job is None], listing)]
+    if len(jobs) > MOST:
+        sentences.append(f"These are the first {MOST} of {len(jobs)} runs: more lines cannot be told apart.")
+    jobs = jobs[:MOST]
+    known = [identify(job) for job in jobs]
+    return Comparison(tuple(jobs), known.index(baseline) if baseline in known else 0, tuple(sentences))
+
+
+def stages_in(jobs: Sequence[AlignmentJob]) -> list[str]:
+    """Return the names of all stages that train, in the order of the jobs and of their stages."""
+    return list(dict.fromkeys(stage for job in jobs for stage in trained_stages(job)))
+
+
+def trained_stages(job: AlignmentJob) -> dict[str, str]:
+    """Return the kind of each stage that trains, by its name."""
+    return {stage.name: stage.kind for stage in job.spec.stages or [] if KINDS[stage.kind].trains}
+
+
+def default_stage(jobs: Sequence[AlignmentJob]) -> str | None:
+    """Return the stage that most runs have; of several, the last."""
+    names = stages_in(jobs)
+    return max(names, key=lambda name: (sum(name in trained_stages(job) for job in jobs), names.index(name)), default=None)
+
+
+def kind_of(jobs: Sequence[AlignmentJob], stage: str) -> str | None:
+    """Return the kind of a stage in the first of the jobs that has it."""
+    return next((trained_stages(job)[stage] for job in jobs if stage in trained_stages(job)), None)
+
+
+def without_stage(jobs: Sequence[AlignmentJob], stage: str) -> str | None:
+    """Say which of the runs have no such stage."""
+    names = [job.metadata.name for job in jobs if stage not in trained_stages(job)]
+    if not names:
+        return None
+    return f"{_listed(names)} {'has' if len(names) == 1 else 'have'} no stage {stage}, and no values below."
+
+
+def _missing(identities: Sequence[str], listing: Listing) -> list[str]:
+    if not identities:
+        return []
+    count = "One run is" if len(identities) == 1 else f"{len(identities)} runs are"
+    reason = "deleted, or the address has a mistake" if listing.complete else "the jobs cannot all be read now"
+    return [f"{count} not compared, because no job has the id {_listed(identities, 'or')}: {reason}."]
+
+
+def _listed(words: Sequence[str], last: str = "and") -> str:
+    return f" {last} ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)

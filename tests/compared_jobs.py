@@ -1,0 +1,29 @@
+"""Small jobs for the tests of comparisons."""
+
+from typing import Any
+
+from alignment_api.spec.job import AlignmentJob
+
+STAGE = "dpo"
+
+
+def sft(**settings: Any) -> dict[str, Any]:
+    """Return an SFT stage."""
+    return {"name": "sft", "sft": {"datasets": [{"uri": "workspace://chats.jsonl"}]} | settings}
+
+
+def dpo(rate: float = 5e-7, seed: int = 1, **settings: Any) -> dict[str, Any]:
+    """Return a DPO stage."""
+    optimization = {"learningRate": rate, "seed": seed}
+    return {"name": "dpo", "dpo": {"datasets": [{"uri": "workspace://pairs.jsonl"}], "optimization": optimization} | settings}
+
+
+def job(name: str, *stages: dict[str, Any], status: dict[str, Any] | None = None, **metadata: str) -> AlignmentJob:
+    """Make a job; one DPO stage if none is given."""
+    document: dict[str, Any] = {
+        "apiVersion": "alignment-operator.dev/v1alpha1",
+        "kind": "AlignmentJob",
+        "metadata": {"name": name, "uid": f"uid-{name}"} | metadata,
+        "spec": {"model": {"uri": "workspace://model"}, "stages": list(stages) or [dpo()]},
+    }
+    return AlignmentJob.parse_stored(document | ({"status": status} if status else {}))
