@@ -21,9 +21,21 @@ def page(identity: str | None = None) -> AppTest:
     return app
 
 
+def page_at(file: str, **query: str) -> AppTest:
+    """Open a page with the given parts of its address."""
+    cache.clear()
+    app = AppTest.from_file(_APP, default_timeout=30)
+    app.switch_page(file)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
 def words(app: AppTest) -> str:
     """Return all text of a page, without the backslashes of escaped markdown."""
-    kinds = ("title", "subheader", "text", "caption", "markdown", "code")
+    kinds = ("title", "header", "subheader", "text", "caption", "markdown", "code")
     return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind)).replace("\\", "")
 
 

@@ -9,9 +9,9 @@ from alignment_dashboard.facts.comparison.verdict import STAR
 
 # From pale to strong, on a light and on a dark background; the strong end is always the better one.
 _LIGHT, _DARK = ("#E4EFF8", "#0072B2"), ("#1D3347", "#56B4E9")
-_LINE_PIXELS, _AROUND_PIXELS = 76, 90
-STRONG = 0.6
-"""From this share of the range on, text on a cell takes the other colour."""
+_LINE_PIXELS, _AROUND_PIXELS = 76, 110
+_LIGHT_TURNS, _DARK_TURNS = 0.85, 0.55
+"""From this share of the range on, text on a cell takes the other colour, so that it always has enough contrast."""
 
 
 def height_of(matrix: Matrix) -> int:
@@ -28,10 +28,10 @@ def draw(matrix: Matrix, lower_is_better: bool, dark: bool) -> dict[str, Any]:
     pale, strong = _DARK if dark else _LIGHT
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 24, "top": 8, "bottom": 34, "containLabel": True},
+        "grid": {"left": 8, "right": 24, "top": 28, "bottom": 34, "containLabel": True},
         "tooltip": {"show": False},
         "xAxis": _axis(matrix.columns, matrix.across, 32),
-        "yAxis": {**_axis(matrix.lines, matrix.down or "", 0), "nameLocation": "end", "inverse": True},
+        "yAxis": {**_axis(matrix.lines, matrix.down or "", 12), "nameLocation": "start", "inverse": True},
         "visualMap": {
             "show": False,
             "seriesIndex": 0,
@@ -82,7 +82,7 @@ def _axis(labels: tuple[str, ...], name: str, gap: int) -> dict[str, Any]:
 
 def _cell(place: tuple[int, int], spread: Spread, best: float | None, share: float, dark: bool) -> dict[str, Any]:
     wins = spread.mean == best
-    is_strong = share > STRONG
+    is_strong = share > (_DARK_TURNS if dark else _LIGHT_TURNS)
     return {
         "value": [*place, spread.mean],
         "label": {

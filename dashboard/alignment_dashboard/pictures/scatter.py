@@ -27,9 +27,9 @@ def draw(across: Quantity, up: Quantity, points: Sequence[Point], dark: bool) ->
     shown = drawn(across, up, points)
     return {
         "animation": False,
-        "grid": {"left": 16, "right": 32, "top": 34, "bottom": 36, "containLabel": True},
+        "grid": {"left": 16, "right": 32, "top": 34, "bottom": 52, "containLabel": True},
         "tooltip": {"trigger": "item", "formatter": "{b}"},
-        "xAxis": {**_axis(across, dark), "nameLocation": "middle", "nameGap": 32},
+        "xAxis": {**_axis(across, dark), "nameLocation": "middle", "nameGap": 36},
         "yAxis": {**_axis(up, dark), "nameLocation": "end", "nameTextStyle": {"align": "left"}},
         "series": [
             {
@@ -115,7 +115,7 @@ def _ticks(quantity: Quantity, axis: str, dark: bool) -> list[dict[str, Any]]:
                 "symbol": "none",
                 "silent": True,
                 "label": {"position": "start", "color": colour, "distance": 6},
-                "lineStyle": {"color": colour, "opacity": 0.35, "type": "solid", "width": 1},
+                "lineStyle": {"color": f"{colour}55", "type": "solid", "width": 1},
                 "data": lines,
             },
         }

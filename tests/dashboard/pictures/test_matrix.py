@@ -18,8 +18,8 @@ def found(*values: float) -> Matrix:
 @pytest.mark.parametrize(
     ("lower_is_better", "texts"),
     [
-        (False, ["★ 0.7 ± 0.1\nn 2, sd 0.14", "0.4\nn 1", "not run", "not run"]),
-        (True, ["0.7 ± 0.1\nn 2, sd 0.14", "★ 0.4\nn 1", "not run", "not run"]),
+        (False, ["★ 0.7000 ± 0.1\nn 2, sd 0.14", "0.4000\nn 1", "not run", "not run"]),
+        (True, ["0.7000 ± 0.1\nn 2, sd 0.14", "★ 0.4000\nn 1", "not run", "not run"]),
     ],
 )
 def test_each_cell_says_mean_error_and_count_and_the_best_has_a_star(lower_is_better: bool, texts: list[str]) -> None:

@@ -22,8 +22,9 @@ class Spread(NamedTuple):
         return None if self.deviation is None else self.deviation / math.sqrt(self.size)
 
     def write(self) -> str:
-        """Write the mean and its standard error, if there is one."""
-        return write_number(self.mean) + ("" if self.error is None else f" ± {self.error:.2g}")
+        """Write the mean with four significant digits, and its standard error, if there is one."""
+        mean = f"{self.mean:#.4g}" if 1e-3 <= abs(self.mean) < 1e4 else write_number(self.mean)
+        return mean + ("" if self.error is None else f" ± {write_number(float(f'{self.error:.2g}'))}")
 
 
 def spread_of(values: Sequence[float]) -> Spread | None:

@@ -89,13 +89,13 @@ def test_which_columns_there_are(metrics: list[dict[str, float]], titles: list[s
 @pytest.mark.parametrize(
     ("accuracies", "baseline", "texts"),
     [
-        ((0.7, 0.75, 0.6), 0, ["0.7", "★ 0.75  (+0.0500)", "0.6  (−0.1000)"]),
-        ((0.7, 0.75, 0.6), 1, ["0.7  (−0.0500)", "★ 0.75", "0.6  (−0.1500)"]),
-        ((0.7, None, 0.6), 0, ["★ 0.7", "–", "0.6  (−0.1000)"]),
-        ((None, 0.5, 0.6), 0, ["–", "0.5", "★ 0.6"]),
-        ((math.nan, 0.5, 0.6), 1, ["nan  (nan)", "0.5", "★ 0.6  (+0.1000)"]),
+        ((0.7, 0.75, 0.6), 0, ["0.7000", "★ 0.7500  (+0.0500)", "0.6000  (−0.1000)"]),
+        ((0.7, 0.75, 0.6), 1, ["0.7000  (−0.0500)", "★ 0.7500", "0.6000  (−0.1500)"]),
+        ((0.7, None, 0.6), 0, ["★ 0.7000", "–", "0.6000  (−0.1000)"]),
+        ((None, 0.5, 0.6), 0, ["–", "0.5000", "★ 0.6000"]),
+        ((math.nan, 0.5, 0.6), 1, ["nan  (nan)", "0.5000", "★ 0.6000  (+0.1000)"]),
         # With nothing to compare with, nothing is the best.
-        ((None, 0.5, None), 0, ["–", "0.5", "–"]),
+        ((None, 0.5, None), 0, ["–", "0.5000", "–"]),
     ],
 )
 def test_the_best_is_marked_and_each_has_its_difference_to_the_baseline(
@@ -119,7 +119,7 @@ def test_a_lower_loss_is_better_and_a_training_loss_wins_nothing() -> None:
 def test_runs_that_differ_in_their_seeds_only_become_one_row_with_mean_and_standard_error() -> None:
     found = table(JOBS, reached(0.7, 0.74, 0.6), 1, over_seeds=True)
     assert [[NAMES[f"uid-{one.metadata.name}"] for one in row.jobs] for row in found.rows] == [["a", "b"], ["c"]]
-    assert [write_cell(found.columns[0], row.cells[0]) for row in found.rows] == ["★ 0.72 ± 0.02", "0.6  (−0.1200)"]
+    assert [write_cell(found.columns[0], row.cells[0]) for row in found.rows] == ["★ 0.7200 ± 0.02", "0.6000  (−0.1200)"]
 
 
 def test_one_run_alone_has_no_standard_error() -> None:
@@ -143,4 +143,4 @@ def test_the_exported_rows_have_every_number_as_a_number() -> None:
 
 def test_a_best_value_has_no_difference_in_its_cell() -> None:
     column = Column("Best accuracy", EVALUATION_REWARD_ACCURACY, is_best=True, better=max)
-    assert write_cell(column, Cell(Spread(0.5, 1, None), delta=0.1)) == "0.5"
+    assert write_cell(column, Cell(Spread(0.5, 1, None), delta=0.1)) == "0.5000"

@@ -34,9 +34,9 @@ def test_a_matrix_over_one_parameter_has_one_line_and_names_what_it_mixes() -> N
 
 def test_the_words_of_a_matrix_say_what_was_not_run() -> None:
     assert describe(matrix(JOBS, VALUES, "dpo.learningRate", "dpo.beta"), "Accuracy") == (
-        "Accuracy by dpo.learningRate and dpo.beta. dpo.learningRate 5e-7, dpo.beta 0.01: 0.4 (n 1); "
-        "dpo.learningRate 1e-6, dpo.beta 0.01: not run; dpo.learningRate 5e-7, dpo.beta 0.1: 0.5 (n 1); "
-        "dpo.learningRate 1e-6, dpo.beta 0.1: 0.7 ± 0.1 (n 2)."
+        "Accuracy by dpo.learningRate and dpo.beta. dpo.learningRate 5e-7, dpo.beta 0.01: 0.4000 (n 1); "
+        "dpo.learningRate 1e-6, dpo.beta 0.01: not run; dpo.learningRate 5e-7, dpo.beta 0.1: 0.5000 (n 1); "
+        "dpo.learningRate 1e-6, dpo.beta 0.1: 0.7000 ± 0.1 (n 2)."
     )
 
 
@@ -57,7 +57,7 @@ def test_a_run_without_a_result_is_not_in_its_cell() -> None:
 
 @pytest.mark.parametrize(
     ("values", "written"),
-    [([1.0], "1"), ([1.0, 2.0], "1.5 ± 0.5"), ([1.0, math.nan], "nan")],
+    [([1.0], "1.000"), ([1.0, 2.0], "1.500 ± 0.5"), ([0.0], "0"), ([2e-5], "2e-5"), ([1.0, math.nan], "nan")],
 )
 def test_the_spread_of_values(values: list[float], written: str) -> None:
     spread = spread_of(values)

@@ -13,14 +13,14 @@ JOBS = [job("a", dpo(5e-7, seed=1)), job("b", dpo(5e-7, seed=2)), job("c", dpo(1
 @pytest.mark.parametrize(
     ("metric", "values", "over_seeds", "sentence"),
     [
-        (EVALUATION_REWARD_ACCURACY, (0.7, 0.8, 0.6), False, "★ b has the best accuracy 0.8: dpo.learningRate 5e-7, seed 2."),
+        (EVALUATION_REWARD_ACCURACY, (0.7, 0.8, 0.6), False, "★ b has the best accuracy 0.8000: dpo.learningRate 5e-7, seed 2."),
         (
             EVALUATION_REWARD_ACCURACY,
             (0.7, 0.8, 0.6),
             True,
-            "★ a and b have the best accuracy 0.75 ± 0.05: dpo.learningRate 5e-7.",
+            "★ a and b have the best accuracy 0.7500 ± 0.05: dpo.learningRate 5e-7.",
         ),
-        (EVALUATION_LOSS, (3, 2, 1), False, "★ c has the best evaluation loss 1: dpo.learningRate 1e-6, seed 1."),
+        (EVALUATION_LOSS, (3, 2, 1), False, "★ c has the best evaluation loss 1.000: dpo.learningRate 1e-6, seed 1."),
         (LOSS, (3, 2, 1), False, None),
     ],
 )

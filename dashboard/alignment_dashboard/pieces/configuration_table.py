@@ -1,0 +1,70 @@
+"""The configuration of each run beside that of the baseline, as a table of parameters by runs."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas
+import streamlit as st
+from pandas.io.formats.style import Styler
+
+from alignment_dashboard.data.listing import identify
+from alignment_dashboard.facts.colours import Look
+from alignment_dashboard.facts.comparison.choice import Comparison
+from alignment_dashboard.facts.comparison.differences import Difference, differences
+from alignment_dashboard.facts.comparison.verdict import STAR
+from alignment_dashboard.pieces.panel_view import is_dark
+from alignment_dashboard.pieces.table_style import ROW_PIXELS, line_colour, line_text, muted, tint
+
+
+def show_configuration(comparison: Comparison, names: Mapping[str, str], looks: Mapping[str, Look]) -> None:
+    """Show what differs, or every parameter, with what is not as in the baseline marked."""
+    rows = differences(comparison.jobs, comparison.baseline)
+    differing = [row for row in rows if row.differs]
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.header("Configuration", anchor=False, width="content")
+        everything = not st.toggle(
+            f"Differences only ({len(differing)} of {len(rows)})", value=True, key="differences", bind="query-params"
+        )
+        frame = _frame(rows if everything else differing, comparison, names)
+        st.download_button("CSV", frame.to_csv(), "configuration.csv", "text/csv", type="tertiary", icon=":material/download:")
+    if not differing and not everything:
+        st.text("The runs have the same configuration.")
+        return
+    shown = rows if everything else differing
+    st.dataframe(
+        _styled(frame, shown, comparison, looks),
+        height=ROW_PIXELS * min(len(shown) + 2, 16) + 3,
+        row_height=ROW_PIXELS,
+        key="configuration",
+        alt=_describe(differing, comparison, names),
+        column_config={"parameter": st.column_config.TextColumn(pinned=True)},
+    )
+
+
+def _frame(rows: Sequence[Difference], comparison: Comparison, names: Mapping[str, str]) -> pandas.DataFrame:
+    columns = [names[identify(job)] for job in comparison.jobs]
+    columns[comparison.baseline] = f"{STAR} {columns[comparison.baseline]}"
+    texts = [[f"{setting.sign} {setting.text}".strip() for setting in row.settings] for row in rows]
+    return pandas.DataFrame(texts, pandas.Index([row.name for row in rows], name="parameter"), columns, dtype=str)
+
+
+def _styled(frame: pandas.DataFrame, rows: Sequence[Difference], comparison: Comparison, looks: Mapping[str, Look]) -> Styler:
+    """Return the table with a first line that shows how the curves of each run are drawn, and with changed cells tinted."""
+    dark = is_dark()
+    known = [looks[identify(job)] for job in comparison.jobs]
+    lines = pandas.DataFrame([[line_text(look) for look in known]], pandas.Index(["line"], name=frame.index.name), frame.columns)
+    styles = [[line_colour(look, dark) for look in known]]
+    for row in rows:
+        cells = [tint("changed", dark) if setting.sign else muted(dark) for setting in row.settings]
+        cells[comparison.baseline] = ""
+        styles.append(cells)
+    whole = pandas.concat([lines, frame])
+    return whole.style.apply(lambda _: pandas.DataFrame(styles, whole.index, whole.columns), axis=None)
+
+
+def _describe(differing: Sequence[Difference], comparison: Comparison, names: Mapping[str, str]) -> str:
+    told = [names[identify(job)] for job in comparison.jobs]
+    parts = [
+        f"{row.name}: {', '.join(f'{name} {setting.text}' for name, setting in zip(told, row.settings, strict=True))}"
+        for row in differing
+    ]
+    return f"Parameters that differ. {'; '.join(parts) or 'None'}. The baseline is {told[comparison.baseline]}."

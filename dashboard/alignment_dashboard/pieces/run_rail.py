@@ -1,0 +1,75 @@
+"""The runs of a comparison, one line each: the look of its curves, its state, and buttons that change the address."""
+
+from collections.abc import Collection, Mapping
+
+import streamlit as st
+from alignment_api.spec.job import AlignmentJob
+
+from alignment_dashboard.data.listing import identify
+from alignment_dashboard.facts.colours import Look
+from alignment_dashboard.facts.comparison.choice import Comparison
+from alignment_dashboard.facts.links import jobs_in
+from alignment_dashboard.facts.status import BADGES, phase_of
+from alignment_dashboard.pieces.panel_view import is_dark
+from alignment_dashboard.text import plain
+
+JOBS, BASELINE, HIDDEN = "jobs", "baseline", "hidden"
+"""The parts of the address that the rail changes."""
+
+
+def show_rail(comparison: Comparison, names: Mapping[str, str], looks: Mapping[str, Look], hidden: Collection[str]) -> None:
+    """Show one line for each run, with buttons that hide it, remove it, or make it the baseline."""
+    with st.container(gap=None):
+        for number, job in enumerate(comparison.jobs):
+            identity = identify(job)
+            with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", wrap=False):
+                st.html(_swatch(looks.get(identity)), width=26)
+                _show_link(job, names[identity])
+                _show_buttons(identity, names[identity], number == comparison.baseline, identity in hidden)
+
+
+def _show_link(job: AlignmentJob, name: str) -> None:
+    badge = BADGES[phase_of(job)]
+    label = f":{badge.colour}[{badge.sign}] {plain(name)}"
+    st.page_link("app_pages/run.py", label=label, query_params={"job": identify(job)}, icon="", help=badge.word, width="stretch")
+
+
+def _show_buttons(identity: str, name: str, is_baseline: bool, is_hidden: bool) -> None:
+    star, eye = ("★", "is the baseline") if is_baseline else ("☆", "becomes the baseline"), "◌" if is_hidden else "◉"
+    shown = "show the curves of" if is_hidden else "hide the curves of"
+    run = plain(name)
+    with st.container(horizontal=True, gap=None, wrap=False, width="content"):
+        st.button(
+            star[0], f"baseline-{identity}", f"{run} {star[1]}", _set, (BASELINE, identity), type="tertiary", disabled=is_baseline
+        )
+        st.button(eye, f"hidden-{identity}", f"{shown.capitalize()} {run}", _toggle_hidden, (identity,), type="tertiary")
+        st.button("✕", f"remove-{identity}", f"Remove {run} from the comparison", _remove, (identity,), type="tertiary")
+
+
+def _swatch(look: Look | None) -> str:
+    """Return a short line as the curves of the run are drawn; it holds no text of the job."""
+    if look is None:
+        return ""
+    colour = look.dark if is_dark() else look.light
+    style = f"display: block; width: 22px; border-top: 3px {look.dash} {colour}"
+    return f'<span style="{style}" aria-hidden="true"></span>'
+
+
+def _set(name: str, value: str) -> None:
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
+
+
+def _toggle_hidden(identity: str) -> None:
+    hidden = jobs_in(st.query_params.get(HIDDEN))
+    rest = [one for one in hidden if one != identity]
+    _set(HIDDEN, ",".join(rest if len(rest) < len(hidden) else [*hidden, identity]))
+
+
+def _remove(identity: str) -> None:
+    for name in (JOBS, HIDDEN):
+        _set(name, ",".join(one for one in jobs_in(st.query_params.get(name)) if one != identity))
+    if st.query_params.get(BASELINE) == identity:
+        _set(BASELINE, "")

@@ -1,0 +1,107 @@
+"""The page that compares runs, as a visitor gets it."""
+
+from collections.abc import Callable
+
+import pytest
+from alignment_api.home import Home
+from alignment_api.metrics import EVALUATION_LOSS, EVALUATION_REWARD_ACCURACY, LOSS
+from alignment_api.spec.job import AlignmentJob
+from opened_pages import page_at, words
+from streamlit.testing.v1 import AppTest
+
+JobWriter = Callable[..., AlignmentJob]
+RunLogger = Callable[..., str]
+SUCCEEDED = {"phase": "Succeeded", "progress": "100%", "currentStage": "dpo"}
+
+
+def dpo(rate: float) -> dict[str, object]:
+    """Return a DPO stage with a learning rate."""
+    return {"name": "dpo", "dpo": {"optimization": {"learningRate": rate}}}
+
+
+def compare(*names: str, **query: str) -> AppTest:
+    """Open the comparison of jobs."""
+    return page_at("app_pages/compare.py", jobs=",".join(f"uid-{name}" for name in names), **query)
+
+
+@pytest.fixture
+def two(write_job: JobWriter, log_run: RunLogger) -> None:
+    """Write two runs, of which b is the better one."""
+    for name, rate, accuracy in (("a", 5e-7, 0.6), ("b", 1e-6, 0.7)):
+        write_job(name, SUCCEEDED, stages=[dpo(rate)])
+        log_run(f"uid-{name}", "dpo", {LOSS: [(1, 0.7), (2, 0.5)], EVALUATION_REWARD_ACCURACY: [(2, accuracy)]})
+
+
+@pytest.mark.parametrize("names", [(), ("a",), ("gone", "a")])
+def test_fewer_than_two_runs_say_how_to_choose(write_job: JobWriter, names: tuple[str, ...]) -> None:
+    write_job("a", SUCCEEDED)
+    app = compare(*names)
+    assert "Choose at least two runs" in words(app)
+    assert not app.dataframe
+
+
+@pytest.mark.usefixtures("two")
+def test_two_runs_side_by_side_show_what_differs_and_which_is_the_best() -> None:
+    app = compare("a", "b")
+    configuration, results = (table.value for table in app.dataframe)
+    assert list(configuration.columns) == ["★ a", "b"]
+    assert list(configuration.loc["dpo.learningRate"]) == ["5e-7", "▲ 1e-6"]
+    assert list(results["Accuracy"]) == [0.6, 0.7]
+    assert "★ b has the best accuracy 0.7000: dpo.learningRate 1e-6." in words(app)
+    assert len(app.get("echarts_chart")) == 1
+
+
+@pytest.mark.usefixtures("two")
+def test_an_unknown_run_is_said_and_the_rest_compared() -> None:
+    app = compare("a", "gone", "b")
+    assert "no job has the id uid-gone" in words(app)
+    assert app.title[0].value == "Compare 2 runs"
+
+
+def test_a_run_without_the_stage_is_said(two: None, write_job: JobWriter) -> None:
+    write_job("c", SUCCEEDED, stages=[{"name": "sft", "sft": {}}])
+    app = compare("a", "b", "c")
+    assert "c has no stage dpo" in words(app)
+    assert len(app.dataframe[-1].value) == 3
+
+
+@pytest.mark.usefixtures("two")
+def test_a_star_makes_a_run_the_baseline_and_the_address_says_so() -> None:
+    app = compare("a", "b")
+    app.button("baseline-uid-b").click().run()
+    assert app.query_params["baseline"] == "uid-b"
+    assert list(app.dataframe[0].value.columns) == ["a", "★ b"]
+    assert list(app.dataframe[0].value.loc["dpo.learningRate"]) == ["▼ 5e-7", "1e-6"]
+
+
+def test_a_removed_run_leaves_the_address(two: None, write_job: JobWriter) -> None:
+    write_job("c", SUCCEEDED, stages=[dpo(2e-6)])
+    app = compare("a", "b", "c", baseline="uid-c", hidden="uid-c")
+    app.button("remove-uid-c").click().run()
+    assert app.query_params["jobs"] == "uid-a,uid-b"
+    assert "baseline" not in app.query_params and "hidden" not in app.query_params
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize("view", ["matrix", "scatter"])
+def test_a_view_is_in_the_address(view: str) -> None:
+    app = compare("a", "b", view=view)
+    assert len(app.get("echarts_chart")) == 1
+    assert [button.label for button in app.get("download_button")] == ["CSV"] * 3
+
+
+@pytest.mark.usefixtures("two")
+def test_the_sft_stage_of_runs_is_chosen_by_the_address(write_job: JobWriter, log_run: RunLogger) -> None:
+    for name, loss in (("c", 1.5), ("d", 1.2)):
+        write_job(name, SUCCEEDED)
+        log_run(f"uid-{name}", "sft", {EVALUATION_LOSS: [(2, loss)]})
+    app = compare("c", "d", stage="sft")
+    assert list(app.dataframe[-1].value["Evaluation loss"]) == [1.5, 1.2]
+
+
+def test_when_mlflow_goes_away_the_last_results_stay_and_say_how_old_they_are(two: None, home: Home) -> None:
+    app = compare("a", "b")
+    (home.root / "mlflow.db").write_bytes(b"no database")
+    app.run()
+    assert len(app.get("echarts_chart")) == 1
+    assert list(app.dataframe[-1].value["Accuracy"]) == [0.6, 0.7]
