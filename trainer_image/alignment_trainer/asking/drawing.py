@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from pkgutil import resolve_name
@@ -19,7 +19,7 @@ from alignment_trainer.data.preparation import Preparation
 from alignment_trainer.data.selection import Selected, select
 from alignment_trainer.data.stage_form import StageForm
 from alignment_trainer.data.tokens import asked_ids
-from alignment_trainer.failures import BadData
+from alignment_trainer.failures import BadData, StageFailure
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Text
 from alignment_trainer.reading.sources import PlacedRow
@@ -77,24 +77,24 @@ def _with_prompts_of(stage: _Stage, known: JobPrompts, tokenizer: Any, longest: 
     name = stage.config.stage_name
     others = [prompt for prompt in known.prompts if prompt.stage != name]
     try:
-        found = list(islice(_prompts_in(stage, tokenizer, longest, {prompt.key for prompt in others}), stage.most))
-    except BadData as error:
-        # Preflight has reported what is wrong with data; what another stage has yet to write is not wrong.
-        print(f"{stage.settings.path}: no prompts to ask are drawn from its rows yet: {error}", file=sys.stderr, flush=True)
-        found = []
+        found = list(islice(_prompts_in(stage, tokenizer, longest, others), stage.most))
+    except StageFailure as failure:
+        # Preflight reports what is wrong with rows; those that another stage has yet to write are not wrong.
+        print(f"{stage.settings.path}: no prompts to ask are drawn from its rows yet: {failure}", file=sys.stderr, flush=True)
+        return known
     if not found and not is_begun:
         return known
     return JobPrompts(drawn={**known.drawn, name: stage.drawn_from}, prompts=[*others, *found])
 
 
-def _prompts_in(stage: _Stage, tokenizer: Any, longest: int, known: Collection[str]) -> Iterator[Prompt]:
-    """Yield the usable prompts among the drawn rows, in the order of the draw."""
+def _prompts_in(stage: _Stage, tokenizer: Any, longest: int, others: list[Prompt]) -> Iterator[Prompt]:
+    """Yield the usable prompts among the drawn rows, in the order of the draw; none that is asked already."""
     form: StageForm = resolve_name(kind_of(stage.config).form)(stage.config, stage.settings, tokenizer)
-    seen = set(known)
+    asked = [(prompt.prompt, prompt.tools) for prompt in others]
     for row, preparation in _drawn_rows(stage, form):
         prompt = _prompt_of(row, preparation, stage.config.stage_name)
-        if prompt and prompt.key not in seen and len(asked_ids(prompt.example, tokenizer)) <= longest:
-            seen.add(prompt.key)
+        if prompt and (prompt.prompt, prompt.tools) not in asked and len(asked_ids(prompt.example, tokenizer)) <= longest:
+            asked.append((prompt.prompt, prompt.tools))
             yield prompt
 
 
