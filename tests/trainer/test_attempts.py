@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from alignment_api import metrics
 from alignment_api.heartbeat import HEARTBEAT_PATH, Heartbeat, heartbeat_token
-from alignment_api.names import ACTIVITY_FILE
+from alignment_api.names import ACTIVITY_FILE, LOG_FILE, METRICS_FILE
 from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.workspace.checkpoints import newest_verified
+from alignment_trainer.workspace.journal import latest_values
 from mlflow import MlflowClient
 
 
@@ -93,6 +94,34 @@ def test_all_points_arrive_in_mlflow(finished, trainer):
         shipped = client.get_metric_history(found[stage].info.run_id, metrics.LOSS)
         assert {point.step: point.value for point in shipped} == journal
         assert len(shipped) == len(journal)
+
+
+def test_the_log_of_a_stage_is_on_the_volume_and_in_mlflow(finished, tmp_path):
+    client = MlflowClient(f"sqlite:///{finished / 'mlflow.db'}")
+    (experiment,) = client.search_experiments(filter_string="name = 'tests'")
+    runs = {run.data.tags.get(metrics.STAGE_TAG): run.info.run_id for run in client.search_runs([experiment.experiment_id])}
+    for stage in ("sft", "dpo"):
+        log = (finished / "job" / stage / LOG_FILE).read_text()
+        title, *lines = log.splitlines()
+        assert title.startswith(f"=== attempt 1 of tiny/{stage}, 20")
+        # The supervisor's first line, and how the attempt ended.
+        assert (lines[0].startswith("spec.stages["), lines[-1]) == (True, "Completed: the stage is done")
+        printed = (finished / f"{stage}-1.log").read_text().splitlines()
+        assert set(lines) <= set(printed)
+        assert Path(client.download_artifacts(runs[stage], f"logs/{LOG_FILE}", str(tmp_path))).read_text() == log
+
+
+def test_the_run_of_the_job_shows_both_stages(finished):
+    client = MlflowClient(f"sqlite:///{finished / 'mlflow.db'}")
+    (experiment,) = client.search_experiments(filter_string="name = 'tests'")
+    (run,) = (run for run in client.search_runs([experiment.experiment_id]) if metrics.STAGE_TAG not in run.data.tags)
+    assert (run.data.params["dpo.beta"], run.data.params["sft.learningRate"]) == ("0.1", "0.003")
+    for stage, names in (("sft", [metrics.LOSS, metrics.EVALUATION_LOSS]), ("dpo", metrics.BEST_OF)):
+        expected = latest_values(finished / "job" / stage / METRICS_FILE)
+        assert {name: run.data.metrics[metrics.of_stage(stage, name)] for name in names} == {
+            name: pytest.approx(expected[name]) for name in names
+        }
+    assert run.data.metrics["dpo/best/eval/rewards/accuracies"] > 0.9
 
 
 def test_a_stage_that_is_done_is_not_run_again(finished, tmp_path, trainer):

@@ -23,6 +23,7 @@ from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.process.outcome import RankOutcome, explained, termination_from
 from alignment_trainer.process.termination import fitted, write_termination
 from alignment_trainer.supervisor import CONFIG_VARIABLE, Supervisor
+from alignment_trainer.workspace import stage_log
 
 _POD_CONFIG = Path("/etc/alignment") / RUN_CONFIG_FILE
 
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     # The log may be on a volume that is full.
     with contextlib.suppress(OSError):
         print(f"{termination.reason}: {termination.message}", file=sys.stderr, flush=True)
+    stage_log.end()
     return termination.exit_code
 
 

@@ -19,6 +19,7 @@ from alignment_api.run_config import RunConfig  # noqa: E402
 from alignment_api.spec.kinds import KINDS  # noqa: E402
 
 from alignment_trainer.failures import BadConfiguration, PeerLost  # noqa: E402
+from alignment_trainer.process.copied_output import print_into_pipes  # noqa: E402
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankOutcome, explained, failure_of, record_outcome  # noqa: E402
 from alignment_trainer.workspace import activity  # noqa: E402
 
@@ -26,6 +27,8 @@ from alignment_trainer.workspace import activity  # noqa: E402
 def main() -> int:
     """Run this process's part of the stage, and record how it ended."""
     rank = int(os.environ["RANK"])
+    if rank == 0:
+        print_into_pipes(Path(os.environ[OUTCOMES_VARIABLE]))
     config = RunConfig.model_validate_json(Path(os.environ["ALIGNMENT_RUN_CONFIG"]).read_text())
     if rank == 0:
         activity.begin(Path(config.paths.stage))

@@ -20,18 +20,19 @@ from alignment_trainer.checks.row_room import rows_to_write
 from alignment_trainer.failures import Stopped
 from alignment_trainer.model_folder.room import check_room, known_start, with_needs
 from alignment_trainer.process import heartbeat
+from alignment_trainer.process.copied_output import RankPipes, copy_own_output
 from alignment_trainer.process.lifeline import stopping_with
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, reserve_room, termination_of
 from alignment_trainer.process.stage_watch import StageWatch
 from alignment_trainer.process.stop_signals import MESSAGE, exit_after_cleanup
 from alignment_trainer.tracking.shipping import is_shipped
 from alignment_trainer.tracking.uploader import FLUSH_SECONDS, Uploader
-from alignment_trainer.workspace import activity
+from alignment_trainer.workspace import activity, stage_log
 from alignment_trainer.workspace.base_record import model_revision
 from alignment_trainer.workspace.checkpoints import newest_step
 from alignment_trainer.workspace.journal import last_step
 from alignment_trainer.workspace.recorded_settings import with_recorded_settings
-from alignment_trainer.workspace.stage_folder import claim, clear_unfinished, is_done
+from alignment_trainer.workspace.stage_folder import claim, clear_unfinished, holds_other_work, is_done
 from alignment_trainer.workspace.stage_warnings import recorded_warnings
 
 CONFIG_VARIABLE = "ALIGNMENT_RUN_CONFIG"
@@ -53,6 +54,7 @@ class Supervisor:
         # The processes of other nodes may still write.
         self._is_only_node = int(os.environ.get("PET_NNODES") or 1) == 1
         self._watch = StageWatch(config)
+        self._log = stage_log.begin() if self._is_first_node else None
 
     def listen(self) -> None:
         """Handle stop signals from now on."""
@@ -61,6 +63,8 @@ class Supervisor:
 
     def run(self) -> Termination:
         """Run the attempt to its end."""
+        if self._log:
+            copy_own_output(self._log)
         if heartbeat.serve(self.config, self._watch.heartbeat):
             self._watch.start()
         if is_done(self.config):
@@ -70,9 +74,12 @@ class Supervisor:
         self.config = with_recorded_settings(self.config)
         if self._is_first_node:
             activity.begin(self.stage)
+            if not holds_other_work(self.config):
+                self._write_log()
         findings = self._check()
         if self._is_first_node:
             claim(self.config)
+            self._write_log()
             clear_unfinished(self.stage)
             self._check_room(findings)
         if self.stop_requested:
@@ -90,6 +97,10 @@ class Supervisor:
         # Only after a success: operators of earlier versions cannot read a termination with this field, and need a failure's.
         warnings = recorded_warnings(self.stage) if termination.exit_code == 0 else []
         return termination.model_copy(update={"warnings": warnings or None})
+
+    def _write_log(self) -> None:
+        if self._log:
+            self._log.write_to(self.stage, f"attempt {self.config.attempt} of {self.config.job.name}/{self.config.stage_name}")
 
     def _request_stop(self, *_: int | FrameType | None) -> None:
         """Ask the ranks to save and stop, or stop the checks before them; a second signal changes nothing."""
@@ -138,17 +149,32 @@ class Supervisor:
         folder = Path(tempfile.mkdtemp(prefix="alignment-"))
         try:
             reserve_room(folder)
+            pipes = self._pipes(folder)
             self._start(folder)
             if uploader:
                 uploader.start()
-            termination = termination_of(folder, self._wait(), self.stop_requested)
+            code = self._wait()
+            if pipes:
+                pipes.drain()
+            termination = termination_of(folder, code, self.stop_requested)
             if termination.reason == DISK_FULL and self._is_first_node:
                 termination = self._without_unfinished(termination)
+            if self._log:
+                self._log.end(f"{termination.reason}: {termination.message}\n")
             if uploader:
                 uploader.finish(termination.exit_code)
             return termination
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _pipes(self, folder: Path) -> RankPipes | None:
+        try:
+            return RankPipes(folder, self._log) if self._log else None
+        except OSError as error:
+            print(
+                f"the log of the stage will lack what training prints ({error}); training continues", file=sys.stderr, flush=True
+            )
+            return None
 
     def _start(self, folder: Path) -> None:
         # This config combines the attempt's own with the settings recorded when the stage began; all ranks read it.

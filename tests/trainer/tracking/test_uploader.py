@@ -8,7 +8,7 @@ import pytest
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
 from alignment_api.journal import read_points
-from alignment_api.names import DONE_FILE, METRICS_FILE, SHIPPED_FILE
+from alignment_api.names import DONE_FILE, LOG_FILE, METRICS_FILE, OLDER_LOG_FILE, SHIPPED_FILE
 from alignment_api.runs import read_run_ids
 from alignment_trainer.tracking import shipping
 from alignment_trainer.tracking import uploader as uploading
@@ -269,3 +269,44 @@ def test_new_settings_of_a_later_stage_show_the_earlier_one_again(config, traine
     assert [run.data.metrics for run in (client.get_run(of_job[beta].info.run_id) for beta in ("0.1", "0.3"))] == [
         of_job[beta].data.metrics for beta in ("0.1", "0.3")
     ]
+
+
+def logs_arrived(config, tmp_path):
+    client, found, _ = runs(config)
+    if not client.list_artifacts(found["sft"].info.run_id, "logs"):
+        return {}
+    folder = client.download_artifacts(found["sft"].info.run_id, "logs", str(tmp_path))
+    return {path.name: path.read_text() for path in Path(folder).iterdir()}
+
+
+def test_the_log_is_sent_when_an_attempt_ends(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(uploading, "_POLL_SECONDS", 0.05)
+    stage = Path(config.paths.stage)
+    write(config, range(1, 4))
+    (stage / LOG_FILE).write_text("first attempt\n")
+    uploader = Uploader(config)
+    uploader.start()
+    while not (stage / SHIPPED_FILE).exists() or '"headlines_offset":0' in (stage / SHIPPED_FILE).read_text():
+        time.sleep(0.05)
+    assert logs_arrived(config, tmp_path) == {}
+    uploader.finish(ExitCode.DEFECT)
+    assert logs_arrived(config, tmp_path) == {LOG_FILE: "first attempt\n"}
+    (stage / LOG_FILE).rename(stage / OLDER_LOG_FILE)
+    (stage / LOG_FILE).write_text("second attempt\n")
+    assert not is_shipped(stage)
+    ship(config, ExitCode.DONE)
+    assert logs_arrived(config, tmp_path) == {OLDER_LOG_FILE: "first attempt\n", LOG_FILE: "second attempt\n"}
+    assert is_shipped(stage)
+
+
+def test_a_log_that_did_not_arrive_is_sent_with_the_next_stage_or_a_sync(config, tmp_path):
+    stage = Path(config.paths.stage)
+    claim(config)
+    write(config, range(1, 4))
+    ship(config, ExitCode.DONE)
+    # Of an attempt whose supervisor was killed.
+    (stage / LOG_FILE).write_text("killed attempt\n")
+    assert shipping.left_behind(stage.parent) == [stage]
+    shipping.ship_all(stage)
+    assert logs_arrived(config, tmp_path) == {LOG_FILE: "killed attempt\n"}
+    assert is_shipped(stage)

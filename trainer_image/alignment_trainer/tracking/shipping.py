@@ -19,6 +19,7 @@ from alignment_trainer.tracking.headlines import Headlines, Measured
 from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from alignment_trainer.workspace.environment import read_environment
 from alignment_trainer.workspace.samples import read_samples
+from alignment_trainer.workspace.stage_log import log_files, log_state
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -42,6 +43,8 @@ class Shipped(RunIds):
     environment: bool = False
     samples: int = 0
     ending: Ending | None = None
+    log: tuple[int, int] | None = None
+    """The state of the log when it was sent."""
 
 
 def record_ending(stage: Path, status: str) -> None:
@@ -58,7 +61,7 @@ def is_shipped(stage: Path) -> bool:
     """Return whether everything that the stage has written has arrived."""
     shipped = _read_shipped(stage)
     if shipped is None:
-        return not (stage / METRICS_FILE).exists()
+        return not (stage / METRICS_FILE).exists() and log_state(stage) is None
     ending = _ending(stage)
     return (
         next(read_lines(stage / METRICS_FILE, shipped.offset), None) is None
@@ -66,6 +69,7 @@ def is_shipped(stage: Path) -> bool:
         and shipped.environment == bool(read_environment(stage))
         and shipped.samples == sum(1 for _ in read_samples(stage / SAMPLES_FILE))
         and ending in (None, shipped.ending)
+        and log_state(stage) in (None, shipped.log)
     )
 
 
@@ -85,6 +89,7 @@ def ship_all(stage: Path, tracking: TrackingTarget | None = None, job_run_id: st
     shipment.ship_points()
     shipment.end()
     shipment.ship_rest()
+    shipment.ship_log()
 
 
 def is_of_job_run(stage: Path, job_run_id: str) -> bool:
@@ -152,6 +157,13 @@ class Shipment:
                 self._runs.log_samples(step, [row.model_dump() for row in rows])
         if len(samples) != self._shipped.samples:
             self._note(samples=len(samples))
+
+    def ship_log(self) -> None:
+        """Send the log of an attempt that has ended, in place of the one sent before."""
+        state = log_state(self._stage)
+        if state not in (None, self._shipped.log):
+            self._runs.log_files(log_files(self._stage), "logs")
+            self._note(log=state)
 
     def end(self) -> None:
         """Send how and when the stage ended, if it has ended."""

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,11 @@ class TrackedRuns:
     def log_samples(self, step: int, rows: list[dict[str, Any]]) -> None:
         """Log the policy's answers at a step as a file of the run."""
         self._client.log_text(self.ids.run_id, json.dumps(rows, indent=1, ensure_ascii=False), f"samples/step-{step}.json")
+
+    def log_files(self, paths: Sequence[Path], folder: str) -> None:
+        """Log files of the stage in a folder of its run, in place of those of the same name."""
+        for path in paths:
+            self._client.log_artifact(self.ids.run_id, str(path), folder)
 
     def describe(self, parameters: Mapping[str, str]) -> None:
         """Log the parameters that the stage's run does not have yet; MLflow cannot change those of an earlier attempt."""

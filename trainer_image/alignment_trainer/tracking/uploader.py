@@ -73,6 +73,8 @@ class Uploader(threading.Thread):
                 if is_last:
                     shipment.end()
                 shipment.ship_rest()
+                if is_last:
+                    shipment.ship_log()
                 if not has_looked_back:
                     has_looked_back = True
                     self._look_back(shipment.job_run_id)

@@ -13,6 +13,7 @@ from alignment_api.files import write_whole
 from alignment_api.heartbeat import Activity, activity_text
 from alignment_api.names import ACTIVITY_FILE
 
+from alignment_trainer.workspace import stage_log
 from alignment_trainer.workspace.mapped_files import bytes_read
 
 Item = TypeVar("Item")
@@ -178,4 +179,6 @@ def _phase(phase: _Phase) -> Iterator[Advance]:
 
 def _print(line: str) -> None:
     # Not through Python's buffers: a process that is forked at this moment would inherit their locks locked.
-    os.write(2, f"{line}\n".encode())
+    data = f"{line}\n".encode()
+    os.write(2, data)
+    stage_log.copy(data)

@@ -26,6 +26,11 @@ def is_ours(config: RunConfig) -> bool:
     return _owner(Path(config.paths.stage)) == config.input_hash
 
 
+def holds_other_work(config: RunConfig) -> bool:
+    """Return whether the folder was claimed for other inputs."""
+    return _owner(Path(config.paths.stage)) not in (None, config.input_hash)
+
+
 def is_prepared(config: RunConfig) -> bool:
     """Return whether the stage has its rows as tokens already, for the same inputs."""
     return is_ours(config) and (Path(config.paths.stage) / DATA_FOLDER).exists()
