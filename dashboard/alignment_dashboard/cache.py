@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import streamlit as st
 from alignment_api.home import Home
+from alignment_api.metrics import LOSS
 from alignment_api.names import stage_folder
 from alignment_api.spec.job import AlignmentJob
 
@@ -16,7 +17,7 @@ from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.data.source import source
 from alignment_dashboard.facts import colours
 from alignment_dashboard.facts.colours import Look
-from alignment_dashboard.facts.run_list.overview import Overview, Seen
+from alignment_dashboard.facts.run_list.overview import Overview, Seen, with_curves
 from alignment_dashboard.facts.run_list.overview import overview as read_overview
 from alignment_dashboard.store.history import Histories, history_of
 from alignment_dashboard.store.stored_run import StoredRun
@@ -70,7 +71,9 @@ _seen_rows: dict[str, Seen] = {}
 @st.cache_resource(ttl=1, show_spinner=False)
 def overview() -> Overview:
     """Return the rows of all jobs; made once for all visitors."""
-    return read_overview(listing(), headlines().value, datetime.now(UTC), _seen_rows)
+    known = read_overview(listing(), headlines().value, datetime.now(UTC), _seen_rows)
+    charted = {row.identity: row.charted for row in known.rows if row.charted}
+    return with_curves(known, outlines(list(charted), charted, LOSS))
 
 
 def curves(job_uid: str, stage: str, metrics: Iterable[str]) -> Known[Histories]:

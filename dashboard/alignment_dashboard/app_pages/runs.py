@@ -1,10 +1,10 @@
 """The first page: which runs there are, which of them need attention, and what differs among them."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import streamlit as st
-from alignment_api.metrics import LOSS
 from streamlit.delta_generator import DeltaGenerator
 
 from alignment_dashboard import cache
@@ -27,7 +27,6 @@ ROWS_PER_SECOND = 100
 # Room for attention lines and table at 1440 x 900.
 ROOM_PIXELS = 700
 LINE_PIXELS = 30
-ROWS_AT_LEAST = 5
 COMPARED_AT_MOST = 20
 ORDER, DRAWN, DRAWN_AT, LIST_ADDRESS = "runs-order", "runs-drawn", "runs-drawn-at", "runs-address"
 SHOW, SEARCH, SORT, GROUP, COLUMNS = "show", "search", "sort", "group", "columns"
@@ -38,7 +37,6 @@ class Moment(NamedTuple):
     """All that the page says; it is drawn again only when this has changed."""
 
     overview: Overview
-    curves: dict[str, list[float]]
     failures: tuple[Failure, ...]
     problems: tuple[str, ...]
     answered: bool
@@ -52,10 +50,11 @@ def show() -> None:
     show_failures(moment.failures)
     for problem in moment.problems:
         show_notice("Unreadable", "orange", problem)
-    again = _show_runs(moment) if moment.overview.rows else _show_nothing(cache.listing())
+    if moment.overview.rows:
+        _show_runs(moment)
+    else:
+        _show_nothing(cache.listing())
     st.fragment(_watch, run_every=REFRESH_SECONDS)()
-    if again:
-        st.rerun()
 
 
 def _return_to_the_list() -> None:
@@ -66,10 +65,7 @@ def _return_to_the_list() -> None:
 
 
 def _moment(listing: Listing) -> Moment:
-    overview = cache.overview()
-    charted = {row.identity: row.charted for row in overview.rows if row.charted}
-    curves = cache.outlines(list(charted), charted, LOSS)
-    return Moment(overview, curves, listing.failures, listing.problems, listing.answered)
+    return Moment(cache.overview(), listing.failures, listing.problems, listing.answered)
 
 
 def _watch() -> None:
@@ -79,12 +75,11 @@ def _watch() -> None:
         st.rerun()
 
 
-def _show_nothing(listing: Listing) -> bool:
+def _show_nothing(listing: Listing) -> None:
     if listing.complete:
         _show_first_steps(listing.guidance)
     elif not listing.failures:
         st.text("Reading the runs …")
-    return False
 
 
 def _show_first_steps(guidance: Guidance) -> None:
@@ -94,7 +89,7 @@ def _show_first_steps(guidance: Guidance) -> None:
     st.text(guidance.elsewhere)
 
 
-def _show_runs(moment: Moment) -> bool:
+def _show_runs(moment: Moment) -> None:
     rows, needing = moment.overview.rows, moment.overview.attention
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.title("Runs", anchor=False, width="content")
@@ -113,8 +108,8 @@ def _show_runs(moment: Moment) -> bool:
     st.session_state[ORDER] = arranged.order
     if not arranged.rows:
         _show_filtered_out()
-        return False
-    return _show_list(arranged, moment, tools, ROOM_PIXELS - LINE_PIXELS * len(lines))
+        return
+    _show_list(arranged, moment, tools, ROOM_PIXELS - LINE_PIXELS * len(lines))
 
 
 def _show_chips(counts: dict[str, int]) -> None:
@@ -122,7 +117,7 @@ def _show_chips(counts: dict[str, int]) -> None:
     for name, badge in chips.CHIPS.items():
         on = name == chosen_chip
         st.button(
-            f":{badge.colour}[{plain(badge.sign)}] **{counts[name]}** {badge.word}",
+            f"{plain(badge.sign) if on else f':{badge.colour}[{plain(badge.sign)}]'} **{counts[name]}** {badge.word}",
             key=f"chip-{name}",
             type="primary" if on else "secondary",
             on_click=address.write,
@@ -169,7 +164,7 @@ def _clear() -> None:
         address.write(parameter, "")
 
 
-def _show_list(arranged: Arranged, moment: Moment, tools: DeltaGenerator, height: int) -> bool:
+def _show_list(arranged: Arranged, moment: Moment, tools: DeltaGenerator, height: int) -> None:
     rows, by = arranged.rows, st.query_params.get(GROUP)
     with tools:
         names = _show_view(rows, columns.of_groups(rows) if by else columns.automatic(rows), grouped=bool(by))
@@ -177,22 +172,29 @@ def _show_list(arranged: Arranged, moment: Moment, tools: DeltaGenerator, height
     groups = group(rows, by) if by else []
     with tools:
         _show_download(group_csv(groups, shown) if by else csv(rows, shown))
-    _show_choice(arranged)
     lines = [tuple(row.identity for row in found.rows) for found in groups] if by else [(row.identity,) for row in rows]
-    table = group_frame(groups, shown) if by else frame(rows, shown, moment.curves)
-    return show_table(table, shown, lines, (rows, shown, moment.curves, by), _fit(len(lines), height))
+    table = group_frame(groups, shown) if by else frame(rows, shown, moment.overview.curves)
+    made_of = (rows, shown, moment.overview.curves, by)
+    st.fragment(_choose)(arranged, lambda: show_table(table, shown, lines, made_of, _fit(len(lines), height)))
+
+
+def _choose(arranged: Arranged, show_rows: Callable[[], bool]) -> None:
+    _show_choice(arranged)
+    if show_rows():
+        st.rerun()
 
 
 def _fit(lines: int, height: int) -> int:
-    return max(ROWS_AT_LEAST * ROW_PIXELS, min(height, lines * ROW_PIXELS)) + HEADER_PIXELS
+    return min(height, lines * ROW_PIXELS) + HEADER_PIXELS
 
 
 def _show_choice(arranged: Arranged) -> None:
     picked = [identity for identity in chosen() if cache.listing().find(identity)]
     shown, waiting = len(arranged.rows), arranged.waiting
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        if waiting:
-            st.button(f"↻ {_count(waiting, 'new run')}", on_click=_forget_order, type="primary")
+        if waiting and st.button(f"↻ {_count(waiting, 'new run')}", type="primary"):
+            st.session_state.pop(ORDER, None)
+            st.rerun()
         if not picked:
             st.caption(f"{_count(shown, 'run')}; check two or more to compare them", width="content")
             return
@@ -215,10 +217,6 @@ def _show_links(picked: list[str]) -> None:
     st.page_link("app_pages/samples.py", label="Samples", icon=":material/notes:", query_params={"jobs": jobs})
     if len(picked) > COMPARED_AT_MOST:
         st.caption(f"the first {COMPARED_AT_MOST} of {len(picked)}", width="content")
-
-
-def _forget_order() -> None:
-    st.session_state.pop(ORDER, None)
 
 
 def _show_view(rows: list[Row], automatic: list[str], grouped: bool) -> list[str]:

@@ -12,7 +12,7 @@ from alignment_dashboard.facts.status import BADGES
 
 KEY = "runs-table"
 CHOSEN, _LINES, _SHOWN, _ASSERTED = "runs-chosen", "runs-lines", "runs-shown", "runs-asserted"
-ROW_PIXELS, HEADER_PIXELS = 28, 37
+ROW_PIXELS, HEADER_PIXELS = 28, 34
 _WIDTHS = {"link": 150, "status": 108, "percent": 84, "moment": 105, "curve": 90}
 
 

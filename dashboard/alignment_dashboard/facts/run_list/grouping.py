@@ -1,23 +1,16 @@
 """Runs that differ only in the seed, as one line: how many they are, and mean and standard deviation of what they measured."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from alignment_api.resolving.parameters import SEED, Value
 
+from alignment_dashboard.facts.comparison.spread import Spread, spread_of
 from alignment_dashboard.facts.run_list.columns import COUNT, DEVIATION, sort
 from alignment_dashboard.facts.run_list.row import METRICS, Row
 
 SEEDS = "seeds"
 """Groups are named after what they leave out; any other word is the parameter that comes first and sorts the groups."""
-
-
-class Spread(NamedTuple):
-    """Mean and sample standard deviation over the runs that have a value; one run has no deviation."""
-
-    mean: float
-    deviation: float | None
 
 
 class Group(NamedTuple):
@@ -51,9 +44,5 @@ def _configuration(row: Row) -> dict[str, Value]:
 
 
 def _spreads(rows: Sequence[Row]) -> dict[str, Spread]:
-    found = {name: [row.metrics[name] for row in rows if name in row.metrics] for name in METRICS}
-    return {
-        name: Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
-        for name, values in found.items()
-        if values
-    }
+    found = {name: spread_of([row.metrics[name] for row in rows if name in row.metrics]) for name in METRICS}
+    return {name: spread for name, spread in found.items() if spread}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import isfinite
 from typing import NamedTuple
 
 from alignment_api.spec.job import AlignmentJob
@@ -13,10 +14,11 @@ from alignment_dashboard.store.stored_run import StoredRun
 
 
 class Overview(NamedTuple):
-    """The rows in their usual order, and what needs attention, by identity."""
+    """The rows in their usual order, and by identity what needs attention and the course of the loss."""
 
-    rows: tuple[Row, ...] = ()
-    attention: Mapping[str, Attention] = {}
+    rows: tuple[Row, ...]
+    attention: Mapping[str, Attention]
+    curves: Mapping[str, list[float]]
 
 
 class Seen(NamedTuple):
@@ -33,7 +35,14 @@ def overview(listing: Listing, runs: Mapping[str, StoredRun], now: datetime, see
     seen.clear()
     seen.update(made)
     found = {identify(job): why for job in listing.jobs if (why := attention(job, now, listing.guidance))}
-    return Overview(tuple(sorted((known.row for known in made.values()), key=newest_first)), found)
+    return Overview(tuple(sorted((known.row for known in made.values()), key=newest_first)), found, {})
+
+
+def with_curves(overview: Overview, curves: Mapping[str, list[float]]) -> Overview:
+    """Return the overview with curves, without the NaN and infinity that no line can show and that equal nothing."""
+    return overview._replace(
+        curves={identity: [value for value in values if isfinite(value)] for identity, values in curves.items()}
+    )
 
 
 def _see(job: AlignmentJob, run: StoredRun | None, before: Seen | None) -> Seen:

@@ -1,6 +1,5 @@
 """The list of runs as a typed table: what the browser gets, and the same with full precision as CSV."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas
@@ -19,7 +18,7 @@ def frame(rows: Sequence[Row], columns: Sequence[Column], curves: Mapping[str, l
     drawn: dict[str, Callable[[Row], object]] = {
         RUN: lambda row: named(run_link(row.identity), row.name),
         STATUS: lambda row: [BADGES[row.phase].label],
-        CURVE: lambda row: [value for value in curves.get(row.identity, ()) if math.isfinite(value)],
+        CURVE: lambda row: curves.get(row.identity),
     }
     return _frame(columns, lambda name: [drawn[name](row) if name in drawn else value_of(row, name) for row in rows])
 
