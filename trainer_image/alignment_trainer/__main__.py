@@ -20,10 +20,10 @@ from alignment_api.run_config import RunConfig
 from pydantic import ValidationError
 
 from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.output import stage_log
 from alignment_trainer.process.outcome import RankOutcome, explained, termination_from
 from alignment_trainer.process.termination import fitted, write_termination
 from alignment_trainer.supervisor import CONFIG_VARIABLE, Supervisor
-from alignment_trainer.workspace import stage_log
 
 _POD_CONFIG = Path("/etc/alignment") / RUN_CONFIG_FILE
 

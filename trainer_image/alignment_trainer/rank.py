@@ -19,7 +19,7 @@ from alignment_api.run_config import RunConfig  # noqa: E402
 from alignment_api.spec.kinds import KINDS  # noqa: E402
 
 from alignment_trainer.failures import BadConfiguration, PeerLost  # noqa: E402
-from alignment_trainer.process.copied_output import print_into_pipes  # noqa: E402
+from alignment_trainer.output.copied_output import print_into_pipes  # noqa: E402
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankOutcome, explained, failure_of, record_outcome  # noqa: E402
 from alignment_trainer.workspace import activity  # noqa: E402
 

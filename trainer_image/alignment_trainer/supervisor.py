@@ -19,15 +19,16 @@ from alignment_trainer.checks.datasets import Findings
 from alignment_trainer.checks.row_room import rows_to_write
 from alignment_trainer.failures import Stopped
 from alignment_trainer.model_folder.room import check_room, known_start, with_needs
+from alignment_trainer.output import stage_log
+from alignment_trainer.output.copied_output import RankPipes, copy_own_output
 from alignment_trainer.process import heartbeat
-from alignment_trainer.process.copied_output import RankPipes, copy_own_output
 from alignment_trainer.process.lifeline import stopping_with
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, reserve_room, termination_of
 from alignment_trainer.process.stage_watch import StageWatch
 from alignment_trainer.process.stop_signals import MESSAGE, exit_after_cleanup
 from alignment_trainer.tracking.shipping import is_shipped
 from alignment_trainer.tracking.uploader import FLUSH_SECONDS, Uploader
-from alignment_trainer.workspace import activity, stage_log
+from alignment_trainer.workspace import activity
 from alignment_trainer.workspace.base_record import model_revision
 from alignment_trainer.workspace.checkpoints import newest_step
 from alignment_trainer.workspace.journal import last_step

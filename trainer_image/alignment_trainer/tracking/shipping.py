@@ -15,11 +15,11 @@ from alignment_api.run_config import RunConfig, TrackingTarget
 from alignment_api.runs import RunIds
 from pydantic import BaseModel, ValidationError
 
+from alignment_trainer.output.stage_log import log_files, log_state
 from alignment_trainer.tracking.headlines import Headlines, Measured
 from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from alignment_trainer.workspace.environment import read_environment
 from alignment_trainer.workspace.samples import read_samples
-from alignment_trainer.workspace.stage_log import log_files, log_state
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -13,7 +13,7 @@ from alignment_api.files import write_whole
 from alignment_api.heartbeat import Activity, activity_text
 from alignment_api.names import ACTIVITY_FILE
 
-from alignment_trainer.workspace import stage_log
+from alignment_trainer.output import stage_log
 from alignment_trainer.workspace.mapped_files import bytes_read
 
 Item = TypeVar("Item")

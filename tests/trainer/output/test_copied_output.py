@@ -11,8 +11,8 @@ import pytest
 SUPERVISOR = """
 import os, subprocess, sys
 from pathlib import Path
-from alignment_trainer.process.copied_output import RankPipes, copy_own_output
-from alignment_trainer.workspace.stage_log import StageLog
+from alignment_trainer.output.copied_output import RankPipes, copy_own_output
+from alignment_trainer.output.stage_log import StageLog
 folder, program = Path(sys.argv[1]), sys.argv[2]
 log = StageLog()
 copy_own_output(log)
@@ -30,7 +30,7 @@ os._exit(0)
 RANK = """
 import os, signal, sys, time
 from pathlib import Path
-from alignment_trainer.process.copied_output import print_into_pipes
+from alignment_trainer.output.copied_output import print_into_pipes
 print_into_pipes(Path(sys.argv[1]))
 print("printed")
 os.write(1, b"written without Python\\n")

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 from alignment_api.names import LOG_FILE, OLDER_LOG_FILE
-from alignment_trainer.workspace import stage_log
-from alignment_trainer.workspace.stage_log import StageLog, log_files, log_state
+from alignment_trainer.output import stage_log
+from alignment_trainer.output.stage_log import StageLog, log_files, log_state
 
 HEADER = re.compile(r"^=== attempt (\d) of tiny/sft, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC ===$", re.MULTILINE)
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from alignment_trainer.workspace.stage_log import PIECE_BYTES, StageLog
+from alignment_trainer.output.stage_log import PIECE_BYTES, StageLog
 
 _OUT, _ERROR = 1, 2
 _DRAIN_SECONDS = 1.0

@@ -1,0 +1,1 @@
+"""What the processes of a stage print, and the log that has a copy of it."""
