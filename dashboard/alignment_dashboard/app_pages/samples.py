@@ -209,17 +209,13 @@ def _open_selected() -> None:
         st.query_params["prompt"] = drawn[cells[0][0]]
 
 
-def _go_to(key: str) -> None:
-    st.query_params["prompt"] = key
-
-
 def _show_sample(outputs: Sequence[Output], shown: Sequence[Sample], number: int) -> None:
     sample, tones = shown[number], answers.DARK if st.context.theme.type == "dark" else answers.LIGHT
     whole = bool(st.session_state.get("whole"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"Prompt {number + 1} of {len(shown)}", anchor=False, width="content")
-        _show_step_button("Previous", "K", shown, number - 1)
-        _show_step_button("Next", "J", shown, number + 1)
+        st.button("Previous", shortcut="K", disabled=number == 0, on_click=_move, args=(-1,))
+        st.button("Next", shortcut="J", disabled=number == len(shown) - 1, on_click=_move, args=(1,))
         st.space("stretch")
         _show_downloads(outputs, shown)
     st.html(answers.draw_prompt(sample.prompt, tones, whole))
@@ -247,9 +243,13 @@ def _show_downloads(outputs: Sequence[Output], shown: Sequence[Sample]) -> None:
         )
 
 
-def _show_step_button(label: str, shortcut: str, shown: Sequence[Sample], to: int) -> None:
-    within = 0 <= to < len(shown)
-    st.button(label, shortcut=shortcut, disabled=not within, on_click=_go_to, args=(shown[to].key if within else "",))
+def _move(by: int) -> None:
+    # From where the page is now: of two quick presses, the second may come before the first is drawn.
+    drawn = st.session_state.get("drawn_prompts", [])
+    shown = st.query_params.get("prompt", "")
+    to = (drawn.index(shown) if shown in drawn else 0) + by
+    if 0 <= to < len(drawn):
+        st.query_params["prompt"] = drawn[to]
 
 
 show()
