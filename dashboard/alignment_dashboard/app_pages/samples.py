@@ -23,8 +23,8 @@ from alignment_dashboard.facts.outputs import (
 )
 from alignment_dashboard.facts.samples import Output, Sample, Wanted
 from alignment_dashboard.facts.status import phase_of
-from alignment_dashboard.pictures import answers
-from alignment_dashboard.pictures.sample_cards import AGAINST, columns
+from alignment_dashboard.pictures.answers import markup
+from alignment_dashboard.pictures.answers.cards import AGAINST, columns
 from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.text import plain
 
@@ -195,11 +195,13 @@ def _show_list(shown: Sequence[Sample], number: int) -> None:
             height="auto" if len(shown) <= ROWS_SHOWN else TALL_PIXELS,
             placeholder="–",
             column_config={
-                "Prompt": column.TextColumn(width=150),
-                "≠": column.NumberColumn(format="percent", width=58, help="Words that changed from the first to the last answer"),
-                "Words": column.NumberColumn(width=58, help="Length of the last answer"),
+                "Prompt": column.TextColumn(width=132),
+                "Changed": column.NumberColumn(
+                    format="%d%%", width=78, help="Words that changed from the first to the last answer"
+                ),
+                "Words": column.NumberColumn(width=70, help="Length of the last answer"),
             },
-            alt="The prompts, how much their answers changed, and how long they are; the keys J and K move in this list",
+            alt="Prompts, with how much their answers changed and how long they are",
         )
 
 
@@ -210,17 +212,17 @@ def _open_selected() -> None:
 
 
 def _show_sample(outputs: Sequence[Output], shown: Sequence[Sample], number: int) -> None:
-    sample, tones = shown[number], answers.DARK if st.context.theme.type == "dark" else answers.LIGHT
+    sample, tones = shown[number], markup.DARK if st.context.theme.type == "dark" else markup.LIGHT
     whole = bool(st.session_state.get("whole"))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(f"Prompt {number + 1} of {len(shown)}", anchor=False, width="content")
+        st.header(f"Prompt {number + 1} of {len(shown)}", anchor=False, width="content")
         st.button("Previous", shortcut="K", disabled=number == 0, on_click=_move, args=(-1,))
         st.button("Next", shortcut="J", disabled=number == len(shown) - 1, on_click=_move, args=(1,))
         st.space("stretch")
         _show_downloads(outputs, shown)
-    st.html(answers.draw_prompt(sample.prompt, tones, whole))
+    st.html(markup.draw_prompt(sample.prompt, tones, whole))
     drawn = columns(outputs, sample, st.session_state.get("marks", AGAINST[0]), _colours(outputs))
-    st.html(answers.draw_answers(drawn, tones, whole))
+    st.html(markup.draw_answers(drawn, tones, whole))
 
 
 def _colours(outputs: Sequence[Output]) -> dict[str, str]:

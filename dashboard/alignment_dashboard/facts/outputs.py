@@ -21,26 +21,20 @@ def trained_stages(job: AlignmentJob) -> list[str]:
     return [stage.name for stage in job.spec.stages or [] if KINDS[stage.kind].trains]
 
 
-def first_stage(job: AlignmentJob) -> str | None:
-    """Return the first stage that starts from the job's model: its step 0 has the answers of the base model."""
-    return next(
-        (stage.name for stage in job.spec.stages or [] if KINDS[stage.kind].trains and _starts_from_base(job, stage)), None
-    )
-
-
-def _starts_from_base(job: AlignmentJob, stage: Stage) -> bool:
-    return parent_of(job.spec, stage) is None and not (stage.model and stage.model.base)
+def starting_stages(job: AlignmentJob) -> list[str]:
+    """Return the trained stages that start from the job's model: their step 0 has the answers of the base model."""
+    stages = job.spec.stages or []
+    return [stage.name for stage in stages if KINDS[stage.kind].trains and parent_of(job.spec, stage) is None]
 
 
 def steps_to_choose(job: AlignmentJob, stage: str, rows: Rows) -> list[int]:
-    """Return the steps at which a stage was sampled; step 0 of the first stage is the base model."""
-    return [step for step in steps_of(rows) if step or stage != first_stage(job)]
+    """Return the steps at which a stage was sampled, without the step 0 that belongs to the base model."""
+    return [step for step in steps_of(rows) if step or stage not in starting_stages(job)]
 
 
 def base_of(job: AlignmentJob, rows: StageRows) -> Output | None:
     """Return the answers of the base model, if they were sampled."""
-    first = first_stage(job)
-    found = rows_at(rows.get(first, []), 0) if first else []
+    found = next(filter(None, (rows_at(rows.get(stage, []), 0) for stage in starting_stages(job))), None)
     return Output(BASE, 0, found, identify(job), _model_of(job)) if found else None
 
 
@@ -93,12 +87,9 @@ def why_none(job: AlignmentJob, name: str) -> str:
 
 def why_no_base(job: AlignmentJob, rows: StageRows) -> str | None:
     """Return why the answers of the base model are missing although a stage was sampled; None if they are there."""
-    first = first_stage(job)
     if base_of(job, rows) or not any(rows.values()):
         return None
-    if first is None:
-        return f"{job.metadata.name} has no stage that starts from the job's model, so nothing shows what that model answers."
-    return f"The base model's answers are missing, since stage {first} of {job.metadata.name} was not asked at step 0."
+    return f"The base model's answers are missing, since {job.metadata.name} was not asked at step 0: an older version ran it."
 
 
 def _holds_out(stage: Stage) -> bool:

@@ -15,7 +15,12 @@ PROMPT_LENGTH = 80
 def listed(samples: Sequence[Sample]) -> list[dict[str, Any]]:
     """Return one row for each sample: the beginning of its prompt, how much its answers changed, and their length."""
     return [
-        {"Prompt": in_one_line(sample.prompt, PROMPT_LENGTH), "≠": sample.changed, "Words": sample.words} for sample in samples
+        {
+            "Prompt": in_one_line(sample.prompt, PROMPT_LENGTH),
+            "Changed": None if sample.changed is None else round(100 * sample.changed),
+            "Words": sample.words,
+        }
+        for sample in samples
     ]
 
 

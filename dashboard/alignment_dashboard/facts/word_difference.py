@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 # Chinese and Japanese have no spaces between words, so that each of their characters counts as a word.
 _WORD = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+(?:['’][^\W\d_]+)*"
 _WORDS = re.compile(_WORD)
-# A token has the space behind it, so that a changed line break counts as a change.
+# A token has the space behind it, so that a changed line break counts as a change; spaces do not count.
 _TOKENS = re.compile(rf"(?:{_WORD}|[^\w\s])\s*|\s+")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 COMPARED_WORDS = 3_000
@@ -37,7 +37,8 @@ def difference(old: str, new: str) -> tuple[Piece, ...]:
     before, after = _TOKENS.findall(old), _TOKENS.findall(new)
     if max(len(before), len(after)) > COMPARED_WORDS:
         before, after = _LINES.findall(old), _LINES.findall(new)
-    matcher = SequenceMatcher(None, before, after, autojunk=max(len(before), len(after)) > COMPARED_WORDS)
+    is_long = max(len(before), len(after)) > COMPARED_WORDS
+    matcher = SequenceMatcher(None, _without_spaces(before), _without_spaces(after), autojunk=is_long)
     pieces: list[Piece] = []
     for operation, start, end, new_start, new_end in matcher.get_opcodes():
         removed, added = "".join(before[start:end]), "".join(after[new_start:new_end])
@@ -54,6 +55,10 @@ def share_changed(old: str, new: str) -> float:
     same = 2 * sum(count_words(piece.text) for piece in pieces if piece.kind == "same")
     other = sum(count_words(piece.text) for piece in pieces if piece.kind != "same")
     return other / (same + other) if same + other else float(old != new)
+
+
+def _without_spaces(tokens: list[str]) -> list[str]:
+    return [token.rstrip(" ") for token in tokens]
 
 
 def _is_short(pieces: list[Piece], tokens: int, end: int, last: int) -> bool:

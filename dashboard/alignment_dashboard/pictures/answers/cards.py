@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from alignment_dashboard.facts.samples import DATA, Output, Sample
 from alignment_dashboard.facts.word_difference import Piece, count_words, difference, share_changed
-from alignment_dashboard.pictures.answers import Answer
+from alignment_dashboard.pictures.answers.markup import Answer
 
 Against = Literal["previous", "base", "nothing"]
 """With which output each one is compared."""

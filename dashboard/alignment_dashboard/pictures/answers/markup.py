@@ -8,7 +8,10 @@ from alignment_dashboard.facts.word_difference import Piece
 from alignment_dashboard.text import visible
 
 FOLDED_LENGTH = 3_000
-"""Characters of a text that are shown before it is unfolded."""
+"""Characters of an answer that are shown before it is unfolded."""
+
+FOLDED_PROMPT = 600
+"""The same of a prompt, so that its answers stay on the screen."""
 
 
 class Tones(NamedTuple):
@@ -42,8 +45,8 @@ class Answer(NamedTuple):
 def draw_prompt(text: str, tones: Tones, whole: bool) -> str:
     """Return a prompt as HTML."""
     return (
-        f'<div style="max-width:72ch;border-left:3px solid {tones.line};padding:0.1rem 0 0.1rem 0.9rem">'
-        f"{_draw_text((Piece('same', text),), tones, whole)}</div>"
+        f'<div style="max-width:110ch;border-left:3px solid {tones.line};padding:0.1rem 0 0.1rem 0.9rem">'
+        f"{_draw_text((Piece('same', text),), tones, None if whole else FOLDED_PROMPT)}</div>"
     )
 
 
@@ -65,12 +68,12 @@ def _draw_card(answer: Answer, tones: Tones, whole: bool) -> str:
         f'<h3 style="font-size:1rem;font-weight:600;line-height:1.3;margin:0;padding:0;overflow-wrap:anywhere">'
         f"{_literal(answer.heading)}</h3>"
         f'<p style="font-size:0.85rem;margin:0 0 0.5rem;color:{tones.quiet}">{_literal(answer.note)}</p>'
-        f"{'' if answer.pieces is None else _draw_text(answer.pieces, tones, whole)}</section>"
+        f"{'' if answer.pieces is None else _draw_text(answer.pieces, tones, None if whole else FOLDED_LENGTH)}</section>"
     )
 
 
-def _draw_text(pieces: tuple[Piece, ...], tones: Tones, whole: bool) -> str:
-    shown, left = (pieces, 0) if whole else fold(pieces)
+def _draw_text(pieces: tuple[Piece, ...], tones: Tones, room: int | None) -> str:
+    shown, left = (pieces, 0) if room is None else fold(pieces, room)
     text = "".join(_draw_piece(piece, tones) for piece in shown) or f'<em style="color:{tones.quiet}">(empty)</em>'
     more = f'<p style="margin:0.5rem 0 0;color:{tones.quiet}">… {left:,} more characters: switch on Whole texts.</p>'
     return (
@@ -79,9 +82,9 @@ def _draw_text(pieces: tuple[Piece, ...], tones: Tones, whole: bool) -> str:
     )
 
 
-def fold(pieces: tuple[Piece, ...]) -> tuple[tuple[Piece, ...], int]:
+def fold(pieces: tuple[Piece, ...], room: int) -> tuple[tuple[Piece, ...], int]:
     """Return the beginning of a long text, and how many characters are left out."""
-    room, shown = FOLDED_LENGTH, []
+    shown = []
     for piece in pieces:
         if room > 0:
             shown.append(Piece(piece.kind, piece.text[:room]))

@@ -5,7 +5,17 @@ from html.parser import HTMLParser
 
 import pytest
 from alignment_dashboard.facts.word_difference import Piece, difference
-from alignment_dashboard.pictures.answers import DARK, FOLDED_LENGTH, LIGHT, Answer, Tones, draw_answers, draw_prompt, fold
+from alignment_dashboard.pictures.answers.markup import (
+    DARK,
+    FOLDED_LENGTH,
+    FOLDED_PROMPT,
+    LIGHT,
+    Answer,
+    Tones,
+    draw_answers,
+    draw_prompt,
+    fold,
+)
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -79,15 +89,19 @@ def test_hidden_characters_are_visible(text: str, shown: str) -> None:
 
 def test_long_texts_fold() -> None:
     text = "x" * 100_000
-    folded, whole = draw(text), draw(text, whole=True)
-    assert folded.text == f"{text[:FOLDED_LENGTH]}… 97,000 more characters: switch on Whole texts."
-    assert whole.text == text
+    answer = Answer("", "", (Piece("same", text),))
+    assert draw(text).text == f"{text[:FOLDED_PROMPT]}… 99,400 more characters: switch on Whole texts."
+    assert Reader(draw_answers([[answer]], DARK, False)).text == (
+        f"{text[:FOLDED_LENGTH]}… 97,000 more characters: switch on Whole texts."
+    )
+    assert draw(text, whole=True).text == Reader(draw_answers([[answer]], DARK, True)).text == text
 
 
 def test_a_fold_keeps_the_marks_before_it() -> None:
-    pieces = (Piece("same", "a" * FOLDED_LENGTH), Piece("added", "b"))
-    assert fold(pieces) == (pieces[:1], 1)
-    assert fold(pieces[1:]) == (pieces[1:], 0)
+    pieces = (Piece("same", "aaa"), Piece("added", "bbb"), Piece("same", "c"))
+    assert fold(pieces, 3) == (pieces[:1], 4)
+    assert fold(pieces, 5) == ((pieces[0], Piece("added", "bb")), 2)
+    assert fold(pieces, 7) == (pieces, 0)
 
 
 def test_an_added_word_has_more_than_a_colour() -> None:

@@ -1,0 +1,1 @@
+"""Prompts and answers as HTML: which cards stand beside each other, and how their texts are marked and escaped."""
