@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from alignment_api import metrics
 from alignment_api.home import Home
 from alignment_api.names import stage_folder
-from alignment_api.spec.job import AlignmentJob
+from alignment_api.resolving.parameters import parameters
+from alignment_api.resolving.recipes import resolve
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from seeded_curves import BEST, BETAS, LEARNING_RATES, SEEDS, STEPS, Curve, Parameters, curves
 from seeded_tracking import STEP_SECONDS, Tracking, write_samples
 
@@ -86,7 +88,7 @@ def _log_job(home: Home, tracking: Tracking, made: Made, began: datetime, found:
     parent, moment = f"{made.name}-job", _milliseconds(began)
     end = None if made.phase in ("Running", "Restarting", "Suspended") else moment + 1000 * STEP_SECONDS * sum(made.steps)
     tracking.add_run(parent, tags, _STATUSES[made.phase], moment, end)
-    tracking.add_parameters(parent, _flat(_spec(made)))
+    tracking.add_parameters(parent, parameters(resolve(AlignmentJobSpec.parse(_spec(made))).spec.dump()))
     for stage, stage_curves in found.items():
         tracking.add_curves(parent, _headlines(stage, stage_curves), moment)
         run_id, ended = f"{made.name}-{stage}", len(found) > 1 and stage == "sft"

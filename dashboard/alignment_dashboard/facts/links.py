@@ -1,4 +1,7 @@
-"""The addresses of pages; all state of a page is in its address."""
+"""The addresses of pages; all state of a page is in its address.
+
+They are relative, so that they also work below a base path: all pages are side by side.
+"""
 
 from collections.abc import Sequence
 from urllib.parse import urlencode
@@ -9,22 +12,22 @@ NAME = r"[?&]name=([^&]*)"
 
 def run_link(identity: str) -> str:
     """Return the address of the page of one job."""
-    return f"/run?{urlencode({'job': identity})}"
+    return f"run?{urlencode({'job': identity})}"
 
 
 def compare_link(identities: Sequence[str]) -> str:
     """Return the address of a comparison; its first run is the baseline."""
-    return f"/compare?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
+    return f"compare?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
 
 
 def samples_link(identities: Sequence[str]) -> str:
     """Return the address of the samples of one job, or of several side by side."""
-    return f"/samples?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
+    return f"samples?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
 
 
 def named(link: str, name: str) -> str:
-    """Return a link that carries the name to show for it; it sorts by that name, and also works below a base path."""
-    path, _, query = link.removeprefix("/").partition("?")
+    """Return a link that carries the name to show for it; it sorts by that name."""
+    path, _, query = link.partition("?")
     return f"{path}?{urlencode({'name': name})}&{query}"
 
 

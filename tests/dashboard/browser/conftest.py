@@ -1,12 +1,6 @@
 """Fixtures of the tests in a real browser: a filled home, a served dashboard, and a page that must log no error."""
 
-import os
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +9,9 @@ import pytest
 from alignment_api.home import Home
 from chromium import opened_browser
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-from ports import free_port
 from seeded_home import write_home
+from served_dashboard import served
 
-START_SECONDS = 60
 WIDTH, HEIGHT = 1440, 900
 # The first page waits for libraries that take seconds to load, on a machine that does other work.
 expect.set_options(timeout=30_000)
@@ -43,33 +36,6 @@ def dashboard(browser: Browser, seeded: Home) -> Iterator[str]:
     """Serve the seeded home, and return the address; without a browser nothing is served."""
     with served(ALIGNMENT_HOME=str(seeded.root)) as address:
         yield address
-
-
-@contextmanager
-def served(*arguments: str, **environment: str) -> Iterator[str]:
-    """Serve a dashboard with these environment variables and nothing else of this one's settings."""
-    port = free_port()
-    own = ("ALIGNMENT_HOME", "MLFLOW_TRACKING_URI", "ALIGNMENT_SOURCE", "ALIGNMENT_NAMESPACES", "KUBECONFIG")
-    inherited = {name: value for name, value in os.environ.items() if name not in own}
-    command = [sys.executable, "-m", "alignment_dashboard", "--port", str(port), *arguments]
-    with subprocess.Popen(command, env=inherited | environment, stdout=subprocess.DEVNULL) as process:
-        try:
-            _wait_until_it_answers(process, f"http://127.0.0.1:{port}/healthz")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def _wait_until_it_answers(process: "subprocess.Popen[bytes]", address: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        assert process.poll() is None, f"the dashboard ended with {process.returncode}"
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            assert time.monotonic() < deadline, f"the dashboard has not answered in {START_SECONDS} s"
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from seeded_home import FAILED, RUNNING, SWEEP
 from settled_pages import keep_picture, open_settled
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
-TOO_WIDE = """() => [...document.querySelectorAll("[data-testid=stMain], html")].filter(part => part.scrollWidth > part.clientWidth)
+TOO_WIDE = """() => [...document.querySelectorAll("[data-testid=stMain], html")]
+    .filter(part => part.scrollWidth > part.clientWidth)
     .map(part => `${part.tagName} is ${part.scrollWidth} px wide, of ${part.clientWidth}`)"""
 PAGES = {
     "runs": "/",

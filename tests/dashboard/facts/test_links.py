@@ -5,9 +5,9 @@ from alignment_dashboard.facts.links import compare_link, jobs_in, run_link, sam
 
 
 def test_addresses() -> None:
-    assert run_link("a b") == "/run?job=a+b"
-    assert compare_link(["u1", "team/x"]) == "/compare?jobs=u1,team/x"
-    assert samples_link(["u1"]) == "/samples?jobs=u1"
+    assert run_link("a b") == "run?job=a+b"
+    assert compare_link(["u1", "team/x"]) == "compare?jobs=u1,team/x"
+    assert samples_link(["u1"]) == "samples?jobs=u1"
 
 
 @pytest.mark.parametrize(("text", "found"), [(None, []), ("", []), ("u1", ["u1"]), ("u1,,u2,u1", ["u1", "u2"])])
