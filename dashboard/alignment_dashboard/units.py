@@ -32,4 +32,4 @@ def write_value(value: str | float | bool) -> str:
 
 def _short_exponent(number: str) -> str:
     digits, e, exponent = number.partition("e")
-    return f"{digits}e{int(exponent)}" if e else number
+    return f"{digits}e{int(exponent)}" if e else number.replace("nan", "NaN")

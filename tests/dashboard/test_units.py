@@ -15,7 +15,7 @@ def test_ages(seconds: int, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "written"), [(None, "–"), (0.412345, "0.4123"), (5e-7, "5e-7"), (2.5e12, "2.5e12"), (float("nan"), "nan")]
+    ("value", "written"), [(None, "–"), (0.412345, "0.4123"), (5e-7, "5e-7"), (2.5e12, "2.5e12"), (float("nan"), "NaN")]
 )
 def test_numbers(value: float | None, written: str) -> None:
     assert write_number(value) == written

@@ -10,25 +10,24 @@ from alignment_api.spec.status import ENDED
 
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import identify
-from alignment_dashboard.facts.comparison.choice import Comparison, choose, default_stage, kind_of, stages_in, without_stage
+from alignment_dashboard.facts.comparison.choice import Comparison, choose, default_stage, stages_in, without_stage
 from alignment_dashboard.facts.comparison.finals import Finals, finals, table
 from alignment_dashboard.facts.comparison.labels import labels
 from alignment_dashboard.facts.comparison.verdict import doubts, verdict
 from alignment_dashboard.facts.configuration import parameters
 from alignment_dashboard.facts.links import jobs_in
 from alignment_dashboard.facts.status import phase_of, stages_of
-from alignment_dashboard.pictures.panels import metrics_of, panels_of
-from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.pieces.configuration_table import show_configuration
 from alignment_dashboard.pieces.final_table import choose_rows, download_finals, show_finals
 from alignment_dashboard.pieces.notice import show_failures, show_notice
-from alignment_dashboard.pieces.panel_view import choose_display, is_dark, show_panels
+from alignment_dashboard.pieces.overlaid_curves import show_curves
 from alignment_dashboard.pieces.run_rail import BASELINE, HIDDEN, JOBS, show_rail
 from alignment_dashboard.pieces.sweep_views import show_matrix, show_scatter
 from alignment_dashboard.text import plain
 
 LIVE_SECONDS = 3
-ENDED_SECONDS = 15
+# Runs that have ended may be started again, and a store that was away comes back.
+ENDED_SECONDS = 60
 VIEWS = CURVES, MATRIX, SCATTER = ("curves", "matrix", "scatter")
 HOW_TO_CHOOSE = (
     "Choose at least two runs: tick them in the list of runs and press Compare, or write their ids into the address, as "
@@ -90,7 +89,7 @@ def _show_head(comparison: Comparison) -> tuple[str | None, str]:
     """Show what is compared and in which view; return the stage and the view."""
     jobs = comparison.jobs
     names, usual = stages_in(jobs), default_stage(jobs)
-    with st.container(horizontal=True, vertical_alignment="center", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(f"Compare {len(jobs)} runs", anchor=False, width="content")
         stage = _choose("Stage", names, usual, "stage") if usual else None
         view = _choose("View", VIEWS, CURVES, "view")
@@ -117,35 +116,15 @@ def _show_verdict(comparison: Comparison, stage: str) -> None:
 
 
 def _show_view(comparison: Comparison, stage: str, view: str) -> None:
+    names, looks = labels(comparison.jobs), cache.looks()
     if view == CURVES:
-        _show_curves(comparison, stage)
+        show_curves(comparison, stage, names, looks, jobs_in(st.query_params.get(HIDDEN)))
         return
     reached = _reached(comparison.jobs, stage)
     if view == MATRIX:
         show_matrix(comparison.jobs, reached.runs)
     else:
-        show_scatter(comparison.jobs, reached.runs, comparison.baseline, labels(comparison.jobs), cache.looks())
-
-
-def _show_curves(comparison: Comparison, stage: str) -> None:
-    panels = panels_of(kind_of(comparison.jobs, stage) or "")
-    hidden = jobs_in(st.query_params.get(HIDDEN))
-    names, looks, dark = labels(comparison.jobs), cache.looks(), is_dark()
-    display = choose_display()
-    traces, problems = [], {}
-    for job in comparison.jobs:
-        identity = identify(job)
-        if identity in hidden:
-            continue
-        known = cache.curves(job.metadata.uid or identity, stage, metrics_of(panels))
-        if known.problem:
-            problems[known.problem] = known.as_of
-        look = looks[identity]
-        traces.append(Trace(identity, names[identity], look.dark if dark else look.light, look.dash, known.value))
-    for problem, as_of in problems.items():
-        show_notice("Curves", "orange", f"{problem} The curves are as of {as_of:%H:%M} UTC.")
-    told = ", ".join(trace.name for trace in traces)
-    show_panels(panels, traces, display, f"Stage {stage} of {told}, one line for each run in each panel.")
+        show_scatter(comparison.jobs, reached.runs, comparison.baseline, names, looks)
 
 
 def _show_results(comparison: Comparison, stage: str) -> None:

@@ -42,7 +42,7 @@ def draw(matrix: Matrix, lower_is_better: bool, dark: bool) -> dict[str, Any]:
         "series": [
             {
                 "type": "heatmap",
-                "label": {"show": True, "lineHeight": 18},
+                "label": {"show": True, "lineHeight": 19, "fontSize": 13},
                 "itemStyle": {"borderWidth": 3, "borderColor": "#0E1117" if dark else "#FFFFFF"},
                 "emphasis": {"disabled": True},
                 "data": [
@@ -54,7 +54,7 @@ def draw(matrix: Matrix, lower_is_better: bool, dark: bool) -> dict[str, Any]:
                 "type": "scatter",
                 "symbolSize": 0,
                 "silent": True,
-                "label": {"show": True, "color": "#9AA4AE" if dark else "#5F6B76"},
+                "label": {"show": True, "fontSize": 13, "color": "#9AA4AE" if dark else "#5F6B76"},
                 "data": [
                     {
                         "value": list(place),

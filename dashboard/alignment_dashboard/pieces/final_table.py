@@ -1,5 +1,6 @@
 """The last and best values of runs, as a table that sorts by number."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from pandas.io.formats.style import Styler
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.comparison.final_texts import exported, parameters_of, write_cell
-from alignment_dashboard.facts.comparison.finals import Row, Table, same_but_seed
+from alignment_dashboard.facts.comparison.finals import Cell, Column, Row, Table, same_but_seed
 from alignment_dashboard.facts.configuration import parameters
 from alignment_dashboard.facts.links import run_link
 from alignment_dashboard.pieces.panel_view import is_dark
@@ -48,6 +49,7 @@ def show_finals(table: Table, names: Mapping[str, str], looks: Mapping[str, Look
         row_height=ROW_PIXELS,
         hide_index=True,
         key="results",
+        placeholder="–",
         alt=_describe(table, names),
         column_config=numbers
         | {
@@ -62,11 +64,16 @@ def show_finals(table: Table, names: Mapping[str, str], looks: Mapping[str, Look
 def _line(row: Row, table: Table, names: Mapping[str, str], looks: Mapping[str, Look], shown: Sequence[str]) -> dict[str, Any]:
     identity, known = identify(row.jobs[0]), parameters(row.jobs[0])
     name = ", ".join(names[identify(job)] for job in row.jobs)
-    values = {
-        column.title: cell.spread.mean if cell.spread else None for column, cell in zip(table.columns, row.cells, strict=True)
-    }
+    values = {column.title: _sortable(column, cell) for column, cell in zip(table.columns, row.cells, strict=True)}
     link = f"{run_link(identity)}#{name}" if len(row.jobs) == 1 else name
     return {"line": line_text(looks[identity]), "Run": link} | {key: known.get(key) for key in shown} | values
+
+
+def _sortable(column: Column, cell: Cell) -> float | None:
+    """Return the number that a cell sorts by: NaN is worse than everything, and would be shown as if it were missing."""
+    if cell.spread is None or not math.isnan(cell.spread.mean):
+        return cell.spread.mean if cell.spread else None
+    return -math.inf if column.better is max else math.inf
 
 
 def _styled(frame: pandas.DataFrame, table: Table, looks: Mapping[str, Look], shown: Sequence[str]) -> Styler:

@@ -40,7 +40,7 @@ def test_equal_cells_have_a_range_and_no_winner_needs_more_than_one_cell() -> No
 def test_a_cell_of_nan_has_words_and_no_colour() -> None:
     drawn = draw(found(float("nan"), 0.8, 0.4), False, dark=False)
     assert [len(series["data"]) for series in drawn["series"]] == [1, 3]
-    assert "nan\nn 2" in [item["label"]["formatter"] for item in drawn["series"][1]["data"]]
+    assert "NaN\nn 2" in [item["label"]["formatter"] for item in drawn["series"][1]["data"]]
     json.dumps(drawn, allow_nan=False)
 
 

@@ -57,7 +57,7 @@ def test_a_run_without_a_result_is_not_in_its_cell() -> None:
 
 @pytest.mark.parametrize(
     ("values", "written"),
-    [([1.0], "1.000"), ([1.0, 2.0], "1.500 ± 0.5"), ([0.0], "0"), ([2e-5], "2e-5"), ([1.0, math.nan], "nan")],
+    [([1.0], "1.000"), ([1.0, 2.0], "1.500 ± 0.5"), ([0.0], "0"), ([2e-5], "2e-5"), ([1.0, math.nan], "NaN")],
 )
 def test_the_spread_of_values(values: list[float], written: str) -> None:
     spread = spread_of(values)

@@ -1,0 +1,58 @@
+"""The curves of many runs in the same panels."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import pandas
+import streamlit as st
+
+from alignment_dashboard import cache
+from alignment_dashboard.data.listing import identify
+from alignment_dashboard.facts.colours import Look
+from alignment_dashboard.facts.comparison.choice import Comparison, kind_of
+from alignment_dashboard.pictures.panels import metrics_of, panels_of
+from alignment_dashboard.pictures.trace import Trace
+from alignment_dashboard.pieces.notice import show_notice
+from alignment_dashboard.pieces.panel_view import choose_display, is_dark, show_panels
+
+
+def show_curves(
+    comparison: Comparison, stage: str, names: Mapping[str, str], looks: Mapping[str, Look], hidden: Collection[str]
+) -> None:
+    """Show the panels of a stage with a line for each run that is not hidden, and say what could not be read."""
+    panels, dark = panels_of(kind_of(comparison.jobs, stage) or ""), is_dark()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container():
+            display = choose_display()
+        place = st.container(width="content")
+    traces: list[Trace] = []
+    problems: dict[str, datetime] = {}
+    for job in comparison.jobs:
+        identity, look = identify(job), looks[identify(job)]
+        if identity in hidden:
+            continue
+        known = cache.curves(job.metadata.uid or identity, stage, metrics_of(panels))
+        if known.problem:
+            problems.setdefault(known.problem, known.as_of)
+        traces.append(Trace(identity, names[identity], look.dark if dark else look.light, look.dash, known.value))
+    for problem, as_of in problems.items():
+        show_notice("Curves", "orange", f"{problem} The curves are as of {as_of:%H:%M} UTC.")
+    with place:
+        st.download_button(
+            "CSV", lambda: csv_of(traces), "curves.csv", "text/csv", key="curves-csv", type="tertiary", icon=":material/download:"
+        )
+    drawn = ", ".join(trace.name for trace in traces) or "no run"
+    show_panels(panels, traces, display, f"Stage {stage} of {drawn}: one line for each run in each panel.")
+
+
+def csv_of(traces: Sequence[Trace]) -> str:
+    """Return every point of the curves, also those that the picture has no pixels for."""
+    columns = ["run", "metric", "step", "value", "time"]
+    frames = [
+        pandas.DataFrame(
+            {"run": trace.name, "metric": metric, "step": history.steps, "value": history.values, "time": history.times}
+        ).assign(time=lambda frame: pandas.to_datetime(frame["time"], unit="ms", utc=True))
+        for trace in traces
+        for metric, history in trace.histories.items()
+    ]
+    return str((pandas.concat(frames) if frames else pandas.DataFrame(columns=columns)).to_csv(index=False))
