@@ -42,7 +42,8 @@ def difference(old: str, new: str) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
     for operation, start, end, new_start, new_end in matcher.get_opcodes():
         removed, added = "".join(before[start:end]), "".join(after[new_start:new_end])
-        if operation == "equal" and not _is_short(pieces, end - start, end, len(before)):
+        is_last = end == len(before) and new_end == len(after)
+        if operation == "equal" and (is_last or not pieces or end - start > SHORT_RUN):
             pieces.append(Piece("same", added))
         else:
             pieces += [Piece("removed", removed), Piece("added", added)]
@@ -59,10 +60,6 @@ def share_changed(old: str, new: str) -> float:
 
 def _without_spaces(tokens: list[str]) -> list[str]:
     return [token.rstrip(" ") for token in tokens]
-
-
-def _is_short(pieces: list[Piece], tokens: int, end: int, last: int) -> bool:
-    return bool(pieces) and tokens <= SHORT_RUN and end < last
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:

@@ -70,10 +70,3 @@ def test_hostile_texts_add_no_element_and_run_no_script(
     assert texts.locator("script, img, svg, a, iframe").count() == 0
     assert page.evaluate("window.attacked") is None
     assert texts.locator("[dir=auto]").first.inner_text() == SHOWN
-
-
-def test_a_narrow_page_needs_no_sideways_scrolling(open_page: Callable[..., Page], dashboard: str) -> None:
-    page = open_page(dashboard, viewport={"width": 390, "height": 844})
-    page.goto(f"/samples?jobs={READ.identity},{SWEEP[2].identity}")
-    expect(page.get_by_role("heading", name="reference")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") == 390

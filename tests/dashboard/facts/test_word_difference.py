@@ -18,6 +18,10 @@ from alignment_dashboard.facts.word_difference import COMPARED_WORDS, Piece, cou
         ("one\ntwo", "one two", "[-one\n-]{+one +}two"),
         ("don't go", "do go", "[-don't -]{+do +}go"),
         ("天空是蓝色", "天空是红色", "天空是[-蓝-]{+红+}色"),
+        ("old text.", "new text. More.", "[-old -]{+new +}text. {+More.+}"),
+        ("end.", "end.\n1. More.", "end[-.-]{+.\n1. More.+}"),
+        ("old text.", "new text. More.", "[-old -]{+new +}text. {+More.+}"),
+        ("end.", "end.\n1. More.", "end[-.-]{+.\n1. More.+}"),
         # A single common word between two changes is marked with them.
         ("red cat and dog", "blue cat or dog", "[-red cat and -]{+blue cat or +}dog"),
     ],

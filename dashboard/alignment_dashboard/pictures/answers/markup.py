@@ -100,12 +100,16 @@ def _draw_piece(piece: Piece, tones: Tones) -> str:
         f"color:{colour};background:{background};text-decoration:{_MARKS[piece.kind]};text-decoration-thickness:1px;"
         "text-underline-offset:3px;border-radius:2px"
     )
-    sign = f'<span aria-hidden="true" style="display:inline-block;user-select:none;font-weight:700">{_SIGNS[piece.kind]}</span>'
+    # A word joiner keeps the sign with its word; neither is copied.
+    sign = (
+        '<span aria-hidden="true" style="user-select:none">'
+        f'<span style="display:inline-block;font-weight:700">{_SIGNS[piece.kind]}</span>&#8288;</span>'
+    )
     tag = "ins" if piece.kind == "added" else "del"
     # White space at the end stays outside of the mark, so that an underline does not run into the next word.
     words = piece.text.rstrip() or piece.text
     space = piece.text[len(words) :]
-    return f'<{tag} style="{style}">{sign}{_literal(words)}</{tag}>{space}'
+    return f'<{tag} style="{style}">{sign}{_literal(words)}</{tag}>{_literal(space)}'
 
 
 def _literal(text: str) -> str:

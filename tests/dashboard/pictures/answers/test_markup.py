@@ -68,7 +68,7 @@ def test_marks_and_headings_add_no_element(text: str) -> None:
     read = Reader(draw_answers([[Answer(text, text, pieces)]], DARK, whole=False))
     assert set(read.tags) == {"div", "section", "h3", "p", "ins", "del", "span"}
     assert read.names == {"style", "dir", "aria-hidden"}
-    assert read.text == f"{text}{text}−{text}+{text}{text}"
+    assert read.text == f"{text}{text}−\u2060{text}+\u2060{text}{text}"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,11 @@ def test_marks_and_headings_add_no_element(text: str) -> None:
 )
 def test_hidden_characters_are_visible(text: str, shown: str) -> None:
     assert draw(text).text == shown
+
+
+def test_hidden_characters_at_the_end_of_a_mark_are_visible() -> None:
+    drawn = Reader(draw_answers([[Answer("", "", (Piece("added", "a\x1f\n"),))]], LIGHT, whole=False))
+    assert drawn.text == "+\u2060a\\x1f\n"
 
 
 def test_long_texts_fold() -> None:
