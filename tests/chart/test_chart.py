@@ -335,6 +335,30 @@ def test_the_policy_in_the_docs_equals_the_policy_of_the_chart(helm: Helm) -> No
     assert shown["spec"] == made["spec"] and shown["metadata"]["name"] == made["metadata"]["name"]
 
 
+def test_the_ingress_in_the_docs_is_one_of_the_chart(helm: Helm, tmp_path: Path) -> None:
+    page = (ROOT / "docs/install.md").read_text()
+    [values] = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "auth-url" in block]
+    (tmp_path / "values.yaml").write_text(values)
+    done = helm("template", "release", str(CHART), *RENDERING, "--values", str(tmp_path / "values.yaml"))
+    assert done.returncode == 0, done.stderr
+    objects = [document for document in yaml.safe_load_all(done.stdout) if document]
+    ingress = of_kind("Ingress", objects)["release-alignment-operator-dashboard"]
+    assert ingress["spec"]["rules"][0]["host"] == "alignment.example.com"
+    assert ingress["metadata"]["annotations"] == yaml.safe_load(values)["dashboard"]["ingress"]["annotations"]
+    policy = of_kind("NetworkPolicy", objects)["release-alignment-operator-dashboard"]
+    assert yaml.safe_load(values)["networkPolicy"]["dashboardFrom"][0] in policy["spec"]["ingress"][0]["from"]
+
+
+def test_probes_ask_an_address_that_can_fail(render: Render) -> None:
+    [container] = of_kind("Deployment", render())["release-alignment-operator-dashboard"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    asked = {container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
+    assert asked == {"/healthz"}
+    [test] = [found for found in render() if found["kind"] == "Pod"]
+    assert "dashboard=http://release-alignment-operator-dashboard/healthz" in test["spec"]["containers"][0]["args"]
+
+
 def every_object(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     if node.get("type") == "object":
         yield path, node

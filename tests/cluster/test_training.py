@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from alignment_api import metrics
 from alignment_api.names import JOB_LABEL, PLURAL, STAGE_LABEL
+from builders import a_document
+from chromium import opened_browser
 from cluster.conftest import StartJob
 from cluster.installation import Installation
 from cluster.jobs import TINY, Job
@@ -15,6 +17,8 @@ from cluster.names import JOBS, OTHERS
 from cluster.watch import Watch
 from cluster.workspace import Workspace
 from mlflow import MlflowClient
+from playwright.sync_api import expect
+from settled_pages import charts, open_settled, tables
 
 
 @pytest.fixture(scope="module")
@@ -108,12 +112,35 @@ def test_it_learned_the_preference(tiny: Job) -> None:
     assert reached[metrics.REWARD_MARGIN] > 0.5
 
 
-def test_the_dashboard_answers_through_its_service(tiny: Job, installation: Installation) -> None:
+@pytest.fixture(scope="module")
+def dashboard(tiny: Job, installation: Installation) -> Iterator[str]:
     with installation.kubectl.forwarded(f"{installation.name}-dashboard", 80) as address:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=30) as answer:
-            assert answer.read() == b"ok"
-        with urllib.request.urlopen(address, timeout=30) as answer:
-            assert b"<title>" in answer.read()
+        yield address
+
+
+def test_the_dashboard_answers_through_its_service(dashboard: str) -> None:
+    with urllib.request.urlopen(f"{dashboard}/healthz", timeout=30) as answer:
+        assert answer.read() == b"ok"
+    with urllib.request.urlopen(dashboard, timeout=30) as answer:
+        assert b"<title>" in answer.read()
+
+
+def test_the_pages_of_a_real_job_draw_its_curves(tiny: Job, start: StartJob, dashboard: str) -> None:
+    other = start(a_document("beside", suspend=True))
+    first, second = (job.read()["metadata"]["uid"] for job in (tiny, other))
+    errors: list[str] = []
+    with opened_browser() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=dashboard)
+        page.set_default_timeout(60_000)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        open_settled(page, "/")
+        tables(page).first.wait_for()
+        for address in (f"/run?job={first}&stage=dpo", f"/compare?jobs={first},{second}&stage=dpo"):
+            open_settled(page, address)
+            charts(page).first.wait_for()
+            expect(page.get_by_text("cannot be read now")).to_have_count(0)
+    assert errors == []
 
 
 def test_applying_it_again_changes_nothing(tiny: Job) -> None:
