@@ -9,13 +9,14 @@ from streamlit.testing.v1 import AppTest
 _APP = str(files("alignment_dashboard") / "app.py")
 
 
-def page(identity: str | None = None) -> AppTest:
-    """Open the list of jobs, or the page of one job."""
+def page(identity: str | None = None, **parameters: str) -> AppTest:
+    """Open the list of jobs, or the page of one job with more parameters in its address."""
     cache.clear()
     app = AppTest.from_file(_APP, default_timeout=30)
     if identity is not None:
         app.switch_page("app_pages/run.py")
-        app.query_params["job"] = identity
+        for name, value in {"job": identity, **parameters}.items():
+            app.query_params[name] = value
     app.run()
     assert not app.exception
     return app

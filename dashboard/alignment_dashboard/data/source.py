@@ -2,7 +2,10 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Literal
+
+from alignment_api.home import Home
 
 Source = Literal["folder", "kubernetes"]
 
@@ -14,6 +17,11 @@ def source() -> Source:
     if value in known:
         return known[value]
     raise ValueError(f"ALIGNMENT_SOURCE is {value!r}; set it to kubernetes, or leave it out to read the local folder")
+
+
+def workspace() -> Path | None:
+    """Return the folder in which the stages of local jobs keep their files; None for the jobs of a cluster."""
+    return Home.from_environment().workspace if source() == "folder" else None
 
 
 def namespaces() -> tuple[str, ...]:

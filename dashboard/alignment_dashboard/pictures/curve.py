@@ -6,22 +6,13 @@ import numpy
 import pandas
 from numpy.typing import NDArray
 
+from alignment_dashboard.facts.outliers import outliers
 from alignment_dashboard.pictures.display import Display
 from alignment_dashboard.pictures.scale import Scale
 from alignment_dashboard.store.history import History, thin
 
 Numbers = NDArray[numpy.float64]
 Flags = NDArray[numpy.bool_]
-
-NEIGHBOURS = 31
-"""An outlier is compared with this many points around it: few enough to follow a curve that falls, and more than twice as many as
-a spike usually lasts."""
-DEVIATIONS = 10.0
-"""A point is an outlier only beyond ten standard deviations of its neighbours: noise of training has heavier tails than a normal
-distribution, which never gets that far."""
-FLATNESS = 0.05
-"""Beside a flat line without noise, a point is an outlier only if it differs by more than this share."""
-_TO_DEVIATION = 1.4826  # a normal distribution's standard deviation, in median absolute deviations
 
 
 class Curve(NamedTuple):
@@ -58,17 +49,6 @@ def smooth(values: Numbers, weight: float) -> Numbers:
     # `adjust` divides by the sum of the weights so far, so that the first values do not drag the line towards 0.
     averaged: Numbers = finite.ewm(alpha=1 - weight, adjust=True, ignore_na=True).mean().to_numpy(copy=True)
     return averaged
-
-
-def outliers(values: Numbers) -> Flags:
-    """Return which values lie far outside what their neighbours spread over, such as the spike of one bad batch."""
-    finite = pandas.Series(values).where(numpy.isfinite(values))
-    usual = finite.rolling(NEIGHBOURS, center=True, min_periods=5).median()
-    distance = (finite - usual).abs()
-    spread = distance.rolling(NEIGHBOURS, center=True, min_periods=5).median() * _TO_DEVIATION
-    limit = numpy.maximum(DEVIATIONS * spread, FLATNESS * usual.abs())
-    found: Flags = (distance > limit).to_numpy()
-    return found
 
 
 def thin_x(curve: Curve, buckets: int) -> Numbers:

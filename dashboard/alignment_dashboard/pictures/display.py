@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 class Display(NamedTuple):
     """The choices above the panels; they hold for all panels at once."""
 
-    smoothing: float = 0.9
+    smoothing: float = 0.8
     """The weight of the past in the smoothed line; 0 draws only what was measured."""
     log: bool = False
     """Whether panels whose values are all positive have a logarithmic axis."""

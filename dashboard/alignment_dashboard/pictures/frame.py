@@ -7,9 +7,10 @@ from alignment_dashboard.pictures.scale import STEPS, Scale
 from alignment_dashboard.pictures.span import Span
 
 COLUMNS = 3
-HEADER, ROW, TITLE, FOOT = 26, 256, 24, 12
+HEADER, ROW, TITLE, FOOT = 26, 224, 22, 8
 """Pixels: above all panels, of a row of panels, of a panel's title, and below its axis."""
 _HIDDEN = {"show": False}
+_LENS = "path://M10,2a8,8 0 1,0 5,14l6,6l2,-2l-6,-6a8,8 0 0,0 -7,-12zm0,3a5,5 0 1,1 0,10a5,5 0 0,1 0,-10z"
 
 
 def height_of(panels: int) -> int:
@@ -77,4 +78,26 @@ def y_axis(index: int, span: Span, logarithmic: bool, fixed: bool) -> dict[str, 
 
 def legend(names: Sequence[str]) -> dict[str, Any]:
     """Return the legend of a lone run; of many, the page's list of runs is the legend."""
-    return {"show": bool(names), "data": list(names), "top": 0, "left": 0, "itemWidth": 18, "itemHeight": 8, "padding": 0}
+    return {"show": bool(names), "data": list(names), "top": 3, "left": 0, "itemWidth": 18, "itemHeight": 8, "padding": 0}
+
+
+def zoom_tool(count: int) -> dict[str, Any]:
+    """Return the button with which a reader marks a part of the x axis by dragging over a panel."""
+    return {
+        "brush": {
+            "xAxisIndex": list(range(count)),
+            "brushType": "lineX",
+            "transformable": False,
+            "throttleType": "debounce",
+            "outOfBrush": {"colorAlpha": 1},
+        },
+        "toolbox": {
+            "right": 84,
+            "top": 0,
+            "padding": 0,
+            "itemSize": 16,
+            "feature": {
+                "brush": {"type": ["lineX"], "title": {"lineX": "Zoom: press, then drag over a panel"}, "icon": {"lineX": _LENS}}
+            },
+        },
+    }

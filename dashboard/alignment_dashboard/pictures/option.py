@@ -39,6 +39,7 @@ def draw(panels: Sequence[Panel], traces: Sequence[Trace], display: Display, dar
         "axisPointer": frame.cursor(len(panels)),
         "xAxis": frame.x_axes(len(panels), _extent(drawn, display), scale),
         "yAxis": [frame.y_axis(index, span, is_log, bool(panels[index].bounds)) for index, (span, is_log) in enumerate(axes)],
+        **frame.zoom_tool(len(panels)),
         "series": [
             one
             for panel, lines, situation in zip(panels, drawn, situations, strict=True)

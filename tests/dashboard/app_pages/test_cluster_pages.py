@@ -99,18 +99,17 @@ def test_a_silent_job_and_an_unseen_one(api_server: Server) -> None:
 def test_a_job_shows_what_kubernetes_says_of_it(api_server: Server) -> None:
     api_server.put("one", status=SILENT)
     app = page("uid-one")
-    assert "Training: sft is running" in [text.value for text in app.text]
+    assert "Stage sft has reported no progress for 2h" in words(app)
     # The suite may have run for a while since the times were made.
-    assert re.search(r"2h(\d+m)?  ·  3 attempts  ·  one-sft-3", words(app))
-    assert list(app.dataframe[0].value["Reason"]) == ["Training"]
+    assert re.search(r"2h(\d+m)?  ·  3 attempts", words(app))
     assert "Set MLFLOW_TRACKING_URI" in words(app)
 
 
 def test_a_job_that_waits_says_why_and_until_when(api_server: Server) -> None:
     api_server.put("one", status=WAITING)
     text = words(page("uid-one"))
-    assert "Unschedulable: sft: 0/3 nodes have nvidia.com/gpu free" in text
-    assert "Evicted: its node is gone" in text
+    assert "Unschedulable" in text and "sft: 0/3 nodes have nvidia.com/gpu free" in text
+    assert "Evicted" in text and "its node is gone" in text
     assert re.search(r"next attempt in (1h|\d+m)", text)
     assert "has not acted on the last change" in text
 
@@ -171,5 +170,5 @@ def test_unreadable_jobs_are_one_message(api_server: Server) -> None:
 @pytest.mark.parametrize("identity", ["", "uid-gone"])
 def test_a_job_that_is_not_here(api_server: Server, identity: str) -> None:
     app = page(identity)
-    assert app.subheader[0].value in ("No job chosen", "Job not found")
+    assert app.subheader[0].value in ("No run chosen", "Run not found")
     assert "ALIGNMENT_HOME" not in words(app)

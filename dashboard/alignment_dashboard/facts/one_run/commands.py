@@ -1,0 +1,55 @@
+"""Commands about a run for people to copy."""
+
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+from alignment_api.names import JOB_LABEL, STAGE_LABEL, stage_folder
+from alignment_api.spec.job import AlignmentJob
+
+from alignment_dashboard.facts.status import phase_of
+
+
+class Command(NamedTuple):
+    """What a command does, and its text."""
+
+    purpose: str
+    text: str
+
+
+def follow_log(job: AlignmentJob, stage: str, workspace: Path | None) -> str:
+    """Return the command that follows a stage's log; a workspace means that the job runs on this machine."""
+    if workspace is None:
+        selector = f"{JOB_LABEL}={job.metadata.name},{STAGE_LABEL}={stage}"
+        return shlex.join(["kubectl", "logs", *_namespace(job), "--selector", selector, "--follow", "--tail", "50"])
+    folder = stage_folder(job.metadata.namespace or "default", job.metadata.name, job.metadata.uid or "", stage)
+    return shlex.join(["tail", "-n", "50", "-F", str(workspace / folder / "stage.log")])
+
+
+def commands(job: AlignmentJob, stage: str | None, workspace: Path | None) -> list[Command]:
+    """Return the commands that a person needs about a run."""
+    follow = [Command("follow the log", follow_log(job, stage, workspace))] if stage else []
+    if workspace is not None:
+        return [
+            *follow,
+            Command("explain every value", f"alignment explain {shlex.quote(job.metadata.name)}.yaml"),
+            Command("run it, or resume it", f"alignment run {shlex.quote(job.metadata.name)}.yaml"),
+        ]
+    resumes = bool(job.spec.suspend)
+    patch = f'{{"spec":{{"suspend":{"false" if resumes else "true"}}}}}'
+    word = "resume it" if resumes else "suspend it; it keeps its checkpoints"
+    suspend = Command(word, shlex.join(["kubectl", "patch", *_name(job), "--type", "merge", "--patch", patch]))
+    return [
+        Command("show its state", shlex.join(["kubectl", "get", *_name(job), "--output", "wide"])),
+        Command("describe it, with its events", shlex.join(["kubectl", "describe", *_name(job)])),
+        *follow,
+        *([] if phase_of(job) in ("Succeeded", "Failed") else [suspend]),
+    ]
+
+
+def _name(job: AlignmentJob) -> list[str]:
+    return ["alignmentjob", job.metadata.name, *_namespace(job)]
+
+
+def _namespace(job: AlignmentJob) -> list[str]:
+    return ["--namespace", job.metadata.namespace or "default"]

@@ -1,0 +1,54 @@
+"""The tab with the curves of a stage."""
+
+from typing import Any
+
+import streamlit as st
+
+from alignment_dashboard import cache
+from alignment_dashboard.cache import Known
+from alignment_dashboard.facts.one_run import checks
+from alignment_dashboard.pictures.panels import Panel, metrics_of, panels_of
+from alignment_dashboard.pictures.summary import summarize
+from alignment_dashboard.pictures.trace import Trace
+from alignment_dashboard.pieces.clock import write_clock
+from alignment_dashboard.pieces.notice import show_notice
+from alignment_dashboard.pieces.one_run.stage_choice import choose_stage, kind_of
+from alignment_dashboard.pieces.panel_view import choose_display, show_panels
+from alignment_dashboard.store.history import Histories
+
+
+def show(identity: str) -> None:
+    """Show the panels of a stage; when MLflow cannot be read, the last good curves stay."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        stage = choose_stage(identity)
+        display = choose_display() if stage else None
+    if stage is None or display is None is None:
+        st.text("None of this run's stages has curves.")
+        return
+    known = read(identity, stage)
+    has_points = any(len(history.steps) for history in known.value.values())
+    if known.problem:
+        show_stale(known, has_points)
+    elif not has_points:
+        show_notice("No curves", "gray", f"Stage {stage} has no points yet. Its curves appear here as soon as it trains.")
+    if has_points:
+        panels, trace = _panels(identity, stage), Trace(identity, stage, "", "solid", known.value)
+        show_panels(panels, [trace], display, summarize(panels, known.value), key=f"panels-{stage}")
+
+
+def read(identity: str, stage: str) -> Known[Histories]:
+    """Return the curves that the panels and the checks of a stage need."""
+    return cache.curves(identity, stage, dict.fromkeys([*metrics_of(_panels(identity, stage)), *checks.METRICS]))
+
+
+def show_stale(known: Known[Any], has_points: bool) -> None:
+    """Show why nothing newer can be read, and how old what is shown is."""
+    if has_points:
+        show_notice(f"As of {write_clock(known.as_of)}", "orange", known.problem or "")
+    else:
+        show_notice("No curves", "gray", known.problem or "")
+
+
+def _panels(identity: str, stage: str) -> tuple[Panel, ...]:
+    job = cache.listing().find(identity)
+    return panels_of(kind_of(job, stage)) if job else ()

@@ -1,0 +1,138 @@
+"""The head of the page: which run it is, how it is, how far it is, and why."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+from alignment_api.durations import readable_duration
+from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import ENDED, StageStatus
+
+from alignment_dashboard.data.listing import Guidance, identify
+from alignment_dashboard.data.source import workspace
+from alignment_dashboard.facts.links import compare_link, samples_link
+from alignment_dashboard.facts.one_run.cause import Cause, causes_of
+from alignment_dashboard.facts.one_run.commands import commands
+from alignment_dashboard.facts.status import (
+    BADGES,
+    current_stage,
+    percent_of,
+    phase_of,
+    stages_of,
+    status_of,
+    time_left,
+)
+from alignment_dashboard.text import plain
+from alignment_dashboard.units import write_age
+
+MESSAGE_HEIGHT = 260
+
+
+def show(job: AlignmentJob, guidance: Guidance) -> None:
+    """Show the head of a run."""
+    now = datetime.now(UTC)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        badge = BADGES[phase_of(job)]
+        st.title(plain(job.metadata.name), anchor=False, width="content")
+        st.badge(badge.label, color=badge.colour)
+        st.text(_summary(job, now), width="stretch")
+        _show_links(job)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _show_numbers(job, now)
+        for stage in stages_of(job):
+            _show_stage(stage, now)
+    with st.container(gap="xsmall"):
+        for number, cause in enumerate(causes_of(job, now, guidance)):
+            _show_cause(cause, number)
+        _show_warnings(status_of(job).all_warnings)
+    if (status_of(job).observed_generation or 0) < (job.metadata.generation or 0) and job.status:
+        st.caption("The operator has not acted on the last change of the spec yet.")
+
+
+def _summary(job: AlignmentJob, now: datetime) -> str:
+    status = status_of(job)
+    model = status.model or (job.spec.model.uri if job.spec.model else None) or f"model of recipe {job.spec.recipe}"
+    return f"{model}  ·  namespace {job.metadata.namespace or 'default'}  ·  started {write_age(status.start_time, now)}"
+
+
+def _show_links(job: AlignmentJob) -> None:
+    tracking = status_of(job).tracking
+    url = (tracking and tracking.url) or ""
+    # The status may hold any text; a browser would run javascript: as code.
+    if url.startswith(("https://", "http://")):
+        st.link_button("MLflow", url, type="tertiary", icon=":material/open_in_new:")
+    st.link_button("Compare", compare_link([identify(job)]), type="tertiary")
+    st.link_button("Samples", samples_link([identify(job)]), type="tertiary")
+    with st.popover("Commands", type="tertiary", key="commands"):
+        stage = current_stage(job)
+        for command in commands(job, stage.name if stage else None, workspace()):
+            st.caption(command.purpose)
+            st.code(command.text, language="shell", wrap_lines=True)
+
+
+def _show_numbers(job: AlignmentJob, now: datetime) -> None:
+    status, percent = status_of(job), percent_of(job)
+    took = ((status.completion_time or now) - status.start_time).total_seconds() if status.start_time else None
+    numbers = {
+        "Progress": "–" if percent is None else f"{percent}%",
+        "ETA": time_left(job, now) or "–",
+        "Took" if status.completion_time else "Running for": "–" if took is None else readable_duration(took),
+        "GPUs": "–" if status.gpus is None else str(status.gpus),
+        "GPU-hours": "–" if status.gpu_seconds is None else f"{status.gpu_seconds / 3600:,.1f}",
+    }
+    for label, value in numbers.items():
+        help_ = (
+            "Time left in the current stage"
+            if label == "ETA"
+            else "Of attempts that have ended"
+            if label == "GPU-hours"
+            else None
+        )
+        st.metric(label, value, width="content", help=help_)
+
+
+def _show_stage(stage: StageStatus, now: datetime) -> None:
+    """Show one step of the stepper."""
+    badge, progress = BADGES[stage.state], stage.progress
+    with st.container(border=True, gap=None, width=250):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.markdown(f"**{plain(stage.name)}**", width="content")
+            st.badge(badge.label, color=badge.colour)
+            if progress and stage.state not in ENDED:
+                st.text(f"{progress.percent}%")
+        st.caption(plain("  ·  ".join(part for part in _describe(stage, now) if part)))
+
+
+def _describe(stage: StageStatus, now: datetime) -> tuple[str, ...]:
+    end = stage.completion_time or now
+    took = readable_duration((end - stage.start_time).total_seconds()) if stage.start_time else "not started"
+    steps = f"{stage.progress.step:,} of {stage.progress.total_steps:,} steps" if stage.progress else ""
+    attempts = "" if stage.attempts < 2 else f"{stage.attempts} attempts"
+    return took, steps, attempts, _write_retry(stage, now)
+
+
+def _write_retry(stage: StageStatus, now: datetime) -> str:
+    if stage.retry_time is None or stage.state in ENDED:
+        return ""
+    left = (stage.retry_time - now).total_seconds()
+    return f"next attempt in {readable_duration(left)}" if left > 0 else "next attempt any moment"
+
+
+def _show_cause(cause: Cause, number: int) -> None:
+    """Show why a run is as it is: one line, and the whole message folded."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(plain(cause.reason), color=cause.colour)
+        st.text(cause.line, width="content")
+        if cause.step:
+            st.markdown(f"→ **{plain(cause.step)}**", width="content")
+    if cause.whole:
+        with st.expander("The whole message", key=f"whole-message-{number}", type="compact"):
+            st.code(cause.whole, language=None, wrap_lines=True, height=MESSAGE_HEIGHT)
+
+
+def _show_warnings(warnings: list[str]) -> None:
+    if not warnings:
+        return
+    count = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
+    with st.expander(count, key="warnings", type="compact"):
+        for warning in warnings:
+            st.text(warning)

@@ -1,0 +1,34 @@
+"""The tab with the newest answers of a stage; the page of samples shows all of them side by side."""
+
+import streamlit as st
+
+from alignment_dashboard import cache
+from alignment_dashboard.facts.links import samples_link
+from alignment_dashboard.pieces.notice import show_notice
+from alignment_dashboard.pieces.one_run.stage_choice import choose_stage
+from alignment_dashboard.units import shorten
+
+SHOWN, PROMPT_LENGTH, ANSWER_LENGTH = 4, 600, 1_200
+
+
+def show(identity: str) -> None:
+    """Show the answers of the newest step."""
+    stage = choose_stage(identity)
+    known = cache.samples(identity, stage) if stage else None
+    if known is None or not known.value:
+        if known and known.problem:
+            show_notice("No samples", "gray", known.problem)
+        else:
+            st.text("There are no samples yet. A stage answers its prompts at each evaluation and at its end.")
+        return
+    newest = max(int(row["step"]) for row in known.value)
+    rows = [row for row in known.value if int(row["step"]) == newest]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(f"Answers of step {newest:,} to {min(SHOWN, len(rows))} of {len(rows)} prompts")
+        st.link_button("Compare them with the base model and other stages", samples_link([identity]), type="tertiary")
+    for row in rows[:SHOWN]:
+        with st.container(border=True, gap="xsmall"):
+            st.caption("Prompt")
+            st.text(shorten(str(row.get("prompt", "")), PROMPT_LENGTH))
+            st.caption("Answer")
+            st.text(shorten(str(row.get("policy", "")), ANSWER_LENGTH))

@@ -1,0 +1,146 @@
+"""The tabs, checks and addresses of the page of one run."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import yaml
+from alignment_api.home import Home
+from alignment_api.metrics import EVALUATION_LOSS, LOSS, REWARD_MARGIN
+from alignment_api.names import stage_folder
+from alignment_api.spec.job import AlignmentJob
+from alignment_dashboard import cache
+from alignment_dashboard.cache import Known
+from opened_pages import page, words
+from streamlit.testing.v1 import AppTest
+
+JobWriter = Callable[..., AlignmentJob]
+RunLogger = Callable[..., str]
+LONG = "rank 3 of 8 ran out of memory at step 17: <b>CUDA</b> tried to allocate 2.5 GiB; " * 50
+TRAINING = {
+    "phase": "Running",
+    "reason": "Training",
+    "currentStage": "dpo",
+    "stages": [{"name": "sft", "state": "Succeeded", "attempts": 1}, {"name": "dpo", "state": "Running", "attempts": 2}],
+}
+CURVE = [(step, 0.7 - step / 1000) for step in range(1, 101)]
+
+
+def opened(**parameters: str) -> AppTest:
+    """Open the page of the run `one` with more parameters in its address."""
+    return page("uid-one", **parameters)
+
+
+def charts(app: AppTest) -> list[Any]:
+    return list(app.get("echarts_chart"))
+
+
+@pytest.fixture
+def trained(write_job: JobWriter, log_run: RunLogger) -> None:
+    """A run whose stages have curves; the loss of dpo has a spike."""
+    write_job("one", TRAINING)
+    log_run("uid-one", "sft", {LOSS: CURVE, EVALUATION_LOSS: CURVE[::50]})
+    log_run("uid-one", "dpo", {LOSS: [(step, 20.0 if step == 60 else value) for step, value in CURVE], REWARD_MARGIN: CURVE})
+
+
+def test_the_checks_say_where_what_and_what_to_do(trained: None) -> None:
+    (line,) = [text.value.replace("\\", "") for text in opened().markdown if "Spike" in text.value]
+    assert "dpo step 60" in line and "look at the rows of that step" in line
+
+
+@pytest.mark.parametrize(
+    ("parameters", "stage", "smoothing", "axis", "log"),
+    [
+        ({}, "dpo", 0.8, "step", False),
+        ({"stage": "sft", "smoothing": "0.95", "axis": "time", "log": "true"}, "sft", 0.95, "time", True),
+        ({"stage": "made_up", "smoothing": "7", "axis": "<b>", "zoom": "x"}, "dpo", 0.8, "step", False),
+    ],
+)
+def test_the_address_says_what_is_drawn_and_how(
+    trained: None, parameters: dict[str, str], stage: str, smoothing: float, axis: str, log: bool
+) -> None:
+    app = opened(**parameters)
+    assert [choice.value for choice in app.button_group] == [stage, axis]
+    assert app.select_slider[0].value == smoothing
+    assert app.toggle(key="log").value == log
+    assert len(charts(app)) == 1
+
+
+def test_a_part_of_the_curves_is_in_the_address_until_the_reader_zooms_out(trained: None) -> None:
+    app = opened(zoom="20~40")
+    app.button(key="zoom-out").click().run()
+    assert "zoom" not in app.query_params
+    assert not [button for button in app.button if button.key == "zoom-out"]
+
+
+def test_a_long_message_is_one_line_and_folded_once(write_job: JobWriter) -> None:
+    write_job("one", {"phase": "Failed", "reason": "OutOfMemory", "message": LONG, "currentStage": "sft"})
+    app = opened()
+    assert [text.value for text in app.text if "rank 3" in text.value and len(text.value) > 160] == []
+    assert [code.value for code in app.code].count(LONG.strip()) + [code.value for code in app.code].count(LONG) == 1
+    assert "lower microBatchSize or maxLength" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("search", "drawn", "sentence"), [("", True, None), ("eval loss", True, None), ("nothing", False, "None of the")]
+)
+def test_all_metrics_are_found_by_name(trained: None, search: str, drawn: bool, sentence: str | None) -> None:
+    app = opened(tab="All metrics", metric=search, stage="sft")
+    assert len(charts(app)) == drawn
+    assert sentence is None or sentence in words(app)
+
+
+def test_the_settings_with_their_origins_and_the_clone(write_job: JobWriter) -> None:
+    write_job("one", TRAINING)
+    app = opened(tab="Config", setting="dpo.beta")
+    table = app.dataframe[0].value
+    assert list(table["Field"]) == ["stages[1].dpo.beta"]
+    assert list(table["From"]) == ["default"]
+    clone = next(yaml.safe_load(code.value) for code in app.code if "one-2" in code.value)
+    assert clone["kind"] == "AlignmentJob"
+
+
+def test_the_log_can_be_searched(home: Home, write_job: JobWriter) -> None:
+    write_job("one", TRAINING)
+    folder = home.workspace / stage_folder("default", "one", "uid-one", "dpo")
+    folder.mkdir(parents=True)
+    (folder / "stage.log").write_text("step 1\nERROR at [step](http://a) 2\n")
+    app = opened(tab="Logs")
+    assert "1  step 1\n2  ERROR at [step](http://a) 2" in [code.value for code in app.code]
+    app.text_input(key="log-search").set_value("error").run()
+    assert "1 of 2 lines hold it" in words(app)
+    assert any(code.value.startswith("tail -n 50 -F") for code in app.code)
+
+
+def test_a_run_without_a_log_or_samples_says_so(trained: None) -> None:
+    assert "There is no log yet." in words(opened(tab="Logs"))
+    assert "There are no samples yet." in words(opened(tab="Samples"))
+
+
+def test_attempts_and_conditions(write_job: JobWriter) -> None:
+    moment = datetime.now(UTC).isoformat()
+    condition = {"type": "Failed", "status": "False", "reason": "Training", "message": "dpo", "lastTransitionTime": moment}
+    write_job("one", {**TRAINING, "conditions": [condition]})
+    app = opened(tab="Events and attempts")
+    attempts, conditions = (table.value for table in app.dataframe)
+    assert list(attempts["Attempts"]) == [1, 2]
+    assert list(conditions["Condition"]) == ["Failed"]
+    assert "There are no events." in words(app)
+
+
+def test_the_last_good_curves_stay_when_mlflow_is_away(trained: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = cache.curves("uid-one", "dpo", [LOSS])
+    gone = Known(good.value, "MLflow does not answer.", datetime(2026, 1, 1, 12, 3, tzinfo=UTC))
+    monkeypatch.setattr(cache, "curves", lambda *_arguments: gone)
+    app = opened()
+    assert len(charts(app)) == 1
+    assert "As of 12:03" in words(app) and "MLflow does not answer." in words(app)
+
+
+def test_a_run_that_diverged(write_job: JobWriter, log_run: RunLogger) -> None:
+    write_job("one", {**TRAINING, "phase": "Failed", "reason": "Diverged", "message": "The loss is NaN."})
+    log_run("uid-one", "dpo", {LOSS: [*CURVE[:50], (51, math.nan)]})
+    text = words(opened())
+    assert "dpo step 51" in text and "lower the learning rate" in text
