@@ -27,7 +27,7 @@ def write_value(value: str | float | bool) -> str:
     """Write a value of a configuration in full, as people write it: 5e-7, 0.1, 1, true."""
     if isinstance(value, bool):
         return str(value).lower()
-    return _short_exponent(repr(value).removesuffix(".0")) if isinstance(value, float) else str(value)
+    return _short_exponent(repr(float(value)).removesuffix(".0")) if isinstance(value, float) else str(value)
 
 
 def _short_exponent(number: str) -> str:

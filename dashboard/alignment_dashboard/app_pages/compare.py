@@ -30,8 +30,8 @@ LIVE_SECONDS = 3
 ENDED_SECONDS = 60
 VIEWS = CURVES, MATRIX, SCATTER = ("curves", "matrix", "scatter")
 HOW_TO_CHOOSE = (
-    "Choose at least two runs: tick them in the list of runs and press Compare, or write their ids into the address, as "
-    "in /compare?jobs=ID,ID."
+    "Choose at least two runs: tick them in the list of runs and follow its link Compare, or write their ids into the "
+    "address, as in /compare?jobs=ID,ID."
 )
 
 
@@ -51,8 +51,9 @@ def show() -> None:
     for sentence in comparison.sentences:
         show_notice("Left out", "orange", sentence)
     if len(comparison.jobs) < 2:
-        st.subheader("Compare runs", anchor=False)
+        st.title("Compare runs", anchor=False)
         st.text(HOW_TO_CHOOSE)
+        st.page_link("app_pages/runs.py", label="Runs", icon=":material/list:")
         return
     names, looks = labels(comparison.jobs), cache.looks()
     stage, view = _show_head(comparison)

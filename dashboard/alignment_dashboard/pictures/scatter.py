@@ -39,7 +39,7 @@ def draw(across: Quantity, up: Quantity, points: Sequence[Point], dark: bool) ->
                 "select": {"itemStyle": {"borderColor": "#FFFFFF" if dark else "#000000", "borderWidth": 2}},
                 "emphasis": {"scale": 1.4},
                 "labelLayout": {"hideOverlap": True},
-                "label": {"show": True, "position": "right"},
+                "label": {"show": True, "position": "right", "color": "#E8EAED" if dark else "#31333F"},
                 "data": [_point(across, up, point) for point in shown],
             },
             *_ticks(across, "xAxis", dark),

@@ -1,7 +1,7 @@
 """The last and best values of runs, as a table that sorts by number."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas
@@ -14,7 +14,7 @@ from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.comparison.final_texts import exported, parameters_of, write_cell
 from alignment_dashboard.facts.comparison.finals import Cell, Column, Row, Table, same_but_seed
 from alignment_dashboard.facts.configuration import parameters
-from alignment_dashboard.facts.links import run_link
+from alignment_dashboard.facts.links import NAME, named, run_link
 from alignment_dashboard.pieces.panel_view import is_dark
 from alignment_dashboard.pieces.table_style import ROW_PIXELS, line_colour, line_text, tint
 from alignment_dashboard.units import write_value
@@ -54,7 +54,7 @@ def show_finals(table: Table, names: Mapping[str, str], looks: Mapping[str, Look
         column_config=numbers
         | {
             "line": st.column_config.TextColumn("", pinned=True, width=50),
-            "Run": st.column_config.LinkColumn(pinned=True, display_text="#(.*)$")
+            "Run": st.column_config.LinkColumn(pinned=True, display_text=NAME)
             if all(len(row.jobs) == 1 for row in table.rows)
             else st.column_config.TextColumn(pinned=True),
         },
@@ -65,7 +65,7 @@ def _line(row: Row, table: Table, names: Mapping[str, str], looks: Mapping[str, 
     identity, known = identify(row.jobs[0]), parameters(row.jobs[0])
     name = ", ".join(names[identify(job)] for job in row.jobs)
     values = {column.title: _sortable(column, cell) for column, cell in zip(table.columns, row.cells, strict=True)}
-    link = f"{run_link(identity)}#{name}" if len(row.jobs) == 1 else name
+    link = named(run_link(identity), name) if len(row.jobs) == 1 else name
     return {"line": line_text(looks[identity]), "Run": link} | {key: known.get(key) for key in shown} | values
 
 
@@ -78,19 +78,16 @@ def _sortable(column: Column, cell: Cell) -> float | None:
 
 def _styled(frame: pandas.DataFrame, table: Table, looks: Mapping[str, Look], shown: Sequence[str]) -> Styler:
     """Return the table with the text of each cell; it still sorts by the number behind it."""
-    style = frame.style
+    dark, texts = is_dark(), dict[str, Callable[[Any], Any]]()
+    styles = pandas.DataFrame("", frame.index, frame.columns)
+    styles["line"] = [line_colour(looks[identify(row.jobs[0])], dark) for row in table.rows]
+    for index, column in enumerate(table.columns):
+        cells = [row.cells[index] for row in table.rows]
+        texts[column.title] = {_sortable(column, cell): write_cell(column, cell) for cell in cells}.get
+        styles[column.title] = [tint("best", dark) if cell.wins else "" for cell in cells]
     for name in shown:
-        style = style.format(lambda value: "–" if value is None or value != value else write_value(value), subset=[name])
-    dark = is_dark()
-    for number, row in enumerate(table.rows):
-        line = line_colour(looks[identify(row.jobs[0])], dark)
-        style = style.map(lambda _, line=line: line, subset=([number], ["line"]))
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            text = write_cell(column, cell)
-            style = style.format(lambda _, text=text: text, subset=([number], [column.title]))
-            if cell.wins:
-                style = style.map(lambda _: tint("best", dark), subset=([number], [column.title]))
-    return style
+        texts[name] = write_value
+    return frame.style.format(texts, na_rep="–").apply(lambda _: styles, axis=None)
 
 
 def _help(title: str) -> str:

@@ -17,7 +17,7 @@ def write_cell(column: Column, cell: Cell) -> str:
     """Write a cell: ★ if it is the best, the mean with its standard error, and for last values the difference to the baseline."""
     if cell.spread is None:
         return "–"
-    delta = "" if cell.delta is None or column.is_best else f"  ({_write_delta(cell.delta, cell.spread.mean)})"
+    delta = "" if not cell.delta or column.is_best else f"  ({_write_delta(cell.delta, cell.spread.mean)})"
     return f"{f'{STAR} ' if cell.wins else ''}{cell.spread.write()}{delta}"
 
 

@@ -101,11 +101,12 @@ def table(jobs: Sequence[AlignmentJob], reached: Mapping[str, Finals], baseline:
     columns = columns_of(list(of.values()))
     first = next(index for index, group in enumerate(groups) if jobs[baseline] in group)
     spreads = [[_spread([of[identify(job)] for job in group], column) for column in columns] for group in groups]
-    winners = [_winner([row[index] for row in spreads], column) for index, column in enumerate(columns)]
+    best_of = [_best([row[index] for row in spreads], column) for index, column in enumerate(columns)]
     rows = []
     for number, (group, row) in enumerate(zip(groups, spreads, strict=True)):
         deltas = [None if number == first else _delta(*pair) for pair in zip(row, spreads[first], strict=True)]
-        cells = [Cell(spread, delta, number == winner) for spread, delta, winner in zip(row, deltas, winners, strict=True)]
+        wins = [spread is not None and spread.mean == best for spread, best in zip(row, best_of, strict=True)]
+        cells = map(Cell, row, deltas, wins)
         rows.append(Row(tuple(group), tuple(cells)))
     return Table(columns, tuple(rows))
 
@@ -139,10 +140,7 @@ def _delta(spread: Spread | None, baseline: Spread | None) -> float | None:
     return None if spread is None or baseline is None else spread.mean - baseline.mean
 
 
-def _winner(spreads: Sequence[Spread | None], column: Column) -> int | None:
-    """Return which row is the best; None if nothing can be won, and where only one row has a number."""
-    means = {index: spread.mean for index, spread in enumerate(spreads) if spread and math.isfinite(spread.mean)}
-    if column.better is None or len(means) < 2:
-        return None
-    best = column.better(means.values())
-    return next(index for index, mean in means.items() if mean == best)
+def _best(spreads: Sequence[Spread | None], column: Column) -> float | None:
+    """Return the best number of a column; None if nothing can be won, and where only one row has a number."""
+    means = [spread.mean for spread in spreads if spread and math.isfinite(spread.mean)]
+    return column.better(means) if column.better and len(means) > 1 else None

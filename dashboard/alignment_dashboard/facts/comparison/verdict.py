@@ -19,12 +19,13 @@ def verdict(table: Table) -> str | None:
     """Say which run has the best evaluation and what it was trained with; None if fewer than two runs were evaluated."""
     for metric in _DECIDE:
         for index, column in enumerate(table.columns):
-            winner = next((row for row in table.rows if row.cells[index].wins), None)
-            if column.metric == metric and not column.is_best and winner:
-                spread = winner.cells[index].spread
-                measured = f"{column.title.lower()} {spread.write()}" if spread else column.title.lower()
-                names, many = _names(winner.jobs), len(winner.jobs) > 1
-                return f"{STAR} {names} {'have' if many else 'has'} the best {measured}{_settings(winner.jobs, table)}."
+            winners = [row for row in table.rows if row.cells[index].wins]
+            spread = winners[0].cells[index].spread if winners else None
+            if column.metric == metric and not column.is_best and spread:
+                jobs = [job for row in winners for job in row.jobs]
+                settings = _settings(winners[0].jobs, table) if len(winners) == 1 else ""
+                has = "have" if len(jobs) > 1 else "has"
+                return f"{STAR} {_names(jobs)} {has} the best {column.title.lower()} {spread.write()}{settings}."
     return None
 
 

@@ -94,6 +94,8 @@ def test_which_columns_there_are(metrics: list[dict[str, float]], titles: list[s
         ((0.7, None, 0.6), 0, ["★ 0.7000", "–", "0.6000  (−0.1000)"]),
         ((None, 0.5, 0.6), 0, ["–", "0.5000", "★ 0.6000"]),
         ((math.nan, 0.5, 0.6), 1, ["NaN  (NaN)", "0.5000", "★ 0.6000  (+0.1000)"]),
+        # Runs that are equally good are all the best.
+        ((0.7, 0.7, 0.6), 0, ["★ 0.7000", "★ 0.7000", "0.6000  (−0.1000)"]),
         # With nothing to compare with, nothing is the best.
         ((None, 0.5, None), 0, ["–", "0.5000", "–"]),
     ],

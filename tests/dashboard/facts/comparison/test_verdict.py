@@ -21,6 +21,7 @@ JOBS = [job("a", dpo(5e-7, seed=1)), job("b", dpo(5e-7, seed=2)), job("c", dpo(1
             "★ a and b have the best accuracy 0.7500 ± 0.05: dpo.learningRate 5e-7.",
         ),
         (EVALUATION_LOSS, (3, 2, 1), False, "★ c has the best evaluation loss 1.000: dpo.learningRate 1e-6, seed 1."),
+        (EVALUATION_LOSS, (1, 2, 1), False, "★ a and c have the best evaluation loss 1.000."),
         (LOSS, (3, 2, 1), False, None),
     ],
 )
