@@ -1,143 +1,231 @@
-"""What the pages read, shared by all visitors: the newest known value at once, with a sentence when its source is away."""
+"""What the pages read, shared by all visitors: the newest known value at once, and why there is none newer."""
 
-import json
+import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import streamlit as st
 from alignment_api.home import Home
 from alignment_api.metrics import LOSS
 from alignment_api.names import stage_folder
 from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import ENDED, StageState, StageStatus
 
 from alignment_dashboard.data.job_events import Event, read_events
 from alignment_dashboard.data.jobs import read_jobs
-from alignment_dashboard.data.listing import Listing
+from alignment_dashboard.data.listing import Listing, identify
 from alignment_dashboard.data.source import source
 from alignment_dashboard.facts import colours
 from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.run_list.overview import Overview, Seen, with_curves
-from alignment_dashboard.facts.run_list.overview import overview as read_overview
-from alignment_dashboard.store.history import Histories, history_of
+from alignment_dashboard.facts.run_list.overview import overview as see
+from alignment_dashboard.facts.status import stages_of
+from alignment_dashboard.keeper import FIRST_SECONDS, Keeper, Known
+from alignment_dashboard.store.address import open_store, tracking_uri
+from alignment_dashboard.store.curves import NO_CURVES, Curves, read_curves
+from alignment_dashboard.store.headlines import NO_HEADLINES, Headlines, read_headlines
+from alignment_dashboard.store.history import Histories
+from alignment_dashboard.store.logs import NO_LOG, Log, read_live_log, read_stored_log
+from alignment_dashboard.store.newest import by_stage
+from alignment_dashboard.store.outlines import RUNS_AT_ONCE, Outlines, Target, due, read_outlines
+from alignment_dashboard.store.samples import Samples, fault_of, read_samples, rows_of
+from alignment_dashboard.store.store import Store, StoreUnavailable
 from alignment_dashboard.store.stored_run import StoredRun
 
-Value = TypeVar("Value")
-LOG_BYTES = 200_000
+JOBS_SECONDS, GROWING_SECONDS, ENDED_SECONDS, EVENTS_SECONDS = 1.0, 2.0, 15.0, 5.0
+"""How long a value counts as new; what has ended may begin anew, so it is looked at again, but less often."""
+
+MOST_POINTS = 4_000_000
+"""The points of all curves that are kept, with 24 bytes each."""
+
+HEADLINES_WAIT_SECONDS = 2.0
+"""How long the list of runs waits for MLflow before it is shown without metrics."""
+
+OUTLINES_AT_ONCE_SECONDS = 1.0
+BEGUN: tuple[StageState, ...] = ("Running", "Restarting", "Suspended", "Succeeded", "Failed")
+
+Runs = Mapping[str | None, StoredRun]
+StageKey = tuple[str, str]
+CurvesKey = tuple[str, str, tuple[str, ...]]
 
 
-class Known(NamedTuple, Generic[Value]):
-    """The newest value that could be read, when it was read, and why there is none newer."""
+class Jobs(NamedTuple):
+    """All jobs and their looks; the same objects as long as no job changes."""
 
-    value: Value
-    problem: str | None
-    as_of: datetime
+    listing: Listing
+    looks: Mapping[str, Look]
 
 
-@st.cache_resource(ttl=1, show_spinner=False)
 def listing() -> Listing:
     """Return all jobs."""
-    return read_jobs()
+    return _jobs_now().listing
 
 
-def looks() -> dict[str, Look]:
+def looks() -> Mapping[str, Look]:
     """Return the look of every job, by its identity."""
-    return colours.looks(listing().jobs)
+    return _jobs_now().looks
 
 
-@st.cache_resource(ttl=1.5, max_entries=100, show_spinner=False)
-def runs(job_uid: str) -> Known[Mapping[str | None, StoredRun]]:
+def runs(job_uid: str) -> Known[Runs]:
     """Return the newest run of each stage of a job; None stands for the run of the whole job."""
-    from alignment_dashboard.data.runs import RunsUnavailable, tracking_uri
-    from alignment_dashboard.store.newest_runs import read_runs
-
-    try:
-        return _known(read_runs(tracking_uri(), job_uid))
-    except RunsUnavailable as error:
-        return _known({}, str(error))
+    return _runs.get(job_uid)
 
 
-@st.cache_resource(ttl=5, show_spinner=False)
 def headlines() -> Known[Mapping[str, StoredRun]]:
     """Return the run of every whole job, by the job's uid."""
-    found = {uid: runs(uid) for uid in (job.metadata.uid for job in listing().jobs) if uid}
-    problem = next((known.problem for known in found.values() if known.problem), None)
-    return _known({uid: known.value[None] for uid, known in found.items() if None in known.value}, problem)
+    known = _headlines.get(None)
+    return Known(known.value.by_job, known.problem if any(map(_begun, listing().jobs)) else None, known.as_of)
 
 
-_seen_rows: dict[str, Seen] = {}
-
-
-@st.cache_resource(ttl=1, show_spinner=False)
 def overview() -> Overview:
-    """Return the rows of all jobs; made once for all visitors."""
-    known = read_overview(listing(), headlines().value, datetime.now(UTC), _seen_rows)
-    charted = {row.identity: row.charted for row in known.rows if row.charted}
-    return with_curves(known, outlines(list(charted), charted, LOSS))
+    """Return the rows of all jobs; made once for all visitors, and the same object as long as they say the same."""
+    return _overviews.get(None).value
 
 
 def curves(job_uid: str, stage: str, metrics: Iterable[str]) -> Known[Histories]:
     """Return the named metrics of a stage, as far as it has them."""
-    return _curves(job_uid, stage, tuple(dict.fromkeys(metrics)))
-
-
-@st.cache_resource(ttl=1.5, max_entries=100, show_spinner=False)
-def _curves(job_uid: str, stage: str, metrics: tuple[str, ...]) -> Known[Histories]:
-    from alignment_dashboard.data.runs import RunsUnavailable, read_histories, read_stage_runs, tracking_uri
-
-    try:
-        uri = tracking_uri()
-        run = read_stage_runs(uri, job_uid).get(stage)
-        read = read_histories(uri, run, metrics) if run else {}
-        return _known({name: history_of([(point.step, point.value, 0) for point in points]) for name, points in read.items()})
-    except RunsUnavailable as error:
-        return _known({}, str(error))
+    known = _curves.get((job_uid, stage, tuple(sorted(set(metrics)))))
+    return Known(known.value.histories, known.problem, known.as_of)
 
 
 def outlines(job_uids: Sequence[str], stage_of: Mapping[str, str], metric: str) -> dict[str, list[float]]:
-    """Return a few values of a metric for each of many jobs, each of the stage that is named for it."""
-    found = {uid: curves(uid, stage_of[uid], [metric]).value.get(metric) for uid in job_uids if uid in stage_of}
-    return {uid: history.values[:: max(1, len(history.values) // 40)].tolist() for uid, history in found.items() if history}
+    """Return a few values of a metric for each of many jobs, each of the stage that is named for it, as far as they are known."""
+    wanted, jobs = _wanted.setdefault(metric, {}), {identify(job): job for job in listing().jobs}
+    for uid in job_uids:
+        stage = _begun(jobs[uid]).get(stage_of[uid]) if uid in jobs and uid in stage_of else None
+        if stage:
+            wanted[uid] = Target(uid, stage.name, stage.run_id, stage.state in ENDED)
+    known = _outlines.get(metric, seconds=0).value
+    return {uid: known[uid].values for uid in job_uids if uid in known and known[uid].target.stage == stage_of.get(uid)}
 
 
-@st.cache_resource(ttl=5, max_entries=100, show_spinner=False)
 def samples(job_uid: str, stage: str) -> Known[list[dict[str, Any]]]:
     """Return the answers that a stage logged, each with its step."""
-    known = runs(job_uid)
-    run = known.value.get(stage)
-    if run is None:
-        return _known([], known.problem)
-    from mlflow import artifacts
-
-    rows = []
-    for file in artifacts.list_artifacts(artifact_uri=f"{run.artifacts}/samples") or []:
-        name = file.path.rpartition("/")[2]
-        step = int(name.removeprefix("step-").removesuffix(".json"))
-        rows += [{"step": step, **row} for row in json.loads(artifacts.load_text(f"{run.artifacts}/samples/{name}"))]
-    return _known(rows)
+    known = _samples.get((job_uid, stage))
+    return Known(rows_of(known.value), known.problem or fault_of(known.value), known.as_of)
 
 
-@st.cache_resource(ttl=2, max_entries=100, show_spinner=False)
 def log(job_uid: str, stage: str) -> Known[str]:
     """Return the end of a stage's log."""
-    job = listing().find(job_uid)
-    if job is None or source() != "folder":
-        return _known("")
-    where = stage_folder(job.metadata.namespace or "default", job.metadata.name, job.metadata.uid or "", stage)
-    path = Home.from_environment().workspace / where / "stage.log"
-    return _known(path.read_bytes()[-LOG_BYTES:].decode(errors="replace") if path.is_file() else "")
+    known = _logs.get((job_uid, stage))
+    return Known(known.value.text, known.problem, known.as_of)
 
 
 def events(job: AlignmentJob) -> Known[list[Event]]:
     """Return the Kubernetes events of a job, the newest first."""
-    return _known(read_events(job))
-
-
-def _known(value: Value, problem: str | None = None) -> Known[Value]:
-    return Known(value, problem, datetime.now(UTC))
+    return _events.get((job.metadata.namespace or "default", job.metadata.uid or ""))
 
 
 def clear() -> None:
-    """Forget everything, as tests need it."""
-    for cached in (listing, runs, headlines, overview, _curves, samples, log):
-        cached.clear()
+    """Forget everything."""
+    for keeper in (_jobs, _runs, _headlines, _overviews, _curves, _outlines, _samples, _logs, _events):
+        keeper.clear()
+    _seen.clear()
+    _wanted.clear()
+
+
+def _jobs_now() -> Jobs:
+    known = _jobs.get(None)
+    if known.value is None:
+        raise RuntimeError(known.problem)
+    return known.value
+
+
+def _read_jobs(_key: None, known: Jobs | None) -> Jobs:
+    found = read_jobs()
+    return known if known and known.listing == found else Jobs(found, colours.looks(found.jobs))
+
+
+def _store() -> Store:
+    return open_store(tracking_uri())
+
+
+def _read_runs(job_uid: str, _known: Runs) -> Runs:
+    return by_stage(_store().runs_of(job_uid))
+
+
+def _read_headlines(_key: None, known: Headlines) -> Headlines:
+    return read_headlines(_store(), known, datetime.now(UTC))
+
+
+def _read_overview(_key: None, known: Overview) -> Overview:
+    rows = see(listing(), headlines().value, datetime.now(UTC), _seen)
+    charted = {row.identity: row.charted for row in rows.rows if row.charted}
+    found = with_curves(rows, outlines(list(charted), charted, LOSS))
+    return known if known == found else found
+
+
+def _read_curves(key: CurvesKey, known: Curves) -> Curves:
+    job_uid, stage, metrics = key
+    return read_curves(_store(), _run(job_uid, stage), metrics, known, time.monotonic())
+
+
+def _read_samples(key: StageKey, known: Samples) -> Samples:
+    return read_samples(_store(), _run(*key), known)
+
+
+def _read_log(key: StageKey, known: Log) -> Log:
+    job, (job_uid, stage) = listing().find(key[0]), key
+    if job and source() == "folder":
+        folder = stage_folder(job.metadata.namespace or "default", job.metadata.name, job.metadata.uid or "", stage)
+        live = read_live_log(Home.from_environment().workspace / folder)
+        if live:
+            return live
+    return read_stored_log(_store(), _run(job_uid, stage), known)
+
+
+def _read_events(key: tuple[str, str], _known: list[Event]) -> list[Event]:
+    return read_events(*key)
+
+
+def _read_outlines(metric: str, known: Outlines) -> Outlines:
+    targets = list(_wanted.get(metric, {}).values())
+    read = {target.job_uid: known[target.job_uid] for target in targets if target.job_uid in known}
+    until = time.monotonic() + OUTLINES_AT_ONCE_SECONDS
+    while (now := time.monotonic()) < until and (some := due(targets, read, now)[:RUNS_AT_ONCE]):
+        read |= read_outlines(_store(), metric, some, now)
+    return read
+
+
+def _run(job_uid: str, stage: str) -> StoredRun | None:
+    known = _runs.get(job_uid, seconds=FIRST_SECONDS)
+    if known.problem:
+        raise StoreUnavailable(known.problem)
+    return known.value.get(stage)
+
+
+def _begun(job: AlignmentJob) -> dict[str, StageStatus]:
+    """Return the stages that may have logged something."""
+    return {stage.name: stage for stage in stages_of(job) if stage.state in BEGUN}
+
+
+def _pause(runs: Runs) -> float:
+    return ENDED_SECONDS if runs and not any(run.is_running for run in runs.values()) else GROWING_SECONDS
+
+
+def _pause_after(found: Curves) -> float:
+    return ENDED_SECONDS if found.run and not found.run.is_running else GROWING_SECONDS
+
+
+_jobs = Keeper[None, Jobs | None](_read_jobs, None, lambda _: JOBS_SECONDS, first_seconds=threading.TIMEOUT_MAX)
+_runs = Keeper[str, Runs](_read_runs, {}, _pause, most=2000)
+_headlines = Keeper[None, Headlines](
+    _read_headlines,
+    NO_HEADLINES,
+    lambda found: GROWING_SECONDS if found.is_growing else ENDED_SECONDS,
+    first_seconds=HEADLINES_WAIT_SECONDS,
+)
+_overviews = Keeper[None, Overview](
+    _read_overview, Overview((), {}, {}), lambda _: JOBS_SECONDS, first_seconds=threading.TIMEOUT_MAX
+)
+_curves = Keeper[CurvesKey, Curves](
+    _read_curves, NO_CURVES, _pause_after, weight=lambda found: 1000 + found.points, most=MOST_POINTS
+)
+_outlines = Keeper[str, Outlines](_read_outlines, {}, lambda _: GROWING_SECONDS)
+_samples = Keeper[StageKey, Samples](_read_samples, {}, lambda _: EVENTS_SECONDS)
+_logs = Keeper[StageKey, Log](_read_log, NO_LOG, lambda _: GROWING_SECONDS)
+_events = Keeper[tuple[str, str], list[Event]](_read_events, [], lambda _: EVENTS_SECONDS)
+_seen: dict[str, Seen] = {}
+_wanted: dict[str, dict[str, Target]] = {}
+"""By metric and the uid of the job: the outlines that a page has asked for."""

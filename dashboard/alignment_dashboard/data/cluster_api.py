@@ -3,9 +3,10 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from alignment_api.names import API_VERSION, GROUP, PLURAL
 from kubernetes.client import ApiClient, ApiException, Configuration
@@ -15,17 +16,19 @@ from urllib3.exceptions import HTTPError
 from yaml import YAMLError
 
 from alignment_dashboard.data.listing import Failure
+from alignment_dashboard.keeper import Unavailable
 
 Object = dict[str, Any]
 Verb = Literal["list", "watch"]
 
 INSTALL = "helm install alignment-operator charts/alignment-operator --namespace alignment-operator --create-namespace"
+NO_QUERY: Mapping[str, str] = MappingProxyType({})
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
 REASON_LENGTH = 200
 UNREACHABLE = "Unreachable"
 
 
-class ApiFailure(Exception):
+class ApiFailure(Unavailable):
     """The API server did not answer, or refused."""
 
     def __init__(self, failure: Failure, status: int = 0, verb: Verb = "list") -> None:
@@ -37,13 +40,25 @@ class WatchBroken(Exception):
     """The connection of a watch broke."""
 
 
-class ClusterApi:
-    """Lists and watches the jobs of one namespace, or of all."""
+class Resource(NamedTuple):
+    """A kind of objects: where the API has them, and their name in a role."""
 
-    def __init__(self, namespace: str | None) -> None:
-        self._namespace = namespace
+    group: str
+    plural: str
+    name: str
+
+
+JOBS = Resource(f"/apis/{API_VERSION}", PLURAL, f"{PLURAL}.{GROUP}")
+EVENTS = Resource("/api/v1", "events", "events")
+
+
+class ClusterApi:
+    """Lists and watches the objects of one kind in one namespace, or in all."""
+
+    def __init__(self, namespace: str | None, resource: Resource = JOBS) -> None:
+        self._namespace, self._resource = namespace, resource
         scope = ["namespaces", namespace] if namespace else []
-        self._path = "/".join(["/apis", API_VERSION, *scope, PLURAL])
+        self._path = "/".join([resource.group, *scope, resource.plural])
         configuration = _configuration()
         self.host = configuration.host
         self._client = ApiClient(configuration)
@@ -52,10 +67,10 @@ class ClusterApi:
         """Close the connections."""
         self._client.close()  # type: ignore[no-untyped-call]
 
-    def list(self) -> Object:
-        """List all jobs. Raises ApiFailure."""
+    def list(self, query: Mapping[str, str] = NO_QUERY) -> Object:
+        """List all objects, or those that a query chooses. Raises ApiFailure."""
         with self._asking("list"):
-            answer = self._get("list", {}, ANSWER_SECONDS)
+            answer = self._get("list", query, ANSWER_SECONDS)
             found = json.loads(answer.response.data)
             if not isinstance(found, dict) or not isinstance(found.get("items"), list):
                 raise ValueError("no list")
@@ -81,7 +96,7 @@ class ClusterApi:
         finally:
             answer.response.close()
 
-    def _get(self, verb: Verb, query: dict[str, str], seconds: int) -> RESTResponse:
+    def _get(self, verb: Verb, query: Mapping[str, str], seconds: int) -> RESTResponse:
         parameters = self._client.param_serialize(
             method="GET",
             resource_path=self._path,
@@ -116,7 +131,7 @@ class ClusterApi:
         if status == 403:
             user = re.search(r'User "([^"]+)"', message)
             where = f"namespace {self._namespace}" if self._namespace else "all namespaces"
-            missing = f"the verb {verb} on {PLURAL}.{GROUP} in {where}"
+            missing = f"the verb {verb} on {self._resource.name} in {where}"
             return Failure(
                 "Not allowed",
                 f"{user[1] if user else 'The dashboard'} lacks {missing}. The Helm chart has a role that grants it.",

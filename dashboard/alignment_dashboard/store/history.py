@@ -1,6 +1,8 @@
 """The points of one metric over the steps of a run, and how a long history is thinned out for a chart."""
 
-from collections.abc import Mapping
+import math
+import sys
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,18 +22,39 @@ class History(NamedTuple):
 Histories = Mapping[str, History]
 """Histories by the name of their metric."""
 
+LARGEST = sys.float_info.max
+"""As this number MLflow stores infinity."""
+
 NO_POINTS = History(numpy.empty(0, numpy.int64), numpy.empty(0, numpy.float64), numpy.empty(0, numpy.int64))
 
 
-def history_of(points: list[tuple[int, float, int]]) -> History:
+def history_of(points: Sequence[tuple[int, float | None, int]]) -> History:
     """Make a history of step, value and time; of several values of one step, the one logged last counts."""
+    if not points:
+        return NO_POINTS
+    rows = numpy.array(points, [("step", numpy.int64), ("value", numpy.float64), ("time", numpy.int64)])
+    return _latest_of_each_step(rows["step"], rows["value"], rows["time"])
+
+
+def finite_or_infinite(value: float | None) -> float:
+    """Return a value as it was logged: MLflow stores infinity as the largest number, and NaN beside the number."""
+    if value is None:
+        return math.nan
+    return math.copysign(math.inf, value) if abs(value) >= LARGEST else value
+
+
+def joined(earlier: History, later: History) -> History:
+    """Join two parts of a history, which may overlap."""
+    return _latest_of_each_step(*(numpy.concatenate(columns) for columns in zip(earlier, later, strict=True)))
+
+
+def _latest_of_each_step(steps: NDArray[numpy.int64], values: NDArray[numpy.float64], times: NDArray[numpy.int64]) -> History:
     # A resumed attempt repeats the steps since its checkpoint; the values logged last belong to the model that is kept.
-    latest = {step: (value, time) for step, value, time in sorted(points, key=lambda point: point[2])}
-    steps = sorted(latest)
+    order = numpy.lexsort((times, steps))
+    steps, values, times = steps[order], values[order], times[order]
+    is_last = numpy.append(steps[1:] != steps[:-1], numpy.ones(min(len(steps), 1), bool))
     return History(
-        numpy.array(steps, numpy.int64),
-        numpy.array([latest[step][0] for step in steps], numpy.float64),
-        numpy.array([latest[step][1] for step in steps], numpy.int64),
+        steps[is_last], numpy.where(abs(values) >= LARGEST, numpy.copysign(numpy.inf, values), values)[is_last], times[is_last]
     )
 
 

@@ -1,8 +1,18 @@
 """One MLflow run of a job or of a stage, as it was at one moment."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Mark(NamedTuple):
+    """Step and time of the latest value of a metric, the time in milliseconds since 1970."""
+
+    step: int
+    time: int
 
 
 class StoredRun(NamedTuple):
@@ -23,3 +33,25 @@ class StoredRun(NamedTuple):
     parameters: Mapping[str, str]
     latest: Mapping[str, float]
     """The latest value of each metric; NaN and infinity as they were logged."""
+    marks: Mapping[str, Mark] = MappingProxyType({})
+    """Where the latest value of each metric is: if it has not moved, the metric has no new points."""
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether the run may get new points."""
+        return self.status == "RUNNING"
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """Return the moment so many milliseconds after 1970; None if there is none or the calendar does not reach that far."""
+    if milliseconds is None:
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return None
+
+
+def milliseconds(time: datetime) -> int:
+    """Return how many milliseconds after 1970 a moment is."""
+    return (time - _EPOCH) // timedelta(milliseconds=1)

@@ -105,7 +105,7 @@ def test_a_running_job_without_mlflow_shows_all_but_its_curves(home: Home, write
     assert shown["Progress"] == "81%" and shown["Running for"].startswith("1h")
     assert "2 attempts" in words(app)
     assert "62 of 100 steps" in words(app)
-    assert "No metrics yet" in words(app)
+    assert "the first stage that trains creates it" in words(app)
     assert charts(app) == 0
     assert not (home.root / "mlflow.db").exists()
 

@@ -39,7 +39,7 @@ def row(step: int, policy: str, prompt: str = "Why?", **others: Any) -> dict[str
 
 def samples_page(jobs: str, **query: str) -> AppTest:
     """Open the page of samples at an address."""
-    cache.listing.clear()
+    cache.clear()
     app = AppTest.from_file(str(files("alignment_dashboard") / "app.py"), default_timeout=30)
     app.switch_page("app_pages/samples.py")
     for name, value in {"jobs": jobs, **query}.items():

@@ -2,10 +2,6 @@
 
 import asyncio
 import base64
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -24,35 +20,15 @@ from alignment_operator.progress.tracked_progress import TrackedProgress, progre
 from alignment_operator.progress.tracked_runs import Point, TrackedRun
 from mlflow import MlflowClient
 from mlflow.entities import Metric
+from mlflow_server import served_mlflow
 from ports import free_port
 from pydantic import ValidationError
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("mlflow")
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
-    command += ["--artifacts-destination", str(folder), "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    uri = f"http://127.0.0.1:{port}"
-    limit = time.monotonic() + 120
-    while not _answers(uri):
-        assert time.monotonic() < limit, (folder / "log").read_text()
-        time.sleep(0.2)
-    yield uri
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait()
-
-
-def _answers(uri: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{uri}/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    with served_mlflow(tmp_path_factory.mktemp("mlflow")) as uri:
+        yield uri
 
 
 def log(client: MlflowClient, run_id: str, step: int, time_ms: int, **values: float) -> None:

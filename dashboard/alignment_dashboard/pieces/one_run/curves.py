@@ -5,8 +5,8 @@ from typing import Any
 import streamlit as st
 
 from alignment_dashboard import cache
-from alignment_dashboard.cache import Known
 from alignment_dashboard.facts.one_run import checks
+from alignment_dashboard.keeper import Known
 from alignment_dashboard.pictures.panels import Panel, metrics_of, panels_of
 from alignment_dashboard.pictures.summary import summarize
 from alignment_dashboard.pictures.trace import Trace

@@ -1,0 +1,34 @@
+"""The address of MLflow, and the store that reads from there."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from alignment_api.home import Home
+
+from alignment_dashboard.data.source import source
+from alignment_dashboard.store.sqlite import SqliteStore
+from alignment_dashboard.store.store import Store, StoreUnavailable
+
+SQLITE = "sqlite:///"
+
+
+def tracking_uri() -> str:
+    """Return MLFLOW_TRACKING_URI, or for jobs of the local folder the database in that folder."""
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    if not named and source() == "kubernetes":
+        raise StoreUnavailable("No metrics: the dashboard does not know the address of MLflow. Set MLFLOW_TRACKING_URI for it.")
+    return named or Home.from_environment().tracking_uri
+
+
+@lru_cache(maxsize=4)
+def open_store(uri: str) -> Store:
+    """Return the store at an address."""
+    if uri.startswith(SQLITE):
+        return SqliteStore(Path(uri.removeprefix(SQLITE)))
+    if uri.startswith(("http://", "https://")):
+        # Importing MLflow takes a second, and its database on this machine can be read without it.
+        from alignment_dashboard.store.rest import RestStore
+
+        return RestStore(uri)
+    raise StoreUnavailable("No metrics: MLFLOW_TRACKING_URI must begin with http://, https:// or sqlite:///.")
