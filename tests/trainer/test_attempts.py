@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from alignment_api import metrics
 from alignment_api.heartbeat import HEARTBEAT_PATH, Heartbeat, heartbeat_token
-from alignment_api.names import ACTIVITY_FILE, LOG_FILE, METRICS_FILE
+from alignment_api.names import ACTIVITY_FILE, LOG_FILE, METRICS_FILE, SAMPLES_FILE
 from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.workspace.checkpoints import newest_verified
 from alignment_trainer.workspace.journal import latest_values
@@ -168,6 +168,7 @@ def test_after_a_stop_the_next_attempt_resumes_and_ends_with_the_same_weights(fi
     assert f"step {stopped_at + 1}/" in result.output
     assert trainer.values(first.stage, metrics.LOSS) == trainer.values(finished / "job" / "sft", metrics.LOSS)
     assert manifest(first.stage)["weights"]["made"] == manifest(finished / "job" / "sft")["weights"]["made"]
+    assert (first.stage / SAMPLES_FILE).read_text() == (finished / "job" / "sft" / SAMPLES_FILE).read_text()
 
 
 def test_after_a_kill_the_next_attempt_resumes_without_repeating_points(started_again, trainer):
