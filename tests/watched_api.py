@@ -43,6 +43,8 @@ class ApiServer:
         """Versions before this one cannot be watched any more."""
         self.gone_within_the_watch = False
         self.refusals: dict[str, tuple[int, bytes]] = {}
+        self.reported: list[dict[str, Any]] = []
+        """The core/v1 Events of all jobs."""
         self.forbidden: str | None = None
         """A namespace that may not be listed."""
         self.requests: list[tuple[str, str]] = []
@@ -130,13 +132,17 @@ class Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         parts = address.path.split("/")
-        namespace = parts[5] if "namespaces" in parts else None
+        namespace = parts[parts.index("namespaces") + 1] if "namespaces" in parts else None
         verb, version = ("watch", query["resourceVersion"]) if "watch" in query else ("list", "")
+        if parts[-1] == "events":
+            verb, version = "events", query["fieldSelector"]
         self.api.requests.append((verb, version))
         if namespace and namespace == self.api.forbidden:
             self.answer(403, b"{}")
         elif verb in self.api.refusals:
             self.answer(*self.api.refusals[verb])
+        elif verb == "events":
+            self.answer(200, json.dumps({"metadata": {}, "items": self.api.reported}).encode())
         elif verb == "list":
             items = [job for (where, _), job in sorted(self.api.jobs.items()) if namespace in (None, where)]
             self.answer(200, json.dumps({"metadata": {"resourceVersion": str(self.api.version)}, "items": items}).encode())

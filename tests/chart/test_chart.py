@@ -212,7 +212,10 @@ def test_events_can_be_written_and_listed_only_where_jobs_are(render: Render) ->
 def test_the_dashboard_may_only_read(render: Render) -> None:
     rules = of_kind("ClusterRole", render())["release-alignment-operator-dashboard"]["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
-    assert {resource for rule in rules for resource in rule["resources"]} == {"alignmentjobs"}
+    assert {(resource, *rule["verbs"]) for rule in rules for resource in rule["resources"]} == {
+        ("alignmentjobs", "get", "list", "watch"),
+        ("events", "list"),
+    }
 
 
 def test_an_installation_for_some_namespaces_has_no_right_in_others(render: Render) -> None:
