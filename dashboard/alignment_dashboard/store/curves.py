@@ -44,12 +44,13 @@ def read_curves(store: Store, run: StoredRun | None, metrics: Iterable[str], kno
     if run is None:
         return NO_CURVES
     wanted = [metric for metric in metrics if metric in run.latest]
-    has_ended = known.run is not None and not run.is_running and known.run.status == run.status
-    earlier = known.curves if known.run and known.run.run_id == run.run_id else {}
+    # When an attempt ends or begins, everything is read: the steps since a checkpoint may have been logged again.
+    is_same = known.run is not None and (known.run.run_id, known.run.status) == (run.run_id, run.status)
+    earlier = known.curves if is_same else {}
     kept = {
         name: earlier[name]
         for name in wanted
-        if name in earlier and _is_current(earlier[name], run.marks.get(name), has_ended, now)
+        if name in earlier and _is_current(earlier[name], run.marks.get(name), run.is_running, now)
     }
     since = {name: _last_step(earlier.get(name), now) for name in wanted if name not in kept}
     read = store.histories(run.run_id, since) if since else {}
@@ -63,8 +64,8 @@ def read_curves(store: Store, run: StoredRun | None, metrics: Iterable[str], kno
     return Curves(run, {name: kept.get(name) or new[name] for name in wanted})
 
 
-def _is_current(curve: Curve, mark: Mark | None, has_ended: bool, now: float) -> bool:
-    return mark is not None and curve.mark == mark and (has_ended or not _is_due(curve, now))
+def _is_current(curve: Curve, mark: Mark | None, grows: bool, now: float) -> bool:
+    return mark is not None and curve.mark == mark and not (grows and _is_due(curve, now))
 
 
 def _is_due(curve: Curve, now: float) -> bool:
