@@ -40,7 +40,7 @@ class Reached(NamedTuple):
 
     runs: dict[str, Finals]
     problem: str | None
-    as_of: datetime | None
+    as_of: datetime
 
 
 def show() -> None:
@@ -136,8 +136,9 @@ def _show_results(comparison: Comparison, stage: str) -> None:
         found = table(comparison.jobs, reached.runs, comparison.baseline, over_seeds)
         if found.columns:
             download_finals(found, names)
-    if reached.problem and reached.as_of:
-        show_notice("Results", "orange", f"{reached.problem} The results are as of {reached.as_of:%H:%M} UTC.")
+    if reached.problem:
+        age = f" The results are as of {reached.as_of:%H:%M} UTC." if found.columns else ""
+        show_notice("Results", "orange", f"{reached.problem}{age}")
     if not found.columns:
         st.text("No run has a result yet.")
         return
@@ -150,7 +151,7 @@ def _show_results(comparison: Comparison, stage: str) -> None:
 
 def _reached(jobs: Sequence[AlignmentJob], stage: str) -> Reached:
     whole = cache.headlines()
-    runs, problem, as_of = {}, whole.problem, whole.as_of
+    runs, problem = {}, whole.problem
     for job in jobs:
         uid = job.metadata.uid or identify(job)
         status = next((known for known in stages_of(job) if known.name == stage), None)
@@ -161,7 +162,7 @@ def _reached(jobs: Sequence[AlignmentJob], stage: str) -> Reached:
             problem = problem or own.problem
             reached = finals(stage, whole.value.get(uid), own.value.get(stage), status)
         runs[identify(job)] = reached
-    return Reached(runs, problem, as_of)
+    return Reached(runs, problem, whole.as_of)
 
 
 show()

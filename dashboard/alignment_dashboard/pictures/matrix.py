@@ -10,7 +10,7 @@ from alignment_dashboard.facts.comparison.verdict import STAR
 # From pale to strong, on a light and on a dark background; the strong end is always the better one.
 _LIGHT, _DARK = ("#E4EFF8", "#0072B2"), ("#1D3347", "#56B4E9")
 _LINE_PIXELS, _AROUND_PIXELS = 76, 110
-_LIGHT_TURNS, _DARK_TURNS = 0.85, 0.55
+_LIGHT_TURNS, _DARK_TURNS = 0.85, 0.62
 """From this share of the range on, text on a cell takes the other colour, so that it always has enough contrast."""
 
 

@@ -10,6 +10,7 @@ from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.comparison.choice import Comparison
 from alignment_dashboard.facts.comparison.differences import Difference, differences
+from alignment_dashboard.facts.comparison.labels import without_shared_start
 from alignment_dashboard.facts.comparison.verdict import STAR
 from alignment_dashboard.pieces.panel_view import is_dark
 from alignment_dashboard.pieces.table_style import ROW_PIXELS, line_colour, line_text, muted, tint
@@ -19,29 +20,29 @@ def show_configuration(comparison: Comparison, names: Mapping[str, str], looks: 
     """Show what differs, or every parameter, with what is not as in the baseline marked."""
     rows = differences(comparison.jobs, comparison.baseline)
     differing = [row for row in rows if row.differs]
+    told = [names[identify(job)] for job in comparison.jobs]
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.header("Configuration", anchor=False, width="content")
-        everything = not st.toggle(
+        only = st.toggle(
             f"Differences only ({len(differing)} of {len(rows)})", value=True, key="differences", bind="query-params"
         )
-        frame = _frame(rows if everything else differing, comparison, names)
-        st.download_button("CSV", frame.to_csv(), "configuration.csv", "text/csv", type="tertiary", icon=":material/download:")
-    if not differing and not everything:
+        shown = differing if only else rows
+        text = _frame(shown, comparison, told).to_csv()
+        st.download_button("CSV", text, "configuration.csv", "text/csv", type="tertiary", icon=":material/download:")
+    if not shown:
         st.text("The runs have the same configuration.")
         return
-    shown = rows if everything else differing
     st.dataframe(
-        _styled(frame, shown, comparison, looks),
+        _styled(_frame(shown, comparison, without_shared_start(told)), shown, comparison, looks),
         height=ROW_PIXELS * min(len(shown) + 2, 16) + 3,
         row_height=ROW_PIXELS,
         key="configuration",
-        alt=_describe(differing, comparison, names),
-        column_config={"parameter": st.column_config.TextColumn(pinned=True)},
+        alt=_describe(differing, comparison, told),
     )
 
 
-def _frame(rows: Sequence[Difference], comparison: Comparison, names: Mapping[str, str]) -> pandas.DataFrame:
-    columns = [names[identify(job)] for job in comparison.jobs]
+def _frame(rows: Sequence[Difference], comparison: Comparison, names: Sequence[str]) -> pandas.DataFrame:
+    columns = list(names)
     columns[comparison.baseline] = f"{STAR} {columns[comparison.baseline]}"
     texts = [[f"{setting.sign} {setting.text}".strip() for setting in row.settings] for row in rows]
     return pandas.DataFrame(texts, pandas.Index([row.name for row in rows], name="parameter"), columns, dtype=str)
@@ -61,8 +62,7 @@ def _styled(frame: pandas.DataFrame, rows: Sequence[Difference], comparison: Com
     return whole.style.apply(lambda _: pandas.DataFrame(styles, whole.index, whole.columns), axis=None)
 
 
-def _describe(differing: Sequence[Difference], comparison: Comparison, names: Mapping[str, str]) -> str:
-    told = [names[identify(job)] for job in comparison.jobs]
+def _describe(differing: Sequence[Difference], comparison: Comparison, told: Sequence[str]) -> str:
     parts = [
         f"{row.name}: {', '.join(f'{name} {setting.text}' for name, setting in zip(told, row.settings, strict=True))}"
         for row in differing

@@ -36,7 +36,8 @@ def show_curves(
             problems.setdefault(known.problem, known.as_of)
         traces.append(Trace(identity, names[identity], look.dark if dark else look.light, look.dash, known.value))
     for problem, as_of in problems.items():
-        show_notice("Curves", "orange", f"{problem} The curves are as of {as_of:%H:%M} UTC.")
+        age = f" The curves are as of {as_of:%H:%M} UTC." if any(trace.histories for trace in traces) else ""
+        show_notice("Curves", "orange", f"{problem}{age}")
     with place:
         st.download_button(
             "CSV", lambda: csv_of(traces), "curves.csv", "text/csv", key="curves-csv", type="tertiary", icon=":material/download:"

@@ -1,16 +1,21 @@
 """The page that compares runs, as a visitor gets it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from alignment_api.home import Home
 from alignment_api.metrics import EVALUATION_LOSS, EVALUATION_REWARD_ACCURACY, LOSS
 from alignment_api.spec.job import AlignmentJob
+from alignment_dashboard import cache
+from alignment_dashboard.cache import Known
 from opened_pages import page_at, words
 from streamlit.testing.v1 import AppTest
 
 JobWriter = Callable[..., AlignmentJob]
 RunLogger = Callable[..., str]
+PROBLEM = "MLflow does not answer."
 SUCCEEDED = {"phase": "Succeeded", "progress": "100%", "currentStage": "dpo"}
 
 
@@ -99,9 +104,27 @@ def test_the_sft_stage_of_runs_is_chosen_by_the_address(write_job: JobWriter, lo
     assert list(app.dataframe[-1].value["Evaluation loss"]) == [1.5, 1.2]
 
 
-def test_when_mlflow_goes_away_the_last_results_stay_and_say_how_old_they_are(two: None, home: Home) -> None:
+@pytest.mark.usefixtures("two")
+def test_when_mlflow_is_away_the_last_curves_and_results_stay_and_say_how_old_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(read: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *asked: read(*asked)._replace(problem=PROBLEM, as_of=datetime(2026, 1, 1, 12, 3, tzinfo=UTC))
+
     app = compare("a", "b")
-    (home.root / "mlflow.db").write_bytes(b"no database")
+    for name in ("curves", "headlines"):
+        monkeypatch.setattr(cache, name, away(getattr(cache, name)))
     app.run()
+    assert f"{PROBLEM} The curves are as of 12:03 UTC." in words(app)
+    assert f"{PROBLEM} The results are as of 12:03 UTC." in words(app)
     assert len(app.get("echarts_chart")) == 1
     assert list(app.dataframe[-1].value["Accuracy"]) == [0.6, 0.7]
+
+
+def test_when_mlflow_was_never_there_the_page_says_so_and_still_shows_what_differs(
+    write_job: JobWriter, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, rate in (("a", 5e-7), ("b", 1e-6)):
+        write_job(name, SUCCEEDED, stages=[dpo(rate)])
+    monkeypatch.setattr(cache, "curves", lambda *asked: Known({}, PROBLEM, datetime.now(UTC)))
+    app = compare("a", "b")
+    assert PROBLEM in words(app) and "as of" not in words(app)
+    assert list(app.dataframe[0].value.loc["dpo.learningRate"]) == ["5e-7", "▲ 1e-6"]

@@ -7,6 +7,8 @@ from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.data.listing import identify
 
+_LONG_START = 8
+
 
 def labels(jobs: Sequence[AlignmentJob]) -> dict[str, str]:
     """Return the name of each run by its identity; with namespace, and a part of the identity, where names repeat."""
@@ -19,3 +21,11 @@ def labels(jobs: Sequence[AlignmentJob]) -> dict[str, str]:
 def _unless_repeated(names: dict[str, str], others: dict[str, str]) -> dict[str, str]:
     count = Counter(names.values())
     return {identity: name if count[name] == 1 else others[identity] for identity, name in names.items()}
+
+
+def without_shared_start(names: Sequence[str]) -> list[str]:
+    """Return names for narrow columns: a long start that all names share becomes an ellipsis."""
+    parts = names[0].split("-") if len(names) > 1 else []
+    starts = ["-".join(parts[:count]) + "-" for count in range(1, len(parts))]
+    shared = max((start for start in starts if all(name.startswith(start) for name in names)), key=len, default="")
+    return [f"…{name.removeprefix(shared)}" for name in names] if len(shared) >= _LONG_START else list(names)

@@ -2,7 +2,7 @@
 
 import pytest
 from alignment_api.spec.job import AlignmentJob
-from alignment_dashboard.facts.comparison.labels import labels
+from alignment_dashboard.facts.comparison.labels import labels, without_shared_start
 from compared_jobs import job
 
 
@@ -16,3 +16,16 @@ from compared_jobs import job
 )
 def test_names_are_as_long_as_they_must_be(jobs: list[AlignmentJob], names: list[str]) -> None:
     assert list(labels(jobs).values()) == names
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["zephyr-7b-lr1", "zephyr-7b-lr20"], ["…lr1", "…lr20"]),
+        (["sweep-01", "sweep-02"], ["sweep-01", "sweep-02"]),
+        (["zephyr-7b-lr1"], ["zephyr-7b-lr1"]),
+        (["zephyr-seven", "other"], ["zephyr-seven", "other"]),
+    ],
+)
+def test_a_long_start_that_all_names_share_is_cut(names: list[str], short: list[str]) -> None:
+    assert without_shared_start(names) == short
