@@ -71,14 +71,14 @@ def _wait_for(identity: str) -> None:
 
 def _show_missing(identity: str, listing: Listing) -> None:
     if not identity:
-        st.subheader("No run chosen", anchor=False)
+        st.title("No run chosen", anchor=False)
         st.text("Choose one from the list of runs.")
         return
     show_failures(listing.failures)
     if not listing.complete:
         st.text("This page shows the run as soon as the jobs can be read.")
         return
-    st.subheader("Run not found", anchor=False)
+    st.title("Run not found", anchor=False)
     st.text(f"No run has the id {identity}: {listing.guidance.missing}")
     for problem in listing.problems:
         show_notice("Unreadable", "orange", problem)

@@ -83,7 +83,7 @@ def _show_nothing(listing: Listing) -> None:
 
 
 def _show_first_steps(guidance: Guidance) -> None:
-    st.subheader(guidance.empty, anchor=False)
+    st.title(guidance.empty, anchor=False)
     st.text(guidance.explanation)
     st.code(guidance.command, language="shell")
     st.text(guidance.elsewhere)

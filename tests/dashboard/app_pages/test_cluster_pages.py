@@ -72,7 +72,7 @@ def test_an_empty_cluster_says_what_to_do_next(
 ) -> None:
     monkeypatch.setenv("ALIGNMENT_NAMESPACES", namespaces)
     app = page()
-    assert app.subheader[0].value == f"No AlignmentJobs in {where}"
+    assert app.title[0].value == f"No AlignmentJobs in {where}"
     assert [code.value for code in app.code] == [command]
     assert "alignment run" not in words(app)
 
@@ -129,7 +129,7 @@ def test_an_api_server_out_of_reach_is_one_sentence_over_the_last_good_data(
     assert shown_names(page()) == ["one"]
     gone = page("uid-other")
     assert "as soon as the jobs can be read" in words(gone)
-    assert not gone.subheader
+    assert not gone.title
     api_server.start()
     until(lambda listing: not listing.failures)
     assert "does not answer" not in words(page())
@@ -170,5 +170,5 @@ def test_unreadable_jobs_are_one_message(api_server: Server) -> None:
 @pytest.mark.parametrize("identity", ["", "uid-gone"])
 def test_a_job_that_is_not_here(api_server: Server, identity: str) -> None:
     app = page(identity)
-    assert app.subheader[0].value in ("No run chosen", "Run not found")
+    assert app.title[0].value in ("No run chosen", "Run not found")
     assert "ALIGNMENT_HOME" not in words(app)

@@ -11,6 +11,10 @@ from seeded_home import FAILED, RUNNING, SWEEP
 from settled_pages import keep_picture, open_settled
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
+# The cells of two tables of Streamlit have the same ids; WCAG 2.2 no longer asks for different ones.
+OPTIONS = {"rules": {"duplicate-id-active": {"enabled": False}}}
+# A page has one heading of the first level, and no level is left out below it.
+OF_HEADINGS = ("page-has-heading-one", "heading-order")
 TOO_WIDE = """() => [...document.querySelectorAll("[data-testid=stMain], html")]
     .filter(part => part.scrollWidth > part.clientWidth)
     .map(part => `${part.tagName} is ${part.scrollWidth} px wide, of ${part.clientWidth}`)"""
@@ -32,11 +36,11 @@ def test_axe_finds_nothing_serious(
     open_settled(page, PAGES[name])
     keep_picture(page, f"{name}-{theme}")
     page.evaluate(AXE)
-    found = page.evaluate("axe.run()")["violations"]
+    found = page.evaluate("options => axe.run(options)", OPTIONS)["violations"]
     serious = [
         f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
         for violation in found
-        if violation["impact"] in ("serious", "critical")
+        if violation["impact"] in ("serious", "critical") or violation["id"] in OF_HEADINGS
         for node in violation["nodes"]
     ]
     assert not serious, "\n".join(serious)

@@ -79,6 +79,7 @@ def test_a_page_without_jobs(
     page = open_page(empty_dashboard)
     open_settled(page, address)
     expect(page.get_by_text(re.compile(sentence)).first).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     keep_picture(page, f"{name}-empty")
 
 

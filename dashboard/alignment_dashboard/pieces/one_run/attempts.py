@@ -21,7 +21,7 @@ def show(identity: str) -> None:
 
 
 def _show_attempts(job: AlignmentJob) -> None:
-    st.subheader("Attempts", anchor=False)
+    st.header("Attempts", anchor=False)
     st.dataframe(
         [
             {
@@ -47,7 +47,7 @@ def _show_attempts(job: AlignmentJob) -> None:
 
 def _show_events(job: AlignmentJob) -> None:
     known = cache.events(job)
-    st.subheader("Events", anchor=False)
+    st.header("Events", anchor=False)
     if known.problem:
         show_notice("Events", "orange", known.problem)
     if not known.value:
@@ -68,7 +68,7 @@ def _show_conditions(job: AlignmentJob) -> None:
     conditions = status_of(job).conditions or []
     if not conditions:
         return
-    st.subheader("Conditions", anchor=False)
+    st.header("Conditions", anchor=False)
     st.dataframe(
         [
             {
