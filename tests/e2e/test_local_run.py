@@ -156,6 +156,12 @@ def test_both_stages_are_child_runs_of_one_run(finished: tuple[Home, subprocess.
         stage = found.data.tags[metrics.STAGE_TAG]
         logged = [(point.step, point.value) for point in client.get_metric_history(found.info.run_id, metrics.LOSS)]
         assert logged == [pytest.approx(point) for point in series(home, stage, metrics.LOSS)]
+    status = job_of(home).status
+    assert status is not None and status.tracking is not None
+    assert (status.tracking.run_id, status.tracking.experiment_id) == (parent.info.run_id, parent.info.experiment_id)
+    assert {stage.name: stage.run_id for stage in status.stages or []} == {
+        found.data.tags[metrics.STAGE_TAG]: found.info.run_id for found in children
+    }
 
 
 def test_a_finished_job_is_shown_and_not_run_again(finished: tuple[Home, subprocess.CompletedProcess[str]]) -> None:

@@ -1,6 +1,7 @@
 """A real MLflow server that is down while a stage trains, and what has arrived afterwards."""
 
 import base64
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ import pytest
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
 from alignment_api.journal import read_points
+from alignment_api.names import SHIPPED_FILE
 from alignment_trainer.tracking.shipping import is_shipped, left_behind
 from alignment_trainer.tracking.uploader import Uploader
 from alignment_trainer.workspace.journal import Journal
@@ -124,6 +126,12 @@ def has_run(config):
     return experiment is not None and bool(client.search_runs([experiment.experiment_id], tagged))
 
 
+def has_noted(stage):
+    """Return whether it is noted that a part of the points has arrived."""
+    record = stage / SHIPPED_FILE
+    return record.exists() and json.loads(record.read_text())["offset"] > 0
+
+
 def arrived_as_written(config, stage):
     """Check that each point has arrived exactly once, with its time."""
     client, found = runs(config)
@@ -173,7 +181,7 @@ def test_after_a_killed_sync_the_next_one_completes(server, tmp_path, trainer):
     ship(config, ExitCode.DONE)
     server.start()
     # Once when the run is there and nothing of it noted, once when a part was.
-    for moment in (lambda: has_run(config), (stage / "shipped.json").exists):
+    for moment in (lambda: has_run(config), lambda: has_noted(stage)):
         process = sync(tmp_path)
         limit = time.monotonic() + PATIENCE_SECONDS
         while not moment() and process.poll() is None:
