@@ -23,9 +23,11 @@ TITLE = "Alignment runs"
 _INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 # Without this, Streamlit's script takes the address of a page such as /run for the base path, and asks /run/_stcore/health first.
 _SCRIPT = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", window.location.href).href}</script>'
-# Streamlit has no option for these: the page uses the width of the window, and begins in the dark where it is dark.
+# Streamlit has no option for these: the page uses the width of the window, begins in the dark where it is dark, and does not fade
+# what it is about to replace, since it replaces something every few seconds.
 _STYLE = """<meta name="color-scheme" content="light dark"><style>
 @media (min-width: 640px) { .stMain [data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; } }
+[data-stale="true"] { opacity: 1 !important; transition: none !important; }
 </style>"""
 
 
