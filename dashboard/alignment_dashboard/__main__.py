@@ -72,7 +72,9 @@ def serve(listening: socket.socket) -> None:
     # The application reads Streamlit's settings while it is imported.
     from alignment_dashboard.server import application
 
-    server = uvicorn.Config(application(), log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS)
+    server = uvicorn.Config(
+        application(), log_level="warning", access_log=False, ws="websockets-sansio", timeout_graceful_shutdown=STOP_SECONDS
+    )
     uvicorn.Server(server).run(sockets=[listening])
 
 

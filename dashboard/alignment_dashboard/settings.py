@@ -25,8 +25,8 @@ SETTINGS: dict[str, Any] = {
     "theme.paddingTop": "0.5rem",
     "theme.paddingBottom": "1rem",
     "theme.light.primaryColor": "#0068A3",
-    # Captions have this colour at 60 %, which must be dark enough to read, with a contrast of 4.5.
-    "theme.light.textColor": "#0B0C10",
+    # Captions have this colour at 55 %, which must be dark enough to read, with a contrast of 4.5.
+    "theme.light.textColor": "#000000",
     "theme.dark.primaryColor": "#56B4E9",
     "theme.light.chartCategoricalColors": json.dumps(colours.LIGHT),
     "theme.dark.chartCategoricalColors": json.dumps(colours.DARK),

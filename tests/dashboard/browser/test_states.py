@@ -52,7 +52,7 @@ def test_a_comparison_with_data(page: Page) -> None:
 
 def test_samples_with_data(page: Page) -> None:
     open_settled(page, PAGES["samples"])
-    expect(page.get_by_text("Why is the sky blue?").first).to_be_visible()
+    expect(page.get_by_text("Why is the sky blue?").filter(visible=True).first).to_be_visible()
     expect(page).to_have_title("Samples · Alignment")
     keep_picture(page, "samples")
 
