@@ -1,0 +1,117 @@
+"""The list of runs as a person uses it: sorting, choosing, comparing, going back, and new runs that disturb nobody."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from alignment_api.home import Home
+from playwright.sync_api import Page
+from seeded_home import BEST_OF_SWEEP, SWEEP
+from table_of_page import click_header, column, header, names, open_list, press, select, selected, until, visible_rows
+
+NUMBERS = ("Progress", "learningRate", "beta", "seed", "Loss", "Accuracy", "Margin", "Eval acc.", "Eval margin", "GPU-h")
+TIMES = ("Ends", "Started")
+
+
+def query_of(page: Page) -> dict[str, list[str]]:
+    """Return the parameters of the page's address."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def copy_job(home: Home, name: str, new: str, **status: Any) -> None:
+    """Write a job like another one, as `alignment run` would."""
+    document = json.loads((home.job_folder("default", name) / "job.json").read_text())
+    document["metadata"] |= {"name": new, "uid": f"uid-{new}"}
+    document["status"] |= status
+    folder = home.job_folder("default", new)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "job.json").write_text(json.dumps(document))
+
+
+def test_headers_sort_numbers_as_numbers_and_times_as_times(page: Page) -> None:
+    open_list(page)
+    for name in (*NUMBERS, *TIMES):
+        read: Callable[[str], Any] = float if name in NUMBERS else datetime.fromisoformat
+        up = sort_by(page, name, "↑")
+        assert len(set(up)) > 1, name
+        assert [read(text) for text in up] == sorted(map(read, up)), name
+        down = sort_by(page, name, "↓")
+        assert [read(text) for text in down] == sorted(map(read, down), reverse=True), name
+
+
+def sort_by(page: Page, name: str, arrow: str) -> list[str]:
+    """Click a title until it has the arrow, and return the values that are known."""
+    while f"{arrow} {name}" not in header(page):
+        click_header(page, name)
+    return [text for text in column(page, name) if text]
+
+
+def test_the_best_of_the_sweep_and_what_differs_takes_two_clicks(page: Page) -> None:
+    open_list(page)
+    sort_by(page, "Eval margin", "↓")
+    assert names(page)[0] == BEST_OF_SWEEP.name
+    assert {"learningRate", "beta", "seed"} <= set(header(page))
+
+
+def test_two_runs_are_chosen_with_the_keyboard_and_back_is_the_same_list(page: Page) -> None:
+    open_list(page, "/?search=sweep&show=succeeded&sort=-eval.margin")
+    before = names(page)
+    assert (len(before), before[0]) == (len(SWEEP), BEST_OF_SWEEP.name)
+    press(page, "ArrowDown", "ArrowDown", "Enter")
+    assert urlsplit(page.url).path == "/"
+    press(page, "Shift+Space")
+    until(page, lambda: len(selected(page)) == 1)
+    press(page, "ArrowDown", "Shift+Space")
+    until(page, lambda: len(selected(page)) == 2)
+    chosen = [f"uid-{name}" for name in selected(page)]
+    page.get_by_role("link", name="Compare 2 runs").click()
+    page.wait_for_url("**/compare?*")
+    assert query_of(page)["jobs"][0].split(",") == chosen
+    page.go_back()
+    until(page, lambda: names(page) == before)
+    until(page, lambda: [f"uid-{name}" for name in selected(page)] == chosen)
+    assert query_of(page) == {"search": ["sweep"], "show": ["succeeded"], "sort": ["-eval.margin"]}
+
+
+def test_filters_are_in_the_address_and_back_undoes_them(page: Page) -> None:
+    open_list(page)
+    everything = names(page)
+    page.get_by_role("button", name=re.compile("succeeded")).click()
+    until(page, lambda: query_of(page) == {"show": ["succeeded"]} and len(names(page)) == 13)
+    page.get_by_role("textbox", name="Search").fill("beta=0.01")
+    page.get_by_role("textbox", name="Search").press("Enter")
+    until(page, lambda: len(names(page)) == 6)
+    page.go_back()
+    until(page, lambda: len(names(page)) == 13)
+    page.go_back()
+    until(page, lambda: names(page) == everything)
+
+
+def test_with_five_lines_of_attention_eighteen_rows_are_on_the_screen(page: Page, seeded: Home) -> None:
+    for number in range(3):
+        copy_job(seeded, "failed", f"failed-{number}")
+    open_list(page)
+    assert page.get_by_text(re.compile("out of memory: ")).count() >= 2
+    heights = [line.bounding_box() for line in page.get_by_test_id("stText").filter(has_text="→").all()]
+    assert [bool(box and box["height"] < 30) for box in heights] == [True] * 5
+    assert visible_rows(page) >= 18
+
+
+def test_a_choice_stays_on_its_runs_when_new_ones_arrive_and_values_change(page: Page, seeded: Home) -> None:
+    open_list(page)
+    sort_by(page, "Loss", "↑")
+    before = names(page)
+    chosen = [before[1], before[4]]
+    for name in chosen:
+        select(page, name)
+    until(page, lambda: selected(page) == chosen)
+    copy_job(seeded, "running", "arrived", startTime=datetime.now(UTC).isoformat())
+    page.get_by_role("button", name="1 new run").wait_for()
+    assert "arrived" not in names(page)
+    assert sorted(selected(page)) == sorted(chosen)
+    page.get_by_role("button", name="1 new run").click()
+    until(page, lambda: "arrived" in names(page))
+    until(page, lambda: sorted(selected(page)) == sorted(chosen))

@@ -1,0 +1,138 @@
+"""Reads and uses the table of a page: Streamlit draws it on a canvas, and keeps a table for screen readers inside it."""
+
+import time
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Locator, Page
+from settled_pages import open_settled, tables
+
+PATIENCE_SECONDS = 60
+CHECKBOX_PIXELS, HEADER_PIXELS, ROW_PIXELS, STEP_PIXELS = 16, 32, 28, 34
+_ROWS = "[...document.querySelectorAll('[data-testid=stDataFrame] table tr')]"
+_FOCUS = "() => document.activeElement.id"
+_places: dict[tuple[str, ...], dict[str, float]] = {}
+
+
+def until(page: Page, holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"the condition never held on {page.url}; the titles are {_cells(page)[:1]}"
+        page.wait_for_timeout(100)
+
+
+def open_list(page: Page, address: str = "/") -> None:
+    """Open the list of runs, and wait for its table."""
+    open_settled(page, address)
+    canvas(page).wait_for()
+    until(page, lambda: len(_cells(page)) > 1)
+
+
+def canvas(page: Page) -> Locator:
+    """Return the canvas of the table."""
+    return tables(page).first
+
+
+def header(page: Page) -> list[str]:
+    """Return the titles of the columns; that of a sorted one begins with an arrow."""
+    return _cells(page)[0]
+
+
+def column(page: Page, title: str) -> list[str]:
+    """Return the values of a column from top to bottom."""
+    place = [_plain(known) for known in header(page)].index(title)
+    return [row[place] for row in _cells(page)[1:]]
+
+
+def names(page: Page) -> list[str]:
+    """Return the names of the runs from top to bottom."""
+    return [parse_qs(urlsplit(link).query)["name"][0] for link in column(page, "Run")]
+
+
+def selected(page: Page) -> list[str]:
+    """Return the names of the chosen runs from top to bottom."""
+    chosen = page.evaluate(f"() => {_ROWS}.slice(1).map(row => row.getAttribute('aria-selected') === 'true')")
+    return [name for name, on in zip(names(page), chosen, strict=True) if on]
+
+
+def select(page: Page, name: str) -> None:
+    """Click the checkbox of a run."""
+    number, box = names(page).index(name), _box(page)
+    page.mouse.click(box["x"] + CHECKBOX_PIXELS, box["y"] + HEADER_PIXELS + (number + 0.5) * ROW_PIXELS)
+
+
+def press(page: Page, *keys: str) -> None:
+    """Press keys while the table has the focus."""
+    if not page.evaluate("() => Boolean(document.activeElement.closest('[data-testid=stDataFrame]'))"):
+        canvas(page).focus()
+    for key in keys:
+        before = page.evaluate(_FOCUS)
+        page.keyboard.press(key)
+        if key.startswith("Arrow"):
+            until(page, lambda before=before: page.evaluate(_FOCUS) != before)
+
+
+def click_header(page: Page, title: str) -> None:
+    """Click the title of a column; a click sorts up, the next one down."""
+    titles = tuple(_plain(known) for known in header(page))
+    if titles not in _places:
+        _places[titles] = _find_titles(page)
+    before = header(page)
+
+    def clicked() -> bool:
+        """Click again if the table has just been drawn anew, and has not seen the click."""
+        box = _box(page)
+        page.mouse.click(box["x"] + _places[titles][title], box["y"] + HEADER_PIXELS / 2)
+        return _changes(page, before)
+
+    until(page, clicked)
+
+
+def visible_rows(page: Page) -> int:
+    """Return how many whole rows are on the screen without scrolling."""
+    box, size = _box(page), page.viewport_size
+    assert size
+    bottom = min(box["y"] + box["height"], size["height"])
+    return min(int((bottom - box["y"] - HEADER_PIXELS) // ROW_PIXELS), len(_cells(page)) - 1)
+
+
+def _find_titles(page: Page) -> dict[str, float]:
+    """Find where each title is, by the arrow that a click sets; nothing else says it."""
+    found: dict[str, float] = {}
+    place = 2.0 * STEP_PIXELS
+    while place < _box(page)["width"]:
+        before, box = header(page), _box(page)
+        page.mouse.click(box["x"] + place, box["y"] + HEADER_PIXELS / 2)
+        if not _changes(page, before):
+            place += STEP_PIXELS / 3  # between two columns
+            continue
+        changed = [_plain(now) for now, then in zip(header(page), before, strict=True) if now != then and now != _plain(now)]
+        for title in changed:
+            found.setdefault(title, place)
+        place += STEP_PIXELS
+    return found
+
+
+def _changes(page: Page, before: list[str]) -> bool:
+    """Return whether the titles change within two seconds."""
+    for _ in range(40):
+        page.wait_for_timeout(50)
+        if header(page) != before:
+            return True
+    return False
+
+
+def _plain(title: str) -> str:
+    return title.removeprefix("↑ ").removeprefix("↓ ")
+
+
+def _cells(page: Page) -> list[list[str]]:
+    found: list[list[str]] = page.evaluate(f"() => {_ROWS}.map(row => [...row.children].map(cell => cell.textContent))")
+    return found
+
+
+def _box(page: Page) -> dict[str, float]:
+    box = canvas(page).bounding_box()
+    assert box
+    return dict(box)
