@@ -36,13 +36,14 @@ def canvas(page: Page) -> Locator:
 
 def header(page: Page) -> list[str]:
     """Return the titles of the columns; that of a sorted one begins with an arrow."""
-    return _cells(page)[0]
+    return next(iter(_cells(page)), [])
 
 
 def column(page: Page, title: str) -> list[str]:
-    """Return the values of a column from top to bottom."""
-    place = [_plain(known) for known in header(page)].index(title)
-    return [row[place] for row in _cells(page)[1:]]
+    """Return the values of a column from top to bottom; none while there is no table."""
+    titles, *rows = _cells(page) or [[]]
+    plain = [_plain(known) for known in titles]
+    return [row[plain.index(title)] for row in rows] if title in plain else []
 
 
 def names(page: Page) -> list[str]:
