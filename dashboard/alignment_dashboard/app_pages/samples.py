@@ -5,7 +5,6 @@ from functools import partial
 
 import streamlit as st
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.status import ENDED
 from streamlit.delta_generator import DeltaGenerator
 
 from alignment_dashboard import cache
@@ -22,13 +21,12 @@ from alignment_dashboard.facts.outputs import (
     why_none,
 )
 from alignment_dashboard.facts.samples import Output, Sample, Wanted
-from alignment_dashboard.facts.status import phase_of
 from alignment_dashboard.pictures.answers import markup
 from alignment_dashboard.pictures.answers.cards import AGAINST, columns
 from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.text import plain
 
-LIVE_SECONDS = 10
+LIVE_SECONDS = 5
 # Streamlit shows ten rows by default; a longer list gets a height in pixels, the rest of a screen.
 ROWS_SHOWN, TALL_PIXELS = 10, 560
 LIST_WIDTH = 340
@@ -52,9 +50,8 @@ def show() -> None:
 
 
 def _show_samples(jobs: Sequence[AlignmentJob], numbers: DeltaGenerator) -> None:
+    st.fragment(_wait_for_more, run_every=LIVE_SECONDS)(jobs, _known(jobs))
     rows = [_read(job) for job in jobs]
-    if any(phase_of(job) not in ENDED for job in jobs):
-        st.fragment(_wait_for_more, run_every=LIVE_SECONDS)(jobs, _count(rows))
     outputs = _choose_outputs(jobs, rows)
     found = samples.align(outputs)
     if not found:
@@ -87,18 +84,20 @@ def _read(job: AlignmentJob) -> StageRows:
     """Read all samples of a job, and say so where they may be old."""
     known = {stage: cache.samples(identify(job), stage) for stage in trained_stages(job)}
     for problem in dict.fromkeys(one.problem for one in known.values() if one.problem):
-        since = min(one.as_of for one in known.values() if one.problem == problem)
-        show_notice("Cannot be read", "orange", f"{problem} Samples are shown as of {since:%H:%M} UTC.")
+        shown = [one.as_of for one in known.values() if one.problem == problem and one.value]
+        since = f" Samples are shown as of {min(shown):%H:%M} UTC." if shown else ""
+        show_notice("Cannot be read", "orange", problem + since)
     return {stage: one.value for stage, one in known.items()}
 
 
-def _count(rows: Sequence[StageRows]) -> int:
-    return sum(len(found) for of_stages in rows for found in of_stages.values())
-
-
-def _wait_for_more(jobs: Sequence[AlignmentJob], drawn: int) -> None:
+def _known(jobs: Sequence[AlignmentJob]) -> list[tuple[int, str | None]]:
+    """Return what the page would show otherwise if it changed: how many rows there are, and why there are no newer ones."""
     known = (cache.samples(identify(job), stage) for job in jobs for stage in trained_stages(job))
-    if sum(len(one.value) for one in known) != drawn:
+    return [(len(one.value), one.problem) for one in known]
+
+
+def _wait_for_more(jobs: Sequence[AlignmentJob], drawn: list[tuple[int, str | None]]) -> None:
+    if _known(jobs) != drawn:
         st.rerun()
 
 

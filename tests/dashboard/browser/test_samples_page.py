@@ -15,10 +15,6 @@ ATTACK = """<script>window.attacked = 1</script><img src=x onerror="window.attac
 SHOWN = ATTACK.replace("\u202e", r"\u202e")
 
 
-def headings(page: Page) -> list[str]:
-    return page.locator("h3").all_inner_texts()
-
-
 def test_keys_move_between_prompts_but_not_while_one_types(page: Page) -> None:
     page.goto(ADDRESS)
     expect(page.get_by_role("button", name="Next")).to_be_visible()
@@ -52,7 +48,8 @@ def test_step_and_prompt_are_in_the_address(page: Page, open_page: Callable[...,
     other = open_page(dashboard)
     other.goto(page.url)
     expect(other.get_by_text("Prompt 2 of 6")).to_be_visible()
-    assert headings(other) == headings(page) == ["base", "chosen", "sft, step 100", "rejected", "dpo, step 100", "reference"]
+    for shown in (page, other):
+        expect(shown.locator("h3")).to_have_text(["base", "chosen", "sft, step 100", "rejected", "dpo, step 100", "reference"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
