@@ -1,9 +1,14 @@
 """Every page with data, without, and with each of its sources away: one sentence, no traceback, no error in the console."""
 
 import re
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
 
 import pytest
+from alignment_api.home import Home
 from playwright.sync_api import Page, expect
 from ports import free_port
 from seeded_home import DIVERGING, FAILED, RUNNING, SPIKE, SWEEP, Made
@@ -79,8 +84,74 @@ def test_a_page_without_jobs(
     page = open_page(empty_dashboard)
     open_settled(page, address)
     expect(page.get_by_text(re.compile(sentence)).first).to_be_visible()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
     keep_picture(page, f"{name}-empty")
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+@contextmanager
+def corrupt(database: Path) -> Iterator[None]:
+    with missing(database):
+        database.write_bytes(b"not a database, but long enough to be looked at " * 100)
+        yield
+
+
+@contextmanager
+def missing(database: Path) -> Iterator[None]:
+    kept = database.with_suffix(".kept")
+    shutil.move(database, kept)
+    yield
+    shutil.move(kept, database)
+
+
+@pytest.mark.parametrize(
+    ("state", "fresh", "sentence"),
+    [
+        (locked, SWEEP[9], "cannot be read now"),
+        (corrupt, SWEEP[10], "cannot be read now"),
+        (missing, SWEEP[11], "is not there"),
+    ],
+    ids=["locked", "corrupt", "missing"],
+)
+def test_a_database_that_cannot_be_read(
+    open_page: Callable[..., Page],
+    dashboard: str,
+    seeded: Home,
+    state: Callable[[Path], AbstractContextManager[None]],
+    fresh: Made,
+    sentence: str,
+) -> None:
+    shown, page = open_page(dashboard), open_page(dashboard)
+    open_settled(shown, PAGES["run"])
+    expect(charts(shown).first).to_be_visible()
+    with state(seeded.root / "mlflow.db"):
+        for name, address in (("run", of_run), ("compare", of_comparison), ("samples", of_samples)):
+            open_settled(page, address(fresh))
+            expect(page.get_by_text(sentence).first).to_be_visible()
+            keep_picture(page, f"{name}-{state.__name__}")
+        # What was drawn before stays, and says how old it is.
+        expect(shown.get_by_text(sentence).first).to_be_visible()
+        expect(charts(shown).first).to_be_visible()
+        keep_picture(shown, f"run-shown-{state.__name__}")
+
+
+def of_run(made: Made) -> str:
+    return f"/run?job={made.identity}"
+
+
+def of_comparison(made: Made) -> str:
+    return f"/compare?jobs={made.identity},{FIRST.identity}"
+
+
+def of_samples(made: Made) -> str:
+    return f"/samples?jobs={made.identity}"
 
 
 @pytest.fixture(scope="module")
