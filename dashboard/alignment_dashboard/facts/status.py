@@ -136,10 +136,12 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
     limit = (job.spec.restart and job.spec.restart.stall_timeout_seconds) or QUIET_SECONDS
     if last_progress is None or now - last_progress <= timedelta(seconds=limit):
         return None
+    silent = (now - last_progress).total_seconds()
+    # Whole minutes: a sentence that changes every second would make the list of runs be sent again and again.
     return Attention(
         "orange",
         "Silent",
-        f"Stage {stage.name} has reported no progress for {readable_duration((now - last_progress).total_seconds())}. "
+        f"Stage {stage.name} has reported no progress for {readable_duration(silent if silent < 60 else silent // 60 * 60)}. "
         f"{guidance.silence(job, stage.name)}",
     )
 

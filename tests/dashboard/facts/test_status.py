@@ -146,8 +146,8 @@ def test_attention(situation: str, status: dict[str, Any] | None, reason: str | 
     assert (found.reason if found else None) == reason, situation
 
 
-def test_a_silent_stage_comes_with_what_to_do() -> None:
-    job = made({"phase": "Running", "stages": [dpo("Running", ago(minutes=31))]})
+def test_a_silent_stage_comes_with_what_to_do_and_whole_minutes() -> None:
+    job = made({"phase": "Running", "stages": [dpo("Running", ago(minutes=31, seconds=9))]})
     found = attention(job, NOW, GUIDANCE)
     assert found is not None
     assert found.message == "Stage dpo has reported no progress for 31m. Ask one-dpo."
