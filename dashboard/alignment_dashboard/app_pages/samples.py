@@ -137,9 +137,11 @@ def _choose_stage(sampled: Sequence[str], jobs: int) -> str | None:
 
 def _show_reasons(jobs: Sequence[AlignmentJob], rows: Sequence[StageRows], stages: Sequence[str]) -> None:
     for job, known in zip(jobs, rows, strict=True):
-        reasons = [why_none(job, stage) for stage in stages if not steps_to_choose(job, stage, known.get(stage, []))]
-        for reason in filter(None, [*reasons, why_no_base(job, known)]):
-            st.text(reason)
+        # Where the store cannot be read, nobody knows whether there are samples.
+        if not any(problem for _, problem in _known([job])):
+            reasons = [why_none(job, stage) for stage in stages if not steps_to_choose(job, stage, known.get(stage, []))]
+            for reason in filter(None, [*reasons, why_no_base(job, known)]):
+                st.text(reason)
 
 
 def _choose_step(stage: str, steps: Sequence[int], key: str) -> int:

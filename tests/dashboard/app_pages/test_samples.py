@@ -186,3 +186,12 @@ def test_partial_data(write_job: JobWriter, store: Store) -> None:
     app = samples_page("uid-a", step="100")
     assert "Old?" in html(app)
     assert "The base model's answers are missing" in words(app)
+
+
+def test_a_store_that_was_never_read_does_not_mean_that_there_are_no_samples(write_job: JobWriter, store: Store) -> None:
+    write_job("a", {"phase": "Succeeded"})
+    store["uid-a", "away"] = []
+    shown = words(samples_page("uid-a"))
+    assert PROBLEM in shown
+    assert "as of" not in shown
+    assert "Stage" not in shown
