@@ -13,7 +13,11 @@ from alignment_dashboard.facts.comparison.differences import Difference, differe
 from alignment_dashboard.facts.comparison.labels import without_shared_start
 from alignment_dashboard.facts.comparison.verdict import STAR
 from alignment_dashboard.pieces.panel_view import is_dark
-from alignment_dashboard.pieces.table_style import ROW_PIXELS, line_colour, line_text, muted, tint
+from alignment_dashboard.pieces.table_style import line_colour, line_text, muted, tint
+from alignment_dashboard.text import plain
+
+MOST_LINES, _MOST_PIXELS = 16, 560
+"""More lines than these scroll within the table."""
 
 
 def show_configuration(comparison: Comparison, names: Mapping[str, str], looks: Mapping[str, Look]) -> None:
@@ -32,11 +36,10 @@ def show_configuration(comparison: Comparison, names: Mapping[str, str], looks: 
     if not shown:
         st.text("The runs have the same configuration.")
         return
-    st.dataframe(
+    # Not a dataframe, as the results are: two of them on one page have cells with the same id, which screen readers mix up.
+    st.table(
         _styled(_frame(shown, comparison, without_shared_start(told)), shown, comparison, looks),
-        height=ROW_PIXELS * min(len(shown) + 2, 16) + 3,
-        row_height=ROW_PIXELS,
-        key="configuration",
+        height=_MOST_PIXELS if len(shown) > MOST_LINES else "content",
         alt=_describe(differing, comparison, told),
     )
 
@@ -58,7 +61,7 @@ def _styled(frame: pandas.DataFrame, rows: Sequence[Difference], comparison: Com
         cells = [tint("changed", dark) if setting.sign else muted(dark) for setting in row.settings]
         cells[comparison.baseline] = ""
         styles.append(cells)
-    whole = pandas.concat([lines, frame])
+    whole = pandas.concat([lines, frame]).rename(index=plain, columns=plain).map(plain)
     return whole.style.apply(lambda _: pandas.DataFrame(styles, whole.index, whole.columns), axis=None)
 
 
