@@ -9,8 +9,12 @@ def write_age(moment: datetime | None, now: datetime) -> str:
     """Write how long ago a moment was; seconds are shown only in the first minute."""
     if moment is None:
         return "–"
-    seconds = (now - moment).total_seconds()
-    return f"{readable_duration(seconds if seconds < 60 else seconds // 60 * 60)} ago"
+    return f"{write_duration((now - moment).total_seconds())} ago"
+
+
+def write_duration(seconds: float) -> str:
+    """Write a duration; seconds are shown only in the first minute."""
+    return readable_duration(seconds if seconds < 60 else seconds // 60 * 60)
 
 
 def shorten(text: str, length: int) -> str:

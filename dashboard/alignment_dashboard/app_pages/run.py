@@ -1,14 +1,14 @@
 """The page of one run: its state and the cause, what its curves show, and its settings, logs, samples and events."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from types import ModuleType
 
 import streamlit as st
-from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import ENDED
 
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Listing
-from alignment_dashboard.facts.status import current_stage, phase_of
+from alignment_dashboard.facts.status import phase_of
 from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.pieces.one_run import attempts, configuration, curves, findings, head, logs, metrics, samples
 
@@ -16,50 +16,48 @@ LIVE_SECONDS = 2
 # A run that has ended may be started again, so it is still read, but less often.
 ENDED_SECONDS = 15
 TAB = "tab"
-TABS: Mapping[str, Callable[[str], None]] = {
-    "Curves": curves.show,
-    "All metrics": metrics.show,
-    "Samples": samples.show,
-    "Config": configuration.show,
-    "Logs": logs.show,
-    "Events and attempts": attempts.show,
+TABS: Mapping[str, ModuleType] = {
+    "Curves": curves,
+    "All metrics": metrics,
+    "Samples": samples,
+    "Config": configuration,
+    "Logs": logs,
+    "Events and attempts": attempts,
 }
-"""What each tab shows, given the run's identity."""
+"""What each tab shows: its module shows it, and says what it was drawn from."""
 
 
 def show() -> None:
     """Show the run that the query parameter `job` names."""
     identity = st.query_params.get("job", "")
-    job = cache.listing().find(identity)
-    if job is None:
-        st.fragment(_wait_for, run_every=LIVE_SECONDS)(identity)
-        return
-    pause = ENDED_SECONDS if phase_of(job) in ENDED else LIVE_SECONDS
-    st.fragment(_show_head, run_every=LIVE_SECONDS)(identity, _drawn(job))
-    st.fragment(findings.show, run_every=pause)(identity)
-    tabs = st.tabs(list(TABS), key=TAB, on_change="rerun", bind="query-params")
-    for tab, part in zip(tabs, TABS.values(), strict=True):
-        if tab.open:
-            with tab:
-                st.fragment(part, run_every=pause)(identity)
-
-
-def _drawn(job: AlignmentJob) -> tuple[str, str | None]:
-    """Return what decides which parts the page has, and how often they are read."""
-    stage = current_stage(job)
-    return phase_of(job), stage.name if stage else None
-
-
-def _show_head(identity: str, drawn: tuple[str, str | None]) -> None:
     listing = cache.listing()
     job = listing.find(identity)
     if job is None:
-        _show_missing(identity, listing)
+        st.fragment(_wait_for, run_every=LIVE_SECONDS)(identity)
         return
-    if _drawn(job) != drawn:
-        st.rerun()
     show_failures(listing.failures)
     head.show(job, listing.guidance)
+    findings.show(identity)
+    tabs = st.tabs(list(TABS), key=TAB, on_change="rerun", bind="query-params")
+    name, tab = next((name, tab) for name, tab in zip(TABS, tabs, strict=True) if tab.open)
+    drawn = _moment(identity, name)
+    with tab:
+        st.fragment(TABS[name].show)(identity)
+    pause = ENDED_SECONDS if phase_of(job) in ENDED else LIVE_SECONDS
+    st.fragment(_watch, run_every=pause)(identity, name, drawn)
+
+
+def _watch(identity: str, name: str, drawn: object) -> None:
+    """Draw the page again when something has changed; this part reads, and has no elements that could fade meanwhile."""
+    if _moment(identity, name) != drawn:
+        st.rerun()
+
+
+def _moment(identity: str, name: str) -> object:
+    """Return all that the page is drawn from."""
+    listing = cache.listing()
+    job = listing.find(identity)
+    return job and (listing.failures, head.moment(job), curves.moment(identity), TABS[name].moment(identity))
 
 
 def _wait_for(identity: str) -> None:

@@ -9,6 +9,7 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import ENDED, AlignmentJobStatus, Phase, Progress, StageStatus
 
 from alignment_dashboard.data.listing import Guidance
+from alignment_dashboard.units import write_duration
 
 Colour = Literal["blue", "green", "red", "orange", "gray"]
 QUIET_SECONDS = 1_800
@@ -86,6 +87,17 @@ def percent_of(job: AlignmentJob) -> int | None:
     return 100 if phase_of(job) == "Succeeded" else None
 
 
+def gpu_hours(job: AlignmentJob, now: datetime) -> float | None:
+    """Return the GPU time so far; the status counts an attempt when it ends, so a stage's running first attempt is added."""
+    status, stage = status_of(job), current_stage(job)
+    if status.gpu_seconds is None and status.gpus is None:
+        return None
+    running = 0.0
+    if stage and stage.state == "Running" and stage.attempts == 1 and not stage.gpu_seconds and stage.start_time:
+        running = (status.gpus or 0) * (now - stage.start_time).total_seconds()
+    return ((status.gpu_seconds or 0) + running) / 3600
+
+
 def time_left(job: AlignmentJob, now: datetime) -> str | None:
     """Write the time left in the current stage, counted from now, not from when the status was written."""
     status = status_of(job)
@@ -94,7 +106,7 @@ def time_left(job: AlignmentJob, now: datetime) -> str | None:
     if status.estimated_completion_time is None:
         return status.eta
     left = (status.estimated_completion_time - now).total_seconds()
-    return readable_duration(left) if left > 0 else "any moment"
+    return write_duration(left) if left > 0 else "any moment"
 
 
 def headlines(job: AlignmentJob) -> dict[str, float]:

@@ -6,7 +6,8 @@ from typing import Any
 from alignment_dashboard.pictures.scale import STEPS, Scale
 from alignment_dashboard.pictures.span import Span
 
-COLUMNS = 3
+COLUMNS, NARROW_COLUMNS, NARROW = 3, 2, 700
+"""Panels in a row, and on a screen that is at most so many pixels wide."""
 HEADER, ROW, TITLE, FOOT = 26, 224, 22, 8
 """Pixels: above all panels, of a row of panels, of a panel's title, and below its axis."""
 _HIDDEN = {"show": False}
@@ -18,27 +19,37 @@ def height_of(panels: int) -> int:
     return HEADER + ROW * -(-panels // COLUMNS)
 
 
-def grid(index: int) -> dict[str, Any]:
-    """Return the place of a panel: three in a row."""
-    row, column = divmod(index, COLUMNS)
-    return {
-        "left": f"{column * 33.6 + 0.2:.1f}%",
-        "width": "32.2%",
-        "top": HEADER + row * ROW + TITLE,
-        "height": ROW - TITLE - FOOT,
-        "containLabel": True,
-    }
+def places(titles: Sequence[str], notes: Sequence[str]) -> dict[str, Any]:
+    """Return where the panels and their titles are: three in a row, and two on a narrow screen."""
+    wide, narrow = (_rows(titles, notes, columns) for columns in (COLUMNS, NARROW_COLUMNS))
+    # A rule without a query holds again when a narrow window becomes wide.
+    return {**wide, "media": [{"query": {"maxWidth": NARROW}, "option": narrow}, {"option": wide}]}
 
 
-def title(index: int, text: str, note: str) -> dict[str, Any]:
-    """Return the title of a panel, with a short note behind it."""
-    row, column = divmod(index, COLUMNS)
+def _rows(titles: Sequence[str], notes: Sequence[str], columns: int) -> dict[str, Any]:
+    height = (height_of(len(titles)) - HEADER) / -(-len(titles) // columns)
+    grids, texts = [], []
+    for index, (text, note) in enumerate(zip(titles, notes, strict=True)):
+        row, column = divmod(index, columns)
+        left, top = f"{column * 100.8 / columns + 0.2:.1f}%", round(HEADER + row * height)
+        width = f"{100 / columns - 1.2:.1f}%"
+        grids.append(
+            {"left": left, "width": width, "top": top + TITLE, "height": round(height) - TITLE - FOOT, "containLabel": True}
+        )
+        texts.append(_title(text, note, left, top, small=columns < COLUMNS))
+    return {"grid": grids, "title": texts}
+
+
+def _title(text: str, note: str, left: str, top: int, small: bool) -> dict[str, Any]:
     return {
         "text": f"{text}  {{note|{note}}}" if note else text,
-        "left": f"{column * 33.6 + 0.2:.1f}%",
-        "top": HEADER + row * ROW,
+        "left": left,
+        "top": top,
         "padding": 0,
-        "textStyle": {"fontSize": 13, "rich": {"note": {"fontSize": 11, "fontWeight": "normal", "color": "#7A7F87"}}},
+        "textStyle": {
+            "fontSize": 11 if small else 13,
+            "rich": {"note": {"fontSize": 10 if small else 11, "fontWeight": "normal", "color": "#7A7F87"}},
+        },
     }
 
 

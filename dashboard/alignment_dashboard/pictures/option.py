@@ -1,5 +1,6 @@
 """Turns panels and runs into one option of ECharts, whose panels share cursor and zoom; pure, so that tests read it as data."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,24 +18,27 @@ from alignment_dashboard.pictures.span import Span, logarithmic, span_of
 from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.store.history import NO_POINTS
 
+SMALL = 1e-3
+"""Values below this are drawn in powers of ten, as learning rates need."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def draw(panels: Sequence[Panel], traces: Sequence[Trace], display: Display, dark: bool) -> dict[str, Any]:
     """Return one ECharts option with a grid for each panel, for one run or for many."""
     scale = _scale(traces, display)
     drawn = [_lines(panel, traces, display, scale, dark) for panel in panels]
+    powers = [_power(lines) for lines in drawn]
+    drawn = [_in_powers(lines, power) if power else lines for lines, power in zip(drawn, powers, strict=True)]
     axes = [_axis(panel, lines, display) for panel, lines in zip(panels, drawn, strict=True)]
     situations = [
         Situation(index, span, display.smoothing > 0, display.clip, len(traces), dark) for index, (span, _) in enumerate(axes)
     ]
     roles = dict.fromkeys(one.pen.name for lines in drawn for one in lines if len(one.curve.x))
+    notes = [_note(lines, span, display.clip) for lines, (span, _) in zip(drawn, axes, strict=True)]
     return {
         "animation": False,
-        "title": [
-            frame.title(index, panel.title, _note(drawn[index], axes[index][0], display.clip))
-            for index, panel in enumerate(panels)
-        ],
+        **frame.places([_title(panel, power) for panel, power in zip(panels, powers, strict=True)], notes),
         "legend": frame.legend(list(roles) if len(traces) == 1 else []),
-        "grid": [frame.grid(index) for index in range(len(panels))],
         "tooltip": {"trigger": "axis", "valueFormatter": "%.4g", "confine": True},
         "axisPointer": frame.cursor(len(panels)),
         "xAxis": frame.x_axes(len(panels), _extent(drawn, display), scale),
@@ -53,11 +57,29 @@ def _lines(panel: Panel, traces: Sequence[Trace], display: Display, scale: Scale
     return [
         Drawn(
             line,
-            curve_of(trace.histories.get(line.metric, NO_POINTS), display, scale, _start(trace)),
+            curve_of(
+                trace.histories.get(line.metric, NO_POINTS),
+                display._replace(smoothing=0) if line.planned else display,
+                scale,
+                _start(trace),
+            ),
             pen_of(line, trace, alone, dark),
         )
         for line in panel.lines
         for trace in traces
+    ]
+
+
+def _power(lines: Sequence[Drawn]) -> int:
+    """Return the power of ten of a panel whose values are so small that an axis would need many zeros; 0 for others."""
+    largest = max((float(numpy.abs(one.curve.finite).max()) for one in lines if len(one.curve.finite)), default=0.0)
+    return math.floor(math.log10(largest)) if 0 < largest < SMALL else 0
+
+
+def _in_powers(lines: Sequence[Drawn], power: int) -> list[Drawn]:
+    return [
+        one._replace(curve=one.curve._replace(values=one.curve.values / 10.0**power, smoothed=one.curve.smoothed / 10.0**power))
+        for one in lines
     ]
 
 
@@ -67,6 +89,10 @@ def _axis(panel: Panel, lines: Sequence[Drawn], display: Display) -> tuple[Span,
     if display.log and panel.positive and (span := logarithmic(curves, display.clip)):
         return span, True
     return (Span(*panel.bounds) if panel.bounds else span_of(curves, display.clip, panel.mark)), False
+
+
+def _title(panel: Panel, power: int) -> str:
+    return f"{panel.title} × 10{str(power).translate(_RAISED)}" if power else panel.title
 
 
 def _note(lines: Sequence[Drawn], span: Span, clip: bool) -> str:

@@ -35,6 +35,8 @@ class Line(NamedTuple):
     metric: str
     role: str
     evaluation: bool = False
+    planned: bool = False
+    """Whether the values are set and not measured, so that there is no noise to smooth."""
 
 
 class Mark(NamedTuple):
@@ -70,7 +72,7 @@ SFT = (
     Panel("Loss", _pair(LOSS, EVALUATION_LOSS), positive=True),
     Panel("Token accuracy", _pair(TOKEN_ACCURACY, EVALUATION_TOKEN_ACCURACY)),
     Panel("Entropy", _pair(ENTROPY, EVALUATION_ENTROPY), positive=True),
-    Panel("Learning rate", (Line(LEARNING_RATE, TRAINING),)),
+    Panel("Learning rate", (Line(LEARNING_RATE, TRAINING, planned=True),)),
     GRADIENTS,
     Panel("Tokens per second", (Line(TOKENS_PER_SECOND, TRAINING),), positive=True),
 )

@@ -10,6 +10,12 @@ from alignment_dashboard.pieces.notice import show_notice
 MOMENT = st.column_config.DatetimeColumn(format="distance")
 
 
+def moment(identity: str) -> object:
+    """Return what the events are drawn from; the head is drawn from the whole job."""
+    job = cache.listing().find(identity)
+    return cache.events(job)[:2] if job else None
+
+
 def show(identity: str) -> None:
     """Show what happened to a run, the newest first."""
     job = cache.listing().find(identity)

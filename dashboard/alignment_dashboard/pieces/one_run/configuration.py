@@ -8,6 +8,11 @@ from alignment_dashboard.facts.one_run.origins import clone_name, settings, writ
 TABLE_HEIGHT, YAML_HEIGHT = 460, 380
 
 
+def moment(_identity: str) -> object:
+    """Return nothing: the head is drawn from the whole job, and so are the settings."""
+    return None
+
+
 def show(identity: str) -> None:
     """Show the settings of a run."""
     job = cache.listing().find(identity)

@@ -15,6 +15,7 @@ from alignment_dashboard.facts.one_run.commands import commands
 from alignment_dashboard.facts.status import (
     BADGES,
     current_stage,
+    gpu_hours,
     percent_of,
     phase_of,
     stages_of,
@@ -22,9 +23,10 @@ from alignment_dashboard.facts.status import (
     time_left,
 )
 from alignment_dashboard.text import plain
-from alignment_dashboard.units import write_age
+from alignment_dashboard.units import write_age, write_duration
 
 MESSAGE_HEIGHT = 260
+HELP = {"ETA": "Time left in the current stage", "GPU-hours": "GPUs times hours, of all attempts"}
 
 
 def show(job: AlignmentJob, guidance: Guidance) -> None:
@@ -46,6 +48,11 @@ def show(job: AlignmentJob, guidance: Guidance) -> None:
         _show_warnings(status_of(job).all_warnings)
     if (status_of(job).observed_generation or 0) < (job.metadata.generation or 0) and job.status:
         st.caption("The operator has not acted on the last change of the spec yet.")
+
+
+def moment(job: AlignmentJob) -> object:
+    """Return what the head is drawn from; times count minutes, so that they do not draw it again each second."""
+    return job.dump(), _numbers(job, datetime.now(UTC))
 
 
 def _summary(job: AlignmentJob, now: datetime) -> str:
@@ -70,24 +77,21 @@ def _show_links(job: AlignmentJob) -> None:
 
 
 def _show_numbers(job: AlignmentJob, now: datetime) -> None:
+    for label, value in _numbers(job, now).items():
+        st.metric(label, value, width="content", help=HELP.get(label))
+
+
+def _numbers(job: AlignmentJob, now: datetime) -> dict[str, str]:
     status, percent = status_of(job), percent_of(job)
+    hours = gpu_hours(job, now)
     took = ((status.completion_time or now) - status.start_time).total_seconds() if status.start_time else None
-    numbers = {
+    return {
         "Progress": "–" if percent is None else f"{percent}%",
         "ETA": time_left(job, now) or "–",
-        "Took" if status.completion_time else "Running for": "–" if took is None else readable_duration(took),
+        "Took" if status.completion_time else "Running for": "–" if took is None else write_duration(took),
         "GPUs": "–" if status.gpus is None else str(status.gpus),
-        "GPU-hours": "–" if status.gpu_seconds is None else f"{status.gpu_seconds / 3600:,.1f}",
+        "GPU-hours": "–" if hours is None else f"{hours:,.1f}",
     }
-    for label, value in numbers.items():
-        help_ = (
-            "Time left in the current stage"
-            if label == "ETA"
-            else "Of attempts that have ended"
-            if label == "GPU-hours"
-            else None
-        )
-        st.metric(label, value, width="content", help=help_)
 
 
 def _show_stage(stage: StageStatus, now: datetime) -> None:
@@ -104,7 +108,7 @@ def _show_stage(stage: StageStatus, now: datetime) -> None:
 
 def _describe(stage: StageStatus, now: datetime) -> tuple[str, ...]:
     end = stage.completion_time or now
-    took = readable_duration((end - stage.start_time).total_seconds()) if stage.start_time else "not started"
+    took = write_duration((end - stage.start_time).total_seconds()) if stage.start_time else "not started"
     steps = f"{stage.progress.step:,} of {stage.progress.total_steps:,} steps" if stage.progress else ""
     attempts = "" if stage.attempts < 2 else f"{stage.attempts} attempts"
     return took, steps, attempts, _write_retry(stage, now)

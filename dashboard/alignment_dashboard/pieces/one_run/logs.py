@@ -7,9 +7,15 @@ from alignment_dashboard.data.source import workspace
 from alignment_dashboard.facts.one_run.commands import follow_log
 from alignment_dashboard.facts.one_run.log_lines import matching
 from alignment_dashboard.pieces.notice import show_notice
-from alignment_dashboard.pieces.one_run.stage_choice import choose_stage
+from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage
 
-HEIGHT = 480
+HEIGHT = 400
+
+
+def moment(identity: str) -> object:
+    """Return what the logs are drawn from."""
+    job = cache.listing().find(identity)
+    return [cache.log(identity, stage)[:2] for stage in (charted(job) if job else [])]
 
 
 def show(identity: str) -> None:

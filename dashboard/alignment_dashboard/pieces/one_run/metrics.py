@@ -1,5 +1,7 @@
 """The tab with every metric of a stage, found by name."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from alignment_dashboard import cache
@@ -12,6 +14,17 @@ from alignment_dashboard.pieces.one_run.stage_choice import choose_stage
 from alignment_dashboard.pieces.panel_view import choose_display, show_panels
 
 PER_PAGE = 9
+
+
+def moment(identity: str) -> object:
+    """Return what the metrics are drawn from."""
+    known = cache.runs(identity)
+    return known.problem, {stage: _written(run.latest) for stage, run in known.value.items()}
+
+
+def _written(latest: Mapping[str, float]) -> dict[str, str]:
+    # A NaN does not equal itself, so the page would be drawn again for ever.
+    return {name: repr(value) for name, value in latest.items()}
 
 
 def show(identity: str) -> None:

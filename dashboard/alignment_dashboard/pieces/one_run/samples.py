@@ -5,10 +5,16 @@ import streamlit as st
 from alignment_dashboard import cache
 from alignment_dashboard.facts.links import samples_link
 from alignment_dashboard.pieces.notice import show_notice
-from alignment_dashboard.pieces.one_run.stage_choice import choose_stage
+from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage
 from alignment_dashboard.units import shorten
 
 SHOWN, PROMPT_LENGTH, ANSWER_LENGTH = 4, 600, 1_200
+
+
+def moment(identity: str) -> object:
+    """Return what the samples are drawn from."""
+    job = cache.listing().find(identity)
+    return [len(cache.samples(identity, stage).value) for stage in (charted(job) if job else [])]
 
 
 def show(identity: str) -> None:
