@@ -12,6 +12,7 @@ from alignment_dashboard.facts.status import (
     BADGES,
     attention,
     current_stage,
+    gpu_hours,
     headlines,
     percent_of,
     phase_of,
@@ -200,3 +201,20 @@ def test_a_job_without_status_is_pending() -> None:
 def test_current_stage(status: dict[str, Any] | None, name: str | None) -> None:
     stage = current_stage(made(status))
     assert (stage.name if stage else None) == name
+
+
+def running_for_an_hour(attempts: int) -> dict[str, Any]:
+    return {"name": "sft", "state": "Running", "attempts": attempts, "startTime": ago(hours=1)}
+
+
+@pytest.mark.parametrize(
+    ("situation", "status", "hours"),
+    [
+        ("nothing known", {}, None),
+        ("counted attempts", {"gpus": 8, "gpuSeconds": 7_200}, 2.0),
+        ("a first attempt that runs", {"gpus": 8, "gpuSeconds": 7_200, "stages": [running_for_an_hour(1)]}, 10.0),
+        ("a later attempt, whose start is not known", {"gpus": 8, "gpuSeconds": 7_200, "stages": [running_for_an_hour(2)]}, 2.0),
+    ],
+)
+def test_gpu_hours(situation: str, status: dict[str, Any], hours: float | None) -> None:
+    assert gpu_hours(made(status), NOW) == hours, situation

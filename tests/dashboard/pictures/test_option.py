@@ -5,10 +5,10 @@ import math
 from typing import Any
 
 import pytest
-from alignment_api.metrics import EVALUATION_LOSS, GRADIENT_NORM, LOSS, REWARD_CHOSEN, REWARD_REJECTED
+from alignment_api.metrics import EVALUATION_LOSS, GRADIENT_NORM, LEARNING_RATE, LOSS, REWARD_CHOSEN, REWARD_REJECTED
 from alignment_dashboard.pictures.display import Display
 from alignment_dashboard.pictures.option import draw
-from alignment_dashboard.pictures.panels import PANELS, PREFERENCE, metrics_of
+from alignment_dashboard.pictures.panels import PANELS, PREFERENCE, SFT, metrics_of
 from alignment_dashboard.pictures.summary import summarize
 from alignment_dashboard.store.history import Histories, History
 from drawn_histories import a_history, a_trace, noise
@@ -173,3 +173,27 @@ def test_options_are_json_as_streamlit_demands(kind: str, runs: int, axis: Any) 
 )
 def test_the_summary_for_readers_who_cannot_see(histories: Histories, words: str) -> None:
     assert summarize(PREFERENCE, histories).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("highest", "title", "drawn_highest"),
+    [
+        (2e-5, "Learning rate × 10⁻⁵", 2.0),
+        (5e-7, "Learning rate × 10⁻⁷", 5.0),
+        (0.02, "Learning rate", 0.02),
+        (0.0, "Learning rate", 0.0),
+    ],
+)
+def test_small_values_are_in_powers_of_ten_and_a_plan_is_not_smoothed(highest: float, title: str, drawn_highest: float) -> None:
+    option = draw(SFT, [a_trace({LEARNING_RATE: a_history([0.0, highest, 0.0])})], Display(0.99), dark=False)
+    assert option["title"][3]["text"] == title
+    smoothed = next(series for series in option["series"] if series["xAxisIndex"] == 3 and "smoothed" in series.get("name", ""))
+    assert max(value for _, value in smoothed["data"]) == pytest.approx(drawn_highest)
+
+
+def test_a_narrow_screen_has_two_panels_in_a_row() -> None:
+    option = draw(SFT, [], RAW, dark=False)
+    narrow, wide = option["media"]
+    assert narrow["query"] == {"maxWidth": 700}
+    assert [len({grid["left"] for grid in rule["option"]["grid"]}) for rule in (narrow, wide)] == [2, 3]
+    assert wide["option"] == {"grid": option["grid"], "title": option["title"]}
