@@ -71,10 +71,11 @@ def train(
         *ask_policy(config, settings, trainer.processing_class),
         SaveWhole(stage, settings.keep, journal, divergence),
     ]
+    at_start: list[Callable[[int], None]] = []
     if journal:
         write_environment(stage, describe(devices, rows.report["rows"]))
         callbacks.append(Track(journal, rows.report["rows"], _work(trainer, settings, start, devices)))
-        callbacks.append(_WhenTrainingBegins(partial(_warn_of_rows, config, rows.report["rows"], start)))
+        at_start.append(partial(_warn_of_rows, config, rows.report["rows"], start))
     # Callbacks that may end training come last, so that the journal holds the numbers that they acted on.
     for callback in (*callbacks, stop, divergence):
         trainer.add_callback(callback)
@@ -82,20 +83,22 @@ def train(
         if checkpoint:
             files = [path for path in checkpoint.folder.rglob("*") if path.is_file()]
             loading.enter_context(reading(f"loading {checkpoint.folder.name}", files))
-        trainer.add_callback(_WhenTrainingBegins(lambda _: loading.close()))
+        # One callback for all: transformers warns of two of one class.
+        trainer.add_callback(_WhenTrainingBegins(*at_start, lambda _: loading.close()))
         trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
     stop.raise_if_stopped()
 
 
 class _WhenTrainingBegins(TrainerCallback):  # type: ignore[misc]
-    """Calls a function with the number of steps when everything is loaded and training begins."""
+    """Calls functions with the number of steps when everything is loaded and training begins."""
 
-    def __init__(self, do: Callable[[int], None]) -> None:
-        self._do = do
+    def __init__(self, *functions: Callable[[int], None]) -> None:
+        self._functions = functions
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Call the function."""
-        self._do(state.max_steps)
+        """Call the functions, in their order."""
+        for function in self._functions:
+            function(state.max_steps)
 
 
 def _warn_of_rows(config: RunConfig, sources: dict[str, dict[str, int]], start: Path, steps: int) -> None:
