@@ -41,7 +41,7 @@ class Situation(NamedTuple):
     @property
     def buckets(self) -> int:
         """Return into how many parts a line is cut; each keeps up to four points."""
-        return max(FEWEST, POINTS // self.runs) // 4
+        return max(FEWEST, POINTS // max(1, self.runs)) // 4
 
 
 def series_of(lines: Sequence[Drawn], mark: Mark | None, panel: Situation) -> list[dict[str, Any]]:
