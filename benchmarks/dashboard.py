@@ -1,8 +1,8 @@
 """Opens pages of the dashboard and of MLflow's own UI on one database, in turn, in one browser, and prints figures as JSON.
 
 `python -P benchmarks/dashboard.py --pictures FOLDER > figures.json` (-P prevents Python from importing operator.py of this folder
-instead of the standard library's `operator`) fills a home with 500 jobs, each with a run of SFT and one of DPO: 1,000 runs with 20
-metrics of 1,000 steps. This takes minutes and 6 GB; --home keeps it for the next time. --jobs and --steps make it smaller.
+instead of the standard library's `operator`) fills a home with 500 jobs, each with a run of SFT and one of DPO: 1,000 runs with
+20 metrics of 1,000 steps. This takes minutes and 6 GB; --home keeps it for the next time. --jobs and --steps make it smaller.
 
 It needs Chromium (CHROMIUM, or Debian's) and a machine that does nothing else. A page is ready two frames after the parts that
 `views` names are drawn. Look at the pictures, which show the pages at that moment, before you believe the figures.
