@@ -16,6 +16,8 @@ SETTINGS: dict[str, Any] = {
     # The welcome message asks a server on the internet for this machine's address.
     "logger.hideWelcomeMessage": True,
     "client.toolbarMode": "minimal",
+    # The pages have CSV of their own, with the values in full and without addresses.
+    "client.disableDataExport": True,
     "client.showErrorDetails": "none",
     "runner.magicEnabled": False,
     "theme.baseFontSize": 14,

@@ -36,7 +36,7 @@ SLOW = 0.7
 """Lengths of rows change the speed of a step by less than this; a lost GPU, a busy disk or a slow node change it by more."""
 LIKELY = 4.0
 """Means must differ by so many standard errors; since the values of neighbouring steps depend on each other, two are too few."""
-SHARE_OF_MARGIN = 0.3
+SHARE_OF_MARGIN = 0.5
 """A reward is beta times the change of a log-probability, and the margin is the chosen minus the rejected reward. Some fall of
 the chosen one is usual in preference training; it counts if it is at least this share of the margin, since answers like the
 chosen ones then become less likely too."""
@@ -193,7 +193,7 @@ def _slows(histories: Histories) -> Finding | None:
     return Finding(
         "The throughput dropped",
         step,
-        f"It fell to {lowest:.0%} of its median of {usually:,.0f} tokens per second. Look for a slow node or disk, "
+        f"It fell to {lowest:.0%} of its median of {usually:,.4g} tokens per second. Look for a slow node or disk, "
         "for other jobs on the same GPUs, and in the log of that time.",
     )
 
