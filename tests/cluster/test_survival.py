@@ -19,14 +19,20 @@ def test_a_pod_is_deleted_and_then_a_node_loses_its_power(
         train_until(12, job, workspace)
         job.kubectl.delete("pod", "survivor-sft-1-worker-0", "--wait=false")
         job.wait("the next attempt starts", lambda status: status["stages"][0]["attempts"] == 2)
-        reached_before = [reached(job, workspace)]
+        attempts, before = 2, reached(job, workspace)
+        train_until(24, job, workspace)
+        # The pods of an attempt are gone when the next one begins.
+        expect_resumed(job, attempts, before)
         # On a foreign cluster no node can be switched off.
         if environment.state:
-            train_until(24, job, workspace)
-            reached_before.append(_lose_power(job, workspace, environment))
-        expect_whole(job, workspace, children, attempts=1 + len(reached_before))
-        for attempt, before in enumerate(reached_before, start=2):
-            assert before - CHECKPOINT_EVERY_STEPS < first_step(job, attempt) <= before + 1
+            attempts, before = 3, _lose_power(job, workspace, environment)
+        expect_whole(job, workspace, children, attempts)
+        expect_resumed(job, attempts, before)
+
+
+def expect_resumed(job: Job, attempt: int, before: int) -> None:
+    """Check that an attempt began after the newest checkpoint of the attempt before, which had reached this step."""
+    assert before - CHECKPOINT_EVERY_STEPS < first_step(job, attempt) <= before + 1
 
 
 def _lose_power(job: Job, workspace: Workspace, environment: Environment) -> int:
