@@ -34,6 +34,14 @@ SETTINGS: dict[str, Any] = {
     "theme.dark.chartCategoricalColors": json.dumps(colours.DARK),
 }
 
+SERVED_OTHERWISE = {
+    "server.port": "use --port",
+    "server.address": "use --host",
+    "server.sslCertFile": "let a proxy in front of the dashboard serve TLS",
+    "server.sslKeyFile": "let a proxy in front of the dashboard serve TLS",
+}
+"""Settings of Streamlit's own server, which does not run here, and what to do instead."""
+
 
 def load(given: Mapping[str, str]) -> None:
     """Load these settings, and those that the command line gives. Raises ValueError."""
@@ -42,4 +50,6 @@ def load(given: Mapping[str, str]) -> None:
     for name, value in given.items():
         if name not in known:
             raise ValueError(f"Streamlit has no setting {name}")
+        if name in SERVED_OTHERWISE:
+            raise ValueError(f"--{name} has no effect here; {SERVED_OTHERWISE[name]}")
         config.set_option(name, value.lower() == "true" if known[name].type is bool else known[name].type(value))

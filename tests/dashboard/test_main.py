@@ -112,6 +112,8 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
         (["--port", "99999"], "cannot listen on 127.0.0.1:99999"),
         (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid:8501"),
         (["--server.portt", "1"], "Streamlit has no setting server.portt"),
+        (["--server.port", "1"], "--server.port has no effect here; use --port"),
+        (["--server.sslCertFile=cert.pem"], "let a proxy in front of the dashboard serve TLS"),
         (["folder"], "unrecognized argument: folder"),
     ],
 )

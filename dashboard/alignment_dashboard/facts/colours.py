@@ -11,7 +11,7 @@ from alignment_dashboard.data.listing import identify
 # Okabe and Ito's palette, which colour-blind people can tell apart, without black and with a darker yellow; then the same
 # colours with other lines.
 LIGHT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#A58B00")
-DARK = ("#56B4E9", "#E69F00", "#2FC79C", "#E09CC3", "#F0E442", "#4FA3D9", "#F2836B")
+DARK = ("#56B4E9", "#E69F00", "#2FC79C", "#E09CC3", "#F0E442", "#D9D9D9", "#F2836B")
 DASHES = ("solid", "dashed", "dotted")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
