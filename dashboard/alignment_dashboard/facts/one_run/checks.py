@@ -26,6 +26,8 @@ FEWEST = 40
 """A curve of fewer points says nothing about what is usual in it."""
 BEGINNING = 20
 """The first steps have large gradients and a slow start, as loading, compiling and warming up need."""
+SHARE_OF_BEGINNING = 0.1
+"""Warming up takes this share of a long run."""
 SPIKE = 1.5
 """A loss counts as a spike from this multiple of its neighbours on: a batch of hard rows is rarely above it. It must be an
 outlier too, so a loss near 0, whose noise is many times its mean, has none."""
@@ -101,13 +103,16 @@ def _steep(histories: Histories) -> Finding | None:
     if len(history.steps) < FEWEST:
         return None
     values = pandas.Series(numpy.where(numpy.isfinite(history.values), history.values, numpy.nan))
-    median = float(values[BEGINNING:].median())
+    beginning = max(BEGINNING, int(SHARE_OF_BEGINNING * len(values)))
+    median = float(values[beginning:].median())
+    # Beside the median of all, what is around a step and what came before it count: a norm that only falls is never steep.
+    around, before = usual(values.to_numpy()), values.expanding(BEGINNING).median().shift(WHILE)
     lasting = values.rolling(WHILE, min_periods=WHILE).median()
-    above = (values > STEEP_ONCE * median) | (lasting > STEEP_LONG * median)
-    step = _first(history, above.to_numpy(), after=BEGINNING)
+    above = (values > STEEP_ONCE * numpy.maximum(around, median)) | (lasting > STEEP_LONG * numpy.maximum(before, median))
+    step = _first(history, above.to_numpy(), after=beginning)
     if step is None:
         return None
-    highest = float(values[BEGINNING:].max()) / median
+    highest = float(values[beginning:][above[beginning:]].max()) / median
     return Finding(
         "Gradient norm far above its median",
         step,

@@ -22,7 +22,7 @@ def show(identity: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         stage = choose_stage(identity)
         display = choose_display() if stage else None
-    if stage is None or display is None is None:
+    if stage is None or display is None:
         st.text("None of this run's stages has curves.")
         return
     known = read(identity, stage)

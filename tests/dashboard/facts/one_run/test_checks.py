@@ -140,6 +140,12 @@ def test_what_is_not_noticed(situation: str, histories: Histories) -> None:
     assert findings(histories) == [], situation
 
 
+@pytest.mark.parametrize("decay", [3, 10, 30, 100])
+def test_a_gradient_norm_that_only_falls_is_not_noticed_however_long_it_is(decay: int) -> None:
+    norms = [40 * math.exp(-step / decay) + 0.2 + spread for step, spread in enumerate(noise(200, 0.0, 0.01))]
+    assert [length for length in range(40, 201) if findings({GRADIENT_NORM: a_history(norms[:length])})] == []
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_of_any_seed_is_not_noticed(seed: int) -> None:
     length = 3_000
