@@ -14,6 +14,7 @@ from alignment_api.metrics import (
     REWARD_CHOSEN,
     REWARD_MARGIN,
     TOKENS_PER_SECOND,
+    TOTAL_STEPS,
 )
 from numpy.typing import NDArray
 
@@ -38,10 +39,13 @@ SLOW = 0.7
 """Lengths of rows change the speed of a step by less than this; a lost GPU, a busy disk or a slow node change it by more."""
 LIKELY = 4.0
 """Means must differ by so many standard errors; since the values of neighbouring steps depend on each other, two are too few."""
-SHARE_OF_MARGIN = 0.5
-"""A reward is beta times the change of a log-probability, and the margin is the chosen minus the rejected reward. Some fall of
-the chosen one is usual in preference training; it counts if it is at least this share of the margin, since answers like the
-chosen ones then become less likely too."""
+SHARE_OF_MARGIN = 1.0
+"""A reward is beta times the change of a log-probability, and the margin is the chosen minus the rejected reward. Preference
+training usually lowers both; it counts if the chosen one falls by as much as the margin gained, since answers like the chosen
+ones then become far less likely too."""
+YOUNG, FEW = 0.25, 100
+"""The chosen reward of a stage often recovers, so nothing is said before this share of its steps, or this many points if the
+number of its steps is not known."""
 DROP = 0.02
 """A smaller fall of the accuracy on the holdout changes no decision."""
 
@@ -123,25 +127,47 @@ def _steep(histories: Histories) -> Finding | None:
 
 def _chosen_falls(histories: Histories) -> Finding | None:
     chosen, margin = (histories.get(name, NO_POINTS) for name in (REWARD_CHOSEN, REWARD_MARGIN))
-    if min(len(chosen.steps), len(margin.steps)) < FEWEST:
+    if len(chosen.steps) < FEWEST or len(chosen.steps) != len(margin.steps) or _is_young(histories, chosen):
         return None
-    late = slice(-max(BEGINNING, len(chosen.steps) // 5), None)
-    fall, gain = -_mean(chosen.values[late]), _mean(margin.values[late])
-    if (
-        fall < LIKELY * _error(chosen.values[late])
-        or gain < LIKELY * _error(margin.values[late])
-        or fall < SHARE_OF_MARGIN * gain
-    ):
+    falls = _falls_beside(chosen.values, margin.values)
+    if not falls[-1] or not (_goes_on_falling(chosen.values) or _does_not_improve(histories)):
         return None
-    smoothed = pandas.Series(chosen.values).rolling(BEGINNING, min_periods=BEGINNING).mean().to_numpy()
-    # The first step from which the mean stays below 0.
-    above = numpy.flatnonzero(~(smoothed < 0))
+    # The first step from which it holds until the end.
+    others = numpy.flatnonzero(~falls)
+    late = slice(-BEGINNING, None)
     return Finding(
         "The chosen log-probability falls while the margin rises",
-        int(chosen.steps[min(above[-1] + 1 if len(above) else 0, len(chosen.steps) - 1)]),
-        f"The rejected answers fall faster, so the margin is {gain:.2g}, but the chosen reward is {-fall:.2g}. "
-        "Raise beta, lower the learning rate, or train SFT on the chosen answers first.",
+        int(chosen.steps[others[-1] + 1]),
+        f"The rejected answers fall faster, so the margin is {_mean(margin.values[late]):.2g}, but the chosen reward is "
+        f"{_mean(chosen.values[late]):.2g}. Raise beta, lower the learning rate, or train SFT on the chosen answers first.",
     )
+
+
+def _is_young(histories: Histories, history: History) -> bool:
+    totals = histories.get(TOTAL_STEPS, NO_POINTS).values
+    return len(history.steps) < FEW if not len(totals) else bool(history.steps[-1] < YOUNG * totals[-1])
+
+
+def _falls_beside(chosen: Numbers, margin: Numbers) -> NDArray[numpy.bool_]:
+    """Return at which points the means of the last steps show a fall of the chosen reward as large as a margin that rose."""
+    reward, gain = pandas.Series(chosen).rolling(BEGINNING), pandas.Series(margin).rolling(BEGINNING)
+    fall, rise = -reward.mean(), gain.mean()
+    error = LIKELY / BEGINNING**0.5
+    found: NDArray[numpy.bool_] = (
+        (fall > error * reward.std()) & (rise > error * gain.std()) & (fall >= SHARE_OF_MARGIN * rise)
+    ).to_numpy()
+    return found
+
+
+def _goes_on_falling(chosen: Numbers) -> bool:
+    part = max(BEGINNING, len(chosen) // 5)
+    before, late = chosen[-2 * part : -part], chosen[-part:]
+    return _mean(before) - _mean(late) > LIKELY * (_error(before) + _error(late))
+
+
+def _does_not_improve(histories: Histories) -> bool:
+    accuracy = histories.get(EVALUATION_REWARD_ACCURACY, NO_POINTS).values
+    return len(accuracy) > 1 and bool(accuracy[-1] <= accuracy[0] + DROP)
 
 
 def _overfits(histories: Histories) -> Finding | None:
@@ -216,7 +242,7 @@ CHECKS: Mapping[str, Callable[[Histories], Finding | None]] = {
 
 METRICS = (
     *(LOSS, EVALUATION_LOSS, GRADIENT_NORM, REWARD_CHOSEN, REWARD_MARGIN),
-    *(EVALUATION_REWARD_ACCURACY, EVALUATION_PAIRS, TOKENS_PER_SECOND),
+    *(EVALUATION_REWARD_ACCURACY, EVALUATION_PAIRS, TOKENS_PER_SECOND, TOTAL_STEPS),
 )
 """The metrics that the checks read."""
 

@@ -14,6 +14,7 @@ from alignment_api.metrics import (
     REWARD_CHOSEN,
     REWARD_MARGIN,
     TOKENS_PER_SECOND,
+    TOTAL_STEPS,
 )
 from alignment_dashboard.facts.one_run.checks import CHECKS, METRICS, findings
 from alignment_dashboard.store.history import Histories
@@ -36,11 +37,23 @@ def chosen(end: float, deviation: float = 0.1) -> list[float]:
     return [end * step / STEPS + spread for step, spread in enumerate(noise(STEPS, 0.0, deviation, seed=3), 1)]
 
 
+FELL = [-2.5 * min(max(step - 60, 0), 100) / 100 + spread for step, spread in enumerate(noise(STEPS, 0.0, 0.1, seed=4))]
+
+
 def evaluated(*values: float, pairs: float = 2_000, margin: Sequence[float] = RISING) -> Histories:
     return {
         EVALUATION_REWARD_ACCURACY: a_history(values, every=50),
         EVALUATION_PAIRS: a_history([pairs] * len(values), every=50),
         REWARD_MARGIN: a_history(margin),
+    }
+
+
+def preferring(rewards: Sequence[float], accuracy: Sequence[float] = (), total: int = STEPS) -> Histories:
+    return {
+        REWARD_CHOSEN: a_history(rewards),
+        REWARD_MARGIN: a_history(RISING),
+        EVALUATION_REWARD_ACCURACY: a_history(accuracy, every=100),
+        TOTAL_STEPS: a_history([total]),
     }
 
 
@@ -70,9 +83,15 @@ def evaluated(*values: float, pairs: float = 2_000, margin: Sequence[float] = RI
         ),
         (
             "the chosen fall beside the rejected",
-            {REWARD_CHOSEN: a_history(chosen(-1.5)), REWARD_MARGIN: a_history(RISING)},
+            {REWARD_CHOSEN: a_history(chosen(-3.0)), REWARD_MARGIN: a_history(RISING)},
             "The chosen log-probability falls while the margin rises",
-            20,
+            262,
+        ),
+        (
+            "chosen answers that fell, beside an accuracy that does not improve",
+            preferring(FELL, accuracy=[0.6, 0.61, 0.6, 0.6]),
+            "The chosen log-probability falls while the margin rises",
+            127,
         ),
         (
             "overfitting of pairs",
@@ -120,6 +139,16 @@ def test_what_is_noticed(situation: str, histories: Histories, title: str, step:
         (
             "a chosen reward that falls a little beside a large margin",
             {REWARD_CHOSEN: a_history(chosen(-0.3)), REWARD_MARGIN: a_history(RISING)},
+        ),
+        (
+            "a chosen reward that falls by most of the margin, as is usual",
+            {REWARD_CHOSEN: a_history(chosen(-1.5)), REWARD_MARGIN: a_history(RISING)},
+        ),
+        ("chosen answers that fell, beside an accuracy that improves", preferring(FELL, accuracy=[0.5, 0.6, 0.65, 0.7])),
+        ("the first quarter of a stage", preferring(chosen(-3.0), total=1_700)),
+        (
+            "a fall in fewer than 100 points, of a number that is not known",
+            {REWARD_CHOSEN: a_history(noise(99, -3.0)), REWARD_MARGIN: a_history(noise(99, 1.0))},
         ),
         (
             "chosen rewards that only spread",
