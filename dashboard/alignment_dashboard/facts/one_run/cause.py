@@ -14,7 +14,7 @@ from alignment_dashboard.units import shorten
 
 LINE_LENGTH = 140
 """Characters of a cause that fit on one line at 1440 pixels, beside its reason and the next step."""
-_USUAL = ("Training", "Succeeded")
+_USUAL = ("Training", "Succeeded", "Completed")
 """Reasons that say no more than the state."""
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 

@@ -16,6 +16,8 @@ GUIDANCE = Guidance("", "", "", "", "", None, lambda _job, stage: f"Look at {sta
 LONG = "rank 3 ran out of memory at step 17; " * 100
 FAILED = {"phase": "Failed", "reason": "OutOfMemory", "message": LONG}
 
+ENDED_WELL = {"name": "sft", "state": "Succeeded", "reason": "Completed", "message": "the stage is done"}
+
 
 def causes(**status: Any) -> list[tuple[str, str, str, str | None]]:
     job = a_job(status=AlignmentJobStatus.parse(status))
@@ -28,6 +30,16 @@ def causes(**status: Any) -> list[tuple[str, str, str, str | None]]:
         ("nothing to say", {"phase": "Running", "reason": "Training", "message": "sft is running"}, []),
         ("it has ended well", {"phase": "Succeeded", "reason": "Succeeded", "message": "all stages have ended"}, []),
         ("no status yet", {}, []),
+        (
+            "its first stage has ended well",
+            {"phase": "Running", "reason": "Training", "message": "dpo is running", "stages": [ENDED_WELL]},
+            [],
+        ),
+        (
+            "all its stages have ended well",
+            {"phase": "Succeeded", "reason": "Completed", "message": "all 2 stages succeeded", "stages": [ENDED_WELL]},
+            [],
+        ),
         (
             "it waits",
             {"phase": "Queued", "reason": "Queued", "message": "sft: no room"},
