@@ -99,9 +99,9 @@ def gpu_hours(job: AlignmentJob, now: datetime) -> float | None:
 
 
 def time_left(job: AlignmentJob, now: datetime) -> str | None:
-    """Write the time left in the current stage, counted from now, not from when the status was written."""
+    """Write the time left in the current stage, counted from now; a stage that makes no progress has none."""
     status = status_of(job)
-    if phase_of(job) != "Running":
+    if phase_of(job) != "Running" or _silence_of(job, now) is not None:
         return None
     if status.estimated_completion_time is None:
         return status.eta
@@ -141,14 +141,10 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
         return Attention(BADGES[phase].colour, status.reason or phase, status.message or _no_message(status))
     if status.reason in _NOTEWORTHY:
         return Attention("orange", status.reason, status.message or _no_message(status))
-    stage = current_stage(job)
-    if phase != "Running" or stage is None or status.reason == "Preparing":
+    stage, silence = current_stage(job), _silence_of(job, now)
+    if stage is None or silence is None:
         return None
-    last_progress = _last_progress(stage.progress, stage.start_time)
-    limit = (job.spec.restart and job.spec.restart.stall_timeout_seconds) or QUIET_SECONDS
-    if last_progress is None or now - last_progress <= timedelta(seconds=limit):
-        return None
-    silent = (now - last_progress).total_seconds()
+    silent = silence.total_seconds()
     # Whole minutes: a sentence that changes every second would make the list of runs be sent again and again.
     return Attention(
         "orange",
@@ -156,6 +152,16 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
         f"Stage {stage.name} has reported no progress for {readable_duration(silent if silent < 60 else silent // 60 * 60)}. "
         f"{guidance.silence(job, stage.name)}",
     )
+
+
+def _silence_of(job: AlignmentJob, now: datetime) -> timedelta | None:
+    """Return for how long the running stage has made no progress, if that is longer than it should be."""
+    stage = current_stage(job)
+    if phase_of(job) != "Running" or stage is None or status_of(job).reason == "Preparing":
+        return None
+    last_progress = _last_progress(stage.progress, stage.start_time)
+    limit = (job.spec.restart and job.spec.restart.stall_timeout_seconds) or QUIET_SECONDS
+    return now - last_progress if last_progress and now - last_progress > timedelta(seconds=limit) else None
 
 
 def _no_message(status: AlignmentJobStatus) -> str:

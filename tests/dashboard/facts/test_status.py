@@ -106,6 +106,7 @@ def test_percent(status: dict[str, Any] | None, percent: int | None) -> None:
         ({"phase": "Running", "eta": "1h12m"}, "1h12m"),
         ({"phase": "Running", "eta": "9h", "estimatedCompletionTime": ago(minutes=-72)}, "1h12m"),
         ({"phase": "Running", "estimatedCompletionTime": ago(minutes=1)}, "any moment"),
+        ({"phase": "Running", "eta": "1h12m", "stages": [dpo("Running", ago(minutes=40))]}, None),
     ],
 )
 def test_time_left_is_counted_from_now(status: dict[str, Any] | None, left: str | None) -> None:

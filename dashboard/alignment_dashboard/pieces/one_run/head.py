@@ -26,7 +26,7 @@ from alignment_dashboard.text import plain
 from alignment_dashboard.units import write_age, write_duration
 
 MESSAGE_HEIGHT = 260
-HELP = {"ETA": "Time left in the current stage", "GPU-hours": "GPUs times hours, of all attempts"}
+HELP = {"Stage ETA": "Time left in the current stage", "GPU-hours": "GPUs times hours, of all attempts"}
 
 
 def show(job: AlignmentJob, guidance: Guidance) -> None:
@@ -87,7 +87,7 @@ def _numbers(job: AlignmentJob, now: datetime) -> dict[str, str]:
     took = ((status.completion_time or now) - status.start_time).total_seconds() if status.start_time else None
     return {
         "Progress": "–" if percent is None else f"{percent}%",
-        "ETA": time_left(job, now) or "–",
+        "Stage ETA": time_left(job, now) or "–",
         "Took" if status.completion_time else "Running for": "–" if took is None else write_duration(took),
         "GPUs": "–" if status.gpus is None else str(status.gpus),
         "GPU-hours": "–" if hours is None else f"{hours:,.1f}",
