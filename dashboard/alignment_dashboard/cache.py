@@ -78,9 +78,9 @@ def headlines() -> Known[Mapping[str, StoredRun]]:
     return Known(known.value.by_job, known.problem if any(map(_begun, listing().jobs)) else None, known.as_of)
 
 
-def overview() -> Overview:
+def overview() -> Known[Overview]:
     """Return the rows of all jobs; made once for all visitors, and the same object as long as they say the same."""
-    return _overviews.get(None).value
+    return _overviews.get(None)
 
 
 def curves(job_uid: str, stage: str, metrics: Iterable[str]) -> Known[Histories]:

@@ -1,6 +1,5 @@
 """The AlignmentJob: the models from which the CRD and its reference are generated."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -18,7 +17,7 @@ from alignment_api.spec.references import (
 )
 from alignment_api.spec.stages import Stage
 from alignment_api.spec.status import AlignmentJobStatus
-from alignment_api.spec.values import NO_WAY_UP, Name, Quantity, Uri
+from alignment_api.spec.values import NO_WAY_UP, Moment, Name, Quantity, Uri
 
 
 class Model(Schema):
@@ -166,8 +165,8 @@ class Metadata(Schema):
     uid: Annotated[str | None, Field(max_length=64)] = None
     generation: Annotated[int | None, Field(ge=0)] = None
     resource_version: str | None = None
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
+    creation_timestamp: Moment | None = None
+    deletion_timestamp: Moment | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
 

@@ -1,12 +1,11 @@
 """The status of a job: its conditions, and the state and progress of each stage."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from alignment_api.schema import Schema
-from alignment_api.spec.values import Steps
+from alignment_api.spec.values import Moment, Steps
 
 Phase = Literal["Pending", "Queued", "Running", "Restarting", "Suspended", "Succeeded", "Failed"]
 
@@ -28,7 +27,7 @@ class Condition(Schema):
     reason: Annotated[str, Field(max_length=128, description="Why, in one CamelCase word.")]
     message: Annotated[str, Field(max_length=4096, description="Why, in a sentence.")]
     observed_generation: Annotated[int | None, Field(ge=0, description="Generation of the spec that it describes.")] = None
-    last_transition_time: Annotated[datetime | None, Field(description="When the status last changed.")] = None
+    last_transition_time: Annotated[Moment | None, Field(description="When the status last changed.")] = None
 
 
 class Progress(Schema):
@@ -38,7 +37,7 @@ class Progress(Schema):
     total_steps: Annotated[Steps, Field(description="Optimizer steps in total.")]
     percent: Annotated[int, Field(ge=0, le=100, description="Share of the steps that are done.")]
     seconds_left: Annotated[int | None, Field(ge=0, description="Time to the last step, at the present speed.")] = None
-    updated_time: Annotated[datetime, Field(description="When the trainer reported it.")]
+    updated_time: Annotated[Moment, Field(description="When the trainer reported it.")]
     metrics: Annotated[dict[str, float] | None, Field(description="Latest values of the main metrics.")] = None
 
 
@@ -64,7 +63,7 @@ class StageStatus(Schema):
     infrastructure_failures: Annotated[
         int, Field(ge=0, description="Failures of nodes, network or servers, which use up no retries.")
     ] = 0
-    retry_time: Annotated[datetime | None, Field(description="When the next attempt starts.")] = None
+    retry_time: Annotated[Moment | None, Field(description="When the next attempt starts.")] = None
     child: Annotated[str | None, Field(max_length=253, description="The object that runs it.")] = None
     child_uid: Annotated[
         str | None, Field(max_length=64, description="The uid of that object; an object with another uid is not the job's.")
@@ -73,8 +72,8 @@ class StageStatus(Schema):
         str | None, Field(max_length=64, description="Hash of everything that the stage's result depends on.")
     ] = None
     fingerprint: Annotated[str | None, Field(max_length=64, description="Hash of everything that its pods depend on.")] = None
-    start_time: Annotated[datetime | None, Field(description="When its first attempt started.")] = None
-    completion_time: Annotated[datetime | None, Field(description="When it ended.")] = None
+    start_time: Annotated[Moment | None, Field(description="When its first attempt started.")] = None
+    completion_time: Annotated[Moment | None, Field(description="When it ended.")] = None
     counted_attempt: Annotated[
         int | None, Field(ge=0, description="The latest attempt whose time is in activeSeconds and gpuSeconds.")
     ] = None
@@ -119,12 +118,12 @@ class AlignmentJobStatus(Schema):
     current_stage: Annotated[str | None, Field(max_length=63, description="The stage that runs, or the one that failed.")] = None
     progress: Annotated[str | None, Field(max_length=16, description="Share of all stages done, such as 62%.")] = None
     eta: Annotated[str | None, Field(max_length=32, description="Time left in the current stage, such as 1h12m.")] = None
-    estimated_completion_time: Annotated[datetime | None, Field(description="When the current stage should end.")] = None
+    estimated_completion_time: Annotated[Moment | None, Field(description="When the current stage should end.")] = None
     model: Annotated[str | None, Field(max_length=512, description="The model, from spec or recipe.")] = None
     gpus: Annotated[int | None, Field(ge=0, description="GPUs of the current stage.")] = None
     gpu_seconds: Annotated[int | None, Field(ge=0, description="GPU time of all ended attempts.")] = None
-    start_time: Annotated[datetime | None, Field(description="When the first stage started.")] = None
-    completion_time: Annotated[datetime | None, Field(description="When the job ended.")] = None
+    start_time: Annotated[Moment | None, Field(description="When the first stage started.")] = None
+    completion_time: Annotated[Moment | None, Field(description="When the job ended.")] = None
     tracking: Annotated[TrackingStatus | None, Field(description="Where the job is logged.")] = None
     model_revision: Annotated[str | None, Field(max_length=64, description="Commit of the Hub model that all stages use.")] = None
     record: Annotated[Record | None, Field(description="The resolved spec of the stages, until the spec is edited.")] = None

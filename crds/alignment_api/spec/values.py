@@ -1,9 +1,10 @@
 """Types of single values that several parts of a spec use."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from alignment_api.schema import FieldRule, Rule, form
 
@@ -69,3 +70,6 @@ Quantity = Annotated[
         "must be a quantity such as 500m, 4 or 16Gi; units are k, M, G, T and Ki, Mi, Gi, Ti, without B, and m for a thousandth",
     ),
 ]
+
+Moment = Annotated[datetime, AfterValidator(lambda moment: moment if moment.tzinfo else moment.replace(tzinfo=UTC))]
+"""A time; one without a time zone is in UTC, since it could not be compared with the others."""

@@ -37,6 +37,8 @@ class Moment(NamedTuple):
     """All that the page says; it is drawn again only when this has changed."""
 
     overview: Overview
+    problem: str | None
+    """Why the overview may be old."""
     failures: tuple[Failure, ...]
     problems: tuple[str, ...]
     answered: bool
@@ -50,9 +52,11 @@ def show() -> None:
     show_failures(moment.failures)
     for problem in moment.problems:
         show_notice("Unreadable", "orange", problem)
+    if moment.problem:
+        show_notice("Runs", "orange", moment.problem)
     if moment.overview.rows:
         _show_runs(moment)
-    else:
+    elif not moment.problem:
         _show_nothing(cache.listing())
     st.fragment(_watch, run_every=REFRESH_SECONDS)()
 
@@ -65,7 +69,8 @@ def _return_to_the_list() -> None:
 
 
 def _moment(listing: Listing) -> Moment:
-    return Moment(cache.overview(), listing.failures, listing.problems, listing.answered)
+    known = cache.overview()
+    return Moment(known.value, known.problem, listing.failures, listing.problems, listing.answered)
 
 
 def _watch() -> None:

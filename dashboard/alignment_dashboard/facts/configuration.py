@@ -19,12 +19,8 @@ _MOST_TELLING = (
 def parameters(job: AlignmentJob) -> dict[str, Value]:
     """Return what a job learns with and runs on; where its files are, how it is tracked and when it is retried is left out."""
     record = job.status.record if job.status else None
-    if record is not None:
-        try:
-            return dict(_parameters(record.resolved))
-        except ValueError:
-            pass  # a record of another version; the spec itself can still be read
-    return dict(_of_spec(json.dumps(job.spec.dump())))
+    recorded = _of_record(record.resolved) if record is not None else None
+    return dict(_of_spec(json.dumps(job.spec.dump())) if recorded is None else recorded)
 
 
 def varying(jobs: Sequence[AlignmentJob]) -> list[str]:
@@ -56,6 +52,16 @@ def _varies(name: str, known: Sequence[Mapping[str, Value]]) -> bool:
 def _rank(name: str) -> int:
     last = name.partition(".")[2] or name
     return _MOST_TELLING.index(last) if last in _MOST_TELLING else len(_MOST_TELLING) + (name == STAGES)
+
+
+@lru_cache(maxsize=4096)
+def _of_record(resolved: str) -> Mapping[str, Value] | None:
+    """Read a recorded spec; None if it is none that this version knows, since the job's own spec can still be read."""
+    try:
+        found = _parameters(resolved)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None
+    return found if all(isinstance(value, Value) for value in found.values()) else None
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ import pytest
 from alignment_api.home import Home
 from alignment_api.metrics import LOSS, REWARD_MARGIN
 from alignment_api.spec.job import AlignmentJob
+from alignment_dashboard import cache
 from alignment_dashboard.pictures.panels import PANELS
 from opened_pages import chips, page, shown_names, words
 from streamlit.testing.v1 import AppTest
@@ -85,6 +86,17 @@ def test_what_needs_attention_is_plain_text(write_job: JobWriter) -> None:
     app = page()
     assert f"bad data: {WORDS}  →  open it for the whole message" in [text.value for text in app.text]
     assert "http" not in " ".join(str(element.value) for element in app.markdown)
+
+
+def test_a_list_that_cannot_be_made_is_no_empty_list(write_job: JobWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise TypeError("a fault of the dashboard")
+
+    write_job("good", RUNNING)
+    monkeypatch.setattr(cache, "see", fail)
+    app = page()
+    assert "a fault of the dashboard" in words(app)
+    assert "No jobs yet" not in words(app) and not app.code
 
 
 def test_a_broken_file_is_one_message_beside_the_jobs(home: Home, write_job: JobWriter) -> None:

@@ -107,8 +107,15 @@ def test_the_recorded_spec_wins_over_the_spec_as_it_is_now() -> None:
     assert parameters(dpo().model_copy(update={"status": AlignmentJobStatus(record=record)}))["dpo.beta"] == 0.7
 
 
-def test_a_record_that_is_no_json_is_left_aside() -> None:
-    broken = dpo().model_copy(update={"status": AlignmentJobStatus(record=Record(written="{", resolved="{"))})
+@pytest.mark.parametrize(
+    "resolved",
+    [
+        *("{", "null", "[]", "3", '"text"', '{"stages": null}', '{"stages": "sft"}', '{"recipe": ["fast"]}'),
+        *('{"stages": [{"sft": {}}]}', '{"stages": [{"name": "sft", "sft": null}]}', '{"stages": [null]}'),
+    ],
+)
+def test_a_record_that_is_no_spec_is_left_aside(resolved: str) -> None:
+    broken = dpo().model_copy(update={"status": AlignmentJobStatus(record=Record(written="{", resolved=resolved))})
     assert parameters(broken) == parameters(dpo())
 
 
