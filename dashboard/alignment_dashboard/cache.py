@@ -10,7 +10,7 @@ from alignment_api.home import Home
 from alignment_api.metrics import LOSS
 from alignment_api.names import stage_folder
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.status import ENDED, StageState, StageStatus
+from alignment_api.spec.status import ENDED, StageStatus
 
 from alignment_dashboard.data.job_events import Event, read_events
 from alignment_dashboard.data.jobs import read_jobs
@@ -20,7 +20,7 @@ from alignment_dashboard.facts import colours
 from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.run_list.overview import Overview, Seen, with_curves
 from alignment_dashboard.facts.run_list.overview import overview as see
-from alignment_dashboard.facts.status import stages_of
+from alignment_dashboard.facts.status import BEGUN, stages_of
 from alignment_dashboard.keeper import FIRST_SECONDS, Keeper, Known
 from alignment_dashboard.store.address import open_store, tracking_uri
 from alignment_dashboard.store.curves import NO_CURVES, Curves, read_curves
@@ -43,7 +43,6 @@ HEADLINES_WAIT_SECONDS = 2.0
 """How long the list of runs waits for MLflow before it is shown without metrics."""
 
 OUTLINES_AT_ONCE_SECONDS = 1.0
-BEGUN: tuple[StageState, ...] = ("Running", "Restarting", "Suspended", "Succeeded", "Failed")
 
 Runs = Mapping[str | None, StoredRun]
 StageKey = tuple[str, str]

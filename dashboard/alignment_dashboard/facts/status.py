@@ -4,9 +4,8 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from alignment_api.durations import readable_duration
-from alignment_api.metrics import HEADLINES
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.status import ENDED, AlignmentJobStatus, Phase, Progress, StageStatus
+from alignment_api.spec.status import ENDED, AlignmentJobStatus, Phase, Progress, StageState, StageStatus
 
 from alignment_dashboard.data.listing import Guidance
 from alignment_dashboard.units import write_duration
@@ -42,6 +41,9 @@ BADGES: dict[str, Badge] = {
     "Succeeded": Badge("✓", "Succeeded", "green"),
     "Failed": Badge("✕", "Failed", "red"),
 }
+BEGUN: tuple[StageState, ...] = ("Running", "Restarting", "Suspended", "Succeeded", "Failed")
+"""States of a stage that may have measured something."""
+
 _NOTEWORTHY = ("InvalidSpec", "ProgressUnknown")
 """Reasons that need attention although the job continues."""
 
@@ -107,14 +109,6 @@ def time_left(job: AlignmentJob, now: datetime) -> str | None:
         return status.eta
     left = (status.estimated_completion_time - now).total_seconds()
     return write_duration(left) if left > 0 else "any moment"
-
-
-def headlines(job: AlignmentJob) -> dict[str, float]:
-    """Return the latest value of each headline metric, from the last stage that has it."""
-    known: dict[str, float] = {}
-    for stage in stages_of(job):
-        known |= (stage.progress.metrics or {}) if stage.progress else {}
-    return {metric: known[metric] for metric in HEADLINES if metric in known}
 
 
 def write_stages(job: AlignmentJob) -> str:

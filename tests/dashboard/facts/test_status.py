@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
-from alignment_api.metrics import LOSS, REWARD_MARGIN
+from alignment_api.metrics import LOSS
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import Phase, StageState
 from alignment_dashboard.data.listing import Guidance
@@ -13,7 +13,6 @@ from alignment_dashboard.facts.status import (
     attention,
     current_stage,
     gpu_hours,
-    headlines,
     percent_of,
     phase_of,
     time_left,
@@ -111,12 +110,6 @@ def test_percent(status: dict[str, Any] | None, percent: int | None) -> None:
 )
 def test_time_left_is_counted_from_now(status: dict[str, Any] | None, left: str | None) -> None:
     assert time_left(made(status), NOW) == left
-
-
-def test_headlines_are_those_of_the_last_stage_that_has_them() -> None:
-    assert headlines(made({"stages": [SFT_DONE, dpo()]})) == {LOSS: 1.5}
-    both = made({"stages": [SFT_DONE, dpo(**{LOSS: 0.4, REWARD_MARGIN: 1.0, "train/other": 3.0})]})
-    assert headlines(both) == {LOSS: 0.4, REWARD_MARGIN: 1.0}
 
 
 @pytest.mark.parametrize(

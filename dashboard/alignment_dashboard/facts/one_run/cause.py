@@ -8,7 +8,7 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import Phase
 
 from alignment_dashboard.data.listing import Guidance
-from alignment_dashboard.facts.one_run.next_step import next_step
+from alignment_dashboard.facts.next_step import next_step
 from alignment_dashboard.facts.status import BADGES, Colour, attention, phase_of, stages_of, status_of
 from alignment_dashboard.units import shorten
 

@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from alignment_dashboard.facts.next_step import next_step
 from alignment_dashboard.facts.run_list.row import Row
 from alignment_dashboard.facts.status import BADGES, Attention, Colour
+from alignment_dashboard.text import visible
 from alignment_dashboard.units import shorten
 
 SHOWN = 5
@@ -13,7 +15,6 @@ LINE_LENGTH, STEP_LENGTH = 190, 150
 """Characters that fit on one line at 1440 pixels."""
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
-_STEPS = {"Restarting": "it starts again by itself", "Failed": "open it for the whole message"}
 
 
 class Line(NamedTuple):
@@ -34,8 +35,8 @@ def lines(rows: Sequence[Row], found: Mapping[str, Attention]) -> list[Line]:
 
 
 def _line(row: Row, why: Attention) -> Line:
-    first, *rest = _SENTENCE.split(" ".join(why.message.split()), maxsplit=1)
-    step = rest[0] if rest and len(rest[0]) <= STEP_LENGTH else _STEPS.get(row.phase, "open it for the whole message")
+    first, *rest = _SENTENCE.split(" ".join(visible(why.message).split()), maxsplit=1)
+    step = next_step(why.reason, row.phase) or (rest[0] if rest and len(rest[0]) <= STEP_LENGTH else "open it")
     reason = _in_words(why.reason)
     # A reason that the message begins with would be read twice.
     cause = first if first.lower().startswith(reason) or reason == "silent" else f"{reason}: {first}"

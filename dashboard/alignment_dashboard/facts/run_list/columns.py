@@ -1,5 +1,6 @@
 """The columns of the list of runs: their names in the address, how each is typed, and which appear by themselves."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -127,13 +128,22 @@ def value_of(row: Row, name: str) -> Value | object | None:
 
 
 def sort(rows: Sequence[Row], by: str | None) -> list[Row]:
-    """Return the rows sorted by a column, -column for descending; rows without a value come last."""
+    """Return the rows sorted by a column, -column for descending; rows without a value, or with NaN, come last."""
     if not by:
         return list(rows)
     name = by.removeprefix("-")
-    known = [row for row in rows if value_of(row, name) is not None]
+    known = [row for row in rows if _has_order(value_of(row, name))]
     ordered = sorted(known, key=lambda row: _comparable(value_of(row, name)), reverse=by.startswith("-"))
-    return ordered + [row for row in rows if value_of(row, name) is None]
+    return ordered + [row for row in rows if not _has_order(value_of(row, name))]
+
+
+def _has_order(value: object) -> bool:
+    return value is not None and not is_nan(value)
+
+
+def is_nan(value: object) -> bool:
+    """Return whether a value is NaN, which is a value but has no place in an order."""
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _comparable(value: object) -> tuple[bool, object]:

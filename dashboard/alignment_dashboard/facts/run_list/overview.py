@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from math import isfinite
+from math import isfinite, isnan
 from typing import NamedTuple
 
 from alignment_api.spec.job import AlignmentJob
@@ -34,7 +34,11 @@ def overview(listing: Listing, runs: Mapping[str, StoredRun], now: datetime, see
     made = {identify(job): _see(job, runs.get(identify(job)), seen.get(identify(job))) for job in listing.jobs}
     seen.clear()
     seen.update(made)
-    found = {identify(job): why for job in listing.jobs if (why := attention(job, now, listing.guidance))}
+    found = {
+        identify(job): why
+        for job in listing.jobs
+        if (why := attention(job, now, listing.guidance) or _diverging(made[identify(job)].row))
+    }
     return Overview(tuple(sorted((known.row for known in made.values()), key=newest_first)), found, {})
 
 
@@ -43,6 +47,13 @@ def with_curves(overview: Overview, curves: Mapping[str, list[float]]) -> Overvi
     return overview._replace(
         curves={identity: [value for value in values if isfinite(value)] for identity, values in curves.items()}
     )
+
+
+def _diverging(row: Row) -> Attention | None:
+    loss = row.metrics.get("loss", 0.0)
+    if row.phase != "Running" or isfinite(loss):
+        return None
+    return Attention("orange", "Diverged", f"The loss of stage {row.charted} is {'NaN' if isnan(loss) else 'infinite'}.")
 
 
 def _see(job: AlignmentJob, run: StoredRun | None, before: Seen | None) -> Seen:

@@ -1,7 +1,7 @@
 """A run as one row of a list: every value typed, so that a table sorts numbers as numbers and times as times."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -16,11 +16,12 @@ from alignment_api.metrics import (
 )
 from alignment_api.resolving.parameters import Value
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.status import ENDED
+from alignment_api.spec.status import ENDED, StageStatus
 
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.configuration import parameters
-from alignment_dashboard.facts.status import headlines, percent_of, phase_of, stages_of, status_of, write_reason, write_stages
+from alignment_dashboard.facts.outputs import trained_stages
+from alignment_dashboard.facts.status import BEGUN, percent_of, phase_of, stages_of, status_of, write_reason, write_stages
 from alignment_dashboard.store.stored_run import StoredRun
 
 METRICS = {
@@ -33,6 +34,7 @@ METRICS = {
 }
 """The measured columns of the list, by the name that people type."""
 
+_LOSSES = (LOSS, EVALUATION_LOSS)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -50,7 +52,7 @@ class Row(NamedTuple):
     model: str | None
     parameters: Mapping[str, Value]
     metrics: Mapping[str, float]
-    """The latest finite value of each of METRICS that the run has."""
+    """The latest value of each of METRICS that the run has; NaN is always the same object, math.nan."""
     gpu_hours: float | None
     started: datetime | None
     reason: str
@@ -85,20 +87,35 @@ def newest_first(row: Row) -> tuple[bool, float, str]:
 
 
 def _metrics(job: AlignmentJob, run: StoredRun | None) -> dict[str, float]:
-    """Return the value of the last stage that has one; the status is newer than MLflow while a stage runs."""
-    stored = dict(_stored(job, run)) if run else {}
-    known = {**stored, **headlines(job)} if phase_of(job) not in ENDED else {**headlines(job), **stored}
-    return {name: known[metric] for name, metric in METRICS.items() if metric in known and math.isfinite(known[metric])}
-
-
-def _stored(job: AlignmentJob, run: StoredRun) -> Iterator[tuple[str, float]]:
+    """Return the latest value of each metric; the loss is that of the last stage that trains, an earlier one says nothing of it."""
+    known: dict[str, float] = {}
+    trained = _trained(job)
     for stage in stages_of(job):
-        for metric in METRICS.values():
-            key = of_stage(stage.name, metric)
-            if key in run.latest:
-                yield metric, run.latest[key]
+        if stage.name in trained and stage.state in BEGUN:
+            known = {metric: value for metric, value in known.items() if metric not in _LOSSES}
+        known |= _measured(job, stage, run)
+    return {name: _equal_to_itself(known[metric]) for name, metric in METRICS.items() if metric in known}
+
+
+def _measured(job: AlignmentJob, stage: StageStatus, run: StoredRun | None) -> dict[str, float]:
+    """Return what a stage measured last; its status is newer than MLflow while the job runs, but has no NaN."""
+    latest = run.latest if run else {}
+    stored = {metric: latest[key] for metric in METRICS.values() if (key := of_stage(stage.name, metric)) in latest}
+    told = (stage.progress.metrics or {}) if stage.progress else {}
+    return {**told, **stored} if phase_of(job) in ENDED else {**stored, **told}
+
+
+def _equal_to_itself(value: float) -> float:
+    """Return the one NaN for every NaN, so that a row that has not changed equals itself."""
+    return math.nan if math.isnan(value) else value
 
 
 def _charted(job: AlignmentJob) -> str | None:
-    started = [stage.name for stage in stages_of(job) if stage.state != "Waiting"]
+    trained = _trained(job)
+    started = [stage.name for stage in stages_of(job) if stage.state != "Waiting" and stage.name in trained]
     return started[-1] if started else None
+
+
+def _trained(job: AlignmentJob) -> list[str]:
+    """Return the stages that have a loss; all, if a recipe of another version names them."""
+    return trained_stages(job) or [stage.name for stage in stages_of(job)]

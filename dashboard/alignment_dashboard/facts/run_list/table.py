@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas
 
 from alignment_dashboard.facts.links import compare_link, named, run_link
-from alignment_dashboard.facts.run_list.columns import COUNT, CURVE, RUN, STATUS, Column, value_of
+from alignment_dashboard.facts.run_list.columns import COUNT, CURVE, RUN, STATUS, Column, is_nan, value_of
 from alignment_dashboard.facts.run_list.grouping import Group
 from alignment_dashboard.facts.run_list.row import Row
 from alignment_dashboard.facts.status import BADGES
@@ -38,6 +38,9 @@ def csv(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     """Return what is shown, without the curves, with the id of each run and every digit of every number."""
     written = [column for column in columns if column.name != CURVE]
     table = _frame(written, lambda name: [value_of(row, name) for row in rows])
+    for name in (column.name for column in written if column.kind == "number"):
+        # pandas writes NaN as an empty cell, like a value that was never measured.
+        table[name] = table[name].astype(object).mask([is_nan(value_of(row, name)) for row in rows], "NaN")
     table.insert(1, "id", [row.identity for row in rows])
     return str(table.to_csv(index=False))
 

@@ -1,20 +1,27 @@
 """What needs attention, as one line each."""
 
 import pytest
+from alignment_dashboard.facts.next_step import next_step
 from alignment_dashboard.facts.run_list.attention_lines import LINE_LENGTH, lines
 from alignment_dashboard.facts.status import Attention
 from list_rows import a_row
+
+STEPS = {reason: next_step(reason, "Running") for reason in ("BadData", "OutOfMemory", "Silent", "InvalidSpec")} | {
+    "Restarting": next_step("Restarting", "Restarting")
+}
 
 
 @pytest.mark.parametrize(
     ("phase", "reason", "message", "cause", "step"),
     [
-        ("Failed", "BadData", "line 17 has no answer; add one.", "bad data: line 17 has no answer", "add one."),
-        ("Failed", "Failed", "", "failed", "open it for the whole message"),
-        ("Failed", "OutOfMemory", "out of memory at step 3", "out of memory at step 3", "open it for the whole message"),
-        ("Restarting", "BadNode", "gpu-7 is not ready", "bad node: gpu-7 is not ready", "it starts again by itself"),
-        ("Running", "Silent", "Stage dpo is silent for 1h. Read its log.", "Stage dpo is silent for 1h", "Read its log."),
-        ("Running", "InvalidSpec", "a\n\nb", "invalid spec: a b", "open it for the whole message"),
+        ("Failed", "BadData", "line 17 has no answer; add one.", "bad data: line 17 has no answer", STEPS["BadData"]),
+        ("Failed", "Failed", "", "failed", "read the log"),
+        ("Failed", "OutOfMemory", "out of memory at step 3", "out of memory at step 3", STEPS["OutOfMemory"]),
+        ("Restarting", "BadNode", "gpu-7 is not ready", "bad node: gpu-7 is not ready", STEPS["Restarting"]),
+        ("Running", "Silent", "Stage dpo is silent for 1h. Read its log.", "Stage dpo is silent for 1h", STEPS["Silent"]),
+        ("Running", "InvalidSpec", "a\n\nb", "invalid spec: a b", STEPS["InvalidSpec"]),
+        ("Pending", "Unseen", "No operator. Start one.", "unseen: No operator", "Start one."),
+        ("Failed", "Failed", "file \u202egnp.exe", "failed: file \\u202egnp.exe", "read the log"),
     ],
 )
 def test_a_line_has_cause_and_next_step(phase: str, reason: str, message: str, cause: str, step: str) -> None:

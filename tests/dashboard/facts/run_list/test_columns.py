@@ -1,5 +1,6 @@
 """The columns of the list: which appear by themselves, how they are called, written and sorted."""
 
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -80,6 +81,12 @@ def test_sorting_is_by_value_and_rows_without_one_come_last(by: str | None, name
         TEN._replace(started=None),
     ]
     assert [row.name for row in sort(rows, by)] == (["one", "Ten", "two"] if by == "run" else names)
+
+
+@pytest.mark.parametrize(("by", "names"), [("loss", "bcad"), ("-loss", "cbad")])
+def test_nan_comes_last(by: str, names: str) -> None:
+    rows = [a_row(name, {}, {"loss": loss}) for name, loss in zip("abc", (math.nan, 1.0, 2.0), strict=True)] + [a_row("d")]
+    assert "".join(row.name for row in sort(rows, by)) == names
 
 
 def test_values_of_several_kinds_can_be_sorted() -> None:

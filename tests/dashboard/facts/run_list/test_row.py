@@ -1,5 +1,6 @@
 """A job as a row of typed values."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,6 +62,7 @@ def test_times_and_hours_are_typed() -> None:
     assert row_of(made(status | {"phase": "Failed"}), None).ends is None
 
 
+DONE = stage("sft", "Succeeded", **{LOSS: 1.5})
 SFT, DPO, NAN = of_stage("sft", LOSS), of_stage("dpo", LOSS), float("nan")
 
 
@@ -71,7 +73,10 @@ SFT, DPO, NAN = of_stage("sft", LOSS), of_stage("dpo", LOSS), float("nan")
         ("only MLflow", "Succeeded", [], {SFT: 2.0, DPO: 0.5}, {"loss": 0.5}),
         ("the status is newer while it runs", "Running", [stage("dpo", "Running", **{LOSS: 0.4})], {DPO: 0.5}, {"loss": 0.4}),
         ("MLflow has the last word", "Succeeded", [stage("dpo", "Succeeded", **{LOSS: 0.4})], {DPO: 0.3}, {"loss": 0.3}),
-        ("NaN is no number to sort", "Failed", [], {DPO: NAN}, {}),
+        ("NaN stays NaN", "Failed", [], {DPO: float("nan")}, {"loss": math.nan}),
+        ("NaN is not in the status", "Running", [DONE, stage("dpo", "Running")], {DPO: float("nan")}, {"loss": math.nan}),
+        ("another stage has begun", "Running", [DONE, stage("dpo", "Running")], {SFT: 2.0}, {}),
+        ("another stage waits", "Running", [DONE, stage("dpo", "Pending")], {SFT: 2.0}, {"loss": 1.5}),
         ("an evaluation", "Succeeded", [], {of_stage("dpo", EVALUATION_REWARD_MARGIN): 1.5}, {"eval.margin": 1.5}),
     ],
 )
@@ -104,6 +109,21 @@ def test_what_has_not_changed_is_made_once() -> None:
     assert set(seen) == {"uid-first", "uid-second"}
     gone = overview(Listing((changed,), (), GUIDANCE), {}, STARTED, seen)
     assert (len(gone.rows), set(seen)) == (1, {"uid-second"})
+
+
+@pytest.mark.parametrize(
+    ("phase", "loss", "message"),
+    [
+        ("Running", float("nan"), "The loss of stage dpo is NaN."),
+        ("Running", float("inf"), "The loss of stage dpo is infinite."),
+        ("Running", 0.5, None),
+        ("Suspended", float("nan"), None),
+    ],
+)
+def test_a_running_job_whose_loss_is_no_number_needs_attention(phase: str, loss: float, message: str | None) -> None:
+    job = made({"phase": phase, "stages": [DONE, stage("dpo", "Running")]})
+    found = overview(Listing((job,), (), GUIDANCE), {"uid-one": stored(**{DPO: loss})}, STARTED, {}).attention.get("uid-one")
+    assert (found.message if found else None) == message
 
 
 def test_a_curve_with_nan_equals_itself() -> None:

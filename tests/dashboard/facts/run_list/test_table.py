@@ -1,5 +1,6 @@
 """The typed table that the browser gets, and its CSV."""
 
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -39,6 +40,11 @@ def test_the_csv_has_names_ids_and_every_digit() -> None:
         f"<b>,uid-<b>,Succeeded,100,5e-07,ipo,{1 / 3!r},2026-01-02 00:00:00+00:00",
         "[x](http://y),uid-[x](http://y),Succeeded,,1.0,3,,",
     ]
+
+
+def test_the_csv_tells_nan_from_what_was_never_measured() -> None:
+    rows = [a_row(name, {}, metrics) for name, metrics in (("nan", {"loss": math.nan}), ("none", {}), ("one", {"loss": 0.5}))]
+    assert csv(rows, [column("run"), column("loss")]).splitlines()[1:] == ["nan,uid-nan,NaN", "none,uid-none,", "one,uid-one,0.5"]
 
 
 def test_a_group_is_a_line_that_links_to_its_comparison() -> None:
