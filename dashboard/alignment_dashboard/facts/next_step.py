@@ -1,7 +1,5 @@
 """What a person does next about a reason in a status, in a few words; docs/troubleshooting.md says more about each."""
 
-from alignment_api.spec.status import Phase
-
 _NOTHING = "nothing to do: it resumes from its last checkpoint by itself"
 _WAIT = "wait"
 _STEPS = {
@@ -53,7 +51,7 @@ _STEPS = {
 }
 
 
-def next_step(reason: str | None, phase: Phase) -> str:
+def next_step(reason: str | None, phase: str) -> str:
     """Return what to do about a reason; an empty text if nothing is known to do."""
     if reason in _STEPS:
         return _STEPS[reason]

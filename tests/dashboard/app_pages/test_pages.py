@@ -84,7 +84,9 @@ def test_the_list_shows_active_jobs_first_with_stage_status_and_progress(write_j
 def test_what_needs_attention_is_plain_text(write_job: JobWriter) -> None:
     write_job("b-failed", FAILED)
     app = page()
-    assert f"bad data: {WORDS}  →  correct the data, then change the spec, or suspend and resume" in [text.value for text in app.text]
+    assert f"bad data: {WORDS}  →  correct the data, then change the spec, or suspend and resume" in [
+        text.value for text in app.text
+    ]
     assert "http" not in " ".join(str(element.value) for element in app.markdown)
 
 

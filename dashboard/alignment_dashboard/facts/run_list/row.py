@@ -87,7 +87,7 @@ def newest_first(row: Row) -> tuple[bool, float, str]:
 
 
 def _metrics(job: AlignmentJob, run: StoredRun | None) -> dict[str, float]:
-    """Return the latest value of each metric; the loss is that of the last stage that trains, an earlier one says nothing of it."""
+    """Return the latest value of each metric; the loss is that of the last stage that trains."""
     known: dict[str, float] = {}
     trained = _trained(job)
     for stage in stages_of(job):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from alignment_api.spec.status import AlignmentJobStatus
 from alignment_dashboard.data.listing import Guidance
-from alignment_dashboard.facts.one_run.cause import LINE_LENGTH, causes_of
 from alignment_dashboard.facts.next_step import _STEPS, next_step
+from alignment_dashboard.facts.one_run.cause import LINE_LENGTH, causes_of
 from builders import a_job
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
