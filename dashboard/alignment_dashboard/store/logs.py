@@ -17,9 +17,10 @@ MOST_BYTES = 200_000
 
 
 class Log(NamedTuple):
-    """The end of a log, and the files that it came from."""
+    """The end of a log, and the run and its files that it came from."""
 
     text: str
+    run_id: str | None = None
     files: tuple[StoredFile, ...] = ()
 
 
@@ -35,10 +36,10 @@ def read_live_log(folder: Path) -> Log | None:
 def read_stored_log(store: Store, run: StoredRun | None, known: Log) -> Log:
     """Read the log among the files of a run, unless it is known."""
     files = tuple(file for file in store.files(run, FOLDER) if Path(file.path).name in NAMES) if run else ()
-    if run is None or files == known.files:
+    if run is None or (run.run_id, files) == (known.run_id, known.files):
         return known
     ordered = sorted(files, key=lambda file: NAMES.index(Path(file.path).name))
-    return Log(_end([store.read_end(run, file, MOST_BYTES) for file in ordered]), files)
+    return Log(_end([store.read_end(run, file, MOST_BYTES) for file in ordered]), run.run_id, files)
 
 
 def _end(parts: list[bytes]) -> str:

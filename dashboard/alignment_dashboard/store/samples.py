@@ -19,13 +19,14 @@ _NAME = re.compile(r"step-(\d{1,15})\.json")
 class SampleFile(NamedTuple):
     """The rows of a file, or why they are not shown."""
 
+    run_id: str
     size: int
     rows: list[Row]
     fault: str | None = None
 
 
 Samples = Mapping[str, SampleFile]
-"""Files by their path; each is read once, unless its size changes."""
+"""Files by their path; each is read once, unless its size changes or the stage begins anew."""
 
 
 def read_samples(store: Store, run: StoredRun | None, known: Samples) -> Samples:
@@ -35,8 +36,8 @@ def read_samples(store: Store, run: StoredRun | None, known: Samples) -> Samples
     for step, file in found:
         together += file.size
         earlier = known.get(file.path)
-        if run and (earlier is None or earlier.size != file.size):
-            earlier = _read(store, run, step, file) if together <= MOST_BYTES_TOGETHER else _left_out(file)
+        if run and (earlier is None or (earlier.run_id, earlier.size) != (run.run_id, file.size)):
+            earlier = _read(store, run, step, file) if together <= MOST_BYTES_TOGETHER else _left_out(run, file)
         if earlier:
             read[file.path] = earlier
     return read
@@ -61,18 +62,18 @@ def _numbered(files: list[StoredFile]) -> list[tuple[int, StoredFile]]:
 
 def _read(store: Store, run: StoredRun, step: int, file: StoredFile) -> SampleFile:
     if file.size > MOST_BYTES:
-        return SampleFile(file.size, [], f"{file.path} has more than {MOST_BYTES >> 20} MB")
+        return SampleFile(run.run_id, file.size, [], f"{file.path} has more than {MOST_BYTES >> 20} MB")
     try:
         rows = json.loads(store.read_end(run, file, MOST_BYTES))
     except (ValueError, RecursionError):
-        return SampleFile(file.size, [], f"{file.path} is not complete JSON")
+        return SampleFile(run.run_id, file.size, [], f"{file.path} is not complete JSON")
     if not isinstance(rows, list) or not all(map(_is_sample, rows)):
-        return SampleFile(file.size, [], f"{file.path} is not a list of prompts with answers")
-    return SampleFile(file.size, [{**row, "step": step} for row in rows])
+        return SampleFile(run.run_id, file.size, [], f"{file.path} is not a list of prompts with answers")
+    return SampleFile(run.run_id, file.size, [{**row, "step": step} for row in rows])
 
 
-def _left_out(file: StoredFile) -> SampleFile:
-    return SampleFile(file.size, [], f"the newer ones and {file.path} have more than {MOST_BYTES_TOGETHER >> 20} MB")
+def _left_out(run: StoredRun, file: StoredFile) -> SampleFile:
+    return SampleFile(run.run_id, file.size, [], f"the newer ones and {file.path} have more than {MOST_BYTES_TOGETHER >> 20} MB")
 
 
 def _is_sample(row: Any) -> bool:

@@ -268,6 +268,19 @@ def test_samples_are_read_once(store: Store, writer: Writer) -> None:
     assert len(rows_of(later)) == 3
 
 
+def test_files_of_a_stage_that_began_anew_are_read_again_though_they_are_as_long(store: Store, writer: Writer) -> None:
+    def begin(word: str) -> StoredRun:
+        run_id = writer.run()
+        writer.client.log_text(run_id, json.dumps([{**SAMPLE, "policy": word}]), "samples/step-1.json")
+        writer.client.log_text(run_id, word, "logs/stage.log")
+        return next(run for run in store.runs_of(writer.job) if run.run_id == run_id)
+
+    old, new = begin("old"), begin("new")
+    samples, log = read_samples(store, old, {}), read_stored_log(store, old, NO_LOG)
+    assert [row["policy"] for row in rows_of(read_samples(store, new, samples))] == ["new"]
+    assert read_stored_log(store, new, log).text == "new"
+
+
 def test_a_run_of_an_older_trainer_has_neither_samples_nor_log(store: Store, writer: Writer) -> None:
     writer.run()
     run = stage(store, writer)
