@@ -10,10 +10,12 @@ from alignment_dashboard import cache
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.comparison.choice import Comparison, kind_of
+from alignment_dashboard.keeper import Known
 from alignment_dashboard.pictures.panels import metrics_of, panels_of
 from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.pieces.panel_view import choose_display, is_dark, show_panels
+from alignment_dashboard.store.history import Histories, end_of
 
 
 def show_curves(
@@ -27,11 +29,8 @@ def show_curves(
         place = st.container(width="content")
     traces: list[Trace] = []
     problems: dict[str, datetime] = {}
-    for job in comparison.jobs:
-        identity, look = identify(job), looks[identify(job)]
-        if identity in hidden:
-            continue
-        known = cache.curves(job.metadata.uid or identity, stage, metrics_of(panels))
+    for identity, known in _read(comparison, stage, hidden).items():
+        look = looks[identity]
         if known.problem:
             problems.setdefault(known.problem, known.as_of)
         traces.append(Trace(identity, names[identity], look.dark if dark else look.light, look.dash, known.value))
@@ -44,6 +43,23 @@ def show_curves(
         )
     drawn = ", ".join(trace.name for trace in traces) or "no run"
     show_panels(panels, traces, display, f"Stage {stage} of {drawn}: one line for each run in each panel.")
+
+
+def moment(comparison: Comparison, stage: str, hidden: Collection[str]) -> object:
+    """Return what the curves are drawn from."""
+    return [
+        (identity, known.problem, {name: end_of(history) for name, history in known.value.items()})
+        for identity, known in _read(comparison, stage, hidden).items()
+    ]
+
+
+def _read(comparison: Comparison, stage: str, hidden: Collection[str]) -> dict[str, Known[Histories]]:
+    metrics = metrics_of(panels_of(kind_of(comparison.jobs, stage) or ""))
+    return {
+        identify(job): cache.curves(job.metadata.uid or identify(job), stage, metrics)
+        for job in comparison.jobs
+        if identify(job) not in hidden
+    }
 
 
 def csv_of(traces: Sequence[Trace]) -> str:

@@ -36,6 +36,11 @@ def history_of(points: Sequence[tuple[int, float | None, int]]) -> History:
     return _latest_of_each_step(rows["step"], rows["value"], rows["time"])
 
 
+def end_of(history: History) -> tuple[int, ...]:
+    """Return the number of points, and step and time of the last one: a history that has grown has another end."""
+    return len(history.steps), *history.steps[-1:].tolist(), *history.times[-1:].tolist()
+
+
 def finite_or_infinite(value: float | None) -> float:
     """Return a value as it was logged: MLflow stores infinity as the largest number, and NaN beside the number."""
     if value is None:

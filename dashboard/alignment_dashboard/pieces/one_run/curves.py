@@ -14,7 +14,7 @@ from alignment_dashboard.pieces.clock import write_clock
 from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage, kind_of
 from alignment_dashboard.pieces.panel_view import choose_display, show_panels
-from alignment_dashboard.store.history import Histories, History
+from alignment_dashboard.store.history import Histories, end_of
 
 
 def show(identity: str) -> None:
@@ -40,7 +40,7 @@ def moment(identity: str) -> object:
     """Return what the curves and the checks are drawn from, for all stages."""
     job = cache.listing().find(identity)
     known = [read(identity, stage) for stage in charted(job)] if job else []
-    return [(one.problem, {name: _end(history) for name, history in one.value.items()}) for one in known]
+    return [(one.problem, {name: end_of(history) for name, history in one.value.items()}) for one in known]
 
 
 def read(identity: str, stage: str) -> Known[Histories]:
@@ -54,10 +54,6 @@ def show_stale(known: Known[Any], has_points: bool) -> None:
         show_notice(f"As of {write_clock(known.as_of)}", "orange", known.problem or "")
     else:
         show_notice("No curves", "gray", known.problem or "")
-
-
-def _end(history: History) -> tuple[int, ...]:
-    return len(history.steps), *history.steps[-1:].tolist(), *history.times[-1:].tolist()
 
 
 def _panels(identity: str, stage: str) -> tuple[Panel, ...]:
