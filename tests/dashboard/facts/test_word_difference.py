@@ -1,7 +1,10 @@
 """Which words differ between two texts."""
 
+from difflib import SequenceMatcher
+
 import pytest
-from alignment_dashboard.facts.word_difference import COMPARED_WORDS, Piece, count_words, difference, share_changed
+from alignment_dashboard.facts import word_difference
+from alignment_dashboard.facts.word_difference import MOST_STEPS, Piece, count_words, difference, share_changed
 
 
 @pytest.mark.parametrize(
@@ -39,7 +42,7 @@ def test_the_new_text_shows_what_changed(old: str, new: str, marked: str) -> Non
         ("word " * 20_000, "word " * 20_000 + "end"),
         ("line\n" * 9_000, "line\n" * 8_000 + "other\n"),
         (" \n\t", "\n"),
-        ("same " * COMPARED_WORDS, "other " * (COMPARED_WORDS + 1)),
+        ("same " * 3_000, "other " * 3_001),
     ],
 )
 def test_no_text_is_lost(old: str, new: str) -> None:
@@ -50,8 +53,37 @@ def test_no_text_is_lost(old: str, new: str) -> None:
 
 
 def test_long_texts_are_compared_by_their_lines() -> None:
-    old = "".join(f"line {number}\n" for number in range(COMPARED_WORDS))
+    old = "".join(f"line {number}\n" for number in range(3_000))
     assert difference(old, old.replace("line 7\n", "new 7\n"))[1:3] == (Piece("removed", "line 7\n"), Piece("added", "new 7\n"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("word " * 3_000, "word " * 2_900 + "end"),
+        ("a b " * 1_500, "a " * 3_000),
+        ("line\n" * 3_000, "line\n" * 2_900 + "end\n"),
+        ("a b\n" * 1_500, "a\n" * 3_000),
+        (" ".join(map(str, range(3_000))), " ".join(map(str, range(3_000, 0, -1)))),
+    ],
+)
+def test_long_texts_that_repeat_themselves_take_few_steps(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+
+    def compare(junk: None, before: list[str], after: list[str], autojunk: bool) -> SequenceMatcher[str]:
+        pairs = sum(before.count(part) for part in after)
+        compared.append(pairs * min(len(before), len(after)))
+        return SequenceMatcher(junk, before, after, autojunk)
+
+    monkeypatch.setattr(word_difference, "SequenceMatcher", compare)
+    difference.cache_clear()
+    assert "".join(piece.text for piece in difference(old, new) if piece.kind != "removed") == new
+    assert compared and max(compared) <= MOST_STEPS
+
+
+def test_where_lines_repeat_too_the_changed_part_is_marked() -> None:
+    old = "line\n" * 3_000
+    assert difference(old, f"{old}new\n{old}") == (Piece("same", old), Piece("added", f"new\n{old}"))
 
 
 @pytest.mark.parametrize(
