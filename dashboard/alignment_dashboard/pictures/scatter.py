@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from alignment_dashboard.facts.comparison.choice import FLAG
 from alignment_dashboard.facts.comparison.quantities import Quantity
-from alignment_dashboard.facts.comparison.verdict import STAR
 from alignment_dashboard.units import write_number, write_value
 
 HEIGHT = 460
@@ -64,7 +64,7 @@ def describe(across: Quantity, up: Quantity, points: Sequence[Point]) -> str:
 
 
 def _point(across: Quantity, up: Quantity, point: Point) -> dict[str, Any]:
-    label = f"{STAR} {point.name}" if point.is_baseline else point.name
+    label = f"{FLAG} {point.name}" if point.is_baseline else point.name
     return {
         "name": _told(across, up, point),
         "value": [_place(across, point), _place(up, point)],

@@ -8,10 +8,9 @@ from pandas.io.formats.style import Styler
 
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.colours import Look
-from alignment_dashboard.facts.comparison.choice import Comparison
+from alignment_dashboard.facts.comparison.choice import FLAG, Comparison
 from alignment_dashboard.facts.comparison.differences import Difference, differences
 from alignment_dashboard.facts.comparison.labels import without_shared_start
-from alignment_dashboard.facts.comparison.verdict import STAR
 from alignment_dashboard.pieces.panel_view import is_dark
 from alignment_dashboard.pieces.table_style import line_colour, line_text, muted, tint
 from alignment_dashboard.text import plain
@@ -46,7 +45,7 @@ def show_configuration(comparison: Comparison, names: Mapping[str, str], looks: 
 
 def _frame(rows: Sequence[Difference], comparison: Comparison, names: Sequence[str]) -> pandas.DataFrame:
     columns = list(names)
-    columns[comparison.baseline] = f"{STAR} {columns[comparison.baseline]}"
+    columns[comparison.baseline] = f"{FLAG} {columns[comparison.baseline]}"
     texts = [[f"{setting.sign} {setting.text}".strip() for setting in row.settings] for row in rows]
     return pandas.DataFrame(texts, pandas.Index([row.name for row in rows], name="parameter"), columns, dtype=str)
 

@@ -11,7 +11,7 @@ from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.comparison.choice import Comparison, kind_of
 from alignment_dashboard.keeper import Known
-from alignment_dashboard.pictures.panels import metrics_of, panels_of
+from alignment_dashboard.pictures.panels import REJECTED, Panel, metrics_of, panels_of
 from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.pieces.panel_view import choose_display, is_dark, show_panels
@@ -27,6 +27,7 @@ def show_curves(
         with st.container():
             display = choose_display()
         place = st.container(width="content")
+    st.caption(_legend(panels))
     traces: list[Trace] = []
     problems: dict[str, datetime] = {}
     for identity, known in _read(comparison, stage, hidden).items():
@@ -43,6 +44,13 @@ def show_curves(
         )
     drawn = ", ".join(trace.name for trace in traces) or "no run"
     show_panels(panels, traces, display, f"Stage {stage} of {drawn}: one line for each run in each panel.")
+
+
+def _legend(panels: Sequence[Panel]) -> str:
+    """Say what the style of a line means; its colour says which run it is."""
+    holdout = "A thin line with dots is measured on the holdout."
+    has_pairs = any(line.role == REJECTED for panel in panels for line in panel.lines)
+    return f"{holdout} Of chosen and rejected answers, the rejected ones have the finely dotted line." if has_pairs else holdout
 
 
 def moment(comparison: Comparison, stage: str, hidden: Collection[str]) -> object:

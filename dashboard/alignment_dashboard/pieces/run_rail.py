@@ -7,9 +7,10 @@ from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.colours import Look
-from alignment_dashboard.facts.comparison.choice import Comparison
+from alignment_dashboard.facts.comparison.choice import FLAG, Comparison
 from alignment_dashboard.facts.links import jobs_in
 from alignment_dashboard.facts.status import BADGES, phase_of
+from alignment_dashboard.pieces.address import write
 from alignment_dashboard.pieces.panel_view import is_dark
 from alignment_dashboard.text import plain
 
@@ -35,15 +36,18 @@ def _show_link(job: AlignmentJob, name: str) -> None:
 
 
 def _show_buttons(identity: str, name: str, is_baseline: bool, is_hidden: bool) -> None:
-    star, eye = ("★", "is the baseline") if is_baseline else ("☆", "becomes the baseline"), "◌" if is_hidden else "◉"
-    shown = "show the curves of" if is_hidden else "hide the curves of"
+    # An icon has a name that is read aloud.
+    flag, does = (FLAG, "is the baseline") if is_baseline else (":material/flag:", "becomes the baseline")
+    eye, shown = (":material/visibility_off:", "Show") if is_hidden else (":material/visibility:", "Hide")
     run = plain(name)
     with st.container(horizontal=True, gap=None, wrap=False, width="content"):
         st.button(
-            star[0], f"baseline-{identity}", f"{run} {star[1]}", _set, (BASELINE, identity), type="tertiary", disabled=is_baseline
+            flag, f"baseline-{identity}", f"{run} {does}", write, (BASELINE, identity), type="tertiary", disabled=is_baseline
         )
-        st.button(eye, f"hidden-{identity}", f"{shown.capitalize()} {run}", _toggle_hidden, (identity,), type="tertiary")
-        st.button("✕", f"remove-{identity}", f"Remove {run} from the comparison", _remove, (identity,), type="tertiary")
+        st.button(eye, f"hidden-{identity}", f"{shown} the curves of {run}", _toggle_hidden, (identity,), type="tertiary")
+        st.button(
+            ":material/close:", f"remove-{identity}", f"Remove {run} from the comparison", _remove, (identity,), type="tertiary"
+        )
 
 
 def _swatch(look: Look | None) -> str:
@@ -55,21 +59,14 @@ def _swatch(look: Look | None) -> str:
     return f'<span style="{style}" aria-hidden="true"></span>'
 
 
-def _set(name: str, value: str) -> None:
-    if value:
-        st.query_params[name] = value
-    else:
-        st.query_params.pop(name, None)
-
-
 def _toggle_hidden(identity: str) -> None:
     hidden = jobs_in(st.query_params.get(HIDDEN))
     rest = [one for one in hidden if one != identity]
-    _set(HIDDEN, ",".join(rest if len(rest) < len(hidden) else [*hidden, identity]))
+    write(HIDDEN, ",".join(rest if len(rest) < len(hidden) else [*hidden, identity]))
 
 
 def _remove(identity: str) -> None:
     for name in (JOBS, HIDDEN):
-        _set(name, ",".join(one for one in jobs_in(st.query_params.get(name)) if one != identity))
+        write(name, ",".join(one for one in jobs_in(st.query_params.get(name)) if one != identity))
     if st.query_params.get(BASELINE) == identity:
-        _set(BASELINE, "")
+        write(BASELINE, "")

@@ -59,11 +59,12 @@ def test_fewer_than_two_runs_say_how_to_choose(write_job: JobWriter, names: tupl
 @pytest.mark.usefixtures("two")
 def test_two_runs_side_by_side_show_what_differs_and_which_is_the_best() -> None:
     app = compare("a", "b")
-    assert list(configuration(app).columns) == ["★ a", "b"]
+    assert list(configuration(app).columns) == ["⚑ a", "b"]
     assert list(configuration(app).loc["dpo.learningRate"]) == ["5e-7", "▲ 1e-6"]
     assert list(app.dataframe[0].value["Accuracy"]) == [0.6, 0.7]
     assert "★ b has the best accuracy 0.7000: dpo.learningRate 1e-6." in words(app)
     assert len(app.get("echarts_chart")) == 1
+    assert "thin line with dots" in words(app) and "finely dotted" in words(app)
 
 
 @pytest.mark.usefixtures("two")
@@ -81,11 +82,11 @@ def test_a_run_without_the_stage_is_said(two: None, write_job: JobWriter) -> Non
 
 
 @pytest.mark.usefixtures("two")
-def test_a_star_makes_a_run_the_baseline_and_the_address_says_so() -> None:
+def test_a_flag_makes_a_run_the_baseline_and_the_address_says_so() -> None:
     app = compare("a", "b")
     app.button("baseline-uid-b").click().run()
     assert app.query_params["baseline"] == "uid-b"
-    assert list(configuration(app).columns) == ["a", "★ b"]
+    assert list(configuration(app).columns) == ["a", "⚑ b"]
     assert list(configuration(app).loc["dpo.learningRate"]) == ["▼ 5e-7", "1e-6"]
 
 

@@ -32,7 +32,7 @@ def downloaded(page: Page, number: int) -> list[dict[str, str]]:
 
 def test_a_changed_baseline_and_view_are_in_the_address_and_come_back_with_it(page: Page) -> None:
     open_settled(page, f"/compare?jobs={ALL}")
-    page.get_by_role("button", name="☆", exact=True).first.click()
+    page.get_by_role("button", name="flag icon", exact=True).first.click()
     expect(page).to_have_url(re.compile("baseline=uid-sweep-02"))
     page.get_by_role("radio", name="matrix").click()
     expect(page).to_have_url(re.compile("view=matrix"))
@@ -41,7 +41,7 @@ def test_a_changed_baseline_and_view_are_in_the_address_and_come_back_with_it(pa
     page.reload()
     expect(page.get_by_role("img", name="Accuracy by dpo.learningRate and dpo.beta")).to_be_visible()
     assert page.url == address
-    expect(page.get_by_role("button", name="★", exact=True)).to_be_disabled()
+    expect(page.get_by_role("button", name="⚑", exact=True)).to_be_disabled()
 
 
 def test_the_best_of_the_sweep_and_its_settings_are_at_the_top_of_the_page(page: Page) -> None:

@@ -11,6 +11,9 @@ from alignment_dashboard.data.listing import Listing, identify
 MOST = 20
 """More lines than this nobody tells apart."""
 
+FLAG = "⚑"
+"""Marks the baseline; a star marks the best run."""
+
 
 class Comparison(NamedTuple):
     """The runs that are compared, and a sentence about each thing that the address asks for and that is not there."""
