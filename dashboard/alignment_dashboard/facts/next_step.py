@@ -37,6 +37,7 @@ _STEPS = {
     "IncompleteCheckpoint": "mount one ReadWriteMany volume into all pods",
     "Stalled": "read the log: it says what the stage waits for",
     "Silent": "read the log: it says what the stage waits for",
+    "Unseen": "check that the operator runs, and read its logs",
     "Unreachable": "check the network and the endpoint",
     "Defect": "read the log",
     "ProgressUnknown": "check MLflow and the network policies; training goes on",

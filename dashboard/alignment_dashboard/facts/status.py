@@ -44,6 +44,9 @@ BADGES: dict[str, Badge] = {
 BEGUN: tuple[StageState, ...] = ("Running", "Restarting", "Suspended", "Succeeded", "Failed")
 """States of a stage that may have measured something."""
 
+SILENT, UNSEEN = "Silent", "Unseen"
+"""Reasons that no status has: the dashboard notices them."""
+
 _NOTEWORTHY = ("InvalidSpec", "ProgressUnknown")
 """Reasons that need attention although the job continues."""
 
@@ -130,7 +133,7 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
     """Return why a job needs attention, or None."""
     status, phase = status_of(job), phase_of(job)
     if _is_unseen(job, now) and guidance.unseen:
-        return Attention("orange", "Unseen", guidance.unseen)
+        return Attention("orange", UNSEEN, guidance.unseen)
     if phase in ("Failed", "Restarting"):
         return Attention(BADGES[phase].colour, status.reason or phase, status.message or _no_message(status))
     if status.reason in _NOTEWORTHY:
@@ -142,7 +145,7 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
     # Whole minutes: a sentence that changes every second would make the list of runs be sent again and again.
     return Attention(
         "orange",
-        "Silent",
+        SILENT,
         f"Stage {stage.name} has reported no progress for {readable_duration(silent if silent < 60 else silent // 60 * 60)}. "
         f"{guidance.silence(job, stage.name)}",
     )

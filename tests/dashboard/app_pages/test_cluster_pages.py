@@ -92,7 +92,10 @@ def test_a_silent_job_and_an_unseen_one(api_server: Server) -> None:
     text = words(page())
     logs = "kubectl logs --namespace team --selector alignment-operator.dev/job=one,alignment-operator.dev/stage=sft --tail 50"
     assert logs in text
-    assert "unseen: The operator has not written a status for this job yet  →  open it for the whole message" in text
+    assert (
+        "unseen: The operator has not written a status for this job yet  →  check that the operator runs, and read its logs"
+        in text
+    )
     assert "alignment run" not in text
 
 

@@ -9,6 +9,7 @@ from alignment_api.spec.status import AlignmentJobStatus
 from alignment_dashboard.data.listing import Guidance
 from alignment_dashboard.facts.next_step import _STEPS, next_step
 from alignment_dashboard.facts.one_run.cause import LINE_LENGTH, causes_of
+from alignment_dashboard.facts.status import SILENT, UNSEEN
 from builders import a_job
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -89,5 +90,5 @@ def test_a_long_message_is_one_line_and_the_whole_is_kept_once() -> None:
 @pytest.mark.parametrize("reason", _STEPS)
 def test_the_page_about_reasons_explains_each(reason: str) -> None:
     page = Path(__file__).parents[4] / "docs" / "troubleshooting.md"
-    assert reason == "Silent" or reason in page.read_text(encoding="utf-8")
+    assert reason in (SILENT, UNSEEN) or reason in page.read_text(encoding="utf-8")
     assert next_step(reason, "Failed")

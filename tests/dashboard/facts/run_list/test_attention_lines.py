@@ -6,7 +6,7 @@ from alignment_dashboard.facts.run_list.attention_lines import LINE_LENGTH, line
 from alignment_dashboard.facts.status import Attention
 from list_rows import a_row
 
-STEPS = {reason: next_step(reason, "Running") for reason in ("BadData", "OutOfMemory", "Silent", "InvalidSpec")} | {
+STEPS = {reason: next_step(reason, "Running") for reason in ("BadData", "OutOfMemory", "Silent", "InvalidSpec", "Unseen")} | {
     "Restarting": next_step("Restarting", "Restarting")
 }
 
@@ -18,9 +18,11 @@ STEPS = {reason: next_step(reason, "Running") for reason in ("BadData", "OutOfMe
         ("Failed", "Failed", "", "failed", "read the log"),
         ("Failed", "OutOfMemory", "out of memory at step 3", "out of memory at step 3", STEPS["OutOfMemory"]),
         ("Restarting", "BadNode", "gpu-7 is not ready", "bad node: gpu-7 is not ready", STEPS["Restarting"]),
-        ("Running", "Silent", "Stage dpo is silent for 1h. Read its log.", "Stage dpo is silent for 1h", STEPS["Silent"]),
+        ("Running", "Silent", "Stage dpo is silent for 1h. Read its log.", "Stage dpo is silent for 1h", "Read its log."),
+        ("Running", "Silent", "Silent for 1h. " + "Ask " * 99, "Silent for 1h", STEPS["Silent"]),
         ("Running", "InvalidSpec", "a\n\nb", "invalid spec: a b", STEPS["InvalidSpec"]),
-        ("Pending", "Unseen", "No operator. Start one.", "unseen: No operator", "Start one."),
+        ("Pending", "Unseen", "No operator. Start one.", "unseen: No operator", STEPS["Unseen"]),
+        ("Running", "OfAnotherVersion", "It waits. Look there.", "of another version: It waits", "Look there."),
         ("Failed", "Failed", "file \u202egnp.exe", "failed: file \\u202egnp.exe", "read the log"),
     ],
 )
