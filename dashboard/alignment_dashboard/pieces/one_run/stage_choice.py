@@ -6,8 +6,9 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard import cache
 from alignment_dashboard.facts.status import current_stage, stages_of
 from alignment_dashboard.pictures.panels import panels_of
+from alignment_dashboard.pieces.address import bind_choice, follow
 
-STAGE, DEFAULT = "stage", "run-stage-default"
+STAGE = "stage"
 
 
 def charted(job: AlignmentJob) -> list[str]:
@@ -28,8 +29,6 @@ def choose_stage(identity: str) -> str | None:
         return None
     current = current_stage(job)
     default = current.name if current and current.name in names else names[0]
-    if STAGE not in st.query_params and st.session_state.get(DEFAULT) not in (None, default):
-        st.session_state[STAGE] = default
-    st.session_state[DEFAULT] = default
-    chosen = st.segmented_control("Stage", names, default=default, required=True, key=STAGE, bind="query-params")
+    key = bind_choice(STAGE, names, default)
+    chosen = st.segmented_control("Stage", names, required=True, key=key, on_change=follow, args=(STAGE, default))
     return str(chosen or default)
