@@ -21,6 +21,15 @@ def tracking_uri() -> str:
     return named or Home.from_environment().tracking_uri
 
 
+def database() -> str | None:
+    """Return the address of MLflow's database if it is on this machine."""
+    try:
+        uri = tracking_uri()
+    except StoreUnavailable:
+        return None
+    return uri if uri.startswith(SQLITE) else None
+
+
 @lru_cache(maxsize=4)
 def open_store(uri: str) -> Store:
     """Return the store at an address."""

@@ -68,6 +68,16 @@ def test_the_address_says_what_is_drawn_and_how(
     assert len(charts(app)) == 1
 
 
+def test_the_stage_follows_the_run_until_the_reader_chooses(trained: None, write_job: JobWriter) -> None:
+    app = opened()
+    write_job("one", {**TRAINING, "currentStage": "sft"})
+    cache.clear()
+    app.run()
+    assert [choice.value for choice in app.button_group][0] == "sft"
+    app.button_group[0].set_value("dpo").run()
+    assert (app.button_group[0].value, app.query_params["stage"]) == ("dpo", "dpo")
+
+
 def test_a_part_of_the_curves_is_in_the_address_until_the_reader_zooms_out(trained: None) -> None:
     app = opened(zoom="20~40")
     app.button(key="zoom-out").click().run()
@@ -117,6 +127,30 @@ def test_the_log_can_be_searched(home: Home, write_job: JobWriter) -> None:
 def test_a_run_without_a_log_or_samples_says_so(trained: None) -> None:
     assert "There is no log yet." in words(opened(tab="Logs"))
     assert "There are no samples yet." in words(opened(tab="Samples"))
+
+
+def test_hidden_characters_of_the_log_are_visible(home: Home, write_job: JobWriter) -> None:
+    write_job("one", TRAINING)
+    folder = home.workspace / stage_folder("default", "one", "uid-one", "dpo")
+    folder.mkdir(parents=True)
+    (folder / "stage.log").write_text("step \u202e1\n", encoding="utf-8")
+    assert "1  step \\u202e1" in [code.value for code in opened(tab="Logs").code]
+
+
+@pytest.mark.parametrize(("phase", "sentence"), [("Failed", "has logged no points."), ("Running", "as soon as it trains.")])
+def test_a_stage_without_curves_promises_them_only_while_it_runs(
+    write_job: JobWriter, log_run: RunLogger, phase: str, sentence: str
+) -> None:
+    write_job("one", {**TRAINING, "phase": phase})
+    log_run("uid-one", "dpo", {})
+    assert sentence in words(opened())
+
+
+def test_a_run_without_metrics_has_not_searched_them(write_job: JobWriter, log_run: RunLogger) -> None:
+    write_job("one", TRAINING)
+    log_run("uid-one", "dpo", {})
+    text = words(opened(tab="All metrics"))
+    assert "There are no metrics yet." in text and "None of the" not in text
 
 
 def test_attempts_and_conditions(write_job: JobWriter) -> None:

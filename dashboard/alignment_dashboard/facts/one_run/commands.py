@@ -1,10 +1,11 @@
 """Commands about a run for people to copy."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from alignment_api.names import JOB_LABEL, STAGE_LABEL, stage_folder
+from alignment_api.names import JOB_LABEL, LOG_FILE, STAGE_LABEL, stage_folder
 from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.facts.status import phase_of
@@ -23,17 +24,23 @@ def follow_log(job: AlignmentJob, stage: str, workspace: Path | None) -> str:
         selector = f"{JOB_LABEL}={job.metadata.name},{STAGE_LABEL}={stage}"
         return shlex.join(["kubectl", "logs", *_namespace(job), "--selector", selector, "--follow", "--tail", "50"])
     folder = stage_folder(job.metadata.namespace or "default", job.metadata.name, job.metadata.uid or "", stage)
-    return shlex.join(["tail", "-n", "50", "-F", str(workspace / folder / "stage.log")])
+    return shlex.join(["tail", "-n", "50", "-F", str(workspace / folder / LOG_FILE)])
 
 
-def commands(job: AlignmentJob, stage: str | None, workspace: Path | None) -> list[Command]:
-    """Return the commands that a person needs about a run."""
+def open_mlflow(database: str) -> str:
+    """Return the command that serves MLflow's own pages, as `alignment run` prints it at its end."""
+    return shlex.join([str(Path(sys.prefix) / "bin" / "mlflow"), "ui", "--backend-store-uri", database])
+
+
+def commands(job: AlignmentJob, stage: str | None, workspace: Path | None, database: str | None) -> list[Command]:
+    """Return the commands that a person needs about a run; the database is MLflow's, if it is on this machine."""
     follow = [Command("follow the log", follow_log(job, stage, workspace))] if stage else []
     if workspace is not None:
         return [
             *follow,
             Command("explain every value", f"alignment explain {shlex.quote(job.metadata.name)}.yaml"),
             Command("run it, or resume it", f"alignment run {shlex.quote(job.metadata.name)}.yaml"),
+            *([Command("see its metrics in MLflow", open_mlflow(database))] if database else []),
         ]
     resumes = bool(job.spec.suspend)
     patch = f'{{"spec":{{"suspend":{"false" if resumes else "true"}}}}}'

@@ -7,6 +7,7 @@ from alignment_dashboard import cache
 from alignment_dashboard.facts.status import BADGES, stages_of, status_of
 from alignment_dashboard.pieces.notice import show_notice
 
+MISSING = "–"
 MOMENT = st.column_config.DatetimeColumn(format="distance")
 
 
@@ -46,6 +47,7 @@ def _show_attempts(job: AlignmentJob) -> None:
             for stage in stages_of(job)
         ],
         hide_index=True,
+        placeholder=MISSING,
         column_config={name: st.column_config.NumberColumn(format="%.2f") for name in ("Hours", "GPU-hours")},
         alt="The stages of the run, with their attempts and failures",
     )
@@ -65,6 +67,7 @@ def _show_events(job: AlignmentJob) -> None:
             for event in known.value
         ],
         hide_index=True,
+        placeholder=MISSING,
         column_config={"When": MOMENT, "Message": st.column_config.TextColumn(width="large")},
         alt="The events of the run, the newest first",
     )
@@ -87,6 +90,7 @@ def _show_conditions(job: AlignmentJob) -> None:
             for condition in conditions
         ],
         hide_index=True,
+        placeholder=MISSING,
         column_config={"Since": MOMENT, "Message": st.column_config.TextColumn(width="large")},
         alt="The conditions of the job, as Kubernetes writes them",
     )

@@ -3,9 +3,11 @@
 from typing import Any
 
 import streamlit as st
+from alignment_api.spec.status import ENDED
 
 from alignment_dashboard import cache
 from alignment_dashboard.facts.one_run import checks
+from alignment_dashboard.facts.status import phase_of, stages_of
 from alignment_dashboard.keeper import Known
 from alignment_dashboard.pictures.panels import Panel, metrics_of, panels_of
 from alignment_dashboard.pictures.summary import summarize
@@ -30,7 +32,7 @@ def show(identity: str) -> None:
     if known.problem:
         show_stale(known, has_points)
     elif not has_points:
-        show_notice("No curves", "gray", f"Stage {stage} has no points yet. Its curves appear here as soon as it trains.")
+        show_notice("No curves", "gray", _why_empty(identity, stage))
     if has_points:
         panels, trace = _panels(identity, stage), Trace(identity, stage, "", "solid", known.value)
         show_panels(panels, [trace], display, summarize(panels, known.value), key=f"panels-{stage}")
@@ -54,6 +56,13 @@ def show_stale(known: Known[Any], has_points: bool) -> None:
         show_notice(f"As of {write_clock(known.as_of)}", "orange", known.problem or "")
     else:
         show_notice("No curves", "gray", known.problem or "")
+
+
+def _why_empty(identity: str, stage: str) -> str:
+    job = cache.listing().find(identity)
+    if job and (phase_of(job) in ENDED or any(known.name == stage and known.state in ENDED for known in stages_of(job))):
+        return f"Stage {stage} has logged no points."
+    return f"Stage {stage} has no points yet. Its curves appear here as soon as it trains."
 
 
 def _panels(identity: str, stage: str) -> tuple[Panel, ...]:

@@ -22,6 +22,7 @@ from alignment_dashboard.facts.status import (
     status_of,
     time_left,
 )
+from alignment_dashboard.store.address import database
 from alignment_dashboard.text import plain
 from alignment_dashboard.units import write_age, write_duration
 
@@ -71,7 +72,7 @@ def _show_links(job: AlignmentJob) -> None:
     st.link_button("Samples", samples_link([identify(job)]), type="tertiary")
     with st.popover("Commands", type="tertiary", key="commands"):
         stage = current_stage(job)
-        for command in commands(job, stage.name if stage else None, workspace()):
+        for command in commands(job, stage.name if stage else None, workspace(), database()):
             st.caption(command.purpose)
             st.code(command.text, language="shell", wrap_lines=True)
 

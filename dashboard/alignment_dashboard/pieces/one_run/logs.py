@@ -8,6 +8,7 @@ from alignment_dashboard.facts.one_run.commands import follow_log
 from alignment_dashboard.facts.one_run.log_lines import matching
 from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage
+from alignment_dashboard.text import visible
 
 HEIGHT = 400
 
@@ -39,7 +40,7 @@ def show(identity: str) -> None:
     if found.note:
         st.caption(found.note)
     if found.text:
-        st.code(found.text, language=None, height=HEIGHT)
+        st.code(visible(found.text), language=None, height=HEIGHT)
     elif not known.value:
         st.text("There is no log yet.")
     st.caption("Follow it live")

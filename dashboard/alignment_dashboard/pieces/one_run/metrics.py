@@ -36,7 +36,7 @@ def show(identity: str) -> None:
     run = runs.value.get(stage) if stage else None
     if runs.problem:
         show_stale(runs, run is not None)
-    if run is None:
+    if run is None or not run.latest:
         if not runs.problem:
             st.text("There are no metrics yet.")
         return

@@ -6,6 +6,7 @@ from alignment_dashboard import cache
 from alignment_dashboard.facts.links import samples_link
 from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage
+from alignment_dashboard.text import visible
 from alignment_dashboard.units import shorten
 
 SHOWN, PROMPT_LENGTH, ANSWER_LENGTH = 4, 600, 1_200
@@ -35,6 +36,6 @@ def show(identity: str) -> None:
     for row in rows[:SHOWN]:
         with st.container(border=True, gap="xsmall"):
             st.caption("Prompt")
-            st.text(shorten(str(row.get("prompt", "")), PROMPT_LENGTH))
+            st.text(shorten(visible(str(row.get("prompt", ""))), PROMPT_LENGTH))
             st.caption("Answer")
-            st.text(shorten(str(row.get("policy", "")), ANSWER_LENGTH))
+            st.text(shorten(visible(str(row.get("policy", ""))), ANSWER_LENGTH))

@@ -10,11 +10,11 @@ from builders import a_job
 
 
 def purposes(job: object, stage: str | None, workspace: Path | None) -> list[str]:
-    return [command.purpose for command in commands(job, stage, workspace)]  # type: ignore[arg-type]
+    return [command.purpose for command in commands(job, stage, workspace, None)]  # type: ignore[arg-type]
 
 
 def test_on_a_cluster() -> None:
-    texts = [command.text for command in commands(a_job(), "sft", None)]
+    texts = [command.text for command in commands(a_job(), "sft", None, None)]
     assert texts[:3] == [
         "kubectl get alignmentjob job --namespace team --output wide",
         "kubectl describe alignmentjob job --namespace team",
@@ -27,6 +27,11 @@ def test_on_a_cluster() -> None:
 def test_on_one_machine() -> None:
     assert follow_log(a_job(), "sft", Path("/home/me/my work")).startswith("tail -n 50 -F '/home/me/my work/team/")
     assert purposes(a_job(), "sft", Path("/work")) == ["follow the log", "explain every value", "run it, or resume it"]
+
+
+def test_mlflow_on_one_machine() -> None:
+    last = commands(a_job(), None, Path("/work"), "sqlite:////home/me/my work/mlflow.db")[-1]
+    assert last.text.endswith("/bin/mlflow ui --backend-store-uri 'sqlite:////home/me/my work/mlflow.db'")
 
 
 @pytest.mark.parametrize(
