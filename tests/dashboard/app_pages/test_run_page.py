@@ -73,7 +73,7 @@ def test_the_stage_follows_the_run_until_the_reader_chooses(trained: None, write
     write_job("one", {**TRAINING, "currentStage": "sft"})
     cache.clear()
     app.run()
-    assert [choice.value for choice in app.button_group][0] == "sft"
+    assert app.button_group[0].value == "sft"
     app.button_group[0].set_value("dpo").run()
     assert (app.button_group[0].value, app.query_params["stage"]) == ("dpo", "dpo")
 
@@ -159,6 +159,7 @@ def test_attempts_and_conditions(write_job: JobWriter) -> None:
     write_job("one", {**TRAINING, "conditions": [condition]})
     app = opened(tab="Events and attempts")
     attempts, conditions = (table.value for table in app.dataframe)
+    assert {table.proto.placeholder for table in app.dataframe} == {"–"}
     assert list(attempts["Attempts"]) == [1, 2]
     assert list(conditions["Condition"]) == ["Failed"]
     assert "There are no events." in words(app)
