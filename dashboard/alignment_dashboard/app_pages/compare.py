@@ -19,6 +19,7 @@ from alignment_dashboard.pieces import reached as results
 from alignment_dashboard.pieces.configuration_table import show_configuration
 from alignment_dashboard.pieces.final_table import choose_rows, download_finals, show_finals
 from alignment_dashboard.pieces.notice import show_failures, show_notice
+from alignment_dashboard.pieces.run_picker import show_picker
 from alignment_dashboard.pieces.run_rail import BASELINE, HIDDEN, JOBS, show_rail
 from alignment_dashboard.pieces.sweep_views import show_matrix, show_scatter
 from alignment_dashboard.text import plain
@@ -30,8 +31,8 @@ STILL: tuple[Phase, ...] = (*ENDED, "Suspended", "Queued")
 CURVES, MATRIX = "curves", "matrix"
 VIEWS = (CURVES, MATRIX, "scatter")
 HOW_TO_CHOOSE = (
-    "Choose at least two runs: tick them in the list of runs and follow its link Compare, or write their ids into the "
-    "address, as in /compare?jobs=ID,ID."
+    "Choose at least two runs: here, or tick them in the list of runs and follow its link Compare, or write their ids into "
+    "the address, as in /compare?jobs=ID,ID."
 )
 
 
@@ -43,6 +44,7 @@ def show() -> None:
         show_notice("Left out", "orange", sentence)
     if len(comparison.jobs) < 2:
         st.title("Compare runs", anchor=False)
+        show_picker(comparison.jobs)
         st.text(HOW_TO_CHOOSE)
         st.page_link("app_pages/runs.py", label="Runs", icon=":material/list:")
         _watch_for_changes(comparison)

@@ -56,6 +56,17 @@ def test_fewer_than_two_runs_say_how_to_choose(write_job: JobWriter, names: tupl
     assert not app.dataframe
 
 
+@pytest.mark.parametrize(("named", "picked", "address"), [(("b",), ["a"], "uid-b,uid-a"), ((), ["b", "a"], "uid-b,uid-a")])
+@pytest.mark.usefixtures("two")
+def test_the_runs_that_a_comparison_lacks_are_picked_by_name(named: tuple[str, ...], picked: list[str], address: str) -> None:
+    app = compare(*named)
+    assert app.multiselect[0].options == sorted({"a", "b"} - {*named}, reverse=True)
+    for name in picked:
+        app.multiselect[0].select(f"uid-{name}").run()
+    assert app.query_params["jobs"] == address
+    assert "Compare 2 runs" in words(app)
+
+
 @pytest.mark.usefixtures("two")
 def test_two_runs_side_by_side_show_what_differs_and_which_is_the_best() -> None:
     app = compare("a", "b")

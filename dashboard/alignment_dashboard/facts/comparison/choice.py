@@ -36,6 +36,17 @@ def choose(listing: Listing, identities: Sequence[str], baseline: str | None) ->
     return Comparison(tuple(jobs), known.index(baseline) if baseline in known else 0, tuple(sentences))
 
 
+def others(listing: Listing, jobs: Sequence[AlignmentJob]) -> list[AlignmentJob]:
+    """Return the runs that a comparison can add, the newest first."""
+    taken = {identify(job) for job in jobs}
+    return sorted((job for job in listing.jobs if identify(job) not in taken), key=_age, reverse=True)
+
+
+def _age(job: AlignmentJob) -> tuple[float, str]:
+    started = (job.status.start_time if job.status else None) or job.metadata.creation_timestamp
+    return started.timestamp() if started else 0.0, job.metadata.name
+
+
 def stages_in(jobs: Sequence[AlignmentJob]) -> list[str]:
     """Return the names of all stages that train, in the order of the jobs and of their stages."""
     return list(dict.fromkeys(stage for job in jobs for stage in trained_stages(job)))
