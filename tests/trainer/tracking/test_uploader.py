@@ -310,3 +310,22 @@ def test_a_log_that_did_not_arrive_is_sent_with_the_next_stage_or_a_sync(config,
     shipping.ship_all(stage)
     assert logs_arrived(config, tmp_path) == {LOG_FILE: "killed attempt\n"}
     assert is_shipped(stage)
+
+
+@pytest.mark.parametrize("left", [[LOG_FILE], [LOG_FILE, METRICS_FILE]])
+def test_an_attempt_that_ended_before_its_first_point_gets_no_run_after_an_edit(config, trainer, root, left):
+    edited = trainer.config(root, sft__optimization__maxSteps=2).model_copy(update={"job": config.job})
+    folder = Path(config.paths.stage) / "sft"
+    first, second = (
+        each.model_copy(update={"paths": each.paths.model_copy(update={"stage": str(folder)})}) for each in (config, edited)
+    )
+    claim(first)
+    for name in left:
+        (folder / name).write_text("the GPU is lost\n" if name == LOG_FILE else "")
+    claim(second)
+    write(second, range(1, 4))
+    ship(second, ExitCode.STOPPED)
+    _, found, count = runs(config)
+    assert (count, found["sft"].data.tags[metrics.INPUT_HASH_TAG]) == (2, second.input_hash)
+    assert len([path for path in folder.parent.iterdir() if path.is_dir()]) == 2
+    assert shipping.left_behind(folder.parent) == []
