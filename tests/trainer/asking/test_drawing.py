@@ -6,6 +6,8 @@ from collections import Counter
 import pytest
 from alignment_trainer.asking.drawing import job_prompts
 from alignment_trainer.asking.prompts import readable
+from alignment_trainer.data.tokens import asked_ids
+from alignment_trainer.forms.examples import Dialogue
 from messages import assistant, system, user
 
 
@@ -169,3 +171,18 @@ def test_a_dialogue_is_asked_up_to_its_first_learned_answer(tmp_path, ask, row, 
     held_out = {"datasets": [{"uri": "workspace://held.jsonl", "cleaning": ["Truecase"]}]}
     (found,) = ask(sft__holdout=held_out, dpo__holdout=None)
     assert (readable(found.prompt), found.texts["reference"]) == (prompt, reference)
+
+
+@pytest.mark.parametrize(("max_length", "longest"), [(256, 256), (1024, 512), (4096, 1024)])
+def test_a_prompt_is_short_beside_the_rows_that_are_trained_on(ask, tmp_path, tokenizer, max_length, longest):
+    def length(words):
+        return len(asked_ids(Dialogue([user("A" * words)], [assistant("Yes.")]), tokenizer))
+
+    most = next(words for words in range(longest, 0, -1) if length(words) <= longest)
+    write(tmp_path / "dpo.jsonl", [pair("Is it?")] * 8)
+    lengths = {"sft__maxLength": max_length, "dpo__maxLength": max_length}
+    for words, drawn in ((most, 1), (most + 20, 0)):
+        write(tmp_path / "sft.jsonl", [{"messages": [user("A" * words), assistant("Yes.")]}] * 8)
+        (tmp_path / "job" / "prompts.json").unlink(missing_ok=True)
+        changes = {f"{stage}__holdout": {"examples": 4} for stage in ("sft", "dpo")}
+        assert by_stage(ask(**lengths, **changes))["sft"] == drawn

@@ -80,6 +80,9 @@ class AskPolicy(TrainerCallback):  # type: ignore[misc]
         self._answered.add(step)
         with torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
             made = greedy_answers(model, [prompt.ids for prompt in self._prompts], self._padding, self._ends, args.device)
+        if args.device.type == "cuda":
+            # The peak of memory that is reported is training's.
+            torch.cuda.reset_peak_memory_stats(args.device)
         if self._samples:
             self._samples.append([self._sample(step, *pair) for pair in zip(self._prompts, made, strict=True)])
 

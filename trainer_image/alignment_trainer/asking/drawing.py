@@ -28,6 +28,9 @@ from alignment_trainer.settings.training import Settings, training_settings
 
 MOST_OF_STAGE, MOST_OF_JOB = 4, 8
 """Few prompts, so that answering them takes little time compared to an evaluation."""
+_SHORT, _SHARE_OF_ROW = 512, 4
+"""A prompt has at most 512 tokens or a quarter of maxLength: four that are answered at once are about as long as one row that
+is trained on, so that their keys and values, which no estimate counts, stay small beside what training needs."""
 _CANDIDATES = 16
 """Rows that are drawn for each prompt, since some are left out, too long, or have no prompt."""
 
@@ -58,10 +61,16 @@ def job_prompts(config: RunConfig, tokenizer: Any) -> list[Prompt]:
     shortest = min((stage.settings.max_length for stage in stages), default=0)
     for stage in stages:
         if found.drawn.get(stage.config.stage_name) != stage.drawn_from:
-            found = _with_prompts_of(stage, found, tokenizer, shortest, is_begun=stage.config.stage_name == config.stage_name)
+            found = _with_prompts_of(
+                stage, found, tokenizer, _longest(shortest), is_begun=stage.config.stage_name == config.stage_name
+            )
     if found != known:
         write_prompts(job, found)
     return found.prompts
+
+
+def _longest(max_length: int) -> int:
+    return min(max_length, max(_SHORT, max_length // _SHARE_OF_ROW))
 
 
 def _stages_with_holdout(config: RunConfig) -> Iterator[_Stage]:

@@ -55,7 +55,7 @@ def rates(logs: Mapping[str, float], seconds: float, work: Work) -> dict[str, fl
 
 
 def peak_memory() -> dict[str, float]:
-    """Return the highest peak of all processes so far, in GiB: of the GPU where there is one, otherwise of the process."""
+    """Return the highest peak of all processes, in GiB: of the GPU since the policy was last asked, or of the process so far."""
     state = PartialState()
     peaks = _peaks(state.device)
     table = torch.tensor(list(peaks.values()), dtype=torch.float64, device=state.device)
