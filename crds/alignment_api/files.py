@@ -33,6 +33,11 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
 
 
+def set_aside(damaged: Path) -> Path:
+    """Rename a damaged file, in place of one set aside before, and return its new name."""
+    return damaged.replace(damaged.with_name(f"{damaged.name}.damaged"))
+
+
 def rename_whole(source: Path, target: Path) -> None:
     """Rename a finished folder, so that the new name survives a power cut."""
     source.rename(target)

@@ -85,7 +85,7 @@ def write(config, steps=STEPS):
     """Write the files that an attempt has written after so many steps."""
     stage = Path(config.paths.stage)
     claim(config)
-    journal, samples = Journal(stage), Samples(stage, ["is", "was"])
+    journal, samples = Journal(stage), Samples(stage)
     for step in range(1, steps + 1):
         journal.append(step, {"train/loss": 1 / step, "train/grad_norm": float(step)}, {metrics.TOTAL_STEPS: float(steps)})
     for step in (1, steps):

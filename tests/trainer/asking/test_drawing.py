@@ -186,3 +186,14 @@ def test_a_prompt_is_short_beside_the_rows_that_are_trained_on(ask, tmp_path, to
         (tmp_path / "job" / "prompts.json").unlink(missing_ok=True)
         changes = {f"{stage}__holdout": {"examples": 4} for stage in ("sft", "dpo")}
         assert by_stage(ask(**lengths, **changes))["sft"] == drawn
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"drawn": {', b"\xff\xff", b"[]"])
+def test_damaged_prompts_are_set_aside_and_drawn_anew(rows, ask, tmp_path, capfd, damage):
+    before = ask()
+    path = tmp_path / "job" / "prompts.json"
+    path.write_bytes(damage)
+    assert ask() == before
+    assert path.with_name("prompts.json.damaged").read_bytes() == damage
+    assert capfd.readouterr().err == f"{path}.damaged was damaged; the prompts to ask are drawn anew\n"
+    assert ask() == before

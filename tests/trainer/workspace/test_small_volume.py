@@ -34,14 +34,14 @@ def database():
 
 (folder / "state.json").write_text("whole")
 samples = [Sample(step=1, key="k", prompt="p", policy="x" * 50000)]
-Samples(folder, ["k"]).append(samples)
+Samples(folder).append(samples)
 writes = {
     "numpy": lambda: numpy.save(folder / ".data" / "values.npy", numpy.random.rand(1_000_000)),
     "arrow": arrow,
     "database": database,
     "copy": lambda: shutil.copyfile(folder.parent / "large", folder / ".data" / "copy"),
     "text": lambda: write_whole(folder / "state.json", "x" * 2_000_000),
-    "samples": lambda: Samples(folder, ["k"]).append([Sample(step=2, key="k", prompt="p", policy="x" * 2_000_000)]),
+    "samples": lambda: Samples(folder).append([Sample(step=2, key="k", prompt="p", policy="x" * 2_000_000)]),
 }
 for name, write in writes.items():
     (folder / ".data").mkdir()
@@ -57,7 +57,7 @@ with (folder / "ballast").open("wb", buffering=0) as ballast:
             ballast.write(bytes(1000))
     except OSError:
         pass
-Samples(folder, ["k"])
+Samples(folder)
 left = [json.loads(line)["step"] for line in (folder / "samples.jsonl").read_text().splitlines()]
 print(sorted(path.name for path in folder.iterdir()), (folder / "state.json").read_text(), left, links.takes_hard_links(folder))
 """

@@ -28,7 +28,7 @@ def ask_policy(config: RunConfig, settings: Settings, tokenizer: Any) -> list[Tr
     shared: list[tuple[list[Rendered], set[int]]] = [([], set())]
     if PartialState().is_main_process:
         prompts = list(_renderable(job_prompts(config, tokenizer), settings, tokenizer))
-        samples = Samples(Path(config.paths.stage), [each.prompt.key for each in prompts]) if prompts else None
+        samples = Samples(Path(config.paths.stage)) if prompts else None
         shared = [(prompts, samples.steps if samples else set())]
     broadcast_object_list(shared)
     prompts, answered = shared[0]

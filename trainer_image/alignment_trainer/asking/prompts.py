@@ -1,10 +1,11 @@
 """The prompts of a job, in one file of the job's folder, so that each stage and each attempt asks the same ones."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
-from alignment_api.files import write_whole
-from pydantic import BaseModel
+from alignment_api.files import set_aside, write_whole
+from pydantic import BaseModel, ValidationError
 
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Text, said
@@ -46,9 +47,13 @@ class JobPrompts(BaseModel):
 
 
 def read_prompts(job: Path) -> JobPrompts:
-    """Read the prompts of a job; none until they are written."""
+    """Read the prompts of a job; none until they are written, or if their file is damaged."""
     path = job / _FILE
-    return JobPrompts.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else JobPrompts()
+    try:
+        return JobPrompts.model_validate_json(path.read_bytes()) if path.exists() else JobPrompts()
+    except ValidationError:
+        print(f"{set_aside(path)} was damaged; the prompts to ask are drawn anew", file=sys.stderr, flush=True)
+        return JobPrompts()
 
 
 def write_prompts(job: Path, prompts: JobPrompts) -> None:

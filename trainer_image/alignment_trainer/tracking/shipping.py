@@ -155,7 +155,7 @@ class Shipment:
         for step, rows in groupby(samples, lambda sample: sample.step):
             if step in new:
                 # If the rows of a step were incomplete, sending them again replaces the file.
-                self._runs.log_samples(step, [row.model_dump() for row in rows])
+                self._runs.log_samples(step, [row.model_dump(exclude={"step_rows"}) for row in rows])
         if len(samples) != self._shipped.samples:
             self._note(samples=len(samples))
 
