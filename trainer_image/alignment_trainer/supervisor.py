@@ -1,5 +1,6 @@
 """Runs one attempt of one stage: checks its inputs, starts its processes, and reports how they ended."""
 
+import math
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from alignment_trainer.checks.row_room import rows_to_write
 from alignment_trainer.failures import Stopped
 from alignment_trainer.model_folder.room import check_room, known_start, with_needs
 from alignment_trainer.output import stage_log
-from alignment_trainer.output.copied_output import RankPipes, copy_own_output
+from alignment_trainer.output.copied_output import DRAIN_SECONDS, RankPipes, copy_own_output
 from alignment_trainer.process import heartbeat
 from alignment_trainer.process.lifeline import stopping_with
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, reserve_room, termination_of
@@ -40,6 +41,8 @@ CONFIG_VARIABLE = "ALIGNMENT_RUN_CONFIG"
 _RUNNER_VARIABLE = "ALIGNMENT_RUNNER_PID"
 """Set on one machine, where `alignment run` is the parent."""
 _CLEANUP_SECONDS = 2
+_LAST_SECONDS = math.ceil(DRAIN_SECONDS + stage_log.END_SECONDS + FLUSH_SECONDS + _CLEANUP_SECONDS)
+"""How long an attempt may take after its ranks have ended: for what they printed, the log, the last metrics and its report."""
 
 
 class Supervisor:
@@ -181,8 +184,8 @@ class Supervisor:
         # This config combines the attempt's own with the settings recorded when the stage began; all ranks read it.
         config_path = folder / RUN_CONFIG_FILE
         config_path.write_text(self.config.model_dump_json(by_alias=True, exclude_none=True), encoding="utf-8")
-        # The ranks get the grace period, less the time for the last metrics and the termination message.
-        patience = max(1, self.config.grace_seconds - FLUSH_SECONDS - _CLEANUP_SECONDS)
+        # The ranks get the rest of the grace period.
+        patience = max(1, self.config.grace_seconds - _LAST_SECONDS)
         options = [f"--shutdown-timeout={patience}", "-m", "alignment_trainer.rank"]
         # From here on this process only waits and ships metrics, so its CPU time does not count as progress of the stage.
         self._watch.liveness.counts_root = False

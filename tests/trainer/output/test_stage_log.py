@@ -114,7 +114,7 @@ def test_a_log_that_is_removed_while_it_is_written_begins_again_at_the_next_divi
 
 
 def test_a_volume_that_hangs_stops_nobody(tmp_path, monkeypatch):
-    monkeypatch.setattr(stage_log, "_END_SECONDS", 0.1)
+    monkeypatch.setattr(stage_log, "END_SECONDS", 0.1)
     # Opening this waits for a reader.
     os.mkfifo(tmp_path / LOG_FILE)
     log = StageLog()

@@ -10,6 +10,7 @@ them.
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import Any
 from alignment_trainer.output.stage_log import PIECE_BYTES, StageLog
 
 _OUT, _ERROR = 1, 2
-_DRAIN_SECONDS = 1.0
+DRAIN_SECONDS = 1.0
+"""How long the end of training waits for both pipes together."""
 
 
 class CopiedStream:
@@ -65,8 +67,9 @@ class RankPipes:
         """Wait until what the rank has printed is copied, or for a short time if a process that it left keeps a pipe open."""
         while self._writing:
             os.close(self._writing.pop())
+        last = time.monotonic() + DRAIN_SECONDS
         for reader in self._readers:
-            reader.join(_DRAIN_SECONDS)
+            reader.join(max(0.0, last - time.monotonic()))
 
     def _open(self, path: Path, target: int) -> None:
         os.mkfifo(path)

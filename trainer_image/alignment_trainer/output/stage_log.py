@@ -16,7 +16,8 @@ PIECE_BYTES = 16 << 10
 _MOST_WAITING = 1024
 """Pieces of at most about 32 kB each that wait for a slow volume; what comes when so many wait is dropped."""
 
-_END_SECONDS = 2.0
+END_SECONDS = 2.0
+"""How long the end of an attempt waits for the volume."""
 
 
 class StageLog:
@@ -69,7 +70,7 @@ class StageLog:
             self._has_ended = True
             self._waiting.put(None)
             if self._writer:
-                self._writer.join(_END_SECONDS)
+                self._writer.join(END_SECONDS)
 
     def _write(self, stage: Path, header: bytes) -> None:
         file = _File(stage)
