@@ -7,12 +7,13 @@ from alignment_api.spec.status import ENDED, Phase
 
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import identify
-from alignment_dashboard.facts.comparison.choice import Comparison, choose, default_stage, stages_in, without_stage
+from alignment_dashboard.facts.comparison.choice import Comparison, choose, default_stage, without_stage
 from alignment_dashboard.facts.comparison.finals import table
 from alignment_dashboard.facts.comparison.labels import labels
 from alignment_dashboard.facts.comparison.verdict import doubts, verdict
 from alignment_dashboard.facts.configuration import parameters
-from alignment_dashboard.facts.links import jobs_in
+from alignment_dashboard.facts.links import jobs_asked, jobs_in
+from alignment_dashboard.facts.stages import stages_in
 from alignment_dashboard.facts.status import phase_of
 from alignment_dashboard.pieces import overlaid_curves
 from alignment_dashboard.pieces import reached as results
@@ -20,7 +21,7 @@ from alignment_dashboard.pieces.configuration_table import show_configuration
 from alignment_dashboard.pieces.final_table import choose_rows, download_finals, show_finals
 from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.pieces.run_picker import show_picker
-from alignment_dashboard.pieces.run_rail import BASELINE, HIDDEN, JOBS, show_rail
+from alignment_dashboard.pieces.run_rail import BASELINE, HIDDEN, show_rail
 from alignment_dashboard.pieces.sweep_views import show_matrix, show_scatter
 from alignment_dashboard.text import plain
 
@@ -67,7 +68,7 @@ def show() -> None:
 
 
 def _chosen() -> Comparison:
-    return choose(cache.listing(), jobs_in(st.query_params.get(JOBS)), st.query_params.get(BASELINE))
+    return choose(cache.listing(), jobs_asked(st.query_params), st.query_params.get(BASELINE))
 
 
 def _watch_for_changes(comparison: Comparison, stage: str | None = None, view: str = CURVES) -> None:

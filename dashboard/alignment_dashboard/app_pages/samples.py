@@ -10,17 +10,17 @@ from streamlit.delta_generator import DeltaGenerator
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Listing, identify
 from alignment_dashboard.facts import sample_table, samples
-from alignment_dashboard.facts.links import jobs_in
+from alignment_dashboard.facts.links import jobs_asked
 from alignment_dashboard.facts.outputs import (
     StageRows,
     stage_of_several,
     stages_of_one,
     steps_to_choose,
-    trained_stages,
     why_no_base,
     why_none,
 )
-from alignment_dashboard.facts.samples import Output, Sample, Wanted
+from alignment_dashboard.facts.samples import Output, Rows, Sample, Wanted
+from alignment_dashboard.facts.stages import stages_in, trained_stages
 from alignment_dashboard.pictures.answers import markup
 from alignment_dashboard.pictures.answers.cards import AGAINST, columns
 from alignment_dashboard.pieces.notice import show_failures, show_notice
@@ -33,8 +33,8 @@ LIST_WIDTH = 340
 
 
 def show() -> None:
-    """Draw the samples of the jobs that the query parameter `jobs` names."""
-    listing, identities = cache.listing(), jobs_in(st.query_params.get("jobs"))
+    """Draw the samples of the jobs that the address names."""
+    listing, identities = cache.listing(), jobs_asked(st.query_params)
     jobs = [job for identity in identities if (job := listing.find(identity))]
     with st.container(horizontal=True, horizontal_alignment="distribute", gap="large"):
         with st.container(width="content"):
@@ -90,20 +90,20 @@ def _read(job: AlignmentJob) -> StageRows:
     return {stage: one.value for stage, one in known.items()}
 
 
-def _known(jobs: Sequence[AlignmentJob]) -> list[tuple[int, str | None]]:
-    """Return what the page would show otherwise if it changed: how many rows there are, and why there are no newer ones."""
+def _known(jobs: Sequence[AlignmentJob]) -> list[tuple[Rows, str | None]]:
+    """Return what the page would show otherwise if it changed: the rows, and why there are no newer ones."""
     known = (cache.samples(identify(job), stage) for job in jobs for stage in trained_stages(job))
-    return [(len(one.value), one.problem) for one in known]
+    return [(one.value, one.problem) for one in known]
 
 
-def _wait_for_more(jobs: Sequence[AlignmentJob], drawn: list[tuple[int, str | None]]) -> None:
+def _wait_for_more(jobs: Sequence[AlignmentJob], drawn: list[tuple[Rows, str | None]]) -> None:
     if _known(jobs) != drawn:
         st.rerun()
 
 
 def _choose_outputs(jobs: Sequence[AlignmentJob], rows: Sequence[StageRows]) -> list[Output]:
     """Show what is compared, and which stages have nothing to show."""
-    stages = list(dict.fromkeys(stage for job in jobs for stage in trained_stages(job)))
+    stages = stages_in(jobs)
     steps = {stage: _steps(jobs, rows, stage) for stage in stages}
     sampled = [stage for stage in stages if steps[stage]]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):

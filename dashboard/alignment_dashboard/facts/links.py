@@ -3,7 +3,7 @@
 They are relative, so that they also work below a base path: all pages are side by side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 NAME = r"[?&]name=([^&]*)"
@@ -29,6 +29,11 @@ def named(link: str, name: str) -> str:
     """Return a link that carries the name to show for it; it sorts by that name."""
     path, _, query = link.partition("?")
     return f"{path}?{urlencode({'name': name})}&{query}"
+
+
+def jobs_asked(query: Mapping[str, str]) -> list[str]:
+    """Return the identities in `jobs`, which the pages write, or else in `job`, which people write for a single one."""
+    return jobs_in(query.get("jobs") or query.get("job"))
 
 
 def jobs_in(text: str | None) -> list[str]:

@@ -3,28 +3,23 @@
 from collections.abc import Mapping, Sequence
 
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import parent_of
 from alignment_api.spec.stages import Stage
 from alignment_api.spec.status import ENDED
 
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.samples import BASE, Output, Rows, rows_at, steps_of
+from alignment_dashboard.facts.stages import trained_stages
 from alignment_dashboard.facts.status import stages_of
 
 StageRows = Mapping[str, Rows]
 """The rows of a job by the name of its stage."""
 
 
-def trained_stages(job: AlignmentJob) -> list[str]:
-    """Return the names of the stages that change the model, since only these are sampled."""
-    return [stage.name for stage in job.spec.stages or [] if KINDS[stage.kind].trains]
-
-
 def starting_stages(job: AlignmentJob) -> list[str]:
     """Return the trained stages that start from the job's model: their step 0 has the answers of the base model."""
-    stages = job.spec.stages or []
-    return [stage.name for stage in stages if KINDS[stage.kind].trains and parent_of(job.spec, stage) is None]
+    trained = trained_stages(job)
+    return [stage.name for stage in job.spec.stages or [] if stage.name in trained and parent_of(job.spec, stage) is None]
 
 
 def steps_to_choose(job: AlignmentJob, stage: str, rows: Rows) -> list[int]:

@@ -9,7 +9,8 @@ import streamlit as st
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.colours import Look
-from alignment_dashboard.facts.comparison.choice import Comparison, kind_of
+from alignment_dashboard.facts.comparison.choice import Comparison
+from alignment_dashboard.facts.stages import kind_of
 from alignment_dashboard.keeper import Known
 from alignment_dashboard.pictures.panels import REJECTED, Panel, metrics_of, panels_of
 from alignment_dashboard.pictures.trace import Trace
@@ -22,7 +23,7 @@ def show_curves(
     comparison: Comparison, stage: str, names: Mapping[str, str], looks: Mapping[str, Look], hidden: Collection[str]
 ) -> None:
     """Show the panels of a stage with a line for each run that is not hidden, and say what could not be read."""
-    panels, dark = panels_of(kind_of(comparison.jobs, stage) or ""), is_dark()
+    panels, dark = panels_of(kind_of(comparison.jobs, stage)), is_dark()
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container():
             display = choose_display()
@@ -62,7 +63,7 @@ def moment(comparison: Comparison, stage: str, hidden: Collection[str]) -> objec
 
 
 def _read(comparison: Comparison, stage: str, hidden: Collection[str]) -> dict[str, Known[Histories]]:
-    metrics = metrics_of(panels_of(kind_of(comparison.jobs, stage) or ""))
+    metrics = metrics_of(panels_of(kind_of(comparison.jobs, stage)))
     return {
         identify(job): cache.curves(job.metadata.uid or identify(job), stage, metrics)
         for job in comparison.jobs

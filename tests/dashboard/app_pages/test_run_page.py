@@ -153,6 +153,16 @@ def test_a_run_without_metrics_has_not_searched_them(write_job: JobWriter, log_r
     assert "There are no metrics yet." in text and "None of the" not in text
 
 
+def test_while_a_stage_has_no_samples_those_of_the_stage_before_are_shown(trained: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {"sft": [{"step": 50, "prompt": "Why?", "policy": "Because."}]}
+    monkeypatch.setattr(cache, "samples", lambda _, stage: Known(rows.get(stage, []), None, datetime.now(UTC)))
+    shown = words(opened(tab="Samples"))
+    assert "Stage dpo has no samples yet. These are those of stage sft." in shown and "Because." in shown
+    rows["dpo"] = [{"step": 10, "prompt": "Why?", "policy": "Therefore."}]
+    shown = words(opened(tab="Samples"))
+    assert "has no samples yet" not in shown and "Therefore." in shown
+
+
 def test_attempts_and_conditions(write_job: JobWriter) -> None:
     moment = datetime.now(UTC).isoformat()
     condition = {"type": "Failed", "status": "False", "reason": "Training", "message": "dpo", "lastTransitionTime": moment}

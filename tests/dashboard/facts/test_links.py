@@ -1,7 +1,7 @@
 """Addresses and what is read from them."""
 
 import pytest
-from alignment_dashboard.facts.links import compare_link, jobs_in, run_link, samples_link
+from alignment_dashboard.facts.links import compare_link, jobs_asked, jobs_in, run_link, samples_link
 
 
 def test_addresses() -> None:
@@ -13,3 +13,11 @@ def test_addresses() -> None:
 @pytest.mark.parametrize(("text", "found"), [(None, []), ("", []), ("u1", ["u1"]), ("u1,,u2,u1", ["u1", "u2"])])
 def test_jobs_of_an_address(text: str | None, found: list[str]) -> None:
     assert jobs_in(text) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [({}, []), ({"jobs": "u1,u2"}, ["u1", "u2"]), ({"job": "u1"}, ["u1"]), ({"jobs": "u2", "job": "u1"}, ["u2"])],
+)
+def test_one_job_may_be_asked_for_as_on_its_own_page(query: dict[str, str], found: list[str]) -> None:
+    assert jobs_asked(query) == found

@@ -9,11 +9,11 @@ from alignment_dashboard.facts.outputs import (
     stages_of_one,
     starting_stages,
     steps_to_choose,
-    trained_stages,
     why_no_base,
     why_none,
 )
 from alignment_dashboard.facts.samples import Output
+from alignment_dashboard.facts.stages import trained_stages
 
 SFT, DPO = {"name": "sft", "sft": {}}, {"name": "dpo", "dpo": {}}
 AGAIN = {**DPO, "model": {"base": True}}
@@ -47,7 +47,7 @@ def labels(outputs: list[Output]) -> list[str]:
 )
 def test_stages_that_start_from_the_jobs_model(stages: Any, trained: list[str], starting: list[str]) -> None:
     job = a_job(*stages)
-    assert (trained_stages(job), starting_stages(job)) == (trained, starting)
+    assert (list(trained_stages(job)), starting_stages(job)) == (trained, starting)
 
 
 def test_step_0_of_a_starting_stage_is_the_base_model() -> None:

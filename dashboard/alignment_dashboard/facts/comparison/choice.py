@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.kinds import KINDS
 
 from alignment_dashboard.data.listing import Listing, identify
+from alignment_dashboard.facts.stages import stages_in, trained_stages
 
 MOST = 20
 """More lines than this nobody tells apart."""
@@ -47,25 +47,10 @@ def _age(job: AlignmentJob) -> tuple[float, str]:
     return started.timestamp() if started else 0.0, job.metadata.name
 
 
-def stages_in(jobs: Sequence[AlignmentJob]) -> list[str]:
-    """Return the names of all stages that train, in the order of the jobs and of their stages."""
-    return list(dict.fromkeys(stage for job in jobs for stage in trained_stages(job)))
-
-
-def trained_stages(job: AlignmentJob) -> dict[str, str]:
-    """Return the kind of each stage that trains, by its name."""
-    return {stage.name: stage.kind for stage in job.spec.stages or [] if KINDS[stage.kind].trains}
-
-
 def default_stage(jobs: Sequence[AlignmentJob]) -> str | None:
     """Return the stage that most runs have; of several, the last."""
     names = stages_in(jobs)
     return max(names, key=lambda name: (sum(name in trained_stages(job) for job in jobs), names.index(name)), default=None)
-
-
-def kind_of(jobs: Sequence[AlignmentJob], stage: str) -> str | None:
-    """Return the kind of a stage in the first of the jobs that has it."""
-    return next((trained_stages(job)[stage] for job in jobs if stage in trained_stages(job)), None)
 
 
 def without_stage(jobs: Sequence[AlignmentJob], stage: str) -> str | None:

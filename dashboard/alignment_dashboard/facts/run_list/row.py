@@ -20,7 +20,7 @@ from alignment_api.spec.status import ENDED, StageStatus
 
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.configuration import parameters
-from alignment_dashboard.facts.outputs import trained_stages
+from alignment_dashboard.facts.stages import trained_stages
 from alignment_dashboard.facts.status import BEGUN, percent_of, phase_of, stages_of, status_of, write_reason, write_stages
 from alignment_dashboard.store.stored_run import StoredRun
 
@@ -118,4 +118,4 @@ def _charted(job: AlignmentJob) -> str | None:
 
 def _trained(job: AlignmentJob) -> list[str]:
     """Return the stages that have a loss; all, if a recipe of another version names them."""
-    return trained_stages(job) or [stage.name for stage in stages_of(job)]
+    return list(trained_stages(job)) or [stage.name for stage in stages_of(job)]

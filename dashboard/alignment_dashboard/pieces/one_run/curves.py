@@ -7,6 +7,7 @@ from alignment_api.spec.status import ENDED
 
 from alignment_dashboard import cache
 from alignment_dashboard.facts.one_run import checks
+from alignment_dashboard.facts.stages import kind_of
 from alignment_dashboard.facts.status import phase_of, stages_of
 from alignment_dashboard.keeper import Known
 from alignment_dashboard.pictures.panels import Panel, metrics_of, panels_of
@@ -14,7 +15,7 @@ from alignment_dashboard.pictures.summary import summarize
 from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.pieces.clock import write_clock
 from alignment_dashboard.pieces.notice import show_notice
-from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage, kind_of
+from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage
 from alignment_dashboard.pieces.panel_view import choose_display, show_panels
 from alignment_dashboard.store.history import Histories, end_of
 
@@ -67,4 +68,4 @@ def _why_empty(identity: str, stage: str) -> str:
 
 def _panels(identity: str, stage: str) -> tuple[Panel, ...]:
     job = cache.listing().find(identity)
-    return panels_of(kind_of(job, stage)) if job else ()
+    return panels_of(kind_of([job], stage)) if job else ()

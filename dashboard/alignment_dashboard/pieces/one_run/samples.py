@@ -15,12 +15,13 @@ SHOWN, PROMPT_LENGTH, ANSWER_LENGTH = 4, 600, 1_200
 def moment(identity: str) -> object:
     """Return what the samples are drawn from."""
     job = cache.listing().find(identity)
-    return [len(cache.samples(identity, stage).value) for stage in (charted(job) if job else [])]
+    return [cache.samples(identity, stage)[:2] for stage in (charted(job) if job else [])]
 
 
 def show(identity: str) -> None:
-    """Show the answers of the newest step."""
-    stage = choose_stage(identity)
+    """Show the answers of the newest step of a stage; until it has some, those of the stage before it."""
+    chosen = choose_stage(identity)
+    stage = _sampled(identity, chosen) if chosen else None
     known = cache.samples(identity, stage) if stage else None
     if known is None or not known.value:
         if known and known.problem:
@@ -28,6 +29,8 @@ def show(identity: str) -> None:
         else:
             st.text("There are no samples yet. A stage answers its prompts at each evaluation and at its end.")
         return
+    if stage != chosen:
+        st.text(f"Stage {chosen} has no samples yet. These are those of stage {stage}.")
     newest = max(int(row["step"]) for row in known.value)
     rows = [row for row in known.value if int(row["step"]) == newest]
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -39,3 +42,11 @@ def show(identity: str) -> None:
             st.text(shorten(visible(str(row.get("prompt", ""))), PROMPT_LENGTH))
             st.caption("Answer")
             st.text(shorten(visible(str(row.get("policy", ""))), ANSWER_LENGTH))
+
+
+def _sampled(identity: str, chosen: str) -> str:
+    """Return the chosen stage, or the last one before it that has samples if it has none."""
+    job = cache.listing().find(identity)
+    names = charted(job) if job else []
+    until = names[: names.index(chosen) + 1] if chosen in names else []
+    return next((name for name in reversed(until) if cache.samples(identity, name).value), chosen)

@@ -4,7 +4,8 @@ import streamlit as st
 from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard import cache
-from alignment_dashboard.facts.status import current_stage, stages_of
+from alignment_dashboard.facts.stages import trained_stages
+from alignment_dashboard.facts.status import current_stage
 from alignment_dashboard.pictures.panels import panels_of
 from alignment_dashboard.pieces.address import bind_choice, follow
 
@@ -12,13 +13,8 @@ STAGE = "stage"
 
 
 def charted(job: AlignmentJob) -> list[str]:
-    """Return the names of the stages that train."""
-    return [stage.name for stage in stages_of(job) if panels_of(kind_of(job, stage.name))]
-
-
-def kind_of(job: AlignmentJob, stage: str) -> str:
-    """Return the kind of a stage."""
-    return next((known.kind for known in job.spec.stages or [] if known.name == stage), "")
+    """Return the names of the stages that have panels."""
+    return [name for name, kind in trained_stages(job).items() if panels_of(kind)]
 
 
 def choose_stage(identity: str) -> str | None:

@@ -3,7 +3,8 @@
 import pytest
 from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard.data.listing import Failure, Guidance, Listing
-from alignment_dashboard.facts.comparison.choice import choose, default_stage, kind_of, stages_in, without_stage
+from alignment_dashboard.facts.comparison.choice import choose, default_stage, without_stage
+from alignment_dashboard.facts.stages import kind_of, stages_in
 from compared_jobs import dpo, job, sft
 
 GUIDANCE = Guidance("", "", "", "", "", None, lambda job, stage: "")
