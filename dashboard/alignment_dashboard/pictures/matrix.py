@@ -1,6 +1,7 @@
 """A matrix of two parameters as an ECharts option: each cell says its mean, its standard error and its number of runs."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from alignment_dashboard.facts.comparison.matrix import NOT_RUN, Matrix
@@ -12,6 +13,9 @@ _LIGHT, _DARK = ("#E4EFF8", "#0072B2"), ("#1D3347", "#56B4E9")
 _LINE_PIXELS, _AROUND_PIXELS = 76, 110
 _LIGHT_TURNS, _DARK_TURNS = 0.85, 0.62
 """From this share of the range on, text on a cell takes the other colour, so that it always has enough contrast."""
+
+
+Cells = Mapping[tuple[int, int], Spread]
 
 
 def height_of(matrix: Matrix) -> int:
@@ -39,32 +43,30 @@ def draw(matrix: Matrix, lower_is_better: bool, dark: bool) -> dict[str, Any]:
             "max": high if high > low else low + 1,
             "inRange": {"color": [strong, pale] if lower_is_better else [pale, strong]},
         },
-        "series": [
-            {
-                "type": "heatmap",
-                "label": {"show": True, "lineHeight": 19, "fontSize": 13},
-                "itemStyle": {"borderWidth": 3, "borderColor": "#0E1117" if dark else "#FFFFFF"},
-                "emphasis": {"disabled": True},
-                "data": [
-                    _cell(place, spread, best, _share(spread.mean, low, high, lower_is_better), dark)
-                    for place, spread in finite.items()
-                ],
-            },
-            {
-                "type": "scatter",
-                "symbolSize": 0,
-                "silent": True,
-                "label": {"show": True, "fontSize": 13, "color": "#9AA4AE" if dark else "#5F6B76"},
-                "data": [
-                    {
-                        "value": list(place),
-                        "label": {"formatter": _write(matrix.cells[place]) if place in matrix.cells else NOT_RUN},
-                    }
-                    for place in _places(matrix)
-                    if place not in finite
-                ],
-            },
-        ],
+        "series": [_measured(finite, best, (low, high), lower_is_better, dark), _unmeasured(matrix, finite, dark)],
+    }
+
+
+def _measured(finite: Cells, best: float | None, ends: tuple[float, float], lower_is_better: bool, dark: bool) -> dict[str, Any]:
+    shares = {place: _share(spread.mean, *ends, lower_is_better) for place, spread in finite.items()}
+    return {
+        "type": "heatmap",
+        "label": {"show": True, "lineHeight": 19, "fontSize": 13},
+        "itemStyle": {"borderWidth": 3, "borderColor": "#0E1117" if dark else "#FFFFFF"},
+        "emphasis": {"disabled": True},
+        "data": [_cell(place, spread, best, shares[place], dark) for place, spread in finite.items()],
+    }
+
+
+def _unmeasured(matrix: Matrix, finite: Cells, dark: bool) -> dict[str, Any]:
+    """Return the texts of the cells that have no colour: those without a run, and NaN."""
+    told = {place: _write(matrix.cells[place]) if place in matrix.cells else NOT_RUN for place in _places(matrix)}
+    return {
+        "type": "scatter",
+        "symbolSize": 0,
+        "silent": True,
+        "label": {"show": True, "fontSize": 13, "color": "#9AA4AE" if dark else "#5F6B76"},
+        "data": [{"value": list(place), "label": {"formatter": text}} for place, text in told.items() if place not in finite],
     }
 
 
