@@ -91,6 +91,8 @@ def curves(job_uid: str, stage: str, metrics: Iterable[str]) -> Known[Histories]
 def outlines(job_uids: Sequence[str], stage_of: Mapping[str, str], metric: str) -> dict[str, list[float]]:
     """Return a few values of a metric for each of many jobs, each of the stage that is named for it, as far as they are known."""
     wanted, jobs = _wanted.setdefault(metric, {}), {identify(job): job for job in listing().jobs}
+    for gone in [uid for uid in wanted.copy() if uid not in jobs]:
+        wanted.pop(gone, None)
     for uid in job_uids:
         stage = _begun(jobs[uid]).get(stage_of[uid]) if uid in jobs and uid in stage_of else None
         if stage:
@@ -179,7 +181,7 @@ def _read_events(key: tuple[str, str], _known: list[Event]) -> list[Event]:
 
 
 def _read_outlines(metric: str, known: Outlines) -> Outlines:
-    targets = list(_wanted.get(metric, {}).values())
+    targets = list(_wanted.get(metric, {}).copy().values())
     read = {target.job_uid: known[target.job_uid] for target in targets if target.job_uid in known}
     until = time.monotonic() + OUTLINES_AT_ONCE_SECONDS
     while (now := time.monotonic()) < until and (some := due(targets, read, now)[:RUNS_AT_ONCE]):

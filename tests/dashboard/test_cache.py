@@ -1,6 +1,7 @@
 """What the pages read stays with its time when a source is away, and reading it needs few imports."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -43,6 +44,18 @@ def test_all_that_a_job_has(write_job: JobWriter, log_run: RunLogger) -> None:
     assert {name: history.values.tolist() for name, history in found.value.items()} == {LOSS: [2.0, 1.5], "eval/loss": [3.0]}
     assert cache.outlines(["uid-one"], {"uid-one": "sft"}, LOSS) == {"uid-one": [2.0, 1.5]}
     assert cache.events(cache.listing().jobs[0]).value == []
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_outline_of_a_deleted_job_is_no_longer_read(home: Home, write_job: JobWriter, log_run: RunLogger) -> None:
+    for name in ("one", "two"):
+        write_job(name, STATUS)
+        log_run(f"uid-{name}", "sft", {LOSS: POINTS})
+    both = {"uid-one": "sft", "uid-two": "sft"}
+    assert set(cache.outlines(list(both), both, LOSS)) == set(both)
+    shutil.rmtree(home.job_folder("default", "one"))
+    assert set(cache.outlines(["uid-two"], both, LOSS)) == {"uid-two"}
+    assert set(cache._wanted[LOSS]) == set(cache._outlines.get(LOSS).value) == {"uid-two"}
 
 
 @pytest.mark.usefixtures("at_once")

@@ -1,5 +1,6 @@
-"""The outlines of many runs, for sparklines: those of ended stages are read once, the others now and then."""
+"""The outlines of many runs, for sparklines: those of ended stages are read once they have values, the others now and then."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from alignment_dashboard.store.store import Store
 
 POINTS = 40
 RUNS_AT_ONCE = 100
-GROWING_SECONDS = 20.0
+GROWING_SECONDS, EMPTY_SECONDS = 20.0, 60.0
 
 
 class Target(NamedTuple):
@@ -46,7 +47,11 @@ def read_outlines(store: Store, metric: str, targets: Iterable[Target], now: flo
 
 
 def _is_due(target: Target, known: Outline | None, now: float) -> bool:
-    return known is None or known.target != target or (not target.has_ended and now - known.read_at >= GROWING_SECONDS)
+    if known is None or known.target != target:
+        return True
+    # What an ended stage measured last may reach MLflow late.
+    pause = GROWING_SECONDS if not target.has_ended else math.inf if known.values else EMPTY_SECONDS
+    return now - known.read_at >= pause
 
 
 def _find(store: Store, target: Target) -> str | None:

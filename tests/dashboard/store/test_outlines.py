@@ -1,9 +1,14 @@
 """Which outlines are read, and when again."""
 
 import pytest
-from alignment_dashboard.store.outlines import GROWING_SECONDS, Outline, Target, due
+from alignment_dashboard.store.outlines import EMPTY_SECONDS, GROWING_SECONDS, Outline, Target, due
 
 ENDED, GROWING = Target("uid-a", "dpo", "run-1", has_ended=True), Target("uid-a", "dpo", "run-1", has_ended=False)
+
+
+@pytest.mark.parametrize(("seconds", "is_due"), [(EMPTY_SECONDS - 1, False), (EMPTY_SECONDS, True)])
+def test_an_empty_outline_of_an_ended_stage_is_read_again(seconds: float, is_due: bool) -> None:
+    assert bool(due([ENDED], {"uid-a": Outline(ENDED, [], 100.0)}, 100.0 + seconds)) == is_due
 
 
 @pytest.mark.parametrize(
