@@ -76,18 +76,24 @@ def press(page: Page, *keys: str) -> None:
 
 def click_header(page: Page, title: str) -> None:
     """Click the title of a column; a click sorts up, the next one down."""
-    titles = tuple(_plain(known) for known in header(page))
-    if titles not in _places:
-        _places[titles] = _find_titles(page)
-    before = header(page)
+    until(page, lambda: _shown_title(page, title))
+    before = _shown_title(page, title)
 
     def clicked() -> bool:
-        """Click again if the table has just been drawn anew, and has not seen the click."""
-        box = _box(page)
-        page.mouse.click(box["x"] + _places[titles][title], box["y"] + HEADER_PIXELS / 2)
-        return _changes(page, before)
+        """Click again if the table was just drawn anew and has not seen the click, or another column is there by now."""
+        titles = tuple(_plain(known) for known in header(page))
+        if title not in _places.get(titles, {}):
+            _places[titles] = _find_titles(page)
+        if title not in _places[titles]:
+            return False
+        place, box = _places[titles][title], _box(page)
+        page.mouse.click(box["x"] + place, box["y"] + HEADER_PIXELS / 2)
+        if _comes(page, lambda: _shown_title(page, title) not in (None, before)):
+            return True
+        del _places[titles]
+        return False
 
-    until(page, clicked)
+    until(page, clicked, 2 * PATIENCE_SECONDS)
 
 
 def visible_rows(page: Page) -> int:
@@ -105,7 +111,7 @@ def _find_titles(page: Page) -> dict[str, float]:
     while place < _box(page)["width"]:
         before, box = header(page), _box(page)
         page.mouse.click(box["x"] + place, box["y"] + HEADER_PIXELS / 2)
-        if not _changes(page, before):
+        if not _comes(page, lambda before=before: header(page) != before):
             place += STEP_PIXELS / 3  # between two columns
             continue
         changed = [_plain(now) for now, then in zip(header(page), before, strict=True) if now != then and now != _plain(now)]
@@ -115,13 +121,18 @@ def _find_titles(page: Page) -> dict[str, float]:
     return found
 
 
-def _changes(page: Page, before: list[str]) -> bool:
-    """Return whether the titles change within two seconds."""
+def _comes(page: Page, holds: Callable[[], object]) -> bool:
+    """Return whether a condition holds within two seconds."""
     for _ in range(40):
         page.wait_for_timeout(50)
-        if header(page) != before:
+        if holds():
             return True
     return False
+
+
+def _shown_title(page: Page, title: str) -> str | None:
+    """Return a title with its arrow; None while the table is drawn anew."""
+    return next((shown for shown in header(page) if _plain(shown) == title), None)
 
 
 def _plain(title: str) -> str:

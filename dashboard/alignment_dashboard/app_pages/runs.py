@@ -107,14 +107,15 @@ def _show_runs(moment: Moment) -> None:
     found = query.search(chips.chosen(rows, st.query_params.get(SHOW), needing), st.query_params.get(SEARCH, ""))
     for problem in found.problems:
         st.text(problem)
-    by = st.query_params.get(SORT)
+    sorts = columns.sorts(found.rows)
+    by = address.choice(SORT, sorts)
     asked = (st.query_params.get(SHOW), st.query_params.get(SEARCH), by)
     arranged = arrange(columns.sort(found.rows, by), asked, st.session_state.get(ORDER))
     st.session_state[ORDER] = arranged.order
     if not arranged.rows:
         _show_filtered_out()
         return
-    _show_list(arranged, moment, tools, ROOM_PIXELS - LINE_PIXELS * len(lines))
+    _show_list(arranged, moment, sorts, tools, ROOM_PIXELS - LINE_PIXELS * len(lines))
 
 
 def _show_chips(counts: dict[str, int]) -> None:
@@ -169,10 +170,12 @@ def _clear() -> None:
         address.write(parameter, "")
 
 
-def _show_list(arranged: Arranged, moment: Moment, tools: DeltaGenerator, height: int) -> None:
-    rows, by = arranged.rows, st.query_params.get(GROUP)
+def _show_list(arranged: Arranged, moment: Moment, sorts: list[str], tools: DeltaGenerator, height: int) -> None:
+    rows = arranged.rows
+    groupings = ["", SEEDS, *columns.groupings(rows)]
+    by = address.choice(GROUP, groupings)
     with tools:
-        names = _show_view(rows, columns.of_groups(rows) if by else columns.automatic(rows), grouped=bool(by))
+        names = _show_view(rows, columns.of_groups(rows) if by else columns.automatic(rows), groupings, sorts, grouped=bool(by))
     shown = [columns.column(name, names) for name in names]
     groups = group(rows, by) if by else []
     with tools:
@@ -224,21 +227,19 @@ def _show_links(picked: list[str]) -> None:
         st.caption(f"the first {COMPARED_AT_MOST} of {len(picked)}", width="content")
 
 
-def _show_view(rows: list[Row], automatic: list[str], grouped: bool) -> list[str]:
-    parameters = [name for name in columns.automatic(rows) if name not in columns.FIXED and name != "seed"]
+def _show_view(rows: list[Row], automatic: list[str], groupings: list[str], sorts: list[str], grouped: bool) -> list[str]:
     everything = list(dict.fromkeys([*automatic, *columns.available(rows)]))
     with st.popover("View", width="content"):
         st.selectbox(
             "Average over seeds",
-            ["", SEEDS, *parameters],
-            key=address.bind_choice(GROUP, ["", SEEDS, *parameters]),
+            groupings,
+            key=address.bind_choice(GROUP, groupings),
             format_func=lambda name: {"": "no: one line per run", SEEDS: "yes: one line per configuration"}.get(
                 name, f"yes, by {name}"
             ),
             on_change=address.follow,
             args=(GROUP,),
         )
-        sorts = ["", *(f"{sign}{name}" for name in everything if name not in (columns.CURVE,) for sign in ("-", ""))]
         st.selectbox(
             "Sort by",
             sorts,

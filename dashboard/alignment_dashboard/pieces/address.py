@@ -14,8 +14,13 @@ def bind(parameter: str) -> str:
 
 def bind_choice(parameter: str, options: Sequence[str], default: str = "") -> str:
     """Give a widget with one choice the value of the address, if it is an option."""
+    return _assign(parameter, choice(parameter, options, default))
+
+
+def choice(parameter: str, options: Sequence[str], default: str = "") -> str:
+    """Return the value of the address if it is an option, else the default."""
     value = st.query_params.get(parameter, default)
-    return _assign(parameter, value if value in options else default)
+    return value if value in options else default
 
 
 def bind_choices(parameter: str, options: Sequence[str], default: Sequence[str]) -> str:

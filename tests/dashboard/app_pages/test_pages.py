@@ -9,7 +9,7 @@ from alignment_api.metrics import LOSS, REWARD_MARGIN
 from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard import cache
 from alignment_dashboard.pictures.panels import PANELS
-from opened_pages import chips, page, shown_names, words
+from opened_pages import chips, page, page_at, shown_names, words
 from streamlit.testing.v1 import AppTest
 
 JobWriter = Callable[..., AlignmentJob]
@@ -72,7 +72,7 @@ def test_the_list_shows_active_jobs_first_with_stage_status_and_progress(write_j
     assert shown_names(app) == ["c-running", "a-done", "b-failed"]
     row = table.iloc[0]
     assert list(row["status"]) == ["▶ Running"]
-    assert (row["stages"], row["progress"], row["loss"], row["margin"]) == ("✓ sft  →  ▶ dpo 62%", 81, 0.41, 1.25)
+    assert (row["stages"], row["progress"], row["loss"], row["train.margin"]) == ("✓ sft  →  ▶ dpo 62%", 81, 0.41, 1.25)
     assert {kind: str(table[kind].dtype) for kind in ("progress", "loss", "started")} == {
         "progress": "Int64",
         "loss": "float64",
@@ -99,6 +99,13 @@ def test_a_list_that_cannot_be_made_is_no_empty_list(write_job: JobWriter, monke
     app = page()
     assert "a fault of the dashboard" in words(app)
     assert "No jobs yet" not in words(app) and not app.code
+
+
+def test_an_address_that_names_no_group_and_no_column_is_the_usual_list(write_job: JobWriter) -> None:
+    write_job("one", RUNNING)
+    app = page_at("app_pages/runs.py", group="bogus", sort="bogus")
+    assert shown_names(app) == ["one"] and "n" not in app.dataframe[0].value
+    assert {box.label: box.value for box in app.selectbox} == {"Average over seeds": "", "Sort by": ""}
 
 
 def test_a_broken_file_is_one_message_beside_the_jobs(home: Home, write_job: JobWriter) -> None:

@@ -38,12 +38,12 @@ FIXED = {
         Column(STAGES, "Stages", "text"),
         Column("progress", "Progress", "percent", "Share of all stages that is done"),
         Column("ends", "Ends", "moment", "When the current stage should end"),
-        Column("loss", "Loss", "number", "Latest training loss"),
-        Column("accuracy", "Accuracy", "number", "Share of pairs in which the chosen answer has the higher reward, in training"),
-        Column("margin", "Margin", "number", "Latest reward margin in training"),
-        Column("eval.loss", "Eval loss", "number", "Latest loss on the holdout rows"),
-        Column("eval.accuracy", "Eval acc.", "number", "Latest reward accuracy on the holdout pairs"),
-        Column("eval.margin", "Eval margin", "number", "Latest reward margin on the holdout pairs"),
+        Column("eval.accuracy", "Eval acc.", "number", "eval.accuracy: latest reward accuracy on the holdout pairs"),
+        Column("eval.margin", "Eval margin", "number", "eval.margin: latest reward margin on the holdout pairs"),
+        Column("eval.loss", "Eval loss", "number", "eval.loss: latest loss on the holdout rows"),
+        Column("loss", "Train loss", "number", "loss: latest loss in training"),
+        Column("train.accuracy", "Train acc.", "number", "train.accuracy: latest reward accuracy in training"),
+        Column("train.margin", "Train margin", "number", "train.margin: latest reward margin in training"),
         Column(CURVE, "Loss curve", "curve", "Training loss of the current stage"),
         Column(GPU_HOURS, "GPU-h", "number", "GPU time of all ended attempts"),
         Column("started", "Started", "moment", "When the first stage started, or the run was created"),
@@ -55,7 +55,7 @@ FIXED = {
 """The columns that every list can have."""
 
 _BEFORE = (RUN, STATUS, STAGES, "progress", "ends")
-_MEASURED = ("loss", "accuracy", "margin", "eval.accuracy", "eval.margin", CURVE)
+_MEASURED = ("eval.accuracy", "eval.margin", "loss", "train.accuracy", "train.margin", CURVE)
 _AFTER = (GPU_HOURS, "started", MODEL)
 
 
@@ -99,13 +99,26 @@ def column(name: str, among: Iterable[str] = ()) -> Column:
     if name in FIXED:
         return FIXED[name]
     if name == COUNT:
-        return Column(name, "Runs", "number", "Runs that differ only in the seed")
+        return Column(
+            name, "Runs", "text", "So many of the runs that differ only in the seed have succeeded: the means are theirs"
+        )
     if name.endswith(DEVIATION):
         measured = FIXED[name.removesuffix(DEVIATION)].label
         return Column(name, "± sd", "number", f"Standard deviation of {measured} over the runs of a group")
     short = name.rpartition(".")[2]
     twins = [other for other in among if other.rpartition(".")[2] == short]
     return Column(name, short if len(twins) < 2 else name, "text", f"Parameter {name}")
+
+
+def sorts(rows: Sequence[Row]) -> list[str]:
+    """Return what a list can be sorted by, as in the address; an empty text is its usual order."""
+    names = dict.fromkeys([*automatic(rows), *available(rows)])
+    return ["", *(f"{sign}{name}" for name in names if name != CURVE for sign in ("-", ""))]
+
+
+def groupings(rows: Sequence[Row]) -> list[str]:
+    """Return the parameters by which groups can be sorted: those that differ among the shown rows."""
+    return [name for name in automatic(rows) if name not in (*FIXED, SEED)]
 
 
 def value_of(row: Row, name: str) -> Value | object | None:

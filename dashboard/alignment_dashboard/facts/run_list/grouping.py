@@ -20,11 +20,12 @@ class Group(NamedTuple):
     parameters: Mapping[str, Value]
     """What all runs of the group share."""
     spreads: Mapping[str, Spread]
+    """Of the runs that have succeeded: what the others measured so far says nothing of the configuration."""
 
     def value(self, name: str) -> Value | None:
         """Return what the group has in a column."""
         if name == COUNT:
-            return len(self.rows)
+            return f"{sum(map(_counts, self.rows))} of {len(self.rows)}"
         spread = self.spreads.get(name.removesuffix(DEVIATION))
         if spread is not None:
             return spread.deviation if name.endswith(DEVIATION) else spread.mean
@@ -39,10 +40,14 @@ def group(rows: Sequence[Row], by: str) -> list[Group]:
     return [Group(tuple(found), _configuration(found[0]), _spreads(found)) for found in members.values()]
 
 
+def _counts(row: Row) -> bool:
+    return row.phase == "Succeeded"
+
+
 def _configuration(row: Row) -> dict[str, Value]:
     return {name: value for name, value in row.parameters.items() if name != SEED}
 
 
 def _spreads(rows: Sequence[Row]) -> dict[str, Spread]:
-    found = {name: spread_of([row.metrics[name] for row in rows if name in row.metrics]) for name in METRICS}
+    found = {name: spread_of([row.metrics[name] for row in rows if _counts(row) and name in row.metrics]) for name in METRICS}
     return {name: spread for name, spread in found.items() if spread}

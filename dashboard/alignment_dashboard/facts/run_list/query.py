@@ -7,13 +7,18 @@ from typing import NamedTuple
 
 from alignment_api.resolving.parameters import Value
 
-from alignment_dashboard.facts.run_list.chips import chip_of
+from alignment_dashboard.facts.run_list.chips import ATTENTION, CHIPS, chip_of
 from alignment_dashboard.facts.run_list.row import METRICS, Row
+from alignment_dashboard.facts.status import BADGES
 
 EXAMPLE = "lr=5e-7  beta>0.1  model:zephyr  status:failed  ns:team"
 _TERM = re.compile(r"([A-Za-z][\w.-]*)(>=|<=|!=|[=<>:])(.*)", re.DOTALL)
 _WORD = re.compile(r"""(?:"[^"]*"|[^\s"])+""")
-_ALIASES = {"lr": "learningrate", "ns": "namespace", "batch": "globalbatchsize", "acc": "accuracy", "gpuhours": "gpu-hours"}
+_ALIASES = {"lr": "learningrate", "ns": "namespace", "batch": "globalbatchsize", "gpuhours": "gpu-hours"}
+_TWICE = {"acc": "accuracy", "accuracy": "accuracy", "margin": "margin"}
+"""Names of what is measured in training and on the holdout: one alone could mean either."""
+
+_STATUSES = {*map(str.lower, BADGES), *CHIPS} - {ATTENTION}
 _COMPARED: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
@@ -52,8 +57,8 @@ def _parse(word: str) -> Term:
     found = _TERM.fullmatch(word)
     if not found:
         return Term(word, None, ":", word.replace('"', "").lower())
-    name = found[1].lower()
-    return Term(word, _ALIASES.get(name, name), found[2], found[3].replace('"', "").lower())
+    stage, dot, name = found[1].lower().rpartition(".")
+    return Term(word, stage + dot + _ALIASES.get(name, name), found[2], found[3].replace('"', "").lower())
 
 
 def _problem(term: Term, rows: Sequence[Row]) -> str | None:
@@ -61,10 +66,18 @@ def _problem(term: Term, rows: Sequence[Row]) -> str | None:
         return None
     if not term.wanted:
         return f"“{term.text}” has no value after {term.sign}: write, for example, lr=5e-7."
+    if term.field in _TWICE:
+        both = (f"{part}.{_TWICE[term.field]}{term.sign}{term.wanted}" for part in ("eval", "train"))
+        return f"“{term.text}” may mean the holdout or training: write {' or '.join(both)}."
     if rows and not any(_values(row, term.field) is not None for row in rows):
         return f"No run has “{term.field}”. Terms look like {EXAMPLE}; any parameter, metric or column can stand before the sign."
     if term.sign in _COMPARED and _number(term.wanted) is None:
         return f"“{term.text}” compares with something that is not a number: write, for example, beta>0.1."
+    if term.field == "status" and not any(_holds(status, term.sign.strip("!"), term.wanted) for status in _STATUSES):
+        return f"No status is called “{term.wanted}”; there are {', '.join(sorted(_STATUSES))}."
+    known = [value for row in rows for value in _values(row, term.field) or []]
+    if known and all(map(_is_number, known)) and _number(term.wanted) is None:
+        return f"“{term.text}” compares numbers with something that is not a number: write, for example, {term.field}=0.1."
     return None
 
 
@@ -117,7 +130,10 @@ def _values(row: Row, field: str) -> list[Value] | None:
         "reason": (row.reason,),
         **{name: (row.metrics.get(name),) for name in METRICS},
     }.get(field)
-    set_ = [value for name, value in row.parameters.items() if _is_called(name, field)]
+    called = [name for name in row.parameters if _is_called(name, field)]
+    # A name without a stage means the last one, whose results the list shows.
+    stage = called[-1].partition(".")[0] if called else ""
+    set_ = [row.parameters[name] for name in called if name.partition(".")[0] == stage]
     return None if own is None and not set_ else [value for value in own or () if value is not None] + set_
 
 

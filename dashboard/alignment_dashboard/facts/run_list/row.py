@@ -25,14 +25,14 @@ from alignment_dashboard.facts.status import BEGUN, percent_of, phase_of, stages
 from alignment_dashboard.store.stored_run import StoredRun
 
 METRICS = {
-    "loss": LOSS,
-    "accuracy": REWARD_ACCURACY,
-    "margin": REWARD_MARGIN,
-    "eval.loss": EVALUATION_LOSS,
     "eval.accuracy": EVALUATION_REWARD_ACCURACY,
     "eval.margin": EVALUATION_REWARD_MARGIN,
+    "eval.loss": EVALUATION_LOSS,
+    "loss": LOSS,
+    "train.accuracy": REWARD_ACCURACY,
+    "train.margin": REWARD_MARGIN,
 }
-"""The measured columns of the list, by the name that people type."""
+"""The measured columns of the list, by the name that people type; what was measured on the holdout comes first."""
 
 _LOSSES = (LOSS, EVALUATION_LOSS)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

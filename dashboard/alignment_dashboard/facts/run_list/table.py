@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas
 
 from alignment_dashboard.facts.links import compare_link, named, run_link
-from alignment_dashboard.facts.run_list.columns import COUNT, CURVE, RUN, STATUS, Column, is_nan, value_of
+from alignment_dashboard.facts.run_list.columns import CURVE, RUN, STATUS, Column, is_nan, value_of
 from alignment_dashboard.facts.run_list.grouping import Group
 from alignment_dashboard.facts.run_list.row import Row
 from alignment_dashboard.facts.status import BADGES
@@ -69,8 +69,6 @@ def _frame(columns: Sequence[Column], values_of: Callable[[str], Sequence[object
 
 
 def _typed(column: Column, values: Sequence[object]) -> pandas.Series:
-    if column.name == COUNT:
-        return pandas.Series(values, dtype="Int64")
     if column.kind in _DTYPES:
         return pandas.Series(values, dtype=_DTYPES[column.kind])
     if column.kind == "text" and not is_number(values):

@@ -9,15 +9,15 @@ from alignment_dashboard.facts.run_list.row import Row
 from list_rows import a_row
 
 ONE = a_row("one", {"dpo.learningRate": 5e-7, "dpo.beta": 0.1, "seed": 1}, {"loss": 0.5})
-TWO = a_row("two", {"dpo.learningRate": 1e-6, "dpo.beta": 0.1, "seed": 2}, {"loss": 0.1, "margin": 9.0})
-TEN = a_row("Ten", {"dpo.learningRate": 1e-5, "dpo.beta": 0.1}, {"margin": 10.0}, namespace="lab")
+TWO = a_row("two", {"dpo.learningRate": 1e-6, "dpo.beta": 0.1, "seed": 2}, {"loss": 0.1, "train.margin": 9.0})
+TEN = a_row("Ten", {"dpo.learningRate": 1e-5, "dpo.beta": 0.1}, {"train.margin": 10.0}, namespace="lab")
 
 
 @pytest.mark.parametrize(
     ("rows", "inside", "outside"),
     [
-        ([ONE], ["loss"], ["dpo.learningRate", "seed", "margin", "namespace"]),
-        ([ONE, TWO], ["dpo.learningRate", "seed", "loss", "margin"], ["dpo.beta", "namespace", "eval.loss"]),
+        ([ONE], ["loss"], ["dpo.learningRate", "seed", "train.margin", "namespace"]),
+        ([ONE, TWO], ["dpo.learningRate", "seed", "loss", "train.margin"], ["dpo.beta", "namespace", "eval.loss"]),
         ([ONE, TEN], ["namespace"], ["dpo.beta"]),
     ],
 )
@@ -29,16 +29,16 @@ def test_parameters_that_differ_appear_by_themselves(rows: list[Row], inside: li
 
 
 def test_groups_show_what_differs_but_the_seed() -> None:
-    assert of_groups([ONE, TWO]) == ["run", "n", "dpo.learningRate", "loss", "loss sd", "margin", "margin sd"]
+    assert of_groups([ONE, TWO]) == ["run", "n", "dpo.learningRate", "loss", "loss sd", "train.margin", "train.margin sd"]
 
 
 @pytest.mark.parametrize(
     ("name", "among", "label"),
     [
-        ("loss", [], "Loss"),
+        ("loss", [], "Train loss"),
         ("dpo.beta", ["dpo.beta"], "beta"),
         ("dpo.learningRate", ["dpo.learningRate", "sft.learningRate"], "dpo.learningRate"),
-        ("margin sd", [], "± sd"),
+        ("train.margin sd", [], "± sd"),
     ],
 )
 def test_a_label_is_as_short_as_it_is_clear(name: str, among: list[str], label: str) -> None:
@@ -65,8 +65,8 @@ def test_numbers_of_a_column_are_written_alike(name: str, values: list[float], f
     ("by", "names"),
     [
         (None, ["one", "two", "Ten"]),
-        ("margin", ["two", "Ten", "one"]),
-        ("-margin", ["Ten", "two", "one"]),
+        ("train.margin", ["two", "Ten", "one"]),
+        ("-train.margin", ["Ten", "two", "one"]),
         ("-loss", ["one", "two", "Ten"]),
         ("run", ["one", "Ten", "two"]),
         ("dpo.learningRate", ["one", "two", "Ten"]),

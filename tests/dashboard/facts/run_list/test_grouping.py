@@ -5,9 +5,10 @@ from alignment_dashboard.facts.run_list.grouping import SEEDS, group
 from list_rows import a_row
 
 ROWS = [
-    a_row("a", {"dpo.beta": 0.5, "seed": 1}, {"loss": 0.2, "margin": 1.0}),
+    a_row("a", {"dpo.beta": 0.5, "seed": 1}, {"loss": 0.2, "train.margin": 1.0}),
     a_row("b", {"dpo.beta": 0.1, "seed": 1}, {"loss": 0.4}),
     a_row("c", {"dpo.beta": 0.5, "seed": 2}, {"loss": 0.4}),
+    a_row("f", {"dpo.beta": 0.5, "seed": 3}, {"loss": 9.0}, phase="Failed"),
     a_row("d", {"dpo.beta": 0.5, "dpo.lora.rank": 8, "seed": 3}),
     a_row("e", {"seed": 1}),
 ]
@@ -16,9 +17,9 @@ ROWS = [
 @pytest.mark.parametrize(
     ("by", "names"),
     [
-        (SEEDS, [["a", "c"], ["b"], ["d"], ["e"]]),
-        ("dpo.beta", [["b"], ["a", "c"], ["d"], ["e"]]),
-        ("unknown", [["a", "c"], ["b"], ["d"], ["e"]]),
+        (SEEDS, [["a", "c", "f"], ["b"], ["d"], ["e"]]),
+        ("dpo.beta", [["b"], ["a", "c", "f"], ["d"], ["e"]]),
+        ("unknown", [["a", "c", "f"], ["b"], ["d"], ["e"]]),
     ],
 )
 def test_groups(by: str, names: list[list[str]]) -> None:
@@ -27,8 +28,8 @@ def test_groups(by: str, names: list[list[str]]) -> None:
 
 def test_a_group_has_mean_deviation_and_count() -> None:
     first = group(ROWS, SEEDS)[0]
-    assert first.value("n") == 2
+    assert first.value("n") == "2 of 3"
     assert first.value("loss") == pytest.approx(0.3)
     assert first.value("loss sd") == pytest.approx(0.02**0.5)
-    assert (first.value("margin"), first.value("margin sd")) == (1.0, None)
-    assert (first.value("accuracy"), first.value("dpo.beta")) == (None, 0.5)
+    assert (first.value("train.margin"), first.value("train.margin sd")) == (1.0, None)
+    assert (first.value("train.accuracy"), first.value("dpo.beta")) == (None, 0.5)

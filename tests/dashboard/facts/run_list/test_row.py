@@ -69,7 +69,7 @@ SFT, DPO, NAN = of_stage("sft", LOSS), of_stage("dpo", LOSS), float("nan")
 @pytest.mark.parametrize(
     ("situation", "phase", "stages", "latest", "metrics"),
     [
-        ("only the status", "Running", [stage("dpo", "Running", **{REWARD_MARGIN: 1.0})], {}, {"margin": 1.0}),
+        ("only the status", "Running", [stage("dpo", "Running", **{REWARD_MARGIN: 1.0})], {}, {"train.margin": 1.0}),
         ("only MLflow", "Succeeded", [], {SFT: 2.0, DPO: 0.5}, {"loss": 0.5}),
         ("the status is newer while it runs", "Running", [stage("dpo", "Running", **{LOSS: 0.4})], {DPO: 0.5}, {"loss": 0.4}),
         ("MLflow has the last word", "Succeeded", [stage("dpo", "Succeeded", **{LOSS: 0.4})], {DPO: 0.3}, {"loss": 0.3}),

@@ -53,9 +53,9 @@ def test_a_group_is_a_line_that_links_to_its_comparison() -> None:
     groups = group([*rows, a_row("c", {"dpo.beta": 0.5})], SEEDS)
     table = group_frame(groups, shown)
     assert table["run"][0] == "compare?name=a+and+1+more&jobs=uid-a,uid-b"
-    assert list(table["n"]) == [2, 1]
+    assert list(table["n"]) == ["2 of 2", "1 of 1"]
     assert table["loss"][0] == pytest.approx(0.3)
-    assert group_csv(groups, shown).splitlines()[2] == "c,1,0.5,,"
+    assert group_csv(groups, shown).splitlines()[2] == "c,1 of 1,0.5,,"
 
 
 def test_moments_keep_their_order() -> None:
