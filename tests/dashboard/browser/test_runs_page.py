@@ -103,7 +103,7 @@ def test_filters_are_in_the_address_and_back_undoes_them(page: Page) -> None:
 
 def test_with_five_lines_of_attention_eighteen_rows_are_on_the_screen(page: Page, seeded: Home) -> None:
     for number in range(3):
-        copy_job(seeded, "failed", f"failed-{number}")
+        copy_job(seeded, "failed", f"failed-{number}", startTime=datetime.now(UTC).isoformat())
     open_list(page)
     lines = page.get_by_test_id("stText").filter(has_text="→")
     until(page, lambda: lines.count() == 5 and page.get_by_text(re.compile("out of memory: ")).count() >= 2)
