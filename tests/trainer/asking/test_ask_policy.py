@@ -35,7 +35,6 @@ def test_steps_at_which_the_policy_is_asked(monkeypatch, starts_from_base, answe
     written = []
     policy = AskPolicy(prompts, tokenizer, SimpleNamespace(append=written.extend), answered, starts_from_base)
     arguments, state, control = TrainingArguments(use_cpu=True), TrainerState(max_steps=6), TrainerControl()
-    policy.on_train_begin(arguments, state, control, model=None)
     policy.on_evaluate(arguments, state, control, model=None)
     for state.global_step in (3, 4, 6):
         if state.global_step == 4:

@@ -58,14 +58,12 @@ class AskPolicy(TrainerCallback):  # type: ignore[misc]
         self._answered = set(answered)
         self._starts_from_base = starts_from_base
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **now: Any) -> None:
-        """Ask the base model; what a later stage starts from was asked at the end of the stage before."""
-        if state.global_step == 0 and self._starts_from_base:
-            self._ask(args, state, now["model"])
-
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **now: Any) -> None:
-        """Ask where the loss of held-out rows is measured too."""
-        if state.global_step:
+        """Ask where the loss of held-out rows is measured too; before the first step only the base model.
+
+        What a later stage starts from was asked at the end of the stage before.
+        """
+        if state.global_step or self._starts_from_base:
             self._ask(args, state, now["model"])
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **now: Any) -> None:
