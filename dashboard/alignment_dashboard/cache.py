@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from alignment_api.home import Home
 from alignment_api.metrics import LOSS
-from alignment_api.names import stage_folder
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import ENDED, StageStatus
 
@@ -20,6 +19,7 @@ from alignment_dashboard.facts import colours
 from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.run_list.overview import Overview, Seen, with_curves
 from alignment_dashboard.facts.run_list.overview import overview as see
+from alignment_dashboard.facts.stages import folder_of
 from alignment_dashboard.facts.status import BEGUN, stages_of
 from alignment_dashboard.keeper import FIRST_SECONDS, Keeper, Known
 from alignment_dashboard.store.address import open_store, tracking_uri
@@ -169,8 +169,7 @@ def _read_samples(key: StageKey, known: Samples) -> Samples:
 def _read_log(key: StageKey, known: Log) -> Log:
     job, (job_uid, stage) = listing().find(key[0]), key
     if job and source() == "folder":
-        folder = stage_folder(job.metadata.namespace or "default", job.metadata.name, job.metadata.uid or "", stage)
-        live = read_live_log(Home.from_environment().workspace / folder)
+        live = read_live_log(Home.from_environment().workspace / folder_of(job, stage))
         if live:
             return live
     return read_stored_log(_store(), _run(job_uid, stage), known)

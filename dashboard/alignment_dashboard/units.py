@@ -17,9 +17,9 @@ def write_duration(seconds: float) -> str:
     return readable_duration(seconds if seconds < 60 else seconds // 60 * 60)
 
 
-def shorten(text: str, length: int) -> str:
-    """Cut a text to a length, and end it with an ellipsis if it was longer."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def is_number(value: object) -> bool:
+    """Return whether a value is a number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def write_number(value: float | None) -> str:

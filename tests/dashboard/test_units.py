@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from string import punctuation
 
 import pytest
-from alignment_dashboard.text import plain
-from alignment_dashboard.units import shorten, write_age, write_number, write_value
+from alignment_dashboard.text import plain, shorten
+from alignment_dashboard.units import write_age, write_number, write_value
 
 
 @pytest.mark.parametrize(("seconds", "written"), [(5, "5s ago"), (119, "1m ago"), (4_359, "1h12m ago")])

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Failure, Guidance, Listing
+from alignment_dashboard.facts.comparison.choice import MOST
 from alignment_dashboard.facts.run_list import attention_lines, chips, columns, query
 from alignment_dashboard.facts.run_list.attention_lines import Line
 from alignment_dashboard.facts.run_list.grouping import SEEDS, group
@@ -27,10 +28,8 @@ ROWS_PER_SECOND = 100
 # Room for attention lines and table at 1440 x 900.
 ROOM_PIXELS = 700
 LINE_PIXELS = 30
-COMPARED_AT_MOST = 20
 ORDER, DRAWN, DRAWN_AT, LIST_ADDRESS = "runs-order", "runs-drawn", "runs-drawn-at", "runs-address"
 SHOW, SEARCH, SORT, GROUP, COLUMNS = "show", "search", "sort", "group", "columns"
-SEPARATE = "each run"
 
 
 class Moment(NamedTuple):
@@ -216,15 +215,15 @@ def _count(number: int, noun: str) -> str:
 
 
 def _show_links(picked: list[str]) -> None:
-    jobs = ",".join(picked[:COMPARED_AT_MOST])
+    jobs = ",".join(picked[:MOST])
     if len(picked) == 1:
         st.page_link("app_pages/run.py", label="**Open**", icon=":material/show_chart:", query_params={"job": picked[0]})
     else:
-        label = f"**Compare {min(len(picked), COMPARED_AT_MOST)} runs**"
+        label = f"**Compare {min(len(picked), MOST)} runs**"
         st.page_link("app_pages/compare.py", label=label, icon=":material/compare_arrows:", query_params={"jobs": jobs})
     st.page_link("app_pages/samples.py", label="Samples", icon=":material/notes:", query_params={"jobs": jobs})
-    if len(picked) > COMPARED_AT_MOST:
-        st.caption(f"the first {COMPARED_AT_MOST} of {len(picked)}", width="content")
+    if len(picked) > MOST:
+        st.caption(f"the first {MOST} of {len(picked)}", width="content")
 
 
 def _show_view(rows: list[Row], automatic: list[str], groupings: list[str], sorts: list[str], grouped: bool) -> list[str]:

@@ -24,6 +24,7 @@ from alignment_dashboard.facts.stages import stages_in, trained_stages
 from alignment_dashboard.pictures.answers import markup
 from alignment_dashboard.pictures.answers.cards import AGAINST, columns
 from alignment_dashboard.pieces.notice import show_failures, show_notice
+from alignment_dashboard.pieces.theme import is_dark
 from alignment_dashboard.text import plain
 
 LIVE_SECONDS = 5
@@ -137,7 +138,7 @@ def _choose_stage(sampled: Sequence[str], jobs: int) -> str | None:
 
 def _show_reasons(jobs: Sequence[AlignmentJob], rows: Sequence[StageRows], stages: Sequence[str]) -> None:
     for job, known in zip(jobs, rows, strict=True):
-        # Where the store cannot be read, nobody knows whether there are samples.
+        # While the store cannot be read, the page cannot know whether there are samples.
         if not any(problem for _, problem in _known([job])):
             reasons = [why_none(job, stage) for stage in stages if not steps_to_choose(job, stage, known.get(stage, []))]
             for reason in filter(None, [*reasons, why_no_base(job, known)]):
@@ -213,7 +214,7 @@ def _open_selected() -> None:
 
 
 def _show_sample(outputs: Sequence[Output], shown: Sequence[Sample], number: int) -> None:
-    sample, tones = shown[number], markup.DARK if st.context.theme.type == "dark" else markup.LIGHT
+    sample, tones = shown[number], markup.DARK if is_dark() else markup.LIGHT
     whole = bool(st.session_state.get("whole"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(f"Prompt {number + 1} of {len(shown)}", anchor=False, width="content")
@@ -230,8 +231,8 @@ def _colours(outputs: Sequence[Output]) -> dict[str, str]:
     """Return the colours of the jobs, if there are several."""
     if len({output.job for output in outputs}) < 2:
         return {}
-    dark = st.context.theme.type == "dark"
-    return {identity: look.dark if dark else look.light for identity, look in cache.looks().items()}
+    dark = is_dark()
+    return {identity: look.colour(dark) for identity, look in cache.looks().items()}
 
 
 def _show_downloads(outputs: Sequence[Output], shown: Sequence[Sample]) -> None:

@@ -13,6 +13,8 @@ from alignment_dashboard.data.listing import identify
 LIGHT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#A58B00")
 DARK = ("#56B4E9", "#E69F00", "#2FC79C", "#E09CC3", "#F0E442", "#D9D9D9", "#F2836B")
 DASHES = ("solid", "dashed", "dotted")
+MUTED = {False: "#5F6B76", True: "#9AA4AE"}
+"""The colour of what says nothing new, in the light and in the dark theme."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -22,6 +24,10 @@ class Look(NamedTuple):
     light: str
     dark: str
     dash: str
+
+    def colour(self, dark: bool) -> str:
+        """Return the colour in a theme."""
+        return self.dark if dark else self.light
 
 
 def looks(jobs: Iterable[AlignmentJob]) -> dict[str, Look]:

@@ -34,6 +34,11 @@ def differing(known: Sequence[Mapping[str, Value]]) -> list[str]:
     return sorted((name for name in names if _varies(name, known)), key=_rank)
 
 
+def without_seed(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what makes a configuration: runs that differ only in the seed have the same."""
+    return {name: value for name, value in values.items() if name != SEED}
+
+
 def stage_names(values: Mapping[str, Value]) -> list[str]:
     """Return the names of a job's stages from its parameters."""
     return [part.split(" ")[0] for part in str(values.get(STAGES, "")).split(" → ") if part]
@@ -54,6 +59,7 @@ def _rank(name: str) -> int:
     return _MOST_TELLING.index(last) if last in _MOST_TELLING else len(_MOST_TELLING) + (name == STAGES)
 
 
+# Lists of many jobs ask again and again.
 @lru_cache(maxsize=4096)
 def _of_record(resolved: str) -> Mapping[str, Value] | None:
     """Read a recorded spec; None if it is none that this version knows, since the job's own spec can still be read."""
@@ -73,7 +79,5 @@ def _of_spec(spec: str) -> Mapping[str, Value]:
         return _parameters(spec)
 
 
-@lru_cache(maxsize=4096)
 def _parameters(resolved: str) -> Mapping[str, Value]:
-    """Read a resolved spec; lists of many jobs ask again and again."""
     return spec_parameters(json.loads(resolved))

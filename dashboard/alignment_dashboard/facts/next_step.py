@@ -45,10 +45,12 @@ _STEPS = {
     "Suspending": _WAIT,
     "DeadlineExceeded": "raise activeDeadlineSeconds",
     **dict.fromkeys(
-        ("Killed", "Evicted", "PreemptionByScheduler", "DeletionByTaintManager", "PodsGone", "PartnerLost", "PartnerLate"),
+        (
+            *("Killed", "Evicted", "PreemptionByScheduler", "DeletionByTaintManager", "PodsGone"),
+            *("PartnerLost", "PartnerLate", "Stopped", "PeerLost"),
+        ),
         _NOTHING,
     ),
-    **dict.fromkeys(("Stopped", "PeerLost"), _NOTHING),
 }
 
 

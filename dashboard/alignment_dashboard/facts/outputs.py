@@ -10,7 +10,7 @@ from alignment_api.spec.status import ENDED
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.samples import BASE, Output, Rows, rows_at, steps_of
 from alignment_dashboard.facts.stages import trained_stages
-from alignment_dashboard.facts.status import stages_of
+from alignment_dashboard.facts.status import stage_of
 
 StageRows = Mapping[str, Rows]
 """The rows of a job by the name of its stage."""
@@ -70,7 +70,8 @@ def why_none(job: AlignmentJob, name: str) -> str:
         return f"{job.metadata.name} has no trained stage {name}."
     if not any(_holds_out(known) for known in job.spec.stages or []):
         return f"{stage} has no samples, since the job holds out no rows. Set holdout in a stage, such as fraction: 0.01."
-    state = next((known.state for known in stages_of(job) if known.name == name), "Waiting")
+    known = stage_of(job, name)
+    state = known.state if known else "Waiting"
     if state not in ENDED:
         begun = "has not started" if state in ("Waiting", "Pending", "Queued") else "has not been asked"
         return f"{stage} {begun} yet. Its samples appear here after its first evaluation."

@@ -1,7 +1,9 @@
 """Which stages of jobs train a model, and of what kind they are."""
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
+from alignment_api.names import stage_folder
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.kinds import KINDS
 
@@ -19,3 +21,8 @@ def stages_in(jobs: Sequence[AlignmentJob]) -> list[str]:
 def kind_of(jobs: Sequence[AlignmentJob], stage: str) -> str:
     """Return the kind of a stage in the first of the jobs where it trains; empty if it trains in none."""
     return next((trained_stages(job)[stage] for job in jobs if stage in trained_stages(job)), "")
+
+
+def folder_of(job: AlignmentJob, stage: str) -> PurePosixPath:
+    """Return the folder of a stage below the workspace."""
+    return stage_folder(job.metadata.namespace or "default", job.metadata.name, job.metadata.uid or "", stage)

@@ -76,11 +76,25 @@ def stages_of(job: AlignmentJob) -> list[StageStatus]:
     return [seen.get(name) or StageStatus(name=name, state="Waiting") for name in named]
 
 
+def stage_of(job: AlignmentJob, name: str) -> StageStatus | None:
+    """Return the stage with a name, or None."""
+    return next((stage for stage in stages_of(job) if stage.name == name), None)
+
+
+def started_at(job: AlignmentJob) -> datetime | None:
+    """Return when the first stage started, or else when the job was created."""
+    return status_of(job).start_time or job.metadata.creation_timestamp
+
+
+def model_of(job: AlignmentJob) -> str | None:
+    """Return the model that a job trains, as far as its status or its spec names it."""
+    return status_of(job).model or (job.spec.model.uri if job.spec.model else None)
+
+
 def current_stage(job: AlignmentJob) -> StageStatus | None:
     """Return the current stage, or else the last one that started."""
-    stages = stages_of(job)
-    named = next((stage for stage in stages if stage.name == status_of(job).current_stage), None)
-    started = [stage for stage in stages if stage.state != "Waiting"]
+    named = stage_of(job, status_of(job).current_stage or "")
+    started = [stage for stage in stages_of(job) if stage.state != "Waiting"]
     return named or (started[-1] if started else None)
 
 

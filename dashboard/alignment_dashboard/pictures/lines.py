@@ -145,6 +145,6 @@ def _reference(mark: Mark, panel: Situation) -> dict[str, Any]:
         "data": [{"yAxis": mark.value, "name": mark.name}],
         "symbol": "none",
         "silent": True,
-        "lineStyle": {"type": "dotted", "color": FAINT[panel.dark], "width": 1},
-        "label": {"position": "insideEndTop", "formatter": mark.name or " ", "color": FAINT[panel.dark], "fontSize": 11},
+        "lineStyle": {"type": "dotted", "color": FAINT, "width": 1},
+        "label": {"position": "insideEndTop", "formatter": mark.name or " ", "color": FAINT, "fontSize": 11},
     }

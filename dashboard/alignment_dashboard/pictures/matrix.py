@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from alignment_dashboard.facts.colours import MUTED
 from alignment_dashboard.facts.comparison.matrix import NOT_RUN, Matrix
 from alignment_dashboard.facts.comparison.spread import Spread
 from alignment_dashboard.facts.comparison.verdict import STAR
@@ -60,13 +61,13 @@ def _measured(finite: Cells, best: float | None, ends: tuple[float, float], lowe
 
 def _unmeasured(matrix: Matrix, finite: Cells, dark: bool) -> dict[str, Any]:
     """Return the texts of the cells that have no colour: those without a run, and NaN."""
-    told = {place: _write(matrix.cells[place]) if place in matrix.cells else NOT_RUN for place in _places(matrix)}
+    texts = {place: _write(matrix.cells[place]) if place in matrix.cells else NOT_RUN for place in _places(matrix)}
     return {
         "type": "scatter",
         "symbolSize": 0,
         "silent": True,
-        "label": {"show": True, "fontSize": 13, "color": "#9AA4AE" if dark else "#5F6B76"},
-        "data": [{"value": list(place), "label": {"formatter": text}} for place, text in told.items() if place not in finite],
+        "label": {"show": True, "fontSize": 13, "color": MUTED[dark]},
+        "data": [{"value": list(place), "label": {"formatter": text}} for place, text in texts.items() if place not in finite],
     }
 
 

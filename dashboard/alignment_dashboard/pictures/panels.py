@@ -38,6 +38,11 @@ class Line(NamedTuple):
     planned: bool = False
     """Whether the values are set and not measured, so that there is no noise to smooth."""
 
+    @property
+    def label(self) -> str:
+        """Return the role; one that is measured in training too says where it was evaluated."""
+        return f"{self.role} on holdout" if self.evaluation and self.role != HOLDOUT else self.role
+
 
 class Mark(NamedTuple):
     """A horizontal line at a value that a reader compares with."""

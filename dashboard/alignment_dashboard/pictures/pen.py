@@ -11,7 +11,7 @@ _COLOURS = {TRAINING: 0, HOLDOUT: 1, CHOSEN: 2, REJECTED: 3}
 _SECOND = (1, 3)
 ALARM = {False: "#C62828", True: "#FF8A80"}
 """The colour of NaN and infinity, in the light and in the dark theme."""
-FAINT = {False: "#8A8F98", True: "#8A8F98"}
+FAINT = "#8A8F98"
 
 
 class Pen(NamedTuple):
@@ -29,8 +29,7 @@ class Pen(NamedTuple):
 
 def pen_of(line: Line, trace: Trace, alone: bool, dark: bool) -> Pen:
     """Return how a line of a run looks, beside other runs or alone."""
-    role = f"{line.role} on holdout" if line.evaluation and line.role != HOLDOUT else line.role
     if alone:
-        return Pen(role, (DARK if dark else LIGHT)[_COLOURS[line.role]], "solid")
-    name = trace.name if role == TRAINING else f"{trace.name}, {role}"
+        return Pen(line.label, (DARK if dark else LIGHT)[_COLOURS[line.role]], "solid")
+    name = trace.name if line.label == TRAINING else f"{trace.name}, {line.label}"
     return Pen(name, trace.colour, _SECOND if line.role == REJECTED else trace.dash)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from alignment_dashboard.facts.colours import MUTED
 from alignment_dashboard.facts.comparison.choice import FLAG
 from alignment_dashboard.facts.comparison.quantities import Quantity
 from alignment_dashboard.units import write_number, write_value
@@ -29,8 +30,8 @@ def draw(across: Quantity, up: Quantity, points: Sequence[Point], dark: bool) ->
         "animation": False,
         "grid": {"left": 16, "right": 32, "top": 34, "bottom": 52, "containLabel": True},
         "tooltip": {"trigger": "item", "formatter": "{b}"},
-        "xAxis": {**_axis(across, dark), "nameLocation": "middle", "nameGap": 36},
-        "yAxis": {**_axis(up, dark), "nameLocation": "end", "nameTextStyle": {"align": "left"}},
+        "xAxis": {**_axis(across), "nameLocation": "middle", "nameGap": 36},
+        "yAxis": {**_axis(up), "nameLocation": "end", "nameTextStyle": {"align": "left"}},
         "series": [
             {
                 "type": "scatter",
@@ -59,14 +60,14 @@ def drawn(across: Quantity, up: Quantity, points: Sequence[Point]) -> list[Point
 
 def describe(across: Quantity, up: Quantity, points: Sequence[Point]) -> str:
     """Write all points for readers who cannot see them."""
-    parts = [_told(across, up, point) for point in drawn(across, up, points)]
+    parts = [_describe(across, up, point) for point in drawn(across, up, points)]
     return f"{up.name} against {across.name}: {'; '.join(parts) or 'no run has both'}."
 
 
 def _point(across: Quantity, up: Quantity, point: Point) -> dict[str, Any]:
     label = f"{FLAG} {point.name}" if point.is_baseline else point.name
     return {
-        "name": _told(across, up, point),
+        "name": _describe(across, up, point),
         "value": [_place(across, point), _place(up, point)],
         "symbol": "diamond" if point.is_baseline else "circle",
         "itemStyle": {"color": point.colour},
@@ -74,7 +75,7 @@ def _point(across: Quantity, up: Quantity, point: Point) -> dict[str, Any]:
     }
 
 
-def _told(across: Quantity, up: Quantity, point: Point) -> str:
+def _describe(across: Quantity, up: Quantity, point: Point) -> str:
     return f"{point.name}: {_write(across, point)}, {_write(up, point)}"
 
 
@@ -88,7 +89,7 @@ def _place(quantity: Quantity, point: Point) -> float:
     return math.log10(value) if quantity.log else value
 
 
-def _axis(quantity: Quantity, dark: bool) -> dict[str, Any]:
+def _axis(quantity: Quantity) -> dict[str, Any]:
     axis = {"type": "value", "scale": True, "name": quantity.name, "splitLine": {"lineStyle": {"opacity": 0.4}}}
     if not quantity.log:
         return axis
@@ -105,7 +106,7 @@ def _ticks(quantity: Quantity, axis: str, dark: bool) -> list[dict[str, Any]]:
     if not quantity.log or len(values) > MOST_TICKS:
         return []
     lines = [{axis: math.log10(value), "label": {"formatter": write_value(value)}} for value in values]
-    colour = "#9AA4AE" if dark else "#5F6B76"
+    colour = MUTED[dark]
     return [
         {
             "type": "scatter",

@@ -20,7 +20,6 @@ def _panel(panel: Panel, histories: Histories) -> str:
 def _line(line: Line, history: History) -> str:
     if not len(history.steps):
         return f"{line.role} has no points yet"
-    name = f"{line.role} on holdout" if line.evaluation and line.role != "holdout" else line.role
-    text = f"{name} {history.values[-1]:.4g} at step {history.steps[-1]:,}"
+    text = f"{line.label} {history.values[-1]:.4g} at step {history.steps[-1]:,}"
     broken = history.steps[~numpy.isfinite(history.values)]
     return f"{text}, first NaN or infinity at step {broken[0]:,}, {len(broken):,} in all" if len(broken) else text

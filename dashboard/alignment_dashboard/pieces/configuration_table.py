@@ -11,8 +11,8 @@ from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.comparison.choice import FLAG, Comparison
 from alignment_dashboard.facts.comparison.differences import Difference, differences
 from alignment_dashboard.facts.comparison.labels import without_shared_start
-from alignment_dashboard.pieces.panel_view import is_dark
 from alignment_dashboard.pieces.table_style import line_colour, line_text, muted, tint
+from alignment_dashboard.pieces.theme import is_dark
 from alignment_dashboard.text import plain
 
 MOST_LINES, _MOST_PIXELS = 16, 560
@@ -23,23 +23,23 @@ def show_configuration(comparison: Comparison, names: Mapping[str, str], looks: 
     """Show what differs, or every parameter, with what is not as in the baseline marked."""
     rows = differences(comparison.jobs, comparison.baseline)
     differing = [row for row in rows if row.differs]
-    told = [names[identify(job)] for job in comparison.jobs]
+    run_names = [names[identify(job)] for job in comparison.jobs]
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.header("Configuration", anchor=False, width="content")
         only = st.toggle(
             f"Differences only ({len(differing)} of {len(rows)})", value=True, key="differences", bind="query-params"
         )
         shown = differing if only else rows
-        text = _frame(shown, comparison, told).to_csv()
+        text = _frame(shown, comparison, run_names).to_csv()
         st.download_button("CSV", text, "configuration.csv", "text/csv", type="tertiary", icon=":material/download:")
     if not shown:
         st.text("The runs have the same configuration.")
         return
     # Not a dataframe, as the results are: two of them on one page have cells with the same id, which screen readers mix up.
     st.table(
-        _styled(_frame(shown, comparison, without_shared_start(told)), shown, comparison, looks),
+        _styled(_frame(shown, comparison, without_shared_start(run_names)), shown, comparison, looks),
         height=_MOST_PIXELS if len(shown) > MOST_LINES else "content",
-        alt=_describe(differing, comparison, told),
+        alt=_describe(differing, comparison, run_names),
     )
 
 
@@ -64,9 +64,9 @@ def _styled(frame: pandas.DataFrame, rows: Sequence[Difference], comparison: Com
     return whole.style.apply(lambda _: pandas.DataFrame(styles, whole.index, whole.columns), axis=None)
 
 
-def _describe(differing: Sequence[Difference], comparison: Comparison, told: Sequence[str]) -> str:
+def _describe(differing: Sequence[Difference], comparison: Comparison, names: Sequence[str]) -> str:
     parts = [
-        f"{row.name}: {', '.join(f'{name} {setting.text}' for name, setting in zip(told, row.settings, strict=True))}"
+        f"{row.name}: {', '.join(f'{name} {setting.text}' for name, setting in zip(names, row.settings, strict=True))}"
         for row in differing
     ]
-    return f"Parameters that differ. {'; '.join(parts) or 'None'}. The baseline is {told[comparison.baseline]}."
+    return f"Parameters that differ. {'; '.join(parts) or 'None'}. The baseline is {names[comparison.baseline]}."

@@ -15,8 +15,8 @@ from alignment_dashboard.facts.comparison.final_texts import exported, parameter
 from alignment_dashboard.facts.comparison.finals import Cell, Column, Row, Table, same_but_seed
 from alignment_dashboard.facts.configuration import parameters
 from alignment_dashboard.facts.links import NAME, named, run_link
-from alignment_dashboard.pieces.panel_view import is_dark
 from alignment_dashboard.pieces.table_style import ROW_PIXELS, line_colour, line_text, tint
+from alignment_dashboard.pieces.theme import is_dark
 from alignment_dashboard.units import write_value
 
 EACH, MEANS = "each run", "mean over seeds"
@@ -98,6 +98,6 @@ def _help(title: str) -> str:
 def _describe(table: Table, names: Mapping[str, str]) -> str:
     lines = []
     for row in table.rows:
-        told = [f"{column.title} {write_cell(column, cell)}" for column, cell in zip(table.columns, row.cells, strict=True)]
-        lines.append(f"{', '.join(names[identify(job)] for job in row.jobs)}: {', '.join(told)}")
+        values = [f"{column.title} {write_cell(column, cell)}" for column, cell in zip(table.columns, row.cells, strict=True)]
+        lines.append(f"{', '.join(names[identify(job)] for job in row.jobs)}: {', '.join(values)}")
     return f"Results. {'; '.join(lines)}."

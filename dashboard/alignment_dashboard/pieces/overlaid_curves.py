@@ -15,7 +15,8 @@ from alignment_dashboard.keeper import Known
 from alignment_dashboard.pictures.panels import REJECTED, Panel, metrics_of, panels_of
 from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.pieces.notice import show_notice
-from alignment_dashboard.pieces.panel_view import choose_display, is_dark, show_panels
+from alignment_dashboard.pieces.panel_view import choose_display, show_panels
+from alignment_dashboard.pieces.theme import is_dark
 from alignment_dashboard.store.history import Histories, end_of
 
 
@@ -35,7 +36,7 @@ def show_curves(
         look = looks[identity]
         if known.problem:
             problems.setdefault(known.problem, known.as_of)
-        traces.append(Trace(identity, names[identity], look.dark if dark else look.light, look.dash, known.value))
+        traces.append(Trace(identity, names[identity], look.colour(dark), look.dash, known.value))
     for problem, as_of in problems.items():
         age = f" The curves are as of {as_of:%H:%M} UTC." if any(trace.histories for trace in traces) else ""
         show_notice("Curves", "orange", f"{problem}{age}")
@@ -48,7 +49,7 @@ def show_curves(
 
 
 def _legend(panels: Sequence[Panel]) -> str:
-    """Say what the style of a line means; its colour says which run it is."""
+    """Return what the style of a line means; its colour says which run it is."""
     holdout = "A thin line with dots is measured on the holdout."
     has_pairs = any(line.role == REJECTED for panel in panels for line in panel.lines)
     return f"{holdout} Of chosen and rejected answers, the rejected ones have the finely dotted line." if has_pairs else holdout
@@ -64,11 +65,7 @@ def moment(comparison: Comparison, stage: str, hidden: Collection[str]) -> objec
 
 def _read(comparison: Comparison, stage: str, hidden: Collection[str]) -> dict[str, Known[Histories]]:
     metrics = metrics_of(panels_of(kind_of(comparison.jobs, stage)))
-    return {
-        identify(job): cache.curves(job.metadata.uid or identify(job), stage, metrics)
-        for job in comparison.jobs
-        if identify(job) not in hidden
-    }
+    return {identify(job): cache.curves(identify(job), stage, metrics) for job in comparison.jobs if identify(job) not in hidden}
 
 
 def csv_of(traces: Sequence[Trace]) -> str:

@@ -10,6 +10,7 @@ from alignment_dashboard.pictures.display import Display
 from alignment_dashboard.pictures.frame import height_of
 from alignment_dashboard.pictures.panels import Panel
 from alignment_dashboard.pictures.trace import Trace
+from alignment_dashboard.pieces.theme import is_dark
 
 SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.99)
 ZOOM, BETWEEN = "zoom", "~"
@@ -33,16 +34,11 @@ def choose_display() -> Display:
 
 
 def show_panels(panels: Sequence[Panel], traces: Sequence[Trace], display: Display, alt: str, key: str = "panels") -> None:
-    """Show the panels as one chart; whoever drags over a panel sees that part of the x axis, in more detail."""
+    """Show the panels as one chart; a reader who drags over a panel sees that part of the x axis, in more detail."""
     # Another part is another chart: of the old one, the browser would keep the marked area.
     key = f"{key}-{display.window}"
     drawn = option.draw(panels, traces, display, dark=is_dark())
     st.echarts_chart(drawn, height=height_of(len(panels)), key=key, alt=alt, on_select=lambda: _zoom_in(key))
-
-
-def is_dark() -> bool:
-    """Return whether the reader's theme is dark."""
-    return st.context.theme.type == "dark"
 
 
 def _zoom_in(key: str) -> None:

@@ -9,7 +9,7 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.comparison.finals import Finals, finals
-from alignment_dashboard.facts.status import stages_of
+from alignment_dashboard.facts.status import stage_of
 
 
 class Reached(NamedTuple):
@@ -25,15 +25,14 @@ def read(jobs: Sequence[AlignmentJob], stage: str) -> Reached:
     whole = cache.headlines()
     runs, problem = {}, whole.problem
     for job in jobs:
-        uid = job.metadata.uid or identify(job)
-        status = next((known for known in stages_of(job) if known.name == stage), None)
+        uid, status = identify(job), stage_of(job, stage)
         reached = finals(stage, whole.value.get(uid), None, status)
         if not reached.best:
             # A trainer of an earlier version, or one that has not evaluated yet: the stage's own run has the last values.
             own = cache.runs(uid)
             problem = problem or own.problem
             reached = finals(stage, whole.value.get(uid), own.value.get(stage), status)
-        runs[identify(job)] = reached
+        runs[uid] = reached
     return Reached(runs, problem, whole.as_of)
 
 

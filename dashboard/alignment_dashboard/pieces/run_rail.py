@@ -11,7 +11,7 @@ from alignment_dashboard.facts.comparison.choice import FLAG, Comparison
 from alignment_dashboard.facts.links import jobs_in
 from alignment_dashboard.facts.status import BADGES, phase_of
 from alignment_dashboard.pieces.address import write
-from alignment_dashboard.pieces.panel_view import is_dark
+from alignment_dashboard.pieces.theme import is_dark
 from alignment_dashboard.text import plain
 
 JOBS, BASELINE, HIDDEN = "jobs", "baseline", "hidden"
@@ -54,8 +54,7 @@ def _swatch(look: Look | None) -> str:
     """Return a short line as the curves of the run are drawn; it holds no text of the job."""
     if look is None:
         return ""
-    colour = look.dark if is_dark() else look.light
-    style = f"display: block; width: 22px; border-top: 3px {look.dash} {colour}"
+    style = f"display: block; width: 22px; border-top: 3px {look.dash} {look.colour(is_dark())}"
     return f'<span style="{style}" aria-hidden="true"></span>'
 
 

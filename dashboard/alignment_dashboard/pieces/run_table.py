@@ -1,6 +1,6 @@
 """A table of runs in which rows are chosen: the choice stays on its runs, whatever row they move to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas
@@ -60,7 +60,7 @@ def _choose() -> None:
 
 
 def _place(lines: Sequence[tuple[str, ...]], shown: object) -> bool:
-    """Tell the browser which rows are chosen, if they may have moved.
+    """Send the browser which rows are chosen, if they may have moved.
 
     The browser keeps row numbers, not runs. It takes the same row numbers only once, so the second time in a row the table is
     shown without them, and then again with them.
@@ -84,7 +84,7 @@ def _configured(column: Column, values: "pandas.Series[Any]") -> Any:
     if column.kind == "link":
         return config.LinkColumn(column.label, display_text=NAME, width=width, pinned=True, help=column.help)
     if column.kind == "status":
-        badges = _unique(BADGES.values())
+        badges = BADGES.values()
         return config.MultiselectColumn(
             column.label, options=[badge.label for badge in badges], color=[badge.colour for badge in badges], width=width
         )
@@ -97,7 +97,3 @@ def _configured(column: Column, values: "pandas.Series[Any]") -> Any:
     if pandas.api.types.is_numeric_dtype(values):
         return config.NumberColumn(column.label, format=number_format(column.name, list(values.dropna())), help=column.help)
     return config.TextColumn(column.label, help=column.help)
-
-
-def _unique(badges: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(badges))

@@ -14,7 +14,7 @@ from alignment_dashboard.facts.comparison.quantities import Quantity, measured, 
 from alignment_dashboard.pictures import matrix as matrix_picture
 from alignment_dashboard.pictures import scatter as scatter_picture
 from alignment_dashboard.pictures.scatter import Point
-from alignment_dashboard.pieces.panel_view import is_dark
+from alignment_dashboard.pieces.theme import is_dark
 from alignment_dashboard.text import plain
 
 NO_SECOND = "none"
@@ -87,8 +87,7 @@ def _points(jobs: Sequence[AlignmentJob], baseline: int, names: Mapping[str, str
     dark = is_dark()
     known = [(identify(job), looks[identify(job)]) for job in jobs]
     return [
-        Point(identity, names[identity], look.dark if dark else look.light, number == baseline)
-        for number, (identity, look) in enumerate(known)
+        Point(identity, names[identity], look.colour(dark), number == baseline) for number, (identity, look) in enumerate(known)
     ]
 
 

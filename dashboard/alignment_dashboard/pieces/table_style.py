@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from alignment_dashboard.facts.colours import Look
+from alignment_dashboard.facts.colours import MUTED, Look
 
 ROW_PIXELS = 32
 _LINES = {"solid": "━━━", "dashed": "╍╍╍", "dotted": "┅┅┅"}
@@ -19,12 +19,12 @@ def line_text(look: Look) -> str:
 
 def line_colour(look: Look, dark: bool) -> str:
     """Return the style of text in the colour of a run's curves."""
-    return f"color: {look.dark if dark else look.light}"
+    return f"color: {look.colour(dark)}"
 
 
 def muted(dark: bool) -> str:
     """Return the style of a value that says nothing new."""
-    return f"color: {'#9AA4AE' if dark else '#5F6B76'}"
+    return f"color: {MUTED[dark]}"
 
 
 def tint(meaning: Literal["best", "changed"], dark: bool) -> str:

@@ -7,9 +7,11 @@ from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.data.listing import Listing, identify
 from alignment_dashboard.facts.stages import stages_in, trained_stages
+from alignment_dashboard.facts.status import started_at
+from alignment_dashboard.text import listed
 
 MOST = 20
-"""More lines than this nobody tells apart."""
+"""A reader cannot tell more lines apart."""
 
 FLAG = "⚑"
 """Marks the baseline; a star marks the best run."""
@@ -25,7 +27,7 @@ class Comparison(NamedTuple):
 
 
 def choose(listing: Listing, identities: Sequence[str], baseline: str | None) -> Comparison:
-    """Return the comparison that an address asks for; a run that does not exist is said and left out."""
+    """Return the comparison that an address asks for; a run that does not exist is named and left out."""
     found = [(identity, listing.find(identity)) for identity in identities]
     jobs = [job for _, job in found if job is not None]
     sentences = [*_missing([identity for identity, job in found if job is None], listing)]
@@ -43,7 +45,7 @@ def others(listing: Listing, jobs: Sequence[AlignmentJob]) -> list[AlignmentJob]
 
 
 def _age(job: AlignmentJob) -> tuple[float, str]:
-    started = (job.status.start_time if job.status else None) or job.metadata.creation_timestamp
+    started = started_at(job)
     return started.timestamp() if started else 0.0, job.metadata.name
 
 
@@ -54,11 +56,11 @@ def default_stage(jobs: Sequence[AlignmentJob]) -> str | None:
 
 
 def without_stage(jobs: Sequence[AlignmentJob], stage: str) -> str | None:
-    """Say which of the runs have no such stage."""
+    """Return which of the runs have no such stage, in a sentence."""
     names = [job.metadata.name for job in jobs if stage not in trained_stages(job)]
     if not names:
         return None
-    return f"{_listed(names)} {'has' if len(names) == 1 else 'have'} no stage {stage}, and no values below."
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} no stage {stage}, and no values below."
 
 
 def _missing(identities: Sequence[str], listing: Listing) -> list[str]:
@@ -66,8 +68,4 @@ def _missing(identities: Sequence[str], listing: Listing) -> list[str]:
         return []
     count = "One run is" if len(identities) == 1 else f"{len(identities)} runs are"
     reason = "deleted, or the address has a mistake" if listing.complete else "the jobs cannot all be read now"
-    return [f"{count} not compared, because no job has the id {_listed(identities, 'or')}: {reason}."]
-
-
-def _listed(words: Sequence[str], last: str = "and") -> str:
-    return f" {last} ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+    return [f"{count} not compared, because no job has the id {listed(identities, 'or')}: {reason}."]

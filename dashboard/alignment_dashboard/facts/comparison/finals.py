@@ -15,13 +15,13 @@ from alignment_api.metrics import (
     best_of_stage,
     of_stage,
 )
-from alignment_api.resolving.parameters import SEED, Value
+from alignment_api.resolving.parameters import Value
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import StageStatus
 
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.comparison.spread import Spread, spread_of
-from alignment_dashboard.facts.configuration import parameters
+from alignment_dashboard.facts.configuration import parameters, without_seed
 from alignment_dashboard.store.stored_run import StoredRun
 
 
@@ -115,9 +115,7 @@ def same_but_seed(jobs: Sequence[AlignmentJob]) -> list[tuple[AlignmentJob, ...]
     """Group the jobs that differ in nothing but their seeds."""
     groups: dict[frozenset[tuple[str, Value]], list[AlignmentJob]] = {}
     for job in jobs:
-        known = parameters(job)
-        known.pop(SEED, None)
-        groups.setdefault(frozenset(known.items()), []).append(job)
+        groups.setdefault(frozenset(without_seed(parameters(job)).items()), []).append(job)
     return [tuple(group) for group in groups.values()]
 
 

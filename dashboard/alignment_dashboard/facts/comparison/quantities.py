@@ -8,6 +8,7 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.comparison.finals import NONE, Finals, columns_of, value_of
 from alignment_dashboard.facts.configuration import parameters, varying
+from alignment_dashboard.units import is_number
 
 WIDE = 8.0
 """Positive values of a parameter whose highest is so many times the lowest are drawn on a log axis."""
@@ -37,7 +38,7 @@ def varied(jobs: Sequence[AlignmentJob]) -> dict[str, Quantity]:
     known = {identify(job): parameters(job) for job in jobs}
     found = {}
     for name in varying(jobs):
-        values = {identity: float(run[name]) for identity, run in known.items() if _is_number(run.get(name))}
+        values = {identity: float(run[name]) for identity, run in known.items() if is_number(run.get(name))}
         if len(set(values.values())) > 1:
             found[name] = Quantity(name, values, _is_wide(name, values))
     return found
@@ -46,7 +47,3 @@ def varied(jobs: Sequence[AlignmentJob]) -> dict[str, Quantity]:
 def _is_wide(name: str, values: Mapping[str, float]) -> bool:
     lowest, highest = min(values.values()), max(values.values())
     return lowest > 0 and (name.endswith("learningRate") or highest >= WIDE * lowest)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

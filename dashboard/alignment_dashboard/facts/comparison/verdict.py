@@ -8,6 +8,7 @@ from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.facts.comparison.finals import Table
 from alignment_dashboard.facts.configuration import parameters, varying
+from alignment_dashboard.text import listed
 from alignment_dashboard.units import write_value
 
 STAR = "★"
@@ -16,21 +17,21 @@ _DECIDE = (EVALUATION_REWARD_ACCURACY, EVALUATION_LOSS)
 
 
 def verdict(table: Table) -> str | None:
-    """Say which run has the best evaluation and what it was trained with; None if fewer than two runs were evaluated."""
+    """Return which run has the best evaluation and what it was trained with; None if fewer than two runs were evaluated."""
     for metric in _DECIDE:
         for index, column in enumerate(table.columns):
             winners = [row for row in table.rows if row.cells[index].wins]
             spread = winners[0].cells[index].spread if winners else None
             if column.metric == metric and not column.is_best and spread:
-                jobs = [job for row in winners for job in row.jobs]
+                names = [job.metadata.name for row in winners for job in row.jobs]
                 settings = _settings(winners[0].jobs, table) if len(winners) == 1 else ""
-                has = "have" if len(jobs) > 1 else "has"
-                return f"{STAR} {_names(jobs)} {has} the best {column.title.lower()} {spread.write()}{settings}."
+                has = "have" if len(names) > 1 else "has"
+                return f"{STAR} {listed(names)} {has} the best {column.title.lower()} {spread.write()}{settings}."
     return None
 
 
 def doubts(jobs: Sequence[AlignmentJob], stage: str) -> list[str]:
-    """Say which numbers of the runs do not mean the same."""
+    """Return which numbers of the runs do not mean the same, in sentences."""
     differing = varying(jobs)
     found = []
     if f"{stage}.beta" in differing:
@@ -44,13 +45,9 @@ def doubts(jobs: Sequence[AlignmentJob], stage: str) -> list[str]:
     return found
 
 
-def _names(jobs: Sequence[AlignmentJob]) -> str:
-    return " and ".join(part for part in (", ".join(job.metadata.name for job in jobs[:-1]), jobs[-1].metadata.name) if part)
-
-
 def _settings(jobs: Sequence[AlignmentJob], table: Table) -> str:
     """Write what the best run has and others have not; the seed only where each run has its own row."""
     differing = varying([job for row in table.rows for job in row.jobs])
     known = parameters(jobs[0])
-    told = [name for name in differing if name in known and (name != SEED or len(jobs) == 1)]
-    return f": {', '.join(f'{name} {write_value(known[name])}' for name in told)}" if told else ""
+    shown = [name for name in differing if name in known and (name != SEED or len(jobs) == 1)]
+    return f": {', '.join(f'{name} {write_value(known[name])}' for name in shown)}" if shown else ""

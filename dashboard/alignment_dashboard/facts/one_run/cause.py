@@ -1,6 +1,5 @@
 """Why a run is in its state, in one line, with the whole text behind it."""
 
-import re
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,13 +9,12 @@ from alignment_api.spec.status import Phase
 from alignment_dashboard.data.listing import Guidance
 from alignment_dashboard.facts.next_step import next_step
 from alignment_dashboard.facts.status import BADGES, Colour, attention, phase_of, stages_of, status_of
-from alignment_dashboard.units import shorten
+from alignment_dashboard.text import first_sentence, shorten
 
 LINE_LENGTH = 140
 """Characters of a cause that fit on one line at 1440 pixels, beside its reason and the next step."""
 _USUAL = ("Training", "Succeeded", "Completed")
 """Reasons that say no more than the state."""
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 
 
 class Cause(NamedTuple):
@@ -33,8 +31,8 @@ def causes_of(job: AlignmentJob, now: datetime, guidance: Guidance) -> list[Caus
     """Return why a run and its stages are as they are; what the run says already, no stage says again."""
     found = [cause] if (cause := _cause_of(job, now, guidance)) else []
     for stage in stages_of(job):
-        told = any(stage.message in (known.whole or known.line) for known in found) if stage.message else True
-        if not told and stage.reason not in _USUAL:
+        is_news = stage.message and not any(stage.message in (known.whole or known.line) for known in found)
+        if is_news and stage.reason not in _USUAL:
             found.append(_cause(stage.reason or stage.state, BADGES[stage.state].colour, stage.message or "", phase_of(job)))
     return found
 
@@ -56,4 +54,4 @@ def _cause(reason: str, colour: Colour, message: str, phase: Phase) -> Cause:
 def first_line(message: str) -> str:
     """Return a message that fits on one line, or else its first sentence, cut to one line."""
     text = " ".join(message.split())
-    return text if len(text) <= LINE_LENGTH else shorten(_SENTENCE.split(text, maxsplit=1)[0], LINE_LENGTH)
+    return text if len(text) <= LINE_LENGTH else shorten(first_sentence(text)[0], LINE_LENGTH)

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from alignment_api.names import JOB_LABEL, LOG_FILE, STAGE_LABEL, stage_folder
+from alignment_api.names import JOB_LABEL, LOG_FILE, STAGE_LABEL
 from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import ENDED
 
+from alignment_dashboard.facts.stages import folder_of
 from alignment_dashboard.facts.status import phase_of
 
 
@@ -23,8 +25,7 @@ def follow_log(job: AlignmentJob, stage: str, workspace: Path | None) -> str:
     if workspace is None:
         selector = f"{JOB_LABEL}={job.metadata.name},{STAGE_LABEL}={stage}"
         return shlex.join(["kubectl", "logs", *_namespace(job), "--selector", selector, "--follow", "--tail", "50"])
-    folder = stage_folder(job.metadata.namespace or "default", job.metadata.name, job.metadata.uid or "", stage)
-    return shlex.join(["tail", "-n", "50", "-F", str(workspace / folder / LOG_FILE)])
+    return shlex.join(["tail", "-n", "50", "-F", str(workspace / folder_of(job, stage) / LOG_FILE)])
 
 
 def open_mlflow(database: str) -> str:
@@ -50,7 +51,7 @@ def commands(job: AlignmentJob, stage: str | None, workspace: Path | None, datab
         Command("show its state", shlex.join(["kubectl", "get", *_name(job), "--output", "wide"])),
         Command("describe it, with its events", shlex.join(["kubectl", "describe", *_name(job)])),
         *follow,
-        *([] if phase_of(job) in ("Succeeded", "Failed") else [suspend]),
+        *([] if phase_of(job) in ENDED else [suspend]),
     ]
 
 

@@ -12,6 +12,9 @@ from pydantic import ValidationError
 
 _WORDS = {"spec": "you", "record": "an earlier version", "default": "default"}
 
+Recorded = tuple[dict[str, Any], dict[str, Any]]
+"""A spec as its author wrote it, and as it was resolved when the job started."""
+
 
 class Setting(NamedTuple):
     """One value: its field below spec, where it comes from, and why a recipe or a default chose it."""
@@ -24,12 +27,11 @@ class Setting(NamedTuple):
 
 def settings(job: AlignmentJob) -> list[Setting]:
     """Return all values that a job runs with, in the order of its spec."""
-    resolved = _resolved(job)
     recorded = _recorded(job)
-    document = recorded[1] if recorded else resolved.spec.dump() if resolved else job.spec.dump()
+    resolved = _resolved(job, recorded)
     known = dict(leaves(resolved.spec.dump())) if resolved else {}
     found = []
-    for keys, value in leaves(document):
+    for keys, value in leaves(_whole(job, recorded, resolved)):
         origin = resolved.origins.get(below("spec", keys)) if resolved else None
         # A value that this version would choose differently was chosen by the version that started the job.
         as_now = origin is not None and known.get(keys) == value
@@ -40,8 +42,8 @@ def settings(job: AlignmentJob) -> list[Setting]:
 
 def write_resolved(job: AlignmentJob) -> str:
     """Return a job as YAML with every value that it runs with."""
-    recorded, resolved = _recorded(job), _resolved(job)
-    return _yaml(job, recorded[1] if recorded else resolved.spec.dump() if resolved else job.spec.dump(), job.metadata.name)
+    recorded = _recorded(job)
+    return _yaml(job, _whole(job, recorded, _resolved(job, recorded)), job.metadata.name)
 
 
 def write_clone(job: AlignmentJob, name: str) -> str:
@@ -62,7 +64,12 @@ def _yaml(job: AlignmentJob, spec: dict[str, Any], name: str) -> str:
     return write_documents([head | {"metadata": metadata, "spec": spec}])
 
 
-def _recorded(job: AlignmentJob) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _whole(job: AlignmentJob, recorded: Recorded | None, resolved: Resolved | None) -> dict[str, Any]:
+    """Return the spec with every value, as it was recorded, or else as this version resolves it."""
+    return recorded[1] if recorded else resolved.spec.dump() if resolved else job.spec.dump()
+
+
+def _recorded(job: AlignmentJob) -> Recorded | None:
     """Return the spec as its author wrote it and as it was resolved when the job started."""
     record = job.status.record if job.status else None
     try:
@@ -71,8 +78,7 @@ def _recorded(job: AlignmentJob) -> tuple[dict[str, Any], dict[str, Any]] | None
         return None
 
 
-def _resolved(job: AlignmentJob) -> Resolved | None:
-    recorded = _recorded(job)
+def _resolved(job: AlignmentJob, recorded: Recorded | None) -> Resolved | None:
     try:
         return resolve(AlignmentJobSpec.parse_stored(recorded[0]) if recorded else job.spec)
     except (UnknownRecipe, ValidationError, InvalidJob):

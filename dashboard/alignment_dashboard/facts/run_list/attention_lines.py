@@ -7,14 +7,11 @@ from typing import NamedTuple
 from alignment_dashboard.facts.next_step import next_step
 from alignment_dashboard.facts.run_list.row import Row
 from alignment_dashboard.facts.status import BADGES, SILENT, Attention, Colour
-from alignment_dashboard.text import visible
-from alignment_dashboard.units import shorten
+from alignment_dashboard.text import first_sentence, shorten, visible
 
 SHOWN = 5
 LINE_LENGTH, STEP_LENGTH = 190, 150
 """Characters that fit on one line at 1440 pixels."""
-
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 
 
 class Line(NamedTuple):
@@ -35,10 +32,10 @@ def lines(rows: Sequence[Row], found: Mapping[str, Attention]) -> list[Line]:
 
 
 def _line(row: Row, why: Attention) -> Line:
-    first, *rest = _SENTENCE.split(" ".join(visible(why.message).split()), maxsplit=1)
+    first, rest = first_sentence(visible(why.message))
     # What to do about silence has the command for this stage, if it is short enough.
-    told = rest[0] if rest and len(rest[0]) <= STEP_LENGTH else ""
-    step = (told if why.reason == SILENT else "") or next_step(why.reason, row.phase) or told or "open it"
+    advice = rest if len(rest) <= STEP_LENGTH else ""
+    step = (advice if why.reason == SILENT else "") or next_step(why.reason, row.phase) or advice or "open it"
     reason = _in_words(why.reason)
     # A reason that the message begins with would be read twice.
     cause = first if first.lower().startswith(reason) or reason == SILENT.lower() else f"{reason}: {first}"

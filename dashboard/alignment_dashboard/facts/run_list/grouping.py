@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from alignment_api.resolving.parameters import SEED, Value
+from alignment_api.resolving.parameters import Value
 
 from alignment_dashboard.facts.comparison.spread import Spread, spread_of
+from alignment_dashboard.facts.configuration import without_seed
 from alignment_dashboard.facts.run_list.columns import COUNT, DEVIATION, sort
 from alignment_dashboard.facts.run_list.row import METRICS, Row
 
@@ -36,16 +37,12 @@ def group(rows: Sequence[Row], by: str) -> list[Group]:
     """Return the groups in the order of a parameter, or of their first runs; a group without the parameter comes last."""
     members: dict[frozenset[tuple[str, Value]], list[Row]] = {}
     for row in rows if by == SEEDS else sort(rows, by):
-        members.setdefault(frozenset(_configuration(row).items()), []).append(row)
-    return [Group(tuple(found), _configuration(found[0]), _spreads(found)) for found in members.values()]
+        members.setdefault(frozenset(without_seed(row.parameters).items()), []).append(row)
+    return [Group(tuple(found), without_seed(found[0].parameters), _spreads(found)) for found in members.values()]
 
 
 def _counts(row: Row) -> bool:
     return row.phase == "Succeeded"
-
-
-def _configuration(row: Row) -> dict[str, Value]:
-    return {name: value for name, value in row.parameters.items() if name != SEED}
 
 
 def _spreads(rows: Sequence[Row]) -> dict[str, Spread]:

@@ -10,6 +10,7 @@ from alignment_api.resolving.parameters import Value
 from alignment_dashboard.facts.run_list.chips import ATTENTION, CHIPS, chip_of
 from alignment_dashboard.facts.run_list.row import METRICS, Row
 from alignment_dashboard.facts.status import BADGES
+from alignment_dashboard.units import is_number
 
 EXAMPLE = "lr=5e-7  beta>0.1  model:zephyr  status:failed  ns:team"
 _TERM = re.compile(r"([A-Za-z][\w.-]*)(>=|<=|!=|[=<>:])(.*)", re.DOTALL)
@@ -76,7 +77,7 @@ def _problem(term: Term, rows: Sequence[Row]) -> str | None:
     if term.field == "status" and not any(_holds(status, term.sign.strip("!"), term.wanted) for status in _STATUSES):
         return f"No status is called “{term.wanted}”; there are {', '.join(sorted(_STATUSES))}."
     known = [value for row in rows for value in _values(row, term.field) or []]
-    if known and all(map(_is_number, known)) and _number(term.wanted) is None:
+    if known and all(map(is_number, known)) and _number(term.wanted) is None:
         return f"“{term.text}” compares numbers with something that is not a number: write, for example, {term.field}=0.1."
     return None
 
@@ -96,18 +97,14 @@ def _holds(value: Value, sign: str, wanted: str) -> bool:
     if sign == ":":
         return _equal(value, wanted) or (isinstance(value, str) and wanted in value.lower())
     number = _number(wanted)
-    return number is not None and _is_number(value) and _COMPARED[sign](float(value), number)
+    return number is not None and is_number(value) and _COMPARED[sign](float(value), number)
 
 
 def _equal(value: Value, wanted: str) -> bool:
     number = _number(wanted)
-    if number is not None and _is_number(value):
+    if number is not None and is_number(value):
         return abs(float(value) - number) <= _NEARLY * max(abs(float(value)), abs(number))
     return str(value).lower() == wanted
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _number(text: str) -> float | None:

@@ -21,7 +21,17 @@ from alignment_api.spec.status import ENDED, StageStatus
 from alignment_dashboard.data.listing import identify
 from alignment_dashboard.facts.configuration import parameters
 from alignment_dashboard.facts.stages import trained_stages
-from alignment_dashboard.facts.status import BEGUN, percent_of, phase_of, stages_of, status_of, write_reason, write_stages
+from alignment_dashboard.facts.status import (
+    BEGUN,
+    model_of,
+    percent_of,
+    phase_of,
+    stages_of,
+    started_at,
+    status_of,
+    write_reason,
+    write_stages,
+)
 from alignment_dashboard.store.stored_run import StoredRun
 
 METRICS = {
@@ -71,11 +81,11 @@ def row_of(job: AlignmentJob, run: StoredRun | None) -> Row:
         stages=write_stages(job),
         percent=percent_of(job),
         ends=status.estimated_completion_time if phase == "Running" else None,
-        model=status.model or (job.spec.model.uri if job.spec.model else None),
+        model=model_of(job),
         parameters=parameters(job),
         metrics=_metrics(job, run),
         gpu_hours=None if status.gpu_seconds is None else status.gpu_seconds / 3600,
-        started=status.start_time or job.metadata.creation_timestamp,
+        started=started_at(job),
         reason=write_reason(status.reason, status.message),
         charted=_charted(job),
     )
@@ -101,8 +111,8 @@ def _measured(job: AlignmentJob, stage: StageStatus, run: StoredRun | None) -> d
     """Return what a stage measured last; its status is newer than MLflow while the job runs, but has no NaN."""
     latest = run.latest if run else {}
     stored = {metric: latest[key] for metric in METRICS.values() if (key := of_stage(stage.name, metric)) in latest}
-    told = (stage.progress.metrics or {}) if stage.progress else {}
-    return {**told, **stored} if phase_of(job) in ENDED else {**stored, **told}
+    reported = (stage.progress.metrics or {}) if stage.progress else {}
+    return {**reported, **stored} if phase_of(job) in ENDED else {**stored, **reported}
 
 
 def _equal_to_itself(value: float) -> float:

@@ -9,6 +9,7 @@ from alignment_dashboard.facts.run_list.columns import CURVE, RUN, STATUS, Colum
 from alignment_dashboard.facts.run_list.grouping import Group
 from alignment_dashboard.facts.run_list.row import Row
 from alignment_dashboard.facts.status import BADGES
+from alignment_dashboard.units import is_number
 
 _DTYPES = {"percent": "Int64", "number": "float64", "moment": "datetime64[ms, UTC]"}
 
@@ -53,10 +54,10 @@ def group_csv(groups: Sequence[Group], columns: Sequence[Column]) -> str:
     )
 
 
-def is_number(values: Sequence[object]) -> bool:
+def _are_numbers(values: Sequence[object]) -> bool:
     """Return whether all known values of a column are numbers."""
     known = [value for value in values if value is not None]
-    return bool(known) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
+    return bool(known) and all(map(is_number, known))
 
 
 def _call(group: Group) -> str:
@@ -71,6 +72,6 @@ def _frame(columns: Sequence[Column], values_of: Callable[[str], Sequence[object
 def _typed(column: Column, values: Sequence[object]) -> pandas.Series:
     if column.kind in _DTYPES:
         return pandas.Series(values, dtype=_DTYPES[column.kind])
-    if column.kind == "text" and not is_number(values):
+    if column.kind == "text" and not _are_numbers(values):
         return pandas.Series([None if value is None else str(value) for value in values], dtype="string")
-    return pandas.Series(values, dtype="float64" if is_number(values) else "object")
+    return pandas.Series(values, dtype="float64" if _are_numbers(values) else "object")

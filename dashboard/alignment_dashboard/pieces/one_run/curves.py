@@ -8,7 +8,7 @@ from alignment_api.spec.status import ENDED
 from alignment_dashboard import cache
 from alignment_dashboard.facts.one_run import checks
 from alignment_dashboard.facts.stages import kind_of
-from alignment_dashboard.facts.status import phase_of, stages_of
+from alignment_dashboard.facts.status import phase_of, stage_of
 from alignment_dashboard.keeper import Known
 from alignment_dashboard.pictures.panels import Panel, metrics_of, panels_of
 from alignment_dashboard.pictures.summary import summarize
@@ -61,7 +61,8 @@ def show_stale(known: Known[Any], has_points: bool) -> None:
 
 def _why_empty(identity: str, stage: str) -> str:
     job = cache.listing().find(identity)
-    if job and (phase_of(job) in ENDED or any(known.name == stage and known.state in ENDED for known in stages_of(job))):
+    known = stage_of(job, stage) if job else None
+    if job and (phase_of(job) in ENDED or (known and known.state in ENDED)):
         return f"Stage {stage} has logged no points."
     return f"Stage {stage} has no points yet. Its curves appear here as soon as it trains."
 

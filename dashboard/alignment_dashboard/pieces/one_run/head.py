@@ -16,6 +16,7 @@ from alignment_dashboard.facts.status import (
     BADGES,
     current_stage,
     gpu_hours,
+    model_of,
     percent_of,
     phase_of,
     stages_of,
@@ -57,9 +58,8 @@ def moment(job: AlignmentJob) -> object:
 
 
 def _summary(job: AlignmentJob, now: datetime) -> str:
-    status = status_of(job)
-    model = status.model or (job.spec.model.uri if job.spec.model else None) or f"model of recipe {job.spec.recipe}"
-    return f"{model}  ·  namespace {job.metadata.namespace or 'default'}  ·  started {write_age(status.start_time, now)}"
+    model, started = model_of(job) or f"model of recipe {job.spec.recipe}", write_age(status_of(job).start_time, now)
+    return f"{model}  ·  namespace {job.metadata.namespace or 'default'}  ·  started {started}"
 
 
 def _show_links(job: AlignmentJob) -> None:

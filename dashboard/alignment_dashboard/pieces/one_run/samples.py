@@ -6,8 +6,7 @@ from alignment_dashboard import cache
 from alignment_dashboard.facts.links import samples_link
 from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage
-from alignment_dashboard.text import visible
-from alignment_dashboard.units import shorten
+from alignment_dashboard.text import shorten, visible
 
 SHOWN, PROMPT_LENGTH, ANSWER_LENGTH = 4, 600, 1_200
 

@@ -18,7 +18,7 @@ def charted(job: AlignmentJob) -> list[str]:
 
 
 def choose_stage(identity: str) -> str | None:
-    """Show the stages that train, and return the chosen one; until somebody chooses, it follows the run into its next stage."""
+    """Show the stages that train, and return the chosen one; until the reader chooses, it follows the run into its next stage."""
     job = cache.listing().find(identity)
     names = charted(job) if job else []
     if job is None or not names:
