@@ -10,12 +10,9 @@ import asyncio
 import json
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -32,8 +29,9 @@ from websockets.asyncio.client import ClientConnection, connect
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from seeded_curves import Parameters
 from seeded_home import RUNNING, STEPS, SWEEP, Made, write_home
+from served_dashboard import served_process
 
-START_SECONDS, SETTLE_SECONDS, FADE_SECONDS = 120, 20, 20
+SETTLE_SECONDS, FADE_SECONDS = 20, 20
 FADED = (
     """() => [...document.querySelectorAll("[data-stale=true]")].filter(part => getComputedStyle(part).opacity < 0.95).length"""
 )
@@ -79,29 +77,9 @@ def write_jobs(folder: Path, count: int) -> None:
 
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """Serve a home until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "alignment_dashboard", "--port", str(port), "--home", str(home)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_for_server(f"http://127.0.0.1:{port}/healthz")
-            yield f"127.0.0.1:{port}", psutil.Process(process.pid)
-        finally:
-            process.terminate()
-
-
-def wait_for_server(address: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+    """Serve a home until the block ends, and return host and port, and the process."""
+    with served_process("--home", str(home)) as (address, process):
+        yield address.removeprefix("http://"), psutil.Process(process.pid)
 
 
 def measure_idle(address: str, process: psutil.Process, seconds: float) -> Iterator[tuple[str, str, str]]:

@@ -15,7 +15,14 @@ START_SECONDS = 60
 
 @contextmanager
 def served(*arguments: str, **environment: str) -> Iterator[str]:
-    """Serve a dashboard with these environment variables and nothing else of this one's settings."""
+    """Serve a dashboard with these environment variables and nothing else of this one's settings, and return its address."""
+    with served_process(*arguments, **environment) as (address, _):
+        yield address
+
+
+@contextmanager
+def served_process(*arguments: str, **environment: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Do the same, and return the process too."""
     port = free_port()
     own = ("ALIGNMENT_HOME", "MLFLOW_TRACKING_URI", "ALIGNMENT_SOURCE", "ALIGNMENT_NAMESPACES", "KUBECONFIG")
     inherited = {name: value for name, value in os.environ.items() if name not in own}
@@ -23,7 +30,7 @@ def served(*arguments: str, **environment: str) -> Iterator[str]:
     with subprocess.Popen(command, env=inherited | environment, stdout=subprocess.DEVNULL) as process:
         try:
             _wait_until_it_answers(process, f"http://127.0.0.1:{port}/healthz")
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process
         finally:
             process.terminate()
 

@@ -180,9 +180,7 @@ def _overfits(histories: Histories) -> Finding | None:
     error = float(numpy.sqrt(accuracy.values[best] * (1 - accuracy.values[best]) / rows)) if rows else DROP
     # The same rows are evaluated each time, so their error is smaller than that of two samples; the best of many is luck in part.
     limit = accuracy.values[best] - max(DROP, 2 * error)
-    before, later = (margin.values[part] for part in _around(margin, int(accuracy.steps[best])))
-    grows = min(len(before), len(later)) > 2 and _mean(later) - _mean(before) > LIKELY * (_error(before) + _error(later))
-    if len(after) < 2 or not (after[-2:] < limit).all() or not grows:
+    if len(after) < 2 or not (after[-2:] < limit).all() or not _grows(margin, int(accuracy.steps[best])):
         return None
     return Finding(
         "The accuracy on the holdout falls while the training margin grows",
@@ -198,8 +196,7 @@ def _loss_rises(histories: Histories) -> Finding | None:
         return None
     lowest = int(numpy.argmin(numpy.where(numpy.isfinite(held.values), held.values, numpy.inf)))
     after = held.values[lowest + 1 :]
-    before, later = (training.values[part] for part in _around(training, int(held.steps[lowest])))
-    falls = min(len(before), len(later)) > 2 and _mean(before) - _mean(later) > LIKELY * (_error(before) + _error(later))
+    falls = _grows(training._replace(values=-training.values), int(held.steps[lowest]))
     if len(after) < 2 or not (after[-2:] > (1 + DROP) * held.values[lowest]).all() or not falls:
         return None
     return Finding(
@@ -216,11 +213,11 @@ def _slows(histories: Histories) -> Finding | None:
         return None
     values = pandas.Series(history.values)
     usually = float(values[BEGINNING:].median())
-    slow = (values.rolling(BEGINNING, min_periods=BEGINNING).median() < SLOW * usually).to_numpy()
-    step = _first(history, slow, after=2 * BEGINNING)
+    speed = values.rolling(BEGINNING, min_periods=BEGINNING).median()
+    step = _first(history, (speed < SLOW * usually).to_numpy(), after=2 * BEGINNING)
     if step is None:
         return None
-    lowest = float(values.rolling(BEGINNING, min_periods=BEGINNING).median()[2 * BEGINNING :].min()) / usually
+    lowest = float(speed[2 * BEGINNING :].min()) / usually
     return Finding(
         "The throughput dropped",
         step,
@@ -257,11 +254,13 @@ def _first(history: History, wanted: NDArray[numpy.bool_], after: int = 0) -> in
     return int(history.steps[found[0] + after]) if len(found) else None
 
 
-def _around(history: History, step: int) -> tuple[slice, slice]:
-    """Return the points just before a step, and as many at the end."""
+def _grows(history: History, step: int) -> bool:
+    """Return whether the values at the end are higher than as many values just before a step, by more than noise."""
     place = int(numpy.searchsorted(history.steps, step))
     width = max(10, len(history.steps) // 10)
-    return slice(max(0, place - width), place), slice(max(place, len(history.steps) - width), None)
+    before = history.values[max(0, place - width) : place]
+    later = history.values[max(place, len(history.steps) - width) :]
+    return min(len(before), len(later)) > 2 and _mean(later) - _mean(before) > LIKELY * (_error(before) + _error(later))
 
 
 def _rows(histories: Histories) -> float:
