@@ -48,6 +48,16 @@ ROWS_HELD_OUT = "data/held_out"
 ROWS_CUT = "data/cut"
 ROWS_DROPPED = "data/dropped"
 
+REQUESTS = "asked/requests"
+PROMPT_TOKENS = "asked/prompt_tokens"
+ANSWER_TOKENS = "asked/answer_tokens"
+ANSWER_TOKENS_PER_SECOND = "asked/answer_tokens_per_second"
+COST = "asked/cost"
+KEPT_ANSWERS = "asked/kept_answers"
+UNANSWERED = "asked/unanswered"
+ROWS_WRITTEN = "rows/written"
+ROWS_LEFT_OUT = "rows/left_out"
+
 TOTAL_STEPS = "progress/total_steps"
 SECONDS_LEFT = "progress/seconds_left"
 
@@ -92,3 +102,13 @@ def best_of_stage(stage: str, metric: str) -> str:
 def input_hash_tag(stage: str) -> str:
     """Return the tag that says of which inputs the stage is whose values the run of the whole job has."""
     return f"{INPUT_HASH_TAG}.{stage}"
+
+
+def unanswered_of(reason: str) -> str:
+    """Return the metric that counts the questions without a usable answer for one reason."""
+    return f"{UNANSWERED}/{reason}"
+
+
+def left_out_of(reason: str) -> str:
+    """Return the metric that counts the rows that were left out for one reason."""
+    return f"{ROWS_LEFT_OUT}/{reason}"

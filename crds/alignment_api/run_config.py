@@ -41,6 +41,9 @@ class Paths(Schema):
     stage_rows: dict[str, str] | None = Field(
         default=None, description="Folder of rows of each earlier stage whose rows this stage or a later one reads, by its name."
     )
+    stage_models: dict[str, str] | None = Field(
+        default=None, description="Folder with the weights of each earlier stage whose model this stage asks, by its name."
+    )
     hub_token: str | None = Field(default=None, description="File with the Hub token.")
     s3_credentials: str | None = Field(default=None, description="AWS credentials file; if unset, those of the environment.")
     endpoint_keys: list[EndpointKey] | None = Field(

@@ -15,6 +15,7 @@ from alignment_api.spec.combinations import combination_problems, packing_proble
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import stages_before
+from alignment_api.spec.parts import loads_model, models_asked
 from alignment_api.spec.stages import Stage
 
 _COPY = "copy it to the workspace volume and use workspace://"
@@ -110,7 +111,7 @@ def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
         if _value(stage.settings, needed) is None
     ]
     problems += _model_problems(spec, stage, path)
-    if KINDS[stage.kind].loads_model and spec.compute_of(stage).gpus_per_node is None:
+    if loads_model(stage) and spec.compute_of(stage).gpus_per_node is None:
         sentence = "is not set; set it to the GPUs of each node, or to 0 to run on CPUs"
         problems.append(Problem("spec.compute.gpusPerNode", sentence))
     if stage.training:
@@ -120,15 +121,21 @@ def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
 
 def _model_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:
     if stage.model and not KINDS[stage.kind].loads_model:
-        return [Problem(f"{path}.model", f"has no effect: a {to_camel(stage.kind)} stage loads no model; remove it")]
-    named = stage.model.stage if stage.model else None
+        return [Problem(f"{path}.model", f"has no effect: a {to_camel(stage.kind)} stage does not start from a model; remove it")]
+    named = [("model", stage.model), *models_asked(stage)]
+    found = (_untrained_problem(spec, stage, f"{path}.{field}", model.stage) for field, model in named if model)
+    return [problem for problem in found if problem]
+
+
+def _untrained_problem(spec: AlignmentJobSpec, stage: Stage, path: str, named: str | None) -> Problem | None:
     parent = next((known for known in spec.stages or [] if known.name == named), None)
     if parent is None or KINDS[parent.kind].trains:
-        return []
+        return None
     trained = [known.name for known in stages_before(spec, stage) if KINDS[known.kind].trains]
-    advice = f"name {' or '.join(trained)}, or set model.base" if trained else "set model.base: true"
-    sentence = f"stage {named!r} is of kind {to_camel(parent.kind)}, which trains no model; {advice}"
-    return [Problem(f"{path}.model.stage", sentence)]
+    advice = (
+        f"name {' or '.join(trained)}, or set base: true in place of stage" if trained else "set base: true in place of stage"
+    )
+    return Problem(f"{path}.stage", f"stage {named!r} is of kind {to_camel(parent.kind)}, which trains no model; {advice}")
 
 
 def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: str) -> list[Problem]:

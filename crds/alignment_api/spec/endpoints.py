@@ -1,4 +1,4 @@
-"""Servers to which a stage sends requests, how models sample answers, and limits on requests and tokens."""
+"""Servers to which a stage sends requests, how models sample answers, and limits on requests, tokens and cost."""
 
 from typing import Annotated
 
@@ -13,6 +13,13 @@ class SecretKey(Schema):
 
     name: Annotated[Name, Field(description="Name of the Secret.")]
     key: Annotated[str, Field(max_length=253, pattern=r"^[-._a-zA-Z0-9]+$", description="Key within the Secret.")]
+
+
+class Price(Schema):
+    """What a server charges, in the currency of your budget."""
+
+    prompt_per_million_tokens: Annotated[float, Field(ge=0, le=1_000_000, description="Price of a million prompt tokens.")]
+    answer_per_million_tokens: Annotated[float, Field(ge=0, le=1_000_000, description="Price of a million answer tokens.")]
 
 
 class Endpoint(Schema):
@@ -34,13 +41,17 @@ class Endpoint(Schema):
             "(docs/endpoints.md); otherwise the stage is refused before any request."
         ),
     ] = None
-    concurrency: Annotated[int | None, Field(ge=1, le=1024, description="Requests at the same time.")] = None
+    concurrency: Annotated[int | None, Field(ge=1, le=1024, description="Most requests at the same time; 64 if unset.")] = None
     requests_per_minute: Annotated[
         int | None, Field(ge=1, le=1_000_000, description="Requests per minute that the server allows.")
     ] = None
     tokens_per_minute: Annotated[
         int | None, Field(ge=1, le=1_000_000_000, description="Tokens per minute that the server allows.")
     ] = None
+    timeout_seconds: Annotated[int | None, Field(ge=1, le=86_400, description="Longest wait for one answer; 600 if unset.")] = (
+        None
+    )
+    price: Annotated[Price | None, Field(description="What the server charges; needed only for a budget's cost.")] = None
 
 
 class Sampling(Schema):
@@ -54,7 +65,10 @@ class Sampling(Schema):
 
 
 class Budget(Schema):
-    """Limits for teachers and judges; the stage stops at the first limit that it reaches, and keeps what it has."""
+    """Limits for teachers and judges; a stage that reaches one stops and keeps its answers, and continues with a higher one."""
 
     requests: Annotated[int | None, Field(ge=1, le=1_000_000_000, description="Requests in total.")] = None
     tokens: Annotated[int | None, Field(ge=1, le=1_000_000_000_000, description="Prompt and answer tokens in total.")] = None
+    cost: Annotated[float | None, Field(gt=0, le=1_000_000_000, description="Cost in total, by the price of each endpoint.")] = (
+        None
+    )

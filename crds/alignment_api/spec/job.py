@@ -8,7 +8,7 @@ from alignment_api.names import JOB_NAME_MAXIMUM
 from alignment_api.schema import Rule, Schema, count_set, exactly_one
 from alignment_api.spec.compute import COMPUTE_WITHOUT_MODEL, Compute
 from alignment_api.spec.endpoints import SecretKey
-from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.parts import loads_model
 from alignment_api.spec.references import (
     MODEL_OF_AN_EARLIER_STAGE,
     ROWS_OF_A_STAGE_THAT_WRITES_THEM,
@@ -149,7 +149,7 @@ class AlignmentJobSpec(Schema):
     def compute_of(self, stage: Stage) -> Compute:
         """Return a stage's compute: the job's, except where the stage sets its own."""
         shared = self.compute or Compute()
-        if not KINDS[stage.kind].loads_model:
+        if not loads_model(stage):
             shared = shared.model_copy(update=COMPUTE_WITHOUT_MODEL)
         own = stage.compute or Compute()
         return shared.model_copy(update={field: value for field, value in own if value is not None})

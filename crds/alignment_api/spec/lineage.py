@@ -5,10 +5,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from alignment_api.schema import Schema
+from alignment_api.spec.endpoints import Budget, Endpoint
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
-from alignment_api.spec.parts import rows_read
+from alignment_api.spec.parts import loads_model, models_asked, rows_read
 from alignment_api.spec.stages import Stage
+
+_SERVER_ONLY = ("api_key_secret", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds", "price")
+"""What an endpoint's answers do not depend on."""
 
 
 def stages_before(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
@@ -57,15 +62,36 @@ def stage_hash(spec: AlignmentJobSpec, stage: Stage, earlier: Mapping[str, str])
     parent = parent_of(spec, stage)
     # `rows` is added only if there are some, so that the hashes of finished stages stay the same.
     rows = {read.stage: earlier[read.stage] for read in rows_read(stage)}
+    asked = {model.stage: earlier[model.stage] for _, model in models_asked(stage) if model.stage}
     return digest(
         {
-            "model": spec.model.dump() if spec.model and KINDS[stage.kind].loads_model else None,
+            "model": spec.model.dump() if spec.model and loads_model(stage) else None,
             "parent": earlier[parent.name] if parent else None,
             "kind": stage.kind,
-            "settings": stage.settings.dump(),
+            "settings": _shaping(stage.settings),
             **({"rows": rows} if rows else {}),
+            **({"asked": asked} if asked else {}),
         }
     )
+
+
+def _shaping(value: Any) -> Any:
+    """Return the settings that shape a result: a higher budget or another limit of a server continues the same work."""
+    if isinstance(value, Budget):
+        return None
+    if isinstance(value, Endpoint):
+        return value.model_copy(update=dict.fromkeys(_SERVER_ONLY)).dump()
+    if isinstance(value, Schema):
+        fields = type(value).model_fields
+        shaping = {str(fields[name].alias): _shaping(inner) for name, inner in value if inner is not None}
+        return {name: inner for name, inner in shaping.items() if inner is not None}
+    return [_shaping(item) for item in value] if isinstance(value, list) else value
+
+
+def models_needed(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
+    """List the earlier stages whose models this one asks."""
+    asked = {model.stage for _, model in models_asked(stage)}
+    return [known for known in stages_before(spec, stage) if known.name in asked]
 
 
 def surroundings(spec: AlignmentJobSpec, stage: Stage) -> dict[str, Any]:

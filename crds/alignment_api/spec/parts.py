@@ -1,4 +1,4 @@
-"""Finds the parts of a stage's settings that are of one type, wherever the settings hold them; pure."""
+"""Finds the datasets, endpoints and models that a stage's settings name, wherever the settings hold them; pure."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
@@ -7,6 +7,9 @@ from pydantic.alias_generators import to_camel
 
 from alignment_api.schema import Schema
 from alignment_api.spec.data import Dataset
+from alignment_api.spec.endpoints import Endpoint, SecretKey
+from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.stage_model import StageModel
 from alignment_api.spec.stages import Stage
 
 Part = TypeVar("Part", bound=Schema)
@@ -28,6 +31,31 @@ def rows_read(stage: Stage) -> list[RowsRead]:
     """List the fields that read rows of other stages, such as sft.datasets[0].stage."""
     datasets = parts_of(stage, Dataset)
     return [RowsRead(f"{field}.stage", dataset.stage) for field, dataset in datasets if dataset.stage is not None]
+
+
+def endpoints_of(stage: Stage) -> list[tuple[str, Endpoint]]:
+    """List a stage's endpoints, each with its field, such as feedback.responders[1]."""
+    return parts_of(stage, Endpoint)
+
+
+def key_secrets(stages: list[Stage]) -> list[SecretKey]:
+    """List the keys that the stages' endpoints need, each once."""
+    found: list[SecretKey] = []
+    for stage in stages:
+        for _, endpoint in endpoints_of(stage):
+            if endpoint.api_key_secret and endpoint.api_key_secret not in found:
+                found.append(endpoint.api_key_secret)
+    return found
+
+
+def models_asked(stage: Stage) -> list[tuple[str, StageModel]]:
+    """List the job's models that the stage asks, such as feedback.responders[0].model; it starts from none of them."""
+    return parts_of(stage, StageModel)
+
+
+def loads_model(stage: Stage) -> bool:
+    """Return whether the stage loads weights; the others only ask endpoints, without a GPU."""
+    return KINDS[stage.kind].loads_model or bool(models_asked(stage))
 
 
 def _parts_in(value: Any, field: str, wanted: type[Part]) -> Iterator[tuple[str, Part]]:

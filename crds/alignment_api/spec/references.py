@@ -9,7 +9,8 @@ from pydantic.alias_generators import to_camel
 from alignment_api.schema import Rule, Schema
 from alignment_api.spec.data import Dataset
 from alignment_api.spec.kinds import KINDS
-from alignment_api.spec.parts import RowsRead, rows_read
+from alignment_api.spec.parts import RowsRead, models_asked, rows_read
+from alignment_api.spec.stage_model import StageModel
 from alignment_api.spec.stages import Stage
 
 
@@ -20,22 +21,32 @@ class _Reading(NamedTuple):
     read: RowsRead
 
 
-def _forward_reference(stages: list[Stage]) -> int | None:
-    """Find the first stage whose model.stage is not an earlier stage."""
-    earlier: set[str] = set()
+class _Named(NamedTuple):
+    """A field that names an earlier stage for its model, and the position of its stage."""
+
+    position: int
+    field: str
+    stage: str
+
+
+def _models_named(stages: list[Stage]) -> Iterator[_Named]:
     for index, stage in enumerate(stages):
-        if stage.model and stage.model.stage and stage.model.stage not in earlier:
-            return index
-        earlier.add(stage.name)
-    return None
+        models = [("model", stage.model), *models_asked(stage)]
+        yield from (_Named(index, f"{field}.stage", model.stage) for field, model in models if model and model.stage)
+
+
+def _forward_reference(stages: list[Stage]) -> _Named | None:
+    """Find the first field that names the model of a stage that is not earlier."""
+    names = [stage.name for stage in stages]
+    return next((named for named in _models_named(stages) if named.stage not in names[: named.position]), None)
 
 
 def _blame_reference(spec: Any) -> tuple[str, str]:
-    index = _forward_reference(spec.stages)
-    assert index is not None
-    earlier = [stage.name for stage in spec.stages[:index]]
-    known = f"name one of {', '.join(earlier)}" if earlier else "the first stage can only start from the base model"
-    return f"stages[{index}].model.stage", f"{spec.stages[index].model.stage!r} is not an earlier stage; {known}"
+    named = _forward_reference(spec.stages)
+    assert named is not None
+    earlier = [stage.name for stage in spec.stages[: named.position]]
+    known = f"name one of {', '.join(earlier)}" if earlier else "before the first stage there is only the base model"
+    return f"stages[{named.position}].{named.field}", f"{named.stage!r} is not an earlier stage; {known}"
 
 
 def _repeated_name(stages: list[Stage]) -> int | None:
@@ -96,33 +107,34 @@ def _rows_kinds() -> str:
     return f"a stage of kind {' or '.join(to_camel(kind) for kind in KINDS if KINDS[kind].leaves == 'Rows')}"
 
 
-def _for_each_dataset(annotation: Any, place: str, condition: Callable[[str], str]) -> str | None:
-    """Return the CEL that checks each dataset below a place of the schema; None if it can have no dataset."""
-    if annotation is Dataset:
+def _for_each(wanted: type[Schema], annotation: Any, place: str, condition: Callable[[str], str]) -> str | None:
+    """Return the CEL that checks each part of one type below a place of the schema; None if it can have none."""
+    if annotation is wanted:
         return condition(place)
     if get_origin(annotation) in (Annotated, Union, UnionType):
-        found = (_for_each_dataset(argument, place, condition) for argument in get_args(annotation))
+        found = (_for_each(wanted, argument, place, condition) for argument in get_args(annotation))
         return next((cel for cel in found if cel), None)
     if get_origin(annotation) is list:
         item = place.rpartition(".")[2].removesuffix("s")
-        each = _for_each_dataset(get_args(annotation)[0], item, condition)
+        each = _for_each(wanted, get_args(annotation)[0], item, condition)
         return each and f"{place}.all({item}, {each})"
     if not (isinstance(annotation, type) and issubclass(annotation, Schema)):
         return None
     fields = {f"{place}.{to_camel(name)}": field.annotation for name, field in annotation.model_fields.items()}
-    cels = {field: _for_each_dataset(inner, field, condition) for field, inner in fields.items()}
+    cels = {field: _for_each(wanted, inner, field, condition) for field, inner in fields.items()}
     return " && ".join(f"(!has({field}) || {cel})" for field, cel in cels.items() if cel) or None
 
 
-def _of_each_dataset(condition: str) -> str:
-    """Return the CEL of a condition on each dataset that reads rows of a stage; DATASET in it names the dataset."""
-    asked = _for_each_dataset(Stage, "stage", lambda place: f"!has({place}.stage) || {condition.replace('DATASET', place)}")
+def _of_each(wanted: type[Schema], condition: str) -> str:
+    """Return the CEL of a condition on each part of one type that names a stage; NAMED in it is the part."""
+    asked = _for_each(wanted, Stage, "stage", lambda place: f"!has({place}.stage) || {condition.replace('NAMED', place)}")
     return f"!has(self.stages) || self.stages.all(index, stage, {asked})"
 
 
+_IS_EARLIER = "self.stages.exists(before, other, before < index && other.name == NAMED.stage)"
+
 MODEL_OF_AN_EARLIER_STAGE = Rule(
-    "!has(self.stages) || self.stages.all(index, stage, !has(stage.model) || !has(stage.model.stage) || "
-    "self.stages.exists(before, other, before < index && other.name == stage.model.stage))",
+    _of_each(StageModel, _IS_EARLIER),
     lambda spec: _forward_reference(spec.stages or []) is None,
     "a stage's model.stage must name an earlier stage",
     _blame_reference,
@@ -136,17 +148,18 @@ UNIQUE_NAMES = Rule(
     is_relied_on=True,
 )
 ROWS_OF_AN_EARLIER_STAGE = Rule(
-    _of_each_dataset("self.stages.exists(before, other, before < index && other.name == DATASET.stage)"),
+    _of_each(Dataset, _IS_EARLIER),
     lambda spec: _forward_reading(spec.stages or []) is None,
     "a dataset's stage must name an earlier stage",
     _blame_forward_reading,
     is_relied_on=True,
 )
 ROWS_OF_A_STAGE_THAT_WRITES_THEM = Rule(
-    _of_each_dataset(
-        "!self.stages.exists(other, other.name == DATASET.stage && !("
+    _of_each(
+        Dataset,
+        "!self.stages.exists(other, other.name == NAMED.stage && !("
         + " || ".join(f"has(other.{to_camel(kind)})" for kind in KINDS if KINDS[kind].leaves == "Rows")
-        + "))"
+        + "))",
     ),
     lambda spec: _rowless_reading(spec.stages or []) is None,
     f"a dataset's stage must write rows: name {_rows_kinds()}",

@@ -11,6 +11,8 @@ from alignment_api.spec.data import Dataset, Datasets, Decontamination, Holdout
 from alignment_api.spec.endpoints import Budget, Endpoint, Sampling
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.optimization import Adapter, Checkpoint, Evaluation, Optimization
+from alignment_api.spec.stage_model import StageModel
+from alignment_api.spec.synthesis import CutAnswers, Distill, Feedback, MaximumFailedShare, RoundJudge
 from alignment_api.spec.values import Fraction, StageName
 
 MaximumLength = Annotated[
@@ -21,54 +23,6 @@ Precision = Annotated[
 ]
 
 MeasuredOn = Annotated[Decontamination | None, Field(description="Drop training rows that contain texts of evaluation datasets.")]
-
-
-class StageModel(Schema):
-    """Which weights a stage starts from."""
-
-    rules: ClassVar = (
-        Rule(
-            f"{count_set('stage', 'base')} == 1",
-            exactly_one("stage", "base"),
-            "set exactly one of stage (an earlier stage's name) and base: true",
-        ),
-    )
-
-    stage: Annotated[StageName | None, Field(description="An earlier training stage.")] = None
-    base: Annotated[Literal[True] | None, Field(description="The job's own model, skipping earlier stages.")] = None
-
-
-class Distill(Schema):
-    """Teachers write the training dialogues."""
-
-    teachers: Annotated[list[Endpoint] | None, Field(min_length=1, max_length=16, description="Models that answer.")] = None
-    prompts: Annotated[Datasets | None, Field(description="Opening questions.")] = None
-    turns: Annotated[int | None, Field(ge=1, le=32, description="Questions and answers in each dialogue.")] = None
-    sampling: Annotated[Sampling | None, Field(description="How teachers answer.")] = None
-    budget: Annotated[Budget | None, Field(description="Limits on requests and tokens.")] = None
-    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of all draws.")] = None
-
-
-class Feedback(Schema):
-    """An ensemble answers, a judge scores the answers, and preference pairs are made of them."""
-
-    responders: Annotated[list[Endpoint] | None, Field(min_length=1, max_length=32, description="Models that answer.")] = None
-    judge: Annotated[Endpoint | None, Field(description="Model that scores the answers.")] = None
-    prompts: Annotated[Datasets | None, Field(description="Questions to answer.")] = None
-    answers_per_prompt: Annotated[int | None, Field(ge=2, le=32, description="Answers drawn for each prompt.")] = None
-    aspects: Annotated[
-        list[Literal["InstructionFollowing", "Truthfulness", "Honesty", "Helpfulness"]] | None,
-        Field(min_length=1, max_length=4, description="What the judge scores from 1 to 5."),
-    ] = None
-    rejected: Annotated[
-        Literal["Random", "Worst", "Second"] | None, Field(description="Which of the other answers becomes the rejected one.")
-    ] = None
-    minimum_margin: Annotated[float | None, Field(ge=0, le=10, description="Pairs whose scores differ by less are dropped.")] = (
-        None
-    )
-    sampling: Annotated[Sampling | None, Field(description="How the ensemble answers.")] = None
-    budget: Annotated[Budget | None, Field(description="Limits on requests and tokens.")] = None
-    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of all draws.")] = None
 
 
 class TrainingSettings(Schema):
@@ -130,7 +84,15 @@ class DpoDistillation(PreferenceSettings):
     """DPO on the teacher's answers (chosen) against the student's own (rejected)."""
 
     teacher: Annotated[Endpoint | None, Field(description="Model whose answers are preferred.")] = None
+    student: Annotated[
+        Endpoint | None,
+        Field(description="Server of the student's own weights; if unset, the stage samples its model on its own processes."),
+    ] = None
     prompts: Annotated[Datasets | None, Field(description="Questions for both.")] = None
+    template: Annotated[
+        Literal["CodeSummary", "CodeGeneration"] | None,
+        Field(description="What both are asked about each row; if unset, the row's question as it is."),
+    ] = None
     mode: Annotated[
         Literal["Offline", "Online"] | None, Field(description="Sample the student once, or again in each round.")
     ] = None
@@ -138,9 +100,18 @@ class DpoDistillation(PreferenceSettings):
     reference: Annotated[
         Literal["RoundStart", "StageStart"] | None, Field(description="Which weights are the reference model, online.")
     ] = None
+    keep_earlier_pairs: Annotated[
+        bool | None, Field(description="Train each round on the pairs of the earlier rounds too, online.")
+    ] = None
+    round_judge: Annotated[RoundJudge | None, Field(description="Compares the student after each round with its start.")] = None
+    stop_without_gain: Annotated[
+        bool | None, Field(description="End after a round whose gain, as judged, is within its standard error.")
+    ] = None
     teacher_sampling: Annotated[Sampling | None, Field(description="How the teacher answers.")] = None
     student_sampling: Annotated[Sampling | None, Field(description="How the student answers.")] = None
-    budget: Annotated[Budget | None, Field(description="Limits on requests and tokens of the teacher.")] = None
+    cut_answers: CutAnswers = None
+    maximum_failed_share: MaximumFailedShare = None
+    budget: Annotated[Budget | None, Field(description="Limits on what teacher and judge are asked.")] = None
 
 
 class Judge(Schema):

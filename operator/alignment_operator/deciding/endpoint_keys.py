@@ -5,8 +5,8 @@ from typing import Any
 
 from alignment_api.names import ALLOWED_ENDPOINTS_ENTRY
 from alignment_api.run_config import EndpointKey
-from alignment_api.spec.endpoints_asked import key_secrets
 from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.parts import key_secrets
 from alignment_api.spec.stages import Stage
 
 ENDPOINT_KEYS_FOLDER = PurePosixPath("/etc/alignment-endpoints")

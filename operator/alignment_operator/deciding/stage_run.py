@@ -10,7 +10,7 @@ from alignment_api.spec.batch import world_size
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS, Leaves
-from alignment_api.spec.lineage import digest, input_hash, parent_of, rows_needed, surroundings
+from alignment_api.spec.lineage import digest, input_hash, models_needed, parent_of, rows_needed, surroundings
 from alignment_api.spec.stages import Stage
 
 from alignment_operator.deciding.endpoint_keys import mounted_keys
@@ -106,6 +106,7 @@ class StageRun:
             for read in rows_needed(self.spec, self.stage)
         }
         workspace = settings.workspace_path
+        models = {read.name: str(self.folder_of(read, workspace) / MODEL_FOLDER) for read in models_needed(self.spec, self.stage)}
         assert self.job.metadata.uid is not None
         return RunConfig(
             job=JobIdentity(namespace=self.namespace, name=self.job.metadata.name, uid=self.job.metadata.uid),
@@ -119,6 +120,7 @@ class StageRun:
                 stage=str(self.folder_of(self.stage, workspace)),
                 parent_model=str(self.folder_of(parent, workspace) / MODEL_FOLDER) if parent else None,
                 stage_rows=rows or None,
+                stage_models=models or None,
                 hub_token=HUB_TOKEN_PATH if self.spec.hub_token_secret else None,
                 s3_credentials=S3_CREDENTIALS_PATH if self.spec.s3_credentials_secret else None,
                 endpoint_keys=self.endpoint_keys or None,

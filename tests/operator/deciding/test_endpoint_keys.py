@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from alignment_api.run_config import EndpointKey, RunConfig
-from alignment_api.spec.endpoints_asked import endpoints_of
+from alignment_api.spec.parts import endpoints_of
 from alignment_operator.backends import process, pytorchjob
 from alignment_operator.settings import Settings
 from builders import a_job, a_run, a_training

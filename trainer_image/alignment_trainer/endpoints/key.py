@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alignment_api.run_config import EndpointKey, Paths, RunConfig
 from alignment_api.spec.endpoints import Endpoint
-from alignment_api.spec.endpoints_asked import endpoints_of
+from alignment_api.spec.parts import endpoints_of
 from pydantic import SecretStr
 
 from alignment_trainer.endpoints.permission import Forbidden, Permission, permission

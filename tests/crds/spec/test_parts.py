@@ -7,8 +7,8 @@ from typing import Any, Union, get_args, get_origin
 import pytest
 from alignment_api.schema import Schema
 from alignment_api.spec.endpoints import Endpoint
-from alignment_api.spec.endpoints_asked import endpoints_of, key_secrets
 from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.parts import endpoints_of, key_secrets
 from alignment_api.spec.stages import Stage
 from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel

@@ -1,0 +1,75 @@
+"""What is asked of a server, and what came of it."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, TypedDict
+
+from alignment_api.spec.endpoints import Endpoint
+
+
+class Message(TypedDict):
+    """One message of a dialogue."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Server(NamedTuple):
+    """An endpoint with its field in the job, such as spec.stages[0].distill.teachers[1]."""
+
+    field: str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How an answer is sampled, with every value set."""
+
+    temperature: float
+    top_p: float
+    maximum_tokens: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that shapes an answer, beside the server."""
+
+    messages: tuple[Message, ...]
+    sampling: SamplingSettings
+    seed: int
+    sample: int = 0
+    """Which of several answers to the same messages this is."""
+    template: str = ""
+    """Hash of the prompt template that wrote the messages, if one did."""
+    needs_end: bool = False
+    """Whether a cut answer is of no use, such as a verdict: it is counted as unanswered and never kept."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A usable answer."""
+
+    text: str
+    finish: str
+    """Why the server stopped: `stop` at the end of the answer, `length` where it was cut."""
+    prompt_tokens: int
+    answer_tokens: int
+    was_kept: bool = False
+    """Whether an earlier request had paid for it."""
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """No usable answer, after all attempts."""
+
+    reason: str
+    """One CamelCase word, under which it is counted."""
+    detail: str
+    """A sentence without keys and without text of the answer."""
+
+
+class Ask(Protocol):
+    """Asks a server; raises a StageFailure where the whole stage must end, such as for a spent budget or a refused key."""
+
+    def __call__(self, server: Server, question: Question) -> Awaitable[Answer | Unanswered]:
+        """Return the answer, paid for once."""

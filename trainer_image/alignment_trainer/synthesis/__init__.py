@@ -1,0 +1,1 @@
+"""Rows that models write: dialogues of teachers, scored answers as pairs, answers of the student; rounds of them."""
