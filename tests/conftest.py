@@ -4,12 +4,13 @@ import importlib.abc
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from example_teacher import ExampleTeacher, served_teacher
 from made_once import made_once
 
 _MAKE_TINY = Path(__file__).parents[1] / "examples" / "make_tiny.py"
@@ -50,3 +51,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subprocess.run([sys.executable, _MAKE_TINY, "--workspace", root], check=True, capture_output=True, env=environment)
 
     return made_once(tmp_path_factory, "workspace", make)
+
+
+@pytest.fixture(scope="session")
+def example_teacher(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExampleTeacher]:
+    """A real server of the models teacher, apprentice, student and judge, one for each process that runs tests."""
+    folder = tmp_path_factory.mktemp("teacher")
+    for name in ("teacher", "apprentice", "student", "judge"):
+        (folder / name).symlink_to(workspace / "inputs" / "tiny" / "model")
+    with served_teacher(folder, folder / "log") as server:
+        yield server
