@@ -48,10 +48,25 @@ def pairs(size: int, micro: int, **settings: Any) -> dict[str, Any]:
     return {"stages": [{"name": "a", "dpo": a_training(optimization=optimization, **settings)}], "compute": compute}
 
 
+SERVER = {"baseUrl": "http://server:8000/v1", "model": "m"}
+ROWS = [{"uri": "workspace://rows.jsonl"}]
+
+
+def distilling(**settings: Any) -> dict[str, Any]:
+    return {"stages": [{"name": "a", "distill": {"teachers": [SERVER], "prompts": ROWS, **settings}}]}
+
+
+def judging(**settings: Any) -> dict[str, Any]:
+    return {"stages": [{"name": "a", "feedback": settings}]}
+
+
 SIXTEEN = {"nodes": 2, "gpusPerNode": 8, "microBatchSize": 1}
 _INDIVISIBLE = "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode"
 _FORWARDS = "a dataset's stage must name an earlier stage"
 _NO_ROWS = "a dataset's stage must write rows: name a stage of kind distill or feedback"
+_INSTRUCTIONS = "method SelfInstruct needs instructions, the number of new ones; no other method has it"
+_DIALOGUES = "turns above 1, user and promptsAre: Topics need method: Dialogues, in which a simulated user asks"
+_JUDGED = "judged rows are paired without asking anyone: set either judged, or prompts, responders and judge"
 _NO_GPU = "must not be a GPU resource, which gpusPerNode asks for; name the network devices, such as rdma/hca"
 
 
@@ -171,6 +186,49 @@ REFUSED = [
         {"stages": [{"name": "a", "distill": {"teachers": [{"baseUrl": "teacher:8000/v1", "model": "t"}]}}]},
         "must be an address such as http://teacher.models.svc:8000/v1",
     ),
+    Refusal("self-instruct without a number", distilling(method="SelfInstruct"), _INSTRUCTIONS),
+    Refusal("a number of instructions for answers", distilling(method="Answers", instructions=10), _INSTRUCTIONS),
+    Refusal("turns without a user", distilling(method="Answers", turns=3), _DIALOGUES),
+    Refusal("a user who asks nothing", distilling(method="SelfInstruct", instructions=10, user=SERVER), _DIALOGUES),
+    Refusal("topics that are answered", distilling(method="Answers", promptsAre="Topics"), _DIALOGUES),
+    Refusal("rows that are judged, and prompts", judging(judged=ROWS, prompts=ROWS), _JUDGED),
+    Refusal("rows that are judged, and a judge", judging(judged=ROWS, judge=SERVER), _JUDGED),
+    Refusal("an answer of nobody", judging(responders=[{}]), "set exactly one of endpoint and model"),
+    Refusal(
+        "an answer of two",
+        judging(responders=[{"endpoint": SERVER, "model": {"base": True}}]),
+        "set exactly one of endpoint and model",
+    ),
+    Refusal(
+        "answers of a later stage",
+        {
+            "stages": [
+                {"name": "a", "feedback": {"responders": [{"endpoint": SERVER}, {"model": {"stage": "b"}}]}},
+                {"name": "b", "sft": a_training()},
+            ]
+        },
+        "a stage's model.stage must name an earlier stage",
+    ),
+    Refusal(
+        "principles for more than all answers",
+        judging(principles={"helpfulness": 0.6, "honesty": 0.5}),
+        "the shares of all principles must not exceed 1 together",
+    ),
+    Refusal(
+        "rows of a training stage as questions of a judge",
+        reading({"dpoDistillation": {"roundJudge": {"endpoint": SERVER, "questions": [{"stage": "first"}]}}}, before="sft"),
+        _NO_ROWS,
+    ),
+    Refusal(
+        "rounds without sampling again",
+        {"stages": [{"name": "a", "dpoDistillation": {"mode": "Offline", "rounds": 2}}]},
+        "rounds above 1 need mode: Online, in which the student is sampled again in each round",
+    ),
+    Refusal(
+        "a price below zero",
+        distilling(teachers=[{**SERVER, "price": {"promptPerMillionTokens": -1, "answerPerMillionTokens": 1}}]),
+        "promptPerMillionTokens in body should be greater than or equal to 0",
+    ),
     Refusal(
         "a way out of the workspace",
         {"model": {"uri": "workspace://a/../../etc"}},
@@ -220,6 +278,37 @@ REFUSED = [
 ]
 
 TAKEN: list[tuple[str, dict[str, Any]]] = [
+    ("new instructions", distilling(method="SelfInstruct", instructions=10)),
+    ("dialogues about topics", distilling(method="Dialogues", turns=3, promptsAre="Topics", user=SERVER)),
+    ("one turn for answers", distilling(method="Answers", turns=1, promptsAre="Questions")),
+    ("rows that are judged", judging(judged=ROWS)),
+    (
+        "principles for all answers",
+        judging(
+            responders=[{"endpoint": SERVER}],
+            judge=SERVER,
+            prompts=ROWS,
+            principles={"helpfulness": 0.6, "truthfulness": 0.2, "honesty": 0.18, "calibration": 0.02},
+        ),
+    ),
+    (
+        "rounds with a judge",
+        {
+            "stages": [
+                {
+                    "name": "a",
+                    "dpoDistillation": {
+                        "teacher": SERVER,
+                        "prompts": ROWS,
+                        "mode": "Online",
+                        "rounds": 3,
+                        "roundJudge": {"endpoint": SERVER, "questions": ROWS},
+                        **{key: value for key, value in a_training().items() if key != "datasets"},
+                    },
+                }
+            ]
+        },
+    ),
     (
         "a path with spaces in any language",
         stages(datasets=[{"uri": "workspace://données/問答 (1), v=2@a+b/it's 100% #1?.jsonl"}]),

@@ -28,7 +28,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
     (
         "a reference forwards",
         {"stages": [{"name": "dpo", "model": {"stage": "sft"}, "dpo": a_training()}, {"name": "sft", "sft": a_training()}]},
-        "spec.stages[0].model.stage: 'sft' is not an earlier stage; the first stage can only start from the base model",
+        "spec.stages[0].model.stage: 'sft' is not an earlier stage; before the first stage there is only the base model",
     ),
     (
         "rows of no stage",
@@ -55,7 +55,8 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
                 {"name": "c", "sft": a_training(), "model": {"stage": "b"}},
             ]
         },
-        "spec.stages[2].model.stage: stage 'b' is of kind evaluate, which trains no model; name a, or set model.base",
+        "spec.stages[2].model.stage: stage 'b' is of kind evaluate, which trains no model; name a, or set "
+        "base: true in place of stage",
     ),
     (
         "rows of a training stage",
@@ -319,6 +320,78 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "write the text in quotes",
     ),
 ]
+
+SERVER = {"baseUrl": "http://server:8000/v1", "model": "m"}
+PRICE = {"promptPerMillionTokens": 0.5, "answerPerMillionTokens": 1.5}
+ROWS = [{"uri": "workspace://rows.jsonl"}]
+_UNSET = "is not set, and neither recipe nor default gives it; set it"
+_UNPAID = "is not set, and budget.cost needs the price of every endpoint; set it, with 0 for a server that charges nothing"
+
+ASKING: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("no teacher", {"distill": {"prompts": ROWS}}, [f"distill.teachers: {_UNSET}"]),
+    (
+        "nobody who answers or judges",
+        {"feedback": {"prompts": ROWS}},
+        [
+            f"feedback.responders: {_UNSET}, or judged instead",
+            f"feedback.judge: {_UNSET}, or judged instead",
+        ],
+    ),
+    ("rows that are judged", {"feedback": {"judged": ROWS}}, []),
+    (
+        "a cost without a price",
+        {"distill": {"teachers": [{**SERVER, "price": PRICE}, SERVER], "prompts": ROWS, "budget": {"cost": 5, "tokens": 9}}},
+        [f"distill.teachers[1].price: {_UNPAID}"],
+    ),
+    (
+        "a cost without the price of a simulated user",
+        {
+            "distill": {
+                "method": "Dialogues",
+                "teachers": [{**SERVER, "price": PRICE}],
+                "user": SERVER,
+                "prompts": ROWS,
+                "budget": {"cost": 5},
+            }
+        },
+        [f"distill.user.price: {_UNPAID}"],
+    ),
+    (
+        "a cost without the price of a judge",
+        {
+            "feedback": {
+                "responders": [{"endpoint": {**SERVER, "price": PRICE}}, {"model": {"base": True}}],
+                "judge": SERVER,
+                "prompts": ROWS,
+                "budget": {"cost": 5},
+            }
+        },
+        [f"feedback.judge.price: {_UNPAID}"],
+    ),
+    ("tokens without a price", {"distill": {"teachers": [SERVER], "prompts": ROWS, "budget": {"tokens": 9}}}, []),
+    (
+        "a model for a stage that starts from none",
+        {"model": {"base": True}, "distill": {"teachers": [SERVER], "prompts": ROWS}},
+        ["model: has no effect: a distill stage does not start from a model; remove it"],
+    ),
+    (
+        "turns without a user",
+        {"distill": {"teachers": [SERVER], "prompts": ROWS, "turns": 3}},
+        ["distill: turns above 1, user and promptsAre: Topics need method: Dialogues, in which a simulated user asks"],
+    ),
+]
+
+
+@pytest.mark.usefixtures("every_kind_runs")
+@pytest.mark.parametrize(("stage", "sentences"), [row[1:] for row in ASKING], ids=[row[0] for row in ASKING])
+def test_a_broken_stage_that_asks_endpoints_is_refused_in_sentences(stage: dict[str, Any], sentences: list[str]) -> None:
+    document = a_document(stages=[{"name": "a", **stage}])
+    try:
+        runnable_job(read_job(document))
+    except InvalidJob as refused:
+        assert [str(problem) for problem in refused.problems] == [f"spec.stages[0].{sentence}" for sentence in sentences]
+    else:
+        assert sentences == []
 
 
 @pytest.mark.parametrize(("spec", "sentence"), [row[1:] for row in SITUATIONS], ids=[row[0] for row in SITUATIONS])

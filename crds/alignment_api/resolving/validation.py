@@ -11,7 +11,7 @@ from alignment_api.memory.stages import memory_problems
 from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import InvalidJob, Problem, from_validation, stage_path
 from alignment_api.resolving.recipes import Recorded, Resolved, UnknownRecipe, resolve
-from alignment_api.spec.combinations import combination_problems, packing_problem
+from alignment_api.spec.combinations import combination_problems, packing_problem, price_problems
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import stages_before
@@ -105,18 +105,25 @@ def _job_problems(spec: AlignmentJobSpec) -> list[Problem]:
 
 def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:
     kind = f"{path}.{to_camel(stage.kind)}"
-    problems = [
-        Problem(f"{kind}.{_camel_path(needed)}", "is not set, and neither recipe nor default gives it; set it")
-        for needed in KINDS[stage.kind].needed
-        if _value(stage.settings, needed) is None
-    ]
-    problems += _model_problems(spec, stage, path)
+    problems = [*_unset_problems(stage, kind), *_model_problems(spec, stage, path), *price_problems(stage, path)]
     if loads_model(stage) and spec.compute_of(stage).gpus_per_node is None:
         sentence = "is not set; set it to the GPUs of each node, or to 0 to run on CPUs"
         problems.append(Problem("spec.compute.gpusPerNode", sentence))
     if stage.training:
         problems += _training_problems(spec, stage, path, kind)
     return problems
+
+
+def _unset_problems(stage: Stage, path: str) -> list[Problem]:
+    needed, replacement = KINDS[stage.kind].needed, KINDS[stage.kind].needed_unless
+    if replacement and getattr(stage.settings, replacement) is not None:
+        return []
+    instead = f", or {replacement} instead" if replacement else ""
+    return [
+        Problem(f"{path}.{_camel_path(name)}", f"is not set, and neither recipe nor default gives it; set it{instead}")
+        for name in needed
+        if _value(stage.settings, name) is None
+    ]
 
 
 def _model_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:

@@ -5,7 +5,8 @@ from alignment_api.schema import Schema
 from alignment_api.spec.batch import ImpossibleBatch, check_batch
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.data import Columns, Dataset
-from alignment_api.spec.parts import parts_of
+from alignment_api.spec.endpoints import Budget
+from alignment_api.spec.parts import endpoints_of, parts_of
 from alignment_api.spec.stages import Dpo, PreferenceSettings, Sft, Stage, TrainingSettings
 
 
@@ -44,6 +45,14 @@ def combination_problems(stage: Stage, compute: Compute, path: str, kind: str) -
         sentence = f"{settings.label_smoothing:g} has no effect on the loss {settings.loss}"
         problems.append(Problem(f"{kind}.labelSmoothing", f"{sentence}; set loss to Robust, or labelSmoothing to 0"))
     return problems + _columns_problems(stage, path)
+
+
+def price_problems(stage: Stage, path: str) -> list[Problem]:
+    """List the endpoints without a price of a stage whose cost is limited; `path` leads to the stage."""
+    if all(budget.cost is None for _, budget in parts_of(stage, Budget)):
+        return []
+    sentence = "is not set, and budget.cost needs the price of every endpoint; set it, with 0 for a server that charges nothing"
+    return [Problem(f"{path}.{field}.price", sentence) for field, endpoint in endpoints_of(stage) if endpoint.price is None]
 
 
 def _batch_problems(settings: TrainingSettings, compute: Compute, kind: str) -> list[Problem]:

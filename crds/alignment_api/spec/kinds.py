@@ -16,6 +16,8 @@ class Kind:
     leaves: Leaves
     needed: tuple[str, ...]
     """Settings without a default: a recipe or the user must set them."""
+    needed_unless: str | None = None
+    """A setting that takes the place of all needed ones."""
     trains: bool = False
     """Whether the stage updates weights: its settings are TrainingSettings, and later stages can start from its model."""
     runs: bool = False
@@ -26,7 +28,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "distill": Kind("Rows", ("teachers", "prompts"), loads_model=False),
-    "feedback": Kind("Rows", ("responders", "judge", "prompts"), loads_model=False),
+    "feedback": Kind("Rows", ("responders", "judge", "prompts"), needed_unless="judged", loads_model=False),
     "sft": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo_distillation": Kind("Model", ("teacher", "prompts", *_TRAINED), trains=True),

@@ -83,6 +83,14 @@ class Dpo(PreferenceSettings):
 class DpoDistillation(PreferenceSettings):
     """DPO on the teacher's answers (chosen) against the student's own (rejected)."""
 
+    rules: ClassVar = (
+        Rule(
+            "!has(self.mode) || self.mode == 'Online' || !has(self.rounds) || self.rounds == 1",
+            lambda settings: settings.mode in (None, "Online") or settings.rounds in (None, 1),
+            "rounds above 1 need mode: Online, in which the student is sampled again in each round",
+        ),
+    )
+
     teacher: Annotated[Endpoint | None, Field(description="Model whose answers are preferred.")] = None
     student: Annotated[
         Endpoint | None,

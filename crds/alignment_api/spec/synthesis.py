@@ -1,10 +1,10 @@
 """The settings of stages whose rows are written by models."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from alignment_api.schema import Rule, Schema, at_most_one, count_set, exactly_one
+from alignment_api.schema import Rule, Schema, count_set, exactly_one
 from alignment_api.spec.data import Datasets
 from alignment_api.spec.endpoints import Budget, Endpoint, Sampling
 from alignment_api.spec.stage_model import StageModel
@@ -24,6 +24,20 @@ Share = Annotated[float | None, Field(ge=0, le=1)]
 
 class Distill(Schema):
     """Teachers write the training dialogues."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.method) || (self.method == 'SelfInstruct') == has(self.instructions)",
+            lambda distill: distill.method is None or (distill.method == "SelfInstruct") == (distill.instructions is not None),
+            "method SelfInstruct needs instructions, the number of new ones; no other method has it",
+        ),
+        Rule(
+            "!has(self.method) || self.method == 'Dialogues' || (!has(self.user) && (!has(self.turns) || self.turns == 1) && "
+            "(!has(self.promptsAre) || self.promptsAre == 'Questions'))",
+            lambda distill: distill.method in (None, "Dialogues") or not _has_a_user(distill),
+            "turns above 1, user and promptsAre: Topics need method: Dialogues, in which a simulated user asks",
+        ),
+    )
 
     teachers: Annotated[
         list[Endpoint] | None, Field(min_length=1, max_length=16, description="Models that answer; they share the rows evenly.")
@@ -57,6 +71,10 @@ class Distill(Schema):
     maximum_failed_share: MaximumFailedShare = None
     budget: Annotated[Budget | None, Field(description="Limits on what the teachers are asked.")] = None
     seed: Seed = None
+
+
+def _has_a_user(distill: Any) -> bool:
+    return distill.user is not None or (distill.turns or 1) > 1 or distill.prompts_are == "Topics"
 
 
 class Responder(Schema):
@@ -100,9 +118,9 @@ class Feedback(Schema):
 
     rules: ClassVar = (
         Rule(
-            f"{count_set('prompts', 'judged')} <= 1",
-            at_most_one("prompts", "judged"),
-            "set prompts, to have them answered and judged, or judged, for rows that are already; not both",
+            "!has(self.judged) || (!has(self.prompts) && !has(self.responders) && !has(self.judge))",
+            lambda feedback: not feedback.judged or not (feedback.prompts or feedback.responders or feedback.judge),
+            "judged rows are paired without asking anyone: set either judged, or prompts, responders and judge",
         ),
     )
 

@@ -25,12 +25,14 @@ def rendered(document: dict[str, Any]) -> None:
         pytorchjob.render(fresh_run(job, spec, stage), Settings())
 
 
+@pytest.mark.usefixtures("every_kind_runs")
 @pytest.mark.parametrize("refusal", REFUSED, ids=lambda refusal: refusal.situation)
 def test_what_the_api_server_refuses_python_refuses(refusal: Refusal) -> None:
     with pytest.raises(InvalidJob):
         rendered(documented(refusal.spec))
 
 
+@pytest.mark.usefixtures("every_kind_runs")
 @pytest.mark.parametrize("spec", [spec for _, spec in TAKEN], ids=[situation for situation, _ in TAKEN])
 def test_what_the_api_server_accepts_python_accepts(spec: dict[str, Any]) -> None:
     rendered(documented(spec))

@@ -24,7 +24,7 @@ ENDPOINT = {"baseUrl": "http://teacher:8000/v1", "model": "t"}
 PROMPTS = [{"uri": "hf://a/b"}]
 LATER: dict[str, dict[str, Any]] = {
     "distill": {"distill": {"teachers": [ENDPOINT], "prompts": PROMPTS}},
-    "feedback": {"feedback": {"responders": [ENDPOINT], "judge": ENDPOINT, "prompts": PROMPTS}},
+    "feedback": {"feedback": {"responders": [{"endpoint": ENDPOINT}], "judge": ENDPOINT, "prompts": PROMPTS}},
     "evaluate": {"evaluate": {"tasks": [{"name": "arc_challenge"}]}},
     "export": {"export": {}},
 }
@@ -124,7 +124,9 @@ def test_a_model_is_refused_if_it_loads_none(model: dict[str, Any], kind: str) -
     if KINDS[kind].loads_model:
         assert runnable_job(job).spec.stages
         return
-    with pytest.raises(InvalidJob, match=rf"^spec\.stages\[1\]\.model: has no effect: a {kind} stage loads no model; remove it$"):
+    with pytest.raises(
+        InvalidJob, match=rf"^spec\.stages\[1\]\.model: has no effect: a {kind} stage does not start from a model; remove it$"
+    ):
         runnable_job(job)
 
 

@@ -68,12 +68,15 @@ def test_the_hash_of_a_stage_that_reads_no_rows_of_stages_is_the_one_of_earlier_
     ]
 
 
-WRITTEN = [
+WRITTEN: list[dict[str, Any]] = [
     {"name": "distill", "distill": {"teachers": [ENDPOINT], "prompts": [{"uri": "hf://a/b"}]}},
     {"name": "sft", "sft": a_training(datasets=[{"stage": "distill", "fraction": 0.5}])},
     {"name": "raw", "model": {"base": True}, "sft": a_training()},
     {"name": "dpo", "model": {"stage": "sft"}, "dpo": a_training()},
-    {"name": "judged", "feedback": {"responders": [ENDPOINT], "judge": ENDPOINT, "prompts": [{"stage": "distill"}]}},
+    {
+        "name": "judged",
+        "feedback": {"responders": [{"endpoint": ENDPOINT}], "judge": ENDPOINT, "prompts": [{"stage": "distill"}]},
+    },
     {"name": "last", "model": {"stage": "raw"}, "dpo": a_training(holdout={"datasets": [{"stage": "judged"}]})},
 ]
 
@@ -86,7 +89,7 @@ def with_stage(index: int, settings: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("edit", "again"),
     [
-        ((0, {"turns": 3}), ["distill", "sft", "dpo", "judged", "last"]),
+        ((0, {"method": "Dialogues", "turns": 3}), ["distill", "sft", "dpo", "judged", "last"]),
         ((1, {"maxLength": 32}), ["sft", "dpo"]),
         ((1, {"datasets": [{"stage": "distill", "maxExamples": 3}]}), ["sft", "dpo"]),
         ((2, {"maxLength": 32}), ["raw", "last"]),

@@ -18,7 +18,10 @@ def an_endpoint(host: str, secret: str | None = None, key: str = "api-key") -> d
 
 
 FEEDBACK = {
-    "responders": [an_endpoint("one", "shared"), an_endpoint("two", "shared", "other"), an_endpoint("three")],
+    "responders": [
+        {"endpoint": endpoint}
+        for endpoint in (an_endpoint("one", "shared"), an_endpoint("two", "shared", "other"), an_endpoint("three"))
+    ],
     "judge": an_endpoint("four", "shared"),
     "prompts": [{"uri": "workspace://prompts.jsonl"}],
 }
