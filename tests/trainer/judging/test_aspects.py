@@ -2,6 +2,7 @@
 
 from itertools import permutations
 
+import pytest
 from alignment_trainer.endpoints.question import Unanswered
 from alignment_trainer.judging.aspects import ASPECTS, judge_aspects
 from judges import QUESTION, SAMPLING, SERVER, Judge, Replies, answer, run
@@ -86,3 +87,21 @@ def test_an_answer_that_cannot_be_rated_misses_its_aspect() -> None:
 def test_a_cut_reply_has_no_verdict() -> None:
     cut = answer("MARK A=1 B=1", finish="length")
     assert judged(Replies(cut, cut), ["Eight.", "Six."], ["Overall"]).failures == {"CutReply": 1}
+
+
+REASONS = {
+    "type and reason": ("A: False: It has eight.", ("False", "It has eight.")),
+    "no fault": ("A: None: It has eight.", ("None", "It has eight.")),
+    "no type": ("A: It has eight.", ("", "It has eight.")),
+    "an unknown type": ("A: Ugly: It has eight.", ("", "Ugly: It has eight.")),
+    "only the first line about it": ("A: None: Right.\nA: False: Wrong.", ("None", "Right.")),
+    "no line about it": ("Both are fine.", ("", "")),
+}
+
+
+@pytest.mark.parametrize("situation", REASONS)
+def test_the_reason_is_kept_beside_the_rating(situation: str) -> None:
+    reply, wanted = REASONS[situation]
+    found = judged(Replies(f"{reply}\nMARK A=4 B=4"), ["Eight.", "Six."], ["Truthfulness"])
+    (score,) = [scores["Truthfulness"] for scores in found.scores if scores["Truthfulness"].position == 0]
+    assert (score.type, score.rationale) == wanted

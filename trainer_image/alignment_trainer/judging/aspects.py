@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 
 from alignment_trainer.endpoints.question import Ask, Message, SamplingSettings, Server
 from alignment_trainer.judging.judgement import REPAIR, Demand, Judgement, judge
-from alignment_trainer.judging.material import fenced, keyed_hash, label, mark_for, template_hash
+from alignment_trainer.judging.material import contents, fenced, keyed_hash, label, mark_for, template_hash
 from alignment_trainer.judging.rubrics import RUBRICS, Rubric
-from alignment_trainer.judging.verdicts import Form, rating, reply_lines
+from alignment_trainer.judging.verdicts import NOT_RATED, Form, rating, reply_lines
 
 ASPECTS = ("InstructionFollowing", "Truthfulness", "Honesty", "Helpfulness")
 OVERALL = "Overall"
-NOT_RATED = "NotApplicable"
-"""Why a score is missing where the judge itself says that the answer cannot be rated."""
 
 _TEXT = """\
 Rate {count} to one request. {rubric}
@@ -77,8 +75,9 @@ async def judge_aspects(
         found = await judge(ask, server, sampling, demand)
         failures.update([found.failure] if found.failure else [])
         repairs += found.was_repaired
+        reasons = _reasons(found.reply, RUBRICS[aspect])
         for position, index in enumerate(order):
-            scores[index][aspect] = _score(found, position, RUBRICS[aspect])
+            scores[index][aspect] = _score(found, position, reasons)
     return Judged(scores, dict(failures), repairs)
 
 
@@ -92,7 +91,7 @@ def shown_order(seed: int, aspect: str, messages: Sequence[Message], answers: Se
 
 def _demand(aspect: str, messages: Sequence[Message], shown: Sequence[str], seed: int) -> Demand:
     rubric = RUBRICS[aspect]
-    mark = mark_for(seed, aspect, [*(message["content"] for message in messages), *shown])
+    mark = mark_for(seed, aspect, [*contents(messages), *shown])
     form = Form(mark, tuple(map(label, range(len(shown)))), rubric.values)
     text = _TEXT.format(
         count=f"{len(shown)} answers" if len(shown) > 1 else "an answer",
@@ -105,18 +104,17 @@ def _demand(aspect: str, messages: Sequence[Message], shown: Sequence[str], seed
     return Demand(text, form, template_hash(_TEXT, REPAIR, rubric.text), seed)
 
 
-def _score(found: Judgement, position: int, rubric: Rubric) -> Score:
+def _score(found: Judgement, position: int, reasons: Mapping[str, tuple[str, str]]) -> Score:
     name = label(position)
-    kind, rationale = _reason(found.reply, name, [known for known, _ in rubric.types])
+    kind, rationale = reasons.get(name, ("", ""))
     if found.verdict is None:
         return Score(None, found.failure, kind, rationale, position)
     number = rating(found.verdict[name])
     return Score(number, NOT_RATED if number is None else "", kind, rationale, position)
 
 
-def _reason(reply: str, name: str, types: Sequence[str]) -> tuple[str, str]:
-    """Return the type of fault and the reason from the line about an answer; empty texts if there is none."""
-    for line in reply_lines(reply):
-        if match := re.fullmatch(rf"{name}\s*:\s*(?:({'|'.join(types)}|None)\s*:\s*)?(.*)", line):
-            return match[1] or "", match[2]
-    return "", ""
+def _reasons(reply: str, rubric: Rubric) -> dict[str, tuple[str, str]]:
+    """Return the type of fault and the reason for each letter, from the first line that begins with it."""
+    types = "|".join(name for name, _ in rubric.types)
+    lines = (re.fullmatch(rf"([A-Z]+)\s*:\s*(?:({types}|None)\s*:\s*)?(.*)", line) for line in reply_lines(reply))
+    return {match[1]: (match[2] or "", match[3]) for match in reversed([*filter(None, lines)])}

@@ -38,6 +38,11 @@ def label(position: int) -> str:
     return (chr(ord("A") + first - 1) if first else "") + chr(ord("A") + last)
 
 
+def contents(messages: Sequence[Message]) -> list[str]:
+    """Return the texts of the messages."""
+    return [message["content"] for message in messages]
+
+
 def fenced(mark: str, messages: Sequence[Message], answers: Sequence[str]) -> str:
     """Return the request and its answers, each after a line that begins with the mark."""
     parts = [f"{mark} request\n{dialogue_text(messages)}"]

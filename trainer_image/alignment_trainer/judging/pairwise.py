@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from alignment_trainer.endpoints.question import Ask, Message, SamplingSettings, Server
 from alignment_trainer.judging.judgement import REPAIR, Demand, judge
-from alignment_trainer.judging.material import fenced, mark_for, template_hash
+from alignment_trainer.judging.material import contents, fenced, mark_for, template_hash
 from alignment_trainer.judging.verdicts import Form
 
 _TEXT = """\
@@ -76,7 +76,7 @@ async def compare(
 
 def _demand(messages: Sequence[Message], shown: tuple[str, str], is_swapped: bool, seed: int) -> Demand:
     # Two equal answers are asked twice too, each time with another mark.
-    mark = mark_for(seed, f"pairwise {is_swapped}", [*(message["content"] for message in messages), *shown])
+    mark = mark_for(seed, f"pairwise {is_swapped}", [*contents(messages), *shown])
     form = Form(mark, (_BEST,), _VALUES)
     text = _TEXT.format(mark=mark, material=fenced(mark, messages, shown), line=form.line)
     return Demand(text, form, template_hash(_TEXT, REPAIR), seed)

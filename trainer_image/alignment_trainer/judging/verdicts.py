@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 NOT_APPLICABLE = "N/A"
 """The value by which a judge says that an answer cannot be rated."""
+NOT_RATED = "NotApplicable"
+"""Why a rating is missing then."""
 
 _THINKING_ENDS = "</think>"
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
