@@ -12,6 +12,9 @@ from pydantic import SecretStr
 from alignment_trainer.endpoints.permission import Forbidden, Permission, permission
 from alignment_trainer.failures import BadConfiguration
 
+_SHOWN_PART = 8
+"""So many signs of a key in a row are a part of it, and no accident."""
+
 
 @dataclass(frozen=True)
 class Access:
@@ -30,6 +33,15 @@ def access(endpoint: Endpoint, field: str, paths: Paths) -> Access | None:
         return Access(_key(known), allowed)
     except Forbidden as error:
         raise BadConfiguration(f"{field}.apiKeySecret: {error}") from error
+
+
+def without_key(text: str, access: Access | None) -> str:
+    """Return what a server says, or nothing of it if it contains a part of the key."""
+    if access is None:
+        return text
+    key = access.key.get_secret_value()
+    parts = {key[start : start + _SHOWN_PART] for start in range(max(1, len(key) - _SHOWN_PART + 1))}
+    return "" if any(part in text for part in parts) else text
 
 
 def key_faults(config: RunConfig) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2
 
-from alignment_trainer.endpoints.key import Access
+from alignment_trainer.endpoints.key import Access, without_key
 from alignment_trainer.endpoints.permission import Forbidden
 from alignment_trainer.failures import BadConfiguration
 
@@ -23,7 +23,8 @@ def http_client(access: Access | None, field: str, **options: Any) -> httpx2.Asy
         try:
             access.permission.check(str(request.url))
         except Forbidden as error:
-            raise BadConfiguration(f"{field}.baseUrl: {error}") from error
+            said = without_key(str(error), access) or "it redirects to an address that contains the key; correct baseUrl"
+            raise BadConfiguration(f"{field}.baseUrl: {said}") from None
         request.headers[_HEADER] = f"Bearer {access.key.get_secret_value()}"
 
     # If redirects were not followed, one would be an empty answer; this way it is followed or refused with a message.
