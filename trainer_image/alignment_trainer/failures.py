@@ -51,6 +51,13 @@ class IncompleteCheckpoint(StageFailure):
     reason = "IncompleteCheckpoint"
 
 
+class IncompleteAnswers(StageFailure):
+    """The first process does not find all answers that the other processes drew."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "IncompleteAnswers"
+
+
 class Stopped(StageFailure):
     """The stage stopped on request, and saved a checkpoint if it had trained."""
 

@@ -35,6 +35,7 @@ _STEPS = {
     "DiskFull": "free some room, or enlarge the volume",
     "NoUsableCheckpoint": "restore a checkpoint, or remove the stage's folder checkpoints",
     "IncompleteCheckpoint": "mount one ReadWriteMany volume into all pods",
+    "IncompleteAnswers": "mount one ReadWriteMany volume into all pods",
     "Stalled": "read the log: it says what the stage waits for",
     "Silent": "read the log: it says what the stage waits for",
     "Unseen": "check that the operator runs, and read its logs",

@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import trl
@@ -32,7 +31,7 @@ def folder(workspace, tmp_path):
 
 
 def loaded(folder, needs_answers, chat_template="FromModel"):
-    return load_tokenizer(folder, SimpleNamespace(chat_template=chat_template), needs_answers)
+    return load_tokenizer(folder, chat_template, needs_answers)
 
 
 def published(tokenizer, folder):

@@ -1,11 +1,11 @@
-"""Lets a model answer prompts greedily: the likeliest token each time, so that the same weights give the same answer."""
+"""Lets a model answer prompts, by default with the likeliest token each time, so that the same weights say the same."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessorList
 
 NEW_TOKENS = 128
 """Maximum length of an answer: enough to see how it begins."""
@@ -14,37 +14,68 @@ AT_ONCE = 4
 """How many prompts are answered at once: more of them need more memory for keys and values."""
 
 
+class Signs(NamedTuple):
+    """The tokens that are no text."""
+
+    padding: int
+    ends: list[int]
+    """An answer ends with the first of them."""
+
+
 def greedy_answers(model: Any, prompts: list[list[int]], padding: int, ends: list[int], device: torch.device) -> list[list[int]]:
     """Return the ids of the answers, which end with the first of the `ends`; consumes no random numbers that training uses."""
-    model.eval()
     answers: list[list[int]] = []
+    with ready_to_answer(model, device):
+        # All processes have the same prompts, so they make the same calls, as sharding needs.
+        for start in range(0, len(prompts), AT_ONCE):
+            answers += answers_at_once(model, prompts[start : start + AT_ONCE], Signs(padding, ends), device, NEW_TOKENS)
+    return answers
+
+
+@contextmanager
+def ready_to_answer(model: Any, device: torch.device) -> Iterator[None]:
+    """Let the model answer without dropout, gradients, its own generation settings and any effect on random numbers."""
+    model.eval()
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         torch.no_grad(),
         _without_own_generation(model),
     ):
-        # All processes have the same prompts, so they make the same calls, as sharding needs.
-        for start in range(0, len(prompts), AT_ONCE):
-            answers += _answers(model, prompts[start : start + AT_ONCE], padding, ends, device)
-    return answers
+        yield
 
 
-def _answers(model: Any, prompts: list[list[int]], padding: int, ends: list[int], device: torch.device) -> list[list[int]]:
+def answers_at_once(
+    model: Any,
+    prompts: list[list[int]],
+    signs: Signs,
+    device: torch.device,
+    most: int,
+    drawing: LogitsProcessorList | None = None,
+) -> list[list[int]]:
+    """Return the ids of the answers to a batch of prompts, padded after their end; `drawing` may choose other tokens."""
     longest = max(map(len, prompts))
-    ids = [[padding] * (longest - len(prompt)) + prompt for prompt in prompts]
+    ids = [[signs.padding] * (longest - len(prompt)) + prompt for prompt in prompts]
     mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
     # A mixture of experts may compute a load-balancing loss, which needs a mask for every token of a step: off here.
     balanced = {"output_router_logits": False} if getattr(model.config, "output_router_logits", False) else {}
-    room = getattr(model.config.get_text_config(), "max_position_embeddings", None) or longest + NEW_TOKENS
-    most = max(1, min(NEW_TOKENS, room - longest))
+    most = max(1, min(most, (readable_tokens(model) or longest + most) - longest))
     made = model.generate(
         input_ids=torch.tensor(ids, device=device),
         attention_mask=torch.tensor(mask, device=device),
-        generation_config=GenerationConfig(do_sample=False, max_new_tokens=most, eos_token_id=ends, pad_token_id=padding),
+        generation_config=GenerationConfig(
+            do_sample=False, max_new_tokens=most, eos_token_id=signs.ends, pad_token_id=signs.padding
+        ),
+        logits_processor=drawing,
         **balanced,
     )
     answers: list[list[int]] = made[:, longest:].tolist()
     return answers
+
+
+def readable_tokens(model: Any) -> int | None:
+    """Return how many tokens the model can read at once, prompt and answer together; None if it does not say."""
+    most: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return most
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def dialogue_tokens(
 
 def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | None, Cut | None]:
     """Return the ids of prompt and both answers, and what was cut off."""
-    prompt = _prompt_ids(pair, tokenizer)
+    prompt = prompt_ids(pair, tokenizer)
     chosen = _ids_to_the_end(pair, pair.chosen, tokenizer)
     rejected = _ids_to_the_end(pair, pair.rejected, tokenizer)
     # The prompt may end within a token; the answers start at the first token that differs from the prompt.
@@ -65,7 +65,7 @@ def pair_tokens(pair: Pair, tokenizer: Any, max_length: int) -> tuple[Tokens | N
 
 def asked_ids(row: Dialogue | Pair, tokenizer: Any) -> list[int]:
     """Return the ids of a prompt up to where the first of its answers begins; a prompt may end within a token."""
-    prompt = _prompt_ids(row, tokenizer)
+    prompt = prompt_ids(row, tokenizer)
     return prompt[: min(_common_prefix(prompt, _ids_to_the_end(row, answer, tokenizer)) for answer in row.answers)]
 
 
@@ -73,7 +73,7 @@ def _encoded(dialogue: Dialogue, tokenizer: Any, assistant_only: bool) -> _Encod
     if isinstance(dialogue.answer, list) and (assistant_only or dialogue.unlearned):
         return _with_found_answers(dialogue, tokenizer, assistant_only)
     ids, end = _ids_and_end(dialogue, tokenizer)
-    start = _common_prefix(_prompt_ids(dialogue, tokenizer), ids)
+    start = _common_prefix(prompt_ids(dialogue, tokenizer), ids)
     in_answer = [start <= position < end for position in range(len(ids))]
     return _Encoded(ids, in_answer, in_answer if assistant_only else [True] * len(ids))
 
@@ -141,7 +141,7 @@ def _ids_and_end(dialogue: Dialogue, tokenizer: Any) -> tuple[list[int], int]:
     return ids, _common_prefix(_text_ids(text[:end], tokenizer), ids)
 
 
-def _prompt_ids(row: Dialogue | Pair, tokenizer: Any) -> list[int]:
+def prompt_ids(row: Dialogue | Pair, tokenizer: Any) -> list[int]:
     """Return the ids of a prompt, up to where the answer begins."""
     if isinstance(row.prompt, str):
         return _raw_ids(row.prompt, tokenizer)

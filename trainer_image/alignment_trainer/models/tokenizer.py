@@ -9,19 +9,18 @@ from transformers import AutoTokenizer
 
 from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.model_folder.chat_template import Named
-from alignment_trainer.settings.training import Settings
 from alignment_trainer.templates.fitness import template_fault
 from alignment_trainer.templates.named import NAMED
 from alignment_trainer.templates.source import template_hash
 
 
-def load_tokenizer(folder: Path, settings: Settings, needs_answers: bool) -> Any:
+def load_tokenizer(folder: Path, chat_template: str, needs_answers: bool) -> Any:
     """Load the tokenizer and give it the chat template that the job names."""
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if tokenizer.eos_token_id is None:
         raise BadData(f"{folder}: the tokenizer has no eos_token, so answers would never end; add one to it")
-    if settings.chat_template in NAMED:
-        tokenizer.chat_template = NAMED[settings.chat_template]
+    if chat_template in NAMED:
+        tokenizer.chat_template = NAMED[chat_template]
     else:
         _check_own_template(tokenizer, needs_answers)
     # Padding is recognized by length alone, so it may be the token that ends texts.

@@ -39,7 +39,7 @@ def stage_lines(config: RunConfig, reading: Reading, rows: int, in_colour: bool)
     """Show the first rows of each dataset that a stage trains or evaluates on."""
     settings = training_settings(config)
     with loading("its tokenizer", start_name(config)):
-        tokenizer = load_tokenizer(reading.folder, settings, reading.needs_answers)
+        tokenizer = load_tokenizer(reading.folder, settings.chat_template, reading.needs_answers)
     form = reading.form(config, settings, tokenizer)
     decode = partial(tokenizer.decode, clean_up_tokenization_spaces=False)
     evaluations = evaluation_index(config, settings, Selection({}, {}, {}))

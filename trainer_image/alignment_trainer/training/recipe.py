@@ -90,7 +90,7 @@ def _train(config: RunConfig, page: Page) -> Trained:
     weights_hash = check_start(config, start.folder, checkpoint)
     merging.check(start.folder, settings)
     with loading("its tokenizer", start_name(config)):
-        tokenizer = load_tokenizer(start.folder, settings, page.needs_answers and not is_prepared(config))
+        tokenizer = load_tokenizer(start.folder, settings.chat_template, page.needs_answers and not is_prepared(config))
     rows = page.data(start, tokenizer)
     # Sets all seeds: what is random comes after it.
     with loading("its weights", start_name(config)):

@@ -1,0 +1,82 @@
+"""What a model of the job answers to many prompts, with the tiny example's model."""
+
+import shutil
+
+import pytest
+import torch
+from alignment_trainer.data.tokens import prompt_ids
+from alignment_trainer.endpoints.question import Answer, SamplingSettings, Unanswered
+from alignment_trainer.forms.examples import Dialogue
+from alignment_trainer.synthesis import student as students
+from alignment_trainer.synthesis.student import Asked, load_student, read_said, sample
+
+GREEDY, DRAWN = SamplingSettings(0, 1, 12), SamplingSettings(0.9, 0.95, 12)
+
+
+@pytest.fixture(scope="module")
+def student(workspace):
+    return load_student(workspace / "inputs" / "tiny" / "model", "Model", torch.float32)
+
+
+def asked(*texts, seed=0):
+    return [Asked(f"{seed}/{text}", [{"role": "user", "content": text}], seed) for text in texts]
+
+
+QUESTIONS = asked("How are you?", "Name a color.", "Why?", "Write a long poem about the sea and the wind in it.", "Hi")
+
+
+def answers(student, folder, wanted=QUESTIONS, sampling=GREEDY):
+    sample(student, wanted, sampling, folder)
+    return list(read_said(folder, wanted))
+
+
+def test_a_greedy_answer_is_what_the_model_says_alone(student, tmp_path):
+    together = answers(student, tmp_path / "together")
+    for one, said in zip(QUESTIONS, together, strict=True):
+        (alone,) = answers(student, tmp_path / one.key.replace("/", " "), [one])
+        assert said == alone
+        ids = prompt_ids(Dialogue(one.messages, []), student.tokenizer)
+        given = torch.tensor([ids])
+        made = student.model.generate(given, attention_mask=torch.ones_like(given), do_sample=False, max_new_tokens=12)
+        assert said.text == student.tokenizer.decode(made[0, len(ids) :], skip_special_tokens=True).strip()
+        assert said.prompt_tokens == len(ids)
+
+
+def test_a_drawn_answer_depends_on_its_seed_alone(student, tmp_path, monkeypatch):
+    three = [*asked("How are you?", "Why?", seed=1), *asked("Why?", seed=2)]
+    first = answers(student, tmp_path / "first", three, DRAWN)
+    monkeypatch.setattr(students, "_CPU_BYTES", 1)
+    assert answers(student, tmp_path / "alone", three, DRAWN) == first
+    assert first[1].text != first[2].text
+    assert first[1] == answers(student, tmp_path / "one", three[1:2], DRAWN)[0]
+
+
+def test_an_answer_says_whether_it_was_cut(student, tmp_path):
+    (cut,) = answers(student, tmp_path / "cut", QUESTIONS[:1], SamplingSettings(0, 1, 2))
+    assert (cut.finish, cut.answer_tokens) == ("length", 2)
+    whole = answers(student, tmp_path / "whole", QUESTIONS, SamplingSettings(0, 1, 200))
+    assert any(said.finish == "stop" for said in whole)
+    assert not any(student.tokenizer.eos_token in said.text for said in whole)
+
+
+def test_a_prompt_without_room_for_its_answer_is_not_asked(student, tmp_path):
+    room = student.model.config.max_position_embeddings
+    long, short = answers(student, tmp_path, [*asked("word " * room), QUESTIONS[0]])
+    assert isinstance(long, Unanswered) and long.reason == "UnreadablePrompt"
+    assert isinstance(short, Answer)
+
+
+def test_batches_of_an_earlier_attempt_are_not_drawn_again(student, tmp_path, monkeypatch):
+    monkeypatch.setattr(students, "_CPU_BYTES", 1)
+    expected = answers(student, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "resumed")
+    file = tmp_path / "resumed" / "process-0.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:2]) + lines[2][:10])
+    drawn = []
+    monkeypatch.setattr(students, "answers_at_once", lambda *given: drawn.append(given) or original(*given))
+    assert answers(student, tmp_path / "resumed") == expected
+    assert len(lines) == len(QUESTIONS) and len(drawn) == len(lines) - 2
+
+
+original = students.answers_at_once

@@ -1,0 +1,93 @@
+"""Answers of a model of the job on the volume: each process appends whole batches to a file of its own."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Self
+
+from alignment_trainer.endpoints.question import Answer
+from alignment_trainer.failures import IncompleteAnswers
+
+_PATIENCE_SECONDS = 90.0
+"""Longer than NFS caches a folder's attributes: 60 seconds with the default mount options."""
+
+
+class Said(NamedTuple):
+    """An answer, and the key of its prompt."""
+
+    key: str
+    answer: Answer
+
+
+class SampledBatches:
+    """The files of one folder; a line holds one batch, so that a batch is there whole or not at all."""
+
+    def __init__(self, folder: Path, process: int) -> None:
+        self._folder = folder
+        self._own = folder / f"process-{process}.jsonl"
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._drop_torn_line()
+        self._file = self._own.open("ab")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def append(self, number: int, said: list[Said]) -> None:
+        """Write a batch."""
+        assert self._file is not None
+        answers = [{"key": one.key, **vars(one.answer)} for one in said]
+        self._file.write(json.dumps({"batch": number, "answers": answers}).encode() + b"\n")
+        self._file.flush()
+
+    def known(self) -> set[int]:
+        """Return the numbers of the batches that are written, by any process of any attempt."""
+        return {int(line["batch"]) for line in self._lines()}
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size of this process's file, as it sees it."""
+        return {self._own.name: self._own.stat().st_size} if self._own.exists() else {}
+
+    def await_all(self, seen: Sequence[dict[str, int]], wanted: Sequence[int], patience: float = _PATIENCE_SECONDS) -> None:
+        """Wait until this process sees what all processes wrote, and refuse a volume on which that does not happen."""
+        sizes = {name: size for one in seen for name, size in one.items()}
+        deadline = time.monotonic() + patience
+        while any(self._size(name) < size for name, size in sizes.items()) and time.monotonic() < deadline:
+            time.sleep(min(1.0, patience))
+        missing = set(wanted) - self.known()
+        if missing:
+            raise IncompleteAnswers(
+                f"{self._folder}: rank 0 does not see the answers of all processes ({len(missing)} of {len(wanted)} batches are "
+                f"missing); mount the same ReadWriteMany workspace volume into all pods"
+            )
+
+    def read(self) -> dict[str, Answer]:
+        """Return all answers by the keys of their prompts; a batch that two attempts drew has the same answers in both."""
+        return {
+            answer.pop("key"): Answer(**answer)
+            for line in self._lines()
+            for answer in line["answers"]
+            if isinstance(answer, dict)
+        }
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        for path in sorted(self._folder.glob("process-*.jsonl")):
+            for line in path.read_bytes().splitlines(keepends=True):
+                # A line without an end was torn when its process was killed.
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
+
+    def _size(self, name: str) -> int:
+        path = self._folder / name
+        return path.stat().st_size if path.exists() else 0
+
+    def _drop_torn_line(self) -> None:
+        if self._own.exists():
+            content = self._own.read_bytes()
+            with self._own.open("r+b") as file:
+                file.truncate(content.rfind(b"\n") + 1)

@@ -1,0 +1,157 @@
+"""Lets a model of the job answer many prompts: each process some batches, each answer with its own seed, none drawn twice."""
+
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from jinja2 import TemplateError
+from transformers import AutoModelForCausalLM
+
+from alignment_trainer.asking.answering import Signs, answers_at_once, readable_tokens, ready_to_answer
+from alignment_trainer.data.chat import end_ids
+from alignment_trainer.data.tokens import prompt_ids
+from alignment_trainer.endpoints.question import Answer, Message, SamplingSettings, Unanswered
+from alignment_trainer.forms.examples import Dialogue
+from alignment_trainer.model_folder.start import PARENT
+from alignment_trainer.models.load_faults import loading
+from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
+from alignment_trainer.reading.bad_row import BadRow
+from alignment_trainer.synthesis.batches import Batch, batches
+from alignment_trainer.synthesis.drawing import drawing
+from alignment_trainer.synthesis.sampled import Said, SampledBatches
+from alignment_trainer.workspace.activity import counted
+
+_CPU_BYTES = 1 << 30
+_SHARE_OF_GPU = 4
+"""Keys and values take at most a quarter of the GPU: training needs more than the other three, beside the same weights."""
+
+
+class Asked(NamedTuple):
+    """A prompt for a model of the job."""
+
+    key: str
+    """Differs from the keys of all other prompts that are asked with it."""
+    messages: Sequence[Message]
+    seed: int
+    """Of what is drawn for its answer; the same model gives the same answer again."""
+
+
+class Student(NamedTuple):
+    """A model that answers; each process holds the whole of it."""
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+
+
+def load_student(folder: Path, chat_template: str, dtype: torch.dtype, quantization: Any = None, name: str = PARENT) -> Student:
+    """Load a model to sample it, unsharded; `name` is how a sentence calls it."""
+    device = PartialState().device
+    with loading("its tokenizer", name):
+        tokenizer = load_tokenizer(folder, chat_template, needs_answers=False)
+    with loading("its weights", name):
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            quantization_config=quantization,
+            # Quantized weights cannot be moved afterwards.
+            device_map={"": device},
+            trust_remote_code=False,
+            use_safetensors=True,
+        )
+    check_vocabulary(model, tokenizer)
+    return Student(model, tokenizer, device)
+
+
+def sample(student: Student, asked: Sequence[Asked], sampling: SamplingSettings, folder: Path) -> None:
+    """Write the answers to a folder, which belongs to these weights, prompts and settings; all processes call this alike.
+
+    Batches that an earlier attempt wrote there are not drawn again. `read_said` reads the answers when all processes are done.
+    """
+    state = PartialState()
+    prompts = [_ids(student, one) for one in asked]
+    planned = _planned(student, prompts, sampling)
+    written = SampledBatches(folder, state.process_index)
+    # All look before one of them writes.
+    known = written.known()
+    state.wait_for_everyone()
+    mine = [batch for number, batch in enumerate(planned) if number % state.num_processes == state.process_index]
+    left = [batch for batch in mine if batch.number not in known]
+    with ready_to_answer(student.model, student.device), written:
+        for batch in counted(left, "sampling the student", len(left), "batches"):
+            written.append(batch.number, _said(student, batch, asked, prompts, sampling))
+    seen = gather_object([written.sizes()])
+    if state.is_main_process:
+        written.await_all(seen, [batch.number for batch in planned])
+    state.wait_for_everyone()
+
+
+def read_said(folder: Path, asked: Iterable[Asked]) -> Iterator[Answer | Unanswered]:
+    """Return the answers in the order of what was asked; only after all processes have written theirs."""
+    said = SampledBatches(folder, 0).read()
+    for one in asked:
+        # Prompts without a batch were too long for the model, or its template could not write them.
+        yield said.get(one.key) or Unanswered("UnreadablePrompt", "the model cannot read the prompt with room for an answer")
+
+
+def free() -> None:
+    """Free the memory of a student that nothing refers to any more."""
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def _planned(student: Student, prompts: list[list[int] | None], sampling: SamplingSettings) -> list[Batch]:
+    """Plan the same batches on any number of processes, since in 16 bit a batch mate may change the last digit of a logit."""
+    room = readable_tokens(student.model)
+    longest = room - sampling.maximum_tokens if room else None
+    lengths = {
+        place: len(ids) for place, ids in enumerate(prompts) if ids is not None and (longest is None or len(ids) <= longest)
+    }
+    return batches(lengths, sampling.maximum_tokens, _token_budget(student))
+
+
+def _token_budget(student: Student) -> int:
+    """Return how many tokens a batch may have, so that their keys and values fit beside the weights."""
+    configuration = student.model.config.get_text_config()
+    heads = configuration.num_attention_heads
+    size = getattr(configuration, "head_dim", None) or configuration.hidden_size // heads
+    keys = getattr(configuration, "num_key_value_heads", None) or heads
+    of_token = int(2 * configuration.num_hidden_layers * keys * size * torch.finfo(student.model.dtype).bits // 8)
+    if student.device.type != "cuda":
+        return _CPU_BYTES // of_token
+    # Of all memory, not of what is free: the plan must be the same in each attempt.
+    return int(torch.cuda.get_device_properties(student.device).total_memory) // _SHARE_OF_GPU // of_token
+
+
+def _ids(student: Student, one: Asked) -> list[int] | None:
+    messages = [dict(message) for message in one.messages]
+    try:
+        return prompt_ids(Dialogue(messages, []), student.tokenizer)
+    except (BadRow, TemplateError):
+        return None
+
+
+def _said(
+    student: Student, batch: Batch, asked: Sequence[Asked], prompts: list[list[int] | None], sampling: SamplingSettings
+) -> list[Said]:
+    ids = [found for place in batch.places if (found := prompts[place]) is not None]
+    signs = Signs(student.tokenizer.pad_token_id, end_ids(student.tokenizer))
+    seeds = [asked[place].seed for place in batch.places]
+    made = answers_at_once(
+        student.model, ids, signs, student.device, sampling.maximum_tokens, drawing(seeds, max(map(len, ids)), sampling)
+    )
+    return [
+        Said(asked[place].key, _answer(student, prompt, answer, signs.ends))
+        for place, prompt, answer in zip(batch.places, ids, made, strict=True)
+    ]
+
+
+def _answer(student: Student, prompt: list[int], made: list[int], ends: list[int]) -> Answer:
+    end = next((position for position, token in enumerate(made) if token in ends), None)
+    text = str(student.tokenizer.decode(made[:end], skip_special_tokens=True)).strip()
+    finish, tokens = ("length", len(made)) if end is None else ("stop", end + 1)
+    return Answer(text, finish, prompt_tokens=len(prompt), answer_tokens=tokens)
