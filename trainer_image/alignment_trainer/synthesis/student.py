@@ -21,7 +21,7 @@ from alignment_trainer.models.load_faults import loading
 from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.synthesis.batches import Batch, batches
-from alignment_trainer.synthesis.drawing import drawing
+from alignment_trainer.synthesis.drawn_tokens import drawing
 from alignment_trainer.synthesis.sampled import Said, SampledBatches
 from alignment_trainer.workspace.activity import counted
 
