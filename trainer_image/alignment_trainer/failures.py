@@ -98,3 +98,10 @@ class SharedMemoryFull(StageFailure):
 
     exit_code = ExitCode.DEFECT
     reason = "SharedMemoryFull"
+
+
+class TooFewRows(StageFailure):
+    """Too many prompts of a stage have no usable answer, or none gives a row; a retry asks again only for those."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "TooFewRows"

@@ -17,6 +17,7 @@ die_with(int(os.environ["ALIGNMENT_LAUNCHER_PID"]))
 from alignment_api.exit_codes import ExitCode  # noqa: E402
 from alignment_api.run_config import RunConfig  # noqa: E402
 from alignment_api.spec.kinds import KINDS  # noqa: E402
+from alignment_api.spec.parts import loads_model  # noqa: E402
 
 from alignment_trainer.failures import BadConfiguration, PeerLost  # noqa: E402
 from alignment_trainer.output.copied_output import print_into_pipes  # noqa: E402
@@ -59,10 +60,10 @@ def _check_world(config: RunConfig) -> None:
 
 
 def _check_gpus(config: RunConfig) -> None:
-    import torch
-
     if not config.compute.gpus_per_node:
         return
+    import torch
+
     needed, found = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
     if found < needed:
         raise BadConfiguration(
@@ -74,10 +75,18 @@ def _check_gpus(config: RunConfig) -> None:
 def _run_stage(config: RunConfig) -> None:
     for name, value in _environment(config).items():
         os.environ.setdefault(name, value)
+    if loads_model(config.stage):
+        _prepare_torch(config)
+    # Imported late: of most kinds this loads torch, which reads the variables set above.
+    from alignment_trainer.checks.kinds import kind_of
+
+    import_module(kind_of(config).page).run(config)
+
+
+def _prepare_torch(config: RunConfig) -> None:
     _check_gpus(config)
     # At every start it reports a missing kernel that it does not need.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    # Imported late: these load torch, which reads the variables set above.
     import datasets
     import transformers
     from accelerate import PartialState
@@ -87,7 +96,8 @@ def _run_stage(config: RunConfig) -> None:
     from alignment_trainer.training import deepspeed
     from alignment_trainer.training.arguments import COLLECTIVE_TIMEOUT_SECONDS
 
-    page = import_module(kind_of(config).page)
+    # TRL is loaded before the processes connect.
+    import_module(kind_of(config).page)
     # TRL calls transformers by deprecated names; a user cannot act on that.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     datasets.disable_progress_bars()
@@ -96,7 +106,6 @@ def _run_stage(config: RunConfig) -> None:
         deepspeed.prepare_environment(training_settings(config))
     # The processes connect here, before any code asks for its rank; later code finds them connected.
     PartialState(cpu=not config.compute.gpus_per_node, timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_SECONDS))
-    page.run(config)
 
 
 def _environment(config: RunConfig) -> dict[str, str]:
@@ -111,11 +120,13 @@ def _environment(config: RunConfig) -> dict[str, str]:
 
 
 def _outcome_of(error: Exception) -> RankOutcome:
+    text = f"{type(error).__name__}: {error}"
+    if "torch" not in sys.modules:
+        return RankOutcome(int(ExitCode.DEFECT), "Defect", text)
     import torch
 
     from alignment_trainer.process.lost_peers import is_lost_peer
 
-    text = f"{type(error).__name__}: {error}"
     if isinstance(error, torch.cuda.OutOfMemoryError):
         advice = "the GPU ran out of memory; lower compute.microBatchSize or maxLength, or raise compute.sharding"
         return RankOutcome(int(ExitCode.DEFECT), "OutOfMemory", f"{advice} ({text.splitlines()[0]})")

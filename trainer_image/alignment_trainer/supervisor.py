@@ -23,6 +23,7 @@ from alignment_trainer.model_folder.room import check_room, known_start, with_ne
 from alignment_trainer.output import stage_log
 from alignment_trainer.output.copied_output import DRAIN_SECONDS, RankPipes, copy_own_output
 from alignment_trainer.process import heartbeat
+from alignment_trainer.process.launching import record_launched, start_ranks
 from alignment_trainer.process.lifeline import stopping_with
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, reserve_room, termination_of
 from alignment_trainer.process.stage_watch import StageWatch
@@ -139,6 +140,8 @@ class Supervisor:
         """Remove what is half written, and add to the message what the stage still writes."""
         if self._is_only_node:
             clear_unfinished(self.stage)
+        if not KINDS[self.config.stage.kind].trains:
+            return termination
         return termination.model_copy(update={"message": with_needs(termination.message, self.config)})
 
     def _ship_rest(self) -> None:
@@ -158,6 +161,7 @@ class Supervisor:
             if uploader:
                 uploader.start()
             code = self._wait()
+            record_launched(self.config, folder, code)
             if pipes:
                 pipes.drain()
             termination = termination_of(folder, code, self.stop_requested)
@@ -184,24 +188,13 @@ class Supervisor:
         # This config combines the attempt's own with the settings recorded when the stage began; all ranks read it.
         config_path = folder / RUN_CONFIG_FILE
         config_path.write_text(self.config.model_dump_json(by_alias=True, exclude_none=True), encoding="utf-8")
-        # The ranks get the rest of the grace period.
-        patience = max(1, self.config.grace_seconds - _LAST_SECONDS)
-        options = [f"--shutdown-timeout={patience}", "-m", "alignment_trainer.rank"]
         # From here on this process only waits and ships metrics, so its CPU time does not count as progress of the stage.
         self._watch.liveness.counts_root = False
-        launcher = subprocess.Popen(
-            [sys.executable, "-m", "alignment_trainer.process.torchrun", *options],
-            env={
-                **os.environ,
-                CONFIG_VARIABLE: str(config_path),
-                OUTCOMES_VARIABLE: str(folder),
-                "ALIGNMENT_WORKSPACE": self.config.paths.workspace,
-                "ALIGNMENT_SUPERVISOR_PID": str(os.getpid()),
-            },
-        )
-        self._launcher = launcher
+        places = {CONFIG_VARIABLE: str(config_path), OUTCOMES_VARIABLE: str(folder)}
+        # The ranks get the rest of the grace period.
+        self._launcher = start_ranks(self.config, places, patience_seconds=max(1, self.config.grace_seconds - _LAST_SECONDS))
         if self.stop_requested:
-            launcher.send_signal(signal.SIGTERM)
+            self._launcher.send_signal(signal.SIGTERM)
 
     def _wait(self) -> int:
         assert self._launcher is not None

@@ -129,7 +129,7 @@ def test_memory_is_estimated_for_stages_that_train(workspace, trainer, stages, n
 def test_a_kind_without_a_row_is_refused_by_its_field(workspace, trainer, monkeypatch):
     monkeypatch.delitem(kinds.KINDS, "evaluate")
     with pytest.raises(
-        BadConfiguration, match=r"^spec.stages\[1\].evaluate: this trainer cannot run such a stage; it runs sft, dpo"
+        BadConfiguration, match=r"^spec.stages\[1\].evaluate: this trainer cannot run such a stage; it runs .*sft, dpo"
     ):
         check(job(trainer, workspace, ["sft", EXAM]))
     with pytest.raises(BadConfiguration, match=r"^spec.stages\[1\].evaluate: this trainer"):

@@ -14,6 +14,7 @@ from alignment_trainer.data.cleaning import answers_nothing
 from alignment_trainer.data.decontamination import texts_of
 from alignment_trainer.data.fates import UNMATCHED, UNUSABLE
 from alignment_trainer.data.mixture import ImpossibleHoldout, draw
+from alignment_trainer.data.openings import read_opening
 from alignment_trainer.data.readers import Read, Reader
 from alignment_trainer.failures import BadData
 from alignment_trainer.forms.columns import Find, find_rows
@@ -84,6 +85,19 @@ class ExampleCheck:
         if not self.has_template and any(isinstance(part, list) for part in example.parts):
             raise BadRow(NO_TEMPLATE)
         return Seen(None, form, unread)
+
+
+def prompt_rows(field: str, datasets: Datasets) -> Iterator[Rows]:
+    """Return datasets whose rows models are asked."""
+    yield Rows(field, datasets, see_prompt)
+
+
+def see_prompt(row: dict[str, Any]) -> Seen:
+    """Check a row that models are asked."""
+    try:
+        return Seen(None, read_opening(row).form)
+    except LeftOut as left_out:
+        return Seen(left_out.reason)
 
 
 def see_text(row: dict[str, Any]) -> Seen:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.checks.datasets import Rows, training_rows
+from alignment_trainer.checks.datasets import Rows, prompt_rows, training_rows
 from alignment_trainer.data.readers import DIALOGUES, PAIRS
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.given import stage_path
+from alignment_trainer.settings.synthesis import distill_settings
 from alignment_trainer.settings.training import dpo_settings, sft_settings
 
 
@@ -35,6 +36,11 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
+    "distill": Kind(
+        "alignment_trainer.stages.distill",
+        distill_settings,
+        lambda config: prompt_rows(f"{stage_path(config)}.prompts", distill_settings(config).prompts),
+    ),
     "sft": Kind(
         "alignment_trainer.stages.sft",
         sft_settings,

@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, TypedDict
+from typing import Literal, Protocol, TypedDict
 
-from alignment_api.spec.endpoints import Endpoint
+from alignment_trainer.settings.servers import SamplingSettings as SamplingSettings
+from alignment_trainer.settings.servers import Server as Server
 
 
 class Message(TypedDict):
@@ -12,22 +13,6 @@ class Message(TypedDict):
 
     role: Literal["system", "user", "assistant"]
     content: str
-
-
-class Server(NamedTuple):
-    """An endpoint with its field in the job, such as spec.stages[0].distill.teachers[1]."""
-
-    field: str
-    endpoint: Endpoint
-
-
-@dataclass(frozen=True)
-class SamplingSettings:
-    """How an answer is sampled, with every value set."""
-
-    temperature: float
-    top_p: float
-    maximum_tokens: int
 
 
 @dataclass(frozen=True)

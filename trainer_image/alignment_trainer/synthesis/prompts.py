@@ -1,0 +1,83 @@
+"""Draws the prompts of a stage from its datasets: what models are asked, each with the row that it comes from."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+from alignment_api.run_config import RunConfig
+from alignment_api.spec.data import Dataset
+
+from alignment_trainer.data.cleaning import speaks_of_itself, truecased
+from alignment_trainer.data.mixture import draw
+from alignment_trainer.data.openings import ReadOpening, read_opening
+from alignment_trainer.endpoints.question import Message
+from alignment_trainer.failures import BadData
+from alignment_trainer.forms import left_out
+from alignment_trainer.forms.columns import find_rows
+from alignment_trainer.forms.examples import Dialogue
+from alignment_trainer.reading.bad_row import BadRow
+from alignment_trainer.reading.sources import PlacedRow, Source
+from alignment_trainer.synthesis.made import LeftOut
+
+
+class Prompt(NamedTuple):
+    """What models are asked."""
+
+    key: str
+    """The same for the same messages, in whatever job."""
+    messages: tuple[Message, ...]
+    row: dict[str, Any]
+    """The values of the row that it comes from."""
+    place: str
+    """Where this row is, as messages show it."""
+
+
+def prompts_of(
+    config: RunConfig, datasets: list[Dataset], field: str, seed: int, read: ReadOpening = read_opening
+) -> tuple[Iterator[Prompt | LeftOut], int]:
+    """Return the prompts of datasets, each with what the stage leaves out in its place, and how many these are together."""
+    sources = [find_rows(dataset, config.paths) for dataset in datasets]
+    draws = draw(datasets, [sum(source.counts) for source in sources], None, seed)
+    wanted = [drawn.train for drawn in draws]
+    return _prompts(datasets, sources, wanted, field, read), sum(map(len, wanted))
+
+
+def key_of(messages: tuple[Message, ...]) -> str:
+    """Return the key of a prompt."""
+    return hashlib.blake2b(json.dumps(messages).encode(), digest_size=8).hexdigest()
+
+
+def _prompts(
+    datasets: list[Dataset], sources: list[Source], wanted: list[list[int]], field: str, read: ReadOpening
+) -> Iterator[Prompt | LeftOut]:
+    seen: set[int] = set()
+    for index, (dataset, source) in enumerate(zip(datasets, sources, strict=True)):
+        for row in source.rows(frozenset(wanted[index])):
+            found = _prompt(row, tuple(dataset.cleaning or ()), f"{field}[{index}]", read)
+            if isinstance(found, Prompt):
+                number = int(found.key, 16)
+                if number in seen:
+                    found = LeftOut("repeated", place=row.place)
+                seen.add(number)
+            yield found
+
+
+def _prompt(row: PlacedRow, cleaning: tuple[str, ...], field: str, read: ReadOpening) -> Prompt | LeftOut:
+    try:
+        if row.fault:
+            raise row.fault
+        messages = read(row.values).messages
+    except left_out.LeftOut as unused:
+        return LeftOut(unused.reason, place=row.place)
+    except BadRow as fault:
+        raise BadData(f"{row.place}: {fault} ({field})") from fault
+    if "DropRefusals" in cleaning and speaks_of_itself(Dialogue(None, [dict(message) for message in messages])):
+        return LeftOut("refusals", place=row.place)
+    if "Truecase" in cleaning:
+        messages = tuple(_truecased(message) for message in messages)
+    return Prompt(key_of(messages), messages, row.values, row.place)
+
+
+def _truecased(message: Message) -> Message:
+    return message if message["role"] == "system" else cast(Message, {**message, "content": truecased(message["content"])})

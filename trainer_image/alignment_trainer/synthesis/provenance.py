@@ -1,0 +1,19 @@
+"""Says where a written row comes from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from alignment_trainer.endpoints.question import Answer
+from alignment_trainer.settings.servers import Server
+from alignment_trainer.synthesis.prompts import Prompt
+
+
+def provenance(teacher: Server, prompt: Prompt, seed: int, answers: Sequence[Answer], template: str = "") -> dict[str, Any]:
+    """Return who answered what with which seed, why each answer ended, and the hash of the prompt template if there is one."""
+    return {
+        "teacher": {"model": teacher.endpoint.model, "field": teacher.field},
+        "prompt": {"key": prompt.key, "place": prompt.place},
+        "seed": seed,
+        "template": template or None,
+        "finish": [answer.finish for answer in answers],
+    }

@@ -1,0 +1,117 @@
+"""Makes the rows of a stage from its prompts, many at once; what was made is kept, counted, reported and continued."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alignment_api.run_config import RunConfig
+from alignment_api.spec.parts import endpoints_of
+
+from alignment_trainer.endpoints.asking import Counts
+from alignment_trainer.failures import TooFewRows
+from alignment_trainer.settings.given import stage_path
+from alignment_trainer.synthesis.made import LeftOut, Made, Outcome
+from alignment_trainer.synthesis.progress import Counted, Progress
+from alignment_trainer.synthesis.prompts import Prompt
+
+Make = Callable[[Prompt], Awaitable[Outcome]]
+
+_USUAL_CONCURRENCY = 64
+"""Of an endpoint that sets none."""
+_NO_KEY = "0"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a stage has written, and what it cost."""
+
+    made: Made
+    asked: Counts
+
+
+async def write_rows(
+    config: RunConfig,
+    prompts: Iterable[Prompt | LeftOut],
+    total: int,
+    make: Make,
+    asking: Counted,
+    maximum_failed_share: float,
+) -> Report:
+    """Make the rows of all prompts that no earlier attempt has made; raise the first failure when what is under way has ended."""
+    made = Made(Path(config.paths.stage), total)
+    progress = Progress(config, made, total, asking)
+    writing = _Writing(config, made, _Limit(stage_path(config), total, maximum_failed_share), make, progress)
+    async with progress.reported():
+        await writing.run(enumerate(prompts))
+    writing.limit.check_end(made)
+    return Report(made, asking.counts())
+
+
+class _Writing:
+    def __init__(self, config: RunConfig, made: Made, limit: "_Limit", make: Make, progress: Progress) -> None:
+        self._workers = sum(endpoint.concurrency or _USUAL_CONCURRENCY for _, endpoint in endpoints_of(config.stage))
+        self._made, self._make, self._progress = made, make, progress
+        self.limit = limit
+        self._failure: Exception | None = None
+
+    async def run(self, remaining: Iterator[tuple[int, Prompt | LeftOut]]) -> None:
+        """Deal the prompts to as many workers as all endpoints take requests at once."""
+        await asyncio.gather(*(self._work(remaining) for _ in range(self._workers)))
+        if self._failure:
+            raise self._failure
+
+    async def _work(self, remaining: Iterator[tuple[int, Prompt | LeftOut]]) -> None:
+        """Make rows until no prompt remains or something failed: what the other workers have under way is paid, and ends."""
+        try:
+            while self._failure is None and (item := next(remaining, None)):
+                await self._finish(*item)
+        except Exception as failure:
+            self._failure = self._failure or failure
+
+    async def _finish(self, position: int, prompt: Prompt | LeftOut) -> None:
+        # Where all is known already, nothing else waits: the progress has to be written and a signal to be heard.
+        await asyncio.sleep(0)
+        key = prompt.key if isinstance(prompt, Prompt) else _NO_KEY
+        if self._made.has(position, key):
+            return
+        if isinstance(prompt, Prompt):
+            outcome = await self._make(prompt)
+            if isinstance(outcome, LeftOut):
+                outcome = LeftOut(outcome.reason, outcome.detail, outcome.has_failed, prompt.place)
+            else:
+                self._progress.show(prompt, outcome)
+        else:
+            outcome = prompt
+        self._made.add(position, key, outcome)
+        self.limit.check(self._made)
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """How many prompts may stay without a usable answer."""
+
+    path: str
+    total: int
+    share: float
+
+    def check(self, made: Made) -> None:
+        """Fail as soon as too many prompts are unanswered: what is asked afterwards would be paid for nothing."""
+        if made.failed.total() > self.share * self.total:
+            raise TooFewRows(
+                f"{self.path}: {made.failed.total()} of {self.total} prompts have no usable answer ({_by_reason(made.failed)}), "
+                f"more than maximumFailedShare {self.share:g}; all answers are kept, and the next attempt asks for the others"
+            )
+
+    def check_end(self, made: Made) -> None:
+        """Fail if nothing was written at all."""
+        if not made.written:
+            raise TooFewRows(
+                f"{self.path}: none of {self.total} prompts gives a row ({_by_reason(made.left_out)}); all answers are kept"
+            )
+
+
+def _by_reason(counts: dict[str, int]) -> str:
+    return ", ".join(
+        f"{count} {reason}" for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if count
+    )
