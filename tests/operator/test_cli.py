@@ -16,7 +16,9 @@ from alignment_api.home import Home
 from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
 from alignment_api.resolving.validation import read_job, runnable_job
 from alignment_operator.backends import process
-from alignment_operator.cli import FAILED, REFUSED, SUCCEEDED, failure_code, main, result_line
+from alignment_operator.cli import main
+from alignment_operator.commands.ending import FAILED, REFUSED, SUCCEEDED
+from alignment_operator.commands.run import failure_code, result_line
 from alignment_operator.deciding.stage_run import fresh_run
 from alignment_operator.machine.run import local_settings
 from alignment_operator.machine.trainer_data import UNREAD
