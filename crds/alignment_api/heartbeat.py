@@ -37,8 +37,8 @@ class Heartbeat(Schema):
     time: Annotated[datetime | None, Field(description="Time on the pod's clock; the other times are compared with it.")] = None
     alive_time: Annotated[datetime, Field(description="When the processes of the stage last worked.")]
     has_stepped: Annotated[bool, Field(description="Whether this attempt has trained a step.")] = False
-    step: Annotated[int | None, Field(ge=0, description="Optimizer steps done.")] = None
-    total_steps: Annotated[int | None, Field(ge=1, description="Optimizer steps in total.")] = None
+    step: Annotated[int | None, Field(ge=0, description="Optimizer steps done, or rows of a stage that writes rows.")] = None
+    total_steps: Annotated[int | None, Field(ge=1, description="Optimizer steps or rows in total.")] = None
     seconds_left: Annotated[int | None, Field(ge=0, description="Time to the last step, at the present speed.")] = None
     progress_time: Annotated[datetime | None, Field(description="When a step or an activity last advanced.")] = None
     metrics: Annotated[dict[str, float] | None, Field(description="Latest values of the metrics that a status carries.")] = None

@@ -61,7 +61,9 @@ ROWS_LEFT_OUT = "rows/left_out"
 TOTAL_STEPS = "progress/total_steps"
 SECONDS_LEFT = "progress/seconds_left"
 
-HEADLINES = (LOSS, REWARD_MARGIN, REWARD_ACCURACY)
+_ASKED = (ROWS_WRITTEN, ROWS_LEFT_OUT, REQUESTS, PROMPT_TOKENS, ANSWER_TOKENS, COST, UNANSWERED)
+
+HEADLINES = (LOSS, REWARD_MARGIN, REWARD_ACCURACY, *_ASKED)
 """The metrics that a status carries."""
 
 BEST_OF = {
@@ -71,6 +73,7 @@ BEST_OF = {
     EVALUATION_REWARD_MARGIN: max,
     REWARD_ACCURACY: None,
     EVALUATION_REWARD_ACCURACY: max,
+    **dict.fromkeys(_ASKED),
 }
 """The metrics that the run of a whole job has for each stage, and which of several evaluations is the best.
 

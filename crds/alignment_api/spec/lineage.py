@@ -3,17 +3,29 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from alignment_api.schema import Schema
-from alignment_api.spec.endpoints import Budget, Endpoint
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.parts import loads_model, models_asked, rows_read
 from alignment_api.spec.stages import Stage
 
-_SERVER_ONLY = ("api_key_secret", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds", "price")
-"""What an endpoint's answers do not depend on."""
+Settings = TypeVar("Settings", bound=Schema)
+
+LIMITS = frozenset(
+    {
+        "budget",
+        "maximumFailedShare",
+        "apiKeySecret",
+        "concurrency",
+        "requestsPerMinute",
+        "tokensPerMinute",
+        "timeoutSeconds",
+        "price",
+    }
+)
+"""Settings that limit or pay for what a stage asks, wherever it has them: they shape no answer, so an edit continues its work."""
 
 
 def stages_before(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
@@ -68,24 +80,11 @@ def stage_hash(spec: AlignmentJobSpec, stage: Stage, earlier: Mapping[str, str])
             "model": spec.model.dump() if spec.model and loads_model(stage) else None,
             "parent": earlier[parent.name] if parent else None,
             "kind": stage.kind,
-            "settings": _shaping(stage.settings),
+            "settings": shaping(stage.settings),
             **({"rows": rows} if rows else {}),
             **({"asked": asked} if asked else {}),
         }
     )
-
-
-def _shaping(value: Any) -> Any:
-    """Return the settings that shape a result: a higher budget or another limit of a server continues the same work."""
-    if isinstance(value, Budget):
-        return None
-    if isinstance(value, Endpoint):
-        return value.model_copy(update=dict.fromkeys(_SERVER_ONLY)).dump()
-    if isinstance(value, Schema):
-        fields = type(value).model_fields
-        shaping = {str(fields[name].alias): _shaping(inner) for name, inner in value if inner is not None}
-        return {name: inner for name, inner in shaping.items() if inner is not None}
-    return [_shaping(item) for item in value] if isinstance(value, list) else value
 
 
 def models_needed(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
@@ -100,4 +99,43 @@ def surroundings(spec: AlignmentJobSpec, stage: Stage) -> dict[str, Any]:
         "compute": spec.compute_of(stage).dump(),
         "storage": spec.storage.dump() if spec.storage else None,
         "queue": spec.queue_name,
+        **({"limits": found} if (found := limits(stage.settings)) else {}),
     }
+
+
+def shaping(settings: Schema) -> Any:
+    """Return the settings that a result depends on, without the limits, as plain data."""
+    return _without_limits(settings.dump())
+
+
+def limits(settings: Schema) -> Any:
+    """Return the limits in settings, as plain data; None if there are none."""
+    return _limits_in(settings.dump())
+
+
+def with_limits_of(settings: Settings, newer: Schema) -> Settings:
+    """Return settings with the limits of newer ones that ask the same."""
+    return type(settings).parse_stored(_with_limits(settings.dump(), newer.dump()))
+
+
+def _without_limits(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_limits(inner) for name, inner in value.items() if name not in LIMITS}
+    return [_without_limits(item) for item in value] if isinstance(value, list) else value
+
+
+def _limits_in(value: Any) -> Any:
+    if isinstance(value, dict):
+        found = {name: inner if name in LIMITS else _limits_in(inner) for name, inner in value.items()}
+        return {name: inner for name, inner in found.items() if inner is not None} or None
+    found_items = [_limits_in(item) for item in value] if isinstance(value, list) else []
+    return found_items if any(found_items) else None
+
+
+def _with_limits(value: Any, newer: Any) -> Any:
+    if isinstance(value, dict) and isinstance(newer, dict):
+        own = {name: _with_limits(inner, newer.get(name)) for name, inner in value.items() if name not in LIMITS}
+        return {**own, **{name: inner for name, inner in newer.items() if name in LIMITS}}
+    if isinstance(value, list) and isinstance(newer, list) and len(value) == len(newer):
+        return [_with_limits(*pair) for pair in zip(value, newer, strict=True)]
+    return value

@@ -33,10 +33,10 @@ class Condition(Schema):
 class Progress(Schema):
     """How far a stage is, as its trainer last reported."""
 
-    step: Annotated[int, Field(ge=0, description="Optimizer steps done.")]
-    total_steps: Annotated[Steps, Field(description="Optimizer steps in total.")]
+    step: Annotated[int, Field(ge=0, description="Optimizer steps done, or rows of a stage that writes rows.")]
+    total_steps: Annotated[Steps, Field(description="Optimizer steps or rows in total.")]
     percent: Annotated[int, Field(ge=0, le=100, description="Share of the steps that are done.")]
-    seconds_left: Annotated[int | None, Field(ge=0, description="Time to the last step, at the present speed.")] = None
+    seconds_left: Annotated[int | None, Field(ge=0, description="Time to the last step or row, at the present speed.")] = None
     updated_time: Annotated[Moment, Field(description="When the trainer reported it.")]
     metrics: Annotated[dict[str, float] | None, Field(description="Latest values of the main metrics.")] = None
 

@@ -40,7 +40,7 @@ def after_failure(situation: Situation, record: StageStatus, child: Child) -> St
         return StageDecision(status, [child.attempt])
     delay = delay_seconds(situation.job.settings, failures.application if kind == "Application" else failures.infrastructure)
     # A pod that was removed from its node cannot report its last checkpoint; the next attempt finds it on the workspace.
-    resumed = f" from step {checkpoint}" if checkpoint else ""
+    resumed = f" from {'row' if situation.writes_rows else 'step'} {checkpoint}" if checkpoint else ""
     budget_used = f", {failures.application} of {budget} failures used" if kind == "Application" else ""
     message = f"attempt {child.attempt} ended: {message}; retrying{resumed} in {delay:.0f} s{budget_used}"
     status = changed(record, "Restarting", reason, message, retry_time=situation.job.now + timedelta(seconds=delay), **counted)
@@ -79,7 +79,9 @@ def _record_of(
 
 
 def _newest_checkpoint(situation: Situation, child: Child) -> int | None:
-    """Return the newest checkpoint that an attempt reported: at its end, or in its last heartbeat."""
+    """Return the newest checkpoint that an attempt reported, at its end or in its last heartbeat; a finished row is one too."""
+    if situation.writes_rows:
+        return situation.progress.step if situation.progress else None
     pulse = situation.pulse
     reported = [child.last_checkpoint, pulse.last_checkpoint if pulse and pulse.attempt == child.attempt else None]
     return max((step for step in reported if step is not None), default=None)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.status import Progress, StageStatus
 
 from alignment_operator.deciding.observation import UNENDED, Child, Pulse, Report
@@ -52,6 +53,11 @@ class Situation:
         if pulse and previous and pulse.attempt < previous.attempts:
             return None
         return self.job.report.stages.get(self.run.stage.name)
+
+    @property
+    def writes_rows(self) -> bool:
+        """Return whether the steps of the stage are rows, each of which is kept when it is written."""
+        return KINDS[self.run.stage.kind].leaves == "Rows"
 
     @property
     def stall_timeout_seconds(self) -> int | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from alignment_api.names import WORKSPACE_PREFIX
 from alignment_api.spec.status import Progress, StageStatus
 
+from alignment_operator.deciding.asked import asked_so_far
 from alignment_operator.deciding.observation import LIVE, Child
 from alignment_operator.deciding.retries import after_failure, is_counted
 from alignment_operator.deciding.running_time import counted_time, counted_time_of_unended
@@ -118,11 +119,11 @@ def _halted(situation: Situation, record: StageStatus) -> StageDecision:
         status = changed(record, "Failed", situation.job.halt, message, completion_time=situation.job.now, **update)
         return StageDecision(status, [])
     if unended is None:
-        message = "suspended; it will resume from its last checkpoint" if record.attempts else "suspended before it started"
+        rest = "continue with the rows that are left" if situation.writes_rows else "resume from its last checkpoint"
+        message = f"suspended; it will {rest}" if record.attempts else "suspended before it started"
         return StageDecision(changed(record, "Suspended", "Suspended", message, **update), [])
-    return StageDecision(
-        changed(record, "Running", "Suspending", "saving a checkpoint and stopping", child=unended.name, **update), []
-    )
+    message = "keeping its answers and stopping" if situation.writes_rows else "saving a checkpoint and stopping"
+    return StageDecision(changed(record, "Running", "Suspending", message, child=unended.name, **update), [])
 
 
 def _under_way(situation: Situation, record: StageStatus, child: Child) -> StageDecision:
@@ -171,8 +172,16 @@ def _running(situation: Situation, record: StageStatus, child: Child) -> StageDe
     else:
         pulse = situation.pulse
         doing = pulse.doing if pulse and pulse.attempt == child.attempt else None
-        status = changed(record, "Running", "Preparing" if doing else None, doing)
+        status = changed(record, "Running", *_work(situation, record, doing))
     return StageDecision(status, [child.attempt], verdict.seconds_left)
+
+
+def _work(situation: Situation, record: StageStatus, doing: str | None) -> tuple[str | None, str | None]:
+    """Return in a word and a sentence what an attempt does; training steps need no words."""
+    if doing:
+        return "Preparing", doing
+    asked = ", ".join(asked_so_far(record.progress)) if record.progress else ""
+    return "WritingRows" if situation.writes_rows else None, asked or None
 
 
 def _next_attempt(situation: Situation, record: StageStatus, newest: Child | None) -> StageDecision:

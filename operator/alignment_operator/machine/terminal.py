@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from alignment_operator.deciding.asked import asked_so_far, is_of_rows
 from alignment_operator.machine.metric_changes import metric_changes
 
 _STYLES = {
@@ -79,16 +80,15 @@ def summary_table(job: AlignmentJob, folders: dict[str, Path]) -> Table:
         table.add_column(column, justify="left" if column in ("stage", "state") else "right")
     table.add_column("what changed")
     for stage in (job.status.stages if job.status else None) or []:
-        moved = "\n".join(
-            f"{change.name} {change.first:.4g} → {change.last:.4g}" for change in metric_changes(folders[stage.name])
-        )
+        moved = [f"{change.name} {change.first:.4g} → {change.last:.4g}" for change in metric_changes(folders[stage.name])]
+        moved += asked_so_far(stage.progress) if stage.progress else []
         steps = f"{stage.progress.step}/{stage.progress.total_steps}" if stage.progress else ""
         spent = (
             readable_duration((stage.completion_time - stage.start_time).total_seconds())
             if stage.start_time and stage.completion_time
             else ""
         )
-        table.add_row(stage.name, Text(stage.state, style=_STYLES.get(stage.state, "")), steps, spent, moved)
+        table.add_row(stage.name, Text(stage.state, style=_STYLES.get(stage.state, "")), steps, spent, "\n".join(moved))
     return table
 
 
@@ -116,8 +116,9 @@ def _details(stage: StageStatus) -> str:
     doing = [stage.message] if stage.reason == "Preparing" and stage.message else []
     if progress is None:
         return "  ".join(doing)
-    parts = [*doing, f"{progress.step}/{progress.total_steps}"]
+    parts = [*doing] if is_of_rows(progress) else [*doing, f"{progress.step}/{progress.total_steps}"]
     parts += [f"{_SHORT[name]} {value:.4g}" for name, value in (progress.metrics or {}).items() if name in _SHORT]
+    parts += asked_so_far(progress)
     if stage.state == "Running" and progress.seconds_left is not None:
         parts.append(f"{readable_duration(progress.seconds_left)} left")
     return "  ".join(parts)

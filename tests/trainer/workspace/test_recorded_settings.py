@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from alignment_api.spec.stages import Stage
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.workspace.recorded_settings import with_recorded_settings
 from alignment_trainer.workspace.stage_folder import claim
@@ -63,6 +64,29 @@ def test_equal_settings_print_nothing(begun, capfd):
     _, edited_config = begun
     assert with_recorded_settings(edited_config()) == edited_config()
     assert capfd.readouterr().err == ""
+
+
+def asking(config, **settings):
+    """The same config with a stage that asks a teacher in place of its own."""
+    teacher = {"baseUrl": "http://teacher:8000/v1", "model": "t"} | settings.pop("teacher", {})
+    stage = Stage.parse({"name": config.stage_name, "distill": {"teachers": [teacher], **settings}})
+    return config.model_copy(update={"spec": config.spec.model_copy(update={"stages": [stage]})})
+
+
+def test_a_higher_budget_and_another_key_are_taken_over_and_what_shapes_answers_is_not(trainer, tmp_path, capfd):
+    first = asking(trainer.config(tmp_path), budget={"requests": 10}, systemPrompt="Be brief.")
+    claim(first)
+    limits = {
+        "budget": {"requests": 90},
+        "teacher": {"concurrency": 4, "apiKeySecret": {"name": "new", "key": "api-key"}},
+        "maximumFailedShare": 0.5,
+    }
+    second = asking(trainer.config(tmp_path, attempt=2), systemPrompt="Be brief.", **limits)
+    assert with_recorded_settings(second) == second
+    assert capfd.readouterr().err == ""
+    edited = asking(trainer.config(tmp_path, attempt=2), systemPrompt="Be long.", **limits)
+    assert with_recorded_settings(edited) == second
+    assert "distill.systemPrompt stays Be brief., not Be long." in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("file", ["run.json", "input.json"])

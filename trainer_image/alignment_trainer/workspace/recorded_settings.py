@@ -8,6 +8,9 @@ from typing import Any
 from alignment_api.names import RUN_CONFIG_FILE
 from alignment_api.problems import from_validation
 from alignment_api.run_config import RunConfig
+from alignment_api.schema import Schema
+from alignment_api.spec.job import Model
+from alignment_api.spec.lineage import with_limits_of
 from pydantic import ValidationError
 
 from alignment_trainer.failures import BadConfiguration
@@ -23,7 +26,9 @@ def with_recorded_settings(config: RunConfig) -> RunConfig:
     recorded = _read(path)
     if recorded.stage.kind != config.stage.kind:
         return config
-    changed = list(_differences(stage_path(config), recorded.stage.settings.dump(), config.stage.settings.dump()))
+    # A higher budget, another key or another limit of a server is for the work that is left.
+    kept = with_limits_of(recorded.stage.settings, config.stage.settings)
+    changed = list(_differences(stage_path(config), kept.dump(), config.stage.settings.dump()))
     changed += _differences("spec.model", _model(recorded), _model(config))
     if not changed:
         return config
@@ -32,7 +37,7 @@ def with_recorded_settings(config: RunConfig) -> RunConfig:
         file=sys.stderr,
         flush=True,
     )
-    return _merged(config, recorded)
+    return _merged(config, kept, recorded.spec.model)
 
 
 def _read(path: Path) -> RunConfig:
@@ -46,11 +51,10 @@ def _read(path: Path) -> RunConfig:
         ) from error
 
 
-def _merged(config: RunConfig, recorded: RunConfig) -> RunConfig:
-    kind = config.stage.kind
-    stage = config.stage.model_copy(update={kind: getattr(recorded.stage, kind)})
+def _merged(config: RunConfig, settings: Schema, model: Model | None) -> RunConfig:
+    stage = config.stage.model_copy(update={config.stage.kind: settings})
     stages = [stage if known.name == stage.name else known for known in config.spec.stages or []]
-    return config.model_copy(update={"spec": config.spec.model_copy(update={"stages": stages, "model": recorded.spec.model})})
+    return config.model_copy(update={"spec": config.spec.model_copy(update={"stages": stages, "model": model})})
 
 
 def _model(config: RunConfig) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""What a stage has asked and written so far, in the words of a status and of a terminal; pure."""
+
+from alignment_api import metrics
+from alignment_api.spec.status import Progress
+
+
+def asked_so_far(progress: Progress) -> list[str]:
+    """Return rows, requests, tokens, cost and failures, each in words; empty for a stage that asks nobody."""
+    values = progress.metrics or {}
+    tokens = [values[name] for name in (metrics.PROMPT_TOKENS, metrics.ANSWER_TOKENS) if name in values]
+    parts = [
+        _rows(progress, values) if is_of_rows(progress) else "",
+        _counted(values.get(metrics.REQUESTS), "request"),
+        f"{_rounded(sum(tokens))} tokens" if tokens else "",
+        f"cost {values[metrics.COST]:,.2f}" if values.get(metrics.COST) else "",
+        f"{values[metrics.UNANSWERED]:,.0f} unanswered" if values.get(metrics.UNANSWERED) else "",
+    ]
+    return [part for part in parts if part]
+
+
+def is_of_rows(progress: Progress) -> bool:
+    """Return whether the steps of a stage are rows that it writes; one that trains has a loss."""
+    values = progress.metrics or {}
+    return metrics.ROWS_WRITTEN in values and metrics.LOSS not in values
+
+
+def _rows(progress: Progress, values: dict[str, float]) -> str:
+    rows = f"{progress.step:,} of {progress.total_steps:,} rows"
+    left_out = values.get(metrics.ROWS_LEFT_OUT, 0)
+    if not left_out or not progress.step:
+        return rows
+    percent = 100 * left_out / progress.step
+    return f"{rows}, {percent:.0f} % left out" if percent >= 1 else f"{rows}, {percent:.1g} % left out"
+
+
+def _counted(number: float | None, what: str) -> str:
+    return "" if number is None else f"{number:,.0f} {what}{'' if number == 1 else 's'}"
+
+
+def _rounded(number: float) -> str:
+    """Return a large number with two digits or three, such as 1.2 M."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.1f} {unit}" if scaled < 100 else f"{scaled:.0f} {unit}"
+    return f"{number:.0f}"

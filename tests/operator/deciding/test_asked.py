@@ -1,0 +1,57 @@
+"""What a stage has asked and written, in words."""
+
+from typing import Any
+
+import pytest
+from alignment_api import metrics
+from alignment_api.progress import Course
+from alignment_operator.deciding.asked import asked_so_far
+
+SITUATIONS: list[tuple[str, int, dict[str, float], str]] = [
+    ("a stage that trains", 10, {metrics.LOSS: 1.5}, ""),
+    (
+        "rows of a paid teacher",
+        1240,
+        {
+            metrics.ROWS_WRITTEN: 1203,
+            metrics.ROWS_LEFT_OUT: 37,
+            metrics.REQUESTS: 1290,
+            metrics.PROMPT_TOKENS: 400_000,
+            metrics.ANSWER_TOKENS: 812_345,
+            metrics.COST: 4.1,
+            metrics.UNANSWERED: 12,
+        },
+        "1,240 of 64,000 rows, 3 % left out, 1,290 requests, 1.2 M tokens, cost 4.10, 12 unanswered",
+    ),
+    (
+        "rows of a free teacher that answers all",
+        120,
+        {metrics.ROWS_WRITTEN: 120, metrics.ROWS_LEFT_OUT: 0, metrics.REQUESTS: 1, metrics.ANSWER_TOKENS: 950, metrics.COST: 0},
+        "120 of 64,000 rows, 1 request, 950 tokens",
+    ),
+    (
+        "few rows left out",
+        64_000,
+        {metrics.ROWS_WRITTEN: 63_990, metrics.ROWS_LEFT_OUT: 10},
+        "64,000 of 64,000 rows, 0.02 % left out",
+    ),
+    ("before the first row", 0, {metrics.ROWS_WRITTEN: 0, metrics.ROWS_LEFT_OUT: 0}, "0 of 64,000 rows"),
+    ("rows that are judged", 500, {metrics.ROWS_WRITTEN: 250, metrics.ROWS_LEFT_OUT: 250}, "500 of 64,000 rows, 50 % left out"),
+    (
+        "a student that is trained on a teacher's answers",
+        500,
+        {metrics.LOSS: 0.6, metrics.ROWS_WRITTEN: 90, metrics.REQUESTS: 164_000, metrics.PROMPT_TOKENS: 2.5e9},
+        "164,000 requests, 2.5 G tokens",
+    ),
+    ("answers that are long", 9, {metrics.ROWS_WRITTEN: 9, metrics.ANSWER_TOKENS: 345_600}, "9 of 64,000 rows, 346 k tokens"),
+    ("a number that is none", 9, {metrics.ROWS_WRITTEN: 9, metrics.COST: float("nan")}, "9 of 64,000 rows"),
+]
+
+
+@pytest.mark.parametrize(("step", "values", "words"), [row[1:] for row in SITUATIONS], ids=[row[0] for row in SITUATIONS])
+def test_in_words(step: int, values: dict[str, Any], words: str) -> None:
+    course = Course()
+    course.add(1_767_268_800_000, step, {**values, metrics.TOTAL_STEPS: 64_000})
+    progress = course.progress()
+    assert progress is not None
+    assert ", ".join(asked_so_far(progress)) == words

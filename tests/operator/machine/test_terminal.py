@@ -1,0 +1,61 @@
+"""What `alignment run` prints about stages that train, and about those whose steps are rows."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alignment_api import metrics
+from alignment_api.spec.status import AlignmentJobStatus, Progress, StageStatus
+from alignment_operator.machine.terminal import TerminalView, summary_table
+from builders import NOW, a_job, later
+from rich.console import Console
+
+ROWS = {
+    metrics.ROWS_WRITTEN: 117,
+    metrics.ROWS_LEFT_OUT: 3,
+    metrics.REQUESTS: 130,
+    metrics.PROMPT_TOKENS: 7_000,
+    metrics.ANSWER_TOKENS: 8_400,
+    metrics.COST: 0.125,
+    metrics.UNANSWERED: 2,
+}
+LINES: list[tuple[str, dict[str, float], dict[str, Any], str]] = [
+    ("training", {metrics.LOSS: 1.25, metrics.REWARD_MARGIN: 0.5}, {}, "a: running  120/200  loss 1.25  margin 0.5  1m20s left"),
+    (
+        "rows",
+        ROWS,
+        {},
+        "a: running  120 of 200 rows, 2 % left out  130 requests  15.4 k tokens  cost 0.12  2 unanswered  1m20s left",
+    ),
+    ("rows of nobody", {metrics.ROWS_WRITTEN: 120, metrics.ROWS_LEFT_OUT: 0}, {}, "a: running  120 of 200 rows  1m20s left"),
+    (
+        "a budget that is spent",
+        {metrics.ROWS_WRITTEN: 120, metrics.REQUESTS: 130},
+        {"state": "Failed", "reason": "BudgetSpent", "message": "raise budget.requests"},
+        "a: failed  120 of 200 rows  130 requests  raise budget.requests",
+    ),
+]
+
+
+def a_status(values: dict[str, float], **others: Any) -> AlignmentJobStatus:
+    progress = Progress(step=120, total_steps=200, percent=60, seconds_left=80, updated_time=NOW, metrics=values)
+    return AlignmentJobStatus(stages=[StageStatus(**{"name": "a", "state": "Running", "progress": progress, **others})])
+
+
+@pytest.mark.parametrize(("values", "others", "line"), [row[1:] for row in LINES], ids=[row[0] for row in LINES])
+def test_a_line_of_a_stage(values: dict[str, float], others: dict[str, Any], line: str) -> None:
+    output = io.StringIO()
+    with TerminalView(Console(file=output)) as view:
+        view.show(a_status(values, **others))
+    assert output.getvalue() == f"{line}\n"
+
+
+def test_the_sum_of_a_stage_that_wrote_rows(tmp_path: Path) -> None:
+    status = a_status(ROWS, state="Succeeded", start_time=NOW, completion_time=later(90))
+    job = a_job().model_copy(update={"status": status})
+    output = io.StringIO()
+    Console(file=output, width=120).print(summary_table(job, {"a": tmp_path}))
+    shown = output.getvalue()
+    for words in ("120/200", "120 of 200 rows, 2 % left out", "130 requests", "15.4 k tokens", "cost 0.12", "2 unanswered"):
+        assert words in shown
