@@ -86,6 +86,20 @@ class Unreachable(StageFailure):
     reason = "Unreachable"
 
 
+class KeyRefused(StageFailure):
+    """A server refuses the stage's key, or demands one that the stage does not have."""
+
+    exit_code = ExitCode.BAD_CONFIGURATION
+    reason = "KeyRefused"
+
+
+class BudgetSpent(StageFailure):
+    """The budget does not allow another request; what was answered is kept, and a higher budget continues."""
+
+    exit_code = ExitCode.BAD_CONFIGURATION
+    reason = "BudgetSpent"
+
+
 class DiskFull(StageFailure):
     """A volume has no room for what the stage writes; the stage is retried until there is room."""
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from alignment_trainer.endpoints.asking import Counts
+from alignment_trainer.endpoints.counts import Counts
 from alignment_trainer.failures import Stopped, TooFewRows, Unreachable
 from alignment_trainer.synthesis.made import LeftOut
 from alignment_trainer.synthesis.prompts import Prompt, key_of
@@ -130,6 +130,7 @@ def test_the_journal_and_the_samples_show_it(distilling, tmp_path, lines):
     assert last["metrics"].items() >= {
         "progress/total_steps": 20, "rows/written": 19, "rows/left_out": 1, "rows/left_out/cut": 1,
         "asked/requests": 7, "asked/prompt_tokens": 70, "asked/answer_tokens": 30, "asked/cost": 0.5, "asked/kept_answers": 2,
+        "asked/possibly_paid": 0,
         "asked/unanswered": 1, "asked/unanswered/Timeout": 1,
     }.items()  # fmt: skip
     samples = lines(tmp_path / "job/lessons/samples.jsonl")

@@ -1,72 +1,119 @@
-"""Asks the servers of a stage: the one loop that owns every attempt, its limits, its budget and its answers."""
+"""Asks the servers of a stage, and keeps their answers."""
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
 
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.endpoints import Budget
 
-from alignment_trainer.endpoints.key import access
+from alignment_trainer.endpoints.attempts import Attempts
+from alignment_trainer.endpoints.counts import Counts
+from alignment_trainer.endpoints.pacing.pace import PATIENCE, Patience
+from alignment_trainer.endpoints.probe import PROBE, failure_of
 from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
-from alignment_trainer.endpoints.replies import Fault
-from alignment_trainer.endpoints.wire import Wire
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What a stage has asked, and what came of it."""
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    answer_tokens: int = 0
-    cost: float = 0
-    kept_answers: int = 0
-    possibly_paid: int = 0
-    unanswered: Mapping[str, int] = field(default_factory=dict)
+from alignment_trainer.endpoints.records.kept_answers import ANSWERS_FOLDER, KeptAnswers, answer_key
+from alignment_trainer.endpoints.records.ledger import LEDGER_FILE, History, Ledger, read_history
+from alignment_trainer.endpoints.servers import Servers
+from alignment_trainer.endpoints.spending import Charge, Spending, most_of
+from alignment_trainer.settings.given import stage_path
 
 
 @asynccontextmanager
-async def open_asking(config: RunConfig) -> AsyncIterator["Asking"]:
-    """Open the connections to a stage's servers; only one process of a stage may do so."""
-    asking = Asking(config)
-    try:
-        yield asking
-    finally:
-        await asking.close()
+async def open_asking(config: RunConfig, patience: Patience = PATIENCE) -> AsyncIterator["Asking"]:
+    """Open all that asking needs; only one process of a stage may do so, since the stage has one ledger."""
+    stage = Path(config.paths.stage)
+    async with AsyncExitStack() as closing:
+        kept = KeptAnswers(Path(config.paths.workspace) / config.job.namespace / ANSWERS_FOLDER)
+        closing.push_async_callback(kept.close)
+        stage.mkdir(parents=True, exist_ok=True)
+        history = read_history(stage / LEDGER_FILE)
+        ledger = Ledger(stage / LEDGER_FILE, history.last)
+        closing.push_async_callback(ledger.close)
+        await _settle_answered(history, ledger, kept)
+        servers = Servers(config, patience)
+        closing.push_async_callback(servers.close)
+        budget: Budget | None = getattr(config.stage.settings, "budget", None)
+        spending = Spending(budget, f"{stage_path(config)}.budget", history.spent + history.possibly_spent)
+        yield Asking(kept, Attempts(servers, spending, ledger, history, patience), spending, history)
+
+
+async def _settle_answered(history: History, ledger: Ledger, kept: KeptAnswers) -> None:
+    """Settle the requests whose answers were kept just before their process was killed."""
+    for number, sent in list(history.in_flight.items()):
+        answer = kept.get(sent.key)
+        if answer:
+            charge = Charge(1, answer.prompt_tokens, answer.answer_tokens, sent.most.cost)
+            await ledger.answered(number, charge, is_estimated=True)
+            history.settle(number, charge)
 
 
 class Asking:
     """Asks servers; each answer is paid for once."""
 
-    def __init__(self, config: RunConfig) -> None:
-        self._config = config
-        self._wires: dict[str, Wire] = {}
-        self._requests = self._prompt_tokens = self._answer_tokens = 0
+    def __init__(self, kept: KeptAnswers, attempts: Attempts, spending: Spending, history: History) -> None:
+        self._kept, self._attempts, self._spending, self._history = kept, attempts, spending, history
+        self._kept_answers = 0
         self._unanswered: Counter[str] = Counter()
+        self._asked_now: dict[str, asyncio.Event] = {}
 
     async def __call__(self, server: Server, question: Question) -> Answer | Unanswered:
-        """Ask a server."""
-        self._requests += 1
-        reply = await self._wire(server).send(question)
-        if isinstance(reply, Fault):
-            self._unanswered[reply.reason] += 1
-            return Unanswered(reply.reason, f"{server.endpoint.base_url} {reply.detail}")
-        prompt_tokens, answer_tokens = reply.usage or (0, 0)
-        self._prompt_tokens += prompt_tokens
-        self._answer_tokens += answer_tokens
-        return Answer(reply.text, reply.finish, prompt_tokens, answer_tokens)
+        """Return a kept answer, or ask the server for one and keep it."""
+        key = answer_key(server.endpoint, question)
+        async with self._alone(key):
+            kept = self._kept.get(key)
+            if kept:
+                self._kept_answers += 1
+                return kept
+            answer = await self._attempts.ask(server, question, key, partial(self._kept.put, key))
+        if isinstance(answer, Unanswered):
+            self._unanswered[answer.reason] += 1
+        return answer
+
+    async def probe(self, servers: list[Server]) -> None:
+        """Ask each server for one token, and raise the failure of the first that cannot be asked; the answers are not kept."""
+        probes = (self._probe(server) for server in servers)
+        for failure in await asyncio.gather(*probes, return_exceptions=True):
+            if failure:
+                raise failure
+
+    async def _probe(self, server: Server) -> None:
+        if self._spending.has_room_for(most_of(PROBE, server.endpoint.price)):
+            answer = await self._attempts.ask(server, PROBE, "probe", _keep_nothing)
+            if isinstance(answer, Unanswered) and (failure := failure_of(server, answer)):
+                raise failure
 
     def counts(self) -> Counts:
         """Return what was asked so far."""
-        return Counts(self._requests, self._prompt_tokens, self._answer_tokens, unanswered=dict(self._unanswered))
+        spent, history = self._spending.spent, self._history
+        return Counts(
+            spent.requests,
+            spent.prompt_tokens,
+            spent.answer_tokens,
+            spent.cost,
+            answers=self._attempts.answers,
+            kept_answers=self._kept_answers,
+            possibly_paid=len(history.in_flight),
+            estimated=self._attempts.estimated,
+            unanswered=dict(self._unanswered),
+            faults=dict(self._attempts.faults),
+        )
 
-    async def close(self) -> None:
-        """Close all connections."""
-        for wire in self._wires.values():
-            await wire.close()
+    @asynccontextmanager
+    async def _alone(self, key: str) -> AsyncIterator[None]:
+        """Wait while another task asks the same question: its answer is kept then."""
+        while asked := self._asked_now.get(key):
+            await asked.wait()
+        asked = self._asked_now[key] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._asked_now[key]
+            asked.set()
 
-    def _wire(self, server: Server) -> Wire:
-        if server.field not in self._wires:
-            self._wires[server.field] = Wire(server, access(server.endpoint, server.field, self._config.paths))
-        return self._wires[server.field]
+
+async def _keep_nothing(_: Answer) -> None:
+    """Keep no answer to a probe: it has one token."""

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
-from alignment_trainer.endpoints.retry_after import wait_seconds
+from alignment_trainer.endpoints.pacing.retry_after import wait_seconds
 
 Kind = Literal["Busy", "Down", "Unusable", "Rejected", "Refused"]
 """Busy: the server asks to wait. Down: it fails, as it would for another question. Unusable: it works, but its answer is no use.

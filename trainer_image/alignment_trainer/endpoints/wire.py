@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import httpx2
+from alignment_api.problems import first_line
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, omit
 
 from alignment_trainer.endpoints.key import Access, without_key
@@ -49,14 +50,14 @@ class Wire:
                 return await self._send(question)
         except (TimeoutError, APITimeoutError) as error:
             if isinstance(error.__cause__, httpx2.ConnectTimeout):
-                return Fault("Down", "NoConnection", "accepts no connection", is_unpaid=True, never_arrived=True)
+                return _no_connection("timeout")
             return Fault("Down", "Timeout", f"has not answered within {self._seconds} s")
         except APIStatusError as error:
             said = self._said(error.body)
             return fault_of_status(error.status_code, error.response.headers, said, datetime.now(UTC))
         except APIConnectionError as error:
             if isinstance(error.__cause__, httpx2.ConnectError):
-                return Fault("Down", "NoConnection", "accepts no connection", is_unpaid=True, never_arrived=True)
+                return _no_connection(first_line(error.__cause__))
             return Fault("Down", "ConnectionLost", "closed the connection before the end of its answer")
         except (json.JSONDecodeError, UnicodeDecodeError):
             return Fault("Down", "NoJson", "answers 200 with text that is not JSON")
@@ -72,7 +73,7 @@ class Wire:
             n=1,
         )
         reply = read_completion(completion, question.needs_end)
-        if isinstance(reply, Reply) and without_key(reply.text, self._access) != reply.text:
+        if isinstance(reply, Reply) and any(without_key(text, self._access) != text for text in (reply.text, reply.model)):
             return Fault("Rejected", "KeyInAnswer", "repeats the API key in its answer", usage=reply.usage)
         return reply
 
@@ -86,3 +87,7 @@ class Wire:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+
+
+def _no_connection(why: str) -> Fault:
+    return Fault("Down", "NoConnection", f"accepts no connection ({why})", is_unpaid=True, never_arrived=True)

@@ -12,7 +12,7 @@ from alignment_api import metrics
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.asking.prompts import readable
-from alignment_trainer.endpoints.asking import Counts
+from alignment_trainer.endpoints.counts import Counts
 from alignment_trainer.synthesis.made import Made, WrittenRow
 from alignment_trainer.synthesis.prompts import Prompt
 from alignment_trainer.workspace.journal import Journal
@@ -114,6 +114,7 @@ def of_counts(counts: Counts) -> dict[str, float]:
         metrics.ANSWER_TOKENS: float(counts.answer_tokens),
         metrics.COST: float(counts.cost),
         metrics.KEPT_ANSWERS: float(counts.kept_answers),
+        metrics.POSSIBLY_PAID: float(counts.possibly_paid),
         metrics.UNANSWERED: float(sum(counts.unanswered.values())),
         **unanswered,
     }

@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from alignment_api.run_config import RunConfig
-from alignment_api.spec.parts import endpoints_of
 
-from alignment_trainer.endpoints.asking import Asking, Counts, open_asking
+from alignment_trainer.endpoints.asking import Asking, open_asking
+from alignment_trainer.endpoints.counts import Counts
 from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
 from alignment_trainer.failures import Stopped
-from alignment_trainer.settings.given import stage_path
 
 Result = TypeVar("Result")
 
@@ -59,9 +58,3 @@ async def _run(config: RunConfig, work: Callable[[StoppableAsking], Awaitable[Re
             return await work(stoppable)
         except asyncio.CancelledError:
             raise Stopped(_MESSAGE) from None
-
-
-def servers_of(config: RunConfig) -> list[Server]:
-    """Return all endpoints of a stage, each with its field in the job."""
-    stage = stage_path(config).rpartition(".")[0]
-    return [Server(f"{stage}.{field}", endpoint) for field, endpoint in endpoints_of(config.stage)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.parts import endpoints_of
 
-from alignment_trainer.endpoints.asking import Counts
+from alignment_trainer.endpoints.counts import Counts
 from alignment_trainer.failures import TooFewRows
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.synthesis.made import LeftOut, Made, Outcome

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import httpx2
 import pytest
-from alignment_trainer.endpoints.retry_after import wait_seconds
+from alignment_trainer.endpoints.pacing.retry_after import wait_seconds
 
 NOW = datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)
 

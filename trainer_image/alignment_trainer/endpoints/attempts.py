@@ -1,0 +1,127 @@
+"""Asks a question until it is answered or has used up its tries; each attempt is reserved before and settled after."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from alignment_trainer.endpoints.pacing.pace import Pace, Patience, Turn
+from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
+from alignment_trainer.endpoints.records.ledger import History, Ledger
+from alignment_trainer.endpoints.replies import Fault, Reply
+from alignment_trainer.endpoints.servers import Servers
+from alignment_trainer.endpoints.spending import Charge, Spending, charge_of, is_estimated, most_of
+from alignment_trainer.failures import BudgetSpent, KeyRefused, StageFailure, Unreachable
+
+Keep = Callable[[Answer], Awaitable[None]]
+
+
+class _Settled(NamedTuple):
+    """How an attempt has ended."""
+
+    number: int
+    outcome: Reply | Fault
+    charge: Charge
+    is_estimated: bool
+
+
+class Attempts:
+    """All attempts of a stage; the failure that ends one of them ends all that follow."""
+
+    def __init__(self, servers: Servers, spending: Spending, ledger: Ledger, history: History, patience: Patience) -> None:
+        self._servers, self._spending, self._ledger, self._patience = servers, spending, ledger, patience
+        self.answers, self.estimated = history.answers, history.estimated
+        self.faults: Counter[str] = Counter()
+        self._end: StageFailure | None = None
+
+    async def ask(self, server: Server, question: Question, key: str, keep: Keep) -> Answer | Unanswered:
+        """Ask a server; an answer is kept before the ledger says that there is one."""
+        pace, tries, tries_when_busy = self._servers.pace(server), 0, 0
+        while True:
+            settled = await self._attempt(server, pace, question, key)
+            fault = settled.outcome
+            if isinstance(fault, Reply):
+                return await self._answered(fault, settled, keep)
+            await self._ledger.failed(settled.number, fault.reason, settled.charge, settled.is_estimated)
+            self._raise_end()
+            tries_when_busy += fault.kind == "Busy"
+            # Where the server fails whatever it is asked, the question is not at fault.
+            tries += fault.kind != "Busy" and not pace.is_failing
+            is_last = tries >= self._patience.tries or tries_when_busy >= self._patience.tries_when_busy
+            if fault.kind == "Rejected" or is_last:
+                return Unanswered(fault.reason, f"{server.endpoint.base_url} {fault.detail}")
+            if fault.kind != "Busy":
+                await asyncio.sleep(self._patience.backoff_seconds(tries) * random.uniform(0.75, 1.25))
+
+    async def _answered(self, reply: Reply, settled: _Settled, keep: Keep) -> Answer:
+        answer = Answer(reply.text, reply.finish, settled.charge.prompt_tokens, settled.charge.answer_tokens)
+        await keep(answer)
+        await self._ledger.answered(settled.number, settled.charge, settled.is_estimated)
+        self.answers += 1
+        return answer
+
+    async def _attempt(self, server: Server, pace: Pace, question: Question, key: str) -> _Settled:
+        price = server.endpoint.price
+        most = most_of(question, price)
+        async with pace.turn(most.tokens) as turn:
+            await self._reserve(most)
+            # What is cancelled from here on is possibly paid.
+            charge = most
+            try:
+                number = await self._ledger.sent(key, most)
+                outcome = await self._servers.wire(server).send(question)
+                charge = charge_of(outcome, most, price)
+            finally:
+                self._spending.settle(most, charge)
+                pace.used(turn, charge.tokens)
+            self._learn(server, pace, turn, outcome)
+        self.estimated += (estimated := is_estimated(outcome))
+        return _Settled(number, outcome, charge, estimated)
+
+    async def _reserve(self, most: Charge) -> None:
+        self._raise_end()
+        try:
+            await self._spending.reserve(most)
+        except BudgetSpent as error:
+            self._end = BudgetSpent(f"{error}; {self.answers:,} answers are paid for and kept; raise it to continue with them")
+        self._raise_end()
+
+    def _learn(self, server: Server, pace: Pace, turn: Turn, outcome: Reply | Fault) -> None:
+        """Take note of what an attempt says about its server."""
+        if isinstance(outcome, Reply):
+            pace.works()
+            self._servers.check_model(server, outcome.model)
+            return
+        self.faults[outcome.reason] += 1
+        if outcome.kind in ("Busy", "Down"):
+            pace.failed(turn, outcome)
+        elif outcome.kind == "Refused":
+            self._end = self._end or _refused(server, outcome)
+        else:
+            pace.works()
+        if pace.is_away:
+            self._end = self._end or _away(server, pace, outcome)
+
+    def _raise_end(self) -> None:
+        if self._end:
+            # Several tasks raise it, and each adds its own traceback.
+            raise type(self._end)(str(self._end))
+
+
+def _refused(server: Server, fault: Fault) -> KeyRefused:
+    secret = server.endpoint.api_key_secret
+    what = f"{server.endpoint.base_url} {fault.detail}"
+    if secret is None:
+        return KeyRefused(f"{server.field}.apiKeySecret: {what}; if the server demands a key, name the Secret that has it")
+    return KeyRefused(
+        f"{server.field}.apiKeySecret: {what}; put a valid key for this server and model into entry {secret.key!r} of "
+        f"Secret {secret.name!r}, then set suspend to true and back to false"
+    )
+
+
+def _away(server: Server, pace: Pace, fault: Fault) -> Unreachable:
+    return Unreachable(
+        f"{server.field}.baseUrl: {server.endpoint.base_url} {fault.detail}, and failed {pace.failures} times in a row; "
+        f"check the server and the network; the stage keeps its answers and tries again later"
+    )

@@ -1,0 +1,158 @@
+"""How fast one server is asked: how many requests at the same time and per minute, and when to wait."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from alignment_trainer.endpoints.pacing.rate import Rate, Taken
+from alignment_trainer.endpoints.replies import Fault
+from alignment_trainer.workspace.activity import advancing
+
+CONCURRENCY = 64
+_FIRST_CONCURRENCY = 4
+_SHOWN_WAIT_SECONDS = 5
+
+
+class Patience(NamedTuple):
+    """How long a server may fail, and how long the next request waits then."""
+
+    failures: int = 10
+    """So many failures in a row mean that the server is away."""
+    harmless_failures: int = 2
+    first_wait_seconds: float = 0.5
+    longest_wait_seconds: float = 60
+    longest_backoff_seconds: float = 8
+    first_wait_when_busy: float = 1
+    tries: int = 4
+    """Of one question, while the server answers others."""
+    tries_when_busy: int = 50
+
+    def wait_seconds(self, failures: int) -> float:
+        """Return how long a server is left alone after some failures in a row."""
+        steps = failures - self.harmless_failures
+        return min(self.longest_wait_seconds, self.first_wait_seconds * 2.0 ** (steps - 1)) if steps > 0 else 0.0
+
+    def backoff_seconds(self, tries: int) -> float:
+        """Return how long one question waits after some tries."""
+        return min(self.longest_backoff_seconds, self.first_wait_seconds * 2.0 ** max(0, tries - 1))
+
+
+PATIENCE = Patience()
+
+
+class Limits(NamedTuple):
+    """What a server allows."""
+
+    concurrency: int = CONCURRENCY
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The right to send one request."""
+
+    time: float
+    tokens: Taken
+
+
+class Pace:
+    """Gives out turns to ask one server."""
+
+    def __init__(self, name: str, limits: Limits, patience: Patience = PATIENCE) -> None:
+        self._name, self._most, self._patience = name, limits.concurrency, patience
+        self._requests, self._tokens = Rate(limits.requests_per_minute), Rate(limits.tokens_per_minute)
+        self._allowed, self._is_doubling, self._successes = min(_FIRST_CONCURRENCY, self._most), True, 0
+        self._in_flight = 0
+        self._free, self._door = asyncio.Event(), asyncio.Lock()
+        self._not_before = self._failed_time = float("-inf")
+        self.failures = 0
+        """Failures in a row; what was in flight together counts once."""
+
+    @property
+    def is_failing(self) -> bool:
+        """Return whether the server fails whatever it is asked."""
+        return self.failures > self._patience.harmless_failures
+
+    @property
+    def is_away(self) -> bool:
+        """Return whether the server has failed too often in a row."""
+        return self.failures >= self._patience.failures
+
+    @asynccontextmanager
+    async def turn(self, tokens: int) -> AsyncIterator[Turn]:
+        """Wait until another request may be sent, and hold its place until it has ended."""
+        # The first in the queue waits at the door; the others wait behind it, in their order.
+        async with self._door:
+            turn = await self._next(tokens)
+            self._in_flight += 1
+        try:
+            yield turn
+        finally:
+            self._in_flight -= 1
+            self._free.set()
+
+    async def _next(self, tokens: int) -> Turn:
+        while True:
+            now = _now()
+            ready = max(self._not_before, self._requests.ready(), self._tokens.ready())
+            if self._in_flight >= self._allowed:
+                self._free.clear()
+                await self._free.wait()
+            elif ready > now:
+                await self._wait(ready - now)
+            else:
+                self._requests.take(now, 1)
+                return Turn(now, self._tokens.take(now, tokens))
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds < _SHOWN_WAIT_SECONDS:
+            await asyncio.sleep(seconds)
+            return
+        with advancing(f"waiting for {self._name}", round(seconds), "seconds") as advance:
+            end = _now() + seconds
+            while (left := end - _now()) > 0:
+                await asyncio.sleep(min(1.0, left))
+                advance(1)
+
+    def used(self, turn: Turn, tokens: int) -> None:
+        """Take note of the tokens that a request has really used."""
+        self._tokens.correct(turn.tokens, tokens)
+
+    def works(self) -> None:
+        """Take note of an answer: the server lives, and is given more at the same time."""
+        self.failures = 0
+        self._successes += 1
+        if self._successes >= self._allowed:
+            self._successes = 0
+            self._allowed = min(self._most, self._allowed * 2 if self._is_doubling else self._allowed + 1)
+            self._free.set()
+
+    def failed(self, turn: Turn, fault: Fault) -> None:
+        """Take note of a failure: all requests wait for as long as the server asks, or longer with each failure in a row."""
+        now, is_busy = _now(), fault.kind == "Busy"
+        if turn.time >= self._failed_time:
+            self._failed_time = now
+            self.failures += 1
+            if is_busy or self.is_failing:
+                self._is_doubling, self._successes = False, 0
+                self._allowed = max(1, self._allowed // 2)
+        asked = fault.wait_seconds
+        if asked is None:
+            asked = self._patience.first_wait_when_busy if is_busy else 0.0
+        seconds = max(asked, self._patience.wait_seconds(self.failures))
+        self._pause(now, seconds, fault)
+
+    def _pause(self, now: float, seconds: float, fault: Fault) -> None:
+        if seconds >= _SHOWN_WAIT_SECONDS and now >= self._not_before:
+            until = datetime.now(UTC) + timedelta(seconds=seconds)
+            print(f"{self._name} {fault.detail}; the next request at {until:%H:%M:%S} UTC", file=sys.stderr, flush=True)
+        self._not_before = max(self._not_before, now + seconds)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
