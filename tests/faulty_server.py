@@ -108,13 +108,14 @@ class FaultyServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: FaultyServer
+    body: dict[str, Any]
     protocol_version = "HTTP/1.1"
     # Otherwise head and body are two packets, and the second one waits for an acknowledgement.
     wbufsize = -1
 
     def do_POST(self) -> None:
         server = self.server
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)))
+        self.body = body = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)))
         with server.lock:
             server.bodies.append(body)
             server.times.append(time.monotonic())

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from alignment_api.spec.endpoints import Endpoint
 from alignment_trainer.endpoints.question import Answer, Message, Question, SamplingSettings, Server, Unanswered
+from faulty_server import answers
 
 SERVER = Server("spec.stages[0].feedback.judge", Endpoint(base_url="http://judge:8000/v1", model="judge"))
 SAMPLING = SamplingSettings(temperature=0, top_p=1, maximum_tokens=1024)
@@ -37,11 +38,18 @@ class Judge:
 
     async def __call__(self, server: Server, question: Question) -> Answer | Unanswered:
         self.asked.append(question)
-        prompt = question.messages[0]["content"]
+        return answer(self.reply(question.messages[0]["content"]))
+
+    def serve(self, handler: Any) -> None:
+        """Reply over the wire, as an act of a faulty server."""
+        answers(self.reply(handler.body["messages"][0]["content"]))(handler)
+
+    def reply(self, prompt: str) -> str:
+        """Return a line about each answer, and the verdict."""
         mark, *keys = prompt.splitlines()[-1].replace("=?", "").split()
         values = self.decide(answers_in(prompt, mark))
         line = " ".join([mark, *(f"{key}={value}" for key, value in zip(keys, values, strict=True))])
-        return answer("\n".join([*(f"{key}: None: Because of {value}." for key, value in zip(keys, values, strict=True)), line]))
+        return "\n".join([*(f"{key}: None: Because of {value}." for key, value in zip(keys, values, strict=True)), line])
 
 
 class Replies:

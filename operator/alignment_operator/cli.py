@@ -11,6 +11,7 @@ from alignment_api.home import Home
 from alignment_api.problems import InvalidJob
 from alignment_api.resolving.recipes import UnknownRecipe
 
+from alignment_operator.commands.check_judge import check_judge
 from alignment_operator.commands.ending import refuse
 from alignment_operator.commands.explain import explain
 from alignment_operator.commands.recipes import recipes
@@ -53,16 +54,24 @@ def _parser() -> argparse.ArgumentParser:
         prog="alignment", description="Align a language model: one resource, from base weights to a measured result."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command, several in ((run, False), (explain, False), (validate, True), (show_data, False), (render, False)):
+    for command, several in (
+        (run, False),
+        (explain, False),
+        (validate, True),
+        (show_data, False),
+        (check_judge, False),
+        (render, False),
+    ):
         known = commands.add_parser(command.__name__.replace("_", "-"), help=command.__doc__, description=command.__doc__)
         known.add_argument("file", type=Path, nargs="+" if several else None, metavar="FILE", help="an AlignmentJob in YAML")
         known.set_defaults(command=command)
-        if command in (run, validate, show_data):
+        if command in (run, validate, show_data, check_judge):
             _add_home(known)
         if command is validate:
             known.add_argument("--data", action="store_true", help="check all files and rows too, as they are on this machine")
-        if command is show_data:
+        if command in (show_data, check_judge):
             known.add_argument("--stage", help="only this stage")
+        if command is show_data:
             known.add_argument("-n", dest="rows", type=_count, default=3, metavar="N", help="rows of each dataset (default: 3)")
     known = commands.add_parser("sync", help=sync.__doc__, description=sync.__doc__)
     known.add_argument("job", nargs="?", help="only the jobs of this name")

@@ -7,12 +7,13 @@ from pydantic.alias_generators import to_camel
 
 from alignment_api.schema import Schema
 from alignment_api.spec.data import Dataset
-from alignment_api.spec.endpoints import Endpoint, SecretKey
+from alignment_api.spec.endpoints import Endpoint, Sampling, SecretKey
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.stage_model import StageModel
 from alignment_api.spec.stages import Stage
 
 Part = TypeVar("Part", bound=Schema)
+_JUDGE = "judge"
 
 
 def parts_of(stage: Stage, wanted: type[Part]) -> list[tuple[str, Part]]:
@@ -36,6 +37,16 @@ def rows_read(stage: Stage) -> list[RowsRead]:
 def endpoints_of(stage: Stage) -> list[tuple[str, Endpoint]]:
     """List a stage's endpoints, each with its field, such as feedback.responders[1]."""
     return parts_of(stage, Endpoint)
+
+
+def judges_of(stage: Stage) -> list[tuple[str, Endpoint]]:
+    """List the endpoints that judge answers, such as feedback.judge; every field of a judge has that word in its name."""
+    return [(field, endpoint) for field, endpoint in endpoints_of(stage) if _JUDGE in field.lower()]
+
+
+def judge_sampling(stage: Stage) -> Sampling | None:
+    """Find how the stage's judge answers; None if nothing says so."""
+    return next((sampling for field, sampling in parts_of(stage, Sampling) if _JUDGE in field.lower()), None)
 
 
 def key_secrets(stages: list[Stage]) -> list[SecretKey]:

@@ -9,7 +9,7 @@ import pytest
 from alignment_api.schema import Schema
 from alignment_api.spec.endpoints import Endpoint
 from alignment_api.spec.kinds import KINDS
-from alignment_api.spec.parts import endpoints_of, key_secrets
+from alignment_api.spec.parts import endpoints_of, judge_sampling, judges_of, key_secrets
 from alignment_api.spec.stages import Stage
 from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
@@ -116,3 +116,37 @@ def test_endpoints_are_found_in_nested_models_maps_and_lists() -> None:
 def test_a_key_of_several_endpoints_is_listed_once() -> None:
     stages = [a_stage(kind) for kind in KINDS]
     assert [(secret.name, secret.key) for secret in key_secrets(stages)] == [("a", "api-key"), ("b", "api-key")]
+
+
+@pytest.mark.parametrize("kind", STAGES)
+def test_a_judge_is_found_by_the_name_of_its_field(kind: str) -> None:
+    judges = {"feedback": ["feedback.judge"], "evaluate": ["evaluate.judge.endpoint"]}
+    judges["dpo_distillation"] = ["dpoDistillation.roundJudge.endpoint"]
+    assert [field for field, _ in judges_of(a_stage(kind))] == judges.get(kind, [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "temperature"),
+    [
+        ({"feedback": {"sampling": {"temperature": 1}, "judgeSampling": {"temperature": 0.5}}}, 0.5),
+        ({"feedback": {"sampling": {"temperature": 1}}}, None),
+        (
+            {
+                "dpoDistillation": {
+                    "teacherSampling": {"temperature": 1},
+                    "roundJudge": {
+                        "endpoint": endpoint("one"),
+                        "questions": [{"uri": "workspace://questions.jsonl"}],
+                        "sampling": {"temperature": 0.3},
+                    },
+                }
+            },
+            0.3,
+        ),
+        ({"evaluate": {"sampling": {"temperature": 1}, "judge": {"endpoint": endpoint("one")}}}, None),
+    ],
+    ids=["feedback", "feedback without", "dpoDistillation", "evaluate"],
+)
+def test_a_judge_answers_as_its_own_field_says(settings: dict[str, Any], temperature: float | None) -> None:
+    found = judge_sampling(Stage.parse({"name": "stage", **settings}))
+    assert (found and found.temperature) == temperature
