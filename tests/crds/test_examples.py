@@ -8,6 +8,7 @@ from alignment_api.document import read_document
 from alignment_api.resolving.validation import read_job, resolve_job, runnable_job
 from alignment_operator.backends import pytorchjob
 from alignment_operator.deciding.stage_run import fresh_run
+from alignment_operator.machine.memory_table import gpu_memory
 from alignment_operator.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +23,53 @@ def test_an_example_resolves_and_renders(path: Path) -> None:
     for stage in spec.stages or []:
         *_, child = pytorchjob.render(fresh_run(named, spec, stage), Settings())
         assert child["kind"] == "PyTorchJob"
+
+
+FULL_SIZE: list[tuple[str, dict[str, tuple[int, int]], dict[str, float]]] = [
+    # the pods and GPUs of each stage, and the most GiB that its GPUs may need
+    (
+        "zephyr-7b-teachers",
+        {"distill": (1, 0), "sft": (2, 16), "feedback": (1, 0), "dpo": (2, 16)},
+        {"sft": 40, "dpo": 40},
+    ),
+    ("dpo-kd-phi2", {"distill": (1, 1)}, {"distill": 16}),
+]
+
+
+@pytest.mark.usefixtures("every_kind_runs")
+@pytest.mark.parametrize(("name", "pods", "most"), FULL_SIZE, ids=[row[0] for row in FULL_SIZE])
+def test_a_full_size_form_with_teachers_fits_and_holds_gpus_only_where_weights_are_loaded(
+    name: str, pods: dict[str, tuple[int, int]], most: dict[str, float], tmp_path: Path
+) -> None:
+    job = read_job(read_document(ROOT / f"examples/{name}.yaml"))
+    named = job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": "0123456789", "namespace": "team"})})
+    spec = runnable_job(named).spec
+    found = {}
+    for stage in spec.stages or []:
+        *_, child = pytorchjob.render(fresh_run(named, spec, stage), Settings())
+        replicas = child["spec"]["pytorchReplicaSpecs"].values()
+        gpus = [
+            int(container["resources"].get("limits", {}).get("nvidia.com/gpu", 0)) * replica["replicas"]
+            for replica in replicas
+            for container in replica["template"]["spec"]["containers"]
+        ]
+        found[stage.name] = (sum(replica["replicas"] for replica in replicas), sum(gpus))
+    assert found == pods
+    needed = {memory.stage.name: memory.needed.total / 2**30 for memory in gpu_memory(spec, tmp_path)}
+    assert needed.keys() == most.keys()
+    assert all(0 < gibibytes < most[stage] for stage, gibibytes in needed.items())
+
+
+def test_zephyr_with_teachers_learns_from_the_rows_of_its_stages_with_the_settings_of_the_recipe() -> None:
+    with_teachers, published = (
+        {stage.name: stage for stage in resolve_job(read_job(read_document(ROOT / f"examples/{name}.yaml"))).spec.stages or []}
+        for name in ("zephyr-7b-teachers", "zephyr-7b")
+    )
+    for name, writer in (("sft", "distill"), ("dpo", "feedback")):
+        ours, theirs = with_teachers[name].settings, published[name].settings
+        assert [dataset.stage for dataset in getattr(ours, "datasets", [])] == [writer]
+        own = {"datasets": None, "holdout": None}
+        assert ours.model_copy(update=own) == theirs.model_copy(update=own)
 
 
 def test_there_are_examples() -> None:

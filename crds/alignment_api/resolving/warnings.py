@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from alignment_api.memory.known_sizes import known_base_shape
 from alignment_api.problems import Problem, stage_path
+from alignment_api.resolving.asking_warnings import asking_warnings
 from alignment_api.resolving.usual_values import beta_remark, rate_remark
 from alignment_api.spec.data import Dataset
 from alignment_api.spec.job import AlignmentJobSpec
@@ -23,10 +24,13 @@ def spec_warnings(spec: AlignmentJobSpec) -> list[Problem]:
 
 
 def _of_stage(stage: Stage, index: int, parameters: int | None) -> Iterator[Problem]:
-    settings = stage.training
-    if settings is None:
-        return
     path = stage_path(index, stage.kind)
+    if stage.training:
+        yield from _of_training(stage.training, path, parameters)
+    yield from asking_warnings(stage, path)
+
+
+def _of_training(settings: TrainingSettings, path: str, parameters: int | None) -> Iterator[Problem]:
     remarks = {
         f"{path}.optimization.warmup": warmup_remark(settings, most_steps(settings), "at most "),
         f"{path}.optimization.learningRate": rate_remark(settings, parameters),

@@ -13,6 +13,8 @@ from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.stages import Dpo, Sft
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
+MEANT = {"dpo-kd-phi2.yaml": ["spec.stages[0].dpoDistillation.adapter.lora.dropout"]}
+"""An example with a published value that has no effect."""
 SEVEN_BILLION, UNKNOWN = "hf://mistralai/Mistral-7B-v0.1", "workspace://base"
 
 
@@ -157,4 +159,5 @@ def test_a_recipe_gives_no_warning(name: str) -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_gives_no_warning(path: Path) -> None:
-    assert spec_warnings(resolve_job(read_job(read_document(path))).spec) == []
+    meant = MEANT.get(path.name, [])
+    assert [warning.path for warning in spec_warnings(resolve_job(read_job(read_document(path))).spec)] == meant
