@@ -12,7 +12,8 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.endpoints import Sampling
 from alignment_api.spec.parts import judge_sampling, judges_of
 
-from alignment_trainer.endpoints.asking import Counts, open_asking
+from alignment_trainer.endpoints.asking import open_asking
+from alignment_trainer.endpoints.counts import Counts
 from alignment_trainer.endpoints.question import SamplingSettings, Server
 from alignment_trainer.failures import StageFailure
 from alignment_trainer.judging.canaries import Report, check_judge
