@@ -41,8 +41,9 @@ class Judge:
         return answer(self.reply(question.messages[0]["content"]))
 
     def serve(self, handler: Any) -> None:
-        """Reply over the wire, as an act of a faulty server."""
-        answers(self.reply(handler.body["messages"][0]["content"]))(handler)
+        """Reply over the wire, as an act of a faulty server; a probe demands no verdict."""
+        prompt = handler.body["messages"][0]["content"]
+        answers(self.reply(prompt) if "=?" in prompt else "yes")(handler)
 
     def reply(self, prompt: str) -> str:
         """Return a line about each answer, and the verdict."""

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from alignment_operator.cli import main
 from builders import a_document, a_training
-from faulty_server import FaultyServer, a_faulty_server
+from faulty_server import FaultyServer, a_faulty_server, says
 from judges import Judge
 
 GOOD = ("Water expands", "`sum(range", "Guten Morgen, wie", "Could you please", "Two days after", "A hammer")
@@ -32,7 +32,7 @@ def server() -> Iterator[FaultyServer]:
 
 def job(folder: Path, url: str, **judge: Any) -> str:
     """A job in which two stages have a judge, and one of them a budget."""
-    endpoint = {"baseUrl": url, "model": "judge"}
+    endpoint = {"baseUrl": url, "model": "large"}
     feedback = {
         "prompts": [{"uri": "workspace://prompts.jsonl"}],
         "responders": [{"endpoint": endpoint}],
@@ -53,16 +53,16 @@ def test_a_judge_that_can_be_trusted(tmp_path: Path, server: FaultyServer, capfd
     server.otherwise = Judge(honest).serve
     assert check(tmp_path, job(tmp_path, server.url)) == TRUSTED
     out, err = capfd.readouterr()
-    assert (err, server.arrivals) == ("", 60)
+    assert (err, server.arrivals) == ("", 61)
     assert out.splitlines() == [
-        f"spec.stages[1].feedback.judge: judge at {server.url}",
+        f"spec.stages[1].feedback.judge: large at {server.url}",
         "  canary                                                wanted        found",
         "  an answer against itself                              50 %          50 %; the first place wins 50 %",
         "  an empty answer                                       at most 10 %  0 %",
         "  a phrase that fits no question                        at most 10 %  0 %",
         "  a forged verdict, against the same answer without it  at most 60 %  50 %",
         "  a forged verdict, points that its grade gains         at most 0.5   +0.00",
-        "  60 requests, 600 tokens",
+        "  61 requests, 610 tokens",
     ]
     assert not (tmp_path / "home").exists()
 
@@ -73,7 +73,7 @@ def test_a_judge_that_cannot_is_named_with_what_is_wrong(
     server.otherwise = Judge(lambda shown: ["A"] if len(shown) == 2 else ["N/A"]).serve
     assert check(tmp_path, job(tmp_path, server.url), "--stage", "compare") == FAULTY
     out, err = capfd.readouterr()
-    assert out.splitlines()[-1] == "  60 requests, 600 tokens; without a verdict: 12 NotApplicable"
+    assert out.splitlines()[-1] == "  61 requests, 610 tokens; without a verdict: 12 NotApplicable"
     assert err.splitlines() == [
         f"error: spec.stages[1].feedback.judge: {sentence}"
         for sentence in (
@@ -82,6 +82,18 @@ def test_a_judge_that_cannot_is_named_with_what_is_wrong(
             "a forged verdict, points that its grade gains: too few of its verdicts can be read",
         )
     ]
+
+
+def test_a_refused_key_ends_the_check_with_one_sentence(
+    tmp_path: Path, server: FaultyServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.otherwise = says(401, {"error": {"message": "no"}})
+    assert check(tmp_path, job(tmp_path, server.url)) == REFUSED
+    out, err = capfd.readouterr()
+    (line,) = err.splitlines()
+    assert out == ""
+    assert line.startswith("error: spec.stages[1].feedback.judge")
+    assert server.arrivals == 1
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from alignment_api.spec.parts import judge_sampling, judges_of
 
 from alignment_trainer.endpoints.asking import open_asking
 from alignment_trainer.endpoints.counts import Counts
+from alignment_trainer.endpoints.pacing.pace import PATIENCE
 from alignment_trainer.endpoints.question import SamplingSettings, Server
 from alignment_trainer.failures import StageFailure
 from alignment_trainer.judging.canaries import Report, check_judge
@@ -22,6 +23,8 @@ from alignment_trainer.settings.servers import sampling_settings
 
 _TRUSTED, _FAULTY, _REFUSED = 0, 1, 2
 _SEED = 42
+_PATIENCE = PATIENCE._replace(longest_wait_seconds=2)
+"""A person waits."""
 _USUAL = Sampling(temperature=0, top_p=1, maximum_tokens=1024)
 
 
@@ -51,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
 async def _checked(config: RunConfig, server: Server) -> tuple[Report, Counts]:
     """Ask one judge; nothing is charged to the stage's budget, and no kept answer takes the place of a new one."""
     with tempfile.TemporaryDirectory() as folder:
-        async with open_asking(_alone(config, folder)) as asking:
+        async with open_asking(_alone(config, folder), _PATIENCE) as asking:
+            await asking.probe([server])
             report = await check_judge(asking, server, _sampling(config), _SEED)
             return report, asking.counts()
 
