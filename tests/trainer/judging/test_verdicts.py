@@ -1,9 +1,7 @@
 """A verdict is read from the last line alone; whatever else a judge writes has an exact reason."""
 
-from pathlib import Path
-
 import pytest
-from alignment_trainer.judging.verdicts import NOT_RATED, Form, Unreadable, ratings, read_verdict
+from alignment_trainer.judging.verdicts import Form, Unreadable, ratings, read_verdict
 
 ASPECT = Form("kzrq", ("A", "B"), ratings(1, 5))
 OVERALL = Form("kzrq", ("A", "B"), ratings(1, 10))
@@ -102,9 +100,3 @@ def test_a_fault_says_what_is_right_and_repeats_nothing() -> None:
 
 def test_the_demanded_line_is_short() -> None:
     assert (ASPECT.line, PAIR.line, GRADE.line) == ("kzrq A=? B=?", "kzrq best=?", "kzrq grade=?")
-
-
-def test_every_reason_is_explained() -> None:
-    explained = (Path(__file__).parents[3] / "docs" / "teachers.md").read_text(encoding="utf-8")
-    reasons = {reason for *_, reason in REFUSED} | {"CutReply", NOT_RATED}
-    assert [reason for reason in sorted(reasons) if reason not in explained] == []

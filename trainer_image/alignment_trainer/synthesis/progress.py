@@ -123,6 +123,10 @@ def of_counts(counts: Counts) -> dict[str, float]:
 def _sample(prompt: Prompt, row: WrittenRow) -> Sample:
     """Return a row as people read it: a dialogue after its opening, or the two answers of a pair."""
     asked: list[dict[str, Any]] = [dict(message) for message in prompt.messages]
-    texts = {name: readable(row[name]) for name in ("chosen", "rejected") if name in row}
-    policy = texts.get("chosen") or readable(row["messages"][len(asked) :])
-    return Sample(step=0, key=prompt.key, prompt=readable(asked), policy=policy, **texts)
+    if "chosen" in row:
+        pair = {name: readable(row[name]) for name in ("chosen", "rejected")}
+        return Sample(step=0, key=prompt.key, prompt=readable(asked), policy=pair["chosen"], **pair)
+    said = row["messages"]
+    # A dialogue about a topic does not begin with it.
+    written = said[len(asked) :] if said[: len(asked)] == asked else said
+    return Sample(step=0, key=prompt.key, prompt=readable(asked), policy=readable(written))

@@ -48,6 +48,12 @@ def key_of(messages: tuple[Message, ...]) -> str:
     return hashlib.blake2b(json.dumps(messages).encode(), digest_size=8).hexdigest()
 
 
+def alone(text: str, place: str) -> Prompt:
+    """Return a text as a prompt."""
+    messages: tuple[Message, ...] = ({"role": "user", "content": text},)
+    return Prompt(key_of(messages), messages, {}, place)
+
+
 def _prompts(
     datasets: list[Dataset], sources: list[Source], wanted: list[list[int]], field: str, read: ReadOpening
 ) -> Iterator[Prompt | LeftOut]:

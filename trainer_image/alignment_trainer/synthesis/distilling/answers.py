@@ -17,7 +17,7 @@ class Answers:
     async def __call__(self, prompt: Prompt) -> Outcome:
         """Return the dialogue, or why there is none."""
         teacher = shared(self._settings.teachers, self._settings.seed, prompt.key)
-        seed = drawn_seed(self._settings.seed, prompt.key)
+        seed = drawn_seed(self._settings.seed, prompt.key, 0)
         messages = with_system(prompt.messages, self._settings.system_prompt)
         answer = await self._ask(teacher, Question(messages, self._settings.sampling, seed))
         if not isinstance(answer, Answer):

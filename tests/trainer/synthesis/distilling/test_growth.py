@@ -1,0 +1,120 @@
+"""Seed tasks grow into new instructions, and into the same ones whatever stops the stage in between."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+from alignment_trainer.endpoints.question import Answer, Unanswered
+from alignment_trainer.failures import Stopped, TooFewRows
+from alignment_trainer.settings.synthesis import distill_settings
+from alignment_trainer.synthesis.distilling.growth import grow
+
+SEEDS = [f"Seed task number {number}: explain subject {number}" for number in range(10)]
+WORDS = [f"word{number}" for number in range(200)]
+TEACHERS = [{"baseUrl": f"http://{name}.example/v1", "model": name} for name in ("a", "b")]
+
+
+def settings(distilling, folder, instructions=100, **others):
+    return distill_settings(distilling(folder, method="SelfInstruct", instructions=instructions, teachers=TEACHERS, **others))
+
+
+class Writer:
+    """Writes lists that depend only on what it is asked; keeps its answers as the stage's own client does."""
+
+    def __init__(self, stop_after=None, fails=lambda number: False):
+        self.kept, self.asked, self.stop_after, self.fails = {}, Counter(), stop_after, fails
+
+    async def __call__(self, server, question):
+        key = str(question)
+        if key not in self.kept:
+            if self.asked.total() == self.stop_after:
+                raise Stopped("stopped")
+            self.asked[key] += 1
+            number = self.asked.total()
+            await asyncio.sleep(0)
+            if self.fails(number):
+                return Unanswered("Timeout", "no answer")
+            draw = random.Random(question.seed)
+            first, second = (" ".join(draw.choices(WORDS, k=9)) for _ in range(2))
+            text = f"1. {first}\n2. {SEEDS[3]}\n3. Draw a cat.\n4. {second}\n5. Go"
+            self.kept[key] = Answer(text, "length" if question.seed % 5 == 0 else "stop", 1, 1)
+        return self.kept[key]
+
+
+def grown(distilling, folder, ask, **others):
+    made = settings(distilling, folder, **others)
+    return asyncio.run(grow(made, SEEDS, folder / "job/lessons", ask))
+
+
+def test_new_instructions_are_kept_and_the_others_counted(distilling, tmp_path):
+    result = grown(distilling, tmp_path, Writer())
+    assert len(result.instructions) == 100 == len(set(result.instructions))
+    assert not any("Seed" in text or "Draw" in text for text in result.instructions)
+    assert {"similar", "unanswerable", "length"} <= set(result.dropped)
+
+
+def test_teachers_share_the_requests_and_examples_are_drawn_with_the_seed(distilling, tmp_path):
+    def requests(seed, folder):
+        asked = []
+        writer = Writer()
+
+        async def ask(server, question):
+            asked.append((server.endpoint.model, question.messages[0]["content"]))
+            return await writer(server, question)
+
+        grown(distilling, tmp_path / folder, ask, seed=seed)
+        return asked
+
+    first = requests(1, "a")
+    assert first == requests(1, "b") != requests(2, "c")
+    assert {model for model, _ in first} == {"a", "b"}
+    assert len({text for _, text in first}) == len(first)
+    assert all(text.count("<task>") == 8 for _, text in first)
+    assert [text.count("word") > 0 for _, text in first] == [False] * 32 + [True] * (len(first) - 32), "new ones are shown too"
+
+
+@pytest.mark.parametrize("stop_after", [0, 5, 32, 40, 63])
+def test_a_stopped_stage_ends_with_the_same_instructions_and_asks_nothing_twice(stop_after, distilling, tmp_path):
+    whole = grown(distilling, tmp_path / "whole", Writer()).instructions
+    writer = Writer(stop_after)
+    with pytest.raises(Stopped):
+        grown(distilling, tmp_path / "stopped", writer)
+    writer.stop_after = None
+    assert grown(distilling, tmp_path / "stopped", writer).instructions == whole
+    assert set(writer.asked.values()) == {1}
+
+
+def test_what_failed_before_a_stop_is_not_tried_again(distilling, tmp_path):
+    writer = Writer(stop_after=60, fails=lambda number: number == 3)
+    with pytest.raises(Stopped):
+        grown(distilling, tmp_path, writer)
+    writer.stop_after = None
+    result = grown(distilling, tmp_path, writer)
+    assert result.dropped["Timeout"] == 1
+    assert set(writer.asked.values()) == {1}
+
+
+def test_a_torn_line_of_a_round_costs_nothing(distilling, tmp_path):
+    writer = Writer()
+    whole = grown(distilling, tmp_path, writer).instructions
+    path = tmp_path / "job/lessons/instructions.jsonl"
+    path.write_bytes(path.read_bytes()[:-10])
+    assert grown(distilling, tmp_path, writer).instructions == whole
+    assert set(writer.asked.values()) == {1}
+
+
+BARREN = [
+    ("I cannot do that.", "they answered without a numbered list"),
+    (f"1. {SEEDS[0]}", "160 similar"),
+]
+
+
+@pytest.mark.parametrize(("reply", "why"), BARREN)
+def test_teachers_that_write_nothing_new_end_the_stage(reply, why, distilling, tmp_path):
+    async def ask(server, question):
+        return Answer(reply, "stop", 1, 1)
+
+    with pytest.raises(TooFewRows) as failed:
+        grown(distilling, tmp_path, ask)
+    assert str(failed.value) == f"spec.stages[0].distill: the teachers wrote no usable instruction ({why})"

@@ -1,0 +1,57 @@
+"""New instructions are read from a numbered list; what nobody can answer in writing is dropped."""
+
+import pytest
+from alignment_trainer.synthesis.distilling.new_instructions import asked_for_more, instructions_in, why_unfit
+
+REPLIES = [
+    ("1. Name a city.\n2. Name a river.", False, ["Name a city.", "Name a river."]),
+    ("Sure!\n\n1) Name a city.\n2) Name a river.\n", False, ["Name a city.", "Name a river."]),
+    ("1. Translate:\n\nHaus\nBaum\n2. Name a river.", False, ["Translate:\n\nHaus\nBaum", "Name a river."]),
+    ("1. Name a city.\n2. Name a ri", True, ["Name a city."]),
+    ("1. Name a ci", True, []),
+    ("1.  \n2. Name a river.", False, ["Name a river."]),
+    ("I cannot do that.", False, []),
+    ("In 1990. Name a city", False, []),
+]
+
+
+@pytest.mark.parametrize(("reply", "is_cut", "found"), REPLIES)
+def test_a_reply_is_read_as_a_list(reply, is_cut, found):
+    assert instructions_in(reply, is_cut) == found
+
+
+def test_the_examples_are_shown():
+    (message,) = asked_for_more(["Name a city.", "Name a {river}."])
+    assert message["role"] == "user"
+    assert "<task>\nName a city.\n</task>\n\n<task>\nName a {river}.\n</task>" in message["content"]
+
+
+FIT = [
+    "Write a poem about a map that lies.",
+    "Explain how a file system works.",
+    "Describe how painters draw attention to a face.",
+    "Give three reasons to visit Norway.",
+    "Compare photographs and paintings as works of art.",
+    "Record of a trip: shorten it. We went to Bern by train and came back on foot.",
+    "Write HTML for a page with a picture and a link.",
+    "What does a graph of supply and demand show?",
+]
+UNFIT = [
+    ("Describe this picture.", "unanswerable"),
+    ("What is shown in the following chart?", "unanswerable"),
+    ("Summarize the attached document.", "unanswerable"),
+    ("Click on the link and tell me what it says.", "unanswerable"),
+    ("Read https://example.com and summarize it.", "unanswerable"),
+    ("Go to the website of the city and find its mayor.", "unanswerable"),
+    ("Draw a cat on a sofa.", "unanswerable"),
+    ("Create an image of a sunset over Bern.", "unanswerable"),
+    ("Who sings in the video above?", "unanswerable"),
+    ("Take a photo of your lunch.", "unanswerable"),
+    ("Say hello.", "length"),
+    ("word " * 151, "length"),
+]
+
+
+@pytest.mark.parametrize(("instruction", "why"), [*((text, None) for text in FIT), *UNFIT])
+def test_an_instruction_that_nobody_can_answer_in_writing_is_unfit(instruction, why):
+    assert why_unfit(instruction) == why

@@ -1,0 +1,125 @@
+"""Grows seed tasks into new instructions, as self-instruct does: in rounds of requests that show some of those so far."""
+
+import asyncio
+import json
+import os
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alignment_trainer.endpoints.question import Answer, Ask, Question, Unanswered
+from alignment_trainer.failures import TooFewRows
+from alignment_trainer.settings.synthesis import DistillSettings
+from alignment_trainer.synthesis.distilling.new_instructions import TEMPLATE, asked_for_more, instructions_in, why_unfit
+from alignment_trainer.synthesis.distilling.similarity import KeptTexts
+from alignment_trainer.synthesis.drawing import drawn_seed, shared
+from alignment_trainer.workspace.activity import Advance, advancing
+
+_FILE = "instructions.jsonl"
+_REQUESTS_AT_ONCE = 32
+"""The requests of one round. They show what the rounds before have found, so the number is part of the result."""
+_SHOWN_SEEDS, _SHOWN_NEW = 6, 2
+"""As in the paper (arXiv 2212.10560): mostly tasks of people, so that models do not drift away from them."""
+_MOST_BARREN_ROUNDS = 5
+"""After so many rounds without a new instruction, more of them would only cost."""
+
+
+@dataclass
+class Grown:
+    """The new instructions so far, and what became of the others."""
+
+    wanted: int
+    instructions: list[str] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    rounds: int = 0
+    barren_rounds: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether there are enough of them, or nothing new comes."""
+        return len(self.instructions) >= self.wanted or self.barren_rounds >= _MOST_BARREN_ROUNDS
+
+    def add(self, found: list[str], dropped: dict[str, int]) -> None:
+        """Add what a round has found."""
+        self.rounds += 1
+        self.instructions += found
+        self.dropped.update(dropped)
+        self.barren_rounds = 0 if found else self.barren_rounds + 1
+
+
+async def grow(settings: DistillSettings, seeds: list[str], folder: Path, ask: Ask) -> Grown:
+    """Ask for new instructions until there are enough; the rounds of earlier attempts are read from the stage's folder."""
+    assert settings.instructions is not None
+    kept, grown = KeptTexts(settings.maximum_similarity), Grown(settings.instructions)
+    for seed in seeds:
+        kept.add(seed)
+    for found, dropped in _earlier_rounds(folder / _FILE):
+        grown.add(found, dropped)
+        for text in found:
+            kept.add(text)
+    with advancing("writing new instructions", settings.instructions, "instructions") as advance:
+        advance(len(grown.instructions))
+        while not grown.is_done:
+            await _grow_once(settings, seeds, grown, kept, folder / _FILE, ask, advance)
+    if not grown.instructions:
+        raise TooFewRows(f"{settings.path}: the teachers wrote no usable instruction ({_by_reason(grown.dropped)})")
+    return grown
+
+
+async def _grow_once(
+    settings: DistillSettings, seeds: list[str], grown: Grown, kept: KeptTexts, file: Path, ask: Ask, advance: Advance
+) -> None:
+    numbers = range(grown.rounds * _REQUESTS_AT_ONCE, (grown.rounds + 1) * _REQUESTS_AT_ONCE)
+    replies = await asyncio.gather(*(_ask_for_more(settings, seeds, grown.instructions, number, ask) for number in numbers))
+    found: list[str] = []
+    dropped: Counter[str] = Counter()
+    # In the order of the requests, not of the replies: the result is the same each time.
+    for reply in replies:
+        if isinstance(reply, Unanswered):
+            dropped[reply.reason] += 1
+            continue
+        for text in instructions_in(reply.text, reply.finish == "length"):
+            why = why_unfit(text) or ("similar" if kept.has_similar(text) else None)
+            if why:
+                dropped[why] += 1
+            elif len(grown.instructions) + len(found) < grown.wanted:
+                kept.add(text)
+                found.append(text)
+    _append(file, found, dropped)
+    grown.add(found, dropped)
+    advance(len(found))
+
+
+async def _ask_for_more(
+    settings: DistillSettings, seeds: list[str], new: list[str], number: int, ask: Ask
+) -> Answer | Unanswered:
+    draw = random.Random(f"{settings.seed}/{number}")
+    few = draw.sample(new, min(_SHOWN_NEW, len(new)))
+    shown = [*draw.sample(seeds, min(_SHOWN_SEEDS + _SHOWN_NEW - len(few), len(seeds))), *few]
+    draw.shuffle(shown)
+    teacher = shared(settings.teachers, settings.seed, f"instructions {number}")
+    seed = drawn_seed(settings.seed, "instructions", number)
+    return await ask(teacher, Question(asked_for_more(shown), settings.sampling, seed, template=TEMPLATE))
+
+
+def _append(file: Path, found: list[str], dropped: Counter[str]) -> None:
+    """Write a round down, also what failed: asked again, a request might succeed, and all later ones would show other tasks."""
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps({"found": found, "dropped": dropped}) + "\n")
+        lines.flush()
+        os.fsync(lines.fileno())
+
+
+def _earlier_rounds(file: Path) -> list[tuple[list[str], dict[str, int]]]:
+    """Read the whole rounds of earlier attempts; a torn one is asked for again, and its answers are kept."""
+    content = file.read_bytes() if file.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        os.truncate(file, len(whole))
+    rounds = [json.loads(line) for line in whole.splitlines()]
+    return [(each["found"], each["dropped"]) for each in rounds]
+
+
+def _by_reason(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "they answered without a numbered list"
