@@ -4,7 +4,8 @@ from itertools import permutations
 
 import pytest
 from alignment_trainer.endpoints.question import Unanswered
-from alignment_trainer.judging.aspects import ASPECTS, judge_aspects
+from alignment_trainer.judging.aspects import ASPECTS, OVERALL, judge_aspects
+from alignment_trainer.judging.rubrics import RUBRICS
 from judges import QUESTION, SAMPLING, SERVER, Judge, Replies, answer, run
 
 ANSWERS = ["Eight.", "Six, like all insects have.", "", "A spider has eight legs, in four pairs."]
@@ -25,6 +26,10 @@ def test_an_aspect_is_one_question_about_all_answers() -> None:
     assert [[scores[aspect].rating for aspect in ASPECTS] for scores in found.scores] == [[1] * 4, [4] * 4, [1] * 4, [5] * 4]
     assert found.scores[1]["Honesty"].rationale == "Because of 4."
     assert (found.failures, found.repairs) == ({}, 0)
+
+
+def test_every_aspect_of_the_schema_has_a_rubric() -> None:
+    assert set(RUBRICS) == {*ASPECTS, OVERALL}
 
 
 def test_each_aspect_has_an_order_of_its_own_which_is_recorded() -> None:

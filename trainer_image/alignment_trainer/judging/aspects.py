@@ -4,6 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
+
+from alignment_api.spec.synthesis import Aspect
 
 from alignment_trainer.endpoints.question import Ask, Message, SamplingSettings, Server
 from alignment_trainer.judging.judgement import REPAIR, Demand, Judgement, judge
@@ -11,7 +14,7 @@ from alignment_trainer.judging.material import contents, fenced, keyed_hash, lab
 from alignment_trainer.judging.rubrics import RUBRICS, Rubric
 from alignment_trainer.judging.verdicts import NOT_RATED, Form, rating, reply_lines
 
-ASPECTS = ("InstructionFollowing", "Truthfulness", "Honesty", "Helpfulness")
+ASPECTS = get_args(Aspect)
 OVERALL = "Overall"
 
 _TEXT = """\
