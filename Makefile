@@ -5,6 +5,9 @@ PACKAGES = crds operator trainer_image dashboard
 PROJECTS = $(PACKAGES:%=%/pyproject.toml)
 HOME_FOLDER = $(if $(ALIGNMENT_HOME),$(ALIGNMENT_HOME),.alignment)
 PORT ?= 8501
+EXAMPLE ?= zephyr-tiny
+# the port of examples/teacher.py, which the examples name
+TEACHER_PORT = 8199
 # Tests that run side by side: two keep two cores busy, and the third runs while others wait; each takes up to 3 GB
 WORKERS ?= 3
 TAG ?= 0.1.0
@@ -18,7 +21,7 @@ CHART = charts/alignment-operator
 HELM = $(or $(shell command -v helm),$(or $(ALIGNMENT_CLUSTER_STATE),$(HOME)/.cache/alignment-operator/cluster)/bin/helm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo serve screenshot
+.PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo demo-teacher serve screenshot
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +95,16 @@ demo: setup ## make a tiny model, align it, and show the results
 	$(BIN)/alignment run examples/tiny.yaml
 	$(BIN)/python examples/ask.py tiny
 	@if [ -t 0 ] && [ -t 1 ]; then $(MAKE) --no-print-directory serve; else echo "to see it in a browser, run: make serve"; fi
+
+demo-teacher: setup ## the same with a teacher and a judge: make demo-teacher EXAMPLE=zephyr-tiny, dpo-kd-offline-tiny or dpo-kd-online-tiny
+	$(BIN)/python examples/make_teacher.py --workspace "$(HOME_FOLDER)/workspace"
+	@OMP_NUM_THREADS=1 $(BIN)/python examples/teacher.py examples/models --port $(TEACHER_PORT) & teacher=$$!; \
+	trap 'kill $$teacher' EXIT; \
+	until $(BIN)/python -c 'import socket; socket.create_connection(("127.0.0.1", $(TEACHER_PORT)), 1)' 2>/dev/null; do \
+		kill -0 $$teacher || exit 1; sleep 0.5; \
+	done; \
+	$(BIN)/alignment run examples/$(EXAMPLE).yaml
+	$(BIN)/python examples/ask.py $(EXAMPLE)
 
 serve: setup ## start the dashboard of this machine's jobs on http://localhost:8501
 	$(BIN)/python -m alignment_dashboard --port $(PORT)

@@ -15,7 +15,7 @@ from alignment_api.spec.kinds import KINDS
 from example_teacher import ExampleTeacher, served_teacher
 from made_once import made_once
 
-_MAKE_TINY = Path(__file__).parents[1] / "examples" / "make_tiny.py"
+_EXAMPLES = Path(__file__).parents[1] / "examples"
 _LARGE = {"bitsandbytes", "datasets", "deepspeed", "mlflow", "moto", "peft", "streamlit", "torch", "transformers", "trl"}
 _STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn", "subprocess.Popen"}
 
@@ -57,16 +57,15 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(root: Path) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run([sys.executable, _MAKE_TINY, "--workspace", root], check=True, capture_output=True, env=environment)
+        subprocess.run(
+            [sys.executable, _EXAMPLES / "make_tiny.py", "--workspace", root], check=True, capture_output=True, env=environment
+        )
 
     return made_once(tmp_path_factory, "workspace", make)
 
 
 @pytest.fixture(scope="session")
-def example_teacher(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExampleTeacher]:
-    """A real server of the models teacher, apprentice, student and judge, one for each process that runs tests."""
-    folder = tmp_path_factory.mktemp("teacher")
-    for name in ("teacher", "apprentice", "student", "judge"):
-        (folder / name).symlink_to(workspace / "inputs" / "tiny" / "model")
-    with served_teacher(folder, folder / "log") as server:
+def example_teacher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExampleTeacher]:
+    """A real server of examples/models, one for each process that runs tests."""
+    with served_teacher(_EXAMPLES / "models", tmp_path_factory.mktemp("teacher") / "log") as server:
         yield server

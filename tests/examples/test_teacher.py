@@ -8,21 +8,22 @@ import pytest
 from example_teacher import ExampleTeacher, served_teacher
 from openai import OpenAI
 
+MODELS = Path(__file__).parents[2] / "examples" / "models"
 QUESTION = [{"role": "user", "content": "What colour is a plum?"}]
 
 
 @pytest.fixture(scope="module")
-def guarded(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A server with a key that answers four requests a minute."""
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "key").write_text("right\n")
     options = ("--api-key-file", str(folder / "key"), "--allowed-requests-per-minute", "4")
-    with served_teacher(workspace / "inputs" / "tiny", folder / "log", *options) as server:
+    with served_teacher(MODELS, folder / "log", *options) as server:
         yield server
 
 
 def text(teacher: ExampleTeacher, **changes: Any) -> str:
-    status, body, _ = teacher.ask(**{"model": "teacher", "messages": QUESTION, "max_tokens": 24, **changes})
+    status, body, _ = teacher.ask(**{"model": "apprentice", "messages": QUESTION, "max_tokens": 24, **changes})
     assert status == 200, body
     return str(body["choices"][0]["message"]["content"])
 
@@ -59,7 +60,7 @@ def test_temperature_zero_and_a_tiny_nucleus_take_the_likeliest_token(example_te
 
 def test_an_answer_ends_before_a_stop_text(example_teacher: ExampleTeacher) -> None:
     whole = text(example_teacher, temperature=0)
-    status, body, _ = example_teacher.ask(model="teacher", messages=QUESTION, max_tokens=24, temperature=0, stop=[whole[5:8]])
+    status, body, _ = example_teacher.ask(model="apprentice", messages=QUESTION, max_tokens=24, temperature=0, stop=[whole[5:8]])
     assert status == 200
     assert body["choices"][0]["message"]["content"] == whole[: whole.index(whole[5:8])].strip()
     assert body["choices"][0]["finish_reason"] == "stop"
@@ -100,7 +101,7 @@ def test_it_counts_each_request(example_teacher: ExampleTeacher) -> None:
 
 
 def test_it_requires_its_key_and_allows_a_number_of_requests_per_minute(guarded: ExampleTeacher) -> None:
-    body = {"model": "model", "messages": QUESTION, "max_tokens": 2}
+    body = {"model": "teacher", "messages": QUESTION, "max_tokens": 2}
     assert [guarded.ask(key=key, **body)[0] for key in (None, "wrong")] == [401, 401]
     assert [guarded.ask(key="right", **body)[0] for _ in range(4)] == [200] * 4
     status, _, headers = guarded.ask(key="right", **body)

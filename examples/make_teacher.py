@@ -1,0 +1,37 @@
+"""Writes the inputs of the examples with a teacher: the questions, the student, and with them the inputs of tiny.yaml."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import make_tiny
+from tiny_task import Asked, all_asked
+from transformers.utils import logging
+
+STUDENT = Path(__file__).parent / "models" / "student"
+
+
+def write_questions(file: Path, asked: list[Asked]) -> None:
+    """Write questions without their answers."""
+    rows = [{"messages": [{"role": "user", "content": one.question}]} for one in asked]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def main() -> None:
+    logging.disable_progress_bar()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workspace", type=Path, required=True, help="root of the workspace volume")
+    workspace = parser.parse_args().workspace
+    make_tiny.write_inputs(workspace)
+    folder = workspace / "inputs" / "teacher"
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = all_asked()
+    write_questions(folder / "questions.jsonl", [one for one in asked if not one.is_held_out])
+    write_questions(folder / "held-out.jsonl", [one for one in asked if one.is_held_out])
+    shutil.copytree(STUDENT, folder / "student", dirs_exist_ok=True)
+    print(f"wrote {folder}")
+
+
+if __name__ == "__main__":
+    main()
