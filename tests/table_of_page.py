@@ -1,14 +1,15 @@
 """Reads and uses the table of a page: Streamlit draws it on a canvas, and keeps a table for screen readers inside it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Locator, Page
 from settled_pages import open_settled, tables
 
 PATIENCE_SECONDS = 60
-CHECKBOX_PIXELS, HEADER_PIXELS, ROW_PIXELS, STEP_PIXELS = 16, 32, 28, 34
+CHECKBOX_PIXELS, NAME_PIXELS, HEADER_PIXELS, ROW_PIXELS, STEP_PIXELS = 16, 56, 32, 28, 34
 _ROWS = "[...document.querySelectorAll('[data-testid=stDataFrame] table tr')]"
 _FOCUS = "() => document.activeElement.id"
 _places: dict[tuple[str, ...], dict[str, float]] = {}
@@ -61,6 +62,25 @@ def select(page: Page, name: str) -> None:
     """Click the checkbox of a run."""
     number, box = names(page).index(name), _box(page)
     page.mouse.click(box["x"] + CHECKBOX_PIXELS, box["y"] + HEADER_PIXELS + (number + 0.5) * ROW_PIXELS)
+
+
+def click_name(page: Page, name: str, button: Literal["left", "middle"] = "left", modifiers: Sequence[str] = ()) -> None:
+    """Click the name of a run, which is a link; the table must have seen the pointer before."""
+    place = NAME_PIXELS, HEADER_PIXELS + round((names(page).index(name) + 0.5) * ROW_PIXELS)
+    hover(page, *place)
+    box = _box(page)
+    for key in modifiers:
+        page.keyboard.down(key)
+    page.mouse.click(box["x"] + place[0], box["y"] + place[1], button=button)
+    for key in modifiers:
+        page.keyboard.up(key)
+
+
+def hover(page: Page, x: int, y: int) -> None:
+    """Move the pointer to a place of the table that can be clicked, and wait until it shows a hand."""
+    box = _box(page)
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    until(page, lambda: canvas(page).evaluate("canvas => canvas.style.cursor") == "pointer")
 
 
 def press(page: Page, *keys: str) -> None:

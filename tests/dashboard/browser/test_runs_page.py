@@ -4,13 +4,28 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from alignment_api.home import Home
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from seeded_home import BEST_OF_SWEEP, SWEEP
-from table_of_page import click_header, column, header, names, open_list, press, select, selected, until, visible_rows
+from table_of_page import (
+    HEADER_PIXELS,
+    click_header,
+    click_name,
+    column,
+    header,
+    hover,
+    names,
+    open_list,
+    press,
+    select,
+    selected,
+    until,
+    visible_rows,
+)
 
 NUMBERS = (
     "Progress",
@@ -85,6 +100,38 @@ def test_two_runs_are_chosen_with_the_keyboard_and_back_is_the_same_list(page: P
     until(page, lambda: names(page) == before)
     until(page, lambda: [f"uid-{name}" for name in selected(page)] == chosen)
     assert query_of(page) == {"search": ["sweep"], "show": ["succeeded"], "sort": ["-eval.margin"]}
+
+
+def test_a_click_on_a_name_opens_its_run_and_back_is_the_list(page: Page) -> None:
+    open_list(page, "/?search=sweep")
+    before, name = names(page), names(page)[2]
+    click_name(page, name)
+    page.wait_for_url(f"**/run?name={name}&job=uid-{name}")
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    page.go_back()
+    until(page, lambda: names(page) == before)
+
+
+@pytest.mark.parametrize(("button", "modifiers"), [("middle", []), ("left", ["Control"])], ids=["middle", "control"])
+def test_the_middle_button_or_control_opens_a_run_in_a_new_tab(
+    page: Page, button: Literal["left", "middle"], modifiers: list[str]
+) -> None:
+    open_list(page)
+    address, name = page.url, names(page)[2]
+    with page.expect_popup() as opened:
+        click_name(page, name, button, modifiers)
+    expect(opened.value.get_by_role("heading", name=name)).to_be_visible()
+    assert page.url == address
+
+
+def test_the_middle_button_does_not_sort(page: Page) -> None:
+    open_list(page)
+    before = header(page)
+    hover(page, 300, HEADER_PIXELS // 2)
+    page.mouse.down(button="middle")
+    page.mouse.up(button="middle")
+    page.wait_for_timeout(500)
+    assert header(page) == before
 
 
 def test_filters_are_in_the_address_and_back_undoes_them(page: Page) -> None:
