@@ -11,6 +11,7 @@ from settled_pages import open_settled, tables
 PATIENCE_SECONDS = 60
 CHECKBOX_PIXELS, NAME_PIXELS, HEADER_PIXELS, ROW_PIXELS, STEP_PIXELS = 16, 56, 32, 28, 34
 _ROWS = "[...document.querySelectorAll('[data-testid=stDataFrame] table tr')]"
+_CELLS_OF_ROW = "[...row.children].map(cell => cell.textContent)"
 _FOCUS = "() => document.activeElement.id"
 _places: dict[tuple[str, ...], dict[str, float]] = {}
 
@@ -49,13 +50,15 @@ def column(page: Page, title: str) -> list[str]:
 
 def names(page: Page) -> list[str]:
     """Return the names of the runs from top to bottom."""
-    return [parse_qs(urlsplit(link).query)["name"][0] for link in column(page, "Run")]
+    return [_name(link) for link in column(page, "Run")]
 
 
 def selected(page: Page) -> list[str]:
     """Return the names of the chosen runs from top to bottom."""
-    chosen = page.evaluate(f"() => {_ROWS}.slice(1).map(row => row.getAttribute('aria-selected') === 'true')")
-    return [name for name, on in zip(names(page), chosen, strict=True) if on]
+    # In one call, since the table may be drawn anew between two.
+    rows = page.evaluate(f"() => {_ROWS}.map(row => [row.getAttribute('aria-selected'), {_CELLS_OF_ROW}])")
+    titles = [_plain(title) for title in rows[0][1]] if rows else []
+    return [_name(cells[titles.index("Run")]) for chosen, cells in rows[1:] if chosen == "true"]
 
 
 def select(page: Page, name: str) -> None:
@@ -160,8 +163,13 @@ def _plain(title: str) -> str:
 
 
 def _cells(page: Page) -> list[list[str]]:
-    found: list[list[str]] = page.evaluate(f"() => {_ROWS}.map(row => [...row.children].map(cell => cell.textContent))")
+    found: list[list[str]] = page.evaluate(f"() => {_ROWS}.map(row => {_CELLS_OF_ROW})")
     return found
+
+
+def _name(link: str) -> str:
+    """Return the name in the link of a run."""
+    return parse_qs(urlsplit(link).query)["name"][0]
 
 
 def _box(page: Page) -> dict[str, float]:

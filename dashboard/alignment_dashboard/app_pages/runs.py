@@ -19,7 +19,7 @@ from alignment_dashboard.facts.run_list.row import Row
 from alignment_dashboard.facts.run_list.table import csv, frame, group_csv, group_frame
 from alignment_dashboard.pieces import address
 from alignment_dashboard.pieces.notice import show_failures, show_notice
-from alignment_dashboard.pieces.run_table import HEADER_PIXELS, ROW_PIXELS, choose_none, chosen, show_table
+from alignment_dashboard.pieces.run_table import HEADER_PIXELS, ROW_PIXELS, choose, chosen, show_table
 from alignment_dashboard.text import plain
 
 REFRESH_SECONDS = 2
@@ -28,6 +28,8 @@ ROWS_PER_SECOND = 100
 # Room for attention lines and table at 1440 x 900.
 ROOM_PIXELS = 700
 LINE_PIXELS = 30
+# The same without a choice, so that the table stays where it is at the first tick.
+CHOICE_PIXELS = 40
 ORDER, DRAWN, DRAWN_AT, LIST_ADDRESS = "runs-order", "runs-drawn", "runs-drawn-at", "runs-address"
 SHOW, SEARCH, SORT, GROUP, COLUMNS = "show", "search", "sort", "group", "columns"
 
@@ -186,6 +188,8 @@ def _show_list(arranged: Arranged, moment: Moment, sorts: list[str], tools: Delt
 
 
 def _choose(arranged: Arranged, show_rows: Callable[[], bool]) -> None:
+    # The choice changes the address without a run of the whole page.
+    st.session_state[LIST_ADDRESS] = st.query_params.to_dict()
     _show_choice(arranged)
     if show_rows():
         st.rerun()
@@ -198,7 +202,7 @@ def _fit(lines: int, height: int) -> int:
 def _show_choice(arranged: Arranged) -> None:
     picked = [identity for identity in chosen() if cache.listing().find(identity)]
     shown, waiting = len(arranged.rows), arranged.waiting
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", height=CHOICE_PIXELS, border=False):
         if waiting and st.button(f"↻ {_count(waiting, 'new run')}", type="primary"):
             st.session_state.pop(ORDER, None)
             st.rerun()
@@ -207,7 +211,7 @@ def _show_choice(arranged: Arranged) -> None:
             return
         st.caption(f"{len(picked)} chosen", width="content")
         _show_links(picked)
-        st.button("Choose none", on_click=choose_none, type="tertiary")
+        st.button("Choose none", on_click=choose, args=([],), type="tertiary")
 
 
 def _count(number: int, noun: str) -> str:

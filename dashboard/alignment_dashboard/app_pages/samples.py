@@ -208,7 +208,7 @@ def _show_list(shown: Sequence[Sample], number: int) -> None:
 
 
 def _open_selected() -> None:
-    cells, drawn = st.session_state["prompts"].selection.cells, st.session_state.get("drawn_prompts", [])
+    cells, drawn = st.session_state["prompts"]["selection"]["cells"], st.session_state.get("drawn_prompts", [])
     if cells and cells[0][0] < len(drawn):
         st.query_params["prompt"] = drawn[cells[0][0]]
 

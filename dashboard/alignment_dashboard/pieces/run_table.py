@@ -6,12 +6,16 @@ from typing import Any
 import pandas
 import streamlit as st
 
-from alignment_dashboard.facts.links import NAME
+from alignment_dashboard.facts.links import NAME, jobs_in
 from alignment_dashboard.facts.run_list.columns import Column, number_format
 from alignment_dashboard.facts.status import BADGES
+from alignment_dashboard.pieces import address
 
 KEY = "runs-table"
 CHOSEN, _LINES, _SHOWN, _ASSERTED = "runs-chosen", "runs-lines", "runs-shown", "runs-asserted"
+TICKED, MOST_NAMED = "ticked", 100
+"""The parameter of the address with the chosen runs, and how many it names: a proxy refuses an address of many kilobytes."""
+
 ROW_PIXELS, HEADER_PIXELS = 28, 34
 _WIDTHS = {"link": 150, "status": 108, "percent": 84, "moment": 105, "curve": 90}
 
@@ -41,22 +45,29 @@ def show_table(
 
 
 def chosen() -> list[str]:
-    """Return the identities of the chosen runs, in the order in which they were chosen."""
-    return list(st.session_state.get(CHOSEN, []))
+    """Return the identities of the chosen runs, in the order in which they were chosen; the address decides which they are."""
+    named, known = jobs_in(st.query_params.get(TICKED)), st.session_state.get(CHOSEN, [])
+    return list(known) if named == known[:MOST_NAMED] else named
 
 
-def choose_none() -> None:
-    """Forget the choice."""
-    st.session_state[CHOSEN] = []
+def choose(identities: Sequence[str]) -> None:
+    """Choose these runs, and no others."""
+    st.session_state[CHOSEN] = list(identities)
+    address.write(TICKED, ",".join(identities[:MOST_NAMED]))
 
 
 def _choose() -> None:
     lines = st.session_state.get(_LINES, [])
     visible = {identity for line in lines for identity in line}
-    picked = [identity for row in st.session_state[KEY].selection.rows if row < len(lines) for identity in lines[row]]
+    picked = [identity for row in _selected_rows() if row < len(lines) for identity in lines[row]]
     before = chosen()
     kept = [identity for identity in before if identity not in visible or identity in picked]
-    st.session_state[CHOSEN] = [*kept, *(identity for identity in picked if identity not in kept)]
+    choose([*kept, *(identity for identity in picked if identity not in kept)])
+
+
+def _selected_rows() -> list[int]:
+    """Return the row numbers that the browser keeps; a page that was interrupted leaves them as the dict that was assigned."""
+    return list(st.session_state[KEY]["selection"]["rows"]) if KEY in st.session_state else []
 
 
 def _place(lines: Sequence[tuple[str, ...]], shown: object) -> bool:
@@ -66,7 +77,7 @@ def _place(lines: Sequence[tuple[str, ...]], shown: object) -> bool:
     shown without them, and then again with them.
     """
     wanted = [number for number, line in enumerate(lines) if set(line) <= set(chosen())]
-    there = list(st.session_state[KEY].selection.rows) if KEY in st.session_state else []
+    there = _selected_rows()
     moved = st.session_state.get(_SHOWN) != shown or sorted(there) != wanted
     asserted, st.session_state[_ASSERTED] = st.session_state.get(_ASSERTED), None
     if not moved or not (wanted or there):

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from seeded_home import BEST_OF_SWEEP, SWEEP
 from table_of_page import (
     HEADER_PIXELS,
+    canvas,
     click_header,
     click_name,
     column,
@@ -99,7 +100,27 @@ def test_two_runs_are_chosen_with_the_keyboard_and_back_is_the_same_list(page: P
     page.go_back()
     until(page, lambda: names(page) == before)
     until(page, lambda: [f"uid-{name}" for name in selected(page)] == chosen)
-    assert query_of(page) == {"search": ["sweep"], "show": ["succeeded"], "sort": ["-eval.margin"]}
+    assert query_of(page) == {
+        "search": ["sweep"],
+        "show": ["succeeded"],
+        "sort": ["-eval.margin"],
+        "ticked": [",".join(chosen)],
+    }
+
+
+def test_the_chosen_runs_are_in_the_address_and_come_back_with_it(page: Page) -> None:
+    open_list(page, "/?search=sweep&ticked=uid-sweep-05,uid-sweep-03")
+    until(page, lambda: selected(page) == ["sweep-05", "sweep-03"])
+    select(page, "sweep-05")
+    until(page, lambda: query_of(page).get("ticked") == ["uid-sweep-03"])
+    select(page, "sweep-07")
+    until(page, lambda: query_of(page).get("ticked") == ["uid-sweep-03,uid-sweep-07"])
+    page.reload()
+    until(page, lambda: selected(page) == ["sweep-07", "sweep-03"])
+    page.go_back()
+    until(page, lambda: selected(page) == ["sweep-03"])
+    page.get_by_role("button", name="Choose none").click()
+    until(page, lambda: not selected(page) and "ticked" not in query_of(page))
 
 
 def test_a_click_on_a_name_opens_its_run_and_back_is_the_list(page: Page) -> None:
@@ -132,6 +153,16 @@ def test_the_middle_button_does_not_sort(page: Page) -> None:
     page.mouse.up(button="middle")
     page.wait_for_timeout(500)
     assert header(page) == before
+
+
+def test_the_table_stays_where_it_is_at_the_first_tick(page: Page) -> None:
+    open_list(page, "/?search=sweep")
+    # The line above the table that comes last, since it needs MLflow.
+    page.get_by_text(re.compile("diverged: ")).wait_for()
+    before = canvas(page).bounding_box()
+    select(page, "sweep-05")
+    expect(page.get_by_text("1 chosen")).to_be_visible()
+    assert canvas(page).bounding_box() == before
 
 
 def test_filters_are_in_the_address_and_back_undoes_them(page: Page) -> None:
