@@ -7,6 +7,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.lineage import without_limits
 
 Value = str | float | int | bool
 
@@ -45,7 +46,7 @@ def _settings(spec: Mapping[str, Any], stage: Mapping[str, Any]) -> dict[str, An
     kind = _kind(stage)
     shared = spec.get("compute", {}) if kind in _KINDS and _KINDS[kind].loads_model else {}
     model = {"model": stage["model"]} if "model" in stage else {}
-    return {**stage.get(kind, {}), **model, **shared, **stage.get("compute", {})}
+    return {**without_limits(stage.get(kind, {})), **model, **shared, **stage.get("compute", {})}
 
 
 def _kind(stage: Mapping[str, Any]) -> str:
@@ -92,7 +93,7 @@ def _source(value: Mapping[str, Any]) -> str:
     if "uri" in value:
         head, told = str(value["uri"]).removeprefix("hf://"), {"uri", "name"}
     else:
-        head, told = f"{value.get('model', 'model')} at {value['baseUrl']}", {"baseUrl", "model", "apiKeySecret"}
+        head, told = f"{value.get('model', 'model')} at {value['baseUrl']}", {"baseUrl", "model"}
     rest = {key: _readable(part) for key, part in value.items() if key not in told}
     details = [str(part) if key in ("configuration", "split") else f"{key} {part}" for key, part in rest.items()]
     return f"{head} ({', '.join(details)})" if details else head

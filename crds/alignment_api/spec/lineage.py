@@ -105,7 +105,7 @@ def surroundings(spec: AlignmentJobSpec, stage: Stage) -> dict[str, Any]:
 
 def shaping(settings: Schema) -> Any:
     """Return the settings that a result depends on, without the limits, as plain data."""
-    return _without_limits(settings.dump())
+    return without_limits(settings.dump())
 
 
 def limits(settings: Schema) -> Any:
@@ -118,10 +118,11 @@ def with_limits_of(settings: Settings, newer: Schema) -> Settings:
     return type(settings).parse_stored(_with_limits(settings.dump(), newer.dump()))
 
 
-def _without_limits(value: Any) -> Any:
+def without_limits(value: Any) -> Any:
+    """Return plain data of settings without the limits."""
     if isinstance(value, dict):
-        return {name: _without_limits(inner) for name, inner in value.items() if name not in LIMITS}
-    return [_without_limits(item) for item in value] if isinstance(value, list) else value
+        return {name: without_limits(inner) for name, inner in value.items() if name not in LIMITS}
+    return [without_limits(item) for item in value] if isinstance(value, list) else value
 
 
 def _limits_in(value: Any) -> Any:

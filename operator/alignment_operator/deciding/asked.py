@@ -13,6 +13,7 @@ def asked_so_far(progress: Progress) -> list[str]:
         _counted(values.get(metrics.REQUESTS), "request"),
         f"{_rounded(sum(tokens))} tokens" if tokens else "",
         f"cost {values[metrics.COST]:,.2f}" if values.get(metrics.COST) else "",
+        f"{values[metrics.POSSIBLY_PAID]:,.0f} requests possibly paid for nothing" if values.get(metrics.POSSIBLY_PAID) else "",
         f"{values[metrics.UNANSWERED]:,.0f} unanswered" if values.get(metrics.UNANSWERED) else "",
     ]
     return [part for part in parts if part]

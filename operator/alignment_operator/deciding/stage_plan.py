@@ -64,6 +64,9 @@ def _recorded(situation: Situation) -> StageStatus:
         record = record.model_copy(
             update={
                 "state": "Restarting",
+                # What the last attempt asked for may be in the edit.
+                "reason": "SpecChanged",
+                "message": "the spec was edited after the last attempt failed; it is tried again",
                 "application_failures": 0,
                 "infrastructure_failures": 0,
                 "retry_time": situation.job.now,

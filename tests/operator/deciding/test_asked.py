@@ -43,6 +43,12 @@ SITUATIONS: list[tuple[str, int, dict[str, float], str]] = [
         {metrics.LOSS: 0.6, metrics.ROWS_WRITTEN: 90, metrics.REQUESTS: 164_000, metrics.PROMPT_TOKENS: 2.5e9},
         "164,000 requests, 2.5 G tokens",
     ),
+    (
+        "an attempt that was killed",
+        9,
+        {metrics.ROWS_WRITTEN: 9, metrics.REQUESTS: 25, metrics.POSSIBLY_PAID: 16},
+        "9 of 64,000 rows, 25 requests, 16 requests possibly paid for nothing",
+    ),
     ("answers that are long", 9, {metrics.ROWS_WRITTEN: 9, metrics.ANSWER_TOKENS: 345_600}, "9 of 64,000 rows, 346 k tokens"),
     ("a number that is none", 9, {metrics.ROWS_WRITTEN: 9, metrics.COST: float("nan")}, "9 of 64,000 rows"),
 ]

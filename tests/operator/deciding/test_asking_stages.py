@@ -58,6 +58,7 @@ def test_an_edit_of_a_limit_continues_a_failed_stage_in_the_same_folder(edit: di
     failed = a_child(job, "distill", "Failed", exit_code=78, reason="BudgetSpent")
     clearing = planned(then(raised, spent(job)), [failed], 20)
     assert (names(clearing), clearing.status.phase) == ([], "Restarting")
+    assert clearing.status.message == "distill: the spec was edited after the last attempt failed; it is tried again"
     following = planned(then(raised, clearing), [], 21)
     assert names(following) == ["job-distill-2"]
     assert stage(following, "distill").input_hash == stage(spent(job), "distill").input_hash

@@ -2,6 +2,7 @@
 
 import pytest
 from alignment_api import metrics
+from alignment_api.spec.stages import Stage
 from alignment_trainer.tracking.job_run import agrees, job_parameters
 
 LORA = {"dpo__adapter": {"lora": {"rank": 8}}}
@@ -52,6 +53,34 @@ def test_a_run_that_has_begun_with_sft_may_be_of_a_job(tmp_path, trainer, stage,
     begun = trainer.config(tmp_path, "sft")
     tags = {metrics.input_hash_tag("sft"): begun.input_hash}
     assert agrees(job_parameters(begun), tags, trainer.config(tmp_path, stage, **changes)) is expected
+
+
+def asking(config, **settings):
+    """The same config with a stage before the others that asks a teacher."""
+    stage = Stage.parse({"name": "distill", "distill": {"teachers": [{**TEACHER, **settings.pop("teacher", {})}], **settings}})
+    spec = config.spec.model_copy(update={"stages": [stage, *config.spec.stages]})
+    return config.model_copy(update={"spec": spec})
+
+
+TEACHER = {"baseUrl": "http://teacher:8000/v1", "model": "t"}
+LIMITED = {
+    "budget": {"cost": 5},
+    "teacher": {"concurrency": 3, "price": {"promptPerMillionTokens": 1, "answerPerMillionTokens": 2}},
+}
+
+
+def test_teachers_are_compared_and_what_limits_them_is_not(tmp_path, trainer):
+    config = trainer.config(tmp_path, "sft")
+    shown = {name: value for name, value in job_parameters(asking(config, **LIMITED)).items() if name.startswith("distill.")}
+    assert shown == {"distill.teachers": "t at http://teacher:8000/v1"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"), [({}, True), (LIMITED, True), ({"teacher": {"model": "u"}}, False), ({"method": "Answers"}, True)]
+)
+def test_a_run_may_be_of_a_job_with_other_limits_but_not_of_one_with_another_teacher(tmp_path, trainer, settings, expected):
+    config = trainer.config(tmp_path, "sft")
+    assert agrees(job_parameters(asking(config)), {}, asking(config, **settings)) is expected
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ _OF_COMPUTE = {to_camel(field) for field in Compute.model_fields}
 
 
 def job_parameters(config: RunConfig) -> dict[str, str]:
-    """Return what people compare jobs by: the settings of the job and of its stages that train."""
-    trained = {stage.name for stage in config.spec.stages or [] if KINDS[stage.kind].trains}
+    """Return what people compare jobs by: the settings of the job and of its stages that train or write what is learned."""
+    compared = {stage.name for stage in config.spec.stages or [] if KINDS[stage.kind].leaves in ("Model", "Rows")}
     found = parameters.parameters(config.spec.dump())
-    return {name: str(value)[:VALUE_LIMIT] for name, value in found.items() if _is_compared(name, trained)}
+    return {name: str(value)[:VALUE_LIMIT] for name, value in found.items() if _is_compared(name, compared)}
 
 
 def agrees(known: Mapping[str, str], tags: Mapping[str, str], config: RunConfig) -> bool:
@@ -34,12 +34,12 @@ def agrees(known: Mapping[str, str], tags: Mapping[str, str], config: RunConfig)
     return all(ours.get(name) == value for name, value in known.items() if _is_compared(name, stages) and not _is_compute(name))
 
 
-def _is_compared(name: str, trained: set[str]) -> bool:
+def _is_compared(name: str, compared: set[str]) -> bool:
     stage, dot, setting = name.partition(".")
     if not dot:
         # A job that gets one stage more stays the same in what it has done.
         return name != parameters.STAGES
-    return stage in trained and setting.partition(".")[0] not in _OF_PODS
+    return stage in compared and setting.partition(".")[0] not in _OF_PODS
 
 
 def _is_compute(name: str) -> bool:
