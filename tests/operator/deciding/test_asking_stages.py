@@ -9,6 +9,15 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import Progress
 from alignment_operator.backends import pytorchjob
 from alignment_operator.deciding.plan import Plan
+from alignment_trainer.failures import (
+    BadConfiguration,
+    BudgetSpent,
+    KeyRefused,
+    StageFailure,
+    Stopped,
+    TooFewRows,
+    Unreachable,
+)
 from builders import NOW, PLAN_SETTINGS, a_child, a_job, a_run, a_training, later
 from plans import names, planned, stage, then
 
@@ -50,6 +59,26 @@ def test_a_spent_budget_ends_the_job_and_waiting_continues_nothing() -> None:
     assert "raise budget.requests" in (decided.status.message or "")
     later = planned(then(job, decided), [a_child(job, "distill", "Failed", exit_code=78, reason="BudgetSpent")], 10_000)
     assert (names(later), later.status.phase, later.requeue_after_seconds) == (["job-distill-1"], "Failed", None)
+
+
+@pytest.mark.parametrize(
+    ("failure", "phase", "counts"),
+    [
+        (BudgetSpent, "Failed", (0, 0)),
+        (KeyRefused, "Failed", (0, 0)),
+        (BadConfiguration, "Failed", (0, 0)),
+        # Another attempt asks only for what has no answer.
+        (TooFewRows, "Restarting", (1, 0)),
+        (Unreachable, "Restarting", (0, 1)),
+        (Stopped, "Restarting", (0, 1)),
+    ],
+)
+def test_what_follows_from_each_failure(failure: type[StageFailure], phase: str, counts: tuple[int, int]) -> None:
+    job = a_distilling_job()
+    decided = planned(job, [a_child(job, "distill", "Failed", exit_code=failure.exit_code, reason=failure.reason)])
+    record = stage(decided, "distill")
+    assert (decided.status.phase, record.reason) == (phase, failure.reason)
+    assert (record.application_failures, record.infrastructure_failures) == counts
 
 
 @limits
@@ -156,3 +185,32 @@ def test_its_pods(settings: dict[str, Any], pods: int, gpus: str | None) -> None
     (container,) = replicas["Master"]["template"]["spec"]["containers"]
     assert container["resources"].get("limits", {}).get("nvidia.com/gpu") == gpus
     assert RunConfig.model_validate_json(config["data"]["run.json"]).world_size == pods * int(gpus or 1)
+
+
+def asking_models(length: int = 64) -> AlignmentJob:
+    responders = [{"endpoint": TEACHER}, {"model": {"base": True}}, {"model": {"stage": "second"}}]
+    stages = [
+        {"name": "first", "sft": a_training()},
+        {"name": "second", "sft": a_training(maxLength=length)},
+        {"name": "third", "model": {"stage": "first"}, "sft": a_training()},
+        {"name": "judged", "feedback": {**FEEDBACK, "responders": responders}},
+        {"name": "dpo", "model": {"stage": "third"}, "dpo": a_training(datasets=[{"stage": "judged"}])},
+    ]
+    return a_job(stages=stages)
+
+
+def test_it_is_told_where_the_models_are_that_it_asks_and_its_readers_where_its_rows_are() -> None:
+    job = asking_models()
+    judged, dpo = (a_run(job, name).run_config(PLAN_SETTINGS).paths for name in ("judged", "dpo"))
+    assert {name: folder.rpartition("/second/")[2] for name, folder in (judged.stage_models or {}).items()} == {"second": "model"}
+    assert judged.parent_model is None, "it starts from no model"
+    assert {name: folder.rpartition("/judged/")[2] for name, folder in (dpo.stage_rows or {}).items()} == {"judged": "rows"}
+    assert dpo.stage_models is None
+
+
+def test_it_runs_again_with_the_models_that_it_asks_and_its_readers_with_it() -> None:
+    old, new = ({name: a_run(asking_models(length), name).input_hash for name in ORDER} for length in (64, 32))
+    assert [name for name in ORDER if old[name] != new[name]] == ["second", "judged", "dpo"]
+
+
+ORDER = ("first", "second", "third", "judged", "dpo")
