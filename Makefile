@@ -97,6 +97,7 @@ demo: setup ## make a tiny model, align it, and show the results
 	@if [ -t 0 ] && [ -t 1 ]; then $(MAKE) --no-print-directory serve; else echo "to see it in a browser, run: make serve"; fi
 
 demo-teacher: setup ## the same with a teacher and a judge: make demo-teacher EXAMPLE=zephyr-tiny, dpo-kd-offline-tiny or dpo-kd-online-tiny
+	$(BIN)/python examples/make_tiny.py --workspace "$(HOME_FOLDER)/workspace"
 	$(BIN)/python examples/make_teacher.py --workspace "$(HOME_FOLDER)/workspace"
 	@OMP_NUM_THREADS=1 $(BIN)/python examples/teacher.py examples/models --port $(TEACHER_PORT) & teacher=$$!; \
 	trap 'kill $$teacher' EXIT; \

@@ -1,13 +1,11 @@
-"""Writes the inputs of the examples with a teacher: the questions, the student, and with them the inputs of tiny.yaml."""
+"""Writes the inputs of the examples with a teacher, beside those of make_tiny.py: the questions and the student."""
 
 import argparse
 import json
 import shutil
 from pathlib import Path
 
-import make_tiny
 from tiny_task import Asked, all_asked
-from transformers.utils import logging
 
 STUDENT = Path(__file__).parent / "models" / "student"
 
@@ -19,11 +17,9 @@ def write_questions(file: Path, asked: list[Asked]) -> None:
 
 
 def main() -> None:
-    logging.disable_progress_bar()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace", type=Path, required=True, help="root of the workspace volume")
     workspace = parser.parse_args().workspace
-    make_tiny.write_inputs(workspace)
     folder = workspace / "inputs" / "teacher"
     folder.mkdir(parents=True, exist_ok=True)
     asked = all_asked()

@@ -126,9 +126,11 @@ def _write_rows(path: Path, rows: list[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def write_inputs(workspace: Path) -> None:
-    """Write all inputs of tiny.yaml."""
-    folder = workspace / "inputs" / "tiny"
+def main() -> None:
+    logging.disable_progress_bar()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workspace", type=Path, required=True, help="root of the workspace volume")
+    folder = parser.parse_args().workspace / "inputs" / "tiny"
     folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(SEED)
     dialogue_rows = dialogues(draw)
@@ -136,13 +138,6 @@ def write_inputs(workspace: Path) -> None:
     _write_rows(folder / "preferences.jsonl", pairs(draw))
     write_model(folder / "model", dialogue_rows)
     print(f"wrote {folder}")
-
-
-def main() -> None:
-    logging.disable_progress_bar()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workspace", type=Path, required=True, help="root of the workspace volume")
-    write_inputs(parser.parse_args().workspace)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from cluster.kubectl import Kubectl, Object, Refused, wait_for
 CLAIM = "alignment-workspace"
 _PATH = "/workspace"
 _KEEPER = "workspace"
-_USER = 10001
+USER = 10001
 _MAKE_INPUTS = Path(__file__).parents[2] / "examples/make_tiny.py"
 
 
@@ -26,6 +26,16 @@ class Workspace:
     def fill(self) -> None:
         """Write the tiny model and its data."""
         self._run("python", "-", "--workspace", _PATH, given=_MAKE_INPUTS.read_text())
+
+    def unpack(self, archive: str, path: str) -> None:
+        """Unpack a compressed tar, given in base64, into a folder."""
+        self._run(
+            "sh", "-c", f"mkdir -p {_PATH}/{path} && base64 -d | tar --extract --gzip --directory {_PATH}/{path}", given=archive
+        )
+
+    def python(self, path: str) -> None:
+        """Run a program of the volume that takes the workspace as its argument."""
+        self._run("python", f"{_PATH}/{path}", "--workspace", _PATH)
 
     def read(self, path: str) -> str | None:
         """Return the text of a file, or None if it does not exist."""
@@ -75,7 +85,7 @@ def claim(namespace: str, name: str, mode: str, folder: Path | None, storage_cla
     if folder is None:
         return [{**claimed, "spec": {**wanted, **({"storageClassName": storage_class} if storage_class else {})}}]
     folder.mkdir(parents=True, exist_ok=True)
-    os.chown(folder, _USER, _USER)
+    os.chown(folder, USER, USER)
     volume = {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -99,7 +109,7 @@ def _keeper(image: str, node_selector: dict[str, str]) -> Object:
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,
             "nodeSelector": node_selector,
-            "securityContext": {"runAsUser": _USER, "runAsGroup": _USER, "fsGroup": _USER, "runAsNonRoot": True},
+            "securityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER, "runAsNonRoot": True},
             "containers": [
                 {
                     "name": "keeper",
