@@ -59,6 +59,12 @@ UNANSWERED = "asked/unanswered"
 ROWS_WRITTEN = "rows/written"
 ROWS_LEFT_OUT = "rows/left_out"
 
+ROUND = "round/number"
+ROUND_WIN_RATE = "round/win_rate"
+ROUND_WIN_RATE_ERROR = "round/win_rate_error"
+ROUND_GAIN = "round/gain"
+ROUND_GAIN_ERROR = "round/gain_error"
+
 TOTAL_STEPS = "progress/total_steps"
 SECONDS_LEFT = "progress/seconds_left"
 

@@ -31,12 +31,17 @@ def main(arguments: list[str] | None = None) -> int:
     stages = [each for each in stages_to_come(config) if options.stage in (None, each.stage_name)]
     configure_libraries(config.paths)
     try:
-        faults = [_show(each, options.n) for each in stages if KINDS[each.stage.kind].trains]
+        faults = [_show(each, options.n) for each in stages if _learns_rows(each)]
     except StageFailure as failure:
         for sentence in str(failure).splitlines():
             print(f"error: {sentence}", file=sys.stderr)
         return _REFUSED
     return _REFUSED if any(faults) else _SHOWN
+
+
+def _learns_rows(config: RunConfig) -> bool:
+    """Return whether a stage learns the rows of its datasets; others ask models about them."""
+    return KINDS[config.stage.kind].trains and not kind_of(config).makes_rows
 
 
 def _show(config: RunConfig, rows: int) -> int:

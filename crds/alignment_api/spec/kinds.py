@@ -31,7 +31,7 @@ KINDS: dict[str, Kind] = {
     "feedback": Kind("Rows", ("responders", "judge", "prompts"), needed_unless="judged", loads_model=False),
     "sft": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
-    "dpo_distillation": Kind("Model", ("teacher", "prompts", *_TRAINED), trains=True),
+    "dpo_distillation": Kind("Model", ("teacher", "prompts", *_TRAINED), trains=True, runs=True),
     "evaluate": Kind("Report", ("tasks",)),
     "export": Kind("Export", ()),
 }

@@ -39,6 +39,7 @@ _STEPS = {
     "Stalled": "read the log: it says what the stage waits for",
     "Silent": "read the log: it says what the stage waits for",
     "Unseen": "check that the operator runs, and read its logs",
+    "StaleStudent": "load the round's model into the student's server",
     "Unreachable": "check the network and the endpoint",
     "Defect": "read the log",
     "ProgressUnknown": "check MLflow and the network policies; training goes on",

@@ -59,11 +59,18 @@ def training_rows(config: RunConfig, reader: Reader) -> Iterator[Rows]:
     """Return all datasets of a stage that updates weights."""
     settings = training_settings(config)
     check = ExampleCheck(reader.read, has_template=not lacks_template(config))
-    yield Rows(f"{settings.path}.datasets", settings.datasets, check, reader.find)
-    if settings.holdout and settings.holdout.datasets:
-        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, check, reader.find)
+    yield Rows(settings.datasets_path, settings.datasets, check, reader.find)
+    yield from held_out_rows(config, reader)
     if settings.decontamination:
         yield Rows(f"{settings.path}.decontamination.datasets", settings.decontamination.datasets, see_text)
+
+
+def held_out_rows(config: RunConfig, reader: Reader) -> Iterator[Rows]:
+    """Return the datasets that a stage only evaluates on."""
+    settings = training_settings(config)
+    if settings.holdout and settings.holdout.datasets:
+        check = ExampleCheck(reader.read, has_template=not lacks_template(config))
+        yield Rows(f"{settings.path}.holdout.datasets", settings.holdout.datasets, check, reader.find)
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ def holdout_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
     if not KINDS[config.stage.kind].trains:
         return
     settings = training_settings(config)
-    available = [findings.counts.get(f"{settings.path}.datasets[{index}]", 0) for index in range(len(settings.datasets))]
+    available = [findings.counts.get(f"{settings.datasets_path}[{index}]", 0) for index in range(len(settings.datasets))]
     try:
         if all(available):
             draw(settings.datasets, available, settings.holdout, settings.seed)

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.checks.datasets import Rows, prompt_rows, training_rows
+from alignment_trainer.checks.datasets import Rows, held_out_rows, prompt_rows, training_rows
+from alignment_trainer.checks.start_template import lacks_template
 from alignment_trainer.data.readers import DIALOGUES, PAIRS
 from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.settings.dpo_distillation import dpo_distillation_settings
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.settings.synthesis import distill_settings
 from alignment_trainer.settings.training import dpo_settings, sft_settings
@@ -33,6 +35,21 @@ class Kind(NamedTuple):
     """Whether the loss needs to know which tokens of a dialogue are its answers."""
     form: str = ""
     """The function `form(config, settings, tokenizer)` that returns how a stage that trains reads its rows; a name, too."""
+    makes_rows: bool = False
+    """Whether a stage that trains makes its rows itself: what it reads is then no row to learn."""
+
+
+def _dpo_distillation_rows(config: RunConfig) -> Iterator[Rows]:
+    settings = dpo_distillation_settings(config)
+    if lacks_template(config):
+        raise BadConfiguration(
+            "spec.model.chatTemplate: the student's tokenizer has no chat template, and questions are asked as dialogues; "
+            "set it to Zephyr or ChatML"
+        )
+    yield from prompt_rows(f"{settings.path}.prompts", settings.prompts)
+    if settings.judge:
+        yield from prompt_rows(f"{settings.judge.path}.questions", settings.judge.questions)
+    yield from held_out_rows(config, PAIRS)
 
 
 KINDS: dict[str, Kind] = {
@@ -55,6 +72,14 @@ KINDS: dict[str, Kind] = {
         partial(training_rows, reader=PAIRS),
         token_bytes=4,
         form="alignment_trainer.data.stage_form:dpo_form",
+    ),
+    "dpo_distillation": Kind(
+        "alignment_trainer.stages.dpo_distillation",
+        dpo_distillation_settings,
+        _dpo_distillation_rows,
+        token_bytes=4,
+        form="alignment_trainer.data.stage_form:dpo_form",
+        makes_rows=True,
     ),
 }
 

@@ -25,7 +25,7 @@ def rows_to_write(config: RunConfig, findings: Findings) -> Part | None:
         return None
     settings, size = training_settings(config), 0.0
     for index, dataset in enumerate(settings.datasets):
-        rows = findings.counts.get(f"{settings.path}.datasets[{index}]", 0)
+        rows = findings.counts.get(f"{settings.datasets_path}[{index}]", 0)
         used = used_rows(dataset, rows)
         tokens = min(file_bytes(dataset, config) * used / max(1, rows) / _TEXT_BYTES, used * settings.max_length)
         size += tokens * kind_of(config).token_bytes

@@ -70,7 +70,7 @@ def _write(config: RunConfig, settings: Settings, form: StageForm, folder: Path)
         total = sum(len(one.wanted) for one in selected)
         watched = with_progress(rows, total, f"preparing rows ({part})", "rows", config, settings)
         _write_arrow(staged / f"{part}.arrow", form.columns, watched)
-    summary = "\n".join(selection.summary(f"{settings.path}.datasets", settings.max_length))
+    summary = "\n".join(selection.summary(f"{settings.datasets_path}", settings.max_length))
     _refuse_empty(selection, settings, summary)
     print(summary, file=sys.stderr, flush=True)
     (staged / _REPORT_FILE).write_text(json.dumps(selection.report, indent=1))
@@ -98,6 +98,6 @@ def _write_arrow(path: Path, columns: Sequence[str], rows: Iterator[dict[str, An
 
 def _refuse_empty(selection: Selection, settings: Settings, summary: str) -> None:
     if not selection.total("train"):
-        raise BadData(f"{settings.path}.datasets: no row is left to train on; what happened to the rows:\n{summary}")
+        raise BadData(f"{settings.datasets_path}: no row is left to train on; what happened to the rows:\n{summary}")
     if settings.holdout and not selection.total("held_out"):
         raise BadData(f"{settings.path}.holdout: no row is left to evaluate on; what happened to the rows:\n{summary}")

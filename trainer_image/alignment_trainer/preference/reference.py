@@ -55,6 +55,8 @@ class Reference(NamedTuple):
     config: RunConfig
     settings: Settings
     identity: dict[str, Any]
+    is_of_start: bool = True
+    """Whether it is the model that the training starts from; the values of another one must be in the cache."""
 
     def of(self, rows: Any, deal: DealAll, forward: Forward) -> "RowsWithReference":
         """Return the rows with their values; values that are not cached yet are computed."""
@@ -64,6 +66,7 @@ class Reference(NamedTuple):
         broadcast_object_list(found)
         values, tokens = found[0], _tokens(rows)
         if values is None:
+            assert self.is_of_start, "the values of another model than the loaded one are computed before"
             values = self._computed(rows, deal(tokens), forward)
             if kept:
                 _keep(kept, values, self.identity)
@@ -123,7 +126,9 @@ def program_of(source: str) -> str:
     return ast.dump(tree)
 
 
-def reference_of(config: RunConfig, settings: Settings, start: Path, weights: str, template: str, packs: bool) -> Reference:
+def reference_of(
+    config: RunConfig, settings: Settings, start: Path, weights: str, template: str, packs: bool, is_of_start: bool = True
+) -> Reference:
     """Collect what the values depend on; beta, loss and learning rate are not part of it, so changing them reuses the values."""
     identity = {
         "weights": weights,
@@ -136,7 +141,7 @@ def reference_of(config: RunConfig, settings: Settings, start: Path, weights: st
         "forward": {"packed": packs, "source": digest([program_of(path.read_text()) for path in FORWARD_FILES])},
         "versions": {package: version(package) for package in _PACKAGES},
     }
-    return Reference(config, settings, identity)
+    return Reference(config, settings, identity, is_of_start)
 
 
 def _parts(rows: Any) -> Iterator[list[Any]]:

@@ -8,7 +8,7 @@ from alignment_api.spec.combinations import combination_problems
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.data import Dataset, Decontamination, Holdout
 from alignment_api.spec.optimization import Adapter, Optimization, Warmup
-from alignment_api.spec.stages import PreferenceSettings, Sft, TrainingSettings
+from alignment_api.spec.stages import DpoDistillation, PreferenceSettings, Sft, TrainingSettings
 
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.given import given, stage_path
@@ -42,6 +42,8 @@ class Settings:
     """The field of these settings in the job, for messages."""
     chat_template: str
     datasets: list[Dataset]
+    datasets_path: str
+    """Their field in the job."""
     holdout: Holdout | None
     decontamination: DecontaminationSettings | None
     max_length: int
@@ -94,10 +96,12 @@ def training_settings(config: RunConfig) -> Settings:
     checkpoint = given(settings.checkpoint, f"{path}.checkpoint")
     evaluation = settings.evaluation.every_steps if settings.evaluation else None
     model = given(config.spec.model, "spec.model")
+    field = "prompts" if isinstance(settings, DpoDistillation) else "datasets"
     result = Settings(
         path=path,
         chat_template=given(model.chat_template, "spec.model.chatTemplate"),
-        datasets=given(getattr(settings, "datasets", None), f"{path}.datasets"),
+        datasets=given(getattr(settings, field, None), f"{path}.{field}"),
+        datasets_path=f"{path}.{field}",
         holdout=settings.holdout,
         decontamination=_decontamination(getattr(settings, "decontamination", None), f"{path}.decontamination"),
         max_length=given(settings.max_length, f"{path}.maxLength"),

@@ -1,12 +1,14 @@
 """Direct preference optimization on pairs of answers."""
 
 import sys
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from accelerate import PartialState
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.batch import pair_tokens
-from transformers import AutoConfig, TrainingArguments
+from transformers import AutoConfig, TrainerCallback, TrainingArguments
 
 from alignment_trainer.data.dataset import Data, dpo_data
 from alignment_trainer.models.adapters import lora, with_adapter
@@ -23,16 +25,27 @@ from alignment_trainer.training.recipe import Loaded, Start
 
 def run(config: RunConfig) -> None:
     """Train the stage and publish its model."""
-    recipe.run(config, _Dpo(config))
+    recipe.run(config, Dpo(config))
 
 
-class _Dpo:
+class ReferenceModel(NamedTuple):
+    """Another reference than the model that the training starts from; its values of all pairs are in the cache."""
+
+    folder: Path
+    weights: str
+    """Their hash."""
+
+
+class Dpo:
     """What preference optimization adds to the recipe."""
 
     needs_answers = False
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(
+        self, config: RunConfig, reference: ReferenceModel | None = None, watchers: Sequence[TrainerCallback] = ()
+    ) -> None:
         own = dpo_settings(config)
+        self._other, self._watchers = reference, watchers
         self._objective = Objective(own.loss, own.beta, own.label_smoothing)
         self._packs = own.batching == "Packed"
 
@@ -46,6 +59,12 @@ class _Dpo:
         return dpo_data(start.config, start.settings, tokenizer)
 
     def trainer(self, loaded: Loaded) -> PackedTrainer | PaddedTrainer:
+        trainer = self._trainer(loaded)
+        for watcher in self._watchers:
+            trainer.add_callback(watcher)
+        return trainer
+
+    def _trainer(self, loaded: Loaded) -> PackedTrainer | PaddedTrainer:
         settings = loaded.start.settings
         adapter, reference = lora(settings, loaded.model), self._reference(loaded)
         if not self._packs:
@@ -59,11 +78,11 @@ class _Dpo:
         )
 
     def _reference(self, loaded: Loaded) -> Reference:
-        """Describe the reference: the model that the stage starts from; with an adapter, the model without it."""
+        """Describe the reference: by default the model that the stage starts from; with an adapter, the model without it."""
         config, settings, folder = loaded.start
-        return reference_of(
-            config, settings, folder, loaded.weights_hash, template_hash(loaded.tokenizer.chat_template), self._packs
-        )
+        folder, weights = self._other or (folder, loaded.weights_hash)
+        template = template_hash(loaded.tokenizer.chat_template)
+        return reference_of(config, settings, folder, weights, template, self._packs, is_of_start=self._other is None)
 
 
 def _can_pack(start: Start) -> bool:

@@ -20,9 +20,9 @@ from alignment_trainer.model_folder.start import PARENT
 from alignment_trainer.models.load_faults import loading
 from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
 from alignment_trainer.reading.bad_row import BadRow
-from alignment_trainer.synthesis.batches import Batch, batches
-from alignment_trainer.synthesis.drawn_tokens import drawing
-from alignment_trainer.synthesis.sampled import Said, SampledBatches
+from alignment_trainer.synthesis.sampling.batches import Batch, batches
+from alignment_trainer.synthesis.sampling.drawn_tokens import drawing
+from alignment_trainer.synthesis.sampling.sampled import Said, SampledBatches
 from alignment_trainer.workspace.activity import counted
 
 _CPU_BYTES = 1 << 30

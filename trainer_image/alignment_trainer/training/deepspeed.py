@@ -6,6 +6,8 @@ import warnings
 from functools import _lru_cache_wrapper
 from typing import Any
 
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
 from alignment_trainer.settings.training import Settings
 
 _STAGES = {"ZeRO1": 1, "ZeRO2": 2, "ZeRO3": 3}
@@ -62,6 +64,11 @@ def initialize(settings: Settings) -> None:
         import deepspeed
 
         deepspeed.init_distributed(dist_backend="gloo")
+
+
+def load_whole() -> None:
+    """Let models be loaded whole on each process: after a training with ZeRO-3, transformers would shard the next one too."""
+    unset_hf_deepspeed_config()
 
 
 def release(trainer: Any) -> None:

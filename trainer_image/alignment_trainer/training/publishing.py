@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +37,8 @@ _TOKENIZER_FILES = (
     "*.jinja",
     "additional_chat_templates/*.jinja",
 )
-_ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
+PUBLISHED_FILES = (*_MODEL_FILES, *_TOKENIZER_FILES)
+ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
 class Trained(NamedTuple):
@@ -61,17 +63,18 @@ def publish(config: RunConfig, trained: Trained) -> None:
     checkpoint = newest_verified(stage)
     assert checkpoint is not None and checkpoint.is_last, "training ends with a checkpoint of its last step"
     if trained.settings.adapter:
-        _publish_folder(stage / ADAPTER_FOLDER, lambda folder: _copy(checkpoint.folder, folder, _ADAPTER_FILES))
-        _publish_folder(stage / MODEL_FOLDER, lambda folder: _merge(trained, stage / ADAPTER_FOLDER, folder))
+        publish_folder(stage / ADAPTER_FOLDER, lambda folder: link_files(checkpoint.folder, folder, ADAPTER_FILES))
+        publish_folder(stage / MODEL_FOLDER, lambda folder: _merge(trained, stage / ADAPTER_FOLDER, folder))
     else:
-        _publish_folder(stage / MODEL_FOLDER, lambda folder: _copy(checkpoint.folder, folder, (*_MODEL_FILES, *_TOKENIZER_FILES)))
+        publish_folder(stage / MODEL_FOLDER, lambda folder: link_files(checkpoint.folder, folder, PUBLISHED_FILES))
     warn(stage, warnings_at_end(config, read_points(stage / METRICS_FILE)))
     write_whole(stage / MANIFEST_FILE, json.dumps(_manifest(config, checkpoint, trained), indent=1))
     clear_staging(stage)
     write_whole(stage / DONE_FILE, config.input_hash)
 
 
-def _publish_folder(target: Path, write: Any) -> None:
+def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder of weights beside its name, and give it the name when all of it is on the disk."""
     staged = target.with_name(f".{target.name}")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
@@ -90,7 +93,8 @@ def _publish_folder(target: Path, write: Any) -> None:
     rename_whole(staged, target)
 
 
-def _copy(source: Path, target: Path, patterns: tuple[str, ...]) -> None:
+def link_files(source: Path, target: Path, patterns: tuple[str, ...]) -> None:
+    """Fill a folder with another one's files, by hard links where the volume has them."""
     paths = sorted({path for pattern in patterns for path in source.glob(pattern)})
     with advancing(f"publishing {source.name}", sum(path.stat().st_size for path in paths), "bytes") as advance:
         for path in paths:

@@ -19,6 +19,7 @@ from alignment_trainer.training import deepspeed, publishing
 from alignment_trainer.training.arguments import training_arguments
 from alignment_trainer.training.publishing import Trained
 from alignment_trainer.training.run import find_checkpoint, train
+from alignment_trainer.workspace.checkpoints import Checkpoint
 from alignment_trainer.workspace.preparation_progress import most_steps
 from alignment_trainer.workspace.stage_folder import is_prepared
 
@@ -76,7 +77,26 @@ def run(config: RunConfig, page: Page) -> None:
     publishing.publish(config, trained)
 
 
+def prepare(config: RunConfig, page: Page) -> None:
+    """Do all but the training: what the page's trainer computes with the model that the stage starts from is then kept."""
+    deepspeed.release(_built(config, page).trainer)
+
+
 def _train(config: RunConfig, page: Page) -> Trained:
+    settings, checkpoint, loaded, trainer = _built(config, page)
+    train(trainer, config, settings, checkpoint, loaded.rows, loaded.start.folder)
+    deepspeed.release(trainer)
+    return Trained(settings, loaded.tokenizer, loaded.rows.report, loaded.start.folder, loaded.weights_hash)
+
+
+class _Built(NamedTuple):
+    settings: Settings
+    checkpoint: Checkpoint | None
+    loaded: Loaded
+    trainer: Any
+
+
+def _built(config: RunConfig, page: Page) -> _Built:
     settings = training_settings(config)
     checkpoint = find_checkpoint(config, settings)
     start = Start(config, settings, start_folder(config))
@@ -97,11 +117,10 @@ def _train(config: RunConfig, page: Page) -> Trained:
         model = load_model(start.folder, settings)
     check_vocabulary(model, tokenizer)
 
-    trainer = page.trainer(Loaded(start, weights_hash, arguments, tokenizer, rows, model))
+    loaded = Loaded(start, weights_hash, arguments, tokenizer, rows, model)
+    trainer = page.trainer(loaded)
     _check_room(start, most_steps(settings, len(trainer.train_dataset)))
-    train(trainer, config, settings, checkpoint, rows, start.folder)
-    deepspeed.release(trainer)
-    return Trained(settings, tokenizer, rows.report, start.folder, weights_hash)
+    return _Built(settings, checkpoint, loaded, trainer)
 
 
 def _check_room(start: Start, steps: int | None = None) -> None:

@@ -29,6 +29,14 @@ class StopRequest:
         self.received = True
 
 
+def stop_at_once() -> None:
+    """Let SIGTERM end the process at once again, as before training; raise Stopped if one came since the last step."""
+    request = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if isinstance(request, StopRequest) and request.received:
+        raise Stopped("stopped on request after a whole round; the next attempt continues with what follows it")
+
+
 class StopOnRequest(TrainerCallback):  # type: ignore[misc]
     """Saves and stops at the same step on all processes, once one of them received the request."""
 

@@ -1,7 +1,7 @@
 """Which prompts are answered together."""
 
 import pytest
-from alignment_trainer.synthesis.batches import batches
+from alignment_trainer.synthesis.sampling.batches import batches
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from alignment_trainer.endpoints.question import Answer
 from alignment_trainer.failures import IncompleteAnswers
-from alignment_trainer.synthesis.sampled import Said, SampledBatches
+from alignment_trainer.synthesis.sampling.sampled import Said, SampledBatches
 
 FIRST = [Said("a", Answer("One.", "stop", 3, 2)), Said("b", Answer("Tw", "length", 4, 9))]
 SECOND = [Said("c", Answer('"\n\r\u2028é', "stop", 3, 2))]

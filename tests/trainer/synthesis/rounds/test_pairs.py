@@ -2,7 +2,7 @@
 
 import pytest
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.synthesis.student_pairs import Dropped, PairPolicy, StudentPair, cleaned, pair_of
+from alignment_trainer.synthesis.rounds.pairs import Dropped, PairPolicy, StudentPair, cleaned, pair_of
 
 QUESTION = "Why is the sky blue at noon?"
 MESSAGES = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": QUESTION})

@@ -14,6 +14,9 @@ _LABEL = re.compile(r"\s*(?:assistant|answer|response|output)\s*:", re.IGNORECAS
 _SHORTEST_ECHO = 12
 """Letters and digits of a question; a shorter one may well begin a good answer."""
 
+REMARKS = tuple(f"{name}{what}" for name in ("teacher", "student") for what in ("EchoStripped", "EndStripped", "CutKept"))
+"""What is counted of pairs that are learned; all other counts are reasons why there is no pair."""
+
 
 @dataclass(frozen=True)
 class PairPolicy:

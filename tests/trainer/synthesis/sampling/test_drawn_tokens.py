@@ -4,7 +4,7 @@ import numpy
 import pytest
 import torch
 from alignment_trainer.endpoints.question import SamplingSettings
-from alignment_trainer.synthesis.drawn_tokens import drawing
+from alignment_trainer.synthesis.sampling.drawn_tokens import drawing
 
 PROBABILITIES = torch.tensor([0.5, 0.3, 0.15, 0.05])
 

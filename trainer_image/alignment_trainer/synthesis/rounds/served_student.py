@@ -1,0 +1,85 @@
+"""Asks a server of the student's weights, after a canary has shown that it serves those of this round."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from alignment_api.files import write_whole
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.endpoints.question import Answer, Question, SamplingSettings, Server, Unanswered
+from alignment_trainer.failures import StaleStudent, Unreachable
+from alignment_trainer.settings.dpo_distillation import DpoDistillationSettings
+from alignment_trainer.synthesis.made import LeftOut, Outcome
+from alignment_trainer.synthesis.prompts import Prompt
+from alignment_trainer.synthesis.rounds.round_config import Round
+from alignment_trainer.synthesis.stopping import StoppableAsking, run_until_stopped
+from alignment_trainer.synthesis.student import Asked
+from alignment_trainer.synthesis.writing import Report, write_rows
+
+_CANARY_FILE = "canary.json"
+_FOLDER = "served"
+_CANARIES = 16
+
+
+def served_answers(
+    config: RunConfig, settings: DpoDistillationSettings, server: Server, one: Round, asked: Sequence[Asked]
+) -> list[Answer | Unanswered]:
+    """Return the answers in the order of the questions; refuse a server that still answers as in the round before."""
+    folder = one.folder / _FOLDER
+    folder.mkdir(exist_ok=True)
+    seeds = {each.key: each.seed for each in asked}
+
+    async def make(asking: StoppableAsking, prompt: Prompt) -> Outcome:
+        # A kept answer of other weights must not be taken for one of these.
+        weights = f"student {one.student.weights}"
+        question = Question(prompt.messages, settings.student_sampling, seeds[prompt.key], template=weights)
+        answer = await asking(server, question)
+        if isinstance(answer, Unanswered):
+            return LeftOut(answer.reason, answer.detail, has_failed=True)
+        return [{"key": prompt.key, "answer": asdict(answer)}]
+
+    async def write(asking: StoppableAsking) -> Report:
+        await _check(config, settings, server, one, asked, asking)
+        prompts = (Prompt(each.key, tuple(each.messages), {}, each.key) for each in asked)
+        within = config.model_copy(update={"paths": config.paths.model_copy(update={"stage": str(folder)})})
+        share = settings.maximum_failed_share
+        return await write_rows(within, prompts, len(asked), lambda prompt: make(asking, prompt), asking, share)
+
+    made = run_until_stopped(config, write).made
+    rows = [row for outcome in made.in_order() if not isinstance(outcome, LeftOut) for row in outcome]
+    known = {row["key"]: Answer(**row["answer"]) for row in rows}
+    return [known.get(each.key) or Unanswered("Unanswered", "the server gave no usable answer") for each in asked]
+
+
+async def _check(
+    config: RunConfig,
+    settings: DpoDistillationSettings,
+    server: Server,
+    one: Round,
+    asked: Sequence[Asked],
+    asking: StoppableAsking,
+) -> None:
+    if (one.folder / _CANARY_FILE).exists():
+        return
+    # Asked anew in each attempt: the server may serve other weights by now.
+    template = f"canary of round {one.number}, attempt {config.attempt}"
+    greedy = SamplingSettings(0, 1, settings.student_sampling.maximum_tokens)
+    texts: dict[str, str] = {}
+    for each in asked[:_CANARIES]:
+        answer = await asking(server, Question(tuple(each.messages), greedy, 0, template=template))
+        if isinstance(answer, Unanswered):
+            raise Unreachable(f"{server.field}: the student's server gives no usable answer ({answer.reason}: {answer.detail})")
+        texts[each.key] = answer.text
+    before = one.folder.parent / str(one.number - 1) / _CANARY_FILE
+    if before.exists() and json.loads(before.read_text()) == texts:
+        raise StaleStudent(
+            f"{server.field}: the server answers {len(texts)} questions exactly as before round {one.number - 1}; load the model "
+            f"of {_shown(one.student.folder, config)} into it, and the stage continues with round {one.number}"
+        )
+    write_whole(one.folder / _CANARY_FILE, json.dumps(texts))
+
+
+def _shown(folder: Path, config: RunConfig) -> str:
+    return str(folder.relative_to(config.paths.workspace)) if folder.is_relative_to(config.paths.workspace) else str(folder)
