@@ -15,7 +15,7 @@ Finish = tuple[str, str]
 
 
 class Classroom(ThreadingHTTPServer):
-    """Serves `teacher`, which knows the answers, `judge`, which prefers what is closer to them, and `student`, if there is one."""
+    """Serves `teacher`, which knows the answers, `judge`, which prefers what is closer to them, and `student`."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -24,7 +24,7 @@ class Classroom(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers = answers
         self.student: Callable[[str], Finish] = lambda question: ("I do not know.", "stop")
-        self.teacher: Callable[[str], Finish] = lambda question: (self.answers[question], "stop")
+        self.teacher: Callable[[str], Finish] = lambda question: (self.answers.get(question, "Yes."), "stop")
         self.lock = Lock()
         self.arrived: Counter[str] = Counter()
         self.asked: list[dict[str, Any]] = []
@@ -33,8 +33,9 @@ class Classroom(ThreadingHTTPServer):
     def endpoint(self, model: str, **more: Any) -> dict[str, Any]:
         return {"baseUrl": self.url, "model": model, "concurrency": 4, **more}
 
-    def arrivals(self, model: str) -> int:
-        return sum(body["model"] == model for body in self.asked)
+    def asked_of(self, model: str) -> list[str]:
+        """Return the questions that a model was asked, without the probe of the server."""
+        return [body["messages"][-1]["content"] for body in self.asked if body["model"] == model and body["max_tokens"] > 1]
 
     def reply(self, body: dict[str, Any]) -> Finish:
         question = body["messages"][-1]["content"]

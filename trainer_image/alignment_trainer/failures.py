@@ -86,7 +86,6 @@ class Unreachable(StageFailure):
     reason = "Unreachable"
 
 
-<<<<<<< HEAD
 class KeyRefused(StageFailure):
     """A server refuses the stage's key, or demands one that the stage does not have."""
 
@@ -99,13 +98,13 @@ class BudgetSpent(StageFailure):
 
     exit_code = ExitCode.BAD_CONFIGURATION
     reason = "BudgetSpent"
-=======
+
+
 class StaleStudent(StageFailure):
     """The student's server still serves the weights of the round before; the stage is retried until it serves the new ones."""
 
     exit_code = ExitCode.UNAVAILABLE
     reason = "StaleStudent"
->>>>>>> 77108cb (DPO-KD: the teacher answers once, and each round samples the present student, pairs and trains as a stage of its own; a judge may end the rounds)
 
 
 class DiskFull(StageFailure):
