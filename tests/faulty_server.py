@@ -112,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Otherwise head and body are two packets, and the second one waits for an acknowledgement.
     wbufsize = -1
+    body: dict[str, Any]
 
     def do_POST(self) -> None:
         server = self.server

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -18,6 +20,7 @@ from alignment_api.spec.kinds import KINDS
 from alignment_trainer.checks import preflight
 from alignment_trainer.checks.datasets import Findings
 from alignment_trainer.checks.row_room import rows_to_write
+from alignment_trainer.checks.servers import check_servers
 from alignment_trainer.failures import Stopped
 from alignment_trainer.model_folder.room import check_room, known_start, with_needs
 from alignment_trainer.output import stage_log
@@ -81,12 +84,15 @@ class Supervisor:
             activity.begin(self.stage)
             if not holds_other_work(self.config):
                 self._write_log()
-        findings = self._check()
+        with self._checking():
+            findings = preflight.check(self.config)
         if self._is_first_node:
             claim(self.config)
             self._write_log()
             clear_unfinished(self.stage)
             self._check_room(findings)
+            with self._checking():
+                check_servers(self.config)
         if self.stop_requested:
             raise Stopped(MESSAGE)
         termination = self._with_warnings(self._train())
@@ -120,13 +126,15 @@ class Supervisor:
             if self._is_checking:
                 raise Stopped(MESSAGE)
 
-    def _check(self) -> Findings:
+    @contextmanager
+    def _checking(self) -> Iterator[None]:
+        """Let a stop request end the checks at once."""
         self._is_checking = True
         runner = os.environ.get(_RUNNER_VARIABLE)
         try:
             # Training continues without its runner, which finds it again; a check has nothing to save, and may hang on a volume.
             with stopping_with(int(runner) if runner else None):
-                return preflight.check(self.config)
+                yield
         finally:
             self._is_checking = False
 

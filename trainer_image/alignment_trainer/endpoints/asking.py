@@ -38,7 +38,9 @@ async def open_asking(config: RunConfig, patience: Patience = PATIENCE) -> Async
         closing.push_async_callback(servers.close)
         budget: Budget | None = getattr(config.stage.settings, "budget", None)
         spending = Spending(budget, f"{stage_path(config)}.budget", history.spent + history.possibly_spent)
-        yield Asking(kept, Attempts(servers, spending, ledger, history, patience), spending, history)
+        attempts = Attempts(servers, spending, ledger, history, patience)
+        closing.push_async_callback(attempts.finish)
+        yield Asking(kept, attempts, spending, history)
 
 
 async def _settle_answered(history: History, ledger: Ledger, kept: KeptAnswers) -> None:

@@ -33,31 +33,45 @@ class Attempts:
         self._servers, self._spending, self._ledger, self._patience = servers, spending, ledger, patience
         self.answers, self.estimated = history.answers, history.estimated
         self.faults: Counter[str] = Counter()
+        self._recording: set[asyncio.Task[Answer | Fault]] = set()
         self._end: StageFailure | None = None
 
     async def ask(self, server: Server, question: Question, key: str, keep: Keep) -> Answer | Unanswered:
-        """Ask a server; an answer is kept before the ledger says that there is one."""
+        """Return the answer of a server, after as many attempts as it needs."""
         pace, tries, tries_when_busy = self._servers.pace(server), 0, 0
         while True:
             settled = await self._attempt(server, pace, question, key)
-            fault = settled.outcome
-            if isinstance(fault, Reply):
-                return await self._answered(fault, settled, keep)
-            await self._ledger.failed(settled.number, fault.reason, settled.charge, settled.is_estimated)
+            # What has arrived is paid: it is kept even if nobody waits for it any longer.
+            recording = asyncio.create_task(self._record(settled, keep))
+            self._recording.add(recording)
+            recording.add_done_callback(self._recording.discard)
+            answer = await asyncio.shield(recording)
+            if isinstance(answer, Answer):
+                return answer
             self._raise_end()
-            tries_when_busy += fault.kind == "Busy"
+            tries_when_busy += answer.kind == "Busy"
             # Where the server fails whatever it is asked, the question is not at fault.
-            tries += fault.kind != "Busy" and not pace.is_failing
+            tries += answer.kind != "Busy" and not pace.is_failing
             is_last = tries >= self._patience.tries or tries_when_busy >= self._patience.tries_when_busy
-            if fault.kind == "Rejected" or is_last:
-                return Unanswered(fault.reason, f"{server.endpoint.base_url} {fault.detail}")
-            if fault.kind != "Busy":
+            if answer.kind == "Rejected" or is_last:
+                return Unanswered(answer.reason, f"{server.endpoint.base_url} {answer.detail}")
+            if answer.kind != "Busy":
                 await asyncio.sleep(self._patience.backoff_seconds(tries) * random.uniform(0.75, 1.25))
 
-    async def _answered(self, reply: Reply, settled: _Settled, keep: Keep) -> Answer:
-        answer = Answer(reply.text, reply.finish, settled.charge.prompt_tokens, settled.charge.answer_tokens)
+    async def finish(self) -> None:
+        """Wait until all that has arrived is kept and written."""
+        await asyncio.gather(*self._recording, return_exceptions=True)
+
+    async def _record(self, settled: _Settled, keep: Keep) -> Answer | Fault:
+        """Keep an answer before the ledger says that there is one, so that a crash between the two loses nothing."""
+        number, outcome, charge, estimated = settled
+        self.estimated += estimated
+        if isinstance(outcome, Fault):
+            await self._ledger.failed(number, outcome.reason, charge, estimated)
+            return outcome
+        answer = Answer(outcome.text, outcome.finish, charge.prompt_tokens, charge.answer_tokens)
         await keep(answer)
-        await self._ledger.answered(settled.number, settled.charge, settled.is_estimated)
+        await self._ledger.answered(number, charge, estimated)
         self.answers += 1
         return answer
 
@@ -76,15 +90,17 @@ class Attempts:
                 self._spending.settle(most, charge)
                 pace.used(turn, charge.tokens)
             self._learn(server, pace, turn, outcome)
-        self.estimated += (estimated := is_estimated(outcome))
-        return _Settled(number, outcome, charge, estimated)
+        return _Settled(number, outcome, charge, is_estimated(outcome))
 
     async def _reserve(self, most: Charge) -> None:
         self._raise_end()
         try:
             await self._spending.reserve(most)
         except BudgetSpent as error:
-            self._end = BudgetSpent(f"{error}; {self.answers:,} answers are paid for and kept; raise it to continue with them")
+            await self.finish()
+            self._end_with(
+                BudgetSpent(f"{error}; {self.answers:,} answers are paid for and kept; raise it to continue with them")
+            )
         self._raise_end()
 
     def _learn(self, server: Server, pace: Pace, turn: Turn, outcome: Reply | Fault) -> None:
@@ -97,11 +113,15 @@ class Attempts:
         if outcome.kind in ("Busy", "Down"):
             pace.failed(turn, outcome)
         elif outcome.kind == "Refused":
-            self._end = self._end or _refused(server, outcome)
+            self._end_with(_refused(server, outcome))
         else:
             pace.works()
         if pace.is_away:
-            self._end = self._end or _away(server, pace, outcome)
+            self._end_with(_away(server, pace, outcome))
+
+    def _end_with(self, failure: StageFailure) -> None:
+        self._end = self._end or failure
+        self._servers.end()
 
     def _raise_end(self) -> None:
         if self._end:

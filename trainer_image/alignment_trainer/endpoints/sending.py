@@ -20,12 +20,19 @@ def http_client(access: Access | None, field: str, **options: Any) -> httpx2.Asy
         request.headers.pop(_HEADER, None)
         if access is None:
             return
-        try:
-            access.permission.check(str(request.url))
-        except Forbidden as error:
-            said = without_key(str(error), access) or "it redirects to an address that contains the key; correct baseUrl"
-            raise BadConfiguration(f"{field}.baseUrl: {said}") from None
+        refusal = _refusal(access, str(request.url))
+        if refusal:
+            raise BadConfiguration(f"{field}.baseUrl: {refusal}")
         request.headers[_HEADER] = f"Bearer {access.key.get_secret_value()}"
 
     # If redirects were not followed, one would be an empty answer; this way it is followed or refused with a message.
     return httpx2.AsyncClient(**{"follow_redirects": True, **options, "event_hooks": {"request": [admit]}})
+
+
+def _refusal(access: Access, url: str) -> str | None:
+    """Return why the key may not be sent to a URL; None if it may."""
+    try:
+        access.permission.check(url)
+    except Forbidden as error:
+        return without_key(str(error), access) or "it redirects to an address that contains the key; correct baseUrl"
+    return None

@@ -46,6 +46,11 @@ class Servers:
             self._paces[identity] = Pace(server.endpoint.base_url, _lowest(same), self._patience)
         return self._paces[identity]
 
+    def end(self) -> None:
+        """Let nobody wait for a server any longer."""
+        for pace in self._paces.values():
+            pace.end()
+
     def check_model(self, server: Server, answered: str) -> None:
         """Warn once if a server seems to answer as another model; many add a date or a folder to the name, or leave it out."""
         asked = server.endpoint.model

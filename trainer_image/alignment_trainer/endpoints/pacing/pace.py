@@ -66,12 +66,14 @@ class Pace:
     def __init__(self, name: str, limits: Limits, patience: Patience = PATIENCE) -> None:
         self._name, self._most, self._patience = name, limits.concurrency, patience
         self._requests, self._tokens = Rate(limits.requests_per_minute), Rate(limits.tokens_per_minute)
-        self._allowed, self._is_doubling, self._successes = min(_FIRST_CONCURRENCY, self._most), True, 0
+        self._allowed, self._successes = min(_FIRST_CONCURRENCY, self._most), 0
+        self._was_too_much: int | None = None
         self._in_flight = 0
         self._free, self._door = asyncio.Event(), asyncio.Lock()
         self._not_before = self._failed_time = float("-inf")
         self.failures = 0
         """Failures in a row; what was in flight together counts once."""
+        self._has_ended = False
 
     @property
     def is_failing(self) -> bool:
@@ -97,7 +99,7 @@ class Pace:
             self._free.set()
 
     async def _next(self, tokens: int) -> Turn:
-        while True:
+        while not self._has_ended:
             now = _now()
             ready = max(self._not_before, self._requests.ready(), self._tokens.ready())
             if self._in_flight >= self._allowed:
@@ -106,8 +108,9 @@ class Pace:
             elif ready > now:
                 await self._wait(ready - now)
             else:
-                self._requests.take(now, 1)
-                return Turn(now, self._tokens.take(now, tokens))
+                break
+        self._requests.take(_now(), 1)
+        return Turn(_now(), self._tokens.take(_now(), tokens))
 
     async def _wait(self, seconds: float) -> None:
         if seconds < _SHOWN_WAIT_SECONDS:
@@ -115,9 +118,14 @@ class Pace:
             return
         with advancing(f"waiting for {self._name}", round(seconds), "seconds") as advance:
             end = _now() + seconds
-            while (left := end - _now()) > 0:
+            while (left := end - _now()) > 0 and not self._has_ended:
                 await asyncio.sleep(min(1.0, left))
                 advance(1)
+
+    def end(self) -> None:
+        """Let nobody wait any longer, since nothing more will be sent."""
+        self._has_ended = True
+        self._free.set()
 
     def used(self, turn: Turn, tokens: int) -> None:
         """Take note of the tokens that a request has really used."""
@@ -129,8 +137,14 @@ class Pace:
         self._successes += 1
         if self._successes >= self._allowed:
             self._successes = 0
-            self._allowed = min(self._most, self._allowed * 2 if self._is_doubling else self._allowed + 1)
+            self._allowed = min(self._most, self._more())
             self._free.set()
+
+    def _more(self) -> int:
+        """Return how many requests at the same time to try next: halfway back to what was once too much, then one more."""
+        if self._was_too_much is None:
+            return self._allowed * 2
+        return self._allowed + max(1, (self._was_too_much - self._allowed) // 2)
 
     def failed(self, turn: Turn, fault: Fault) -> None:
         """Take note of a failure: all requests wait for as long as the server asks, or longer with each failure in a row."""
@@ -138,8 +152,9 @@ class Pace:
         if turn.time >= self._failed_time:
             self._failed_time = now
             self.failures += 1
-            if is_busy or self.is_failing:
-                self._is_doubling, self._successes = False, 0
+            # While it stays busy, all requests wait longer and longer instead.
+            if self.is_failing if not is_busy else self.failures == 1:
+                self._was_too_much, self._successes = self._allowed, 0
                 self._allowed = max(1, self._allowed // 2)
         asked = fault.wait_seconds
         if asked is None:

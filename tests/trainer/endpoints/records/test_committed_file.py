@@ -1,0 +1,80 @@
+"""Lines that survive a crash, many with one flush."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from alignment_trainer.endpoints.records.committed_file import CommittedFile, without_torn_line
+
+
+def test_lines_that_come_together_share_a_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushes = []
+    monkeypatch.setattr(os, "fsync", flushes.append)
+
+    async def run() -> None:
+        file = CommittedFile(tmp_path / "lines")
+        flushes.clear()
+        await asyncio.gather(*(file.append(b"%d\n" % number) for number in range(500)))
+        await file.close()
+
+    asyncio.run(run())
+    assert (tmp_path / "lines").read_bytes() == b"".join(b"%d\n" % number for number in range(500))
+    assert 1 <= len(flushes) <= 3
+
+
+def test_a_line_is_on_the_disk_when_append_returns(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = CommittedFile(tmp_path / "lines")
+        for number in range(3):
+            start = file.size
+            await file.append(b"line %d\n" % number)
+            assert (tmp_path / "lines").read_bytes()[start:] == b"line %d\n" % number
+        await file.close()
+
+    asyncio.run(run())
+
+
+def test_a_caller_that_is_cancelled_loses_no_line_of_the_others(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = CommittedFile(tmp_path / "lines")
+        hurried = asyncio.create_task(file.append(b"1\n"))
+        await asyncio.sleep(0)
+        hurried.cancel()
+        await file.append(b"2\n")
+        await file.close()
+
+    asyncio.run(run())
+    assert (tmp_path / "lines").read_bytes() == b"1\n2\n"
+
+
+def test_all_who_wait_get_the_error_of_a_full_disk() -> None:
+    async def run() -> list[BaseException | None]:
+        file = CommittedFile(Path("/dev/full"))
+        return await asyncio.gather(*(file.append(b"1\n") for _ in range(3)), return_exceptions=True)
+
+    assert [type(error) for error in asyncio.run(run())] == [OSError] * 3
+
+
+@pytest.mark.parametrize(
+    ("left", "whole"),
+    [
+        (b"", b""),
+        (b"1\n", b"1\n"),
+        (b"1\n2", b"1\n"),
+        (b"12", b""),
+        (b"1\n" + b"2" * 200_000, b"1\n"),
+        (b"1" * 200_000 + b"\n2", b"1" * 200_000 + b"\n"),
+        (b"1\n\0\0\0", b"1\n"),
+    ],
+)
+def test_what_a_crash_leaves_of_a_line_is_cut_off(left: bytes, whole: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_bytes(left)
+    without_torn_line(file)
+    assert file.read_bytes() == whole
+
+
+def test_a_file_that_does_not_exist_has_no_torn_line(tmp_path: Path) -> None:
+    without_torn_line(tmp_path / "lines")
+    assert not (tmp_path / "lines").exists()

@@ -1,0 +1,65 @@
+"""What a stage has asked, as its next attempt reads it."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from alignment_trainer.endpoints.records.ledger import History, Ledger, Sent, read_history
+from alignment_trainer.endpoints.spending import Charge
+
+MOST, CHARGE = Charge(1, 80, 20, 0.5), Charge(1, 7, 3, 0.01)
+
+
+async def write(path: Path, *ends: str) -> None:
+    """Write one request after the other, each with its end."""
+    ledger = Ledger(path, read_history(path).last)
+    for end in ends:
+        number = await ledger.sent(f"key of {end}", MOST)
+        if end == "answered":
+            await ledger.answered(number, CHARGE, is_estimated=False)
+        elif end == "estimated":
+            await ledger.answered(number, MOST, is_estimated=True)
+        elif end == "failed":
+            await ledger.failed(number, "Status500", Charge(1), is_estimated=False)
+    await ledger.close()
+
+
+HISTORIES = {
+    "nothing": ((), History()),
+    "an answer": (("answered",), History(1, CHARGE, answers=1)),
+    "a failure": (("failed",), History(1, Charge(1))),
+    "an answer without usage": (("estimated",), History(1, MOST, answers=1, estimated=1)),
+    "a request in flight": (("lost",), History(1, in_flight={1: Sent("key of lost", MOST)})),
+    "all of them": (
+        ("answered", "lost", "failed", "answered", "lost"),
+        History(5, CHARGE + CHARGE + Charge(1), 2, 0, {2: Sent("key of lost", MOST), 5: Sent("key of lost", MOST)}),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HISTORIES)
+def test_the_next_attempt_knows_what_was_paid_and_what_possibly_was(case: str, tmp_path: Path) -> None:
+    ends, history = HISTORIES[case]
+    asyncio.run(write(tmp_path / "asked.jsonl", *ends))
+    found = read_history(tmp_path / "asked.jsonl")
+    assert found == history
+    assert found.possibly_spent == sum((MOST for end in ends if end == "lost"), start=Charge())
+
+
+def test_attempts_continue_the_numbers_of_the_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "asked.jsonl"
+    asyncio.run(write(path, "answered", "lost"))
+    asyncio.run(write(path, "answered"))
+    assert [line.get("sent") for line in map(json.loads, path.read_text().splitlines())] == [1, None, 2, 3, None]
+    assert read_history(path).answers == 2
+
+
+def test_half_a_line_of_a_crash_is_cut_off_and_its_request_is_possibly_paid(tmp_path: Path) -> None:
+    path = tmp_path / "asked.jsonl"
+    asyncio.run(write(path, "answered", "answered"))
+    path.write_bytes(path.read_bytes()[:-10])
+    history = read_history(path)
+    assert (history.answers, list(history.in_flight)) == (1, [2])
+    asyncio.run(write(path, "answered"))
+    assert read_history(path).answers == 2
