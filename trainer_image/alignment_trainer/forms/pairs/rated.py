@@ -14,8 +14,10 @@ from alignment_trainer.forms.pairs.shared_start import answered, said
 from alignment_trainer.forms.texts import whole_text
 from alignment_trainer.reading.bad_row import BadRow
 
-_ASPECTS = ("instruction_following", "truthfulness", "honesty", "helpfulness")
-_NOT_RATED = "N/A"
+ASPECTS = ("instruction_following", "truthfulness", "honesty", "helpfulness")
+"""What UltraFeedback's judge rates."""
+NOT_RATED = "N/A"
+"""What UltraFeedback has in place of a rating that is missing."""
 
 
 class _Rated(NamedTuple):
@@ -45,7 +47,7 @@ def _ranked(row: Row) -> Pair:
     """Read Nectar's answers: rank 1 is the best."""
     answers = [
         _Rated(whole_text(one.get("answer"), f"{place}.answer"), -number_of(one.get("rank"), f"{place}.rank"))
-        for place, one in _objects(row["answers"], "answers")
+        for place, one in objects_in(row["answers"], "answers")
     ]
     return best_against_another(whole_text(row["prompt"], "prompt"), answers)
 
@@ -54,7 +56,7 @@ def _annotated(row: Row) -> Pair:
     """Read UltraFeedback's completions; their overall_score is not used, since it is 10 for some answers rated 1."""
     answers = [
         _Rated(whole_text(one.get("response"), f"{place}.response"), _mean_rating(one.get("annotations"), f"{place}.annotations"))
-        for place, one in _objects(row["completions"], "completions")
+        for place, one in objects_in(row["completions"], "completions")
     ]
     return best_against_another(whole_text(row["instruction"], "instruction"), answers)
 
@@ -71,26 +73,33 @@ def _generations(row: Row) -> Pair:
     return best_against_another(whole_text(row["instruction"], "instruction"), answers)
 
 
-def _mean_rating(annotations: Any, place: str) -> float | None:
-    """Return the mean of the aspects that have a rating."""
+def ratings_of(annotations: Any, place: str) -> dict[str, float]:
+    """Return the rating of each of UltraFeedback's aspects that has one."""
     if not isinstance(annotations, dict):
-        raise BadRow(f"{place} must be an object with {', '.join(_ASPECTS)}; correct it")
-    ratings = [_rating(annotations.get(aspect), f"{place}.{aspect}") for aspect in _ASPECTS]
-    rated = [rating for rating in ratings if rating is not None]
-    return fmean(rated) if rated else None
+        raise BadRow(f"{place} must be an object with {', '.join(ASPECTS)}; correct it")
+    ratings = {aspect: _rating(annotations.get(aspect), f"{place}.{aspect}") for aspect in ASPECTS}
+    return {aspect: rating for aspect, rating in ratings.items() if rating is not None}
+
+
+def score_of(value: Any, place: str) -> float | None:
+    """Return a number, or None where a judge has given none."""
+    return None if value is None or value == NOT_RATED else number_of(value, place)
+
+
+def _mean_rating(annotations: Any, place: str) -> float | None:
+    ratings = ratings_of(annotations, place)
+    return fmean(ratings.values()) if ratings else None
 
 
 def _rating(aspect: Any, place: str) -> float | None:
     """Read an aspect, an object with the text Rating, or a list with one such object."""
     if isinstance(aspect, list) and len(aspect) == 1:
         aspect = aspect[0]
-    rating = aspect.get("Rating") if isinstance(aspect, dict) else aspect
-    if rating is None or rating == _NOT_RATED:
-        return None
-    return number_of(rating, f"{place}.Rating")
+    return score_of(aspect.get("Rating") if isinstance(aspect, dict) else aspect, f"{place}.Rating")
 
 
-def _objects(value: Any, column: str) -> list[tuple[str, dict[str, Any]]]:
+def objects_in(value: Any, column: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the objects of a list, each with its place."""
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
         raise BadRow(f"{column} must be a list of objects; correct it")
     return [(f"{column}[{index}]", one) for index, one in enumerate(value)]
