@@ -1,0 +1,1 @@
+"""Preference pairs: who answers a prompt, what a judge says about the answers, and which two of them become a pair."""
