@@ -1,5 +1,7 @@
 """Names of metrics and tags: the trainer writes them, operator and dashboard read them; docs/metrics.md explains each."""
 
+import re
+
 LOSS = "train/loss"
 LEARNING_RATE = "train/learning_rate"
 GRADIENT_NORM = "train/grad_norm"
@@ -58,6 +60,9 @@ POSSIBLY_PAID = "asked/possibly_paid"
 UNANSWERED = "asked/unanswered"
 ROWS_WRITTEN = "rows/written"
 ROWS_LEFT_OUT = "rows/left_out"
+JUDGED_SCORES = "judged/scores"
+JUDGED_PLACES = "judged/places"
+LENGTH_CORRELATION = "judged/length_correlation"
 
 ROUND = "round/number"
 ROUND_WIN_RATE = "round/win_rate"
@@ -122,3 +127,13 @@ def unanswered_of(reason: str) -> str:
 def left_out_of(reason: str) -> str:
     """Return the metric that counts the rows that were left out for one reason."""
     return f"{ROWS_LEFT_OUT}/{reason}"
+
+
+def judged_score_of(model: str, aspect: str) -> str:
+    """Return the metric that is the mean score of a model's answers; MLflow takes few signs in names."""
+    return f"{JUDGED_SCORES}/{re.sub(r'[^A-Za-z0-9_.-]', '_', model)}/{aspect}"
+
+
+def judged_place_of(place: int) -> str:
+    """Return the metric that says by how much the answer at a place, from 1, is rated above the mean of its judgement."""
+    return f"{JUDGED_PLACES}/{place}"

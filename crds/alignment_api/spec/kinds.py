@@ -28,7 +28,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "distill": Kind("Rows", ("teachers", "prompts"), runs=True, loads_model=False),
-    "feedback": Kind("Rows", ("responders", "judge", "prompts"), needed_unless="judged", loads_model=False),
+    "feedback": Kind("Rows", ("responders", "judge", "prompts"), needed_unless="judged", runs=True, loads_model=False),
     "sft": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo_distillation": Kind("Model", ("teacher", "prompts", *_TRAINED), trains=True, runs=True),

@@ -19,9 +19,12 @@ from alignment_trainer.data.readers import Read, Reader
 from alignment_trainer.failures import BadData
 from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.left_out import LeftOut
+from alignment_trainer.forms.pairs.judged import FORM, judged_answers
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_survey import Seen, Survey, survey
 from alignment_trainer.reading.sources import PlacedRow, Source
+from alignment_trainer.settings.feedback import ensemble_settings, judged_datasets
+from alignment_trainer.settings.given import stage_path
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.templates.source import NO_TEMPLATE
 from alignment_trainer.workspace.activity import counted
@@ -105,6 +108,21 @@ def see_prompt(row: dict[str, Any]) -> Seen:
         return Seen(None, read_opening(row).form)
     except LeftOut as left_out:
         return Seen(left_out.reason)
+
+
+def feedback_rows(config: RunConfig) -> Iterator[Rows]:
+    """Return the questions of a feedback stage, or its rows that are judged already."""
+    path, judged = stage_path(config), judged_datasets(config)
+    if judged is None:
+        yield from prompt_rows(f"{path}.prompts", ensemble_settings(config).prompts)
+    else:
+        yield Rows(f"{path}.judged", judged, see_judged)
+
+
+def see_judged(row: dict[str, Any]) -> Seen:
+    """Check a row whose answers are judged already."""
+    judged_answers(row)
+    return Seen(None, FORM)
 
 
 def see_text(row: dict[str, Any]) -> Seen:

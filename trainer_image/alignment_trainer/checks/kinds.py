@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.checks.datasets import Rows, held_out_rows, prompt_rows, training_rows
+from alignment_trainer.checks.datasets import Rows, feedback_rows, held_out_rows, prompt_rows, training_rows
 from alignment_trainer.checks.start_template import lacks_template
 from alignment_trainer.data.readers import DIALOGUES, PAIRS
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.dpo_distillation import dpo_distillation_settings
+from alignment_trainer.settings.feedback import check_feedback
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.settings.synthesis import distill_settings
 from alignment_trainer.settings.training import dpo_settings, sft_settings
@@ -58,6 +59,7 @@ KINDS: dict[str, Kind] = {
         distill_settings,
         lambda config: prompt_rows(f"{stage_path(config)}.prompts", distill_settings(config).prompts),
     ),
+    "feedback": Kind("alignment_trainer.stages.feedback", check_feedback, feedback_rows),
     "sft": Kind(
         "alignment_trainer.stages.sft",
         sft_settings,

@@ -54,6 +54,15 @@ def alone(text: str, place: str) -> Prompt:
     return Prompt(key_of(messages), messages, {}, place)
 
 
+def with_system(messages: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:
+    """Return messages with what the stage tells the models, before a system message of their own, as one: most take only one."""
+    if not system:
+        return messages
+    own, asked = (messages[:1], messages[1:]) if messages[0]["role"] == "system" else ((), messages)
+    text = "\n\n".join([system, *(message["content"] for message in own)])
+    return ({"role": "system", "content": text}, *asked)
+
+
 def _prompts(
     datasets: list[Dataset], sources: list[Source], wanted: list[list[int]], field: str, read: ReadOpening
 ) -> Iterator[Prompt | LeftOut]:

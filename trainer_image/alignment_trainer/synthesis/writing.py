@@ -50,7 +50,8 @@ async def write_rows(
 
 class _Writing:
     def __init__(self, config: RunConfig, made: Made, limit: "_Limit", make: Make, progress: Progress) -> None:
-        self._workers = sum(endpoint.concurrency or _USUAL_CONCURRENCY for _, endpoint in endpoints_of(config.stage))
+        # A stage without endpoints pairs rows that are judged already.
+        self._workers = sum(endpoint.concurrency or _USUAL_CONCURRENCY for _, endpoint in endpoints_of(config.stage)) or 1
         self._made, self._make, self._progress = made, make, progress
         self.limit = limit
         self._failure: Exception | None = None

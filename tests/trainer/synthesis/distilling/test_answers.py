@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from alignment_trainer.endpoints.question import Answer, Unanswered
 from alignment_trainer.settings.synthesis import distill_settings
-from alignment_trainer.synthesis.distilling.answers import Answers, with_system
+from alignment_trainer.synthesis.distilling.answers import Answers
 from alignment_trainer.synthesis.made import LeftOut
-from alignment_trainer.synthesis.prompts import Prompt, key_of
+from alignment_trainer.synthesis.prompts import Prompt, key_of, with_system
 
 TEACHERS = [{"baseUrl": f"http://{name}.example/v1", "model": name} for name in ("a", "b", "c")]
 

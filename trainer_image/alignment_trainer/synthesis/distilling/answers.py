@@ -1,10 +1,10 @@
 """Has a teacher answer each prompt."""
 
-from alignment_trainer.endpoints.question import Answer, Ask, Message, Question
+from alignment_trainer.endpoints.question import Answer, Ask, Question
 from alignment_trainer.settings.synthesis import DistillSettings
 from alignment_trainer.synthesis.drawing import drawn_seed, shared
 from alignment_trainer.synthesis.made import LeftOut, Outcome
-from alignment_trainer.synthesis.prompts import Prompt
+from alignment_trainer.synthesis.prompts import Prompt, with_system
 from alignment_trainer.synthesis.provenance import provenance
 
 
@@ -26,12 +26,3 @@ class Answers:
             return LeftOut("cut")
         asked = [*prompt.messages, {"role": "assistant", "content": answer.text}]
         return [{"messages": asked, "provenance": provenance(teacher, prompt, seed, [answer])}]
-
-
-def with_system(messages: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:
-    """Return messages with what the stage tells the teachers, before a system message of their own."""
-    if not system:
-        return messages
-    own, asked = (messages[:1], messages[1:]) if messages[0]["role"] == "system" else ((), messages)
-    text = "\n\n".join([system, *(message["content"] for message in own)])
-    return ({"role": "system", "content": text}, *asked)

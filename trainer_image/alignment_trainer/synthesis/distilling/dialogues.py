@@ -3,7 +3,6 @@
 from alignment_trainer.endpoints.question import Answer, Ask, Message, Question
 from alignment_trainer.settings.servers import Server
 from alignment_trainer.settings.synthesis import DistillSettings
-from alignment_trainer.synthesis.distilling.answers import with_system
 from alignment_trainer.synthesis.distilling.simulated_user import (
     NEXT_TEMPLATE,
     OPENING_TEMPLATE,
@@ -13,7 +12,7 @@ from alignment_trainer.synthesis.distilling.simulated_user import (
 )
 from alignment_trainer.synthesis.drawing import drawn_seed, shared
 from alignment_trainer.synthesis.made import LeftOut, Outcome
-from alignment_trainer.synthesis.prompts import Prompt
+from alignment_trainer.synthesis.prompts import Prompt, with_system
 from alignment_trainer.synthesis.provenance import provenance
 
 
