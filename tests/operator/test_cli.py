@@ -95,6 +95,19 @@ def test_explain_prints_where_each_value_comes_from(capsys: pytest.CaptureFixtur
     assert pairs in [" ".join(line) for line in lines]
 
 
+def test_explain_says_whom_a_stage_asks_and_at_most_how_much(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = {}
+    for example in ("zephyr-7b-teachers", "dpo-kd-phi2", "dpo-kd-online", "tiny"):
+        assert main(["explain", str(EXAMPLES / f"{example}.yaml")]) == SUCCEEDED
+        asked[example] = [line for line in capsys.readouterr().out.splitlines() if ": asks " in line]
+    large = "large at https://api.example.com/v1"
+    assert asked["zephyr-7b-teachers"][0] == f"distill: asks {large}; at most a cost of 1,200"
+    assert asked["zephyr-7b-teachers"][1].endswith("largest at https://api.example.com/v1; at most 1,000,000,000 tokens")
+    assert asked["dpo-kd-phi2"] == [f"distill: asks {large}; at most a cost of 20"]
+    assert asked["dpo-kd-online"] == ["distill: asks teacher at http://teacher.models.svc:8000/v1; nothing limits how much"]
+    assert asked["tiny"] == []
+
+
 @pytest.mark.parametrize(
     ("micro", "line"),
     [

@@ -7,7 +7,9 @@ from alignment_api.memory.shape import ModelShape
 from alignment_api.resolving.recipes import Resolved
 from alignment_api.spec.batch import pair_tokens, world_size
 from alignment_api.spec.compute import Compute
+from alignment_api.spec.endpoints import Budget
 from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.parts import endpoints_of, parts_of
 from alignment_api.spec.stages import PreferenceSettings, Stage
 from alignment_api.trees import below, leaves
 from rich.table import Table
@@ -35,6 +37,23 @@ def batch_lines(spec: AlignmentJobSpec) -> list[str]:
             packs = _packs(stage, known_base_shape(spec))
             lines.append(f"{stage.name}: {_batch_line(stage, spec.compute_of(stage), optimization.global_batch_size, packs)}")
     return lines
+
+
+def asking_lines(spec: AlignmentJobSpec) -> list[str]:
+    """Return a line for each stage that asks servers: which models, and at most how much."""
+    lines = []
+    for stage in spec.stages or []:
+        asked = dict.fromkeys(f"{endpoint.model} at {endpoint.base_url}" for _, endpoint in endpoints_of(stage))
+        if asked:
+            limits = [_limit(budget) for _, budget in parts_of(stage, Budget)]
+            lines.append(f"{stage.name}: asks {', '.join(asked)}; {''.join(limits) or 'nothing limits how much'}")
+    return lines
+
+
+def _limit(budget: Budget) -> str:
+    amounts = [f"{number:,} {what}" for number, what in ((budget.requests, "requests"), (budget.tokens, "tokens")) if number]
+    amounts += ["a cost of " + f"{budget.cost:,.2f}".removesuffix(".00")] if budget.cost else []
+    return f"at most {' or '.join(amounts)}" if amounts else ""
 
 
 def _packs(stage: Stage, shape: ModelShape | None) -> bool:
