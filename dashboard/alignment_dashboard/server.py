@@ -22,8 +22,8 @@ PAGES = ("", "run", "compare", "samples")
 TITLE = "Alignment runs"
 _INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 # Without this, Streamlit's script takes the address of a page such as /run for the base path, and asks /run/_stcore/health first.
-_SCRIPT = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", window.location.href).href}</script>'
-_LINKS = f"<script>{Path(__file__).with_name('table_links.js').read_text(encoding='utf-8')}</script>"
+_ADDRESS = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", window.location.href).href}</script>'
+_SCRIPTS = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.js"))]
 # Streamlit has no option for these: the page uses the width of the window, begins in the dark where it is dark, and does not fade
 # what it is about to replace, since it replaces something every few seconds.
 _STYLE = """<meta name="color-scheme" content="light dark"><style>
@@ -60,7 +60,8 @@ async def answer_health(_: Request) -> PlainTextResponse:
 def page_routes(base_path: str) -> list[BaseRoute]:
     """Return the routes of the pages; all get the same HTML, which knows from its own address where the server is."""
     html = _INDEX.read_text(encoding="utf-8").replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
-    html = html.replace("<head>", f"<head>{_SCRIPT}{_LINKS}{_STYLE}", 1)
+    scripts = "".join(f"<script>{script}</script>" for script in _SCRIPTS)
+    html = html.replace("<head>", f"<head>{_ADDRESS}{scripts}{_STYLE}", 1)
     prefix = f"/{base_path.strip('/')}".rstrip("/")
     return [Route(f"{prefix}/{page}", partial(_answer_page, html)) for page in PAGES]
 

@@ -218,13 +218,23 @@ def _show_sample(outputs: Sequence[Output], shown: Sequence[Sample], number: int
     whole = bool(st.session_state.get("whole"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(f"Prompt {number + 1} of {len(shown)}", anchor=False, width="content")
-        st.button("Previous", shortcut="K", disabled=number == 0, on_click=_move, args=(-1,))
-        st.button("Next", shortcut="J", disabled=number == len(shown) - 1, on_click=_move, args=(1,))
+        _show_arrows(len(shown), number)
         st.space("stretch")
         _show_downloads(outputs, shown)
     st.html(markup.draw_prompt(sample.prompt, tones, whole))
     drawn = columns(outputs, sample, st.session_state.get("marks", AGAINST[0]), _colours(outputs))
     st.html(markup.draw_answers(drawn, tones, whole))
+
+
+def _show_arrows(count: int, number: int) -> None:
+    """Show arrows to the prompts before and after; the browser counts on from press to press, so that no quick press is lost."""
+    made = st.session_state.setdefault("arrows-made", 0)
+    if st.session_state.get(f"arrows-{made}") != number + 1:
+        # Another prompt was opened by its address or in the list: arrows that have counted are replaced by new ones.
+        made = st.session_state["arrows-made"] = made + 1
+    key = f"arrows-{made}"
+    st.pagination(count, default=number + 1, max_visible_pages=0, key=key, on_change=_open_numbered, args=(key,))
+    st.caption("keys J and K", width="content")
 
 
 def _colours(outputs: Sequence[Output]) -> dict[str, str]:
@@ -247,13 +257,10 @@ def _show_downloads(outputs: Sequence[Output], shown: Sequence[Sample]) -> None:
         )
 
 
-def _move(by: int) -> None:
-    # From where the page is now: of two quick presses, the second may come before the first is drawn.
-    drawn = st.session_state.get("drawn_prompts", [])
-    shown = st.query_params.get("prompt", "")
-    to = (drawn.index(shown) if shown in drawn else 0) + by
-    if 0 <= to < len(drawn):
-        st.query_params["prompt"] = drawn[to]
+def _open_numbered(key: str) -> None:
+    drawn, number = st.session_state.get("drawn_prompts", []), st.session_state[key]
+    if number <= len(drawn):
+        st.query_params["prompt"] = drawn[number - 1]
 
 
 show()

@@ -21,7 +21,12 @@ def test_keys_move_between_prompts_but_not_while_one_types(page: Page) -> None:
     page.keyboard.press("j")
     expect(page.get_by_text("Prompt 2 of 6")).to_be_visible()
     expect(page.get_by_role("button", name="Previous")).to_be_enabled()
-    page.keyboard.press("k")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.get_by_text("Prompt 5 of 6")).to_be_visible()
+    for _ in range(9):
+        page.keyboard.press("k")
     expect(page.get_by_text("Prompt 1 of 6")).to_be_visible()
     page.get_by_role("textbox", name="Search").fill("commit")
     page.get_by_role("textbox", name="Search").press("j")
