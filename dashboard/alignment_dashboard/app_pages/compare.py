@@ -17,6 +17,7 @@ from alignment_dashboard.facts.stages import stages_in
 from alignment_dashboard.facts.status import phase_of
 from alignment_dashboard.pieces import overlaid_curves
 from alignment_dashboard.pieces import reached as results
+from alignment_dashboard.pieces.clock import write_clock
 from alignment_dashboard.pieces.configuration_table import show_configuration
 from alignment_dashboard.pieces.final_table import choose_rows, download_finals, show_finals
 from alignment_dashboard.pieces.notice import show_failures, show_notice
@@ -145,7 +146,7 @@ def _show_results(comparison: Comparison, stage: str) -> None:
         if found.columns:
             download_finals(found, names)
     if reached.problem:
-        age = f" The results are as of {reached.as_of:%H:%M} UTC." if found.columns else ""
+        age = f" The results are as of {write_clock(reached.as_of)}." if found.columns else ""
         show_notice("Results", "orange", f"{reached.problem}{age}")
     if not found.columns:
         st.text("No run has a result yet.")

@@ -23,6 +23,7 @@ from alignment_dashboard.facts.samples import Output, Rows, Sample, Wanted
 from alignment_dashboard.facts.stages import stages_in, trained_stages
 from alignment_dashboard.pictures.answers import markup
 from alignment_dashboard.pictures.answers.cards import AGAINST, columns
+from alignment_dashboard.pieces.clock import write_clock
 from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.pieces.theme import is_dark
 from alignment_dashboard.text import plain
@@ -86,7 +87,7 @@ def _read(job: AlignmentJob) -> StageRows:
     known = {stage: cache.samples(identify(job), stage) for stage in trained_stages(job)}
     for problem in dict.fromkeys(one.problem for one in known.values() if one.problem):
         shown = [one.as_of for one in known.values() if one.problem == problem and one.value]
-        since = f" Samples are shown as of {min(shown):%H:%M} UTC." if shown else ""
+        since = f" Samples are shown as of {write_clock(min(shown))}." if shown else ""
         show_notice("Cannot be read", "orange", problem + since)
     return {stage: one.value for stage, one in known.items()}
 

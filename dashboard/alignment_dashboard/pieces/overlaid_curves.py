@@ -14,6 +14,7 @@ from alignment_dashboard.facts.stages import kind_of
 from alignment_dashboard.keeper import Known
 from alignment_dashboard.pictures.panels import REJECTED, Panel, metrics_of, panels_of
 from alignment_dashboard.pictures.trace import Trace
+from alignment_dashboard.pieces.clock import write_clock
 from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.pieces.panel_view import choose_display, show_panels
 from alignment_dashboard.pieces.theme import is_dark
@@ -38,7 +39,7 @@ def show_curves(
             problems.setdefault(known.problem, known.as_of)
         traces.append(Trace(identity, names[identity], look.colour(dark), look.dash, known.value))
     for problem, as_of in problems.items():
-        age = f" The curves are as of {as_of:%H:%M} UTC." if any(trace.histories for trace in traces) else ""
+        age = f" The curves are as of {write_clock(as_of)}." if any(trace.histories for trace in traces) else ""
         show_notice("Curves", "orange", f"{problem}{age}")
     with place:
         st.download_button(

@@ -181,7 +181,7 @@ def test_the_last_good_curves_stay_when_mlflow_is_away(trained: None, monkeypatc
     monkeypatch.setattr(cache, "curves", lambda *_arguments: gone)
     app = opened()
     assert len(charts(app)) == 1
-    assert "As of 12:03" in words(app) and "MLflow does not answer." in words(app)
+    assert "As of 12:03 UTC" in words(app) and "MLflow does not answer." in words(app)
 
 
 def test_a_run_that_diverged(write_job: JobWriter, log_run: RunLogger) -> None:
