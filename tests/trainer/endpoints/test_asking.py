@@ -355,6 +355,7 @@ def test_after_a_kill_no_answered_question_arrives_again(tmp_path: Path) -> None
         # The last line may be torn.
         answered = (Path(config.paths.stage) / "asked.jsonl").read_text().count('"answered"') - 1
         found, counts = asked(config, 200)
+        later = asked(config, 200)[1]
     arrived = Counter(body["messages"][0]["content"] for body in server.bodies)
     twice = [text for text, times in arrived.items() if times > 1]
     assert set(before.values()) == {1}
@@ -364,6 +365,21 @@ def test_after_a_kill_no_answered_question_arrives_again(tmp_path: Path) -> None
     assert len(twice) <= counts.possibly_paid <= 16
     assert counts.requests == 200 + counts.possibly_paid
     assert counts.kept_answers >= answered
+    # A further attempt knows the same, although the questions are answered now.
+    assert (later.requests, later.possibly_paid, later.answers) == (counts.requests, counts.possibly_paid, counts.answers)
+    assert server.arrivals == 200 + len(twice)
+
+
+def test_an_answer_that_was_kept_just_before_a_kill_is_not_possibly_paid(tmp_path: Path) -> None:
+    with a_faulty_server() as server:
+        config = a_stage(tmp_path, server.url)
+        asked(config, 3)
+        ledger = Path(config.paths.stage) / "asked.jsonl"
+        ends = [line for line in ledger.read_text().splitlines(keepends=True) if '"answered": 3' not in line]
+        ledger.write_text("".join(ends))
+        found, counts = asked(config, 3)
+    assert all(isinstance(answer, Answer) and answer.was_kept for answer in found)
+    assert (counts.answers, counts.possibly_paid, counts.requests, server.arrivals) == (3, 0, 3, 3)
 
 
 def environment() -> dict[str, str]:

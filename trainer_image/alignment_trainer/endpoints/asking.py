@@ -16,7 +16,7 @@ from alignment_trainer.endpoints.pacing.pace import PATIENCE, Patience
 from alignment_trainer.endpoints.probe import PROBE, failure_of
 from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
 from alignment_trainer.endpoints.records.kept_answers import ANSWERS_FOLDER, KeptAnswers, answer_key
-from alignment_trainer.endpoints.records.ledger import LEDGER_FILE, History, Ledger, read_history
+from alignment_trainer.endpoints.records.ledger import LEDGER_FILE, History, Ledger, Sent, read_history
 from alignment_trainer.endpoints.servers import Servers
 from alignment_trainer.endpoints.spending import Charge, Spending, most_of
 from alignment_trainer.settings.given import stage_path
@@ -33,24 +33,27 @@ async def open_asking(config: RunConfig, patience: Patience = PATIENCE) -> Async
         history = read_history(stage / LEDGER_FILE)
         ledger = Ledger(stage / LEDGER_FILE, history.last)
         closing.push_async_callback(ledger.close)
-        await _settle_answered(history, ledger, kept)
+        if history.in_flight:
+            await _settle(history.in_flight, ledger, kept)
+            history = read_history(stage / LEDGER_FILE)
         servers = Servers(config, patience)
         closing.push_async_callback(servers.close)
         budget: Budget | None = getattr(config.stage.settings, "budget", None)
-        spending = Spending(budget, f"{stage_path(config)}.budget", history.spent + history.possibly_spent)
+        spending = Spending(budget, f"{stage_path(config)}.budget", history.spent)
         attempts = Attempts(servers, spending, ledger, history, patience)
         closing.push_async_callback(attempts.finish)
         yield Asking(kept, attempts, spending, history)
 
 
-async def _settle_answered(history: History, ledger: Ledger, kept: KeptAnswers) -> None:
-    """Settle the requests whose answers were kept just before their process was killed."""
-    for number, sent in list(history.in_flight.items()):
+async def _settle(in_flight: dict[int, Sent], ledger: Ledger, kept: KeptAnswers) -> None:
+    """Settle what was in flight when the last attempt was killed, before anything is asked again."""
+    for number, sent in in_flight.items():
         answer = kept.get(sent.key)
         if answer:
             charge = Charge(1, answer.prompt_tokens, answer.answer_tokens, sent.most.cost)
             await ledger.answered(number, charge, is_estimated=True)
-            history.settle(number, charge)
+        else:
+            await ledger.possibly_paid(number, sent.most)
 
 
 class Asking:
@@ -84,7 +87,7 @@ class Asking:
 
     async def _probe(self, server: Server) -> None:
         if self._spending.has_room_for(most_of(PROBE, server.endpoint.price)):
-            answer = await self._attempts.ask(server, PROBE, "probe", _keep_nothing)
+            answer = await self._attempts.ask(server, PROBE, f"probe of {server.field}", _keep_nothing)
             if isinstance(answer, Unanswered) and (failure := failure_of(server, answer)):
                 raise failure
 
@@ -98,7 +101,7 @@ class Asking:
             spent.cost,
             answers=self._attempts.answers,
             kept_answers=self._kept_answers,
-            possibly_paid=len(history.in_flight),
+            possibly_paid=history.possibly_paid,
             estimated=self._attempts.estimated,
             unanswered=dict(self._unanswered),
             faults=dict(self._attempts.faults),

@@ -10,7 +10,6 @@ from alignment_api.run_config import RunConfig
 from alignment_trainer.endpoints.asking import Asking, open_asking
 from alignment_trainer.endpoints.counts import Counts
 from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
-from alignment_trainer.endpoints.servers import servers_of
 from alignment_trainer.failures import Stopped
 
 Result = TypeVar("Result")
@@ -56,7 +55,6 @@ async def _run(config: RunConfig, work: Callable[[StoppableAsking], Awaitable[Re
 
         loop.add_signal_handler(signal.SIGTERM, stop)
         try:
-            await asking.probe(servers_of(config))
             return await work(stoppable)
         except asyncio.CancelledError:
             raise Stopped(_MESSAGE) from None

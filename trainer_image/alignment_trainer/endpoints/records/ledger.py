@@ -10,6 +10,7 @@ from alignment_trainer.endpoints.records.committed_file import CommittedFile, wi
 from alignment_trainer.endpoints.spending import Charge
 
 LEDGER_FILE = "asked.jsonl"
+_ENDS = ("answered", "failed", "possiblyPaid")
 
 
 class Sent(NamedTuple):
@@ -25,30 +26,24 @@ class History:
 
     last: int = 0
     spent: Charge = field(default_factory=Charge)
+    """With the most that the possibly paid requests may have cost."""
     answers: int = 0
     estimated: int = 0
+    possibly_paid: int = 0
     in_flight: dict[int, Sent] = field(default_factory=dict)
 
     def take(self, line: dict[str, Any]) -> None:
         """Add one line."""
-        charge = Charge(line.get("requests", 0), line["promptTokens"], line["answerTokens"], line["cost"])
+        charge = Charge(line["requests"], line["promptTokens"], line["answerTokens"], line["cost"])
         if "sent" in line:
             self.last = line["sent"]
             self.in_flight[self.last] = Sent(line["key"], charge)
             return
-        self.estimated += line.get("estimated", False)
-        self.answers += "answered" in line
-        self.settle(line["answered"] if "answered" in line else line["failed"], charge)
-
-    def settle(self, number: int, charge: Charge) -> None:
-        """Take note of what a request has cost."""
-        self.in_flight.pop(number, None)
+        self.in_flight.pop(next(line[end] for end in _ENDS if end in line), None)
         self.spent += charge
-
-    @property
-    def possibly_spent(self) -> Charge:
-        """Return the most that the requests in flight may have cost."""
-        return sum((sent.most for sent in self.in_flight.values()), start=Charge())
+        self.answers += "answered" in line
+        self.possibly_paid += "possiblyPaid" in line
+        self.estimated += line.get("estimated", False)
 
 
 def read_history(path: Path) -> History:
@@ -86,6 +81,10 @@ class Ledger:
     async def failed(self, number: int, reason: str, charge: Charge, is_estimated: bool) -> None:
         """Write that a request got no usable answer."""
         await self._file.append(_line({"failed": number, "reason": reason, **_estimated(is_estimated)}, charge))
+
+    async def possibly_paid(self, number: int, most: Charge) -> None:
+        """Write that a request was in flight when its process was killed, and that nobody knows its answer."""
+        await self._file.append(_line({"possiblyPaid": number}, most))
 
     async def close(self) -> None:
         """Close the file."""
