@@ -74,8 +74,9 @@ TOTAL_STEPS = "progress/total_steps"
 SECONDS_LEFT = "progress/seconds_left"
 
 _ASKED = (ROWS_WRITTEN, ROWS_LEFT_OUT, REQUESTS, PROMPT_TOKENS, ANSWER_TOKENS, COST, POSSIBLY_PAID, UNANSWERED)
+_ROUND = (ROUND, ROUND_WIN_RATE, ROUND_WIN_RATE_ERROR)
 
-HEADLINES = (LOSS, REWARD_MARGIN, REWARD_ACCURACY, *_ASKED)
+HEADLINES = (LOSS, REWARD_MARGIN, REWARD_ACCURACY, *_ROUND, *_ASKED)
 """The metrics that a status carries."""
 
 BEST_OF = {
@@ -85,7 +86,7 @@ BEST_OF = {
     EVALUATION_REWARD_MARGIN: max,
     REWARD_ACCURACY: None,
     EVALUATION_REWARD_ACCURACY: max,
-    **dict.fromkeys(_ASKED),
+    **dict.fromkeys((*_ROUND, *_ASKED)),
 }
 """The metrics that the run of a whole job has for each stage, and which of several evaluations is the best.
 

@@ -1,15 +1,16 @@
-"""What a stage has asked and written so far, in the words of a status and of a terminal; pure."""
+"""What a stage has asked, written and gained so far, in the words of a status and of a terminal; pure."""
 
 from alignment_api import metrics
 from alignment_api.spec.status import Progress
 
 
 def asked_so_far(progress: Progress) -> list[str]:
-    """Return rows, requests, tokens, cost and failures, each in words; empty for a stage that asks nobody."""
+    """Return rows, rounds, requests, tokens, cost and failures, each in words; empty for a stage that asks nobody."""
     values = progress.metrics or {}
     tokens = [values[name] for name in (metrics.PROMPT_TOKENS, metrics.ANSWER_TOKENS) if name in values]
     parts = [
         _rows(progress, values) if is_of_rows(progress) else "",
+        *_round(values),
         _counted(values.get(metrics.REQUESTS), "request"),
         f"{_rounded(sum(tokens))} tokens" if tokens else "",
         f"cost {values[metrics.COST]:,.2f}" if values.get(metrics.COST) else "",
@@ -32,6 +33,17 @@ def _rows(progress: Progress, values: dict[str, float]) -> str:
         return rows
     percent = 100 * left_out / progress.step
     return f"{rows}, {percent:.0f} % left out" if percent >= 1 else f"{rows}, {percent:.1g} % left out"
+
+
+def _round(values: dict[str, float]) -> list[str]:
+    """Return the last round that has ended, and how often a judge preferred its student to the start of the stage."""
+    if metrics.ROUND not in values:
+        return []
+    ended = f"round {values[metrics.ROUND]:.0f} ended"
+    if metrics.ROUND_WIN_RATE not in values:
+        return [ended]
+    error = values.get(metrics.ROUND_WIN_RATE_ERROR)
+    return [ended, f"win rate {values[metrics.ROUND_WIN_RATE]:.2f}" + ("" if error is None else f" ± {error:.2f}")]
 
 
 def _counted(number: float | None, what: str) -> str:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alignment_operator.deciding.asked import asked_so_far, is_of_rows
+from alignment_operator.machine.judged import judged_lines
 from alignment_operator.machine.metric_changes import metric_changes
 
 _STYLES = {
@@ -81,6 +82,7 @@ def summary_table(job: AlignmentJob, folders: dict[str, Path]) -> Table:
     table.add_column("what changed")
     for stage in (job.status.stages if job.status else None) or []:
         moved = [f"{change.name} {change.first:.4g} → {change.last:.4g}" for change in metric_changes(folders[stage.name])]
+        moved += judged_lines(folders[stage.name])
         moved += asked_so_far(stage.progress) if stage.progress else []
         steps = f"{stage.progress.step}/{stage.progress.total_steps}" if stage.progress else ""
         spent = (

@@ -43,6 +43,13 @@ SITUATIONS: list[tuple[str, int, dict[str, float], str]] = [
         {metrics.LOSS: 0.6, metrics.ROWS_WRITTEN: 90, metrics.REQUESTS: 164_000, metrics.PROMPT_TOKENS: 2.5e9},
         "164,000 requests, 2.5 G tokens",
     ),
+    ("a round without a judge", 500, {metrics.LOSS: 0.6, metrics.ROUND: 1}, "round 1 ended"),
+    (
+        "a judged round",
+        500,
+        {metrics.LOSS: 0.6, metrics.ROUND: 2, metrics.ROUND_WIN_RATE: 0.625, metrics.ROUND_WIN_RATE_ERROR: 0.0441},
+        "round 2 ended, win rate 0.62 ± 0.04",
+    ),
     (
         "an attempt that was killed",
         9,
