@@ -11,23 +11,12 @@ from alignment_api.resolving.recipes import resolve
 from alignment_api.run_config import JobIdentity, Paths, RunConfig, TrackingTarget
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.lineage import input_hash, rows_needed
+from distill_jobs import distill_config
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def distill_config(root: Path, base_url: str = "http://127.0.0.1:9/v1", questions: int = 6, **distill: Any) -> RunConfig:
-    """Return the RunConfig of a job's stage `lessons`, whose teacher is at this address, and write its questions."""
-    write_lines(root / "questions.jsonl", [{"question": f"What is {number} + {number}?"} for number in range(questions)])
-    settings = {
-        "teachers": [{"baseUrl": base_url, "model": "large", "concurrency": 4}],
-        "prompts": [{"uri": "workspace://questions.jsonl"}],
-        "sampling": {"maximumTokens": 16},
-        **distill,
-    }
-    return stage_config(root, "lessons", [{"name": "lessons", "distill": settings}])
 
 
 def feedback_config(

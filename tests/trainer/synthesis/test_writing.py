@@ -125,7 +125,7 @@ def test_the_journal_and_the_samples_show_it(distilling, tmp_path, lines):
         return LeftOut("cut") if number_of(prompt) == 3 else row(prompt)
 
     write(config, make)
-    last = lines(tmp_path / "job/lessons/metrics.jsonl")[-1]
+    last = lines(tmp_path / "tiny/lessons/metrics.jsonl")[-1]
     assert last["step"] == 20
     assert last["metrics"].items() >= {
         "progress/total_steps": 20, "rows/written": 19, "rows/left_out": 1, "rows/left_out/cut": 1,
@@ -133,7 +133,7 @@ def test_the_journal_and_the_samples_show_it(distilling, tmp_path, lines):
         "asked/possibly_paid": 0,
         "asked/unanswered": 1, "asked/unanswered/Timeout": 1,
     }.items()  # fmt: skip
-    samples = lines(tmp_path / "job/lessons/samples.jsonl")
+    samples = lines(tmp_path / "tiny/lessons/samples.jsonl")
     assert [(sample["step"], sample["prompt"], sample["policy"]) for sample in samples] == [
         (20, str(number), "yes") for number in range(16, 20)
     ]

@@ -44,7 +44,7 @@ class Writer:
 
 def grown(distilling, folder, ask, **others):
     made = settings(distilling, folder, **others)
-    return asyncio.run(grow(made, SEEDS, folder / "job/lessons", ask))
+    return asyncio.run(grow(made, SEEDS, folder / "tiny/lessons", ask))
 
 
 def test_new_instructions_are_kept_and_the_others_counted(distilling, tmp_path):
@@ -98,7 +98,7 @@ def test_what_failed_before_a_stop_is_not_tried_again(distilling, tmp_path):
 def test_a_torn_line_of_a_round_costs_nothing(distilling, tmp_path):
     writer = Writer()
     whole = grown(distilling, tmp_path, writer).instructions
-    path = tmp_path / "job/lessons/instructions.jsonl"
+    path = tmp_path / "tiny/lessons/instructions.jsonl"
     path.write_bytes(path.read_bytes()[:-10])
     assert grown(distilling, tmp_path, writer).instructions == whole
     assert set(writer.asked.values()) == {1}
