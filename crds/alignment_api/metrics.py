@@ -76,8 +76,8 @@ SECONDS_LEFT = "progress/seconds_left"
 _ASKED = (ROWS_WRITTEN, ROWS_LEFT_OUT, REQUESTS, PROMPT_TOKENS, ANSWER_TOKENS, COST, POSSIBLY_PAID, UNANSWERED)
 _ROUND = (ROUND, ROUND_WIN_RATE, ROUND_WIN_RATE_ERROR)
 
-HEADLINES = (LOSS, REWARD_MARGIN, REWARD_ACCURACY, *_ROUND, *_ASKED)
-"""The metrics that a status carries."""
+HEADLINES = (LOSS, REWARD_MARGIN, REWARD_ACCURACY, *_ROUND, *_ASKED, ANSWER_TOKENS_PER_SECOND)
+"""The metrics that a status carries, beside the most frequent reasons of unanswered questions."""
 
 BEST_OF = {
     LOSS: None,

@@ -1,6 +1,7 @@
 """Computes a stage's progress from the points that it has measured, in the journal, in MLflow or in a heartbeat; pure."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -9,6 +10,9 @@ from alignment_api.spec.status import Progress
 
 MOST_STEPS = 100_000_000
 """The most steps that a spec can set."""
+
+_MOST_REASONS = 4
+_is_reason = re.compile(re.escape(metrics.unanswered_of("")) + "[A-Za-z]{1,40}").fullmatch
 
 _LONGEST_SECONDS_LEFT = 10 * 366 * 86_400
 
@@ -51,5 +55,13 @@ def bounded_progress(
         percent=100 * done // total,
         seconds_left=None if left is None else round(min(max(left, 0), _LONGEST_SECONDS_LEFT)),
         updated_time=updated_time.replace(microsecond=0),
-        metrics={name: values[name] for name in metrics.HEADLINES if math.isfinite(values.get(name, math.nan))},
+        metrics=_shown(values),
     )
+
+
+def _shown(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the headlines, and the most frequent reasons: a status stays small, whatever a pod has written."""
+    known = {name: value for name, value in values.items() if math.isfinite(value)}
+    reasons = sorted((-count, name) for name, count in known.items() if count > 0 and _is_reason(name))[:_MOST_REASONS]
+    headlines = {name: known[name] for name in metrics.HEADLINES if name in known}
+    return {**headlines, **{name: known[name] for _, name in reasons}}

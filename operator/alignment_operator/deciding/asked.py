@@ -12,10 +12,10 @@ def asked_so_far(progress: Progress) -> list[str]:
         _rows(progress, values) if is_of_rows(progress) else "",
         *_round(values),
         _counted(values.get(metrics.REQUESTS), "request"),
-        f"{_rounded(sum(tokens))} tokens" if tokens else "",
+        f"{_rounded(sum(tokens))} tokens{_speed(progress, values)}" if tokens else "",
         f"cost {values[metrics.COST]:,.2f}" if values.get(metrics.COST) else "",
         f"{values[metrics.POSSIBLY_PAID]:,.0f} requests possibly paid for nothing" if values.get(metrics.POSSIBLY_PAID) else "",
-        f"{values[metrics.UNANSWERED]:,.0f} unanswered" if values.get(metrics.UNANSWERED) else "",
+        _unanswered(values),
     ]
     return [part for part in parts if part]
 
@@ -44,6 +44,21 @@ def _round(values: dict[str, float]) -> list[str]:
         return [ended]
     error = values.get(metrics.ROUND_WIN_RATE_ERROR)
     return [ended, f"win rate {values[metrics.ROUND_WIN_RATE]:.2f}" + ("" if error is None else f" ± {error:.2f}")]
+
+
+def _speed(progress: Progress, values: dict[str, float]) -> str:
+    speed = values.get(metrics.ANSWER_TOKENS_PER_SECOND)
+    return f" ({_rounded(speed)} per second)" if speed and progress.step < progress.total_steps else ""
+
+
+def _unanswered(values: dict[str, float]) -> str:
+    total, prefix = values.get(metrics.UNANSWERED, 0), metrics.unanswered_of("")
+    if not total:
+        return ""
+    reasons = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+    # An earlier attempt may have counted other ones.
+    why = f" ({', '.join(f'{value:,.0f} {name}' for name, value in reasons.items())})" if sum(reasons.values()) <= total else ""
+    return f"{total:,.0f} unanswered{why if reasons else ''}"
 
 
 def _counted(number: float | None, what: str) -> str:
