@@ -1,16 +1,19 @@
 """Fixtures of stages whose rows models write."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
-from alignment_api.names import ROWS_FOLDER
+from alignment_api.names import MODEL_FOLDER, ROWS_FOLDER
 from alignment_api.resolving.recipes import resolve
 from alignment_api.run_config import JobIdentity, Paths, RunConfig, TrackingTarget
-from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.lineage import input_hash, rows_needed
+from alignment_api.spec.batch import world_size
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
+from alignment_api.spec.lineage import input_hash, models_needed, rows_needed
+from alignment_api.spec.parts import loads_model
 from distill_jobs import distill_config
 
 
@@ -20,7 +23,13 @@ def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def feedback_config(
-    root: Path, base_url: str = "http://127.0.0.1:9/v1", questions: int = 6, then: Sequence[dict[str, Any]] = (), **feedback: Any
+    root: Path,
+    base_url: str = "http://127.0.0.1:9/v1",
+    questions: int = 6,
+    before: Sequence[dict[str, Any]] = (),
+    then: Sequence[dict[str, Any]] = (),
+    spec: Mapping[str, Any] = MappingProxyType({}),
+    **feedback: Any,
 ) -> RunConfig:
     """Return the RunConfig of a job's stage `opinions`, whose models are all at this address, and write its questions."""
     write_lines(root / "questions.jsonl", [{"question": f"What is {number} + {number}?"} for number in range(questions)])
@@ -32,31 +41,33 @@ def feedback_config(
         "sampling": {"maximumTokens": 16},
     }
     settings = feedback if "judged" in feedback else {**asked, **feedback}
-    return stage_config(root, "opinions", [{"name": "opinions", "feedback": settings}, *then])
+    return stage_config(root, "opinions", [*before, {"name": "opinions", "feedback": settings}, *then], **spec)
 
 
 def stage_config(root: Path, name: str, stages: list[dict[str, Any]], **spec: Any) -> RunConfig:
     """Return the RunConfig of one stage of a job, as the operator writes it, and make its folder."""
     document = {"model": {"uri": "workspace://model"}, "stages": stages, "storage": {"claimName": "workspace"}, **spec}
     job = {"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob", "metadata": {"name": "tiny"}}
-    resolved = resolve(AlignmentJob.parse({**job, "spec": document}).spec).spec
-    stage = next(stage for stage in resolved.stages or [] if stage.name == name)
-    (root / "job" / name).mkdir(parents=True, exist_ok=True)
+    return config_of(root, resolve(AlignmentJob.parse({**job, "spec": document}).spec).spec, name)
+
+
+def config_of(root: Path, spec: AlignmentJobSpec, name: str) -> RunConfig:
+    """Return the RunConfig of one stage of a resolved job, and make its folder."""
+    stage = next(stage for stage in spec.stages or [] if stage.name == name)
+    compute, job = spec.compute_of(stage), root / "job"
+    models = {known.name: str(job / known.name / MODEL_FOLDER) for known in models_needed(spec, stage)}
+    rows = {known.name: str(job / known.name / ROWS_FOLDER) for known in rows_needed(spec, stage)}
+    (job / name).mkdir(parents=True, exist_ok=True)
     return RunConfig(
         job=JobIdentity(namespace="default", name="tiny", uid="0badcafe-1"),
         attempt=1,
         stage_name=name,
-        input_hash=input_hash(resolved, stage),
-        spec=resolved,
-        compute=resolved.compute_of(stage),
-        paths=Paths(
-            workspace=str(root),
-            stage=str(root / "job" / name),
-            stage_rows={known.name: str(root / "job" / known.name / ROWS_FOLDER) for known in rows_needed(resolved, stage)}
-            or None,
-        ),
+        input_hash=input_hash(spec, stage),
+        spec=spec,
+        compute=compute,
+        paths=Paths(workspace=str(root), stage=str(job / name), stage_models=models or None, stage_rows=rows or None),
         tracking=TrackingTarget(uri=f"sqlite:///{root / 'mlflow.db'}", experiment="tests", artifacts=str(root / "artifacts")),
-        world_size=1,
+        world_size=world_size(compute) if loads_model(stage) else 1,
         grace_seconds=60,
     )
 
@@ -77,3 +88,9 @@ def paired() -> Callable[..., RunConfig]:
 def lines() -> Callable[[Path], list[dict[str, Any]]]:
     """Return a function that reads the rows of a file."""
     return lambda path: [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def later() -> Callable[[RunConfig, str], RunConfig]:
+    """Return a function that returns the RunConfig of another stage of the same job."""
+    return lambda config, name: config_of(Path(config.paths.workspace), config.spec, name)

@@ -9,6 +9,7 @@ from alignment_api.names import BUCKET_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import parent_of
+from alignment_api.spec.parts import models_asked
 
 from alignment_trainer.checks.datasets import Findings, dataset_faults, holdout_faults
 from alignment_trainer.checks.kinds import kind_of
@@ -72,6 +73,10 @@ def _start_faults(config: RunConfig) -> Iterator[str]:
         fault = fault_of(Path(config.paths.parent_model), is_resumed)
         if fault:
             yield f"{PARENT} {fault}, or run that stage again"
+    for name, folder in (config.paths.stage_models or {}).items():
+        fault = fault_of(Path(folder))
+        if fault:
+            yield f"the model of stage {name!r} {fault}, or run that stage again"
     uri = config.spec.model.uri if config.spec.model else None
     from_base = [remaining for remaining in stages_to_come(config) if _starts_from_base(remaining)]
     if uri and uri.startswith(WORKSPACE_PREFIX) and from_base:
@@ -84,4 +89,5 @@ def _start_faults(config: RunConfig) -> Iterator[str]:
 
 
 def _starts_from_base(config: RunConfig) -> bool:
-    return KINDS[config.stage.kind].loads_model and parent_of(config.spec, config.stage) is None
+    starts = KINDS[config.stage.kind].loads_model and parent_of(config.spec, config.stage) is None
+    return starts or any(model.base for _, model in models_asked(config.stage))

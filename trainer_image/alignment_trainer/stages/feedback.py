@@ -35,11 +35,24 @@ def run(config: RunConfig) -> None:
 
 
 def _pair_answers(config: RunConfig, settings: EnsembleSettings, pairs: PairSettings) -> None:
-    """Have the prompts answered and judged."""
+    """Have the prompts answered and judged; the job's own models answer first, on all processes."""
     ensemble = Ensemble(len(settings.members), settings.answers_per_prompt, settings.principles, pairs.seed)
-    own = _own_answers(config, settings, ensemble)
-    if own is None:
+    if not any(member.model for member in settings.members):
+        _ask_and_pair(config, settings, pairs, ensemble, {})
         return
+    # Only here, since these load torch.
+    from alignment_trainer.synthesis.pairs.own_answers import OwnModels
+    from alignment_trainer.synthesis.rounds.alone import on_first_process
+
+    prompts, _ = prompts_of(config, settings.prompts, f"{settings.path}.prompts", pairs.seed)
+    own = OwnModels(config, settings, ensemble, [prompt for prompt in prompts if isinstance(prompt, Prompt)])
+    own.answer()
+    on_first_process(lambda: _ask_and_pair(config, settings, pairs, ensemble, own.said()))
+
+
+def _ask_and_pair(
+    config: RunConfig, settings: EnsembleSettings, pairs: PairSettings, ensemble: Ensemble, own: OwnAnswers
+) -> None:
     judged = JudgedFile(Path(config.paths.stage))
 
     async def write(asking: StoppableAsking) -> Report:
@@ -51,17 +64,6 @@ def _pair_answers(config: RunConfig, settings: EnsembleSettings, pairs: PairSett
     for prompt in judged.read():
         tally.add_judged(prompt)
     publish_pairs(config, report, tally)
-
-
-def _own_answers(config: RunConfig, settings: EnsembleSettings, ensemble: Ensemble) -> OwnAnswers | None:
-    """Return what the job's own models answer; None on the processes that have no more to do."""
-    if not any(member.model for member in settings.members):
-        return {}
-    # Only here, since it loads torch.
-    from alignment_trainer.synthesis.pairs.own_answers import own_answers
-
-    prompts, _ = prompts_of(config, settings.prompts, f"{settings.path}.prompts", ensemble.seed)
-    return own_answers(config, settings, ensemble, [prompt for prompt in prompts if isinstance(prompt, Prompt)])
 
 
 def _pair_judged(config: RunConfig, pairs: PairSettings) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections import Counter
@@ -155,27 +156,50 @@ def test_a_judge_that_looks_at_the_place_is_a_warning_of_the_stage(paired, tmp_p
 
 
 def test_a_killed_stage_pays_nothing_twice(paired, tmp_path, rows, trainer):
-    """The rank is killed while it asks; what the server has answered before is not asked again, except what was on its way."""
+    """Its process is killed while it asks: only what was on its way is asked again, and counted as possibly paid."""
     with a_faulty_server() as server:
-        models, delay = Models(), 0.01
+        speak, delay = speaks_for(Models()), 0.01
 
         def slow(handler):
             time.sleep(delay)
-            speaks_for(models)(handler)
+            speak(handler)
 
         server.otherwise = slow
         config = paired(tmp_path, server.url, questions=40)
         attempt = trainer.attempt(config, tmp_path)
-        attempt.wait_until(lambda: server.arrivals > 60)
-        for rank in attempt.processes()["rank"]:
-            os.kill(rank, signal.SIGKILL)
+        attempt.wait_until(lambda: len(questions(server)) > 60)
+        for process in attempt.processes()["rank"]:
+            os.kill(process, signal.SIGKILL)
         assert attempt.wait().code != 0
-        before = Counter(json.dumps(body, sort_keys=True) for body in server.bodies)
+        assert max(questions(server).values()) == 1
         delay = 0
         result = trainer.attempt(config.model_copy(update={"attempt": 2}), tmp_path).wait()
         assert result.code == 0, result.output
-        everything = Counter(json.dumps(body, sort_keys=True) for body in server.bodies)
-    again = sum((everything - Counter(dict.fromkeys(everything, 1))).values())
-    assert max(before.values()) == 1
-    assert again <= 5 * 8, "more was asked again than can have been on its way"
+        repeated = sum(count - 1 for count in questions(server).values())
+    assert repeated <= manifest(config)["asked"]["possibly_paid"] <= 5 * 8
     assert len(rows(config)) == 40
+
+
+def questions(server):
+    """Count what has arrived, without the questions for one token that only see whether a server answers."""
+    return Counter(json.dumps(body, sort_keys=True) for body in server.bodies.copy() if body["max_tokens"] > 1)
+
+
+def test_a_later_dpo_learns_from_the_pairs(paired, later, workspace, tmp_path, trainer):
+    """The model prefers the answers that the judge preferred, after a few steps."""
+    shutil.copytree(workspace / "inputs", tmp_path / "inputs")
+    optimization = {"learningRate": 5e-3, "maxSteps": 6, "globalBatchSize": 8, "warmup": {"steps": 0}}
+    dpo = {"datasets": [{"stage": "opinions"}], "maxLength": 128, "precision": "Float32", "optimization": optimization}
+    spec = {
+        "model": {"uri": "workspace://inputs/tiny/model"},
+        "compute": {"gpusPerNode": 0, "processesPerNode": 1, "microBatchSize": 4, "gradientCheckpointing": False},
+    }
+    with a_faulty_server() as server:
+        server.otherwise = speaks_for(Models())
+        config = paired(tmp_path, server.url, questions=16, then=[{"name": "dpo", "dpo": dpo}], spec=spec)
+        result = trainer.attempt(config, tmp_path).wait()
+    assert result.code == 0, result.output
+    trained = trainer.train(later(config, "dpo"), tmp_path)
+    assert trained.code == 0, trained.output
+    accuracies = trainer.values(tmp_path / "job/dpo", "train/rewards/accuracies")
+    assert accuracies[6] == 1
