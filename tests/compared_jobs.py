@@ -5,6 +5,8 @@ from typing import Any
 from alignment_api.spec.job import AlignmentJob
 
 STAGE = "dpo"
+_SERVER = {"baseUrl": "http://teacher/v1", "model": "teacher"}
+_PROMPTS = [{"uri": "workspace://questions.jsonl"}]
 
 
 def sft(**settings: Any) -> dict[str, Any]:
@@ -16,6 +18,16 @@ def dpo(rate: float = 5e-7, seed: int = 1, **settings: Any) -> dict[str, Any]:
     """Return a DPO stage."""
     optimization = {"learningRate": rate, "seed": seed}
     return {"name": "dpo", "dpo": {"datasets": [{"uri": "workspace://pairs.jsonl"}], "optimization": optimization} | settings}
+
+
+def distill() -> dict[str, Any]:
+    """Return a stage in which a teacher answers prompts."""
+    return {"name": "distill", "distill": {"teachers": [_SERVER], "prompts": _PROMPTS}}
+
+
+def feedback() -> dict[str, Any]:
+    """Return a stage in which a judge scores answers."""
+    return {"name": "feedback", "feedback": {"responders": [{"endpoint": _SERVER}], "judge": _SERVER, "prompts": _PROMPTS}}
 
 
 def job(name: str, *stages: dict[str, Any], status: dict[str, Any] | None = None, **metadata: str) -> AlignmentJob:

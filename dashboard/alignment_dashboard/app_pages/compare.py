@@ -13,7 +13,7 @@ from alignment_dashboard.facts.comparison.labels import labels
 from alignment_dashboard.facts.comparison.verdict import doubts, verdict
 from alignment_dashboard.facts.configuration import parameters
 from alignment_dashboard.facts.links import jobs_asked, jobs_in
-from alignment_dashboard.facts.stages import stages_in
+from alignment_dashboard.facts.stages import measured_in
 from alignment_dashboard.facts.status import phase_of
 from alignment_dashboard.pieces import overlaid_curves
 from alignment_dashboard.pieces import reached as results
@@ -98,7 +98,7 @@ def _moment(comparison: Comparison, stage: str | None, view: str) -> object:
 def _show_head(comparison: Comparison) -> tuple[str | None, str]:
     """Show what is compared and in which view; return the stage and the view."""
     jobs = comparison.jobs
-    names, usual = stages_in(jobs), default_stage(jobs)
+    names, usual = measured_in(jobs), default_stage(jobs)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(f"Compare {len(jobs)} runs", anchor=False, width="content")
         stage = _choose("Stage", names, usual, "stage") if usual else None

@@ -20,7 +20,7 @@ from alignment_dashboard.facts.outputs import (
     why_none,
 )
 from alignment_dashboard.facts.samples import Output, Rows, Sample, Wanted
-from alignment_dashboard.facts.stages import stages_in, trained_stages
+from alignment_dashboard.facts.stages import trained_in, trained_stages
 from alignment_dashboard.pictures.answers import markup
 from alignment_dashboard.pictures.answers.cards import AGAINST, columns
 from alignment_dashboard.pieces.clock import write_clock
@@ -105,7 +105,7 @@ def _wait_for_more(jobs: Sequence[AlignmentJob], drawn: list[tuple[Rows, str | N
 
 def _choose_outputs(jobs: Sequence[AlignmentJob], rows: Sequence[StageRows]) -> list[Output]:
     """Show what is compared, and which stages have nothing to show."""
-    stages = stages_in(jobs)
+    stages = trained_in(jobs)
     steps = {stage: _steps(jobs, rows, stage) for stage in stages}
     sampled = [stage for stage in stages if steps[stage]]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
@@ -116,7 +116,7 @@ def _choose_outputs(jobs: Sequence[AlignmentJob], rows: Sequence[StageRows]) -> 
         if sampled:
             _show_switches()
     if not stages:
-        st.text("No stage of these runs trains a model, so there are no samples.")
+        st.text("No stage of these runs trains a model. Rows that a stage has written are in the tab Samples of its run.")
     _show_reasons(jobs, rows, stages if len(jobs) == 1 else [main] if main else stages[-1:])
     if len(jobs) == 1:
         return stages_of_one(jobs[0], rows[0], chosen)

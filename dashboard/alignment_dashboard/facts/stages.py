@@ -1,4 +1,4 @@
-"""Which stages of jobs train a model, and of what kind they are."""
+"""Which stages of jobs train a model or write rows, and of what kind they are."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -9,18 +9,34 @@ from alignment_api.spec.kinds import KINDS
 
 
 def trained_stages(job: AlignmentJob) -> dict[str, str]:
-    """Return the kind of each stage that trains, by its name; only these have curves and samples."""
+    """Return the kind of each stage that trains, by its name; the models of these answer the prompts of the job."""
     return {stage.name: stage.kind for stage in job.spec.stages or [] if KINDS[stage.kind].trains}
 
 
-def stages_in(jobs: Sequence[AlignmentJob]) -> list[str]:
-    """Return the names of all stages that train, in the order of the jobs and of their stages."""
+def measured_stages(job: AlignmentJob) -> dict[str, str]:
+    """Return the kind of each stage that trains or writes rows, by its name; these have curves."""
+    kinds = {stage.name: stage.kind for stage in job.spec.stages or []}
+    return {name: kind for name, kind in kinds.items() if KINDS[kind].trains or writes_rows(kind)}
+
+
+def writes_rows(kind: str) -> bool:
+    """Return whether a stage of this kind writes rows and trains no model: its steps are rows."""
+    return kind in KINDS and KINDS[kind].leaves == "Rows"
+
+
+def measured_in(jobs: Sequence[AlignmentJob]) -> list[str]:
+    """Return the names of all stages that have curves, in the order of the jobs and of their stages."""
+    return list(dict.fromkeys(stage for job in jobs for stage in measured_stages(job)))
+
+
+def trained_in(jobs: Sequence[AlignmentJob]) -> list[str]:
+    """Return the names of all stages that train, in the same order."""
     return list(dict.fromkeys(stage for job in jobs for stage in trained_stages(job)))
 
 
 def kind_of(jobs: Sequence[AlignmentJob], stage: str) -> str:
-    """Return the kind of a stage in the first of the jobs where it trains; empty if it trains in none."""
-    return next((trained_stages(job)[stage] for job in jobs if stage in trained_stages(job)), "")
+    """Return the kind of a stage in the first of the jobs where it has curves; empty if it has none in any."""
+    return next((measured_stages(job)[stage] for job in jobs if stage in measured_stages(job)), "")
 
 
 def folder_of(job: AlignmentJob, stage: str) -> PurePosixPath:

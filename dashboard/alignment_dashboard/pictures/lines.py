@@ -145,6 +145,8 @@ def _reference(mark: Mark, panel: Situation) -> dict[str, Any]:
         "data": [{"yAxis": mark.value, "name": mark.name}],
         "symbol": "none",
         "silent": True,
+        # ECharts rounds the place of such a line to two decimals, which puts ln 2 below the loss that it marks.
+        "precision": 6,
         "lineStyle": {"type": "dotted", "color": FAINT, "width": 1},
         "label": {"position": "insideEndTop", "formatter": mark.name or " ", "color": FAINT, "fontSize": 11},
     }

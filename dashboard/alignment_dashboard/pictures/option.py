@@ -59,7 +59,7 @@ def _lines(panel: Panel, traces: Sequence[Trace], display: Display, scale: Scale
             line,
             curve_of(
                 trace.histories.get(line.metric, NO_POINTS),
-                display._replace(smoothing=0) if line.planned else display,
+                display._replace(smoothing=0) if line.exact else display,
                 scale,
                 _start(trace),
             ),

@@ -1,9 +1,13 @@
 """The six panels of each kind of stage: which metrics tell how its training goes, and how they are drawn."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from alignment_api.metrics import (
+    ANSWER_TOKENS,
+    ANSWER_TOKENS_PER_SECOND,
+    COST,
     ENTROPY,
     EVALUATION_ENTROPY,
     EVALUATION_KL,
@@ -14,19 +18,35 @@ from alignment_api.metrics import (
     EVALUATION_REWARD_REJECTED,
     EVALUATION_TOKEN_ACCURACY,
     GRADIENT_NORM,
+    KEPT_ANSWERS,
     KL,
     LEARNING_RATE,
     LOSS,
+    POSSIBLY_PAID,
+    PROMPT_TOKENS,
+    REQUESTS,
     REWARD_ACCURACY,
     REWARD_CHOSEN,
     REWARD_MARGIN,
     REWARD_REJECTED,
+    ROUND_WIN_RATE,
+    ROWS_LEFT_OUT,
+    ROWS_WRITTEN,
     TOKEN_ACCURACY,
     TOKENS_PER_SECOND,
+    UNANSWERED,
 )
+
+from alignment_dashboard.store.history import Histories
 
 TRAINING, HOLDOUT = "training", "holdout"
 CHOSEN, REJECTED = "chosen", "rejected"
+MEASURED, WRITTEN, LEFT_OUT, SENT, NOT_ANSWERED = "measured", "written", "left out", "sent", "unanswered"
+OF_PROMPTS, OF_ANSWERS, REUSED, PERHAPS_PAID = "of prompts", "of answers", "kept from before", "possibly paid for nothing"
+
+
+SECOND = (REJECTED, LEFT_OUT, NOT_ANSWERED, OF_ANSWERS, PERHAPS_PAID)
+"""The roles that are drawn beside another one, and are told from it where the colour says which run it is."""
 
 
 class Line(NamedTuple):
@@ -35,8 +55,8 @@ class Line(NamedTuple):
     metric: str
     role: str
     evaluation: bool = False
-    planned: bool = False
-    """Whether the values are set and not measured, so that there is no noise to smooth."""
+    exact: bool = False
+    """Whether the values are planned or counted, so that there is no noise to smooth."""
 
     @property
     def label(self) -> str:
@@ -61,6 +81,8 @@ class Panel(NamedTuple):
     """The lowest and highest value of the y axis; without them the axis follows the points."""
     positive: bool = False
     """Whether all values are above 0, so that the panel can have a logarithmic axis."""
+    optional: bool = False
+    """Whether the panel is left out where nothing was logged for it."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -77,7 +99,7 @@ SFT = (
     Panel("Loss", _pair(LOSS, EVALUATION_LOSS), positive=True),
     Panel("Token accuracy", _pair(TOKEN_ACCURACY, EVALUATION_TOKEN_ACCURACY)),
     Panel("Entropy", _pair(ENTROPY, EVALUATION_ENTROPY), positive=True),
-    Panel("Learning rate", (Line(LEARNING_RATE, TRAINING, planned=True),)),
+    Panel("Learning rate", (Line(LEARNING_RATE, TRAINING, exact=True),)),
     GRADIENTS,
     Panel("Tokens per second", (Line(TOKENS_PER_SECOND, TRAINING),), positive=True),
 )
@@ -99,13 +121,43 @@ PREFERENCE = (
     Panel("Log-ratio of policy and reference", _pair(KL, EVALUATION_KL), mark=Mark(0, "")),
     GRADIENTS,
 )
-PANELS: dict[str, tuple[Panel, ...]] = {"sft": SFT, "dpo": PREFERENCE, "dpo_distillation": PREFERENCE}
+ROUNDS = Panel(
+    "Win rate of each round against the start",
+    (Line(ROUND_WIN_RATE, HOLDOUT, evaluation=True),),
+    mark=Mark(0.5, "no gain"),
+    bounds=(0, 1),
+    optional=True,
+)
+ROWS = (
+    Panel("Rows", (Line(ROWS_WRITTEN, WRITTEN, exact=True), Line(ROWS_LEFT_OUT, LEFT_OUT, exact=True))),
+    Panel("Requests", (Line(REQUESTS, SENT, exact=True), Line(UNANSWERED, NOT_ANSWERED, exact=True))),
+    Panel("Answer tokens per second", (Line(ANSWER_TOKENS_PER_SECOND, MEASURED),), positive=True),
+    Panel("Tokens", (Line(PROMPT_TOKENS, OF_PROMPTS, exact=True), Line(ANSWER_TOKENS, OF_ANSWERS, exact=True))),
+    Panel("Cost", (Line(COST, MEASURED, exact=True),)),
+    Panel("Kept and lost answers", (Line(KEPT_ANSWERS, REUSED, exact=True), Line(POSSIBLY_PAID, PERHAPS_PAID, exact=True))),
+)
+PANELS: dict[str, tuple[Panel, ...]] = {
+    "distill": ROWS,
+    "feedback": ROWS,
+    "sft": SFT,
+    "dpo": PREFERENCE,
+    "dpo_distillation": (*PREFERENCE, ROUNDS),
+}
 """The panels of each kind of stage, in the order of the page: three in a row."""
 
 
 def panels_of(kind: str) -> tuple[Panel, ...]:
     """Return the panels of a kind; a kind that is not in the table has none."""
     return PANELS.get(kind, ())
+
+
+def with_points(panels: Sequence[Panel], histories: Sequence[Histories]) -> tuple[Panel, ...]:
+    """Return the panels without the optional ones for which no run has a point."""
+    return tuple(
+        panel
+        for panel in panels
+        if not panel.optional or any(len(run[name].steps) for run in histories for name in panel.metrics if name in run)
+    )
 
 
 def metrics_of(panels: tuple[Panel, ...]) -> tuple[str, ...]:

@@ -3,12 +3,32 @@
 from typing import Any, NamedTuple
 
 from alignment_dashboard.facts.colours import DARK, LIGHT
-from alignment_dashboard.pictures.panels import CHOSEN, HOLDOUT, REJECTED, TRAINING, Line
+from alignment_dashboard.pictures.panels import (
+    CHOSEN,
+    HOLDOUT,
+    LEFT_OUT,
+    MEASURED,
+    NOT_ANSWERED,
+    OF_ANSWERS,
+    OF_PROMPTS,
+    PERHAPS_PAID,
+    REJECTED,
+    REUSED,
+    SECOND,
+    SENT,
+    TRAINING,
+    WRITTEN,
+    Line,
+)
 from alignment_dashboard.pictures.trace import Trace
 
 # Positions in the palette: blue, vermilion, green and pink differ for colour-blind people too.
-_COLOURS = {TRAINING: 0, HOLDOUT: 1, CHOSEN: 2, REJECTED: 3}
-_SECOND = (1, 3)
+_COLOURS = {
+    **{TRAINING: 0, HOLDOUT: 1, CHOSEN: 2, REJECTED: 3},
+    **{MEASURED: 0, WRITTEN: 0, LEFT_OUT: 1, SENT: 2, NOT_ANSWERED: 3, OF_PROMPTS: 4, OF_ANSWERS: 5, REUSED: 6, PERHAPS_PAID: 1},
+}
+_NAMELESS = (TRAINING, MEASURED)
+_DOTTED = (1, 3)
 ALARM = {False: "#C62828", True: "#FF8A80"}
 """The colour of NaN and infinity, in the light and in the dark theme."""
 FAINT = "#8A8F98"
@@ -31,5 +51,5 @@ def pen_of(line: Line, trace: Trace, alone: bool, dark: bool) -> Pen:
     """Return how a line of a run looks, beside other runs or alone."""
     if alone:
         return Pen(line.label, (DARK if dark else LIGHT)[_COLOURS[line.role]], "solid")
-    name = trace.name if line.label == TRAINING else f"{trace.name}, {line.label}"
-    return Pen(name, trace.colour, _SECOND if line.role == REJECTED else trace.dash)
+    name = trace.name if line.label in _NAMELESS else f"{trace.name}, {line.label}"
+    return Pen(name, trace.colour, _DOTTED if line.role in SECOND else trace.dash)

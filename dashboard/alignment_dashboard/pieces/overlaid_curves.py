@@ -12,7 +12,7 @@ from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.comparison.choice import Comparison
 from alignment_dashboard.facts.stages import kind_of
 from alignment_dashboard.keeper import Known
-from alignment_dashboard.pictures.panels import REJECTED, Panel, metrics_of, panels_of
+from alignment_dashboard.pictures.panels import SECOND, Panel, metrics_of, panels_of, with_points
 from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.pieces.clock import write_clock
 from alignment_dashboard.pieces.notice import show_notice
@@ -45,15 +45,17 @@ def show_curves(
         st.download_button(
             "CSV", lambda: csv_of(traces), "curves.csv", "text/csv", key="curves-csv", type="tertiary", icon=":material/download:"
         )
+    panels = with_points(panels, [trace.histories for trace in traces])
     drawn = ", ".join(trace.name for trace in traces) or "no run"
     show_panels(panels, traces, display, f"Stage {stage} of {drawn}: one line for each run in each panel.")
 
 
 def _legend(panels: Sequence[Panel]) -> str:
     """Return what the style of a line means; its colour says which run it is."""
-    holdout = "A thin line with dots is measured on the holdout."
-    has_pairs = any(line.role == REJECTED for panel in panels for line in panel.lines)
-    return f"{holdout} Of chosen and rejected answers, the rejected ones have the finely dotted line." if has_pairs else holdout
+    lines = [line for panel in panels for line in panel.lines]
+    holdout = "A thin line with dots is measured on the holdout. " if any(line.evaluation for line in lines) else ""
+    dotted = list(dict.fromkeys(line.role for line in lines if line.role in SECOND))
+    return f"{holdout}Finely dotted: {', '.join(dotted)}." if dotted else holdout
 
 
 def moment(comparison: Comparison, stage: str, hidden: Collection[str]) -> object:

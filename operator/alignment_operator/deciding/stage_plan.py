@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from alignment_api.asked import asked_so_far
 from alignment_api.names import WORKSPACE_PREFIX
 from alignment_api.spec.status import Progress, StageStatus
 
-from alignment_operator.deciding.asked import asked_so_far
 from alignment_operator.deciding.observation import LIVE, Child
 from alignment_operator.deciding.retries import after_failure, is_counted
 from alignment_operator.deciding.running_time import counted_time, counted_time_of_unended

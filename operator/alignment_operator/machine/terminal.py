@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from alignment_api import metrics
+from alignment_api.asked import asked_so_far, is_of_rows
 from alignment_api.durations import readable_duration
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
@@ -14,7 +15,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from alignment_operator.deciding.asked import asked_so_far, is_of_rows
 from alignment_operator.machine.judged import judged_lines
 from alignment_operator.machine.metric_changes import metric_changes
 

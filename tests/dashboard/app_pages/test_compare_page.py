@@ -75,7 +75,7 @@ def test_two_runs_side_by_side_show_what_differs_and_which_is_the_best() -> None
     assert list(app.dataframe[0].value["Accuracy"]) == [0.6, 0.7]
     assert "★ b has the best accuracy 0.7000: dpo.learningRate 1e-6." in words(app)
     assert len(app.get("echarts_chart")) == 1
-    assert "thin line with dots" in words(app) and "finely dotted" in words(app)
+    assert "thin line with dots" in words(app) and "Finely dotted: rejected." in words(app)
 
 
 @pytest.mark.usefixtures("two")

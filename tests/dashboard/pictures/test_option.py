@@ -149,6 +149,8 @@ def test_references_are_drawn() -> None:
     option = draw(PREFERENCE, [a_trace({LOSS: TRAINING})], RAW, dark=False)
     lines = [series["markLine"]["data"][0]["yAxis"] for series in option["series"] if "markLine" in series]
     assert lines == [pytest.approx(math.log(2)), 0.5, 0]
+    # By default ECharts rounds their places to two decimals.
+    assert {series["markLine"]["precision"] for series in option["series"] if "markLine" in series} == {6}
     assert (option["yAxis"][2]["min"], option["yAxis"][2]["max"]) == (0, 1)
 
 

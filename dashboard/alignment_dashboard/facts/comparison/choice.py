@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.data.listing import Listing, identify
-from alignment_dashboard.facts.stages import stages_in, trained_stages
+from alignment_dashboard.facts.stages import measured_in, measured_stages, trained_stages
 from alignment_dashboard.facts.status import started_at
 from alignment_dashboard.text import listed
 
@@ -50,14 +50,19 @@ def _age(job: AlignmentJob) -> tuple[float, str]:
 
 
 def default_stage(jobs: Sequence[AlignmentJob]) -> str | None:
-    """Return the stage that most runs have; of several, the last."""
-    names = stages_in(jobs)
-    return max(names, key=lambda name: (sum(name in trained_stages(job) for job in jobs), names.index(name)), default=None)
+    """Return the stage that most runs have; of several, the last that trains a model, or else the last."""
+    names = measured_in(jobs)
+
+    def rank(name: str) -> tuple[int, bool, int]:
+        having = [job for job in jobs if name in measured_stages(job)]
+        return len(having), any(name in trained_stages(job) for job in having), names.index(name)
+
+    return max(names, key=rank, default=None)
 
 
 def without_stage(jobs: Sequence[AlignmentJob], stage: str) -> str | None:
     """Return which of the runs have no such stage, in a sentence."""
-    names = [job.metadata.name for job in jobs if stage not in trained_stages(job)]
+    names = [job.metadata.name for job in jobs if stage not in measured_stages(job)]
     if not names:
         return None
     return f"{listed(names)} {'has' if len(names) == 1 else 'have'} no stage {stage}, and no values below."

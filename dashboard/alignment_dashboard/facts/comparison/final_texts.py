@@ -17,8 +17,12 @@ def write_cell(column: Column, cell: Cell) -> str:
     """Write a cell: ★ if it is the best, the mean with its standard error, and for last values the difference to the baseline."""
     if cell.spread is None:
         return "–"
-    delta = "" if not cell.delta or column.is_best else f"  ({_write_delta(cell.delta, cell.spread.mean)})"
-    return f"{f'{STAR} ' if cell.wins else ''}{cell.spread.write()}{delta}"
+    if column.is_count and math.isfinite(cell.spread.mean):
+        mean, delta = f"{cell.spread.mean:,.0f}", f"{cell.delta or 0:+,.0f}".replace("-", "−")
+    else:
+        mean, delta = cell.spread.write(), _write_delta(cell.delta or 0, cell.spread.mean)
+    difference = "" if not cell.delta or column.is_best else f"  ({delta})"
+    return f"{f'{STAR} ' if cell.wins else ''}{mean}{difference}"
 
 
 def parameters_of(table: Table) -> list[str]:

@@ -5,13 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from alignment_api.metrics import (
+    ANSWER_TOKENS,
     BEST_OF,
+    COST,
     EVALUATION_LOSS,
     EVALUATION_REWARD_ACCURACY,
     EVALUATION_REWARD_MARGIN,
     LOSS,
+    PROMPT_TOKENS,
+    REQUESTS,
     REWARD_ACCURACY,
     REWARD_MARGIN,
+    ROWS_LEFT_OUT,
+    ROWS_WRITTEN,
+    UNANSWERED,
     best_of_stage,
     of_stage,
 )
@@ -40,6 +47,7 @@ class Column(NamedTuple):
     is_best: bool = False
     better: Callable[..., float] | None = None
     """min or max; None where a single batch says too little to call a run better."""
+    is_count: bool = False
 
 
 class Cell(NamedTuple):
@@ -72,6 +80,17 @@ _MEASURED = (
 )
 
 
+_COUNTED = (
+    ("Rows", ROWS_WRITTEN),
+    ("Left out", ROWS_LEFT_OUT),
+    ("Requests", REQUESTS),
+    ("Unanswered", UNANSWERED),
+    ("Prompt tokens", PROMPT_TOKENS),
+    ("Answer tokens", ANSWER_TOKENS),
+    ("Cost", COST),
+)
+
+
 def finals(stage: str, whole: StoredRun | None, own: StoredRun | None, status: StageStatus | None) -> Finals:
     """Return what a run reached: from the run of the whole job, else from the stage's run, else from the status."""
     progress = status.progress if status else None
@@ -86,6 +105,7 @@ def columns_of(reached: Sequence[Finals]) -> tuple[Column, ...]:
     for title, evaluated, trained in _MEASURED:
         has_evaluated = any(evaluated in run.last for run in reached)
         columns += _pair(title, evaluated) if has_evaluated else [Column(f"{title} (training)", trained)]
+    columns += [Column(title, metric, is_count=metric != COST) for title, metric in _COUNTED]
     return tuple(column for column in columns if any(value_of(run, column) is not None for run in reached))
 
 

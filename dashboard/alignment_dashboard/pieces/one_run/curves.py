@@ -10,7 +10,7 @@ from alignment_dashboard.facts.one_run import checks
 from alignment_dashboard.facts.stages import kind_of
 from alignment_dashboard.facts.status import phase_of, stage_of
 from alignment_dashboard.keeper import Known
-from alignment_dashboard.pictures.panels import Panel, metrics_of, panels_of
+from alignment_dashboard.pictures.panels import Panel, metrics_of, panels_of, with_points
 from alignment_dashboard.pictures.summary import summarize
 from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.pieces.clock import write_clock
@@ -35,7 +35,7 @@ def show(identity: str) -> None:
     elif not has_points:
         show_notice("No curves", "gray", _why_empty(identity, stage))
     if has_points:
-        panels, trace = _panels(identity, stage), Trace(identity, stage, "", "solid", known.value)
+        panels, trace = with_points(_panels(identity, stage), [known.value]), Trace(identity, stage, "", "solid", known.value)
         show_panels(panels, [trace], display, summarize(panels, known.value), key=f"panels-{stage}")
 
 

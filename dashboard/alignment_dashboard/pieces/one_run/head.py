@@ -3,13 +3,16 @@
 from datetime import UTC, datetime
 
 import streamlit as st
+from alignment_api.asked import is_of_rows
 from alignment_api.durations import readable_duration
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.status import ENDED, StageStatus
+from alignment_api.spec.status import ENDED, Progress, StageStatus
 
+from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Guidance, identify
 from alignment_dashboard.data.source import workspace
 from alignment_dashboard.facts.links import compare_link, samples_link
+from alignment_dashboard.facts.one_run.asked import Asked, asked_by
 from alignment_dashboard.facts.one_run.cause import Cause, causes_of
 from alignment_dashboard.facts.one_run.commands import commands
 from alignment_dashboard.facts.status import (
@@ -44,6 +47,7 @@ def show(job: AlignmentJob, guidance: Guidance) -> None:
         _show_numbers(job, now)
         for stage in stages_of(job):
             _show_stage(stage, now)
+    _show_asked(job)
     with st.container(gap="xsmall"):
         for number, cause in enumerate(causes_of(job, now, guidance)):
             _show_cause(cause, number)
@@ -54,7 +58,7 @@ def show(job: AlignmentJob, guidance: Guidance) -> None:
 
 def moment(job: AlignmentJob) -> object:
     """Return what the head is drawn from; times count minutes, so that they do not draw it again each second."""
-    return job.dump(), _numbers(job, datetime.now(UTC))
+    return job.dump(), _numbers(job, datetime.now(UTC)), _asked(job)
 
 
 def _summary(job: AlignmentJob, now: datetime) -> str:
@@ -110,9 +114,24 @@ def _show_stage(stage: StageStatus, now: datetime) -> None:
 def _describe(stage: StageStatus, now: datetime) -> tuple[str, ...]:
     end = stage.completion_time or now
     took = write_duration((end - stage.start_time).total_seconds()) if stage.start_time else "not started"
-    steps = f"{stage.progress.step:,} of {stage.progress.total_steps:,} steps" if stage.progress else ""
+    steps = _write_steps(stage.progress) if stage.progress else ""
     attempts = "" if stage.attempts < 2 else f"{stage.attempts} attempts"
     return took, steps, attempts, _write_retry(stage, now)
+
+
+def _write_steps(progress: Progress) -> str:
+    return f"{progress.step:,} of {progress.total_steps:,} {'rows' if is_of_rows(progress) else 'steps'}"
+
+
+def _show_asked(job: AlignmentJob) -> None:
+    """Show what was asked of teachers and judges, what it cost, and why answers are missing."""
+    with st.container(gap=None):
+        for asked in _asked(job):
+            st.caption(f"**{plain(asked.stage)}**  {plain(asked.line)}")
+
+
+def _asked(job: AlignmentJob) -> list[Asked]:
+    return asked_by(job, {stage: run.latest for stage, run in cache.runs(identify(job)).value.items() if stage})
 
 
 def _write_retry(stage: StageStatus, now: datetime) -> str:

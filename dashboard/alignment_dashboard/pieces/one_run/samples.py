@@ -1,9 +1,10 @@
-"""The tab with the newest answers of a stage; the page of samples shows all of them side by side."""
+"""The tab with the newest answers of a stage, or with some of the rows that it has written."""
 
 import streamlit as st
 
 from alignment_dashboard import cache
 from alignment_dashboard.facts.links import samples_link
+from alignment_dashboard.facts.stages import kind_of, writes_rows
 from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage
 from alignment_dashboard.text import shorten, visible
@@ -26,21 +27,44 @@ def show(identity: str) -> None:
         if known and known.problem:
             show_notice("No samples", "gray", known.problem)
         else:
-            st.text("There are no samples yet. A stage answers its prompts at each evaluation and at its end.")
+            st.text(_why_none(identity, chosen))
         return
     if stage != chosen:
         st.text(f"Stage {chosen} has no samples yet. These are those of stage {stage}.")
     newest = max(int(row["step"]) for row in known.value)
     rows = [row for row in known.value if int(row["step"]) == newest]
+    are_rows = _writes_rows(identity, stage or "")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.text(f"Answers of step {newest:,} to {min(SHOWN, len(rows))} of {len(rows)} prompts")
-        st.link_button("Compare them with the base model and other stages", samples_link([identity]), type="tertiary")
+        if are_rows:
+            st.text(f"Some of the rows that stage {stage} has written, as of row {newest:,}")
+        else:
+            st.text(f"Answers of step {newest:,} to {min(SHOWN, len(rows))} of {len(rows)} prompts")
+            st.link_button("Compare them with the base model and other stages", samples_link([identity]), type="tertiary")
     for row in rows[:SHOWN]:
         with st.container(border=True, gap="xsmall"):
-            st.caption("Prompt")
-            st.text(shorten(visible(str(row.get("prompt", ""))), PROMPT_LENGTH))
-            st.caption("Answer")
-            st.text(shorten(visible(str(row.get("policy", ""))), ANSWER_LENGTH))
+            _show_text("Prompt", row.get("prompt"), PROMPT_LENGTH)
+            if are_rows and row.get("rejected") is not None:
+                for place, name in zip(st.columns(2), ("Chosen", "Rejected"), strict=True):
+                    with place:
+                        _show_text(name, row.get(name.lower()), ANSWER_LENGTH)
+            else:
+                _show_text("Answer", row.get("policy"), ANSWER_LENGTH)
+
+
+def _show_text(name: str, text: object, length: int) -> None:
+    st.caption(name)
+    st.text(shorten(visible(str(text or "")), length))
+
+
+def _writes_rows(identity: str, stage: str) -> bool:
+    job = cache.listing().find(identity)
+    return writes_rows(kind_of([job], stage)) if job else False
+
+
+def _why_none(identity: str, stage: str | None) -> str:
+    if stage and _writes_rows(identity, stage):
+        return f"There are no samples yet. Stage {stage} shows some of its rows when a quarter of them is done."
+    return "There are no samples yet. A stage answers its prompts at each evaluation and at its end."
 
 
 def _sampled(identity: str, chosen: str) -> str:

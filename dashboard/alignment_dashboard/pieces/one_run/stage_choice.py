@@ -4,7 +4,7 @@ import streamlit as st
 from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard import cache
-from alignment_dashboard.facts.stages import trained_stages
+from alignment_dashboard.facts.stages import measured_stages
 from alignment_dashboard.facts.status import current_stage
 from alignment_dashboard.pictures.panels import panels_of
 from alignment_dashboard.pieces.address import bind_choice, follow
@@ -14,11 +14,11 @@ STAGE = "stage"
 
 def charted(job: AlignmentJob) -> list[str]:
     """Return the names of the stages that have panels."""
-    return [name for name, kind in trained_stages(job).items() if panels_of(kind)]
+    return [name for name, kind in measured_stages(job).items() if panels_of(kind)]
 
 
 def choose_stage(identity: str) -> str | None:
-    """Show the stages that train, and return the chosen one; until the reader chooses, it follows the run into its next stage."""
+    """Show the stages with curves, and return the chosen one; until a reader chooses, it follows the run into its next stage."""
     job = cache.listing().find(identity)
     names = charted(job) if job else []
     if job is None or not names:

@@ -4,8 +4,8 @@ import pytest
 from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard.data.listing import Failure, Guidance, Listing
 from alignment_dashboard.facts.comparison.choice import choose, default_stage, without_stage
-from alignment_dashboard.facts.stages import kind_of, stages_in
-from compared_jobs import dpo, job, sft
+from alignment_dashboard.facts.stages import kind_of, measured_in
+from compared_jobs import distill, dpo, feedback, job, sft
 
 GUIDANCE = Guidance("", "", "", "", "", None, lambda job, stage: "")
 MANY = [job(f"run-{number}") for number in range(25)]
@@ -71,12 +71,15 @@ def test_a_run_that_is_not_in_a_stale_listing_is_not_called_deleted() -> None:
             "a and b have no stage sft",
         ),
         ([job("a", {"name": "judge", "evaluate": {}})], [], None, None, None),
+        ([job("a", distill(), sft(), feedback())], ["distill", "sft", "feedback"], "sft", "sft", None),
+        ([job("a", distill()), job("b", distill(), sft())], ["distill", "sft"], "distill", "distill", None),
+        ([job("a", distill()), job("b", sft())], ["distill", "sft"], "sft", "sft", "a has no stage sft"),
     ],
 )
 def test_the_stage_that_is_compared(
     jobs: list[AlignmentJob], stages: list[str], usual: str | None, kind: str | None, missing: str | None
 ) -> None:
-    assert (stages_in(jobs), default_stage(jobs)) == (stages, usual)
+    assert (measured_in(jobs), default_stage(jobs)) == (stages, usual)
     if usual:
         assert kind_of(jobs, usual) == kind
         assert (without_stage(jobs, usual) or "").startswith(missing or "")

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from alignment_api.metrics import (
+    COST,
     EVALUATION_LOSS,
     EVALUATION_REWARD_ACCURACY,
     LOSS,
     REWARD_ACCURACY,
     REWARD_MARGIN,
+    ROWS_WRITTEN,
     best_of_stage,
     of_stage,
 )
@@ -146,3 +148,11 @@ def test_the_exported_rows_have_every_number_as_a_number() -> None:
 def test_a_best_value_has_no_difference_in_its_cell() -> None:
     column = Column("Best accuracy", EVALUATION_REWARD_ACCURACY, is_best=True, better=max)
     assert write_cell(column, Cell(Spread(0.5, 1, None), delta=0.1)) == "0.5000"
+
+
+def test_what_stages_that_write_rows_reached_is_counted() -> None:
+    values = [{ROWS_WRITTEN: 12_400.0, COST: 4.1}, {ROWS_WRITTEN: 11_999.0, COST: 5.0}, {}]
+    found = table(JOBS, {f"uid-{name}": Finals(last, {}) for name, last in zip("abc", values, strict=True)}, 0)
+    assert [column.title for column in found.columns] == ["Rows", "Cost"]
+    written = [[write_cell(*pair) for pair in zip(found.columns, row.cells, strict=True)] for row in found.rows]
+    assert written == [["12,400", "4.100"], ["11,999  (−401)", "5.000  (+0.900)"], ["–", "–"]]
