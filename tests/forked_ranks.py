@@ -23,12 +23,16 @@ _BEFORE_IMPORT = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_P
 _BEFORE_IMPORT["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def run_ranks(config_path: Path, world_size: int, outcomes: Path, log: Path, seconds: float) -> int:
+Watch = Callable[[list[int]], None]
+"""Is called now and then with the process IDs of the ranks, while they run."""
+
+
+def run_ranks(config_path: Path, world_size: int, outcomes: Path, log: Path, seconds: float, watch: Watch | None = None) -> int:
     """Run the ranks to their end, write down which failed as the launcher does, and return the launcher's exit code."""
     port = free_port()
     files = {CONFIG_VARIABLE: str(config_path), OUTCOMES_VARIABLE: str(outcomes)}
     ranks = [_start(_rank, (), {**files, **place(rank, world_size, port)}, log) for rank in range(world_size)]
-    codes = _wait(ranks, seconds)
+    codes = _wait(ranks, seconds, watch)
     failures = [RankFailure(rank, code) for rank, code in enumerate(codes) if code]
     record_failures(outcomes, failures)
     return 1 if failures else 0
@@ -71,8 +75,11 @@ def _program(program: str, arguments: tuple[Any, ...]) -> None:
     exec(program, {"__name__": "__main__", "ARGUMENTS": arguments})
 
 
-def _wait(processes: list[BaseProcess], seconds: float) -> list[int]:
+def _wait(processes: list[BaseProcess], seconds: float, watch: Watch | None = None) -> list[int]:
     try:
+        while watch and all(process.is_alive() for process in processes):
+            watch([int(process.pid or 0) for process in processes])
+            processes[0].join(0.02)
         for process in processes:
             process.join(seconds)
         codes = [process.exitcode for process in processes]

@@ -25,7 +25,7 @@ from alignment_trainer.checks import preflight
 from alignment_trainer.process.outcome import termination_of
 from alignment_trainer.workspace.recorded_settings import with_recorded_settings
 from alignment_trainer.workspace.stage_folder import claim
-from forked_ranks import run_ranks
+from forked_ranks import Watch, run_ranks
 from made_once import made_once
 from ports import free_port
 
@@ -212,7 +212,7 @@ def _as_first() -> list[str]:
     return command if is_possible else []
 
 
-def train(config: RunConfig, folder: Path) -> Result:
+def train(config: RunConfig, folder: Path, watch: Watch | None = None) -> Result:
     """Check and run a stage as an attempt does, but with forked ranks and without supervisor, torchrun and MLflow."""
     files = Path(tempfile.mkdtemp(prefix=f"{config.stage_name}-ranks-", dir=folder))
     with (files / "log").open("a") as log, contextlib.redirect_stderr(log):
@@ -220,7 +220,7 @@ def train(config: RunConfig, folder: Path) -> Result:
         preflight.check(config)
         claim(config)
     (files / RUN_CONFIG_FILE).write_text(config.model_dump_json(by_alias=True, exclude_none=True))
-    code = run_ranks(files / RUN_CONFIG_FILE, config.world_size, files, files / "log", PATIENCE_SECONDS)
+    code = run_ranks(files / RUN_CONFIG_FILE, config.world_size, files, files / "log", PATIENCE_SECONDS, watch)
     termination = termination_of(files, code, stop_requested=False)
     return Result(termination.exit_code, termination, (files / "log").read_text())
 
@@ -245,7 +245,7 @@ class Trainer(NamedTuple):
 
     config: Callable[..., RunConfig]
     attempt: Callable[..., Attempt]
-    train: Callable[[RunConfig, Path], Result]
+    train: Callable[..., Result]
     points: Callable[[Path], list[dict[str, Any]]]
     values: Callable[[Path, str], dict[int, float]]
     steps: int

@@ -84,6 +84,7 @@ def _train(
     if settings.refers_to_stage_start and one.number > 1:
         # Its values are kept under the hash of its weights, so that the training finds them and needs no second model.
         with_start = reference_config(own, start)
+        on_first_process(lambda: claim(with_start))
         recipe.prepare(with_start, Dpo(with_start))
         reference = ReferenceModel(start.folder, start.weights)
     recipe.run(own, Dpo(own, reference, [course] if course else []))

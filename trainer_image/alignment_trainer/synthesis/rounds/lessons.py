@@ -65,7 +65,8 @@ def read_lessons(stage: Path) -> list[Lesson]:
     """Read the questions with the teacher's answers."""
     with (stage / _FILE).open(encoding="utf-8") as file:
         return [
-            Lesson(row["key"], tuple(row["messages"]), Answer(**row["answer"]), row["heldOut"]) for row in map(json.loads, file)
+            Lesson(row["key"], tuple(row["messages"][:-1]), Answer(**row["answer"]), row["heldOut"])
+            for row in map(json.loads, file)
         ]
 
 
@@ -94,7 +95,8 @@ class _Teacher:
             return LeftOut(answer.reason, answer.detail, has_failed=True)
         if answer.finish != "stop" and not self._settings.keeps_cut:
             return LeftOut("teacherCut")
-        return [{"key": prompt.key, "messages": list(prompt.messages), "answer": asdict(answer)}]
+        said = [*prompt.messages, {"role": "assistant", "content": answer.text}]
+        return [{"key": prompt.key, "messages": said, "answer": asdict(answer)}]
 
     def _report(self) -> None:
         self._advance(1)

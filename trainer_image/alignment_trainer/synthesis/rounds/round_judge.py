@@ -85,13 +85,14 @@ def judge_round(
 
     async def duel(asking: StoppableAsking, prompt: Prompt) -> Outcome:
         student, start = prompt.row["student"], prompt.row["start"]
+        said = {"key": prompt.key, "messages": [*prompt.messages, {"role": "assistant", "content": student}], "start": start}
         if student == start:
-            return [{"key": prompt.key, "outcome": 0.5, "verdicts": ["Same", "Same"]}]
+            return [{**said, "outcome": 0.5, "verdicts": ["Tie", "Tie"]}]
         seed = drawn_seed(settings.seed, "judge", prompt.key)
         found = await compare(asking, judge.server, judge.sampling, prompt.messages, student, start, seed)
         if found.outcome is None:
             return LeftOut(found.failures[0], has_failed=True)
-        return [{"key": prompt.key, "outcome": found.outcome, "verdicts": found.verdicts, "rationales": found.rationales}]
+        return [{**said, "outcome": found.outcome, "verdicts": found.verdicts, "rationales": found.rationales}]
 
     async def write(asking: StoppableAsking) -> Report:
         rows = contest.prompts()

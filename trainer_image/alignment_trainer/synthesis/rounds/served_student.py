@@ -38,7 +38,8 @@ def served_answers(
         answer = await asking(server, question)
         if isinstance(answer, Unanswered):
             return LeftOut(answer.reason, answer.detail, has_failed=True)
-        return [{"key": prompt.key, "answer": asdict(answer)}]
+        said = [*prompt.messages, {"role": "assistant", "content": answer.text}]
+        return [{"key": prompt.key, "messages": said, "answer": asdict(answer)}]
 
     async def write(asking: StoppableAsking) -> Report:
         await _check(config, settings, server, one, asked, asking)
