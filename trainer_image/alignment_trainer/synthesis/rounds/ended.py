@@ -83,7 +83,8 @@ def _of_pairs(ended: Ended) -> dict[str, float]:
 
 
 def _of_verdicts(rounds: Sequence[Ended]) -> dict[str, float]:
-    if not rounds[-1].judged:
+    judged = rounds[-1].judged
+    if judged is None:
         return {}
     outcomes = [each.outcomes for each in rounds]
     rate, gained = gain.rate(outcomes[-1]), gain.gain(outcomes)
@@ -93,4 +94,4 @@ def _of_verdicts(rounds: Sequence[Ended]) -> dict[str, float]:
         metrics.ROUND_GAIN: gained.value,
         metrics.ROUND_GAIN_ERROR: gained.error,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {**judged.asked, **{name: value for name, value in found.items() if value is not None}}

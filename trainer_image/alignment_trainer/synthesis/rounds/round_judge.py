@@ -15,6 +15,7 @@ from alignment_trainer.judging.pairwise import compare
 from alignment_trainer.settings.dpo_distillation import DpoDistillationSettings, RoundJudgeSettings
 from alignment_trainer.synthesis.drawing import drawn_seed
 from alignment_trainer.synthesis.made import LeftOut, Outcome
+from alignment_trainer.synthesis.progress import of_counts
 from alignment_trainer.synthesis.prompts import Prompt, key_of, prompts_of
 from alignment_trainer.synthesis.rounds.lessons import read_lessons
 from alignment_trainer.synthesis.rounds.templates import asked_about
@@ -34,6 +35,8 @@ class Judged(NamedTuple):
     outcomes: dict[str, float]
     """By question: 1 where the round's student won in both orders, 0 where the start did, 0.5 else."""
     left_out: dict[str, int]
+    asked: dict[str, float]
+    """What the stage had asked by then, as metrics."""
 
 
 def fix_questions(config: RunConfig, settings: DpoDistillationSettings, judge: RoundJudgeSettings) -> None:
@@ -103,16 +106,14 @@ def judge_round(
     report = run_until_stopped(config, write)
     rows = [row for outcome in report.made.in_order() if not isinstance(outcome, LeftOut) for row in outcome]
     outcomes = {row["key"]: row["outcome"] for row in rows}
-    write_whole(folder / _JUDGED_FILE, json.dumps({"outcomes": outcomes, "leftOut": dict(report.made.left_out)}, indent=1))
+    judged = Judged(outcomes, dict(report.made.left_out), of_counts(report.asked))
+    write_whole(folder / _JUDGED_FILE, json.dumps(judged._asdict(), indent=1))
 
 
 def judged_in(folder: Path) -> Judged | None:
     """Return the verdicts of a round; None until all questions are judged."""
     path = folder / _JUDGED_FILE
-    if not path.exists():
-        return None
-    found = json.loads(path.read_text())
-    return Judged(found["outcomes"], found["leftOut"])
+    return Judged(**json.loads(path.read_text())) if path.exists() else None
 
 
 def _within(config: RunConfig, folder: Path) -> RunConfig:
