@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.failures import Stopped, TooFewRows
+from alignment_trainer.failures import KeyRefused, Stopped, TooFewRows
 from alignment_trainer.settings.synthesis import distill_settings
 from alignment_trainer.synthesis.distilling.growth import grow
 
@@ -83,6 +83,23 @@ def test_a_stopped_stage_ends_with_the_same_instructions_and_asks_nothing_twice(
     writer.stop_after = None
     assert grown(distilling, tmp_path / "stopped", writer).instructions == whole
     assert set(writer.asked.values()) == {1}
+
+
+def test_a_failure_waits_for_the_answers_that_are_under_way(distilling, tmp_path):
+    begun, ended = [], []
+
+    async def ask(server, question):
+        if server.endpoint.model == "b":
+            raise KeyRefused("the key is refused")
+        begun.append(question)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        ended.append(question)
+        return Answer("1. Name a city.", "stop", 1, 1)
+
+    with pytest.raises(KeyRefused):
+        grown(distilling, tmp_path, ask)
+    assert begun and ended == begun
 
 
 def test_what_failed_before_a_stop_is_not_tried_again(distilling, tmp_path):

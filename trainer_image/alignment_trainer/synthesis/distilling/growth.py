@@ -70,8 +70,7 @@ async def grow(settings: DistillSettings, seeds: list[str], folder: Path, ask: A
 async def _grow_once(
     settings: DistillSettings, seeds: list[str], grown: Grown, kept: KeptTexts, file: Path, ask: Ask, advance: Advance
 ) -> None:
-    numbers = range(grown.rounds * _REQUESTS_AT_ONCE, (grown.rounds + 1) * _REQUESTS_AT_ONCE)
-    replies = await asyncio.gather(*(_ask_for_more(settings, seeds, grown.instructions, number, ask) for number in numbers))
+    replies = await _replies(settings, seeds, grown, ask)
     found: list[str] = []
     dropped: Counter[str] = Counter()
     # In the order of the requests, not of the replies: the result is the same each time.
@@ -89,6 +88,17 @@ async def _grow_once(
     _append(file, found, dropped)
     grown.add(found, dropped)
     advance(len(found))
+
+
+async def _replies(settings: DistillSettings, seeds: list[str], grown: Grown, ask: Ask) -> list[Answer | Unanswered]:
+    """Ask all requests of a round; raise the first failure when the others have ended, since these are paid."""
+    numbers = range(grown.rounds * _REQUESTS_AT_ONCE, (grown.rounds + 1) * _REQUESTS_AT_ONCE)
+    asked = (_ask_for_more(settings, seeds, grown.instructions, number, ask) for number in numbers)
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    replies = [reply for reply in ended if not isinstance(reply, BaseException)]
+    if len(replies) < len(ended):
+        raise next(failure for failure in ended if isinstance(failure, BaseException))
+    return replies
 
 
 async def _ask_for_more(
