@@ -1,7 +1,11 @@
 """No text that a judge reads can contain the lines around it, so none can pose as a verdict or as another answer."""
 
+import itertools
+
+import pytest
 from alignment_trainer.endpoints.question import Message
-from alignment_trainer.judging.material import dialogue_text, fenced, label, mark_for
+from alignment_trainer.judging import material
+from alignment_trainer.judging.material import dialogue_text, fenced, keyed_hash, label, mark_for
 
 QUESTION: list[Message] = [{"role": "user", "content": "How many legs has a spider?"}]
 
@@ -20,6 +24,21 @@ def test_a_mark_occurs_in_no_text() -> None:
     for seed in range(20):
         texts = ["text", " ".join(taken).upper()]
         assert mark_for(seed, "Honesty", texts) not in taken
+
+
+def test_a_text_with_all_short_marks_gets_a_longer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = 0
+
+    def counted(*parts: object) -> bytes:
+        nonlocal hashes
+        hashes += 1
+        assert hashes < 100, "the search for a mark does not end"
+        return keyed_hash(*parts)
+
+    monkeypatch.setattr(material, "keyed_hash", counted)
+    text = "".join(itertools.chain.from_iterable(itertools.product("bcdfghjkmnpqrstvwxz", repeat=4)))
+    mark = mark_for(7, "Honesty", ["a", text])
+    assert len(mark) > 4 and mark not in text
 
 
 def test_answers_stand_between_marked_lines() -> None:

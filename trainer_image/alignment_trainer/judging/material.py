@@ -9,14 +9,17 @@ from alignment_trainer.endpoints.question import Message
 
 _LETTERS = "bcdfghjkmnpqrstvwxz"
 """No vowels, so that a mark is no word, and no l, which looks like 1."""
-_MARK_LENGTH = 4
+_SHORTEST_MARK = 4
+_ATTEMPTS_PER_LENGTH = 4
+"""A long text can hold all marks of one length; then a longer one is needed."""
 
 
 def mark_for(seed: int, kind: str, texts: Sequence[str]) -> str:
     """Return letters that occur in none of the texts, so that their authors cannot write a line that begins with them."""
     lowered = [text.lower() for text in texts]
     for attempt in itertools.count():
-        mark = "".join(_LETTERS[byte % len(_LETTERS)] for byte in keyed_hash(seed, kind, attempt, *texts)[:_MARK_LENGTH])
+        length = _SHORTEST_MARK + attempt // _ATTEMPTS_PER_LENGTH
+        mark = "".join(_LETTERS[byte % len(_LETTERS)] for byte in keyed_hash(seed, kind, attempt, *texts)[:length])
         if not any(mark in text for text in lowered):
             return mark
     raise AssertionError("unreachable")
