@@ -122,15 +122,16 @@ def test_a_torn_line_of_a_round_costs_nothing(distilling, tmp_path):
 
 
 BARREN = [
-    ("I cannot do that.", "they answered without a numbered list"),
-    (f"1. {SEEDS[0]}", "160 similar"),
+    (Answer("I cannot do that.", "stop", 1, 1), "160 no_list"),
+    (Answer(f"1. {SEEDS[0]}", "stop", 1, 1), "160 similar"),
+    (Answer(f"1. {SEEDS[0]}", "length", 1, 1), "each reply was cut in its first one"),
 ]
 
 
 @pytest.mark.parametrize(("reply", "why"), BARREN)
 def test_teachers_that_write_nothing_new_end_the_stage(reply, why, distilling, tmp_path):
     async def ask(server, question):
-        return Answer(reply, "stop", 1, 1)
+        return reply
 
     with pytest.raises(TooFewRows) as failed:
         grown(distilling, tmp_path, ask)

@@ -10,8 +10,23 @@ REPLIES = [
     ("1. Name a city.\n2. Name a ri", True, ["Name a city."]),
     ("1. Name a ci", True, []),
     ("1.  \n2. Name a river.", False, ["Name a river."]),
-    ("I cannot do that.", False, []),
-    ("In 1990. Name a city", False, []),
+    ("I cannot do that.", False, None),
+    ("In 1990. Name a city", False, None),
+    (" 1. Name a city.\n2. Name a river.", False, ["Name a city.", "Name a river."]),
+    ("**1. Name a city.**\n**2. Name a river.**", False, ["Name a city.", "Name a river."]),
+    ("**1.** Name a **big** city.\n**2.** Name a river.", False, ["Name a **big** city.", "Name a river."]),
+    ("### 1. Name a city.\n\n### 2. Name a river.", False, ["Name a city.", "Name a river."]),
+    ("1. Sort:\n1) fig\n2) pear\n2. Name a river.", False, ["Sort:\n1) fig\n2) pear", "Name a river."]),
+    (
+        "1. Halve:\n   1. Boil it.\n   2. Fry it.\n2. Name a river.",
+        False,
+        ["Halve:\n   1. Boil it.\n   2. Fry it.", "Name a river."],
+    ),
+    ("1. Go on:\n7. Sunday\n2. Name a river.", False, ["Go on:\n7. Sunday", "Name a river."]),
+    ("1. Who was king in\n1990.5 and why?\n2. Name a river.", False, ["Who was king in\n1990.5 and why?", "Name a river."]),
+    ("1. Sort:\n1. fig\n2. pear\n2. Name a river.", False, None),
+    ("1. Sort:\n1. fig\n2. pe", True, None),
+    ("1. Name a river.\n2. Sort:\n1. fig\n2. pear", False, None),
 ]
 
 

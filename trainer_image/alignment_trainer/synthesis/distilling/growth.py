@@ -78,7 +78,11 @@ async def _grow_once(
         if isinstance(reply, Unanswered):
             dropped[reply.reason] += 1
             continue
-        for text in instructions_in(reply.text, reply.finish == "length"):
+        texts = instructions_in(reply.text, reply.finish == "length")
+        if texts is None:
+            dropped["no_list"] += 1
+            continue
+        for text in texts:
             why = why_unfit(text) or ("similar" if kept.has_similar(text) else None)
             if why:
                 dropped[why] += 1
@@ -132,4 +136,4 @@ def _earlier_rounds(file: Path) -> list[tuple[list[str], dict[str, int]]]:
 
 
 def _by_reason(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "they answered without a numbered list"
+    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "each reply was cut in its first one"

@@ -23,7 +23,8 @@ Write them as a numbered list, 1. to {count}., and nothing else."""
 
 TEMPLATE = hashlib.sha256(_ASK.encode()).hexdigest()[:16]
 
-_ITEM = re.compile(r"^\s*\d{1,3}[.)]\s+", re.MULTILINE)
+_FIRST = re.compile(r"^([ \t]*)((?:#{1,6}[ \t]+)?(?:\*\*)?)1([.)])(\*\*)?(?!\S)", re.MULTILINE)
+"""The number of the first item: models set it in bold or as a heading now and then."""
 _FEWEST_WORDS, _MOST_WORDS = 3, 150
 _MEDIUM = r"(?:image|picture|photo|photograph|screenshot|video|audio|recording|graph|chart|diagram|map|painting|song|file)s?"
 _UNANSWERABLE = tuple(
@@ -47,11 +48,32 @@ def asked_for_more(shown: Sequence[str]) -> tuple[Message, ...]:
     return ({"role": "user", "content": _ASK.format(shown=blocks, count=IN_A_REPLY)},)
 
 
-def instructions_in(reply: str, is_cut: bool) -> list[str]:
-    """Return the instructions of a numbered list; the last one is incomplete if the reply was cut."""
-    _, *items = _ITEM.split(reply)
-    found = [item.strip() for item in items]
-    return [item for item in (found[:-1] if is_cut else found) if item]
+def instructions_in(reply: str, is_cut: bool) -> list[str] | None:
+    """Return the instructions of a numbered list, without a last one that is cut; None if it is unclear where each begins."""
+    first = _FIRST.search(reply)
+    begins = _begins(reply, first) if first else None
+    if first is None or begins is None:
+        return None
+    ends = [begin.start() for begin in begins[1:]] + ([] if is_cut else [len(reply)])
+    # A bold item ends its bold type itself.
+    is_bold = first[2].endswith("**") and not first[4]
+    items = (reply[begin.end() : end] for begin, end in zip(begins, ends, strict=False))
+    return [item for text in items if (item := (text.replace("**", "", 1) if is_bold else text).strip())]
+
+
+def _begins(reply: str, first: re.Match[str]) -> list[re.Match[str]] | None:
+    """Return where each item begins: at the next number in the form of the first, not indented further.
+
+    All other lists belong to the items; None if one of them has the form and a number of the items, which would be cut apart.
+    """
+    opening, delimiter, closing = (re.escape(part or "") for part in first.groups()[1:])
+    numbered = re.compile(rf"^[ \t]{{0,{len(first[1])}}}{opening}(\d{{1,3}}){delimiter}{closing}(?!\S)", re.MULTILINE)
+    found = [(int(number[1]), number) for number in numbered.finditer(reply, first.start())]
+    begins: list[re.Match[str]] = []
+    for value, number in found:
+        if value == len(begins) + 1:
+            begins.append(number)
+    return begins if sum(value <= len(begins) for value, _ in found) == len(begins) else None
 
 
 def why_unfit(instruction: str) -> str | None:
