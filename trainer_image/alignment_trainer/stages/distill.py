@@ -60,4 +60,5 @@ async def _grown(
         few = f"only {found} of {grown.wanted} instructions are new; add seed tasks, or raise maximumSimilarity or temperature"
         warn(stage, [Problem(settings.path, few)])
     prompts = (alone(text, f"instruction {number}") for number, text in enumerate(grown.instructions, start=1))
-    return prompts, found, {"seeds": len(seeds), "new": found, "dropped": dict(grown.dropped)}
+    counts = {"dropped": dict(grown.dropped), "unanswered": dict(grown.unanswered)}
+    return prompts, found, {"seeds": len(seeds), "new": found, **counts}

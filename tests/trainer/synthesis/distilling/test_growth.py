@@ -108,8 +108,37 @@ def test_what_failed_before_a_stop_is_not_tried_again(distilling, tmp_path):
         grown(distilling, tmp_path, writer)
     writer.stop_after = None
     result = grown(distilling, tmp_path, writer)
-    assert result.dropped["Timeout"] == 1
+    assert result.unanswered == {"Timeout": 1}
     assert set(writer.asked.values()) == {1}
+
+
+FEW = "requests for new instructions have no usable answer"
+NONE = "none of 32 requests for new instructions has a usable answer (32 Timeout)"
+FAILING = [
+    (0.05, range(1, 3), 1, f"2 of 32 {FEW} (2 Timeout), more than maximumFailedShare 0.05"),
+    (0.05, range(33, 37), 1, f"4 of 64 {FEW} (4 Timeout), more than maximumFailedShare 0.05"),
+    (1, range(1, 1000), 7, NONE),
+    (1, range(33, 1000), 7, NONE),
+]
+
+
+@pytest.mark.parametrize(("share", "failing", "attempts", "why"), FAILING)
+def test_a_round_that_failed_is_asked_again_when_the_servers_are_repaired(share, failing, attempts, why, distilling, tmp_path):
+    whole = grown(distilling, tmp_path / "whole", Writer()).instructions
+    writer = Writer(fails=lambda number: number in failing)
+    for _ in range(attempts):
+        with pytest.raises(TooFewRows) as failed:
+            grown(distilling, tmp_path, writer, maximumFailedShare=share)
+        message = f"spec.stages[0].distill: {why}; all answers are kept, and the next attempt asks for the others"
+        assert str(failed.value) == message
+    writer.fails = lambda number: False
+    assert grown(distilling, tmp_path, writer, maximumFailedShare=share).instructions == whole
+
+
+def test_a_few_early_failures_are_no_large_share_of_many_requests(distilling, tmp_path):
+    writer = Writer(stop_after=32, fails=lambda number: number < 8)
+    with pytest.raises(Stopped):
+        grown(distilling, tmp_path, writer, instructions=1280)
 
 
 def test_a_torn_line_of_a_round_costs_nothing(distilling, tmp_path):

@@ -2,16 +2,24 @@
 
 import asyncio
 import json
+import math
 import os
 import random
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from alignment_trainer.endpoints.question import Answer, Ask, Question, Unanswered
 from alignment_trainer.failures import TooFewRows
 from alignment_trainer.settings.synthesis import DistillSettings
-from alignment_trainer.synthesis.distilling.new_instructions import TEMPLATE, asked_for_more, instructions_in, why_unfit
+from alignment_trainer.synthesis.distilling.new_instructions import (
+    IN_A_REPLY,
+    TEMPLATE,
+    asked_for_more,
+    instructions_in,
+    why_unfit,
+)
 from alignment_trainer.synthesis.distilling.similarity import KeptTexts
 from alignment_trainer.synthesis.drawing import drawn_seed, shared
 from alignment_trainer.workspace.activity import Advance, advancing
@@ -27,11 +35,12 @@ _MOST_BARREN_ROUNDS = 5
 
 @dataclass
 class Grown:
-    """The new instructions so far, and what became of the others."""
+    """The new instructions so far, and what became of the others and of the requests."""
 
     wanted: int
     instructions: list[str] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
+    unanswered: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
     barren_rounds: int = 0
 
@@ -40,12 +49,21 @@ class Grown:
         """Return whether there are enough of them, or nothing new comes."""
         return len(self.instructions) >= self.wanted or self.barren_rounds >= _MOST_BARREN_ROUNDS
 
-    def add(self, found: list[str], dropped: dict[str, int]) -> None:
+    def add(self, one: "_Round") -> None:
         """Add what a round has found."""
         self.rounds += 1
-        self.instructions += found
-        self.dropped.update(dropped)
-        self.barren_rounds = 0 if found else self.barren_rounds + 1
+        self.instructions += one.found
+        self.dropped.update(one.dropped)
+        self.unanswered.update(one.unanswered)
+        self.barren_rounds = 0 if one.found else self.barren_rounds + 1
+
+
+class _Round(NamedTuple):
+    """What the requests of a round gave."""
+
+    found: list[str]
+    dropped: dict[str, int]
+    unanswered: dict[str, int]
 
 
 async def grow(settings: DistillSettings, seeds: list[str], folder: Path, ask: Ask) -> Grown:
@@ -54,9 +72,9 @@ async def grow(settings: DistillSettings, seeds: list[str], folder: Path, ask: A
     kept, grown = KeptTexts(settings.maximum_similarity), Grown(settings.instructions)
     for seed in seeds:
         kept.add(seed)
-    for found, dropped in _earlier_rounds(folder / _FILE):
-        grown.add(found, dropped)
-        for text in found:
+    for one in _earlier_rounds(folder / _FILE):
+        grown.add(one)
+        for text in one.found:
             kept.add(text)
     with advancing("writing new instructions", settings.instructions, "instructions") as advance:
         advance(len(grown.instructions))
@@ -71,27 +89,48 @@ async def _grow_once(
     settings: DistillSettings, seeds: list[str], grown: Grown, kept: KeptTexts, file: Path, ask: Ask, advance: Advance
 ) -> None:
     replies = await _replies(settings, seeds, grown, ask)
+    unanswered = Counter(reply.reason for reply in replies if isinstance(reply, Unanswered))
+    _check_unanswered(settings, grown, unanswered)
+    found, dropped = _found([reply for reply in replies if isinstance(reply, Answer)], grown, kept)
+    one = _Round(found, dropped, unanswered)
+    _append(file, one)
+    grown.add(one)
+    advance(len(found))
+
+
+def _found(answers: list[Answer], grown: Grown, kept: KeptTexts) -> tuple[list[str], Counter[str]]:
+    """Return the new instructions, and why others are dropped; in the order of the requests, so that it is the same each time."""
     found: list[str] = []
     dropped: Counter[str] = Counter()
-    # In the order of the requests, not of the replies: the result is the same each time.
-    for reply in replies:
-        if isinstance(reply, Unanswered):
-            dropped[reply.reason] += 1
-            continue
-        texts = instructions_in(reply.text, reply.finish == "length")
+    for answer in answers:
+        texts = instructions_in(answer.text, answer.finish == "length")
         if texts is None:
             dropped["no_list"] += 1
-            continue
-        for text in texts:
+        for text in texts or ():
             why = why_unfit(text) or ("similar" if kept.has_similar(text) else None)
             if why:
                 dropped[why] += 1
             elif len(grown.instructions) + len(found) < grown.wanted:
                 kept.add(text)
                 found.append(text)
-    _append(file, found, dropped)
-    grown.add(found, dropped)
-    advance(len(found))
+    return found, dropped
+
+
+def _check_unanswered(settings: DistillSettings, grown: Grown, unanswered: Counter[str]) -> None:
+    """Fail if nobody answered, or too few did; this round is not written down, so that the next attempt asks for what failed."""
+    failed = grown.unanswered + unanswered
+    # As many as there will be at least: a few early failures are no large share.
+    requests = max((grown.rounds + 1) * _REQUESTS_AT_ONCE, math.ceil(grown.wanted / IN_A_REPLY))
+    if unanswered.total() == _REQUESTS_AT_ONCE:
+        many = f"none of {_REQUESTS_AT_ONCE} requests for new instructions has a usable answer ({_by_reason(unanswered)})"
+    elif failed.total() > settings.maximum_failed_share * requests:
+        many = (
+            f"{failed.total()} of {requests} requests for new instructions have no usable answer ({_by_reason(failed)}), "
+            f"more than maximumFailedShare {settings.maximum_failed_share:g}"
+        )
+    else:
+        return
+    raise TooFewRows(f"{settings.path}: {many}; all answers are kept, and the next attempt asks for the others")
 
 
 async def _replies(settings: DistillSettings, seeds: list[str], grown: Grown, ask: Ask) -> list[Answer | Unanswered]:
@@ -117,22 +156,21 @@ async def _ask_for_more(
     return await ask(teacher, Question(asked_for_more(shown), settings.sampling, seed, template=TEMPLATE))
 
 
-def _append(file: Path, found: list[str], dropped: Counter[str]) -> None:
+def _append(file: Path, one: _Round) -> None:
     """Write a round down, also what failed: asked again, a request might succeed, and all later ones would show other tasks."""
     with file.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps({"found": found, "dropped": dropped}) + "\n")
+        lines.write(json.dumps(one._asdict()) + "\n")
         lines.flush()
         os.fsync(lines.fileno())
 
 
-def _earlier_rounds(file: Path) -> list[tuple[list[str], dict[str, int]]]:
+def _earlier_rounds(file: Path) -> list[_Round]:
     """Read the whole rounds of earlier attempts; a torn one is asked for again, and its answers are kept."""
     content = file.read_bytes() if file.exists() else b""
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
         os.truncate(file, len(whole))
-    rounds = [json.loads(line) for line in whole.splitlines()]
-    return [(each["found"], each["dropped"]) for each in rounds]
+    return [_Round(**json.loads(line)) for line in whole.splitlines()]
 
 
 def _by_reason(counts: Counter[str]) -> str:
