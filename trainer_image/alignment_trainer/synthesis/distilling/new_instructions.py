@@ -26,15 +26,20 @@ TEMPLATE = hashlib.sha256(_ASK.encode()).hexdigest()[:16]
 _FIRST = re.compile(r"^([ \t]*)((?:#{1,6}[ \t]+)?(?:\*\*)?)1([.)])(\*\*)?(?!\S)", re.MULTILINE)
 """The number of the first item: models set it in bold or as a heading now and then."""
 _FEWEST_WORDS, _MOST_WORDS = 3, 150
-_MEDIUM = r"(?:image|picture|photo|photograph|screenshot|video|audio|recording|graph|chart|diagram|map|painting|song|file)s?"
+_MEDIUM = r"(?:image|picture|photo|photograph|screenshot|video|audio|recording|chart|diagram|painting|song)s?"
+_ALSO_TEXT = r"(?:graph|map|file)s?"
+"""Also what is written about: a graph algorithm, a heat map, the lines of a given file."""
 _UNANSWERABLE = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # What somebody would have to look at, listen to or open,
         rf"\b(?:this|these|following|given|attached|above|below|shown)\s+(?:\w+\s+)?{_MEDIUM}\b",
         rf"\b{_MEDIUM}\s+(?:above|below|attached|shown)\b",
-        r"\battach(?:ed|ment)s?\b|\bscreenshots?\b|\b(?:down|up)load\b",
-        r"https?://|\bwww\.|\b(?:click|tap)\b|\b(?:visit|open|go to)\s+(?:\w+\s+)?(?:web\s?site|web\s?page|link|url)\b",
+        rf"\b(?:attached|above|shown)\s+{_ALSO_TEXT}\b|\b{_ALSO_TEXT}\s+(?:above|attached|shown)\b",
+        r"\b(?:the|this|these|my)\s+attach(?:ed|ments?)\b|\bscreenshots?\b",
+        r"(?:^|[.!?]\s+)(?:please\s+)?(?:down|up)load\s+(?:an?|the|this|these|my|your)\b",
+        r"https?://|\bwww\.|\b(?:click|tap)\s+(?:on|here|the|this)\b",
+        r"\b(?:visit|open|go to)\s+(?:\w+\s+)?(?:web\s?site|web\s?page|link|url)\b",
         # or make in another form than text.
         r"\b(?:draw|sketch|paint|photograph|film)\s+(?:me\s+)?(?:an?|the|some|my)\b",
         rf"\b(?:create|make|generate|produce|take|show|record|send)\s+(?:me\s+)?(?:an?|the|some)\s+(?:\w+\s+)?{_MEDIUM}\b",
