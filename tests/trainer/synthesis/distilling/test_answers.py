@@ -30,10 +30,10 @@ def made(config, asked, reply=None):
 
 def test_a_row_is_a_dialogue_that_says_where_it_comes_from(distilling, tmp_path):
     config = distilling(tmp_path, teachers=TEACHERS)
-    (row,), ((server, question),) = made(config, prompt("1"))
+    (row,), ((_, question),) = made(config, prompt("1"))
     assert row["messages"] == [{"role": "user", "content": "1"}, {"role": "assistant", "content": "yes"}]
     assert row["provenance"] == {
-        "teacher": {"model": server.endpoint.model, "field": server.field},
+        "teacher": {"model": "b", "baseUrl": "http://b.example/v1", "field": "spec.stages[0].distill.teachers[1]"},
         "prompt": {"key": prompt("1").key, "place": "rows.jsonl:1"},
         "seed": question.seed,
         "template": None,

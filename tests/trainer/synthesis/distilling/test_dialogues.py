@@ -46,7 +46,10 @@ def test_turns_follow_each_other(distilling, tmp_path):
     assert texts(row) == [("u", "fjords"), *(("au"[number % 2], f"reply {number + 1}") for number in range(5))]
     assert (
         row["provenance"].items()
-        >= {"finish": ["stop"] * 3, "user": {"model": "user", "field": "spec.stages[0].distill.user"}}.items()
+        >= {
+            "finish": ["stop"] * 3,
+            "user": {"model": "user", "baseUrl": USER["baseUrl"], "field": "spec.stages[0].distill.user"},
+        }.items()
     )
 
 

@@ -13,7 +13,7 @@ from alignment_trainer.synthesis.distilling.simulated_user import (
 from alignment_trainer.synthesis.drawing import drawn_seed, shared
 from alignment_trainer.synthesis.made import LeftOut, Outcome
 from alignment_trainer.synthesis.prompts import Prompt, with_system
-from alignment_trainer.synthesis.provenance import provenance
+from alignment_trainer.synthesis.provenance import provenance, who
 
 
 class Dialogues:
@@ -79,6 +79,6 @@ class Dialogues:
         user = self._settings.user or teacher
         templates = [OPENING_TEMPLATE] if self._settings.prompts_are == "Topics" else []
         templates += [NEXT_TEMPLATE] if len(answers) > 1 else []
-        asks = {"user": {"model": user.endpoint.model, "field": user.field}} if templates else {}
+        asks = {"user": who(user)} if templates else {}
         seed = drawn_seed(self._settings.seed, prompt.key, 0)
         return {**provenance(teacher, prompt, seed, answers, "+".join(templates)), **asks}
