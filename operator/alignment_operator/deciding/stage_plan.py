@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from alignment_api.asked import asked_so_far
 from alignment_api.names import WORKSPACE_PREFIX
+from alignment_api.progress.asked import asked_so_far
 from alignment_api.spec.status import Progress, StageStatus
 
 from alignment_operator.deciding.observation import LIVE, Child

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime
 from itertools import islice
 
-from alignment_api.progress import MOST_STEPS
+from alignment_api.progress.course import MOST_STEPS
 
 _READ_CHARACTERS = 1000
 _MOST_WARNINGS, _WARNING_CHARACTERS = 64, 512

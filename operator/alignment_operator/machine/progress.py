@@ -8,7 +8,7 @@ from alignment_api import metrics
 from alignment_api.heartbeat import Activity, activity_text, read_activity, read_warnings
 from alignment_api.journal import Point, read_points
 from alignment_api.names import ACTIVITY_FILE, METRICS_FILE, SHIPPED_FILE, WARNINGS_FILE
-from alignment_api.progress import Course
+from alignment_api.progress.course import Course
 from alignment_api.runs import RunIds, read_run_ids
 from alignment_api.spec.status import Progress, TrackingStatus
 

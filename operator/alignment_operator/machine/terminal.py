@@ -5,8 +5,8 @@ from types import TracebackType
 from typing import Self
 
 from alignment_api import metrics
-from alignment_api.asked import asked_so_far, is_of_rows
 from alignment_api.durations import readable_duration
+from alignment_api.progress.asked import asked_so_far, is_of_rows
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 from rich.console import Console, Group, RenderableType

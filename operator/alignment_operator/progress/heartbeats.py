@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import aiohttp
 from alignment_api.heartbeat import HEARTBEAT_PATH, HEARTBEAT_PORT, Activity, Heartbeat, activity_text, heartbeat_token
-from alignment_api.progress import bounded_progress
+from alignment_api.progress.course import bounded_progress
 from alignment_api.spec.status import Progress
 from pydantic import ValidationError
 from yarl import URL

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import aiohttp
 from alignment_api.credentials import without_credentials
-from alignment_api.progress import Course
+from alignment_api.progress.course import Course
 from alignment_api.spec.status import Progress, TrackingStatus
 
 from alignment_operator.deciding.observation import FirstPod

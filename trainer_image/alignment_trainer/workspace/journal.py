@@ -10,7 +10,7 @@ from pathlib import Path
 from alignment_api import metrics
 from alignment_api.journal import Line, read_lines, read_points
 from alignment_api.names import METRICS_FILE
-from alignment_api.progress import Course
+from alignment_api.progress.course import Course
 
 _PROGRESS = (metrics.TOTAL_STEPS, metrics.SECONDS_LEFT)
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from alignment_api.asked import asked_so_far
 from alignment_api.metrics import left_out_of, unanswered_of
+from alignment_api.progress.asked import asked_so_far
 from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.facts.status import stages_of

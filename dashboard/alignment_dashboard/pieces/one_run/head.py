@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 import streamlit as st
-from alignment_api.asked import is_of_rows
 from alignment_api.durations import readable_duration
+from alignment_api.progress.asked import is_of_rows
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import ENDED, Progress, StageStatus
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alignment_api import metrics
 from alignment_api.metrics import LOSS, REWARD_MARGIN
-from alignment_api.progress import Course, bounded_progress
+from alignment_api.progress.course import Course, bounded_progress
 from alignment_api.spec.status import Progress
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from alignment_api import metrics
-from alignment_api.asked import asked_so_far
-from alignment_api.progress import Course
+from alignment_api.progress.asked import asked_so_far
+from alignment_api.progress.course import Course
 
 SITUATIONS: list[tuple[str, int, dict[str, float], str]] = [
     ("a stage that trains", 10, {metrics.LOSS: 1.5}, ""),
