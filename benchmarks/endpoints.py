@@ -166,14 +166,13 @@ class Watch:
 
     def figures(self, rows: int) -> dict[str, Any]:
         seconds = time.monotonic() - self.began
-        tenth = max(1, len(self.memory) // 10)
+        quarters = [self.memory[len(self.memory) * part // 4] for part in (1, 2, 3)]
         return {
             "rows": rows,
             "seconds": round(seconds, 1),
             "rows_per_second": round(rows / seconds),
             "cpu_ms_per_row": round(self.cpu_seconds / rows * 1000, 2),
-            "memory_mib_after_a_tenth": round(self.memory[tenth]) if len(self.memory) > tenth else None,
-            "memory_mib_at_the_end": round(self.memory[-1]),
+            "memory_mib_after_each_quarter": [round(mib) for mib in (*quarters, self.memory[-1])],
         }
 
 

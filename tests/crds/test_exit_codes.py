@@ -9,6 +9,8 @@ from alignment_api.exit_codes import consequence
     [
         (65, "BadData", "Permanent"),
         (78, "BadConfiguration", "Permanent"),
+        (78, "KeyRefused", "Permanent"),
+        (78, "BudgetSpent", "Permanent"),
         (70, "Diverged", "Permanent"),
         (70, "Defect", "Application"),
         (1, "", "Application"),

@@ -1,5 +1,6 @@
 """A stage that asks a real server which answers right, wrongly or not at all."""
 
+import asyncio
 import json
 import logging
 import os
@@ -8,6 +9,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ from alignment_trainer.endpoints.asking import Asking
 from alignment_trainer.endpoints.counts import Counts
 from alignment_trainer.endpoints.question import Answer, Unanswered
 from alignment_trainer.endpoints.servers import servers_of
-from alignment_trainer.failures import BudgetSpent, KeyRefused, StageFailure, Unreachable
+from alignment_trainer.failures import BudgetSpent, KeyRefused, StageFailure, Stopped, Unreachable
 from asked_stages import IMPATIENT, KEY, a_question, a_stage, ask_all, with_asking
 from faulty_server import Act, a_faulty_server, answers, completion, cuts_body, drips, resets, says, waits
 
@@ -166,19 +170,58 @@ def test_requests_at_the_same_time_never_exceed_the_endpoint_s_concurrency(tmp_p
     with a_faulty_server() as server:
         server.otherwise = waits(0.02)
         asked(a_stage(tmp_path, server.url, concurrency=6), 60)
-    assert server.most == 6
+    assert 4 <= server.most <= 6
 
 
-@pytest.mark.parametrize("headers", [{"Retry-After": "1"}, {"retry-after-ms": "1000"}])
-def test_a_429_stops_every_worker(headers: dict[str, str], tmp_path: Path) -> None:
-    with a_faulty_server(*[answers()] * 30, says(429, "", headers)) as server:
+def in_seconds(seconds: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    "headers", [lambda: {"Retry-After": "1"}, lambda: {"retry-after-ms": "1000"}, lambda: {"Retry-After": in_seconds(2)}]
+)
+def test_a_429_stops_every_worker(headers: Callable[[], dict[str, str]], tmp_path: Path) -> None:
+    with a_faulty_server(*[answers()] * 30, lambda handler: says(429, "", headers())(handler)) as server:
         asked(a_stage(tmp_path, server.url), 100)
     assert server.arrivals == 101
-    gaps = [later - earlier for earlier, later in zip(server.times, server.times[1:], strict=False)]
-    place = gaps.index(max(gaps))
-    # Only what was under way together with the refused request still arrives.
-    assert gaps[place] >= 0.9
-    assert 30 <= place <= 30 + 16
+    refused = server.times[30]
+    # Only what was under way together with the refused request still arrives; a date has whole seconds.
+    assert sum(refused < time < refused + 0.9 for time in server.times) <= 15
+
+
+def test_a_server_that_asks_to_wait_90_seconds_hears_nothing_before(tmp_path: Path) -> None:
+    with a_faulty_server(*[answers()] * 30) as server:
+        server.otherwise = says(429, "", {"Retry-After": "90"})
+        config = a_stage(tmp_path, server.url)
+
+        async def work(asking: Asking) -> None:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(ask_all(asking, config, map(a_question, map(str, range(100)))), 1.5)
+
+        with_asking(config, work)
+        assert 31 <= server.arrivals <= 30 + 16
+        server.otherwise = answers()
+        found, counts = asked(config, 3)
+    assert len(found) == 3
+    assert counts.possibly_paid == 0
+
+
+def test_who_waits_to_send_gets_the_failure_that_ends_the_stage_and_what_is_under_way_is_answered(tmp_path: Path) -> None:
+    with a_faulty_server() as server:
+        server.otherwise = waits(0.5)
+        config = a_stage(tmp_path, server.url, concurrency=2)
+
+        async def work(asking: Asking) -> list[Any]:
+            (server_of,) = servers_of(config)
+            tasks = [asyncio.create_task(asking(server_of, a_question(str(number)))) for number in range(6)]
+            while server.arrivals < 2:
+                await asyncio.sleep(0.01)
+            asking.end(Stopped("stopped on request"))
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+        found = with_asking(config, work)
+    assert [type(each).__name__ for each in found] == ["Answer"] * 2 + ["Stopped"] * 4
+    assert server.arrivals == 2
 
 
 BUDGETS: list[tuple[dict[str, Any], int, str]] = [

@@ -135,6 +135,23 @@ def test_the_request_asks_for_one_answer_with_its_seed_and_nothing_of_the_enviro
     assert "of-the-environment" not in str(server.headers)
 
 
+def test_a_server_that_knows_only_the_newer_name_of_the_limit_is_asked_with_it() -> None:
+    unknown = says(400, {"error": {"message": "Unsupported parameter", "param": "max_tokens", "code": "unsupported_parameter"}})
+    with a_faulty_server(unknown, answers(), unknown) as server:
+
+        async def thrice() -> list[str]:
+            wire = Wire(Server("teacher", Endpoint(base_url=server.url, model="large")), None)
+            found = [await wire.send(QUESTION) for _ in range(3)]
+            await wire.close()
+            return [reply.kind if isinstance(reply, Fault) else reply.text for reply in found]
+
+        # The second refusal of a limit is final.
+        assert asyncio.run(thrice()) == ["Unusable", "yes", "Rejected"]
+    limits = [{name: body.get(name) for name in ("max_tokens", "max_completion_tokens")} for body in server.bodies]
+    newer = {"max_tokens": None, "max_completion_tokens": 5}
+    assert limits == [{"max_tokens": 5, "max_completion_tokens": None}, newer, newer]
+
+
 ECHOES = {
     "an error": says(400, {"error": {"message": f"Incorrect API key provided: {KEY}"}}),
     "an error with a part of it": says(401, {"error": {"message": f"Incorrect API key provided: {KEY[:10]}***"}}),

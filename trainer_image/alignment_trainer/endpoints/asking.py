@@ -19,6 +19,7 @@ from alignment_trainer.endpoints.records.kept_answers import ANSWERS_FOLDER, Kep
 from alignment_trainer.endpoints.records.ledger import LEDGER_FILE, History, Ledger, Sent, read_history
 from alignment_trainer.endpoints.servers import Servers
 from alignment_trainer.endpoints.spending import Charge, Spending, most_of
+from alignment_trainer.failures import StageFailure
 from alignment_trainer.settings.given import stage_path
 
 
@@ -90,6 +91,10 @@ class Asking:
             answer = await self._attempts.ask(server, PROBE, f"probe of {server.field}", _keep_nothing)
             if isinstance(answer, Unanswered) and (failure := failure_of(server, answer)):
                 raise failure
+
+    def end(self, failure: StageFailure) -> None:
+        """Send nothing more: who waits to send gets the failure, and what is under way may end."""
+        self._attempts.end(failure)
 
     def counts(self) -> Counts:
         """Return what was asked so far."""

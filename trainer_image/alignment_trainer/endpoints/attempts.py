@@ -3,17 +3,18 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NamedTuple, TypeVar
 
 from alignment_trainer.endpoints.pacing.pace import Pace, Patience, Turn
 from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
 from alignment_trainer.endpoints.records.ledger import History, Ledger
 from alignment_trainer.endpoints.replies import Fault, Reply
 from alignment_trainer.endpoints.servers import Servers
-from alignment_trainer.endpoints.spending import Charge, Spending, charge_of, is_estimated, most_of
+from alignment_trainer.endpoints.spending import NOTHING, Charge, Spending, charge_of, is_estimated, most_of
 from alignment_trainer.failures import BudgetSpent, KeyRefused, StageFailure, Unreachable
 
+Recorded = TypeVar("Recorded")
 Keep = Callable[[Answer], Awaitable[None]]
 
 
@@ -33,7 +34,7 @@ class Attempts:
         self._servers, self._spending, self._ledger, self._patience = servers, spending, ledger, patience
         self.answers, self.estimated = history.answers, history.estimated
         self.faults: Counter[str] = Counter()
-        self._recording: set[asyncio.Task[Answer | Fault]] = set()
+        self._recording: set[asyncio.Task[Any]] = set()
         self._end: StageFailure | None = None
 
     async def ask(self, server: Server, question: Question, key: str, keep: Keep) -> Answer | Unanswered:
@@ -42,10 +43,7 @@ class Attempts:
         while True:
             settled = await self._attempt(server, pace, question, key)
             # What has arrived is paid: it is kept even if nobody waits for it any longer.
-            recording = asyncio.create_task(self._record(settled, keep))
-            self._recording.add(recording)
-            recording.add_done_callback(self._recording.discard)
-            answer = await asyncio.shield(recording)
+            answer = await asyncio.shield(self._record_later(self._record(settled, keep)))
             if isinstance(answer, Answer):
                 return answer
             self._raise_end()
@@ -80,10 +78,11 @@ class Attempts:
         most = most_of(question, price)
         async with pace.turn(most.tokens) as turn:
             await self._reserve(most)
-            # What is cancelled from here on is possibly paid.
-            charge = most
+            number, charge = self._ledger.next_number(), NOTHING
             try:
-                number = await self._ledger.sent(key, most)
+                await self._written(number, key, most)
+                # What is cancelled from here on is possibly paid.
+                charge = most
                 outcome = await self._servers.wire(server).send(question)
                 charge = charge_of(outcome, most, price)
             finally:
@@ -92,15 +91,27 @@ class Attempts:
             self._learn(server, pace, turn, outcome)
         return _Settled(number, outcome, charge, is_estimated(outcome))
 
+    async def _written(self, number: int, key: str, most: Charge) -> None:
+        """Return when the ledger says that a request is about to be sent."""
+        try:
+            await self._ledger.sent(number, key, most)
+        except asyncio.CancelledError:
+            self._record_later(self._ledger.failed(number, "NotSent", NOTHING, is_estimated=False))
+            raise
+
+    def _record_later(self, recording: Coroutine[None, None, Recorded]) -> asyncio.Task[Recorded]:
+        task = asyncio.create_task(recording)
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+        return task
+
     async def _reserve(self, most: Charge) -> None:
         self._raise_end()
         try:
             await self._spending.reserve(most)
         except BudgetSpent as error:
             await self.finish()
-            self._end_with(
-                BudgetSpent(f"{error}; {self.answers:,} answers are paid for and kept; raise it to continue with them")
-            )
+            self.end(BudgetSpent(f"{error}; {self.answers:,} answers are paid for and kept; raise it to continue with them"))
         self._raise_end()
 
     def _learn(self, server: Server, pace: Pace, turn: Turn, outcome: Reply | Fault) -> None:
@@ -113,13 +124,14 @@ class Attempts:
         if outcome.kind in ("Busy", "Down"):
             pace.failed(turn, outcome)
         elif outcome.kind == "Refused":
-            self._end_with(_refused(server, outcome))
+            self.end(_refused(server, outcome))
         else:
             pace.works()
         if pace.is_away:
-            self._end_with(_away(server, pace, outcome))
+            self.end(_away(server, pace, outcome))
 
-    def _end_with(self, failure: StageFailure) -> None:
+    def end(self, failure: StageFailure) -> None:
+        """Send nothing more: who waits to send gets the failure, and what is under way may end."""
         self._end = self._end or failure
         self._servers.end()
 

@@ -3,7 +3,8 @@
 from alignment_trainer.endpoints.question import Question, SamplingSettings, Server, Unanswered
 from alignment_trainer.failures import BadConfiguration, StageFailure, Unreachable
 
-PROBE = Question(({"role": "user", "content": "Say yes."},), SamplingSettings(temperature=0, top_p=1, maximum_tokens=1), seed=0)
+# Models that reason take no other temperature than 1.
+PROBE = Question(({"role": "user", "content": "Say yes."},), SamplingSettings(temperature=1, top_p=1, maximum_tokens=1), seed=0)
 _ANSWERED = ("CutAnswer", "EmptyAnswer", "FilteredAnswer")
 """One token may be too few for an answer; but server, model and key are right."""
 

@@ -42,6 +42,9 @@ class Charge:
         return self.prompt_tokens + self.answer_tokens
 
 
+NOTHING = Charge()
+
+
 def most_of(question: Question, price: Price | None) -> Charge:
     """Return what one request costs at most."""
     # A token is at least one byte, whatever the server's tokenizer is.
@@ -52,7 +55,7 @@ def most_of(question: Question, price: Price | None) -> Charge:
 def charge_of(outcome: Reply | Fault, most: Charge, price: Price | None) -> Charge:
     """Return what a request has cost; a server that does not say it, and may have charged it, counts with the most."""
     if isinstance(outcome, Fault) and outcome.never_arrived:
-        return Charge()
+        return NOTHING
     if outcome.usage:
         return _priced(outcome.usage, price)
     if isinstance(outcome, Fault) and outcome.is_unpaid:
@@ -77,7 +80,7 @@ class Spending:
 
     def __init__(self, budget: Budget | None, field: str, spent: Charge) -> None:
         self._budget, self._field = budget or Budget(), field
-        self.spent, self._reserved = spent, Charge()
+        self.spent, self._reserved = spent, NOTHING
         self._settled = asyncio.Event()
 
     async def reserve(self, most: Charge) -> None:

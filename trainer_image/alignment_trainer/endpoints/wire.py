@@ -18,6 +18,8 @@ _NO_KEY = "added-by-the-client"
 _TIMEOUT_SECONDS = 600
 _CONNECT_SECONDS = 30
 _LONGEST_SAID = 300
+_LIMIT, _NEWER_LIMIT = "max_tokens", "max_completion_tokens"
+"""Nearly all servers know the first one; OpenAI's models that reason know only the second one."""
 _OF_AN_ACCOUNT = {"OpenAI-Organization": omit, "OpenAI-Project": omit}
 """Headers that the SDK takes from the environment, which belongs to nobody's job."""
 
@@ -27,6 +29,7 @@ class Wire:
 
     def __init__(self, server: Server, access: Access | None) -> None:
         self._endpoint, self._access = server.endpoint, access
+        self._limit = _LIMIT
         self._seconds = server.endpoint.timeout_seconds or _TIMEOUT_SECONDS
         client = http_client(
             access,
@@ -54,6 +57,9 @@ class Wire:
             return Fault("Down", "Timeout", f"has not answered within {self._seconds} s")
         except APIStatusError as error:
             said = self._said(error.body)
+            if error.status_code == 400 and error.param == _LIMIT and self._limit == _LIMIT:
+                self._limit = _NEWER_LIMIT
+                return Fault("Unusable", "Status400", f"does not know {_LIMIT}; it is asked with {_NEWER_LIMIT}", is_unpaid=True)
             return fault_of_status(error.status_code, error.response.headers, said, datetime.now(UTC))
         except APIConnectionError as error:
             if isinstance(error.__cause__, httpx2.ConnectError):
@@ -63,14 +69,16 @@ class Wire:
             return Fault("Down", "NoJson", "answers 200 with text that is not JSON")
 
     async def _send(self, question: Question) -> Reply | Fault:
+        limit = question.sampling.maximum_tokens
         completion: object = await self._client.chat.completions.create(
             model=self._endpoint.model,
             messages=list(question.messages),  # type: ignore[arg-type]
             temperature=question.sampling.temperature,
             top_p=question.sampling.top_p,
-            max_tokens=question.sampling.maximum_tokens,
             seed=question.seed,
             n=1,
+            max_tokens=limit if self._limit == _LIMIT else omit,
+            max_completion_tokens=limit if self._limit == _NEWER_LIMIT else omit,
         )
         reply = read_completion(completion, question.needs_end)
         if isinstance(reply, Reply) and any(without_key(text, self._access) != text for text in (reply.text, reply.model)):

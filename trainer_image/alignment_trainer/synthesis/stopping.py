@@ -50,6 +50,7 @@ async def _run(config: RunConfig, work: Callable[[StoppableAsking], Awaitable[Re
 
         def stop() -> None:
             stoppable.is_stopping = True
+            asking.end(Stopped(_MESSAGE))
             # An answer that is under way may be paid for already.
             loop.call_later(min(_LONGEST_PATIENCE, config.grace_seconds / 3), task.cancel)
 

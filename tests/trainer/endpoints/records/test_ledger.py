@@ -15,7 +15,8 @@ async def write(path: Path, *ends: str) -> None:
     """Write one request after the other, each with its end."""
     ledger = Ledger(path, read_history(path).last)
     for end in ends:
-        number = await ledger.sent(f"key of {end}", MOST)
+        number = ledger.next_number()
+        await ledger.sent(number, f"key of {end}", MOST)
         if end == "answered":
             await ledger.answered(number, CHARGE, is_estimated=False)
         elif end == "estimated":

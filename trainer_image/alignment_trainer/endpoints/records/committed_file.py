@@ -46,9 +46,14 @@ class CommittedFile:
 
     def _write(self, content: bytes) -> None:
         rest = memoryview(content)
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        os.fsync(self._file.fileno())
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            # An error of a write names no file.
+            error.filename = self._file.name
+            raise
 
     async def close(self) -> None:
         """Write what is left, and close the file."""

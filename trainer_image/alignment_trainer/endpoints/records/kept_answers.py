@@ -68,7 +68,7 @@ class KeptAnswers:
     async def put(self, key: str, answer: Answer) -> None:
         """Keep an answer, and return when it is on the disk."""
         if self._written is None:
-            name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:8]}.jsonl"
+            name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}.jsonl"
             self._files.append(self._folder / name)
             self._written = CommittedFile(self._files[-1])
         line = {
@@ -145,8 +145,9 @@ class _Places:
     def get(self, key: int) -> int | None:
         if key in self._new:
             return self._new[key]
-        index = int(np.searchsorted(self._keys, np.uint64(key)))
-        found = index < len(self._keys) and int(self._keys[index]) == key
+        # Of several lines with one key, the newest: an earlier one may be damaged.
+        index = int(np.searchsorted(self._keys, np.uint64(key), side="right")) - 1
+        found = index >= 0 and int(self._keys[index]) == key
         return int(self._places[index]) if found else None
 
     def add(self, key: int, place: int) -> None:

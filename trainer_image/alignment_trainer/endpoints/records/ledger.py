@@ -67,12 +67,14 @@ class Ledger:
     def __init__(self, path: Path, last: int) -> None:
         self._file, self._last = CommittedFile(path), last
 
-    async def sent(self, key: str, most: Charge) -> int:
-        """Write that a request is about to be sent, and return its number when that is on the disk."""
+    def next_number(self) -> int:
+        """Return the number of a new request."""
         self._last += 1
-        number = self._last
+        return self._last
+
+    async def sent(self, number: int, key: str, most: Charge) -> None:
+        """Write that a request is about to be sent, and return when that is on the disk."""
         await self._file.append(_line({"sent": number, "key": key}, most))
-        return number
 
     async def answered(self, number: int, charge: Charge, is_estimated: bool) -> None:
         """Write that a request was answered."""
