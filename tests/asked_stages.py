@@ -26,7 +26,7 @@ def a_stage(
     root: Path, url: str, budget: dict[str, Any] | None = None, needs_key: bool = False, job: str = "job", **teacher: Any
 ) -> RunConfig:
     """Return the RunConfig of a stage with one teacher; with a key, its Secret is written too."""
-    endpoint = {"baseUrl": url, "model": "large", "timeoutSeconds": 5, **teacher}
+    endpoint = {"baseUrl": url, "model": "large", "timeoutSeconds": 30, **teacher}
     if needs_key:
         endpoint["apiKeySecret"] = {"name": "teacher", "key": "api-key"}
         (root / "key").write_text(KEY)

@@ -61,7 +61,7 @@ PASSING: dict[str, Act] = {
     "NoChoices": says(200, {"choices": []}),
     "EmptyAnswer": answers(None),
     "ConnectionLost": cuts_body,
-    "Timeout": drips(1.3),
+    "Timeout": drips(2.5),
 }
 UNPAID = {"Status429", "Status408", "Status409", "Status425", "Status500", "Status502", "Status503", "Status529"}
 
@@ -69,7 +69,7 @@ UNPAID = {"Status429", "Status408", "Status409", "Status425", "Status500", "Stat
 @pytest.mark.parametrize("reason", PASSING)
 def test_what_may_pass_is_asked_again_and_counted(reason: str, tmp_path: Path) -> None:
     with a_faulty_server(PASSING[reason], PASSING[reason]) as server:
-        config = a_stage(tmp_path, server.url, timeoutSeconds=1)
+        config = a_stage(tmp_path, server.url, timeoutSeconds=2 if reason == "Timeout" else 30)
         (answer,), counts = asked(config)
     assert answer == Answer("yes", "stop", 7, 3)
     assert server.arrivals == 3
