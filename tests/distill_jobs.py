@@ -1,6 +1,7 @@
 """Jobs whose first stage is distill, for tests of all that writes rows."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,12 @@ def write_questions(root: Path, count: int) -> None:
 
 
 def distill_config(
-    root: Path, base_url: str = "http://127.0.0.1:9/v1", questions: int = 6, job: str = "tiny", **distill: Any
+    root: Path,
+    base_url: str = "http://127.0.0.1:9/v1",
+    questions: int = 6,
+    job: str = "tiny",
+    sft: Mapping[str, Any] = {},
+    **distill: Any,
 ) -> RunConfig:
     """Return the RunConfig of a job's stage `lessons`, whose teacher is at this address, and write its questions."""
     write_questions(root, questions)
@@ -37,7 +43,7 @@ def distill_config(
     }
     document = {
         "model": {"uri": "workspace://inputs/tiny/model"},
-        "stages": [{"name": "lessons", "distill": settings}, {"name": "sft", "sft": SFT}],
+        "stages": [{"name": "lessons", "distill": settings}, {"name": "sft", "sft": {**SFT, **sft}}],
         "storage": {"claimName": "workspace"},
         "compute": {"gpusPerNode": 0, "processesPerNode": 1, "microBatchSize": 4, "gradientCheckpointing": False},
     }

@@ -179,6 +179,7 @@ def test_a_stopped_attempt_is_continued_without_asking_again(number, own_workspa
         attempt.wait_until(lambda: server.arrivals > 20)
         assert not attempt.processes()["torchrun"]
         (rank,) = attempt.processes()["rank"]
+        assert "torch" not in Path(f"/proc/{rank}/maps").read_text()
         os.kill(rank if number == signal.SIGKILL else attempt.process.pid, number)
         ended = attempt.wait()
         assert ended.termination.reason == {signal.SIGKILL: "ProcessKilled", signal.SIGTERM: "Stopped"}[number]
@@ -196,13 +197,20 @@ def test_a_stopped_attempt_is_continued_without_asking_again(number, own_workspa
     assert result.termination.step == 60
 
 
-def test_a_later_stage_trains_on_the_rows(own_workspace, trainer, tmp_path):
+def test_a_later_stage_trains_on_the_rows_as_on_any_others(own_workspace, trainer, tmp_path):
+    (own_workspace / "exam.jsonl").write_text(json.dumps({"question": "What is 5 + 5?"}) + "\n")
+    sft = {
+        "datasets": [{"stage": "lessons", "cleaning": ["DropRefusals"]}],
+        "decontamination": {"datasets": [{"uri": "workspace://exam.jsonl"}], "ngramWords": 4},
+    }
     with a_faulty_server() as server:
-        server.otherwise = answering()
-        config = distill_config(own_workspace, server.url, questions=12)
+        server.otherwise = answering({3: answers("As an AI, I cannot say.")})
+        config = distill_config(own_workspace, server.url, questions=12, sft=sft)
         result = trainer.attempt(config, tmp_path).wait()
         assert result.code == 0, result.output
     trained = trainer.train(sft_behind(config), tmp_path)
     assert trained.code == 0, trained.output
-    rows = json.loads((own_workspace / "tiny/sft/manifest.json").read_text())["rows"]
-    assert rows["lessons"]["train"] == 12
+    counts = json.loads((own_workspace / "tiny/sft/manifest.json").read_text())["rows"]["lessons"]
+    assert {fate: counts[fate] for fate in ("available", "train", "refusals", "contaminated")} == {
+        "available": 12, "train": 10, "refusals": 1, "contaminated": 1,
+    }  # fmt: skip
