@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from alignment_trainer.checks import preflight
+from alignment_trainer.failures import BadConfiguration
 from ensembles import Models, says, speaks_for
 from faulty_server import a_faulty_server
 from faulty_server import says as status
@@ -52,7 +54,7 @@ def test_each_model_of_the_job_answers_each_prompt_once(config, tmp_path, traine
         stage = Path(asked.paths.stage)
         server.otherwise = status(401)
         first = trainer.train(asked, tmp_path)
-        assert (first.code, first.termination.reason) != (0, "Completed"), first.output
+        assert first.termination.reason == "KeyRefused", first.output
         drawn = own_answers(stage)
         assert len(drawn) == 16 and set(drawn.values()) == {1}
 
@@ -66,3 +68,14 @@ def test_each_model_of_the_job_answers_each_prompt_once(config, tmp_path, traine
         "sft": 8,
         "server": 8,
     }
+
+
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [("inputs/tiny/model", r"spec.model.uri: workspace://inputs/tiny/model "), ("job/sft/model", r"the model of stage 'sft' ")],
+)
+def test_models_that_are_missing_are_found_before_anything_is_asked(config, tmp_path, folder, sentence):
+    asked = config("http://127.0.0.1:9/v1")
+    shutil.rmtree(tmp_path / folder)
+    with pytest.raises(BadConfiguration, match=sentence):
+        preflight.check(asked)
