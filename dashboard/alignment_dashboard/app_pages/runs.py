@@ -27,7 +27,7 @@ REFRESH_SECONDS = 2
 ROWS_PER_SECOND = 100
 # Room for attention lines and table at 1440 x 900.
 ROOM_PIXELS = 700
-LINE_PIXELS = 30
+LINE_PIXELS, NAME_PIXELS = 30, 160
 # The same without a choice, so that the table stays where it is at the first tick.
 CHOICE_PIXELS = 40
 ORDER, DRAWN, DRAWN_AT, LIST_ADDRESS = "runs-order", "runs-drawn", "runs-drawn-at", "runs-address"
@@ -157,6 +157,8 @@ def _show_attention_line(line: Line) -> None:
             "app_pages/run.py",
             label=f":{line.colour}[{plain(line.sign)}] **{plain(line.name)}**",
             query_params={"job": line.identity},
+            # So that the causes begin below each other.
+            width=NAME_PIXELS,
         )
         st.text(f"{line.cause}  →  {line.step}", width="stretch")
 

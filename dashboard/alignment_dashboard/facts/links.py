@@ -17,16 +17,7 @@ def run_link(identity: str) -> str:
 
 def compare_link(identities: Sequence[str]) -> str:
     """Return the address of a comparison; its first run is the baseline."""
-    return _jobs_link("compare", identities)
-
-
-def samples_link(identities: Sequence[str]) -> str:
-    """Return the address of the samples of one job, or of several side by side."""
-    return _jobs_link("samples", identities)
-
-
-def _jobs_link(page: str, identities: Sequence[str]) -> str:
-    return f"{page}?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
+    return f"compare?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
 
 
 def named(link: str, name: str) -> str:

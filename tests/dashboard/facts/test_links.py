@@ -1,13 +1,12 @@
 """Addresses and what is read from them."""
 
 import pytest
-from alignment_dashboard.facts.links import compare_link, jobs_asked, jobs_in, run_link, samples_link
+from alignment_dashboard.facts.links import compare_link, jobs_asked, jobs_in, run_link
 
 
 def test_addresses() -> None:
     assert run_link("a b") == "run?job=a+b"
     assert compare_link(["u1", "team/x"]) == "compare?jobs=u1,team/x"
-    assert samples_link(["u1"]) == "samples?jobs=u1"
 
 
 @pytest.mark.parametrize(("text", "found"), [(None, []), ("", []), ("u1", ["u1"]), ("u1,,u2,u1", ["u1", "u2"])])

@@ -66,10 +66,11 @@ def available(rows: Sequence[Row]) -> list[str]:
 
 
 def automatic(rows: Sequence[Row]) -> list[str]:
-    """Return the columns that appear by themselves: those of every run, and the parameters that differ among the shown ones."""
+    """Return the columns that appear by themselves: those that some run fills, and the parameters that differ among them."""
     parameters = [name for name in differing([row.parameters for row in rows]) if name not in FIXED][:VARYING_SHOWN]
     namespaces = [NAMESPACE] if len({row.namespace for row in rows}) > 1 else []
-    return [*_BEFORE, *parameters, *_measured(rows), *_AFTER, *namespaces]
+    before = [name for name in _BEFORE if name != "ends" or any(row.ends for row in rows)]
+    return [*before, *parameters, *_measured(rows), *_AFTER, *namespaces]
 
 
 def number_format(name: str, values: Sequence[float]) -> str:

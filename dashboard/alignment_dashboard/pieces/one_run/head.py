@@ -11,7 +11,6 @@ from alignment_api.spec.status import ENDED, Progress, StageStatus
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Guidance, identify
 from alignment_dashboard.data.source import workspace
-from alignment_dashboard.facts.links import compare_link, samples_link
 from alignment_dashboard.facts.one_run.asked import Asked, asked_by
 from alignment_dashboard.facts.one_run.cause import Cause, causes_of
 from alignment_dashboard.facts.one_run.commands import commands
@@ -72,8 +71,8 @@ def _show_links(job: AlignmentJob) -> None:
     # The status may hold any text; a browser would run javascript: as code.
     if url.startswith(("https://", "http://")):
         st.link_button("MLflow", url, type="tertiary", icon=":material/open_in_new:")
-    st.link_button("Compare", compare_link([identify(job)]), type="tertiary")
-    st.link_button("Samples", samples_link([identify(job)]), type="tertiary")
+    for label, page in (("Compare", "app_pages/compare.py"), ("Samples", "app_pages/samples.py")):
+        st.page_link(page, label=label, query_params={"jobs": identify(job)})
     with st.popover("Commands", type="tertiary", key="commands"):
         stage = current_stage(job)
         for command in commands(job, stage.name if stage else None, workspace(), database()):

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from alignment_dashboard import cache
-from alignment_dashboard.facts.links import samples_link
 from alignment_dashboard.facts.stages import kind_of, writes_rows
 from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.pieces.one_run.stage_choice import charted, choose_stage
@@ -39,7 +38,8 @@ def show(identity: str) -> None:
             st.text(f"Some of the rows that stage {stage} has written, as of row {newest:,}")
         else:
             st.text(f"Answers of step {newest:,} to {min(SHOWN, len(rows))} of {len(rows)} prompts")
-            st.link_button("Compare them with the base model and other stages", samples_link([identity]), type="tertiary")
+            beside = "Compare them with the base model and other stages"
+            st.page_link("app_pages/samples.py", label=beside, query_params={"jobs": identity}, icon=":material/notes:")
     for row in rows[:SHOWN]:
         with st.container(border=True, gap="xsmall"):
             _show_text("Prompt", row.get("prompt"), PROMPT_LENGTH)

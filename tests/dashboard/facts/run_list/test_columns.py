@@ -16,7 +16,8 @@ TEN = a_row("Ten", {"dpo.learningRate": 1e-5, "dpo.beta": 0.1}, {"train.margin":
 @pytest.mark.parametrize(
     ("rows", "inside", "outside"),
     [
-        ([ONE], ["loss"], ["dpo.learningRate", "seed", "train.margin", "namespace"]),
+        ([ONE], ["loss"], ["dpo.learningRate", "seed", "train.margin", "namespace", "ends"]),
+        ([ONE, ONE._replace(ends=datetime(2026, 1, 1, tzinfo=UTC))], ["ends"], []),
         ([ONE, TWO], ["dpo.learningRate", "seed", "loss", "train.margin"], ["dpo.beta", "namespace", "eval.loss"]),
         ([ONE, TEN], ["namespace"], ["dpo.beta"]),
     ],
