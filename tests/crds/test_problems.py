@@ -375,6 +375,15 @@ ASKING: list[tuple[str, dict[str, Any], list[str]]] = [
         ["model: has no effect: a distill stage does not start from a model; remove it"],
     ),
     (
+        "several processes without a model",
+        {"distill": {"teachers": [SERVER], "prompts": ROWS}, "compute": {"nodes": 2}},
+        [
+            "compute: has more than one process, but a stage that loads no model asks its servers from one; "
+            "remove nodes, gpusPerNode and processesPerNode"
+        ],
+    ),
+    ("more memory without a model", {"distill": {"teachers": [SERVER], "prompts": ROWS}, "compute": {"memory": "4Gi"}}, []),
+    (
         "turns without a user",
         {"distill": {"teachers": [SERVER], "prompts": ROWS, "turns": 3}},
         ["distill: turns above 1, user and promptsAre: Topics need method: Dialogues, in which a simulated user asks"],

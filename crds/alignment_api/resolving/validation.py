@@ -11,6 +11,7 @@ from alignment_api.memory.stages import memory_problems
 from alignment_api.names import BUCKET_PREFIX
 from alignment_api.problems import InvalidJob, Problem, from_validation, stage_path
 from alignment_api.resolving.recipes import Recorded, Resolved, UnknownRecipe, resolve
+from alignment_api.spec.batch import world_size
 from alignment_api.spec.combinations import combination_problems, packing_problem, price_problems
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
@@ -109,6 +110,9 @@ def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
     if loads_model(stage) and spec.compute_of(stage).gpus_per_node is None:
         sentence = "is not set; set it to the GPUs of each node, or to 0 to run on CPUs"
         problems.append(Problem("spec.compute.gpusPerNode", sentence))
+    if not loads_model(stage) and world_size(spec.compute_of(stage)) > 1:
+        sentence = "has more than one process, but a stage that loads no model asks its servers from one; remove nodes, "
+        problems.append(Problem(f"{path}.compute", f"{sentence}gpusPerNode and processesPerNode"))
     if stage.training:
         problems += _training_problems(spec, stage, path, kind)
     return problems
