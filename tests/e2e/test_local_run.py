@@ -19,11 +19,13 @@ from alignment_api.document import read_document
 from alignment_api.exit_codes import ExitCode
 from alignment_api.home import Home
 from alignment_api.spec.job import AlignmentJob
+from example_teacher import ExampleTeacher
 from measured_metrics import DPO_METRICS, SFT_METRICS
 from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "examples" / "tiny.yaml"
+ZEPHYR = ROOT / "examples" / "zephyr-tiny.yaml"
 ALIGNMENT = [sys.executable, "-m", "alignment_operator.cli"]
 
 
@@ -258,3 +260,47 @@ def test_the_same_command_runs_the_job_after_its_data_is_corrected(home: Home, t
     hidden.rename(source)
     ended = run(home, file)
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def small_zephyr(folder: Path, teacher: ExampleTeacher) -> Path:
+    """Write the example with a teacher, with few rows and few steps, in one process."""
+    document = yaml.safe_load(ZEPHYR.read_text().replace("http://127.0.0.1:8199/v1", teacher.base_url))
+    distill, sft, feedback, dpo = document["spec"]["stages"]
+    distill["distill"]["prompts"] = [{"uri": "workspace://inputs/tiny/sft.jsonl", "maxExamples": 40}]
+    feedback["feedback"]["prompts"] = [{"uri": "workspace://inputs/tiny/sft.jsonl", "maxExamples": 12}]
+    for settings in (sft["sft"], dpo["dpo"]):
+        del settings["optimization"]["epochs"], settings["holdout"]
+        settings["optimization"]["maxSteps"] = 3
+    document["spec"]["compute"]["nodes"] = 1
+    path = folder / "zephyr.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def rows_of(home: Home, stage: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (stage_folder(home, stage) / "rows/part-00000.jsonl").read_text().splitlines()]
+
+
+def test_a_teacher_and_a_judge_write_what_a_model_then_learns(
+    home: Home, tmp_path: Path, example_teacher: ExampleTeacher
+) -> None:
+    before = example_teacher.counts()
+    ended = run(home, small_zephyr(tmp_path, example_teacher))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    arrived, answered = (
+        {digest: n - old.get(digest, 0) for digest, n in new.items()}
+        for old, new in zip(before, example_teacher.counts(), strict=True)
+    )
+    requests = [series(home, stage, metrics.REQUESTS)[-1][1] for stage in ("distill", "feedback")]
+    assert sum(arrived.values()) == sum(answered.values()) == sum(requests)
+    # Only the teacher's first request, of one token, is the same in both stages.
+    assert sum(times > 1 for times in arrived.values()) == 1
+
+    dialogues, pairs = rows_of(home, "distill"), rows_of(home, "feedback")
+    assert {row["provenance"]["teacher"]["model"] for row in dialogues} == {"teacher"}
+    repeated = series(home, "distill", metrics.left_out_of("repeated"))[-1][1]
+    assert len(dialogues) + repeated == 40
+    assert 1 <= len(pairs) <= 12
+    assert series(home, "sft", metrics.ROWS_TRAINED)
+    assert f"left out: {repeated:.0f} repeated" in ended.stdout
+    assert "teacher: " in ended.stdout
