@@ -15,6 +15,7 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.lineage import input_hash
 from alignment_trainer.model_folder.weights import weights_digest
+from alignment_trainer.workspace.journal import JournalTail
 from classroom import Classroom, a_classroom
 from datasets import Dataset
 from transformers import AutoTokenizer
@@ -174,6 +175,8 @@ def test_a_judge_compares_each_round_with_the_start_and_ends_the_stage_without_g
     assert only["winRate"] == {"value": 0.5, "error": 0.0, "count": 8, "left_out": 0}
     assert not classroom.asked_of("judge"), "equal answers need no judge"
     assert "no more than chance" in result.output
+    last = JournalTail(root / "job/kd/metrics.jsonl").read().progress()
+    assert last is not None and (last.step, last.total_steps) == (1, 1)
 
 
 def test_the_best_judged_round_is_published(root: Path, classroom: Classroom, config: Configure, trainer: Any) -> None:
@@ -187,6 +190,9 @@ def test_the_best_judged_round_is_published(root: Path, classroom: Classroom, co
     assert weights_digest(stage / "model") == found["rounds"][best - 1]["madeWeights"]
     assert list(trainer.values(stage, metrics.ROUND_WIN_RATE).values()) == rates
     assert set(trainer.values(stage, metrics.ROUND_WIN_RATE)) == {3, 6}
+    # The questions of the judge are no steps and no pairs.
+    assert max(point["step"] for point in trainer.points(stage)) == 6
+    assert trainer.values(stage, metrics.ROWS_WRITTEN) == {0: found["rounds"][0]["pairs"], 3: found["rounds"][1]["pairs"]}
     exam = {row["prompt"] for row in rows_of(root / "inputs/exam.jsonl")}
     verdicts = [json.loads((stage / f"rounds/{number}/judged.json").read_text())["outcomes"] for number in (1, 2)]
     assert verdicts[0].keys() == verdicts[1].keys() and len(verdicts[0]) == len(exam)

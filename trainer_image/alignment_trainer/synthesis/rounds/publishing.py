@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from alignment_api import metrics
 from alignment_api.files import write_whole
 from alignment_api.names import CHECKPOINTS_FOLDER, DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
 from alignment_api.problems import Problem
@@ -18,7 +19,7 @@ from alignment_trainer.synthesis.rounds.ended import Ended, summary
 from alignment_trainer.synthesis.rounds.lessons import without_lesson
 from alignment_trainer.synthesis.rounds.round_config import REFERENCE_FOLDER, Student
 from alignment_trainer.training.publishing import ADAPTER_FILES, ADAPTER_FOLDER, PUBLISHED_FILES, link_files, publish_folder
-from alignment_trainer.workspace.journal import latest_values
+from alignment_trainer.workspace.journal import Journal, latest_values
 from alignment_trainer.workspace.stage_warnings import recorded_warnings, warn
 
 
@@ -29,6 +30,9 @@ def publish_best(config: RunConfig, start: Student, ended: Sequence[Ended]) -> N
     stage = Path(config.paths.stage)
     best = ended[gain.best_round([each.outcomes for each in ended]) - 1] if ended[-1].judged else ended[-1]
     _warn_of_loss(config, best)
+    steps = sum(each.steps for each in ended)
+    # Rounds that were not needed are no steps to come.
+    Journal(stage).append(steps, {}, {metrics.TOTAL_STEPS: float(steps), metrics.SECONDS_LEFT: 0.0})
     source = best.one.folder
     if len(ended) == 1 and (source / ADAPTER_FOLDER).exists():
         # The adapter of a later round belongs to the model of the round before, which is not kept.

@@ -25,6 +25,7 @@ from alignment_trainer.synthesis.writing import Report, write_rows
 
 _QUESTIONS_FILE = "judge-questions.jsonl"
 _JUDGED_FILE = "judged.json"
+_VERDICTS_FOLDER = "verdicts"
 _FEWEST = 2
 """One question has no standard error."""
 
@@ -100,9 +101,12 @@ def judge_round(
     async def write(asking: StoppableAsking) -> Report:
         rows = contest.prompts()
         total, share = len(contest.questions), settings.maximum_failed_share
-        return await write_rows(_within(config, folder), rows, total, lambda prompt: duel(asking, prompt), asking, share)
+        return await write_rows(own, rows, total, lambda prompt: duel(asking, prompt), asking, share)
 
-    folder.mkdir(exist_ok=True)
+    # Not in the round's own folder, whose journal counts training steps.
+    verdicts = folder / _VERDICTS_FOLDER
+    verdicts.mkdir(exist_ok=True)
+    own = config.model_copy(update={"paths": config.paths.model_copy(update={"stage": str(verdicts)})})
     report = run_until_stopped(config, write)
     rows = [row for outcome in report.made.in_order() if not isinstance(outcome, LeftOut) for row in outcome]
     outcomes = {row["key"]: row["outcome"] for row in rows}
@@ -114,7 +118,3 @@ def judged_in(folder: Path) -> Judged | None:
     """Return the verdicts of a round; None until all questions are judged."""
     path = folder / _JUDGED_FILE
     return Judged(**json.loads(path.read_text())) if path.exists() else None
-
-
-def _within(config: RunConfig, folder: Path) -> RunConfig:
-    return config.model_copy(update={"paths": config.paths.model_copy(update={"stage": str(folder)})})
