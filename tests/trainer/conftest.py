@@ -22,7 +22,7 @@ from alignment_api.spec.batch import world_size
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.lineage import input_hash, parent_of
 from alignment_trainer.checks import preflight
-from alignment_trainer.process.outcome import termination_of
+from alignment_trainer.process.outcome import lowered_for_memory, termination_of
 from alignment_trainer.workspace.recorded_settings import with_recorded_settings
 from alignment_trainer.workspace.stage_folder import claim
 from forked_ranks import Watch, run_ranks
@@ -221,7 +221,7 @@ def train(config: RunConfig, folder: Path, watch: Watch | None = None) -> Result
         claim(config)
     (files / RUN_CONFIG_FILE).write_text(config.model_dump_json(by_alias=True, exclude_none=True))
     code = run_ranks(files / RUN_CONFIG_FILE, config.world_size, files, files / "log", PATIENCE_SECONDS, watch)
-    termination = termination_of(files, code, stop_requested=False)
+    termination = termination_of(files, code, stop_requested=False, lowered=lowered_for_memory(config.stage))
     return Result(termination.exit_code, termination, (files / "log").read_text())
 
 

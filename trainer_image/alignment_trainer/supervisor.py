@@ -28,7 +28,7 @@ from alignment_trainer.output.copied_output import DRAIN_SECONDS, RankPipes, cop
 from alignment_trainer.process import heartbeat
 from alignment_trainer.process.launching import record_launched, start_ranks
 from alignment_trainer.process.lifeline import stopping_with
-from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, reserve_room, termination_of
+from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, lowered_for_memory, reserve_room, termination_of
 from alignment_trainer.process.stage_watch import StageWatch
 from alignment_trainer.process.stop_signals import MESSAGE, exit_after_cleanup
 from alignment_trainer.tracking.shipping import is_shipped
@@ -172,7 +172,7 @@ class Supervisor:
             record_launched(self.config, folder, code)
             if pipes:
                 pipes.drain()
-            termination = termination_of(folder, code, self.stop_requested)
+            termination = termination_of(folder, code, self.stop_requested, lowered_for_memory(self.config.stage))
             if termination.reason == DISK_FULL and self._is_first_node:
                 termination = self._without_unfinished(termination)
             if self._log:

@@ -4,12 +4,14 @@ import re
 
 import pytest
 from alignment_api.exit_codes import Termination, consequence
+from alignment_api.spec.stages import Stage
 from alignment_trainer.failures import BadData, DiskFull, Diverged, PeerLost, Stopped
 from alignment_trainer.process import outcome as reports
 from alignment_trainer.process.outcome import (
     RankFailure,
     RankOutcome,
     failure_of,
+    lowered_for_memory,
     record_failures,
     record_launcher_outcome,
     record_outcome,
@@ -22,6 +24,7 @@ NOT_A_NUMBER = failure_of(Diverged("loss is nan at step 7"))
 STOPPED = failure_of(Stopped("stopped after step 9"))
 LOST = failure_of(PeerLost("another process went away"))
 FULL = failure_of(DiskFull("the workspace volume has no room"))
+LOWERED = "compute.microBatchSize"
 DEFECT = RankOutcome(70, "Defect", "KeyError: 'a'")
 
 
@@ -58,27 +61,38 @@ def test_how_processes_end_decides_the_termination(
         record_failures(tmp_path, [RankFailure(*failure) for failure in failures])
     for rank, outcome in outcomes.items():
         record_outcome(tmp_path, rank, outcome)
-    termination = termination_of(tmp_path, launcher_code, stop_requested)
+    termination = termination_of(tmp_path, launcher_code, stop_requested, LOWERED)
     assert (termination.exit_code, termination.reason) == (code, reason), situation
     assert termination.message
 
 
 def test_a_launcher_without_peers_is_peer_lost(tmp_path):
     record_launcher_outcome(tmp_path, LOST)
-    assert termination_of(tmp_path, 1, False) == Termination(exit_code=75, reason="PeerLost", message=LOST.message)
-    assert termination_of(tmp_path, 1, True).reason == "Stopped"
+    assert termination_of(tmp_path, 1, False, LOWERED) == Termination(exit_code=75, reason="PeerLost", message=LOST.message)
+    assert termination_of(tmp_path, 1, True, LOWERED).reason == "Stopped"
 
 
-def test_a_killed_process_in_a_surviving_pod_is_counted_and_explained(tmp_path):
+MODEL_FREE = {"name": "distill", "distill": {}}
+OWN_MODEL = {"name": "feedback", "feedback": {"responders": [{"model": {"base": True}}]}}
+TRAINING = {"name": "sft", "sft": {}}
+ADVICE = [
+    (TRAINING, "lower compute.microBatchSize, maxLength or processesPerNode, or raise compute.memory"),
+    (OWN_MODEL, "lower compute.processesPerNode, or raise compute.memory"),
+    (MODEL_FREE, "raise compute.memory"),
+]
+
+
+@pytest.mark.parametrize(("stage", "advice"), ADVICE)
+def test_a_killed_process_in_a_surviving_pod_is_counted_and_gets_advice_that_fits_its_stage(tmp_path, stage, advice):
     record_failures(tmp_path, [RankFailure(1, -9)])
-    termination = termination_of(tmp_path, 1, False)
+    termination = termination_of(tmp_path, 1, False, lowered_for_memory(Stage.model_validate(stage)))
     assert consequence(termination.exit_code, termination.reason) == "Application"
-    assert re.search("process 1 was killed .* the machine ran out of memory; .* raise compute.memory", termination.message)
+    assert re.search(f"process 1 was killed .* the machine ran out of memory; {advice}, so that", termination.message)
 
 
 def test_a_long_sentence_fits_a_termination(tmp_path):
     record_outcome(tmp_path, 0, RankOutcome(70, "Defect", "begin" + "x" * 5000 + "end"))
-    assert re.fullmatch(r"beginx+ … x+end", termination_of(tmp_path, 1, False).message)
+    assert re.fullmatch(r"beginx+ … x+end", termination_of(tmp_path, 1, False, LOWERED).message)
     assert Termination(**failure_of(BadData("é" * 9000))._asdict()).message
 
 
@@ -96,4 +110,4 @@ def test_a_report_takes_the_reserved_room_of_a_full_volume(tmp_path, monkeypatch
     record_outcome(tmp_path, 0, FULL)
     record_outcome(tmp_path, 1, LOST)
     record_failures(tmp_path, [RankFailure(0, 69), RankFailure(1, 75)])
-    assert termination_of(tmp_path, 1, False).reason == "DiskFull"
+    assert termination_of(tmp_path, 1, False, LOWERED).reason == "DiskFull"

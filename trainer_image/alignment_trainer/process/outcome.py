@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from alignment_api.exit_codes import PROCESS_KILLED, ExitCode, Termination
 from alignment_api.files import write_whole
+from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.parts import loads_model
+from alignment_api.spec.stages import Stage
 
 from alignment_trainer.failures import PeerLost, SharedMemoryFull, StageFailure, Stopped
 from alignment_trainer.process.termination import shortened
@@ -76,7 +79,14 @@ def explained(error: Exception, workspace: Path) -> RankOutcome | None:
     return failure_of(failure) if isinstance(failure, StageFailure) else None
 
 
-def termination_of(folder: Path, launcher_code: int, stop_requested: bool) -> Termination:
+def lowered_for_memory(stage: Stage) -> str:
+    """Return which settings of a stage make its processes smaller; empty if none does."""
+    if KINDS[stage.kind].trains:
+        return "compute.microBatchSize, maxLength or processesPerNode"
+    return "compute.processesPerNode" if loads_model(stage) else ""
+
+
+def termination_of(folder: Path, launcher_code: int, stop_requested: bool, lowered: str) -> Termination:
     """Decide the exit code and sentence of a stage from the files that the launcher and the ranks wrote."""
     if launcher_code == 0:
         return Termination(exit_code=0, reason="Completed", message="the stage is done")
@@ -88,7 +98,7 @@ def termination_of(folder: Path, launcher_code: int, stop_requested: bool) -> Te
         return termination_from(cause)
     killed = next((failure for failure in failures if failure.exit_code < 0 and failure.exit_code != -signal.SIGTERM), None)
     if killed and not (stop_requested and reported):
-        return _killed(killed, stop_requested)
+        return _killed(killed, stop_requested, lowered)
     stopped = next((outcome for outcome in reported if outcome.reason == Stopped.reason), None)
     if stopped:
         return termination_from(stopped)
@@ -99,7 +109,7 @@ def termination_of(folder: Path, launcher_code: int, stop_requested: bool) -> Te
     reported += _launcher_outcome(folder)
     if reported:
         return termination_from(reported[0])
-    return _unexplained(launcher_code, failures)
+    return _unexplained(launcher_code, failures, lowered)
 
 
 def _failures(folder: Path) -> list[RankFailure]:
@@ -123,10 +133,10 @@ def termination_from(outcome: RankOutcome) -> Termination:
     return Termination(exit_code=outcome.exit_code, reason=outcome.reason, message=shortened(outcome.message, _MESSAGE_LIMIT))
 
 
-def _killed(failure: RankFailure, stop_requested: bool) -> Termination:
+def _killed(failure: RankFailure, stop_requested: bool, lowered: str) -> Termination:
     number, who = -failure.exit_code, f"process {failure.rank}"
     if number == signal.SIGKILL and not stop_requested:
-        return _out_of_host_memory(who)
+        return _out_of_host_memory(who, lowered)
     if number == signal.SIGBUS:
         message = f"{who} was killed by SIGBUS: probably /dev/shm, the memory that the processes share, is full"
         advice = "raise compute.sharedMemory"
@@ -143,19 +153,20 @@ def _killed(failure: RankFailure, stop_requested: bool) -> Termination:
     )
 
 
-def _out_of_host_memory(who: str) -> Termination:
+def _out_of_host_memory(who: str, lowered: str) -> Termination:
     """Explain a SIGKILL that this pod survived: deleting a pod would have ended the supervisor too."""
+    smaller = f"lower {lowered}, or " if lowered else ""
     return Termination(
         exit_code=ExitCode.DEFECT,
         reason=PROCESS_KILLED,
-        message=f"{who} was killed (SIGKILL), but not the supervisor beside it: probably the machine ran out of memory; lower "
-        f"compute.microBatchSize, maxLength or processesPerNode, or raise compute.memory, so that a pod gets a node with enough",
+        message=f"{who} was killed (SIGKILL), but not the supervisor beside it: probably the machine ran out of memory; "
+        f"{smaller}raise compute.memory, so that a pod gets a node with enough",
     )
 
 
-def _unexplained(launcher_code: int, failures: list[RankFailure]) -> Termination:
+def _unexplained(launcher_code: int, failures: list[RankFailure], lowered: str) -> Termination:
     if launcher_code == -signal.SIGKILL:
-        return _out_of_host_memory("the launcher of the processes")
+        return _out_of_host_memory("the launcher of the processes", lowered)
     if launcher_code < 0:
         number = -launcher_code
         return Termination(
