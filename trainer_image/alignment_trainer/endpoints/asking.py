@@ -16,7 +16,7 @@ from alignment_trainer.endpoints.pacing.pace import PATIENCE, Patience
 from alignment_trainer.endpoints.probe import PROBE, failure_of
 from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
 from alignment_trainer.endpoints.records.kept_answers import ANSWERS_FOLDER, KeptAnswers, answer_key
-from alignment_trainer.endpoints.records.ledger import LEDGER_FILE, History, Ledger, Sent, read_history
+from alignment_trainer.endpoints.records.ledger import LEDGER_FILE, History, Ledger, charge_of_line, read_history
 from alignment_trainer.endpoints.servers import Servers
 from alignment_trainer.endpoints.spending import Charge, Spending, most_of
 from alignment_trainer.failures import StageFailure
@@ -34,9 +34,7 @@ async def open_asking(config: RunConfig, patience: Patience = PATIENCE) -> Async
         history = read_history(stage / LEDGER_FILE)
         ledger = Ledger(stage / LEDGER_FILE, history.last)
         closing.push_async_callback(ledger.close)
-        if history.in_flight:
-            await _settle(history.in_flight, ledger, kept)
-            history = read_history(stage / LEDGER_FILE)
+        await _settle(history, ledger, kept)
         servers = Servers(config, patience)
         closing.push_async_callback(servers.close)
         budget: Budget | None = getattr(config.stage.settings, "budget", None)
@@ -46,15 +44,15 @@ async def open_asking(config: RunConfig, patience: Patience = PATIENCE) -> Async
         yield Asking(kept, attempts, spending, history)
 
 
-async def _settle(in_flight: dict[int, Sent], ledger: Ledger, kept: KeptAnswers) -> None:
+async def _settle(history: History, ledger: Ledger, kept: KeptAnswers) -> None:
     """Settle what was in flight when the last attempt was killed, before anything is asked again."""
-    for number, sent in in_flight.items():
-        answer = kept.get(sent.key)
+    for number, sent in list(history.in_flight.items()):
+        most, answer = charge_of_line(sent), kept.get(sent["key"])
         if answer:
-            charge = Charge(1, answer.prompt_tokens, answer.answer_tokens, sent.most.cost)
-            await ledger.answered(number, charge, is_estimated=True)
+            charge = Charge(1, answer.prompt_tokens, answer.answer_tokens, most.cost)
+            history.take(await ledger.answered(number, charge, is_estimated=True))
         else:
-            await ledger.possibly_paid(number, sent.most)
+            history.take(await ledger.possibly_paid(number, most))
 
 
 class Asking:

@@ -3,12 +3,17 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from alignment_trainer.endpoints.records.ledger import History, Ledger, Sent, read_history
+from alignment_trainer.endpoints.records.ledger import History, Ledger, read_history
 from alignment_trainer.endpoints.spending import Charge
 
 MOST, CHARGE = Charge(1, 80, 20, 0.5), Charge(1, 7, 3, 0.01)
+
+
+def sent(number: int) -> dict[str, Any]:
+    return {"sent": number, "key": "key of lost", "requests": 1, "promptTokens": 80, "answerTokens": 20, "cost": 0.5}
 
 
 async def write(path: Path, *ends: str) -> None:
@@ -33,11 +38,11 @@ HISTORIES = {
     "an answer": (("answered",), History(1, CHARGE, answers=1)),
     "a failure": (("failed",), History(1, Charge(1))),
     "an answer without usage": (("estimated",), History(1, MOST, answers=1, estimated=1)),
-    "a request in flight": (("lost",), History(1, in_flight={1: Sent("key of lost", MOST)})),
+    "a request in flight": (("lost",), History(1, in_flight={1: sent(1)})),
     "a request whose answer nobody knows": (("possibly paid",), History(1, MOST, possibly_paid=1)),
     "all of them": (
         ("answered", "lost", "failed", "answered", "lost"),
-        History(5, CHARGE + CHARGE + Charge(1), 2, 0, 0, {2: Sent("key of lost", MOST), 5: Sent("key of lost", MOST)}),
+        History(5, CHARGE + CHARGE + Charge(1), 2, 0, 0, {2: sent(2), 5: sent(5)}),
     ),
 }
 

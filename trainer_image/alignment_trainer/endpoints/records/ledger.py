@@ -4,20 +4,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from alignment_trainer.endpoints.records.committed_file import CommittedFile, without_torn_line
 from alignment_trainer.endpoints.spending import Charge
 
 LEDGER_FILE = "asked.jsonl"
 _ENDS = ("answered", "failed", "possiblyPaid")
-
-
-class Sent(NamedTuple):
-    """A request of which no end is written: it was in flight when its process was killed, and is possibly paid."""
-
-    key: str
-    most: Charge
 
 
 @dataclass
@@ -30,17 +23,17 @@ class History:
     answers: int = 0
     estimated: int = 0
     possibly_paid: int = 0
-    in_flight: dict[int, Sent] = field(default_factory=dict)
+    in_flight: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """The lines of requests of which no end is written: they were in flight when their process was killed."""
 
     def take(self, line: dict[str, Any]) -> None:
         """Add one line."""
-        charge = Charge(line["requests"], line["promptTokens"], line["answerTokens"], line["cost"])
         if "sent" in line:
             self.last = line["sent"]
-            self.in_flight[self.last] = Sent(line["key"], charge)
+            self.in_flight[self.last] = line
             return
         self.in_flight.pop(next(line[end] for end in _ENDS if end in line), None)
-        self.spent += charge
+        self.spent += charge_of_line(line)
         self.answers += "answered" in line
         self.possibly_paid += "possiblyPaid" in line
         self.estimated += line.get("estimated", False)
@@ -57,8 +50,14 @@ def read_history(path: Path) -> History:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     if path.exists():
-        with path.open("rb") as file:
+        # As text: of bytes, json would guess the encoding of each line.
+        with path.open(encoding="ascii") as file:
             yield from map(json.loads, file)
+
+
+def charge_of_line(line: dict[str, Any]) -> Charge:
+    """Return what a line says that a request costs."""
+    return Charge(line["requests"], line["promptTokens"], line["answerTokens"], line["cost"])
 
 
 class Ledger:
@@ -74,19 +73,30 @@ class Ledger:
 
     async def sent(self, number: int, key: str, most: Charge) -> None:
         """Write that a request is about to be sent, and return when that is on the disk."""
-        await self._file.append(_line({"sent": number, "key": key}, most))
+        await self._append({"sent": number, "key": key}, most)
 
-    async def answered(self, number: int, charge: Charge, is_estimated: bool) -> None:
-        """Write that a request was answered."""
-        await self._file.append(_line({"answered": number, **_estimated(is_estimated)}, charge))
+    async def answered(self, number: int, charge: Charge, is_estimated: bool) -> dict[str, Any]:
+        """Write that a request was answered, and return the line."""
+        return await self._append({"answered": number, **_estimated(is_estimated)}, charge)
 
-    async def failed(self, number: int, reason: str, charge: Charge, is_estimated: bool) -> None:
-        """Write that a request got no usable answer."""
-        await self._file.append(_line({"failed": number, "reason": reason, **_estimated(is_estimated)}, charge))
+    async def failed(self, number: int, reason: str, charge: Charge, is_estimated: bool) -> dict[str, Any]:
+        """Write that a request got no usable answer, and return the line."""
+        return await self._append({"failed": number, "reason": reason, **_estimated(is_estimated)}, charge)
 
-    async def possibly_paid(self, number: int, most: Charge) -> None:
-        """Write that a request was in flight when its process was killed, and that nobody knows its answer."""
-        await self._file.append(_line({"possiblyPaid": number}, most))
+    async def possibly_paid(self, number: int, most: Charge) -> dict[str, Any]:
+        """Write that a request was in flight when its process was killed, and that nobody knows its answer; return the line."""
+        return await self._append({"possiblyPaid": number}, most)
+
+    async def _append(self, what: dict[str, Any], charge: Charge) -> dict[str, Any]:
+        line = {
+            **what,
+            "requests": charge.requests,
+            "promptTokens": charge.prompt_tokens,
+            "answerTokens": charge.answer_tokens,
+            "cost": charge.cost,
+        }
+        await self._file.append(f"{json.dumps(line)}\n".encode())
+        return line
 
     async def close(self) -> None:
         """Close the file."""
@@ -95,13 +105,3 @@ class Ledger:
 
 def _estimated(is_estimated: bool) -> dict[str, bool]:
     return {"estimated": True} if is_estimated else {}
-
-
-def _line(what: dict[str, Any], charge: Charge) -> bytes:
-    numbers = {
-        "requests": charge.requests,
-        "promptTokens": charge.prompt_tokens,
-        "answerTokens": charge.answer_tokens,
-        "cost": charge.cost,
-    }
-    return f"{json.dumps({**what, **numbers})}\n".encode()
