@@ -122,7 +122,14 @@ class SharedMemoryFull(StageFailure):
 
 
 class TooFewRows(StageFailure):
-    """Too many prompts of a stage have no usable answer, or none gives a row; a retry asks again only for those."""
+    """Too many prompts of a stage have no usable answer since requests failed; a retry asks again only for those."""
 
     exit_code = ExitCode.DEFECT
     reason = "TooFewRows"
+
+
+class UnusableAnswers(StageFailure):
+    """All requests were answered, and what was answered gives no row, or too few; a retry would read the same answers."""
+
+    exit_code = ExitCode.BAD_CONFIGURATION
+    reason = "UnusableAnswers"

@@ -17,6 +17,7 @@ from alignment_trainer.failures import (
     Stopped,
     TooFewRows,
     Unreachable,
+    UnusableAnswers,
 )
 from builders import NOW, PLAN_SETTINGS, a_child, a_job, a_run, a_training, later
 from plans import names, planned, stage, then
@@ -67,6 +68,7 @@ def test_a_spent_budget_ends_the_job_and_waiting_continues_nothing() -> None:
         (BudgetSpent, "Failed", (0, 0)),
         (KeyRefused, "Failed", (0, 0)),
         (BadConfiguration, "Failed", (0, 0)),
+        (UnusableAnswers, "Failed", (0, 0)),
         # Another attempt asks only for what has no answer.
         (TooFewRows, "Restarting", (1, 0)),
         (Unreachable, "Restarting", (0, 1)),

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from alignment_trainer.endpoints.counts import Counts
-from alignment_trainer.failures import Stopped, TooFewRows, Unreachable
+from alignment_trainer.failures import Stopped, TooFewRows, Unreachable, UnusableAnswers
 from alignment_trainer.synthesis.made import LeftOut
 from alignment_trainer.synthesis.prompts import Prompt, key_of
 from alignment_trainer.synthesis.writing import write_rows
@@ -110,12 +110,25 @@ def test_too_many_prompts_without_an_answer_end_the_stage(left_out, share, sente
         assert sentence in str(failed.value)
 
 
-def test_no_row_at_all_ends_the_stage(distilling, tmp_path):
-    async def make(prompt):
-        return LeftOut("cut")
+TIMEOUT = LeftOut("Timeout", has_failed=True)
+NO_QUESTION = LeftOut("no_question", has_failed=True, asks_again=False)
+NO_ROW = [
+    (LeftOut("cut"), LeftOut("cut"), 1, UnusableAnswers, "none of 20 prompts gives a row (20 cut)"),
+    (LeftOut("cut"), TIMEOUT, 1, TooFewRows, "none of 20 prompts gives a row (19 cut, 1 Timeout)"),
+    (NO_QUESTION, NO_QUESTION, 1, UnusableAnswers, "none of 20 prompts gives a row (20 no_question)"),
+    (NO_QUESTION, NO_QUESTION, 0, UnusableAnswers, "1 of 20 prompts have no usable answer (1 no_question), more than"),
+    (TIMEOUT, TIMEOUT, 0, TooFewRows, "1 of 20 prompts have no usable answer (1 Timeout), more than"),
+]
 
-    with pytest.raises(TooFewRows, match=r"^spec.stages\[0\].distill: none of 20 prompts gives a row \(20 cut\)"):
-        write(distilling(tmp_path), make)
+
+@pytest.mark.parametrize(("most", "last", "share", "failure", "sentence"), NO_ROW)
+def test_a_stage_without_rows_is_retried_only_where_requests_failed(most, last, share, failure, sentence, distilling, tmp_path):
+    async def make(prompt):
+        return last if number_of(prompt) == 19 else most
+
+    with pytest.raises(failure) as failed:
+        write(distilling(tmp_path), make, share=share)
+    assert str(failed.value).startswith(f"spec.stages[0].distill: {sentence}")
 
 
 def test_the_journal_and_the_samples_show_it(distilling, tmp_path, lines):

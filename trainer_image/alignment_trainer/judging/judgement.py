@@ -30,6 +30,8 @@ class Judgement(NamedTuple):
     failure: str
     """One CamelCase word if there is no verdict."""
     was_repaired: bool
+    is_unanswered: bool = False
+    """Whether there is no verdict because a request got no answer."""
 
 
 async def judge(ask: Ask, server: Server, sampling: SamplingSettings, demand: Demand) -> Judgement:
@@ -37,7 +39,7 @@ async def judge(ask: Ask, server: Server, sampling: SamplingSettings, demand: De
     asked = (Message(role="user", content=demand.text),)
     reply = await ask(server, _question(demand, sampling, asked))
     if isinstance(reply, Unanswered):
-        return Judgement(None, "", reply.reason, was_repaired=False)
+        return Judgement(None, "", reply.reason, was_repaired=False, is_unanswered=True)
     found = _read(reply, demand.form)
     if not isinstance(found, Unreadable):
         return Judgement(found, reply.text, "", was_repaired=False)
@@ -46,7 +48,7 @@ async def judge(ask: Ask, server: Server, sampling: SamplingSettings, demand: De
     shown = Message(role="assistant", content=reply.text.strip() or "(empty)")
     second = await ask(server, _question(demand, sampling, (*asked, shown, Message(role="user", content=repair))))
     if isinstance(second, Unanswered):
-        return Judgement(None, reply.text, second.reason, was_repaired=False)
+        return Judgement(None, reply.text, second.reason, was_repaired=False, is_unanswered=True)
     again = _read(second, demand.form)
     if isinstance(again, Unreadable):
         return Judgement(None, reply.text, again.reason, was_repaired=False)

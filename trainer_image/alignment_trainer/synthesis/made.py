@@ -25,6 +25,8 @@ class LeftOut:
     has_failed: bool = False
     """Whether nobody gave a usable answer, which counts against maximumFailedShare, and is tried again by the next attempt."""
     place: str = ""
+    asks_again: bool = True
+    """Whether the next attempt of a failed one sends a request; answers that nobody can use are kept, and would be the same."""
 
 
 Outcome = list[WrittenRow] | LeftOut
@@ -42,6 +44,8 @@ class Made:
         self.left_out: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         """Those of the left out ones that nobody answered."""
+        self.asked_again = 0
+        """How many of the failed ones the next attempt asks again."""
         self._end = self._load()
         self._file = self._path.open("ab")
 
@@ -102,6 +106,7 @@ class Made:
             self.left_out[outcome.reason] += by
             if outcome.has_failed:
                 self.failed[outcome.reason] += by
+                self.asked_again += by * outcome.asks_again
         else:
             self.written += by * len(outcome)
 

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.parts import endpoints_of
 
 from alignment_trainer.endpoints.counts import Counts
-from alignment_trainer.failures import TooFewRows
+from alignment_trainer.failures import TooFewRows, UnusableAnswers
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.synthesis.made import LeftOut, Made, Outcome
 from alignment_trainer.synthesis.progress import Counted, Progress
@@ -79,7 +79,7 @@ class _Writing:
         if isinstance(prompt, Prompt):
             outcome = await self._make(prompt)
             if isinstance(outcome, LeftOut):
-                outcome = LeftOut(outcome.reason, outcome.detail, outcome.has_failed, prompt.place)
+                outcome = replace(outcome, place=prompt.place)
             else:
                 self._progress.show(prompt, outcome)
         else:
@@ -99,17 +99,24 @@ class _Limit:
     def check(self, made: Made) -> None:
         """Fail as soon as too many prompts are unanswered: what is asked afterwards would be paid for nothing."""
         if made.failed.total() > self.share * self.total:
-            raise TooFewRows(
-                f"{self.path}: {made.failed.total()} of {self.total} prompts have no usable answer ({_by_reason(made.failed)}), "
-                f"more than maximumFailedShare {self.share:g}; all answers are kept, and the next attempt asks for the others"
+            raise self._failure(
+                made,
+                f"{made.failed.total()} of {self.total} prompts have no usable answer ({_by_reason(made.failed)}), "
+                f"more than maximumFailedShare {self.share:g}",
             )
 
     def check_end(self, made: Made) -> None:
         """Fail if nothing was written at all."""
         if not made.written:
-            raise TooFewRows(
-                f"{self.path}: none of {self.total} prompts gives a row ({_by_reason(made.left_out)}); all answers are kept"
-            )
+            raise self._failure(made, f"none of {self.total} prompts gives a row ({_by_reason(made.left_out)})")
+
+    def _failure(self, made: Made, what: str) -> TooFewRows | UnusableAnswers:
+        """Return a failure that is retried only if another attempt would ask something."""
+        if made.asked_again:
+            return TooFewRows(f"{self.path}: {what}; all answers are kept, and the next attempt asks for the others")
+        return UnusableAnswers(
+            f"{self.path}: {what}; all requests were answered, and another attempt would read the same answers"
+        )
 
 
 def _by_reason(counts: dict[str, int]) -> str:

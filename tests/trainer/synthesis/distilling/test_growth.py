@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.failures import KeyRefused, Stopped, TooFewRows
+from alignment_trainer.failures import KeyRefused, Stopped, TooFewRows, UnusableAnswers
 from alignment_trainer.settings.synthesis import distill_settings
 from alignment_trainer.synthesis.distilling.growth import grow
 
@@ -162,6 +162,6 @@ def test_teachers_that_write_nothing_new_end_the_stage(reply, why, distilling, t
     async def ask(server, question):
         return reply
 
-    with pytest.raises(TooFewRows) as failed:
+    with pytest.raises(UnusableAnswers) as failed:
         grown(distilling, tmp_path, ask)
     assert str(failed.value) == f"spec.stages[0].distill: the teachers wrote no usable instruction ({why})"

@@ -106,7 +106,16 @@ LEFT_OUT = {
     "all say the same": (Models(prefers(*NAMES), lambda *_: answer("So.")), {}, LeftOut("identical_answers")),
     "a judge that rates all alike": (Models(lambda shown: [3] * len(shown)), {}, LeftOut("tie")),
     "a judge that rates nothing": (Models(lambda shown: ["N/A"] * len(shown)), {}, LeftOut("unscored")),
-    "a judge that gives no verdict": (Models(lambda shown: ["4.5/5"] * len(shown)), {}, LeftOut("unscored", has_failed=True)),
+    "all answers are cut": (
+        Models(prefers(*NAMES), lambda name, _: answer(name, "length")),
+        {},
+        LeftOut("few_answers", has_failed=True, asks_again=False),
+    ),
+    "a judge that gives no verdict": (
+        Models(lambda shown: ["4.5/5"] * len(shown)),
+        {},
+        LeftOut("unscored", has_failed=True, asks_again=False),
+    ),
     "a judge that fails for one aspect": (fails("help"), {}, LeftOut("unscored", has_failed=True)),
 }
 
@@ -115,6 +124,7 @@ LEFT_OUT = {
 def test_prompts_without_a_pair(make, models, changes, wanted):
     [outcome], _ = make(models, **changes)
     assert (outcome.reason, outcome.has_failed) == (wanted.reason, wanted.has_failed)
+    assert not wanted.has_failed or outcome.asks_again == wanted.asks_again
     if wanted.reason in ("few_answers", "identical_answers"):
         assert not models.judge.asked, "a judgement would be paid for nothing"
 

@@ -62,7 +62,8 @@ class Dialogues:
             return LeftOut(reply.reason, reply.detail, has_failed=True)
         text = message_of(reply.text)
         if not text:
-            return LeftOut("no_question", "the model that asks in the user's place wrote no message", has_failed=True)
+            detail = "the model that asks in the user's place wrote no message"
+            return LeftOut("no_question", detail, has_failed=True, asks_again=False)
         return {"role": "user", "content": text}
 
     async def _answer(self, prompt: Prompt, teacher: Server, said: list[Message], turn: int) -> Answer | LeftOut:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignment_trainer.endpoints.question import Answer, Ask, Question, Unanswered
-from alignment_trainer.failures import TooFewRows
+from alignment_trainer.failures import TooFewRows, UnusableAnswers
 from alignment_trainer.settings.synthesis import DistillSettings
 from alignment_trainer.synthesis.distilling.new_instructions import (
     IN_A_REPLY,
@@ -81,7 +81,8 @@ async def grow(settings: DistillSettings, seeds: list[str], folder: Path, ask: A
         while not grown.is_done:
             await _grow_once(settings, seeds, grown, kept, folder / _FILE, ask, advance)
     if not grown.instructions:
-        raise TooFewRows(f"{settings.path}: the teachers wrote no usable instruction ({_by_reason(grown.dropped)})")
+        # All rounds are written down, so that another attempt would read the same.
+        raise UnusableAnswers(f"{settings.path}: the teachers wrote no usable instruction ({_by_reason(grown.dropped)})")
     return grown
 
 

@@ -45,12 +45,14 @@ class EnsemblePairs:
             self._given(turn, reply) for turn, reply in zip(turns, replies, strict=True) if self._why_unusable(reply) is None
         ]
         if why := why_not_judged([answer.text for answer in given]):
-            return LeftOut(why, self._detail(turns, replies), has_failed=why == "few_answers")
+            is_asked_again = any(self._is_asked_again(turn, reply) for turn, reply in zip(turns, replies, strict=True))
+            return LeftOut(why, self._detail(turns, replies), has_failed=why == "few_answers", asks_again=is_asked_again)
         judged = await self._judge(prompt, given)
         self.judged.add(judged)
         outcome = pair_outcome(prompt, judged.scored(), self.pairs, self.settings.judge.endpoint.model)
         if isinstance(outcome, LeftOut) and outcome.reason == "unscored" and judged.judged.failures:
-            return LeftOut(outcome.reason, f"judge: {_counted(judged.judged.failures)}", has_failed=True)
+            detail = f"judge: {_counted(judged.judged.failures)}"
+            return LeftOut(outcome.reason, detail, has_failed=True, asks_again=judged.judged.unanswered > 0)
         return outcome
 
     async def _answer(self, prompt: Prompt, turn: Turn) -> Answer | Unanswered:
@@ -77,6 +79,10 @@ class EnsemblePairs:
         if isinstance(reply, Unanswered):
             return reply.reason
         return _CUT if reply.finish == "length" and not self.settings.keeps_cut else None
+
+    def _is_asked_again(self, turn: Turn, reply: Answer | Unanswered) -> bool:
+        """Return whether another attempt asks this of a server; the job's own models would say the same."""
+        return isinstance(reply, Unanswered) and self.settings.members[turn.responder].server is not None
 
     def _detail(self, turns: Sequence[Turn], replies: Sequence[Answer | Unanswered]) -> str:
         """Return who gave no usable answer and why, such as: 2 large: Timeout, 1 small: cut."""

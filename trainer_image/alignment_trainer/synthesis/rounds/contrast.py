@@ -9,7 +9,7 @@ from typing import Any
 from alignment_api.files import write_whole
 
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.failures import TooFewRows
+from alignment_trainer.failures import TooFewRows, UnusableAnswers
 from alignment_trainer.settings.dpo_distillation import DpoDistillationSettings
 from alignment_trainer.synthesis.drawing import drawn_seed
 from alignment_trainer.synthesis.rounds.lessons import Lesson
@@ -55,10 +55,10 @@ def report_of(one: Round) -> dict[str, Any] | None:
     return found
 
 
-def no_pairs(report: dict[str, Any], settings: DpoDistillationSettings) -> TooFewRows:
+def no_pairs(report: dict[str, Any], settings: DpoDistillationSettings) -> UnusableAnswers:
     """Return the failure of a stage whose first round has no pair."""
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(report["counts"].items()))
-    return TooFewRows(
+    return UnusableAnswers(
         f"{settings.path}: no question gives a pair ({counts}); look at the student's answers in rounds/1 of the stage's folder"
     )
 
@@ -87,7 +87,9 @@ def _rows(
 def _check_failed(counts: Counter[str], settings: DpoDistillationSettings, number: int) -> None:
     failed, asked = counts["studentUnanswered"], counts["asked"]
     if failed > settings.maximum_failed_share * asked:
-        raise TooFewRows(
+        # What the stage samples itself would be the same again.
+        failure = TooFewRows if settings.student else UnusableAnswers
+        raise failure(
             f"{settings.path}: the student has no answer to {failed} of {asked} questions in round {number}, more than "
             f"maximumFailedShare {settings.maximum_failed_share:g}; these are too long for it, or its server did not answer"
         )
