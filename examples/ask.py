@@ -62,11 +62,12 @@ def main() -> None:
     logging.disable_progress_bar()
     folders = models_of(Home.from_environment(), options.job, options.namespace)
     answers_of = {name: answers(folder, options.question, options.answers) for name, folder in folders.items()}
+    width = max(4, *map(len, folders)) + 2
     for number, question in enumerate(options.question):
         print(f"\n{question}")
         for name, sampled in answers_of.items():
             for text in sampled[number]:
-                print(f"  {name:6}{text if text.isprintable() else ascii(text)}")
+                print(f"  {name:{width}}{text if text.isprintable() else ascii(text)}")
 
 
 if __name__ == "__main__":
