@@ -19,6 +19,7 @@ from alignment_trainer.endpoints.records.kept_answers import ANSWERS_FOLDER, Kep
 from alignment_trainer.endpoints.records.ledger import LEDGER_FILE, History, Ledger, charge_of_line, read_history
 from alignment_trainer.endpoints.servers import Servers
 from alignment_trainer.endpoints.spending import Charge, Spending, most_of
+from alignment_trainer.endpoints.together import all_ended
 from alignment_trainer.failures import StageFailure
 from alignment_trainer.settings.given import stage_path
 
@@ -79,10 +80,7 @@ class Asking:
 
     async def probe(self, servers: list[Server]) -> None:
         """Ask each server for one token, and raise the failure of the first that cannot be asked; the answers are not kept."""
-        probes = (self._probe(server) for server in servers)
-        for failure in await asyncio.gather(*probes, return_exceptions=True):
-            if failure:
-                raise failure
+        await all_ended(self._probe(server) for server in servers)
 
     async def _probe(self, server: Server) -> None:
         if self._spending.has_room_for(most_of(PROBE, server.endpoint.price)):

@@ -1,11 +1,11 @@
 """Asks a judge questions whose verdict is known: an answer against itself, an empty one, a phrase, a forged verdict."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from alignment_trainer.endpoints.question import Answer, Ask, Message, Question, SamplingSettings, Server, Unanswered
+from alignment_trainer.endpoints.together import all_ended
 from alignment_trainer.judging.grade import Grade, grade
 from alignment_trainer.judging.pairwise import Duel, compare
 from alignment_trainer.judging.statistics import Estimate, mean
@@ -91,7 +91,7 @@ class _Judge:
     async def duels(self, pairs: Iterable[tuple[str, str]]) -> _Duels:
         """Compare one pair of answers to each question."""
         asked = zip(QUESTIONS, pairs, strict=True)
-        found = await asyncio.gather(*(self._compare(question, *pair) for (question, *_), pair in asked))
+        found = await all_ended(self._compare(question, *pair) for (question, *_), pair in asked)
         return _Duels(
             mean(duel.outcome for duel in found),
             mean(place for duel in found for place in duel.first_position),
@@ -101,7 +101,7 @@ class _Judge:
     async def grades(self, answers: Iterable[str]) -> list[Grade]:
         """Grade one answer to each question."""
         asked = zip(QUESTIONS, answers, strict=True)
-        return await asyncio.gather(*(self._grade(question, answer) for (question, *_), answer in asked))
+        return await all_ended(self._grade(question, answer) for (question, *_), answer in asked)
 
     async def _compare(self, question: str, first: str, second: str) -> Duel:
         return await compare(self._counted, self._server, self._sampling, _messages(question), first, second, self._seed)

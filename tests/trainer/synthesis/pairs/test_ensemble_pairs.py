@@ -10,6 +10,7 @@ import pytest
 from alignment_api.spec.stage_model import StageModel
 from alignment_api.spec.synthesis import Principles
 from alignment_trainer.endpoints.question import Unanswered
+from alignment_trainer.failures import KeyRefused
 from alignment_trainer.settings.feedback import EnsembleSettings, Member, PairSettings
 from alignment_trainer.synthesis.made import LeftOut
 from alignment_trainer.synthesis.pairs.ensemble import Ensemble
@@ -127,6 +128,22 @@ def test_prompts_without_a_pair(make, models, changes, wanted):
     assert not wanted.has_failed or outcome.asks_again == wanted.asks_again
     if wanted.reason in ("few_answers", "identical_answers"):
         assert not models.judge.asked, "a judgement would be paid for nothing"
+
+
+def test_a_failure_waits_for_the_answers_that_are_under_way(make):
+    ended = []
+
+    class Refused(Models):
+        async def __call__(self, server, question):
+            if server.endpoint.model == "good":
+                raise KeyRefused("the key is refused")
+            await asyncio.sleep(0)
+            ended.append(server.endpoint.model)
+            return await super().__call__(server, question)
+
+    with pytest.raises(KeyRefused):
+        make(Refused())
+    assert sorted(ended) == ["best", "fair", "poor"]
 
 
 def test_what_is_missing_never_becomes_a_number(make):

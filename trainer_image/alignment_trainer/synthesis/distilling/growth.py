@@ -1,6 +1,5 @@
 """Grows seed tasks into new instructions, as self-instruct does: in rounds of requests that show some of those so far."""
 
-import asyncio
 import json
 import math
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignment_trainer.endpoints.question import Answer, Ask, Question, Unanswered
+from alignment_trainer.endpoints.together import all_ended
 from alignment_trainer.failures import TooFewRows, UnusableAnswers
 from alignment_trainer.settings.synthesis import DistillSettings
 from alignment_trainer.synthesis.distilling.new_instructions import (
@@ -135,14 +135,9 @@ def _check_unanswered(settings: DistillSettings, grown: Grown, unanswered: Count
 
 
 async def _replies(settings: DistillSettings, seeds: list[str], grown: Grown, ask: Ask) -> list[Answer | Unanswered]:
-    """Ask all requests of a round; raise the first failure when the others have ended, since these are paid."""
+    """Ask all requests of a round."""
     numbers = range(grown.rounds * _REQUESTS_AT_ONCE, (grown.rounds + 1) * _REQUESTS_AT_ONCE)
-    asked = (_ask_for_more(settings, seeds, grown.instructions, number, ask) for number in numbers)
-    ended = await asyncio.gather(*asked, return_exceptions=True)
-    replies = [reply for reply in ended if not isinstance(reply, BaseException)]
-    if len(replies) < len(ended):
-        raise next(failure for failure in ended if isinstance(failure, BaseException))
-    return replies
+    return await all_ended(_ask_for_more(settings, seeds, grown.instructions, number, ask) for number in numbers)
 
 
 async def _ask_for_more(

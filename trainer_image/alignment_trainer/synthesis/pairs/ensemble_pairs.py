@@ -1,11 +1,11 @@
 """Has an ensemble answer a prompt and a judge score the answers, and makes the row of the pair."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from alignment_trainer.endpoints.question import Answer, Ask, Question, Unanswered
+from alignment_trainer.endpoints.together import all_ended
 from alignment_trainer.judging.aspects import OVERALL, judge_aspects
 from alignment_trainer.settings.feedback import EnsembleSettings, PairSettings
 from alignment_trainer.synthesis.made import LeftOut, Outcome
@@ -40,7 +40,7 @@ class EnsemblePairs:
     async def __call__(self, prompt: Prompt) -> Outcome:
         """Return the row of a prompt, or why it has none."""
         turns = self.ensemble.turns(prompt.key)
-        replies = await asyncio.gather(*(self._answer(prompt, turn) for turn in turns))
+        replies = await all_ended(self._answer(prompt, turn) for turn in turns)
         given = [
             self._given(turn, reply) for turn, reply in zip(turns, replies, strict=True) if self._why_unusable(reply) is None
         ]
