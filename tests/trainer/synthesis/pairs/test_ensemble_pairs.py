@@ -66,11 +66,13 @@ def test_a_pair_says_where_it_comes_from(make):
     about = row["provenance"]
     assert row["prompt"] == [{"role": "user", "content": "Why?"}], "the pair does not have the principle"
     assert row["chosen"][0]["content"].startswith("best") and row["rejected"][0]["content"].startswith("poor")
-    assert (about["judge"], about["seed"], about["margin"]) == ("judge", 3, 3)
+    assert about["judge"] == {"model": "judge", "baseUrl": server("judge").endpoint.base_url, "field": server("judge").field}
+    assert (about["seed"], about["margin"]) == (3, 3)
     asked = {name: question for name, question in models.asked if name != "judge"}
     for which, name, score in (("chosen", "best", 5), ("rejected", "poor", 2)):
         answered = about[which]
         assert (answered["model"], answered["score"], answered["principle"]) == (name, score, "honesty")
+        assert answered["baseUrl"] == server(name).endpoint.base_url
         assert answered["aspects"] == dict.fromkeys(ASPECTS, score)
         assert (answered["seed"], answered["sample"]) == (asked[name].seed, asked[name].sample)
         assert asked[name].messages[0]["role"] == "system"
@@ -189,6 +191,7 @@ def test_the_jobs_own_models_are_not_asked_again(make):
     [[row]], _ = make(models, [question], own=own, members=members)
     assert Counter(name for name, _ in models.asked) == {"best": 2, "judge": 2}
     assert (row["provenance"]["chosen"]["model"], row["provenance"]["rejected"]["model"]) == ("best", "base")
+    assert "baseUrl" in row["provenance"]["chosen"] and "baseUrl" not in row["provenance"]["rejected"]
 
 
 def test_permuting_the_responders_answers_gives_the_same_pairs(make):

@@ -38,11 +38,11 @@ def judged_answers(row: Row) -> list[Scored]:
 
 def _scored(one: dict[str, Any], place: str) -> Scored:
     ratings = ratings_of(one.get("annotations"), f"{place}.annotations")
-    principle = optional_text(one, "principle")
+    about = {"baseUrl": optional_text(one, "base_url"), "principle": optional_text(one, "principle")}
     return Scored(
         model=optional_text(one, "model"),
         text=whole_text(one.get("response"), f"{place}.response"),
         aspects={to_pascal(aspect): rating for aspect, rating in ratings.items()},
         overall=score_of(one.get("overall_score"), f"{place}.overall_score"),
-        about={"principle": principle} if principle else {},
+        about={name: value for name, value in about.items() if value},
     )

@@ -14,6 +14,7 @@ from alignment_trainer.synthesis.pairs.judged import Given, JudgedFile, JudgedPr
 from alignment_trainer.synthesis.pairs.pair_rows import pair_outcome
 from alignment_trainer.synthesis.pairs.pairing import why_not_judged
 from alignment_trainer.synthesis.prompts import Prompt, with_system
+from alignment_trainer.synthesis.provenance import who
 
 _CUT = "cut"
 
@@ -49,7 +50,7 @@ class EnsemblePairs:
             return LeftOut(why, self._detail(turns, replies), has_failed=why == "few_answers", asks_again=is_asked_again)
         judged = await self._judge(prompt, given)
         self.judged.add(judged)
-        outcome = pair_outcome(prompt, judged.scored(), self.pairs, self.settings.judge.endpoint.model)
+        outcome = pair_outcome(prompt, judged.scored(), self.pairs, who(self.settings.judge))
         if isinstance(outcome, LeftOut) and outcome.reason == "unscored" and judged.judged.failures:
             detail = f"judge: {_counted(judged.judged.failures)}"
             return LeftOut(outcome.reason, detail, has_failed=True, asks_again=judged.judged.unanswered > 0)
@@ -72,8 +73,11 @@ class EnsemblePairs:
 
     def _given(self, turn: Turn, reply: Answer | Unanswered) -> Given:
         assert isinstance(reply, Answer)
-        name = self.settings.members[turn.responder].name
-        return Given(name, reply.text, reply.finish, turn.sample, turn.seed, turn.principle and turn.principle.name)
+        member = self.settings.members[turn.responder]
+        base_url = member.server and member.server.endpoint.base_url
+        return Given(
+            member.name, base_url, reply.text, reply.finish, turn.sample, turn.seed, turn.principle and turn.principle.name
+        )
 
     def _why_unusable(self, reply: Answer | Unanswered) -> str | None:
         if isinstance(reply, Unanswered):

@@ -22,6 +22,8 @@ class Given(NamedTuple):
     """An answer as a model of the ensemble gave it."""
 
     model: str
+    base_url: str | None
+    """The address of its server; None for a model of the job."""
     text: str
     finish: str
     sample: int
@@ -74,6 +76,7 @@ def _scored(answer: Given, scores: Mapping[str, Score]) -> Scored:
     ratings = {aspect: float(score.rating) for aspect, score in scores.items() if score.rating is not None}
     overall = ratings.pop(OVERALL, None)
     about = {
+        "baseUrl": answer.base_url,
         "sample": answer.sample,
         "seed": answer.seed,
         "principle": answer.principle,

@@ -1,6 +1,6 @@
 """Writes a pair of scored answers as a row, with all that its scores can be checked by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from alignment_trainer.synthesis.pairs.pairing import Ranked, ScoredPair, pair_o
 from alignment_trainer.synthesis.prompts import Prompt
 
 
-def pair_outcome(prompt: Prompt, answers: Sequence[Scored], settings: PairSettings, judge: str | None) -> Outcome:
+def pair_outcome(prompt: Prompt, answers: Sequence[Scored], settings: PairSettings, judge: Mapping[str, str] | None) -> Outcome:
     """Return the row of a prompt's pair, or why there is none."""
     pair = pair_of(prompt.key, answers, settings)
     return [_row(prompt, pair, settings, judge)] if isinstance(pair, ScoredPair) else LeftOut(pair)
@@ -28,7 +28,7 @@ class JudgedPairs:
         return pair_outcome(prompt, judged_answers(prompt.row), self.settings, judge=None)
 
 
-def _row(prompt: Prompt, pair: ScoredPair, settings: PairSettings, judge: str | None) -> dict[str, Any]:
+def _row(prompt: Prompt, pair: ScoredPair, settings: PairSettings, judge: Mapping[str, str] | None) -> dict[str, Any]:
     provenance: dict[str, Any] = {
         "key": prompt.key,
         "judge": judge,

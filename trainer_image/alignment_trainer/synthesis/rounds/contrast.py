@@ -12,6 +12,7 @@ from alignment_trainer.endpoints.question import Answer, Unanswered
 from alignment_trainer.failures import TooFewRows, UnusableAnswers
 from alignment_trainer.settings.dpo_distillation import DpoDistillationSettings
 from alignment_trainer.synthesis.drawing import drawn_seed
+from alignment_trainer.synthesis.provenance import who
 from alignment_trainer.synthesis.rounds.lessons import Lesson
 from alignment_trainer.synthesis.rounds.pairs import Dropped, PairPolicy, pair_of, row_of
 from alignment_trainer.synthesis.rounds.round_config import Round
@@ -38,7 +39,8 @@ def write_pairs(
 ) -> None:
     """Write the pairs, those of held-out questions to a file of their own, then the counts: with them the pairs are complete."""
     counts: Counter[str] = Counter()
-    rows = list(_rows(one, contrasts, policy, fits, counts))
+    provenance = _provenance(one, settings)
+    rows = list(_rows(contrasts, provenance, policy, fits, counts))
     if held_out:
         write_whole(held_out, "".join(_line(row) for lesson, row in rows if lesson.is_held_out))
     learned = [_line(row) for lesson, row in rows if not lesson.is_held_out]
@@ -63,9 +65,15 @@ def no_pairs(report: dict[str, Any], settings: DpoDistillationSettings) -> Unusa
     )
 
 
+def _provenance(one: Round, settings: DpoDistillationSettings) -> dict[str, Any]:
+    """Return whose answers a round compares."""
+    served = {"student": who(settings.student)} if settings.student else {}
+    return {"teacher": who(settings.teacher), **served, "round": one.number, "studentWeights": one.student.weights}
+
+
 def _rows(
-    one: Round,
     contrasts: Iterable[tuple[Lesson, Answer | Unanswered]],
+    provenance: dict[str, Any],
     policy: PairPolicy,
     fits: Fits,
     counts: Counter[str],
@@ -76,7 +84,7 @@ def _rows(
         if isinstance(found, Dropped):
             counts[found.reason] += 1
             continue
-        row = row_of(lesson.messages, found, {"key": lesson.key, "round": one.number, "studentWeights": one.student.weights})
+        row = row_of(lesson.messages, found, {"key": lesson.key, **provenance})
         if not fits(row):
             counts["tooLong"] += 1
             continue
