@@ -42,6 +42,11 @@ def test_a_prompt_that_is_not_in_the_messages_is_named():
     assert read_dialogue({"prompt": "Another one.", "messages": OINK}).unread == ("prompt",)
 
 
+@pytest.mark.parametrize(("provenance", "unread"), [({"teacher": {"model": "large"}}, ()), ("a book", ("provenance",))])
+def test_where_a_written_row_comes_from_is_not_named(provenance, unread):
+    assert read_dialogue({"messages": OINK, "provenance": provenance}).unread == unread
+
+
 def calling(arguments):
     return {"messages": [OINK[0], {**assistant(None), "tool_calls": [{"function": {"name": "add", "arguments": arguments}}]}]}
 

@@ -8,14 +8,22 @@ from alignment_trainer.forms.form import Form, Row, is_empty
 from alignment_trainer.forms.messages import KNOWN_KEYS
 from alignment_trainer.reading.visible import in_one_line
 
+_OURS = "provenance"
+"""Stands beside each row that a stage has written: it says where the row comes from, and nothing to learn."""
+
 
 def unread_columns(row: Row, form: Form[Any], also: tuple[str, ...], example: Dialogue | Pair) -> tuple[str, ...]:
     """Return the columns of a row, and the keys of its messages, that its form ignores and that say something of their own."""
     read = {*form.columns, *form.optional, *also}
     texts = {text.strip() for part in example.parts for text in _texts_of(part)}
-    columns = [str(column) for column, value in row.items() if column not in read and not _is_known(value, texts)]
+    others = {column: value for column, value in row.items() if column not in read and not _is_ours(column, value)}
+    columns = [str(column) for column, value in others.items() if not _is_known(value, texts)]
     keys = {f"{column}[].{key}" for column in read for key in _unread_keys(row.get(column))}
     return tuple(sorted({in_one_line(name) for name in (*columns, *keys)}))
+
+
+def _is_ours(column: Any, value: Any) -> bool:
+    return column == _OURS and isinstance(value, dict)
 
 
 def _is_known(value: Any, texts: set[str]) -> bool:
