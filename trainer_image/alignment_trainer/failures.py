@@ -122,7 +122,7 @@ class SharedMemoryFull(StageFailure):
 
 
 class TooFewRows(StageFailure):
-    """Too many prompts of a stage have no usable answer since requests failed; a retry asks again only for those."""
+    """Too many prompts have no usable answer, since requests failed or judges gave no verdict; a retry asks for those."""
 
     exit_code = ExitCode.DEFECT
     reason = "TooFewRows"

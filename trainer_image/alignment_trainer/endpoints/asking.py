@@ -66,17 +66,21 @@ class Asking:
         self._asked_now: dict[str, asyncio.Event] = {}
 
     async def __call__(self, server: Server, question: Question) -> Answer | Unanswered:
-        """Return a kept answer, or ask the server for one and keep it."""
+        """Return a kept answer, or ask the server for one, and keep it if the question allows that."""
         key = answer_key(server.endpoint, question)
         async with self._alone(key):
             kept = self._kept.get(key)
             if kept:
                 self._kept_answers += 1
                 return kept
-            answer = await self._attempts.ask(server, question, key, partial(self._kept.put, key))
+            answer = await self._attempts.ask(server, question, key, partial(self._keep, key, question))
         if isinstance(answer, Unanswered):
             self._unanswered[answer.reason] += 1
         return answer
+
+    async def _keep(self, key: str, question: Question, answer: Answer) -> None:
+        if question.may_keep is None or question.may_keep(answer.text):
+            await self._kept.put(key, answer)
 
     async def probe(self, servers: list[Server]) -> None:
         """Ask each server for one token, and raise the failure of the first that cannot be asked; the answers are not kept."""

@@ -1,7 +1,7 @@
 """What is asked of a server, and what came of it."""
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypedDict
 
 from alignment_trainer.settings.servers import SamplingSettings as SamplingSettings
@@ -28,6 +28,8 @@ class Question:
     """Hash of the prompt template that wrote the messages, if one did."""
     needs_end: bool = False
     """Whether a cut answer is of no use, such as a verdict: it is counted as unanswered and never kept."""
+    may_keep: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
+    """Whether the text of an answer is kept, or asked for again by the next attempt; None keeps every answer."""
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,6 @@ class Judged:
     """Judgements without a verdict, by reason; each leaves its aspect missing for all answers."""
     repairs: int = 0
     """Judgements whose verdict came only when the judge was asked again."""
-    unanswered: int = 0
-    """Judgements without a verdict because a request got no answer."""
 
 
 async def judge_aspects(
@@ -73,18 +71,17 @@ async def judge_aspects(
     """Return the scores of all answers; each aspect is one judgement, with an order of its own."""
     scores: tuple[dict[str, Score], ...] = tuple({} for _ in answers)
     failures: Counter[str] = Counter()
-    repairs = unanswered = 0
+    repairs = 0
     for aspect in aspects:
         order = shown_order(seed, aspect, question_messages, answers)
         demand = _demand(aspect, question_messages, [answers[index] for index in order], seed)
         found = await judge(ask, server, sampling, demand)
         failures.update([found.failure] if found.failure else [])
         repairs += found.was_repaired
-        unanswered += found.is_unanswered
         reasons = _reasons(found.reply, RUBRICS[aspect])
         for position, index in enumerate(order):
             scores[index][aspect] = _score(found, position, reasons)
-    return Judged(scores, dict(failures), repairs, unanswered)
+    return Judged(scores, dict(failures), repairs)
 
 
 def shown_order(seed: int, aspect: str, messages: Sequence[Message], answers: Sequence[str]) -> list[int]:

@@ -1,5 +1,7 @@
 """Asks a judge for one verdict, and once more if its reply is not in the demanded form."""
 
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from alignment_trainer.endpoints.question import Answer, Ask, Message, Question, SamplingSettings, Server, Unanswered
@@ -30,25 +32,24 @@ class Judgement(NamedTuple):
     failure: str
     """One CamelCase word if there is no verdict."""
     was_repaired: bool
-    is_unanswered: bool = False
-    """Whether there is no verdict because a request got no answer."""
 
 
 async def judge(ask: Ask, server: Server, sampling: SamplingSettings, demand: Demand) -> Judgement:
-    """Return the judge's verdict; a second reply that cannot be read is a failure."""
+    """Return the judge's verdict; a second reply that cannot be read is a failure, and the next attempt asks for it again."""
     asked = (Message(role="user", content=demand.text),)
     reply = await ask(server, _question(demand, sampling, asked))
     if isinstance(reply, Unanswered):
-        return Judgement(None, "", reply.reason, was_repaired=False, is_unanswered=True)
+        return Judgement(None, "", reply.reason, was_repaired=False)
     found = _read(reply, demand.form)
     if not isinstance(found, Unreadable):
         return Judgement(found, reply.text, "", was_repaired=False)
     repair = REPAIR.format(fault=found.fault, line=demand.form.line)
     # Some servers refuse an empty message.
     shown = Message(role="assistant", content=reply.text.strip() or "(empty)")
-    second = await ask(server, _question(demand, sampling, (*asked, shown, Message(role="user", content=repair))))
+    question = _question(demand, sampling, (*asked, shown, Message(role="user", content=repair)))
+    second = await ask(server, replace(question, may_keep=partial(_is_readable, demand.form)))
     if isinstance(second, Unanswered):
-        return Judgement(None, reply.text, second.reason, was_repaired=False, is_unanswered=True)
+        return Judgement(None, reply.text, second.reason, was_repaired=False)
     again = _read(second, demand.form)
     if isinstance(again, Unreadable):
         return Judgement(None, reply.text, again.reason, was_repaired=False)
@@ -57,6 +58,10 @@ async def judge(ask: Ask, server: Server, sampling: SamplingSettings, demand: De
 
 def _question(demand: Demand, sampling: SamplingSettings, messages: tuple[Message, ...]) -> Question:
     return Question(messages, sampling, demand.seed, template=demand.template, needs_end=True)
+
+
+def _is_readable(form: Form, text: str) -> bool:
+    return not isinstance(read_verdict(text, form), Unreadable)
 
 
 def _read(reply: Answer, form: Form) -> Verdict | Unreadable:

@@ -117,7 +117,7 @@ LEFT_OUT = {
     "a judge that gives no verdict": (
         Models(lambda shown: ["4.5/5"] * len(shown)),
         {},
-        LeftOut("unscored", has_failed=True, asks_again=False),
+        LeftOut("unscored", has_failed=True),
     ),
     "a judge that fails for one aspect": (fails("help"), {}, LeftOut("unscored", has_failed=True)),
 }

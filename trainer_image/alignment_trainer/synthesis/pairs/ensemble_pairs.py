@@ -53,7 +53,7 @@ class EnsemblePairs:
         outcome = pair_outcome(prompt, judged.scored(), self.pairs, who(self.settings.judge))
         if isinstance(outcome, LeftOut) and outcome.reason == "unscored" and judged.judged.failures:
             detail = f"judge: {_counted(judged.judged.failures)}"
-            return LeftOut(outcome.reason, detail, has_failed=True, asks_again=judged.judged.unanswered > 0)
+            return LeftOut(outcome.reason, detail, has_failed=True)
         return outcome
 
     async def _answer(self, prompt: Prompt, turn: Turn) -> Answer | Unanswered:
