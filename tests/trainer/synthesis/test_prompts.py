@@ -6,7 +6,7 @@ import pytest
 from alignment_api.spec.data import Dataset
 from alignment_trainer.failures import BadData
 from alignment_trainer.synthesis.made import LeftOut
-from alignment_trainer.synthesis.prompts import prompts_of
+from alignment_trainer.synthesis.prompts import prompts_of, told_by_user
 
 AI = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "As an AI, I cannot."}, {"role": "user", "content": "b"}]
 
@@ -25,6 +25,19 @@ CASES = [
     ("Truecase", [{"question": "WHAT IS THE CITY?"}], {"cleaning": ["Truecase"]}, ["What is the city?"]),
     ("DropRefusals", [{"messages": AI}, {"question": "a"}], {"cleaning": ["DropRefusals"]}, ["refusals", "a"]),
 ]
+
+
+SYSTEM, ASKED, SAID = {"role": "system", "content": "Be kind."}, {"role": "user", "content": "a"}, AI[1]
+TOLD = [
+    ([ASKED], [ASKED]),
+    ([SYSTEM, ASKED, SAID, ASKED], [{"role": "user", "content": "Be kind.\n\na"}, SAID, ASKED]),
+    ([SYSTEM, SAID, ASKED], [{"role": "user", "content": "Be kind."}, SAID, ASKED]),
+]
+
+
+@pytest.mark.parametrize(("messages", "told"), TOLD)
+def test_a_user_tells_what_the_system_message_says(messages, told):
+    assert list(told_by_user(messages)) == told
 
 
 @pytest.mark.parametrize(("rows", "dataset", "texts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])

@@ -1,5 +1,6 @@
 """What a model of the job answers to many prompts, with the tiny example's model."""
 
+import copy
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ from alignment_trainer.data.tokens import prompt_ids
 from alignment_trainer.endpoints.question import Answer, SamplingSettings, Unanswered
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.synthesis import student as students
-from alignment_trainer.synthesis.student import Asked, load_student, read_said, sample
+from alignment_trainer.synthesis.student import Asked, load_student, read_said, readable, sample
 
 GREEDY, DRAWN = SamplingSettings(0, 1, 12), SamplingSettings(0.9, 0.95, 12)
 
@@ -49,6 +50,27 @@ def test_a_drawn_answer_depends_on_its_seed_alone(student, tmp_path, monkeypatch
     assert answers(student, tmp_path / "alone", three, DRAWN) == first
     assert first[1].text != first[2].text
     assert first[1] == answers(student, tmp_path / "one", three[1:2], DRAWN)[0]
+
+
+USERS_ONLY = "{% for message in messages %}<{{ message.role }}>{{ message.content }}\n{% endfor %}<assistant>"
+REFUSING = "{% if messages[0].role == 'system' %}{{ raise_exception('no system messages') }}{% endif %}" + USERS_ONLY
+SILENT = USERS_ONLY.replace("{% for message in messages %}", "{% for message in messages if message.role != 'system' %}")
+
+
+@pytest.mark.parametrize(
+    ("template", "takes_it"), [(USERS_ONLY, True), (REFUSING, False), (SILENT, False)], ids=["written", "refused", "left out"]
+)
+def test_a_system_message_reaches_a_model_whose_template_takes_none(template, takes_it, student, tmp_path):
+    tokenizer = copy.deepcopy(student.tokenizer)
+    tokenizer.chat_template = template
+    told = [Asked("a", [{"role": "system", "content": "Be kind."}, *QUESTIONS[0].messages], 0), *QUESTIONS[1:]]
+    other = student._replace(tokenizer=tokenizer)
+    asked_so = readable(other, told)
+    by_user = [{"role": "user", "content": "Be kind.\n\nHow are you?"}]
+    assert [list(one.messages) for one in asked_so] == [list(told[0].messages) if takes_it else by_user] + [
+        one.messages for one in QUESTIONS[1:]
+    ]
+    assert all(isinstance(said, Answer) for said in answers(other, tmp_path, asked_so))
 
 
 def test_an_answer_says_whether_it_was_cut(student, tmp_path):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 from alignment_api.run_config import RunConfig
@@ -61,6 +61,16 @@ def with_system(messages: tuple[Message, ...], system: str | None) -> tuple[Mess
     own, asked = (messages[:1], messages[1:]) if messages[0]["role"] == "system" else ((), messages)
     text = "\n\n".join([system, *(message["content"] for message in own)])
     return ({"role": "system", "content": text}, *asked)
+
+
+def told_by_user(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Return messages whose system message begins the first message of the user, for a model that takes no system message."""
+    if messages[0]["role"] != "system":
+        return tuple(messages)
+    system, *asked = messages
+    if not asked or asked[0]["role"] != "user":
+        return ({"role": "user", "content": system["content"]}, *asked)
+    return ({"role": "user", "content": f"{system['content']}\n\n{asked[0]['content']}"}, *asked[1:])
 
 
 def _prompts(

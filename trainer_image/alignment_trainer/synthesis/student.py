@@ -12,7 +12,7 @@ from jinja2 import TemplateError
 from transformers import AutoModelForCausalLM
 
 from alignment_trainer.asking.answering import Signs, answers_at_once, readable_tokens, ready_to_answer
-from alignment_trainer.data.chat import end_ids
+from alignment_trainer.data.chat import chat_of, end_ids
 from alignment_trainer.data.tokens import prompt_ids
 from alignment_trainer.endpoints.question import Answer, Message, SamplingSettings, Unanswered
 from alignment_trainer.forms.examples import Dialogue
@@ -20,6 +20,7 @@ from alignment_trainer.model_folder.start import PARENT
 from alignment_trainer.models.load_faults import loading
 from alignment_trainer.models.tokenizer import check_vocabulary, load_tokenizer
 from alignment_trainer.reading.bad_row import BadRow
+from alignment_trainer.synthesis.prompts import told_by_user
 from alignment_trainer.synthesis.sampling.batches import Batch, batches
 from alignment_trainer.synthesis.sampling.drawn_tokens import drawing
 from alignment_trainer.synthesis.sampling.sampled import Said, SampledBatches
@@ -28,6 +29,10 @@ from alignment_trainer.workspace.activity import counted
 _CPU_BYTES = 1 << 30
 _SHARE_OF_GPU = 4
 """Keys and values take at most a quarter of the GPU: training needs more than the other three, beside the same weights."""
+_WITH_SYSTEM: tuple[Message, ...] = (
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "What does a pig say?"},
+)
 
 
 class Asked(NamedTuple):
@@ -65,6 +70,13 @@ def load_student(folder: Path, chat_template: str, dtype: torch.dtype, quantizat
         )
     check_vocabulary(model, tokenizer)
     return Student(model, tokenizer, device)
+
+
+def readable(student: Student, asked: Sequence[Asked]) -> Sequence[Asked]:
+    """Return what a student is asked such that its template can write it: some refuse system messages or leave them out."""
+    if _takes_system(student):
+        return asked
+    return [one._replace(messages=told_by_user(one.messages)) for one in asked]
 
 
 def sample(student: Student, asked: Sequence[Asked], sampling: SamplingSettings, folder: Path) -> None:
@@ -125,6 +137,14 @@ def _token_budget(student: Student) -> int:
         return _CPU_BYTES // of_token
     # Of all memory, not of what is free: the plan must be the same in each attempt.
     return int(torch.cuda.get_device_properties(student.device).total_memory) // _SHARE_OF_GPU // of_token
+
+
+def _takes_system(student: Student) -> bool:
+    messages = [dict(message) for message in _WITH_SYSTEM]
+    try:
+        return _WITH_SYSTEM[0]["content"] in chat_of(student.tokenizer).write(Dialogue(messages, []), messages, True).text
+    except (BadRow, TemplateError):
+        return False
 
 
 def _ids(student: Student, one: Asked) -> list[int] | None:

@@ -18,7 +18,7 @@ from alignment_trainer.synthesis.pairs.ensemble import Ensemble
 from alignment_trainer.synthesis.pairs.ensemble_pairs import own_key
 from alignment_trainer.synthesis.prompts import Prompt, with_system
 from alignment_trainer.synthesis.rounds.alone import shared
-from alignment_trainer.synthesis.student import Asked, Student, free, load_student, read_said, sample
+from alignment_trainer.synthesis.student import Asked, Student, free, load_student, read_said, readable, sample
 
 _FOLDER = "own-answers"
 _ALL_FILE = "all"
@@ -46,7 +46,7 @@ class OwnModels:
         if shared(lambda: (folder / _ALL_FILE).exists()):
             return
         student = self._student(model)
-        sample(student, asked, self._settings.sampling, folder)
+        sample(student, readable(student, asked), self._settings.sampling, folder)
         del student
         free()
         shared(lambda: write_whole(folder / _ALL_FILE, ""))
