@@ -82,7 +82,7 @@ def _aspect(asked: Asked, answers: list[str], aspect: str, seed: int) -> Lesson:
     heard = _Heard()
     asyncio.run(judge_aspects(heard, _NOWHERE, _SAMPLING, messages, answers, [aspect], seed))
     (question,) = heard.questions
-    shown = [asked.quality(answers[index]) for index in shown_order(seed, aspect, messages, answers)]
+    shown = [asked.quality(text) for text in shown_order(seed, aspect, messages, answers)]
     rated = [_RATINGS[aspect][quality] for quality in shown]
     lines = [f"{label(place)}: {kind}: {_REASONS[shown[place]]}." for place, (_, kind) in enumerate(rated)]
     verdict = " ".join(f"{label(place)}={rating}" for place, (rating, _) in enumerate(rated))

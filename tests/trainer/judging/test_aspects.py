@@ -51,6 +51,15 @@ def test_permuted_answers_are_the_same_question_and_keep_their_scores() -> None:
     assert len(asked) == 1
 
 
+def test_equal_texts_are_shown_once_and_share_their_score() -> None:
+    answers = ["Eight.", "Six.", "Eight.", "Ten."]
+    for order in permutations(range(4)):
+        judge = Judge(lambda shown: [5, 3, 1][: len(shown)])
+        scores = judged(judge, [answers[index] for index in order]).scores
+        assert scores[order.index(0)] == scores[order.index(2)]
+        assert {len(set(score[aspect].rating for score in scores)) for aspect in ASPECTS} == {3}
+
+
 def test_another_seed_is_another_order() -> None:
     first = [judged(Judge(by_length), seed=seed).scores[0]["Honesty"].position for seed in range(40)]
     assert set(first) == {0, 1, 2, 3}

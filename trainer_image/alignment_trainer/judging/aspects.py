@@ -68,28 +68,31 @@ async def judge_aspects(
     aspects: Sequence[str],
     seed: int,
 ) -> Judged:
-    """Return the scores of all answers; each aspect is one judgement, with an order of its own."""
-    scores: tuple[dict[str, Score], ...] = tuple({} for _ in answers)
+    """Return the scores of all answers; each aspect is one judgement, with an order of its own.
+
+    The judge sees equal texts once: it would rate them apart by where they stand, and so by who wrote them.
+    """
+    scores: dict[str, dict[str, Score]] = {text: {} for text in answers}
     failures: Counter[str] = Counter()
     repairs = 0
     for aspect in aspects:
-        order = shown_order(seed, aspect, question_messages, answers)
-        demand = _demand(aspect, question_messages, [answers[index] for index in order], seed)
+        shown = shown_order(seed, aspect, question_messages, answers)
+        demand = _demand(aspect, question_messages, shown, seed)
         found = await judge(ask, server, sampling, demand)
         failures.update([found.failure] if found.failure else [])
         repairs += found.was_repaired
         reasons = _reasons(found.reply, RUBRICS[aspect])
-        for position, index in enumerate(order):
-            scores[index][aspect] = _score(found, position, reasons)
-    return Judged(scores, dict(failures), repairs)
+        for position, text in enumerate(shown):
+            scores[text][aspect] = _score(found, position, reasons)
+    return Judged(tuple(scores[text] for text in answers), dict(failures), repairs)
 
 
-def shown_order(seed: int, aspect: str, messages: Sequence[Message], answers: Sequence[str]) -> list[int]:
-    """Return which answer stands at each position.
+def shown_order(seed: int, aspect: str, messages: Sequence[Message], answers: Sequence[str]) -> list[str]:
+    """Return each text once, in the order in which the judge sees them.
 
     The order depends on the texts and not on who wrote them: the same answers in another order give the same question.
     """
-    return sorted(range(len(answers)), key=lambda index: keyed_hash(seed, aspect, list(messages), answers[index]))
+    return sorted(set(answers), key=lambda text: keyed_hash(seed, aspect, list(messages), text))
 
 
 def _demand(aspect: str, messages: Sequence[Message], shown: Sequence[str], seed: int) -> Demand:

@@ -61,15 +61,16 @@ class ScoreBias:
     _length_scale: float = 0.0
 
     def add(self, judged: Judged, answers: Sequence[str]) -> None:
-        """Add the scores of one prompt."""
+        """Add the scores of one prompt; answers with the same text were shown as one."""
+        shown = dict(zip(answers, judged.scores, strict=True))
         for aspect in judged.scores[0] if judged.scores else ():
-            scores = [known[aspect] for known in judged.scores]
+            scores = [known[aspect] for known in shown.values()]
             if all(score.rating is not None for score in scores):
                 by_place = sorted(scores, key=lambda score: score.position)
                 self._add_places(np.array([score.rating for score in by_place], dtype=float))
-        means = np.array([_mean_rating(scores) for scores in judged.scores])
+        means = np.array([_mean_rating(scores) for scores in shown.values()])
         if not np.isnan(means).any():
-            self._add_lengths(np.array([len(answer) for answer in answers], dtype=float), means)
+            self._add_lengths(np.array([len(text) for text in shown], dtype=float), means)
 
     @property
     def length_correlation(self) -> float | None:

@@ -1,5 +1,6 @@
 """Pairs of scored answers: which two, or why none; and the same ones in whichever order the answers come."""
 
+import random
 from itertools import permutations
 from typing import Any
 
@@ -93,8 +94,10 @@ def test_no_pair(answers, changes, reason):
 def test_the_order_of_the_answers_does_not_matter(rejected, ties):
     """Among them are equal scores and the same text of two models, about which only chance can decide."""
     answers = [BEST, scored("as good", 5), scored("bad", 1, model="other"), BAD, scored("worst as well", 1)]
+    answers += [scored("bad", 0, 2), scored("bad\n", 1)]
     for key in map(str, range(20)):
-        found = {str(pair_of(key, order, settings(rejected=rejected, ties=ties))) for order in permutations(answers)}
+        orders = random.Random(key).sample([*permutations(answers)], 100)
+        found = {str(pair_of(key, order, settings(rejected=rejected, ties=ties))) for order in orders}
         assert len(found) == 1, key
 
 

@@ -83,7 +83,9 @@ def _ranked(key: str, scored: list[Ranked], seed: int) -> list[Ranked]:
 
 
 def _identity(one: Ranked) -> tuple[Any, ...]:
-    return _plain(one.answer.text), one.answer.model, one.score, json.dumps(dict(one.answer.about), sort_keys=True)
+    answer = one.answer
+    others = json.dumps([answer.text, dict(answer.aspects), dict(answer.about)], sort_keys=True)
+    return _plain(answer.text), answer.model, one.score, others
 
 
 def _plain(text: str) -> str:
