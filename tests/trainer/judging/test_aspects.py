@@ -57,7 +57,7 @@ def test_equal_texts_are_shown_once_and_share_their_score() -> None:
         judge = Judge(lambda shown: [5, 3, 1][: len(shown)])
         scores = judged(judge, [answers[index] for index in order]).scores
         assert scores[order.index(0)] == scores[order.index(2)]
-        assert {len(set(score[aspect].rating for score in scores)) for aspect in ASPECTS} == {3}
+        assert {len({score[aspect].rating for score in scores}) for aspect in ASPECTS} == {3}
 
 
 def test_another_seed_is_another_order() -> None:

@@ -23,7 +23,7 @@ from alignment_trainer.forms.pairs.judged import FORM, judged_answers
 from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.row_survey import Seen, Survey, survey
 from alignment_trainer.reading.sources import PlacedRow, Source
-from alignment_trainer.settings.feedback import ensemble_settings, judged_datasets
+from alignment_trainer.settings.feedback import ensemble_settings, judged_datasets, pair_settings
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.templates.source import NO_TEMPLATE
@@ -116,12 +116,13 @@ def feedback_rows(config: RunConfig) -> Iterator[Rows]:
     if judged is None:
         yield from prompt_rows(f"{path}.prompts", ensemble_settings(config).prompts)
     else:
-        yield Rows(f"{path}.judged", judged, see_judged)
+        needs_overall = pair_settings(config).score == "Overall"
+        yield Rows(f"{path}.judged", judged, lambda row: see_judged(row, needs_overall))
 
 
-def see_judged(row: dict[str, Any]) -> Seen:
+def see_judged(row: dict[str, Any], needs_overall: bool) -> Seen:
     """Check a row whose answers are judged already."""
-    judged_answers(row)
+    judged_answers(row, needs_overall=needs_overall)
     return Seen(None, FORM)
 
 

@@ -32,12 +32,22 @@ def scored(aspects=ALL, overall=None, **about):
         (lambda **form: completion({"honesty": "3"}, **form), scored({"Honesty": 3})),
         (lambda **form: completion({}, **form), scored({})),
         (lambda **form: completion({**ALL_RATED, "honesty": "4.5"}, **form), scored({**ALL, "Honesty": 4.5})),
-        (lambda **form: completion(overall_score=7.5, **form), scored(overall=7.5)),
-        (lambda **form: completion(overall_score="8", **form), scored(overall=8)),
-        (lambda **form: completion(overall_score="N/A", **form), scored()),
+        (lambda **form: completion({**ALL_RATED, "overall": "8"}, **form), scored(overall=8)),
+        (lambda **form: completion({**ALL_RATED, "overall": "N/A"}, **form), scored()),
+        (lambda **form: completion(overall_score=7.5, **form), scored()),
         (lambda **form: completion(principle="honesty", **form), scored(principle="honesty")),
     ],
-    ids=["all", "one is N/A", "only one", "none", "a half", "overall", "overall as text", "overall is N/A", "a principle"],
+    ids=[
+        "all",
+        "one is N/A",
+        "only one",
+        "none",
+        "a half",
+        "overall",
+        "overall is N/A",
+        "overall of UltraFeedback",
+        "a principle",
+    ],
 )
 def test_scores(given, wanted, is_list):
     wanted = Scored(
@@ -55,9 +65,14 @@ def test_scores(given, wanted, is_list):
         (row({"response": 1, "annotations": {}}), r"completions\[0\]\.response is not text"),
         (row({"response": "Oink."}), r"completions\[0\]\.annotations must be an object with instruction_following"),
         (row(completion({"honesty": "4/5"})), r"completions\[0\]\.annotations\.honesty\.Rating is '4/5', which is no number"),
-        (row(completion(overall_score="good")), r"completions\[0\]\.overall_score is 'good', which is no number"),
     ],
 )
 def test_faults(given, sentence):
     with pytest.raises(BadRow, match=sentence):
         judged_answers(given)
+
+
+def test_an_order_by_overall_needs_a_judgement_of_the_whole_answer():
+    with pytest.raises(BadRow, match=r"has no annotations.overall, .* set score to MeanOfAspects"):
+        judged_answers(row(completion(overall_score=10.0)), needs_overall=True)
+    assert judged_answers(row(completion({"overall": "9"})), needs_overall=True)[0].overall == 9

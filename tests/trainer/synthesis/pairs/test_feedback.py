@@ -90,10 +90,9 @@ def test_judged_rows_are_paired_without_asking_anyone(judged, rows):
     }
 
 
-def test_the_overall_score_is_taken_only_on_demand(judged, rows):
-    config = judged(score="Overall")
-    feedback.run(config)
-    assert [texts(row) for row in rows(config)] == [("A fox says?", "?", "Yip.")]
+def test_an_order_by_the_overall_score_of_ultrafeedback_is_refused_before_the_stage(judged):
+    with pytest.raises(BadData, match=r"judged.jsonl:1: has no annotations.overall, .* set score to MeanOfAspects"):
+        preflight.check(judged(score="Overall"))
 
 
 def test_rows_of_another_form_are_refused_before_the_stage(judged, tmp_path):
@@ -129,14 +128,15 @@ def test_an_ensemble_is_judged_and_paired(paired, tmp_path, rows, trainer):
     assert trainer.values(stage, "rows/written")[6] == 6
 
 
-def test_what_was_judged_can_be_paired_in_another_way_without_asking(paired, tmp_path, rows):
+@pytest.mark.parametrize("score", ["MeanOfAspects", "Overall"])
+def test_what_was_judged_can_be_paired_in_another_way_without_asking(score, paired, tmp_path, rows):
     with a_faulty_server() as server:
         server.otherwise = speaks_for(Models())
-        first = paired(tmp_path, server.url, rejected="Worst")
+        first = paired(tmp_path, server.url, rejected="Worst", score=score)
         feedback.run(first)
     kept = tmp_path / "kept.jsonl"
     (Path(first.paths.stage) / "judged.jsonl").rename(kept)
-    again = paired(tmp_path, judged=[{"uri": "workspace://kept.jsonl"}], rejected="Second")
+    again = paired(tmp_path, judged=[{"uri": "workspace://kept.jsonl"}], rejected="Second", score=score)
     again = again.model_copy(update={"paths": again.paths.model_copy(update={"stage": str(tmp_path / "job/again")})})
     Path(again.paths.stage).mkdir()
     preflight.check(again)

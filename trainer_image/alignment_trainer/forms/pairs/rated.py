@@ -77,11 +77,11 @@ def ratings_of(annotations: Any, place: str) -> dict[str, float]:
     """Return the rating of each of UltraFeedback's aspects that has one."""
     if not isinstance(annotations, dict):
         raise BadRow(f"{place} must be an object with {', '.join(ASPECTS)}; correct it")
-    ratings = {aspect: _rating(annotations.get(aspect), f"{place}.{aspect}") for aspect in ASPECTS}
+    ratings = {aspect: rating_of(annotations.get(aspect), f"{place}.{aspect}") for aspect in ASPECTS}
     return {aspect: rating for aspect, rating in ratings.items() if rating is not None}
 
 
-def score_of(value: Any, place: str) -> float | None:
+def _score_of(value: Any, place: str) -> float | None:
     """Return a number, or None where a judge has given none."""
     return None if value is None or value == NOT_RATED else number_of(value, place)
 
@@ -91,11 +91,11 @@ def _mean_rating(annotations: Any, place: str) -> float | None:
     return fmean(ratings.values()) if ratings else None
 
 
-def _rating(aspect: Any, place: str) -> float | None:
+def rating_of(aspect: Any, place: str) -> float | None:
     """Read an aspect, an object with the text Rating, or a list with one such object."""
     if isinstance(aspect, list) and len(aspect) == 1:
         aspect = aspect[0]
-    return score_of(aspect.get("Rating") if isinstance(aspect, dict) else aspect, f"{place}.Rating")
+    return _score_of(aspect.get("Rating") if isinstance(aspect, dict) else aspect, f"{place}.Rating")
 
 
 def objects_in(value: Any, column: str) -> list[tuple[str, dict[str, Any]]]:

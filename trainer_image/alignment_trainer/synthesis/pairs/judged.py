@@ -99,12 +99,10 @@ def _row(prompt: JudgedPrompt) -> dict[str, Any]:
 
 def _completion(answer: Given, scores: Mapping[str, Score]) -> dict[str, Any]:
     others = {name: value for name, value in answer._asdict().items() if name != "text"}
-    overall = scores.get(OVERALL)
     return {
         **others,
         "response": answer.text,
         "annotations": {to_snake(aspect): _annotation(score) for aspect, score in scores.items()},
-        **({"overall_score": overall.rating} if overall else {}),
     }
 
 

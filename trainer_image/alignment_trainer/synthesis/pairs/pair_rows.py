@@ -25,7 +25,8 @@ class JudgedPairs:
 
     async def __call__(self, prompt: Prompt) -> Outcome:
         """Return the row of a prompt, or why it has none."""
-        return pair_outcome(prompt, judged_answers(prompt.row), self.settings, judge=None)
+        answers = judged_answers(prompt.row, needs_overall=self.settings.score == "Overall")
+        return pair_outcome(prompt, answers, self.settings, judge=None)
 
 
 def _row(prompt: Prompt, pair: ScoredPair, settings: PairSettings, judge: Mapping[str, str] | None) -> dict[str, Any]:
