@@ -275,6 +275,26 @@ def test_a_refused_key_ends_the_stage_at_once(status: int, needs_key: bool, tmp_
     assert server.arrivals <= 4
 
 
+def test_a_refused_key_ends_also_those_who_wait_for_the_budget(tmp_path: Path) -> None:
+    def refuses(handler: Any) -> None:
+        time.sleep(0.2)
+        says(401, "")(handler)
+
+    with a_faulty_server() as server:
+        server.otherwise = refuses
+        config = a_stage(tmp_path, server.url, {"tokens": 150})
+
+        async def work(asking: Asking) -> list[Any]:
+            (server_of,) = servers_of(config)
+            tasks = [asyncio.create_task(asking(server_of, a_question(str(number)))) for number in range(6)]
+            done, _ = await asyncio.wait(tasks, timeout=10)
+            return [type(task.exception()).__name__ for task in done]
+
+        found = with_asking(config, work)
+    assert found == ["KeyRefused"] * 6
+    assert server.arrivals == 1
+
+
 AWAY: dict[str, Act] = {
     "Status500": says(500, ""),
     "Status503": says(503, "", {"retry-after-ms": "1"}),

@@ -112,7 +112,11 @@ class Attempts:
         except BudgetSpent as error:
             await self.finish()
             self.end(BudgetSpent(f"{error}; {self.answers:,} answers are paid for and kept; raise it to continue with them"))
-        self._raise_end()
+            self._raise_end()
+        if self._end:
+            # Others may wait for what this request leaves of the budget.
+            self._spending.settle(most, NOTHING)
+            self._raise_end()
 
     def _learn(self, server: Server, pace: Pace, turn: Turn, outcome: Reply | Fault) -> None:
         """Take note of what an attempt says about its server."""
