@@ -117,6 +117,21 @@ def test_a_question_that_always_fails_is_given_up_while_others_are_answered(reas
     assert server.arrivals == counts.requests == 39 + IMPATIENT.tries
 
 
+@pytest.mark.parametrize("reason", ["Status500", "NoJson", "ConnectionLost", "Status429"])
+def test_questions_that_always_fail_are_given_up_where_nothing_else_is_left_to_ask(reason: str, tmp_path: Path) -> None:
+    def act(handler: Any) -> None:
+        is_bad = handler.body["messages"][0]["content"] in ("001", "003")
+        (AWAY[reason] if is_bad else answers())(handler)
+
+    with a_faulty_server() as server:
+        server.otherwise = act
+        config = a_stage(tmp_path, server.url)
+        for kept in (0, 2):
+            found, counts = asked(config, 4)
+            assert [isinstance(answer, Answer) for answer in found] == [True, False, True, False]
+            assert (counts.unanswered, counts.kept_answers, counts.requests) == ({reason: 2}, kept, server.arrivals)
+
+
 def test_many_faults_among_many_answers_are_counted_exactly(tmp_path: Path) -> None:
     faults = [reason for reason in PASSING if reason != "Timeout"] * 2
     acts = []

@@ -10,10 +10,10 @@ from pathlib import Path
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.endpoints import Budget
 
-from alignment_trainer.endpoints.attempts import Attempts
+from alignment_trainer.endpoints.attempts import Attempts, keep_nothing
 from alignment_trainer.endpoints.counts import Counts
 from alignment_trainer.endpoints.pacing.pace import PATIENCE, Patience
-from alignment_trainer.endpoints.probe import PROBE, failure_of
+from alignment_trainer.endpoints.probe import PROBE, failure_of, probe_key
 from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
 from alignment_trainer.endpoints.records.kept_answers import ANSWERS_FOLDER, KeptAnswers, answer_key
 from alignment_trainer.endpoints.records.ledger import LEDGER_FILE, History, Ledger, charge_of_line, read_history
@@ -88,7 +88,7 @@ class Asking:
 
     async def _probe(self, server: Server) -> None:
         if self._spending.has_room_for(most_of(PROBE, server.endpoint.price)):
-            answer = await self._attempts.ask(server, PROBE, f"probe of {server.field}", _keep_nothing)
+            answer = await self._attempts.ask(server, PROBE, probe_key(server), keep_nothing)
             if isinstance(answer, Unanswered) and (failure := failure_of(server, answer)):
                 raise failure
 
@@ -123,7 +123,3 @@ class Asking:
         finally:
             del self._asked_now[key]
             asked.set()
-
-
-async def _keep_nothing(_: Answer) -> None:
-    """Keep no answer to a probe: it has one token."""

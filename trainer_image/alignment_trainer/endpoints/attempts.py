@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 from alignment_trainer.endpoints.pacing.pace import Pace, Patience, Turn
+from alignment_trainer.endpoints.probe import PROBE, probe_key
 from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
 from alignment_trainer.endpoints.records.ledger import History, Ledger
 from alignment_trainer.endpoints.replies import Fault, Reply
@@ -41,20 +42,38 @@ class Attempts:
         """Return the answer of a server, after as many attempts as it needs."""
         pace, tries, tries_when_busy = self._servers.pace(server), 0, 0
         while True:
-            settled = await self._attempt(server, pace, question, key)
-            # What has arrived is paid: it is kept even if nobody waits for it any longer.
-            answer = await asyncio.shield(self._record_later(self._record(settled, keep)))
+            answer = await self._once(server, pace, question, key, keep)
             if isinstance(answer, Answer):
                 return answer
             self._raise_end()
             tries_when_busy += answer.kind == "Busy"
-            # Where the server fails whatever it is asked, the question is not at fault.
-            tries += answer.kind != "Busy" and not pace.is_failing
+            tries += answer.kind != "Busy"
             is_last = tries >= self._patience.tries or tries_when_busy >= self._patience.tries_when_busy
+            # Where the server fails whatever it is asked, the question is not at fault.
+            if (is_last or pace.is_away) and not await self._works(server, pace):
+                is_last = False
             if answer.kind == "Rejected" or is_last:
                 return Unanswered(answer.reason, f"{server.endpoint.base_url} {answer.detail}")
             if answer.kind != "Busy":
                 await asyncio.sleep(self._patience.backoff_seconds(tries) * random.uniform(0.75, 1.25))
+
+    async def _works(self, server: Server, pace: Pace) -> bool:
+        """Ask a server that seems to fail for one token, and return whether it answers; one that is away ends the stage."""
+        async with pace.doubted:
+            was_away = pace.is_away
+            if pace.is_failing:
+                answer = await self._once(server, pace, PROBE, probe_key(server), keep_nothing, goes_first=True)
+                if was_away and pace.is_failing and isinstance(answer, Fault):
+                    self.end(_away(server, self._patience, answer))
+                self._raise_end()
+            return not pace.is_failing
+
+    async def _once(
+        self, server: Server, pace: Pace, question: Question, key: str, keep: Keep, goes_first: bool = False
+    ) -> Answer | Fault:
+        settled = await self._attempt(server, pace, question, key, goes_first)
+        # What has arrived is paid: it is kept even if nobody waits for it any longer.
+        return await asyncio.shield(self._record_later(self._record(settled, keep)))
 
     async def finish(self) -> None:
         """Wait until all that has arrived is kept and written."""
@@ -73,10 +92,10 @@ class Attempts:
         self.answers += 1
         return answer
 
-    async def _attempt(self, server: Server, pace: Pace, question: Question, key: str) -> _Settled:
+    async def _attempt(self, server: Server, pace: Pace, question: Question, key: str, goes_first: bool) -> _Settled:
         price = server.endpoint.price
         most = most_of(question, price)
-        async with pace.turn(most.tokens) as turn:
+        async with pace.turn(most.tokens, goes_first) as turn:
             await self._reserve(most)
             number, charge = self._ledger.next_number(), NOTHING
             try:
@@ -131,8 +150,6 @@ class Attempts:
             self.end(_refused(server, outcome))
         else:
             pace.works()
-        if pace.is_away:
-            self.end(_away(server, pace, outcome))
 
     def end(self, failure: StageFailure) -> None:
         """Send nothing more: who waits to send gets the failure, and what is under way may end."""
@@ -156,8 +173,12 @@ def _refused(server: Server, fault: Fault) -> KeyRefused:
     )
 
 
-def _away(server: Server, pace: Pace, fault: Fault) -> Unreachable:
+async def keep_nothing(_: Answer) -> None:
+    """Keep no answer to a probe: it has one token."""
+
+
+def _away(server: Server, patience: Patience, fault: Fault) -> Unreachable:
     return Unreachable(
-        f"{server.field}.baseUrl: {server.endpoint.base_url} {fault.detail}, and failed {pace.failures} times in a row; "
-        f"check the server and the network; the stage keeps its answers and tries again later"
+        f"{server.field}.baseUrl: {server.endpoint.base_url} {fault.detail} to a question of one token, after it failed "
+        f"{patience.failures} times in a row; check the server and the network; the stage keeps its answers and tries again later"
     )

@@ -9,6 +9,11 @@ _ANSWERED = ("CutAnswer", "EmptyAnswer", "FilteredAnswer")
 """One token may be too few for an answer; but server, model and key are right."""
 
 
+def probe_key(server: Server) -> str:
+    """Return the key of a probe in the ledger."""
+    return f"probe of {server.field}"
+
+
 def failure_of(server: Server, answer: Unanswered) -> StageFailure | None:
     """Return why a server cannot be asked; None if it can."""
     if answer.reason in _ANSWERED:

@@ -73,7 +73,9 @@ class Pace:
         self._not_before = self._failed_time = float("-inf")
         self.failures = 0
         """Failures in a row; what was in flight together counts once."""
-        self._has_ended = False
+        self.doubted = asyncio.Lock()
+        """Held by who asks whether the server works at all."""
+        self._is_held = self._has_ended = False
 
     @property
     def is_failing(self) -> bool:
@@ -86,29 +88,40 @@ class Pace:
         return self.failures >= self._patience.failures
 
     @asynccontextmanager
-    async def turn(self, tokens: int) -> AsyncIterator[Turn]:
+    async def turn(self, tokens: int, goes_first: bool = False) -> AsyncIterator[Turn]:
         """Wait until another request may be sent, and hold its place until it has ended."""
-        # The first in the queue waits at the door; the others wait behind it, in their order.
-        async with self._door:
-            turn = await self._next(tokens)
-            self._in_flight += 1
+        turn = await (self._first(tokens) if goes_first else self._queued(tokens))
         try:
             yield turn
         finally:
             self._in_flight -= 1
             self._free.set()
 
-    async def _next(self, tokens: int) -> Turn:
+    async def _queued(self, tokens: int) -> Turn:
+        # The first in the queue waits at the door; the others wait behind it, in their order.
+        async with self._door:
+            return await self._next(tokens, goes_first=False)
+
+    async def _first(self, tokens: int) -> Turn:
+        self._is_held = True
+        try:
+            return await self._next(tokens, goes_first=True)
+        finally:
+            self._is_held = False
+            self._free.set()
+
+    async def _next(self, tokens: int, goes_first: bool) -> Turn:
         while not self._has_ended:
             now = _now()
             ready = max(self._not_before, self._requests.ready(), self._tokens.ready())
-            if self._in_flight >= self._allowed:
+            if self._in_flight >= self._allowed or (self._is_held and not goes_first):
                 self._free.clear()
                 await self._free.wait()
             elif ready > now:
                 await self._wait(ready - now)
             else:
                 break
+        self._in_flight += 1
         self._requests.take(_now(), 1)
         return Turn(_now(), self._tokens.take(_now(), tokens))
 
