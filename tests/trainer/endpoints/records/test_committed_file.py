@@ -56,6 +56,26 @@ def test_all_who_wait_get_the_error_of_a_full_disk() -> None:
     assert [str(error) for error in asyncio.run(run())] == ["[Errno 28] No space left on device: '/dev/full'"] * 3
 
 
+def test_nothing_follows_a_line_that_a_full_disk_has_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def run() -> None:
+        file = CommittedFile(tmp_path / "lines")
+        await file.append(b"1\n")
+        with monkeypatch.context() as full:
+            full.setattr(os, "fsync", is_full)
+            with pytest.raises(OSError, match="No space left"):
+                await file.append(b"torn")
+        with pytest.raises(OSError, match="No space left"):
+            await file.append(b"2\n")
+        await file.close()
+
+    asyncio.run(run())
+    without_torn_line(tmp_path / "lines")
+    assert (tmp_path / "lines").read_bytes() == b"1\n"
+
+
 @pytest.mark.parametrize(
     ("left", "whole"),
     [

@@ -70,3 +70,15 @@ def test_half_a_line_of_a_crash_is_cut_off_and_its_request_is_possibly_paid(tmp_
     assert (history.answers, list(history.in_flight)) == (1, [2])
     asyncio.run(write(path, "answered"))
     assert read_history(path).answers == 2
+
+
+@pytest.mark.parametrize(
+    "damaged", [b'{"answered": 1, "req{"sent": 2, "key": "lost"}', b"\0\xff", b"[]", b"{}", b"1", b'{"answered": 1}', b""]
+)
+def test_a_damaged_line_leaves_its_request_in_flight_and_the_others_as_they_are(damaged: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "asked.jsonl"
+    asyncio.run(write(path, "lost"))
+    path.write_bytes(path.read_bytes() + damaged + b"\n")
+    asyncio.run(write(path, "answered"))
+    history = read_history(path)
+    assert (history.answers, history.spent, list(history.in_flight)) == (1, CHARGE, [1])

@@ -19,6 +19,7 @@ class CommittedFile:
         self._lines: list[bytes] = []
         self._committed: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._error: OSError | None = None
 
     async def append(self, line: bytes) -> None:
         """Append a line, and return when it is on the disk."""
@@ -39,12 +40,16 @@ class CommittedFile:
             try:
                 await asyncio.to_thread(self._write, content)
             except OSError as error:
+                self._error = error
                 committed.set_exception(error)
             else:
                 committed.set_result(None)
         self._task = None
 
     def _write(self, content: bytes) -> None:
+        if self._error:
+            # The line that failed may be torn, and nothing may follow it in the same file.
+            raise self._error
         rest = memoryview(content)
         try:
             while rest:

@@ -1,6 +1,7 @@
 """The ledger of a stage: a line before each request, and one after it, so that no attempt forgets what another has paid."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,27 +33,30 @@ class History:
             self.last = line["sent"]
             self.in_flight[self.last] = line
             return
-        self.in_flight.pop(next(line[end] for end in _ENDS if end in line), None)
         self.spent += charge_of_line(line)
+        self.in_flight.pop(next(line[end] for end in _ENDS if end in line), None)
         self.answers += "answered" in line
         self.possibly_paid += "possiblyPaid" in line
         self.estimated += line.get("estimated", False)
 
 
 def read_history(path: Path) -> History:
-    """Read a ledger, without what a crash has left of its last line."""
+    """Read a ledger, without what a crash has left of its last line; a request whose end cannot be read is in flight."""
     without_torn_line(path)
     history = History()
-    for line in _lines(path):
-        history.take(line)
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            history.take(json.loads(line))
+        except (ValueError, KeyError, TypeError, StopIteration):
+            print(f"{path}: line {number} is damaged, and its request may be paid", file=sys.stderr, flush=True)
     return history
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path) -> Iterator[str]:
     if path.exists():
         # As text: of bytes, json would guess the encoding of each line.
-        with path.open(encoding="ascii") as file:
-            yield from map(json.loads, file)
+        with path.open(encoding="ascii", errors="replace") as file:
+            yield from file
 
 
 def charge_of_line(line: dict[str, Any]) -> Charge:
