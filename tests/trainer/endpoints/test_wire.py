@@ -86,6 +86,9 @@ ANSWERS = {
     "a cut answer": (answers("ye", finish="length"), Reply("ye", "length", Usage(7, 3), "large")),
     "an answer of another model": (answers("yes", model="small"), Reply("yes", "stop", Usage(7, 3), "small")),
     "an answer without usage": (answers("yes", usage=None), Reply("yes", "stop", None, "large")),
+    "an answer with a usage of nothing": (answers("yes", usage=(0, 0)), Reply("yes", "stop", None, "large")),
+    "an answer with a prompt of nothing": (answers("yes", usage=(0, 3)), Reply("yes", "stop", None, "large")),
+    "an answer of no tokens": (answers("yes", usage=(7, 0)), Reply("yes", "stop", None, "large")),
     "an answer with a usage of words": (
         says(200, {**completion(), "usage": {"prompt_tokens": "many"}}),
         Reply("yes", "stop", None, "large"),

@@ -81,7 +81,9 @@ def read_completion(completion: object, needs_end: bool) -> Reply | Fault:
         return Fault("Rejected", CUT, "reached maximumTokens before the answer's end", usage=usage)
     if not isinstance(text, str) or not _has_words(text):
         return Fault("Unusable", "EmptyAnswer", "gives an empty answer", usage=usage)
-    return Reply(text, "length" if finish == "length" else "stop", usage, str(model or ""))
+    # Some servers say 0 where they do not count.
+    counted = usage if usage and usage.answer_tokens else None
+    return Reply(text, "length" if finish == "length" else "stop", counted, str(model or ""))
 
 
 def _has_words(text: object) -> bool:
@@ -89,8 +91,8 @@ def _has_words(text: object) -> bool:
 
 
 def _usage(usage: CompletionUsage | None) -> Usage | None:
-    """Return the tokens that a server reports; None if it reports none, or no plain numbers."""
-    counts = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
-    if all(isinstance(count, int) and count >= 0 for count in counts):
-        return Usage(*counts)  # type: ignore[arg-type]
+    """Return the tokens that a server reports; None if it reports none, no plain numbers, or a prompt without tokens."""
+    prompt, answer = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
+    if isinstance(prompt, int) and prompt > 0 and isinstance(answer, int) and answer >= 0:
+        return Usage(prompt, answer)
     return None
