@@ -101,4 +101,18 @@ def test_batches_of_an_earlier_attempt_are_not_drawn_again(student, tmp_path, mo
     assert len(lines) == len(QUESTIONS) and len(drawn) == len(lines) - 2
 
 
+def test_an_attempt_that_batches_otherwise_draws_what_is_missing_and_no_more(student, tmp_path, monkeypatch):
+    """Another GPU may have more memory, and so larger batches."""
+    expected = answers(student, tmp_path / "whole")
+    monkeypatch.setattr(students, "_CPU_BYTES", 1)
+    answers(student, tmp_path / "moved")
+    file = tmp_path / "moved" / "process-0.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:2]))
+    monkeypatch.undo()
+    drawn = []
+    monkeypatch.setattr(students, "answers_at_once", lambda model, ids, *given: drawn.extend(ids) or original(model, ids, *given))
+    assert answers(student, tmp_path / "moved") == expected
+    assert len(drawn) == len(QUESTIONS) - 2
+
+
 original = students.answers_at_once

@@ -1,13 +1,13 @@
 """Lets a model of the job answer many prompts: each process some batches, each answer with its own seed, none drawn twice."""
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast_object_list, gather_object
 from jinja2 import TemplateError
 from transformers import AutoModelForCausalLM
 
@@ -82,23 +82,23 @@ def readable(student: Student, asked: Sequence[Asked]) -> Sequence[Asked]:
 def sample(student: Student, asked: Sequence[Asked], sampling: SamplingSettings, folder: Path) -> None:
     """Write the answers to a folder, which belongs to these weights, prompts and settings; all processes call this alike.
 
-    Batches that an earlier attempt wrote there are not drawn again. `read_said` reads the answers when all processes are done.
+    What an earlier attempt wrote there is not drawn again. `read_said` reads the answers when all processes are done.
     """
     state = PartialState()
     prompts = [_ids(student, one) for one in asked]
-    planned = _planned(student, prompts, sampling)
     written = SampledBatches(folder, state.process_index)
-    # All look before one of them writes.
-    known = written.known()
-    state.wait_for_everyone()
-    mine = [batch for number, batch in enumerate(planned) if number % state.num_processes == state.process_index]
-    left = [batch for batch in mine if batch.number not in known]
+    # One plan for all processes: their GPUs may differ, and what they see of the volume.
+    plan: list[Any] = [_planned(student, prompts, sampling), written.known()]
+    broadcast_object_list(plan)
+    planned, known = plan
+    left = _left(planned, asked, known)
+    mine = left[state.process_index :: state.num_processes]
     with ready_to_answer(student.model, student.device), written:
-        for batch in counted(left, "sampling the student", len(left), "batches"):
-            written.append(batch.number, _said(student, batch, asked, prompts, sampling))
+        for batch in counted(mine, "sampling the student", len(mine), "batches"):
+            written.append(_said(student, batch, asked, prompts, sampling))
     seen = gather_object([written.sizes()])
     if state.is_main_process:
-        written.await_all(seen, [batch.number for batch in planned])
+        written.await_all(seen, {asked[place].key for batch in planned for place in batch})
     state.wait_for_everyone()
 
 
@@ -126,6 +126,11 @@ def _planned(student: Student, prompts: list[list[int] | None], sampling: Sampli
     return batches(lengths, sampling.maximum_tokens, _token_budget(student))
 
 
+def _left(planned: list[Batch], asked: Sequence[Asked], known: Set[str]) -> list[Batch]:
+    """Return what is left of each batch: another attempt, on another GPU, may have drawn a part of it in another one."""
+    return [left for batch in planned if (left := [place for place in batch if asked[place].key not in known])]
+
+
 def _token_budget(student: Student) -> int:
     """Return how many tokens a batch may have, so that their keys and values fit beside the weights."""
     configuration = student.model.config.get_text_config()
@@ -135,7 +140,7 @@ def _token_budget(student: Student) -> int:
     of_token = int(2 * configuration.num_hidden_layers * keys * size * torch.finfo(student.model.dtype).bits // 8)
     if student.device.type != "cuda":
         return _CPU_BYTES // of_token
-    # Of all memory, not of what is free: the plan must be the same in each attempt.
+    # Of all memory, not of what is free: on the same GPU each attempt has the same plan.
     return int(torch.cuda.get_device_properties(student.device).total_memory) // _SHARE_OF_GPU // of_token
 
 
@@ -158,15 +163,15 @@ def _ids(student: Student, one: Asked) -> list[int] | None:
 def _said(
     student: Student, batch: Batch, asked: Sequence[Asked], prompts: list[list[int] | None], sampling: SamplingSettings
 ) -> list[Said]:
-    ids = [found for place in batch.places if (found := prompts[place]) is not None]
+    ids = [found for place in batch if (found := prompts[place]) is not None]
     signs = Signs(student.tokenizer.pad_token_id, end_ids(student.tokenizer))
-    seeds = [asked[place].seed for place in batch.places]
+    seeds = [asked[place].seed for place in batch]
     made = answers_at_once(
         student.model, ids, signs, student.device, sampling.maximum_tokens, drawing(seeds, max(map(len, ids)), sampling)
     )
     return [
         Said(asked[place].key, _answer(student, prompt, answer, signs.ends))
-        for place, prompt, answer in zip(batch.places, ids, made, strict=True)
+        for place, prompt, answer in zip(batch, ids, made, strict=True)
     ]
 
 

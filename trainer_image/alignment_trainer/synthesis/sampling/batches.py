@@ -1,17 +1,13 @@
 """Plans batches of prompts of about the same length, the longest first; pure."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 _MOST_ROWS = 256
 """More prompts at once gain little, and each has a row of logits as long as the vocabulary."""
 
 
-class Batch(NamedTuple):
-    """Prompts that are answered at once, by their places in what is asked."""
-
-    number: int
-    places: list[int]
+Batch = list[int]
+"""Prompts that are answered at once, by their places in what is asked."""
 
 
 def batches(lengths: Mapping[int, int], answer_tokens: int, most_tokens: int) -> list[Batch]:
@@ -22,6 +18,6 @@ def batches(lengths: Mapping[int, int], answer_tokens: int, most_tokens: int) ->
     while start < len(order):
         width = lengths[order[start]] + answer_tokens
         rows = max(1, min(_MOST_ROWS, most_tokens // width))
-        found.append(Batch(len(found), order[start : start + rows]))
+        found.append(order[start : start + rows])
         start += rows
     return found

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
@@ -38,31 +38,31 @@ class SampledBatches:
         if self._file:
             self._file.close()
 
-    def append(self, number: int, said: list[Said]) -> None:
+    def append(self, said: list[Said]) -> None:
         """Write a batch."""
         assert self._file is not None
         answers = [{"key": one.key, **vars(one.answer)} for one in said]
-        self._file.write(json.dumps({"batch": number, "answers": answers}).encode() + b"\n")
+        self._file.write(json.dumps({"answers": answers}).encode() + b"\n")
         self._file.flush()
 
-    def known(self) -> set[int]:
-        """Return the numbers of the batches that are written, by any process of any attempt."""
-        return {int(line["batch"]) for line in self._lines()}
+    def known(self) -> set[str]:
+        """Return the keys of the prompts whose answers are written, by any process of any attempt."""
+        return {answer["key"] for line in self._lines() for answer in line["answers"]}
 
     def sizes(self) -> dict[str, int]:
         """Return the size of this process's file, as it sees it."""
         return {self._own.name: self._own.stat().st_size} if self._own.exists() else {}
 
-    def await_all(self, seen: Sequence[dict[str, int]], wanted: Sequence[int], patience: float = _PATIENCE_SECONDS) -> None:
+    def await_all(self, seen: Sequence[dict[str, int]], wanted: Set[str], patience: float = _PATIENCE_SECONDS) -> None:
         """Wait until this process sees what all processes wrote, and refuse a volume on which that does not happen."""
         sizes = {name: size for one in seen for name, size in one.items()}
         deadline = time.monotonic() + patience
         while any(self._size(name) < size for name, size in sizes.items()) and time.monotonic() < deadline:
             time.sleep(min(1.0, patience))
-        missing = set(wanted) - self.known()
+        missing = wanted - self.known()
         if missing:
             raise IncompleteAnswers(
-                f"{self._folder}: rank 0 does not see the answers of all processes ({len(missing)} of {len(wanted)} batches are "
+                f"{self._folder}: rank 0 does not see what all processes wrote ({len(missing)} of {len(wanted)} answers are "
                 f"missing); mount the same ReadWriteMany workspace volume into all pods"
             )
 
