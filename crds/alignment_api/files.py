@@ -28,6 +28,25 @@ def write_whole(path: Path, text: str, survives_power_cut: bool = True) -> None:
         flush(path.parent)
 
 
+def without_torn_line(path: Path) -> None:
+    """Cut off what a crash has left of the last line; only the end of the file is read."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        size = end
+        while size:
+            start = max(0, size - 65536)
+            file.seek(start)
+            found = file.read(size - start).rfind(b"\n")
+            if found >= 0:
+                size = start + found + 1
+                break
+            size = start
+        if size < end:
+            file.truncate(size)
+
+
 def _partial(path: Path) -> Path:
     # Pods share a volume, and their processes have the same ids, so the name contains the host.
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")

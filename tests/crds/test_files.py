@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from alignment_api.files import flush_tree, rename_whole, write_whole
+from alignment_api.files import flush_tree, rename_whole, without_torn_line, write_whole
 
 
 @pytest.mark.parametrize("survives_power_cut", [True, False])
@@ -41,3 +41,27 @@ def test_a_finished_folder_gets_its_name(tmp_path: Path) -> None:
     rename_whole(staged, tmp_path / "model")
     assert (tmp_path / "model" / "inner" / "file").read_text() == "text"
     assert not staged.exists()
+
+
+@pytest.mark.parametrize(
+    ("left", "whole"),
+    [
+        (b"", b""),
+        (b"1\n", b"1\n"),
+        (b"1\n2", b"1\n"),
+        (b"12", b""),
+        (b"1\n" + b"2" * 200_000, b"1\n"),
+        (b"1" * 200_000 + b"\n2", b"1" * 200_000 + b"\n"),
+        (b"1\n\0\0\0", b"1\n"),
+    ],
+)
+def test_what_a_crash_leaves_of_a_line_is_cut_off(left: bytes, whole: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_bytes(left)
+    without_torn_line(file)
+    assert file.read_bytes() == whole
+
+
+def test_a_file_that_does_not_exist_has_no_torn_line(tmp_path: Path) -> None:
+    without_torn_line(tmp_path / "lines")
+    assert not (tmp_path / "lines").exists()

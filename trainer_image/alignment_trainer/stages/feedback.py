@@ -45,7 +45,9 @@ def _pair_answers(config: RunConfig, settings: EnsembleSettings, pairs: PairSett
     from alignment_trainer.synthesis.rounds.alone import on_first_process
 
     prompts, _ = prompts_of(config, settings.prompts, f"{settings.path}.prompts", pairs.seed)
-    own = OwnModels(config, settings, ensemble, [prompt for prompt in prompts if isinstance(prompt, Prompt)])
+    # All prompts are kept at once, so without their rows: these may hold far more than the question.
+    asked = [prompt._replace(row={}) for prompt in prompts if isinstance(prompt, Prompt)]
+    own = OwnModels(config, settings, ensemble, asked)
     own.answer()
     on_first_process(lambda: _ask_and_pair(config, settings, pairs, ensemble, own.said()))
 

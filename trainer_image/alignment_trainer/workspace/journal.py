@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from alignment_api import metrics
+from alignment_api.files import without_torn_line
 from alignment_api.journal import Line, read_lines, read_points
 from alignment_api.names import METRICS_FILE
 from alignment_api.progress.course import Course
@@ -20,7 +21,7 @@ class Journal:
 
     def __init__(self, stage: Path) -> None:
         path = stage / METRICS_FILE
-        _drop_torn_line(path)
+        without_torn_line(path)
         points = list(read_points(path))
         self._known = {(point.step, name) for point in points for name in point.metrics}
         self._highest = max((point.step for point in points), default=0)
@@ -97,12 +98,3 @@ def latest_values(path: Path) -> dict[str, float]:
 def last_step(path: Path) -> int | None:
     """Return the highest step of the journal."""
     return max((point.step for point in read_points(path)), default=None)
-
-
-def _drop_torn_line(path: Path) -> None:
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from alignment_trainer.endpoints.records.committed_file import CommittedFile, without_torn_line
+from alignment_api.files import without_torn_line
+from alignment_trainer.endpoints.records.committed_file import CommittedFile
 
 
 def test_lines_that_come_together_share_a_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,27 +75,3 @@ def test_nothing_follows_a_line_that_a_full_disk_has_torn(tmp_path: Path, monkey
     asyncio.run(run())
     without_torn_line(tmp_path / "lines")
     assert (tmp_path / "lines").read_bytes() == b"1\n"
-
-
-@pytest.mark.parametrize(
-    ("left", "whole"),
-    [
-        (b"", b""),
-        (b"1\n", b"1\n"),
-        (b"1\n2", b"1\n"),
-        (b"12", b""),
-        (b"1\n" + b"2" * 200_000, b"1\n"),
-        (b"1" * 200_000 + b"\n2", b"1" * 200_000 + b"\n"),
-        (b"1\n\0\0\0", b"1\n"),
-    ],
-)
-def test_what_a_crash_leaves_of_a_line_is_cut_off(left: bytes, whole: bytes, tmp_path: Path) -> None:
-    file = tmp_path / "lines"
-    file.write_bytes(left)
-    without_torn_line(file)
-    assert file.read_bytes() == whole
-
-
-def test_a_file_that_does_not_exist_has_no_torn_line(tmp_path: Path) -> None:
-    without_torn_line(tmp_path / "lines")
-    assert not (tmp_path / "lines").exists()

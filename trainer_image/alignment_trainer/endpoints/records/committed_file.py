@@ -65,22 +65,3 @@ class CommittedFile:
         if self._task:
             await self._task
         self._file.close()
-
-
-def without_torn_line(path: Path) -> None:
-    """Cut off what a crash has left of the last line."""
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        size = end
-        while size:
-            start = max(0, size - 65536)
-            file.seek(start)
-            found = file.read(size - start).rfind(b"\n")
-            if found >= 0:
-                size = start + found + 1
-                break
-            size = start
-        if size < end:
-            file.truncate(size)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alignment_trainer.endpoints.records.committed_file import CommittedFile, without_torn_line
+from alignment_api.files import without_torn_line
+
+from alignment_trainer.endpoints.records.committed_file import CommittedFile
 from alignment_trainer.endpoints.spending import Charge
 
 LEDGER_FILE = "asked.jsonl"

@@ -1,12 +1,12 @@
 """Keeps every judged answer of a stage, also those of prompts without a pair, as rows in the form of UltraFeedback."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from alignment_api.files import without_torn_line
 from pydantic.alias_generators import to_pascal, to_snake
 
 from alignment_trainer.endpoints.question import Message
@@ -50,10 +50,7 @@ class JudgedFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / JUDGED_FILE
-        if self._path.exists():
-            content = self._path.read_bytes()
-            # An attempt that is killed may leave half a line.
-            os.truncate(self._path, content.rfind(b"\n") + 1)
+        without_torn_line(self._path)
         self._file = self._path.open("a", encoding="utf-8")
 
     def add(self, prompt: JudgedPrompt) -> None:

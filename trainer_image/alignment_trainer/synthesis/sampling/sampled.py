@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
+from alignment_api.files import without_torn_line
+
 from alignment_trainer.endpoints.question import Answer
 from alignment_trainer.failures import IncompleteAnswers
 
@@ -30,7 +32,7 @@ class SampledBatches:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._drop_torn_line()
+        without_torn_line(self._own)
         self._file = self._own.open("ab")
         return self
 
@@ -77,17 +79,10 @@ class SampledBatches:
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         for path in sorted(self._folder.glob("process-*.jsonl")):
-            for line in path.read_bytes().splitlines(keepends=True):
+            with path.open("rb") as file:
                 # A line without an end was torn when its process was killed.
-                if line.endswith(b"\n"):
-                    yield json.loads(line)
+                yield from (json.loads(line) for line in file if line.endswith(b"\n"))
 
     def _size(self, name: str) -> int:
         path = self._folder / name
         return path.stat().st_size if path.exists() else 0
-
-    def _drop_torn_line(self) -> None:
-        if self._own.exists():
-            content = self._own.read_bytes()
-            with self._own.open("r+b") as file:
-                file.truncate(content.rfind(b"\n") + 1)
