@@ -81,6 +81,7 @@ def test_judged_rows_are_paired_without_asking_anyone(judged, rows):
     found = manifest(config)
     assert found["leftOut"] == {"tie": 1, "few_answers": 1}
     assert found["asked"]["requests"] == 0
+    assert found["feedback"]["judge"]["missingScores"] == {"NotApplicable": 1}
     assert found["feedback"]["models"]["pig"] == {
         "judgedAnswers": 1,
         "means": {"InstructionFollowing": 5, "Truthfulness": 4, "Honesty": 4, "Helpfulness": 5},

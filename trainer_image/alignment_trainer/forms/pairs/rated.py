@@ -77,7 +77,7 @@ def ratings_of(annotations: Any, place: str) -> dict[str, float]:
     """Return the rating of each of UltraFeedback's aspects that has one."""
     if not isinstance(annotations, dict):
         raise BadRow(f"{place} must be an object with {', '.join(ASPECTS)}; correct it")
-    ratings = {aspect: rating_of(annotations.get(aspect), f"{place}.{aspect}") for aspect in ASPECTS}
+    ratings = {aspect: _rating(annotations.get(aspect), f"{place}.{aspect}") for aspect in ASPECTS}
     return {aspect: rating for aspect, rating in ratings.items() if rating is not None}
 
 
@@ -91,7 +91,7 @@ def _mean_rating(annotations: Any, place: str) -> float | None:
     return fmean(ratings.values()) if ratings else None
 
 
-def rating_of(aspect: Any, place: str) -> float | None:
+def _rating(aspect: Any, place: str) -> float | None:
     """Read an aspect, an object with the text Rating, or a list with one such object."""
     if isinstance(aspect, list) and len(aspect) == 1:
         aspect = aspect[0]

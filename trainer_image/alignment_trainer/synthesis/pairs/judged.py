@@ -80,7 +80,8 @@ def _scored(answer: Given, scores: Mapping[str, Score]) -> Scored:
         "finish": answer.finish,
         "positions": {aspect: score.position for aspect, score in scores.items()},
     }
-    return Scored(answer.model, answer.text, ratings, overall, about)
+    missing = {aspect: score.missing for aspect, score in scores.items() if score.missing}
+    return Scored(answer.model, answer.text, ratings, overall, about, missing)
 
 
 def _row(prompt: JudgedPrompt) -> dict[str, Any]:

@@ -49,12 +49,14 @@ class Tally:
         self._used: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._bias = ScoreBias()
         self._failures: Counter[str] = Counter()
+        self._missing: Counter[str] = Counter()
         self._repairs = 0
 
     def add_scored(self, answers: Iterable[Scored]) -> None:
         """Add the scores of a prompt."""
         for answer in answers:
             self._answers[answer.model] += 1
+            self._missing.update(answer.missing.values())
             overall = {} if answer.overall is None else {OVERALL: answer.overall}
             for aspect, score in {**answer.aspects, **overall}.items():
                 self._totals[answer.model][aspect] += score
@@ -96,6 +98,7 @@ class Tally:
         places = [{"lean": round(lean.mean, 4), "judgements": lean.count} for lean in self._bias.places]
         judge = {
             "failures": dict(self._failures),
+            "missingScores": dict(self._missing),
             "repairs": self._repairs,
             "places": places,
             "lengthCorrelation": self._bias.length_correlation,
