@@ -54,7 +54,7 @@ def contrast(config: RunConfig, settings: DpoDistillationSettings, one: Round, l
         tokenizer = _tokenizer(one.student, own)
         ends = tuple(tokenizer.convert_ids_to_tokens(end_ids(tokenizer)))
         held_out = held_out_file(config) if one.number == 1 else None
-        policy = PairPolicy(settings.keeps_cut, ends)
+        policy = PairPolicy(settings.keeps_cut, ends, settings.template)
         pairs = zip(asked_lessons, said, strict=True)
         write_pairs(one, settings, pairs, policy, lambda row: _fits(row, tokenizer, own.max_length), held_out)
 

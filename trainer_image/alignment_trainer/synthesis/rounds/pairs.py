@@ -1,18 +1,16 @@
 """Makes a pair of a teacher's and a student's answer to the same messages, or says why there is none; pure."""
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from alignment_trainer.endpoints.question import Answer, Message, Unanswered
+from alignment_trainer.synthesis.rounds.echoes import after_echo
+from alignment_trainer.synthesis.rounds.templates import row_within
 
 _USUAL_ENDS = ("</s>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<end_of_turn>", "<|end|>", "<eos>")
 """What models of well-known families end answers with; a server may pass it on as text."""
-_LABEL = re.compile(r"\s*(?:assistant|answer|response|output)\s*:", re.IGNORECASE)
-_SHORTEST_ECHO = 12
-"""Letters and digits of a question; a shorter one may well begin a good answer."""
 
 REMARKS = tuple(f"{name}{what}" for name in ("teacher", "student") for what in ("EchoStripped", "EndStripped", "CutKept"))
 """What is counted of pairs that are learned; all other counts are reasons why there is no pair."""
@@ -25,6 +23,8 @@ class PairPolicy:
     keeps_cut: bool
     ends: tuple[str, ...]
     """The texts of the student's end tokens."""
+    template: str | None = None
+    """What the row of a question is asked within."""
 
 
 class Cleaned(NamedTuple):
@@ -61,7 +61,9 @@ def pair_of(
     if cut and not policy.keeps_cut:
         return Dropped(cut[0])
     question = messages[-1]["content"]
-    chosen, rejected = (cleaned(answer.text, question, policy.ends) for answer in (teacher, student))
+    # A model may repeat the row alone, such as the code that it is asked about.
+    questions = [question, row_within(question, policy.template)]
+    chosen, rejected = (cleaned(answer.text, questions, policy.ends) for answer in (teacher, student))
     for name, answer in (("teacher", chosen), ("student", rejected)):
         if not answer.text:
             return Dropped(f"{name}Echo" if answer.was_echo else f"{name}Empty")
@@ -82,12 +84,13 @@ def row_of(messages: Sequence[Message], pair: StudentPair, provenance: dict[str,
     }
 
 
-def cleaned(text: str, question: str, ends: Sequence[str]) -> Cleaned:
+def cleaned(text: str, questions: Sequence[str], ends: Sequence[str]) -> Cleaned:
     """Return an answer without the question that it repeats and without written end tokens: the chat template ends both alike."""
     without_end = text.strip()
-    while end := next((end for end in (*ends, *_USUAL_ENDS) if end and without_end.endswith(end)), None):
+    while end := next((end for end in (*ends, *_USUAL_ENDS) if _is_written_end(without_end, end)), None):
         without_end = without_end.removesuffix(end).rstrip()
-    rest = _after_echo(without_end, question)
+    rests = (after_echo(without_end, question) for question in questions)
+    rest = next((rest for rest in rests if rest is not None), None)
     return Cleaned(without_end if rest is None else rest, rest is not None, without_end != text.strip())
 
 
@@ -96,20 +99,7 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _after_echo(text: str, question: str) -> str | None:
-    """Return what follows the repeated question; None where the answer does not begin with it."""
-    wanted = [sign for sign in question.casefold() if sign.isalnum()]
-    if len(wanted) < _SHORTEST_ECHO:
-        return None
-    found = 0
-    for position, sign in enumerate(text):
-        if not sign.isalnum():
-            continue
-        # One letter may fold to two, such as ß.
-        for folded in sign.casefold():
-            if found < len(wanted) and folded != wanted[found]:
-                return None
-            found += 1
-        if found >= len(wanted):
-            return _LABEL.sub("", text[position + 1 :].lstrip(" \t.?!:\n\r"), count=1).strip()
-    return None
+def _is_written_end(text: str, end: str) -> bool:
+    """Return whether a text ends with an end token, and not with HTML that strikes words out."""
+    is_html = end == "</s>" and text.count("<s>") >= text.count("</s>")
+    return bool(end) and text.endswith(end) and not is_html

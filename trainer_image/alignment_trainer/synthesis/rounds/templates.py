@@ -20,3 +20,11 @@ def asked_about(messages: tuple[Message, ...], template: str | None) -> tuple[Me
         return messages
     *before, last = messages
     return (*before, {"role": last["role"], "content": _TEXTS[template].replace("{row}", last["content"])})
+
+
+def row_within(question: str, template: str | None) -> str:
+    """Return the row that a question asks about, as `asked_about` has put it there."""
+    if template is None:
+        return question
+    before, _, after = _TEXTS[template].partition("{row}")
+    return question.removeprefix(before).removesuffix(after)
