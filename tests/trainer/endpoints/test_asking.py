@@ -239,6 +239,20 @@ def test_who_waits_to_send_gets_the_failure_that_ends_the_stage_and_what_is_unde
     assert server.arrivals == 2
 
 
+@pytest.mark.parametrize(("asked_wait", "days"), [("129600", "1.5"), ("1e12", "11,5")])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_to_wait_longer_than_a_day_ends_the_stage(
+    status: int, asked_wait: str, days: str, tmp_path: Path
+) -> None:
+    with a_faulty_server() as server:
+        server.otherwise = says(status, "", {"Retry-After": asked_wait})
+        failure = failed(a_stage(tmp_path, server.url), 1)
+    assert isinstance(failure, Unreachable)
+    assert f"{server.url} answers {status} " in str(failure)
+    assert f"asks to wait {days}" in str(failure)
+    assert server.arrivals == 1
+
+
 BUDGETS: list[tuple[dict[str, Any], int, str]] = [
     ({"requests": 37}, 37, "spec.stages[0].distill.budget.requests: all 37 requests are spent; 37 answers are paid for and kept"),
     ({"tokens": 1000}, 90, "spec.stages[0].distill.budget.tokens: "),

@@ -18,6 +18,8 @@ from alignment_trainer.failures import BudgetSpent, KeyRefused, StageFailure, Un
 Recorded = TypeVar("Recorded")
 Keep = Callable[[Answer], Awaitable[None]]
 
+_LONGEST_WAIT_SECONDS = 24 * 60 * 60
+
 
 class _Settled(NamedTuple):
     """How an attempt has ended."""
@@ -144,7 +146,9 @@ class Attempts:
             self._servers.check_model(server, outcome.model)
             return
         self.faults[outcome.reason] += 1
-        if outcome.kind in ("Busy", "Down"):
+        if (outcome.wait_seconds or 0) > _LONGEST_WAIT_SECONDS:
+            self.end(_closed(server, outcome))
+        elif outcome.kind in ("Busy", "Down"):
             pace.failed(turn, outcome)
         elif outcome.kind == "Refused":
             self.end(_refused(server, outcome))
@@ -175,6 +179,14 @@ def _refused(server: Server, fault: Fault) -> KeyRefused:
 
 async def keep_nothing(_: Answer) -> None:
     """Keep no answer to a probe: it has one token."""
+
+
+def _closed(server: Server, fault: Fault) -> Unreachable:
+    days = (fault.wait_seconds or 0) / _LONGEST_WAIT_SECONDS
+    return Unreachable(
+        f"{server.field}.baseUrl: {server.endpoint.base_url} {fault.detail}, and asks to wait {days:,.1f} days; "
+        f"check the limits of your account; the stage keeps its answers and tries again later"
+    )
 
 
 def _away(server: Server, patience: Patience, fault: Fault) -> Unreachable:

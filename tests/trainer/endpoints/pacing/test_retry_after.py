@@ -24,6 +24,8 @@ NOW = datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)
         ({"Retry-After": "Sun, 29 Nov 2026 12:01:30 GMT"}, 90),
         ({"Retry-After": "Sun, 29 Nov 2026 11:00:00 GMT"}, 0),
         ({"Retry-After": "Sun, 29 Nov 2026 12:01:30"}, 90),
+        ({"Retry-After": str(int(NOW.timestamp()) + 90)}, 90),
+        ({"Retry-After": str(int(NOW.timestamp()) - 90)}, 0),
         ({"Retry-After": "-5"}, 0),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "nan"}, None),

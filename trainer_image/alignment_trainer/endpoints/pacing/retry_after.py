@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+_A_MOMENT = 1_000_000_000
+"""So many seconds are no time to wait, but a moment: some servers send one as Unix time."""
+
 
 def wait_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
     """Read retry-after-ms, or Retry-After as a number of seconds or a date; None if the server names no time."""
@@ -13,7 +16,9 @@ def wait_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
         return milliseconds / 1000
     asked = headers.get("retry-after", "")
     seconds = _number(asked)
-    return seconds if seconds is not None else _seconds_until(asked, now)
+    if seconds is None:
+        return _seconds_until(asked, now)
+    return seconds if seconds < _A_MOMENT else max(0.0, seconds - now.timestamp())
 
 
 def _number(written: str) -> float | None:
