@@ -13,7 +13,7 @@ from alignment_api.spec.endpoints import Endpoint, SecretKey
 from alignment_operator.backends import process, pytorchjob
 from alignment_operator.settings import Settings
 from alignment_trainer.checks.preflight import check
-from alignment_trainer.endpoints.key import access
+from alignment_trainer.endpoints.key import access, repeats_key
 from alignment_trainer.failures import BadConfiguration
 from builders import a_job, a_run, a_training
 
@@ -54,6 +54,24 @@ def test_a_key_is_never_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.DEBUG):
         logging.info("%s %r %s", found, found, found.key)
     assert KEY not in f"{found} {found!r} {found.key} {found.key!r} {vars(found)}" + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "repeats"),
+    [
+        (KEY, f"Your key is {KEY}.", True),
+        (KEY, f"Your key is {KEY[3:]}.", True),
+        (KEY, f"Your key is {KEY[:16]}...", True),
+        (KEY, "The digits are 0123456789.", False),
+        (KEY, "Write sk-01234 for a key.", False),
+        ("local", "A local variable.", False),
+        ("password-of-mine", "This is the password-of-mine.", True),
+        ("password", "Choose a password.", False),
+    ],
+)
+def test_an_answer_repeats_a_key_only_if_it_cannot_be_an_accident(tmp_path: Path, key: str, answer: str, repeats: bool) -> None:
+    assert repeats_key(answer, access(an_endpoint(), FIELD, mounted(tmp_path, key.encode()))) is repeats
+    assert repeats_key(answer, None) is False
 
 
 def test_an_endpoint_without_a_key_needs_none(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from alignment_trainer.endpoints.permission import Forbidden, Permission, permis
 from alignment_trainer.failures import BadConfiguration
 
 _SHOWN_PART = 8
-"""So many signs of a key in a row are a part of it, and no accident."""
+"""So many signs of a key in a row are a part of it, where no model has written them."""
+_REPEATED_PART = 16
+"""So many signs of a key in a row are no accident in a text that a model has written, either."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,19 @@ def access(endpoint: Endpoint, field: str, paths: Paths) -> Access | None:
 
 def without_key(text: str, access: Access | None) -> str:
     """Return what a server says, or nothing of it if it contains a part of the key."""
-    if access is None:
-        return text
+    return "" if access and _has_part(text, access, _SHOWN_PART) else text
+
+
+def repeats_key(answer: str, access: Access | None) -> bool:
+    """Return whether a model's answer contains the key, or a long part of it; a short key may be any word."""
+    return (
+        access is not None and len(access.key.get_secret_value()) >= _REPEATED_PART and _has_part(answer, access, _REPEATED_PART)
+    )
+
+
+def _has_part(text: str, access: Access, length: int) -> bool:
     key = access.key.get_secret_value()
-    parts = {key[start : start + _SHOWN_PART] for start in range(max(1, len(key) - _SHOWN_PART + 1))}
-    return "" if any(part in text for part in parts) else text
+    return any(key[start : start + length] in text for start in range(max(1, len(key) - length + 1)))
 
 
 def key_faults(config: RunConfig) -> Iterator[str]:

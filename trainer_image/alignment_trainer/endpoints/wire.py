@@ -9,7 +9,7 @@ import httpx2
 from alignment_api.problems import first_line
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, omit
 
-from alignment_trainer.endpoints.key import Access, without_key
+from alignment_trainer.endpoints.key import Access, repeats_key, without_key
 from alignment_trainer.endpoints.question import Question, Server
 from alignment_trainer.endpoints.replies import Fault, Reply, fault_of_status, read_completion
 from alignment_trainer.endpoints.sending import http_client
@@ -81,9 +81,11 @@ class Wire:
             max_completion_tokens=limit if self._limit == _NEWER_LIMIT else omit,
         )
         reply = read_completion(completion, question.needs_end)
-        if isinstance(reply, Reply) and any(without_key(text, self._access) != text for text in (reply.text, reply.model)):
+        if isinstance(reply, Fault):
+            return reply
+        if repeats_key(reply.text, self._access):
             return Fault("Rejected", "KeyInAnswer", "repeats the API key in its answer", usage=reply.usage)
-        return reply
+        return reply._replace(model=without_key(reply.model, self._access))
 
     def _said(self, body: object) -> str:
         """Return the server's own sentence about an error, if it shows nothing of the key."""
