@@ -370,7 +370,13 @@ PROBES: dict[str, tuple[Act, str]] = {
         "BadConfiguration: spec.stages[0].distill.teachers[0].model: {url} answers 404 Not Found: The model `large` does not "
         "exist. to a question of one token; correct the model's name, or baseUrl, which for most servers ends in /v1",
     ),
-    "a bad request": (says(400, ""), "BadConfiguration: spec.stages[0].distill.teachers[0].model: {url} answers 400 Bad Request"),
+    "a refused parameter": (
+        says(400, {"error": {"message": "Unsupported parameter: 'seed'.", "param": "seed"}}),
+        "BadConfiguration: spec.stages[0].distill.teachers[0]: {url} answers 400 Bad Request: Unsupported parameter: 'seed'. to "
+        "a question of one token with temperature, top_p, seed and n; choose a model and a server that take these, or correct "
+        "the model's name",
+    ),
+    "a form that is not understood": (says(422, ""), "BadConfiguration: spec.stages[0].distill.teachers[0]: {url} answers 422"),
     "a refused key": (says(401, ""), "KeyRefused: spec.stages[0].distill.teachers[0].apiKeySecret: {url} answers 401"),
     "a page": (PAGE, "Unreachable: spec.stages[0].distill.teachers[0].baseUrl: {url} answers 200 with a page"),
     "a closed connection": (resets, "Unreachable: spec.stages[0].distill.teachers[0].baseUrl: {url} closed the connection"),

@@ -1,6 +1,8 @@
 """One attempt at a real server that answers right, wrongly or not at all."""
 
 import asyncio
+from threading import Barrier
+from typing import Any
 
 import pytest
 from alignment_api.run_config import EndpointKey
@@ -153,6 +155,26 @@ def test_a_server_that_knows_only_the_newer_name_of_the_limit_is_asked_with_it()
     limits = [{name: body.get(name) for name in ("max_tokens", "max_completion_tokens")} for body in server.bodies]
     newer = {"max_tokens": None, "max_completion_tokens": 5}
     assert limits == [{"max_tokens": 5, "max_completion_tokens": None}, newer, newer]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("error", [{"param": "max_tokens"}, {"message": "Use 'max_completion_tokens' instead of 'max_tokens'."}])
+def test_requests_that_go_out_together_all_learn_the_newer_name_of_the_limit(status: int, error: dict[str, str]) -> None:
+    arrived = Barrier(3)
+
+    def refuses(handler: Any) -> None:
+        arrived.wait(10)
+        says(status, {"error": error})(handler)
+
+    with a_faulty_server(refuses, refuses, refuses) as server:
+
+        async def twice() -> list[str]:
+            wire = Wire(Server("teacher", Endpoint(base_url=server.url, model="large")), None)
+            found = [*await asyncio.gather(*(wire.send(QUESTION) for _ in range(3))), await wire.send(QUESTION)]
+            await wire.close()
+            return [reply.kind if isinstance(reply, Fault) else reply.text for reply in found]
+
+        assert asyncio.run(twice()) == ["Unusable", "Unusable", "Unusable", "yes"]
 
 
 ECHOES = {

@@ -18,6 +18,11 @@ def failure_of(server: Server, answer: Unanswered) -> StageFailure | None:
     """Return why a server cannot be asked; None if it can."""
     if answer.reason in _ANSWERED:
         return None
+    if answer.reason in ("Status400", "Status422"):
+        return BadConfiguration(
+            f"{server.field}: {answer.detail} to a question of one token with temperature, top_p, seed and n; "
+            f"choose a model and a server that take these, or correct the model's name"
+        )
     if answer.reason.startswith("Status4") and answer.reason != "Status429":
         return BadConfiguration(
             f"{server.field}.model: {answer.detail} to a question of one token; "

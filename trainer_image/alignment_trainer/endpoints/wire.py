@@ -47,19 +47,26 @@ class Wire:
 
     async def send(self, question: Question) -> Reply | Fault:
         """Send a question; what the server did wrong is returned, and only a forbidden redirect is raised."""
+        limit = self._limit
         try:
             # The client's own time limit begins again with each byte that arrives.
             async with asyncio.timeout(self._seconds):
-                return await self._send(question)
+                return await self._send(question, limit)
         except (TimeoutError, APITimeoutError) as error:
             if isinstance(error.__cause__, httpx2.ConnectTimeout):
                 return _no_connection("timeout")
             return Fault("Down", "Timeout", f"has not answered within {self._seconds} s")
         except APIStatusError as error:
             said = self._said(error.body)
-            if error.status_code == 400 and error.param == _LIMIT and self._limit == _LIMIT:
+            # Others that were sent at the same time may have learned it already.
+            if limit == _LIMIT and _wants_newer_limit(error):
                 self._limit = _NEWER_LIMIT
-                return Fault("Unusable", "Status400", f"does not know {_LIMIT}; it is asked with {_NEWER_LIMIT}", is_unpaid=True)
+                return Fault(
+                    "Unusable",
+                    f"Status{error.status_code}",
+                    f"does not know {_LIMIT}; it is asked with {_NEWER_LIMIT}",
+                    is_unpaid=True,
+                )
             return fault_of_status(error.status_code, error.response.headers, said, datetime.now(UTC))
         except APIConnectionError as error:
             if isinstance(error.__cause__, httpx2.ConnectError):
@@ -68,8 +75,8 @@ class Wire:
         except (json.JSONDecodeError, UnicodeDecodeError):
             return Fault("Down", "NoJson", "answers 200 with text that is not JSON")
 
-    async def _send(self, question: Question) -> Reply | Fault:
-        limit = question.sampling.maximum_tokens
+    async def _send(self, question: Question, limit: str) -> Reply | Fault:
+        tokens = question.sampling.maximum_tokens
         completion: object = await self._client.chat.completions.create(
             model=self._endpoint.model,
             messages=list(question.messages),  # type: ignore[arg-type]
@@ -77,8 +84,8 @@ class Wire:
             top_p=question.sampling.top_p,
             seed=question.seed,
             n=1,
-            max_tokens=limit if self._limit == _LIMIT else omit,
-            max_completion_tokens=limit if self._limit == _NEWER_LIMIT else omit,
+            max_tokens=tokens if limit == _LIMIT else omit,
+            max_completion_tokens=tokens if limit == _NEWER_LIMIT else omit,
         )
         reply = read_completion(completion, question.needs_end)
         if isinstance(reply, Fault):
@@ -97,6 +104,10 @@ class Wire:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+
+
+def _wants_newer_limit(error: APIStatusError) -> bool:
+    return error.status_code in (400, 422) and (error.param == _LIMIT or _NEWER_LIMIT in str(error.body))
 
 
 def _no_connection(why: str) -> Fault:
