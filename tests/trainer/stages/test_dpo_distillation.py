@@ -191,7 +191,12 @@ def test_the_best_judged_round_is_published(root: Path, classroom: Classroom, co
     assert list(trainer.values(stage, metrics.ROUND_WIN_RATE).values()) == rates
     assert set(trainer.values(stage, metrics.ROUND_WIN_RATE)) == {3, 6}
     # The questions of the judge are no steps and no pairs.
-    assert max(point["step"] for point in trainer.points(stage)) == 6
+    points = trainer.points(stage)
+    assert max(point["step"] for point in points) == 6
+    shown = [{**point["metrics"], **point.get("progress", {})} for point in points]
+    assert {each[metrics.TOTAL_STEPS] for each in shown if metrics.TOTAL_STEPS in each} == {6}
+    # What the judge costs is shown while it is asked.
+    assert {point["step"] for point in points if metrics.REQUESTS in point.get("progress", {})} == {0, 3, 6}
     assert trainer.values(stage, metrics.ROWS_WRITTEN) == {0: found["rounds"][0]["pairs"], 3: found["rounds"][1]["pairs"]}
     exam = {row["prompt"] for row in rows_of(root / "inputs/exam.jsonl")}
     verdicts = [json.loads((stage / f"rounds/{number}/judged.json").read_text())["outcomes"] for number in (1, 2)]

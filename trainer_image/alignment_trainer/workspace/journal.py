@@ -39,9 +39,9 @@ class Journal:
         self._file.write(json.dumps({**point, "progress": again} if again else point) + "\n")
         self._file.flush()
 
-    def show(self, step: int, values: Mapping[str, float]) -> None:
+    def show(self, values: Mapping[str, float]) -> None:
         """Write values that count only until newer ones come, such as what was asked so far: no measurements of a step."""
-        point = {"time": time.time_ns() // 1_000_000, "step": step, "metrics": {}, "progress": dict(values)}
+        point = {"time": time.time_ns() // 1_000_000, "step": self._highest, "metrics": {}, "progress": dict(values)}
         self._file.write(json.dumps(point) + "\n")
         self._file.flush()
 

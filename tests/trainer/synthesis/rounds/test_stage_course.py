@@ -58,3 +58,10 @@ def test_samples_have_the_steps_of_the_stage(tmp_path):
         file.write(Sample(step=5, key="a", prompt="?", policy="!", step_rows=2).model_dump_json() + "\n")
     a_round(tmp_path, 2, 7, 0, []).end()
     assert [(sample.step, sample.key) for sample in read_samples(tmp_path / "samples.jsonl")] == [(10, "a"), (10, "b")]
+
+
+def test_the_last_step_is_shown_before_the_judge_is_asked(tmp_path):
+    course = a_round(tmp_path, 1, 0, 1, [1])
+    Journal(tmp_path / "rounds/1").append(2, {metrics.LOSS: 1.0}, {})
+    course.on_train_end(None, None, None)
+    assert points(tmp_path)[-1]["step"] == 2

@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -21,16 +20,15 @@ from alignment_trainer.synthesis.drawing import drawn_seed
 from alignment_trainer.synthesis.made import LeftOut, Outcome
 from alignment_trainer.synthesis.progress import of_counts
 from alignment_trainer.synthesis.prompts import Prompt, key_of, prompts_of
+from alignment_trainer.synthesis.rounds.beside import Beside, write_beside
 from alignment_trainer.synthesis.rounds.templates import asked_about
 from alignment_trainer.synthesis.stopping import StoppableAsking, run_until_stopped
-from alignment_trainer.synthesis.writing import Report, write_rows
-from alignment_trainer.workspace.activity import Advance, advancing
+from alignment_trainer.synthesis.writing import Report
 from alignment_trainer.workspace.journal import Journal
 from alignment_trainer.workspace.preparation_progress import most_steps
 
 _FILE, _LEFT_OUT_FILE = "teacher.jsonl", "teacher-left-out.json"
 _FOLDER = "teacher"
-_REPORT_SECONDS = 5.0
 
 
 class Lesson(NamedTuple):
@@ -48,14 +46,14 @@ def ask_teacher(config: RunConfig, settings: DpoDistillationSettings) -> None:
     stage = Path(config.paths.stage)
     if (stage / _FILE).exists():
         return
-    (stage / _FOLDER).mkdir(exist_ok=True)
+    steps = float(most_steps(training_settings(config), 1))
+    Journal(stage).show({metrics.TOTAL_STEPS: steps * settings.rounds})
+    beside = Beside(stage / _FOLDER, "asking the teacher", settings.maximum_failed_share)
 
     async def write(asking: StoppableAsking) -> Report:
         prompts, total = prompts_of(config, settings.prompts, f"{settings.path}.prompts", settings.seed)
         asked = (_within_template(prompt, settings.template) for prompt in prompts)
-        with advancing("asking the teacher", total, "rows") as advance:
-            make = _Teacher(config, settings, asking, advance)
-            return await write_rows(_in_folder(config), asked, total, make, asking, settings.maximum_failed_share)
+        return await write_beside(config, beside, asked, total, lambda prompt: _lesson(settings, asking, prompt), asking)
 
     report = run_until_stopped(config, write)
     _fix(config, settings, report)
@@ -76,33 +74,15 @@ def without_lesson(stage: Path) -> dict[str, int]:
     return counts
 
 
-class _Teacher:
-    """Asks the teacher, and shows in the stage's own journal what that costs."""
-
-    def __init__(self, config: RunConfig, settings: DpoDistillationSettings, asking: StoppableAsking, advance: Advance) -> None:
-        self._settings, self._asking, self._advance = settings, asking, advance
-        self._journal = Journal(Path(config.paths.stage))
-        self._steps = float(most_steps(training_settings(config), 1))
-        self._reported = 0.0
-
-    async def __call__(self, prompt: Prompt) -> Outcome:
-        question = Question(
-            prompt.messages, self._settings.teacher_sampling, drawn_seed(self._settings.seed, "teacher", prompt.key)
-        )
-        answer = await self._asking(self._settings.teacher, question)
-        self._report()
-        if not isinstance(answer, Answer):
-            return LeftOut(answer.reason, answer.detail, has_failed=True)
-        if answer.finish != "stop" and not self._settings.keeps_cut:
-            return LeftOut("teacherCut")
-        said = [*prompt.messages, {"role": "assistant", "content": answer.text}]
-        return [{"key": prompt.key, "messages": said, "answer": asdict(answer)}]
-
-    def _report(self) -> None:
-        self._advance(1)
-        if time.monotonic() - self._reported >= _REPORT_SECONDS:
-            self._reported = time.monotonic()
-            self._journal.show(0, {metrics.TOTAL_STEPS: self._steps, **of_counts(self._asking.counts())})
+async def _lesson(settings: DpoDistillationSettings, asking: StoppableAsking, prompt: Prompt) -> Outcome:
+    question = Question(prompt.messages, settings.teacher_sampling, drawn_seed(settings.seed, "teacher", prompt.key))
+    answer = await asking(settings.teacher, question)
+    if not isinstance(answer, Answer):
+        return LeftOut(answer.reason, answer.detail, has_failed=True)
+    if answer.finish != "stop" and not settings.keeps_cut:
+        return LeftOut("teacherCut")
+    said = [*prompt.messages, {"role": "assistant", "content": answer.text}]
+    return [{"key": prompt.key, "messages": said, "answer": asdict(answer)}]
 
 
 def _within_template(prompt: Prompt | LeftOut, template: str | None) -> Prompt | LeftOut:
@@ -110,12 +90,6 @@ def _within_template(prompt: Prompt | LeftOut, template: str | None) -> Prompt |
         return prompt
     messages = asked_about(prompt.messages, template)
     return prompt._replace(key=key_of(messages), messages=messages)
-
-
-def _in_folder(config: RunConfig) -> RunConfig:
-    """Return a config with which rows are written into a folder of their own: the stage's own journal counts training steps."""
-    folder = Path(config.paths.stage) / _FOLDER
-    return config.model_copy(update={"paths": config.paths.model_copy(update={"stage": str(folder)})})
 
 
 def _fix(config: RunConfig, settings: DpoDistillationSettings, report: Report) -> None:

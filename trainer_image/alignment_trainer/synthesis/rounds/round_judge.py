@@ -17,11 +17,12 @@ from alignment_trainer.synthesis.drawing import drawn_seed
 from alignment_trainer.synthesis.made import LeftOut, Outcome
 from alignment_trainer.synthesis.progress import of_counts
 from alignment_trainer.synthesis.prompts import Prompt, key_of, prompts_of
+from alignment_trainer.synthesis.rounds.beside import Beside, write_beside
 from alignment_trainer.synthesis.rounds.lessons import read_lessons
 from alignment_trainer.synthesis.rounds.templates import asked_about
 from alignment_trainer.synthesis.stopping import StoppableAsking, run_until_stopped
 from alignment_trainer.synthesis.student import Asked
-from alignment_trainer.synthesis.writing import Report, write_rows
+from alignment_trainer.synthesis.writing import Report
 
 _QUESTIONS_FILE = "judge-questions.jsonl"
 _JUDGED_FILE = "judged.json"
@@ -99,14 +100,10 @@ def judge_round(
         return [{**said, "outcome": found.outcome, "verdicts": found.verdicts, "rationales": found.rationales}]
 
     async def write(asking: StoppableAsking) -> Report:
-        rows = contest.prompts()
-        total, share = len(contest.questions), settings.maximum_failed_share
-        return await write_rows(own, rows, total, lambda prompt: duel(asking, prompt), asking, share)
+        total = len(contest.questions)
+        return await write_beside(config, beside, contest.prompts(), total, lambda prompt: duel(asking, prompt), asking)
 
-    # Not in the round's own folder, whose journal counts training steps.
-    verdicts = folder / _VERDICTS_FOLDER
-    verdicts.mkdir(exist_ok=True)
-    own = config.model_copy(update={"paths": config.paths.model_copy(update={"stage": str(verdicts)})})
+    beside = Beside(folder / _VERDICTS_FOLDER, "asking the judge", settings.maximum_failed_share)
     report = run_until_stopped(config, write)
     rows = [row for outcome in report.made.in_order() if not isinstance(outcome, LeftOut) for row in outcome]
     outcomes = {row["key"]: row["outcome"] for row in rows}

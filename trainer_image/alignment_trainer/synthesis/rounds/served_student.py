@@ -13,10 +13,11 @@ from alignment_trainer.failures import StaleStudent, Unreachable
 from alignment_trainer.settings.dpo_distillation import DpoDistillationSettings
 from alignment_trainer.synthesis.made import LeftOut, Outcome
 from alignment_trainer.synthesis.prompts import Prompt
+from alignment_trainer.synthesis.rounds.beside import Beside, shown, write_beside
 from alignment_trainer.synthesis.rounds.round_config import Round
 from alignment_trainer.synthesis.stopping import StoppableAsking, run_until_stopped
 from alignment_trainer.synthesis.student import Asked
-from alignment_trainer.synthesis.writing import Report, write_rows
+from alignment_trainer.synthesis.writing import Report
 
 _CANARY_FILE = "canary.json"
 _FOLDER = "served"
@@ -27,8 +28,7 @@ def served_answers(
     config: RunConfig, settings: DpoDistillationSettings, server: Server, one: Round, asked: Sequence[Asked]
 ) -> list[Answer | Unanswered]:
     """Return the answers in the order of the questions; refuse a server that still answers as in the round before."""
-    folder = one.folder / _FOLDER
-    folder.mkdir(exist_ok=True)
+    beside = Beside(one.folder / _FOLDER, "asking the student", settings.maximum_failed_share)
     seeds = {each.key: each.seed for each in asked}
 
     async def make(asking: StoppableAsking, prompt: Prompt) -> Outcome:
@@ -42,11 +42,10 @@ def served_answers(
         return [{"key": prompt.key, "messages": said, "answer": asdict(answer)}]
 
     async def write(asking: StoppableAsking) -> Report:
-        await _check(config, settings, server, one, asked, asking)
+        async with shown(config, asking):
+            await _check(config, settings, server, one, asked, asking)
         prompts = (Prompt(each.key, tuple(each.messages), {}, each.key) for each in asked)
-        within = config.model_copy(update={"paths": config.paths.model_copy(update={"stage": str(folder)})})
-        share = settings.maximum_failed_share
-        return await write_rows(within, prompts, len(asked), lambda prompt: make(asking, prompt), asking, share)
+        return await write_beside(config, beside, prompts, len(asked), lambda prompt: make(asking, prompt), asking)
 
     made = run_until_stopped(config, write).made
     rows = [row for outcome in made.in_order() if not isinstance(outcome, LeftOut) for row in outcome]

@@ -48,6 +48,10 @@ class StageCourse(TrainerCallback):  # type: ignore[misc]
         """Carry over before a checkpoint counts."""
         self.carry()
 
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Carry over the last point: the judge, who comes next, may need hours."""
+        self.carry()
+
     def note(self, values: Mapping[str, float], steps: int = 0) -> None:
         """Write measurements of the round as a whole, after so many of its steps."""
         self._journal.append(self._first_step + steps, values, {})
