@@ -1,17 +1,18 @@
 """What a round left: its student, its counts and its verdicts; and what of it the stage's journal says."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from alignment_api import metrics
-from alignment_api.names import MANIFEST_FILE, MODEL_FOLDER
+from alignment_api.names import CHECKPOINTS_FOLDER, MANIFEST_FILE, MODEL_FOLDER
 
 from alignment_trainer.synthesis.rounds import gain
 from alignment_trainer.synthesis.rounds.alone import shared
 from alignment_trainer.synthesis.rounds.contrast import report_of
 from alignment_trainer.synthesis.rounds.pairs import REMARKS
-from alignment_trainer.synthesis.rounds.round_config import Round, Student
+from alignment_trainer.synthesis.rounds.round_config import REFERENCE_FOLDER, Round, Student
 from alignment_trainer.synthesis.rounds.round_judge import Judged, judged_in
 from alignment_trainer.synthesis.rounds.stage_course import StageCourse
 
@@ -48,6 +49,9 @@ def end_round(one: Round, before: Sequence[Ended], course: StageCourse | None) -
         course.end()
         course.note(_of_pairs(ended))
         course.note(_of_verdicts([*before, ended]), ended.steps)
+        for name in (CHECKPOINTS_FOLDER, REFERENCE_FOLDER):
+            # Many rounds would fill the volume.
+            shutil.rmtree(one.folder / name, ignore_errors=True)
     return ended
 
 

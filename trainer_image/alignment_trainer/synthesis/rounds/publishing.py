@@ -9,7 +9,7 @@ from typing import Any
 from accelerate import PartialState
 from alignment_api import metrics
 from alignment_api.files import write_whole
-from alignment_api.names import CHECKPOINTS_FOLDER, DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
+from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
 from alignment_api.problems import Problem
 from alignment_api.run_config import RunConfig
 
@@ -17,7 +17,7 @@ from alignment_trainer.settings.given import stage_path
 from alignment_trainer.synthesis.rounds import gain
 from alignment_trainer.synthesis.rounds.ended import Ended, summary
 from alignment_trainer.synthesis.rounds.lessons import without_lesson
-from alignment_trainer.synthesis.rounds.round_config import REFERENCE_FOLDER, Student
+from alignment_trainer.synthesis.rounds.round_config import Student
 from alignment_trainer.training.publishing import ADAPTER_FILES, ADAPTER_FOLDER, PUBLISHED_FILES, link_files, publish_folder
 from alignment_trainer.workspace.journal import Journal, latest_values
 from alignment_trainer.workspace.stage_warnings import recorded_warnings, warn
@@ -41,7 +41,7 @@ def publish_best(config: RunConfig, start: Student, ended: Sequence[Ended]) -> N
     write_whole(stage / MANIFEST_FILE, json.dumps(_manifest(config, start, ended, best), indent=1))
     write_whole(stage / DONE_FILE, config.input_hash)
     for each in ended:
-        for folder in (MODEL_FOLDER, ADAPTER_FOLDER, CHECKPOINTS_FOLDER, REFERENCE_FOLDER):
+        for folder in (MODEL_FOLDER, ADAPTER_FOLDER):
             shutil.rmtree(each.one.folder / folder, ignore_errors=True)
 
 
