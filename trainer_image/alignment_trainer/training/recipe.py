@@ -1,8 +1,10 @@
 """The steps that every kind of training has, in the order that memory and seeds need; a stage's page fills in its own."""
 
+import gc
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from accelerate import PartialState
 from alignment_api.run_config import RunConfig
 
@@ -74,12 +76,14 @@ class Page(Protocol):
 def run(config: RunConfig, page: Page) -> None:
     """Train the stage and publish its model; publishing begins when the trainer no longer holds any memory."""
     trained = _train(config, page)
+    _free_memory()
     publishing.publish(config, trained)
 
 
 def prepare(config: RunConfig, page: Page) -> None:
     """Do all but the training: what the page's trainer computes with the model that the stage starts from is then kept."""
     deepspeed.release(_built(config, page).trainer)
+    _free_memory()
 
 
 def _train(config: RunConfig, page: Page) -> Trained:
@@ -87,6 +91,12 @@ def _train(config: RunConfig, page: Page) -> Trained:
     train(trainer, config, settings, checkpoint, loaded.rows, loaded.start.folder)
     deepspeed.release(trainer)
     return Trained(settings, loaded.tokenizer, loaded.rows.report, loaded.start.folder, loaded.weights_hash)
+
+
+def _free_memory() -> None:
+    """Free what only reference cycles of a trainer hold: the next model must not be loaded beside it."""
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 class _Built(NamedTuple):
