@@ -1,5 +1,7 @@
 """Lets the first process work for hours while the others wait for it, without a collective that times out."""
 
+import _thread
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +9,8 @@ from typing import Any, TypeVar
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+
+from alignment_trainer.failures import Stopped
 
 Found = TypeVar("Found")
 
@@ -37,19 +41,30 @@ def on_first_process(work: Callable[[], None], every_seconds: float = _EVERY_SEC
 @contextmanager
 def _others_waiting(every_seconds: float) -> Iterator[None]:
     ended = threading.Event()
+    lost: list[Exception] = []
 
     def tell() -> None:
-        while not ended.wait(every_seconds):
-            _is_working(True)
+        try:
+            while not ended.wait(every_seconds):
+                _is_working(True)
+        except Exception as error:
+            lost.append(error)
+            # Without its peers this process must not go on paying: asking ends as on a real SIGTERM.
+            _thread.interrupt_main(signal.SIGTERM)
 
     # The work itself needs the main thread, which gets the signals.
     thread = threading.Thread(target=tell, name="waiting", daemon=True)
     thread.start()
     try:
         yield
+    except Stopped:
+        if not lost:
+            raise
     finally:
         ended.set()
         thread.join()
+    if lost:
+        raise lost[0]
     # Not after a failure: the others then fail with this process.
     _is_working(False)
 
