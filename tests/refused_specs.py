@@ -225,6 +225,15 @@ REFUSED = [
         "rounds above 1 need mode: Online, in which the student is sampled again in each round",
     ),
     Refusal(
+        "a served student whose start has to be judged",
+        {
+            "stages": [
+                {"name": "a", "dpoDistillation": {"student": SERVER, "roundJudge": {"endpoint": SERVER, "questions": ROWS}}}
+            ]
+        },
+        "student cannot stand beside roundJudge, which also needs answers of the start of the stage: leave one of them out",
+    ),
+    Refusal(
         "a price below zero",
         distilling(teachers=[{**SERVER, "price": {"promptPerMillionTokens": -1, "answerPerMillionTokens": 1}}]),
         "promptPerMillionTokens in body should be greater than or equal to 0",

@@ -89,6 +89,11 @@ class DpoDistillation(PreferenceSettings):
             lambda settings: settings.mode in (None, "Online") or settings.rounds in (None, 1),
             "rounds above 1 need mode: Online, in which the student is sampled again in each round",
         ),
+        Rule(
+            "!has(self.student) || !has(self.roundJudge)",
+            lambda settings: settings.student is None or settings.round_judge is None,
+            "student cannot stand beside roundJudge, which also needs answers of the start of the stage: leave one of them out",
+        ),
     )
 
     teacher: Annotated[Endpoint | None, Field(description="Model whose answers are preferred.")] = None
