@@ -17,6 +17,7 @@ from cluster.workspace import CLAIM, USER, Workspace
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAME, PORT, KEY = "teacher", 8000, "api-key"
 _FOLDER = "inputs/served"
+_MODELS = f"{_FOLDER}/models"
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class Teacher:
 def running_teacher(workspace: Workspace, image: str, node_selector: dict[str, str]) -> Iterator[Teacher]:
     """Run the server with examples/models until the end of the block."""
     kubectl = workspace.kubectl
-    workspace.unpack(_packed(EXAMPLES / "models"), _FOLDER)
-    workspace.unpack(_packed(EXAMPLES, "*.py"), f"{_FOLDER}-examples")
-    workspace.python(f"{_FOLDER}-examples/make_teacher.py")
+    workspace.unpack(_packed(EXAMPLES, "*.py"), _FOLDER)
+    workspace.unpack(_packed(EXAMPLES / "models"), _MODELS)
+    workspace.python(f"{_FOLDER}/make_teacher.py")
     teacher = Teacher(kubectl, secrets.token_urlsafe(24))
     kubectl.apply(*_objects(teacher, image, node_selector))
     try:
@@ -83,7 +84,7 @@ def _objects(teacher: Teacher, image: str, node_selector: dict[str, str]) -> lis
 
 
 def _pod(image: str, node_selector: dict[str, str]) -> Object:
-    command = ["python", "/etc/teacher/teacher.py", f"/workspace/{_FOLDER}", "--host", "0.0.0.0", "--port", str(PORT)]
+    command = ["python", "/etc/teacher/teacher.py", f"/workspace/{_MODELS}", "--host", "0.0.0.0", "--port", str(PORT)]
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
