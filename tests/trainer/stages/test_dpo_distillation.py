@@ -252,7 +252,7 @@ def test_a_server_with_the_weights_of_the_round_before_is_refused(
     refused = trainer.train(config(**changes), root)
     assert refused.termination.reason == "StaleStudent"
     assert (
-        "answers 16 questions exactly as before round 1; load the model of job/kd/rounds/1/model into it"
+        "answers 16 questions exactly as before the last round; load the model of job/kd/rounds/1/model into it"
         in refused.termination.message
     )
     classroom.student = lambda question: ("I know a little.", "stop")

@@ -85,6 +85,12 @@ def paired() -> Callable[..., RunConfig]:
 
 
 @pytest.fixture
+def staged() -> Callable[..., RunConfig]:
+    """Return the function above for a stage of any kind."""
+    return stage_config
+
+
+@pytest.fixture
 def lines() -> Callable[[Path], list[dict[str, Any]]]:
     """Return a function that reads the rows of a file."""
     return lambda path: [json.loads(line) for line in path.read_text().splitlines()]

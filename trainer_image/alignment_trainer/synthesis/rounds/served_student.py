@@ -1,7 +1,7 @@
 """Asks a server of the student's weights, after a canary has shown that it serves those of this round."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,11 +23,14 @@ _CANARY_FILE = "canary.json"
 _FOLDER = "served"
 _CANARIES = 16
 
+Texts = Mapping[str, str]
+"""What a server answers to the canaries, by their keys."""
+
 
 def served_answers(
     config: RunConfig, settings: DpoDistillationSettings, server: Server, one: Round, asked: Sequence[Asked]
 ) -> list[Answer | Unanswered]:
-    """Return the answers in the order of the questions; refuse a server that still answers as in the round before."""
+    """Return the answers in the order of the questions; refuse a server of other weights than those of this round."""
     beside = Beside(one.folder / _FOLDER, "asking the student", settings.maximum_failed_share)
     seeds = {each.key: each.seed for each in asked}
 
@@ -61,8 +64,6 @@ async def _check(
     asked: Sequence[Asked],
     asking: StoppableAsking,
 ) -> None:
-    if (one.folder / _CANARY_FILE).exists():
-        return
     # Asked anew in each attempt: the server may serve other weights by now.
     template = f"canary of round {one.number}, attempt {config.attempt}"
     greedy = SamplingSettings(0, 1, settings.student_sampling.maximum_tokens)
@@ -72,13 +73,38 @@ async def _check(
         if isinstance(answer, Unanswered):
             raise Unreachable(f"{server.field}: the student's server gives no usable answer ({answer.reason}: {answer.detail})")
         texts[each.key] = answer.text
-    before = one.folder.parent / str(one.number - 1) / _CANARY_FILE
-    if before.exists() and json.loads(before.read_text()) == texts:
+    own, before = _texts_of(one.folder), _texts_of(one.folder.parent / str(one.number - 1))
+    if why := why_stale(texts, own, before):
         raise StaleStudent(
-            f"{server.field}: the server answers {len(texts)} questions exactly as before round {one.number - 1}; load the model "
-            f"of {_shown(one.student.folder, config)} into it, and the stage continues with round {one.number}"
+            f"{server.field}: the server answers {len(texts)} questions {why}; load the model of "
+            f"{_shown(one.student.folder, config)} into it, and the stage continues with round {one.number}"
         )
-    write_whole(one.folder / _CANARY_FILE, json.dumps(texts))
+    if own is None:
+        write_whole(one.folder / _CANARY_FILE, json.dumps(texts))
+
+
+def why_stale(texts: Texts, own: Texts | None, before: Texts | None) -> str | None:
+    """Return what shows that a server has other weights: `own` is what it said when the round began, `before` one round earlier.
+
+    Servers compute in batches, so the same weights may give some other answers.
+    """
+    if own is None:
+        return "exactly as before the last round" if before == texts else None
+    if not _alike(texts, own):
+        return "all otherwise than when this round began"
+    return "more as before the last round than as when this round began" if _alike(texts, before) > _alike(texts, own) else None
+
+
+def _alike(texts: Texts, others: Texts | None) -> int:
+    return sum((others or {}).get(key) == text for key, text in texts.items())
+
+
+def _texts_of(folder: Path) -> Texts | None:
+    file = folder / _CANARY_FILE
+    if not file.exists():
+        return None
+    texts: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return texts
 
 
 def _shown(folder: Path, config: RunConfig) -> str:
