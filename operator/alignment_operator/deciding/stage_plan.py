@@ -10,6 +10,7 @@ from alignment_operator.deciding.observation import LIVE, Child
 from alignment_operator.deciding.retries import after_failure, is_counted
 from alignment_operator.deciding.running_time import counted_time, counted_time_of_unended
 from alignment_operator.deciding.situation import Situation, StageDecision, changed, unended_child
+from alignment_operator.deciding.stage_run import StageRun
 from alignment_operator.deciding.stall import Evidence, judge
 
 
@@ -66,7 +67,7 @@ def _recorded(situation: Situation) -> StageStatus:
                 "state": "Restarting",
                 # What the last attempt asked for may be in the edit.
                 "reason": "SpecChanged",
-                "message": "the spec was edited after the last attempt failed; it is tried again",
+                "message": f"{_edit(previous, run)}it is tried again",
                 "application_failures": 0,
                 "infrastructure_failures": 0,
                 "retry_time": situation.job.now,
@@ -74,6 +75,12 @@ def _recorded(situation: Situation) -> StageStatus:
             }
         )
     return record
+
+
+def _edit(previous: StageStatus, run: StageRun) -> str:
+    """Return that the stage's settings were edited, if they were: on one machine, a failed job is also just run again."""
+    is_edited = previous.fingerprint not in (None, run.fingerprint)
+    return "the spec was edited after the last attempt failed; " if is_edited else ""
 
 
 def _newest(situation: Situation, record: StageStatus) -> Child | None:

@@ -99,6 +99,13 @@ def test_an_edit_of_a_limit_continues_a_failed_stage_in_the_same_folder(edit: di
     assert config.stage == (a_run(raised, "distill").spec.stages or [])[0], "the pods read the new limits"
 
 
+def test_a_job_that_is_run_again_without_an_edit_of_the_stage_says_no_edit() -> None:
+    job, again = a_distilling_job(), a_distilling_job(2)
+    failed = a_child(job, "distill", "Failed", exit_code=78, reason="KeyRefused")
+    clearing = planned(then(again, spent(job)), [failed], 20)
+    assert (clearing.status.phase, clearing.status.message) == ("Restarting", "distill: it is tried again")
+
+
 @limits
 def test_an_edit_of_a_limit_replaces_a_running_attempt_without_counting(edit: dict[str, Any]) -> None:
     job, raised = a_distilling_job(), a_distilling_job(2, **edit)
