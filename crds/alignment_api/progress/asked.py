@@ -4,16 +4,18 @@ from alignment_api import metrics
 from alignment_api.spec.status import Progress
 
 
-def asked_so_far(progress: Progress) -> list[str]:
-    """Return rows, rounds, requests, tokens, cost and failures, each in words; empty for a stage that asks nobody."""
+def asked_so_far(progress: Progress, with_round: bool = True) -> list[str]:
+    """Return rows, the last round, requests, tokens, cost and failures, each in words; empty for a stage that asks nobody."""
     values = progress.metrics or {}
     tokens = [values[name] for name in (metrics.PROMPT_TOKENS, metrics.ANSWER_TOKENS) if name in values]
+    # A request that was possibly paid counts with the most that it may cost.
+    most = "at most " if values.get(metrics.POSSIBLY_PAID) else ""
     parts = [
         _rows(progress, values) if is_of_rows(progress) else "",
-        *_round(values),
+        *(_round(values) if with_round else []),
         _counted(values.get(metrics.REQUESTS), "request"),
-        f"{_rounded(sum(tokens))} tokens{_speed(progress, values)}" if tokens else "",
-        f"cost {values[metrics.COST]:,.2f}" if values.get(metrics.COST) else "",
+        f"{most}{_rounded(sum(tokens))} tokens{_speed(progress, values)}" if tokens else "",
+        f"cost {most}{values[metrics.COST]:,.2f}" if values.get(metrics.COST) else "",
         f"{values[metrics.POSSIBLY_PAID]:,.0f} requests possibly paid for nothing" if values.get(metrics.POSSIBLY_PAID) else "",
         _unanswered(values),
     ]

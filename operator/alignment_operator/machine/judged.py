@@ -8,12 +8,12 @@ from alignment_api import metrics
 from alignment_api.journal import read_points
 from alignment_api.names import METRICS_FILE
 
-_REASONS = {"left out": metrics.left_out_of(""), "unanswered": metrics.unanswered_of("")}
+_LEFT_OUT, _UNANSWERED = metrics.left_out_of(""), metrics.unanswered_of("")
 _SCORES = f"{metrics.JUDGED_SCORES}/"
 
 
 def judged_lines(stage_folder: Path) -> list[str]:
-    """Return a line for each judged model and each round, and one for the rows that were left out."""
+    """Return a line for each judged model and each round, and the reasons of what was left out or got no answer."""
     latest: dict[str, float] = {}
     rounds: dict[int, dict[str, float]] = {}
     for point in read_points(stage_folder / METRICS_FILE):
@@ -22,7 +22,15 @@ def judged_lines(stage_folder: Path) -> list[str]:
         if metrics.ROUND in latest:
             # What is measured of a round as a whole follows its number.
             rounds.setdefault(int(latest[metrics.ROUND]), {}).update(measured)
-    return [*_scores(latest), *(_round(number, values) for number, values in rounds.items()), *_reasons(latest)]
+    # Each round leaves out rows of its own.
+    left_out = "" if rounds else _reasons(latest, _LEFT_OUT)
+    unanswered = _reasons(latest, _UNANSWERED)
+    return [
+        *_scores(latest),
+        *(_round(number, values) for number, values in rounds.items()),
+        *([f"left out: {left_out}"] if left_out else []),
+        *([f"unanswered: {unanswered}"] if unanswered else []),
+    ]
 
 
 def _scores(latest: Mapping[str, float]) -> Iterator[str]:
@@ -46,12 +54,11 @@ def _round(number: int, values: Mapping[str, float]) -> str:
         if value in values:
             spread = f" ± {values[error]:.3f}" if error in values else ""
             parts.append(f"{name} {values[value]:.3f}{spread}")
-    return f"round {number}: {', '.join(parts)}"
+    left_out = _reasons(values, _LEFT_OUT)
+    return f"round {number}: {', '.join(parts)}" + (f"; left out: {left_out}" if left_out else "")
 
 
-def _reasons(latest: Mapping[str, float]) -> Iterator[str]:
-    for what, prefix in _REASONS.items():
-        counts = {name.removeprefix(prefix): value for name, value in latest.items() if name.startswith(prefix) and value}
-        if counts:
-            parts = [f"{count:,.0f} {reason}" for reason, count in sorted(counts.items(), key=lambda item: -item[1])]
-            yield f"{what}: {', '.join(parts)}"
+def _reasons(values: Mapping[str, float], prefix: str) -> str:
+    """Return the counts below a prefix with their reasons, the most frequent first."""
+    counts = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix) and value}
+    return ", ".join(f"{count:,.0f} {reason}" for reason, count in sorted(counts.items(), key=lambda item: -item[1]))

@@ -83,7 +83,7 @@ def summary_table(job: AlignmentJob, folders: dict[str, Path]) -> Table:
     for stage in (job.status.stages if job.status else None) or []:
         moved = [f"{change.name} {change.first:.4g} → {change.last:.4g}" for change in metric_changes(folders[stage.name])]
         moved += judged_lines(folders[stage.name])
-        moved += asked_so_far(stage.progress) if stage.progress else []
+        moved += asked_so_far(stage.progress, with_round=False) if stage.progress else []
         steps = f"{stage.progress.step}/{stage.progress.total_steps}" if stage.progress else ""
         spent = (
             readable_duration((stage.completion_time - stage.start_time).total_seconds())

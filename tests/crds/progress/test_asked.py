@@ -69,8 +69,8 @@ SITUATIONS: list[tuple[str, int, dict[str, float], str]] = [
     (
         "an attempt that was killed",
         9,
-        {metrics.ROWS_WRITTEN: 9, metrics.REQUESTS: 25, metrics.POSSIBLY_PAID: 16},
-        "9 of 64,000 rows, 25 requests, 16 requests possibly paid for nothing",
+        {metrics.ROWS_WRITTEN: 9, metrics.REQUESTS: 25, metrics.ANSWER_TOKENS: 950, metrics.COST: 1.5, metrics.POSSIBLY_PAID: 16},
+        "9 of 64,000 rows, 25 requests, at most 950 tokens, cost at most 1.50, 16 requests possibly paid for nothing",
     ),
     ("answers that are long", 9, {metrics.ROWS_WRITTEN: 9, metrics.ANSWER_TOKENS: 345_600}, "9 of 64,000 rows, 346 k tokens"),
     ("a number that is none", 9, {metrics.ROWS_WRITTEN: 9, metrics.COST: float("nan")}, "9 of 64,000 rows"),

@@ -8,7 +8,12 @@ from alignment_api import metrics
 from alignment_api.names import METRICS_FILE
 from alignment_operator.machine.judged import judged_lines
 
-ENDED = {metrics.ROUND: 1.0, metrics.ROWS_WRITTEN: 240.0, metrics.left_out_of("Identical"): 16.0}
+ENDED = {
+    metrics.ROUND: 1.0,
+    metrics.ROWS_WRITTEN: 240.0,
+    metrics.left_out_of("Identical"): 16.0,
+    metrics.left_out_of("StudentEmpty"): 1.0,
+}
 FEEDBACK = {
     metrics.judged_score_of("large", "Honesty"): 4.5,
     metrics.judged_score_of("large", "Helpfulness"): 4.0,
@@ -44,12 +49,11 @@ SITUATIONS: list[tuple[str, list[tuple[int, dict[str, float]]], list[str]]] = [
             (16, {metrics.ROUND_WIN_RATE: 0.75}),
         ],
         [
-            "round 1: 240 pairs, win rate 0.625 ± 0.044, gain 0.125",
-            "round 2: 200 pairs, win rate 0.750",
-            "left out: 56 Identical",
+            "round 1: 240 pairs, win rate 0.625 ± 0.044, gain 0.125; left out: 16 Identical, 1 StudentEmpty",
+            "round 2: 200 pairs, win rate 0.750; left out: 56 Identical",
         ],
     ),
-    ("a round without a judge", [(0, ENDED)], ["round 1: 240 pairs", "left out: 16 Identical"]),
+    ("a round without a judge", [(0, ENDED)], ["round 1: 240 pairs; left out: 16 Identical, 1 StudentEmpty"]),
 ]
 
 

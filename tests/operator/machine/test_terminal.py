@@ -1,11 +1,13 @@
 """What `alignment run` prints about stages that train, and about those whose steps are rows."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alignment_api import metrics
+from alignment_api.names import METRICS_FILE
 from alignment_api.spec.status import AlignmentJobStatus, Progress, StageStatus
 from alignment_operator.machine.terminal import TerminalView, summary_table
 from builders import NOW, a_job, later
@@ -49,6 +51,18 @@ def test_a_line_of_a_stage(values: dict[str, float], others: dict[str, Any], lin
     with TerminalView(Console(file=output)) as view:
         view.show(a_status(values, **others))
     assert output.getvalue() == f"{line}\n"
+
+
+def test_the_sum_of_a_stage_of_rounds_says_each_win_rate_once(tmp_path: Path) -> None:
+    round_ended = {metrics.ROUND: 2.0, metrics.ROUND_WIN_RATE: 0.75}
+    (tmp_path / METRICS_FILE).write_text(json.dumps({"time": 1, "step": 8, "metrics": round_ended}) + "\n")
+    job = a_job().model_copy(update={"status": a_status({metrics.LOSS: 0.6, metrics.REQUESTS: 9, **round_ended})})
+    output = io.StringIO()
+    Console(file=output, width=120).print(summary_table(job, {"a": tmp_path}))
+    shown = output.getvalue()
+    assert "round 2: win rate 0.750" in shown
+    assert "9 requests" in shown
+    assert shown.count("win rate") == shown.count("round ") == 1
 
 
 def test_the_sum_of_a_stage_that_wrote_rows(tmp_path: Path) -> None:
