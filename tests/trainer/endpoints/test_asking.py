@@ -367,13 +367,13 @@ PROBES: dict[str, tuple[Act, str]] = {
     "an empty answer": (answers(""), ""),
     "an unknown model": (
         says(404, {"error": {"message": "The model `large` does not exist."}}),
-        "BadConfiguration: spec.stages[0].distill.teachers[0].model: {url} answers 404 Not Found: The model `large` does not "
-        "exist. to a question of one token; correct the model's name, or baseUrl, which for most servers ends in /v1",
+        'BadConfiguration: spec.stages[0].distill.teachers[0].model: {url} answers 404 Not Found ("The model `large` does not '
+        "exist\") to a question of one token; correct the model's name, or baseUrl, which for most servers ends in /v1",
     ),
     "a refused parameter": (
         says(400, {"error": {"message": "Unsupported parameter: 'seed'.", "param": "seed"}}),
-        "BadConfiguration: spec.stages[0].distill.teachers[0]: {url} answers 400 Bad Request: Unsupported parameter: 'seed'. to "
-        "a question of one token with temperature, top_p, seed and n; choose a model and a server that take these, or correct "
+        "BadConfiguration: spec.stages[0].distill.teachers[0]: {url} answers 400 Bad Request (\"Unsupported parameter: 'seed'\") "
+        "to a question of one token with temperature, top_p, seed and n; choose a model and a server that take these, or correct "
         "the model's name",
     ),
     "a form that is not understood": (says(422, ""), "BadConfiguration: spec.stages[0].distill.teachers[0]: {url} answers 422"),
@@ -415,6 +415,24 @@ def test_a_probe_leaves_a_spent_budget_to_the_first_question(tmp_path: Path) -> 
 
         with_asking(config, work)
     assert server.arrivals == 1
+
+
+def test_a_probe_is_none_of_the_answers_that_are_paid_for_and_kept(tmp_path: Path) -> None:
+    with a_faulty_server() as server:
+        config = a_stage(tmp_path, server.url, {"requests": 12})
+
+        async def work(asking: Asking) -> str:
+            await asking.probe(servers_of(config))
+            with pytest.raises(BudgetSpent) as spent:
+                await ask_all(asking, config, [a_question(str(number)) for number in range(20)])
+            return str(spent.value)
+
+        shown = {with_asking(config, work) for _ in range(2)}
+    assert server.arrivals == 12
+    assert shown == {
+        "spec.stages[0].distill.budget.requests: all 12 requests are spent; 11 answers are paid for and kept; "
+        "raise it to continue with them"
+    }
 
 
 def test_another_model_than_the_one_asked_for_is_a_warning(tmp_path: Path) -> None:

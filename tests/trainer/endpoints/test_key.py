@@ -13,7 +13,7 @@ from alignment_api.spec.endpoints import Endpoint, SecretKey
 from alignment_operator.backends import process, pytorchjob
 from alignment_operator.settings import Settings
 from alignment_trainer.checks.preflight import check
-from alignment_trainer.endpoints.key import access, repeats_key
+from alignment_trainer.endpoints.key import access, advice_to_refused, repeats_key
 from alignment_trainer.failures import BadConfiguration
 from builders import a_job, a_run, a_training
 
@@ -153,6 +153,37 @@ def test_a_secret_that_allows_nothing_stops_the_job_before_its_first_stage(tmp_p
         f"spec.stages[1].dpoDistillation.teacher.apiKeySecret: Secret 'teacher' does not allow its keys to be sent to {URL}; "
         f"if its owner agrees, add the line {URL} to the file {tmp_path}/teacher/allowed-endpoints"
     )
+
+
+def test_without_a_folder_of_the_secret_the_message_asks_for_the_key_and_the_line(tmp_path: Path) -> None:
+    assert refusal(local_config(tmp_path, "dpo-kd")) == (
+        f"spec.stages[1].dpoDistillation.teacher.apiKeySecret: the file {tmp_path}/teacher/api-key does not exist; put the key "
+        f"there, and, if its owner agrees to send it to this server, the line {URL} into the file "
+        f"{tmp_path}/teacher/allowed-endpoints"
+    )
+
+
+def test_on_one_machine_a_key_that_is_none_is_named_by_its_file(tmp_path: Path) -> None:
+    a_secret(tmp_path, api_key="two words", allowed_endpoints=URL)
+    assert f"apiKeySecret: the file {tmp_path}/teacher/api-key is not a key: " in refusal(local_config(tmp_path, "dpo-kd"))
+
+
+REFUSED_KEYS = [
+    (None, "put a valid key for this server and model into the file FOLDER/key, and run again"),
+    (
+        "team",
+        "put a valid key for this server and model into entry 'api-key' of Secret 'teacher', "
+        "then set suspend to true and back to false",
+    ),
+]
+
+
+@pytest.mark.parametrize(("namespace", "sentence"), REFUSED_KEYS)
+def test_what_to_do_about_a_refused_key_depends_on_where_it_is(tmp_path: Path, namespace: str | None, sentence: str) -> None:
+    paths = mounted(tmp_path)
+    (known,) = paths.endpoint_keys or []
+    paths = paths.model_copy(update={"endpoint_keys": [known.model_copy(update={"namespace": namespace})]})
+    assert advice_to_refused(an_endpoint(), paths) == sentence.replace("FOLDER", str(tmp_path))
 
 
 def test_a_key_of_a_later_stage_is_not_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 from alignment_trainer.endpoints.pacing.pace import Pace, Patience, Turn
-from alignment_trainer.endpoints.probe import PROBE, probe_key
+from alignment_trainer.endpoints.probe import PROBE, is_probe, probe_key
 from alignment_trainer.endpoints.question import Answer, Question, Server, Unanswered
 from alignment_trainer.endpoints.records.ledger import History, Ledger
 from alignment_trainer.endpoints.replies import Fault, Reply
@@ -75,13 +75,13 @@ class Attempts:
     ) -> Answer | Fault:
         settled = await self._attempt(server, pace, question, key, goes_first)
         # What has arrived is paid: it is kept even if nobody waits for it any longer.
-        return await asyncio.shield(self._record_later(self._record(settled, keep)))
+        return await asyncio.shield(self._record_later(self._record(settled, key, keep)))
 
     async def finish(self) -> None:
         """Wait until all that has arrived is kept and written."""
         await asyncio.gather(*self._recording, return_exceptions=True)
 
-    async def _record(self, settled: _Settled, keep: Keep) -> Answer | Fault:
+    async def _record(self, settled: _Settled, key: str, keep: Keep) -> Answer | Fault:
         """Keep an answer before the ledger says that there is one, so that a crash between the two loses nothing."""
         number, outcome, charge, estimated = settled
         self.estimated += estimated
@@ -91,7 +91,7 @@ class Attempts:
         answer = Answer(outcome.text, outcome.finish, charge.prompt_tokens, charge.answer_tokens)
         await keep(answer)
         await self._ledger.answered(number, charge, estimated)
-        self.answers += 1
+        self.answers += not is_probe(key)
         return answer
 
     async def _attempt(self, server: Server, pace: Pace, question: Question, key: str, goes_first: bool) -> _Settled:
@@ -151,7 +151,7 @@ class Attempts:
         elif outcome.kind in ("Busy", "Down"):
             pace.failed(turn, outcome)
         elif outcome.kind == "Refused":
-            self.end(_refused(server, outcome))
+            self.end(_refused(server, outcome, self._servers.advice_to_refused(server)))
         else:
             pace.works()
 
@@ -166,15 +166,8 @@ class Attempts:
             raise type(self._end)(str(self._end))
 
 
-def _refused(server: Server, fault: Fault) -> KeyRefused:
-    secret = server.endpoint.api_key_secret
-    what = f"{server.endpoint.base_url} {fault.detail}"
-    if secret is None:
-        return KeyRefused(f"{server.field}.apiKeySecret: {what}; if the server demands a key, name the Secret that has it")
-    return KeyRefused(
-        f"{server.field}.apiKeySecret: {what}; put a valid key for this server and model into entry {secret.key!r} of "
-        f"Secret {secret.name!r}, then set suspend to true and back to false"
-    )
+def _refused(server: Server, fault: Fault, advice: str) -> KeyRefused:
+    return KeyRefused(f"{server.field}.apiKeySecret: {server.endpoint.base_url} {fault.detail}; {advice}")
 
 
 async def keep_nothing(_: Answer) -> None:

@@ -67,9 +67,25 @@ def key_faults(config: RunConfig) -> Iterator[str]:
             yield f"spec.stages[{config.stage_index}].{field}.apiKeySecret: {error}"
 
 
+def advice_to_refused(endpoint: Endpoint, paths: Paths) -> str:
+    """Return what to do about a server that refuses the key of an endpoint, or demands one."""
+    if endpoint.api_key_secret is None:
+        return "if the server demands a key, name the Secret that has it"
+    known = _known(endpoint, paths)
+    if known.namespace is None:
+        return f"put a valid key for this server and model into {_place(known)}, and run again"
+    return f"put a valid key for this server and model into {_place(known)}, then set suspend to true and back to false"
+
+
 def _permitted(endpoint: Endpoint, paths: Paths) -> tuple[EndpointKey, Permission]:
     known = _known(endpoint, paths)
-    return known, permission(endpoint.base_url, known, _allowed(known))
+    allowed = _allowed(known)
+    if allowed is None and known.namespace is None and known.file and not Path(known.file).exists():
+        raise Forbidden(
+            f"the file {known.file} does not exist; put the key there, and, if its owner agrees to send it to this server, "
+            f"the line {endpoint.base_url} into the file {known.allowed_endpoints}"
+        )
+    return known, permission(endpoint.base_url, known, allowed)
 
 
 def _known(endpoint: Endpoint, paths: Paths) -> EndpointKey:
@@ -97,8 +113,11 @@ def _key(known: EndpointKey) -> SecretStr:
     except OSError as error:
         raise Forbidden(f"{known.file}: cannot be read ({error.strerror}); put the key there") from error
     if not written or not all(0x21 <= byte <= 0x7E for byte in written):
-        raise Forbidden(
-            f"entry {known.secret.key!r} of Secret {known.secret.name!r} is not a key: "
-            f"it must be one word of printable ASCII; correct it"
-        )
+        raise Forbidden(f"{_place(known)} is not a key: it must be one word of printable ASCII; correct it")
     return SecretStr(written.decode("ascii"))
+
+
+def _place(known: EndpointKey) -> str:
+    if known.namespace is None:
+        return f"the file {known.file}"
+    return f"entry {known.secret.key!r} of Secret {known.secret.name!r}"

@@ -5,13 +5,19 @@ from alignment_trainer.failures import BadConfiguration, StageFailure, Unreachab
 
 # Models that reason take no other temperature than 1.
 PROBE = Question(({"role": "user", "content": "Say yes."},), SamplingSettings(temperature=1, top_p=1, maximum_tokens=1), seed=0)
+_PROBE_OF = "probe of "
 _ANSWERED = ("CutAnswer", "EmptyAnswer", "FilteredAnswer")
 """One token may be too few for an answer; but server, model and key are right."""
 
 
 def probe_key(server: Server) -> str:
     """Return the key of a probe in the ledger."""
-    return f"probe of {server.field}"
+    return f"{_PROBE_OF}{server.field}"
+
+
+def is_probe(key: str) -> bool:
+    """Return whether a key of the ledger is that of a probe, whose answer is none that a stage wants."""
+    return key.startswith(_PROBE_OF)
 
 
 def failure_of(server: Server, answer: Unanswered) -> StageFailure | None:

@@ -61,7 +61,7 @@ def fault_of_status(status: int, headers: Mapping[str, str], said: str, now: dat
         kind = "Down"
     elif status in _REFUSED:
         kind = "Refused"
-    detail = f"answers {phrase}" + (f": {said}" if said else "")
+    detail = f"answers {phrase}" + (f' ("{said.rstrip(" .")}")' if said.strip(" .") else "")
     return Fault(kind, f"Status{status}", detail, wait_seconds(headers, now), is_unpaid=True)
 
 

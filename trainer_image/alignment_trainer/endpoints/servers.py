@@ -7,7 +7,7 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.endpoints import Endpoint
 from alignment_api.spec.parts import endpoints_of
 
-from alignment_trainer.endpoints.key import access
+from alignment_trainer.endpoints.key import access, advice_to_refused
 from alignment_trainer.endpoints.pacing.pace import CONCURRENCY, Limits, Pace, Patience
 from alignment_trainer.endpoints.question import Server
 from alignment_trainer.endpoints.wire import Wire
@@ -45,6 +45,10 @@ class Servers:
             same = [endpoint for endpoint in (*self._endpoints, server.endpoint) if _identity(endpoint) == identity]
             self._paces[identity] = Pace(server.endpoint.base_url, _lowest(same), self._patience)
         return self._paces[identity]
+
+    def advice_to_refused(self, server: Server) -> str:
+        """Return what to do if a server refuses the key of a field, or demands one."""
+        return advice_to_refused(server.endpoint, self._config.paths)
 
     def end(self) -> None:
         """Let nobody wait for a server any longer."""

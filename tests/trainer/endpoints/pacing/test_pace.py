@@ -204,6 +204,23 @@ def test_a_server_that_is_away_is_asked_less_and_less_and_given_up_after_a_minut
     assert len(server.refused) <= 120
 
 
+def test_the_first_failure_in_a_row_is_shown_at_once_and_not_again_within_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "http://teacher/v1 answers 500; it is asked again, after longer and longer waits while it fails"
+    times: dict[float, int] = {}
+
+    async def run() -> None:
+        pace = Pace("http://teacher/v1", Limits())
+        for _ in range(10):
+            async with pace.turn(1) as turn:
+                pace.failed(turn, DOWN)
+            times[asyncio.get_running_loop().time()] = capsys.readouterr().err.splitlines().count(line)
+            await asyncio.sleep(10)
+            pace.works()
+
+    run_in_virtual_time(run())
+    assert list(times.values()) == [1, 0, 0, 0, 0, 0, 1, 0, 0, 0]
+
+
 def test_a_server_that_returns_is_used_again() -> None:
     server = Simulated(lambda server: DOWN if 20 <= server.now < 40 else None)
     pace = simulate(server, Limits(), seconds=200)

@@ -15,6 +15,8 @@ from alignment_trainer.workspace.activity import advancing
 CONCURRENCY = 64
 _FIRST_CONCURRENCY = 4
 _SHOWN_WAIT_SECONDS = 5
+_SECONDS_BETWEEN_NEWS = 60
+"""A server that fails now and then shows no line for each failure."""
 
 
 class Patience(NamedTuple):
@@ -70,7 +72,7 @@ class Pace:
         self._was_too_much: int | None = None
         self._in_flight = 0
         self._free, self._door = asyncio.Event(), asyncio.Lock()
-        self._not_before = self._failed_time = float("-inf")
+        self._not_before = self._failed_time = self._no_news_before = float("-inf")
         self.failures = 0
         """Failures in a row; what was in flight together counts once."""
         self.doubted = asyncio.Lock()
@@ -179,6 +181,13 @@ class Pace:
         if seconds >= _SHOWN_WAIT_SECONDS and now >= self._not_before:
             until = datetime.now(UTC) + timedelta(seconds=seconds)
             print(f"{self._name} {fault.detail}; the next request at {until:%H:%M:%S} UTC", file=sys.stderr, flush=True)
+        elif fault.kind == "Down" and self.failures == 1 and now >= self._no_news_before:
+            self._no_news_before = now + _SECONDS_BETWEEN_NEWS
+            print(
+                f"{self._name} {fault.detail}; it is asked again, after longer and longer waits while it fails",
+                file=sys.stderr,
+                flush=True,
+            )
         self._not_before = max(self._not_before, now + seconds)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from alignment_api.files import without_torn_line
 
+from alignment_trainer.endpoints.probe import is_probe
 from alignment_trainer.endpoints.records.committed_file import CommittedFile
 from alignment_trainer.endpoints.spending import Charge
 
@@ -36,8 +37,8 @@ class History:
             self.in_flight[self.last] = line
             return
         self.spent += charge_of_line(line)
-        self.in_flight.pop(next(line[end] for end in _ENDS if end in line), None)
-        self.answers += "answered" in line
+        sent = self.in_flight.pop(next(line[end] for end in _ENDS if end in line), None)
+        self.answers += "answered" in line and not (sent and is_probe(sent["key"]))
         self.possibly_paid += "possiblyPaid" in line
         self.estimated += line.get("estimated", False)
 
