@@ -14,6 +14,7 @@ def asked_so_far(progress: Progress, with_round: bool = True) -> list[str]:
         _rows(progress, values) if is_of_rows(progress) else "",
         *(_round(values) if with_round else []),
         _counted(values.get(metrics.REQUESTS), "request"),
+        f"{_counted(values[metrics.KEPT_ANSWERS], 'answer')} kept from before" if values.get(metrics.KEPT_ANSWERS) else "",
         f"{most}{_rounded(sum(tokens))} tokens{_speed(progress, values)}" if tokens else "",
         f"cost {most}{values[metrics.COST]:,.2f}" if values.get(metrics.COST) else "",
         f"{values[metrics.POSSIBLY_PAID]:,.0f} requests possibly paid for nothing" if values.get(metrics.POSSIBLY_PAID) else "",

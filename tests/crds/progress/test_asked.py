@@ -34,6 +34,18 @@ SITUATIONS: list[tuple[str, int, dict[str, float], str]] = [
         "120 of 64,000 rows, 1 request, 950 tokens",
     ),
     (
+        "rows whose answers were all kept",
+        30,
+        {metrics.ROWS_WRITTEN: 30, metrics.REQUESTS: 1, metrics.KEPT_ANSWERS: 30},
+        "30 of 64,000 rows, 1 request, 30 answers kept from before",
+    ),
+    (
+        "no answer was kept",
+        30,
+        {metrics.ROWS_WRITTEN: 30, metrics.REQUESTS: 30, metrics.KEPT_ANSWERS: 0},
+        "30 of 64,000 rows, 30 requests",
+    ),
+    (
         "few rows left out",
         64_000,
         {metrics.ROWS_WRITTEN: 63_990, metrics.ROWS_LEFT_OUT: 10},

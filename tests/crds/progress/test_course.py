@@ -46,7 +46,7 @@ def test_a_loss_that_is_no_number_is_not_shown_as_the_one_before():
 def test_of_the_reasons_of_unanswered_questions_only_the_most_frequent_are_shown():
     reasons = {metrics.unanswered_of(name): float(count) for count, name in enumerate("ABCDEF")}
     odd = {metrics.unanswered_of("../x"): 9.0, metrics.unanswered_of("x" * 41): 9.0, metrics.left_out_of("Tie"): 9.0}
-    values = {metrics.TOTAL_STEPS: 2.0, metrics.UNANSWERED: 15.0, metrics.KEPT_ANSWERS: 3.0, **reasons, **odd}
+    values = {metrics.TOTAL_STEPS: 2.0, metrics.UNANSWERED: 15.0, metrics.LENGTH_CORRELATION: 0.5, **reasons, **odd}
     assert course((1000, 1, values)).metrics == {
         metrics.UNANSWERED: 15.0,
         **{metrics.unanswered_of(name): float(count) for name, count in (("F", 5), ("E", 4), ("D", 3), ("C", 2))},
