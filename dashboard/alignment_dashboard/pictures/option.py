@@ -33,7 +33,13 @@ def draw(panels: Sequence[Panel], traces: Sequence[Trace], display: Display, dar
     situations = [
         Situation(index, span, display.smoothing > 0, display.clip, len(traces), dark) for index, (span, _) in enumerate(axes)
     ]
-    roles = dict.fromkeys(one.pen.name for lines in drawn for one in lines if len(one.curve.x))
+    # The title of a panel with one line says what the line is.
+    roles = dict.fromkeys(
+        one.pen.name
+        for panel, lines in zip(panels, drawn, strict=True)
+        for one in lines
+        if len(panel.lines) > 1 and len(one.curve.x)
+    )
     notes = [_note(lines, span, display.clip) for lines, (span, _) in zip(drawn, axes, strict=True)]
     return {
         "animation": False,

@@ -1,4 +1,4 @@
-"""The six panels of each kind of stage: which metrics tell how its training goes, and how they are drawn."""
+"""The panels of each kind of stage: which metrics tell how its training goes, and how they are drawn."""
 
 import math
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ from alignment_api.metrics import (
     UNANSWERED,
 )
 
-from alignment_dashboard.store.history import Histories
+from alignment_dashboard.store.history import Histories, History
 
 TRAINING, HOLDOUT = "training", "holdout"
 CHOSEN, REJECTED = "chosen", "rejected"
@@ -82,7 +82,7 @@ class Panel(NamedTuple):
     positive: bool = False
     """Whether all values are above 0, so that the panel can have a logarithmic axis."""
     optional: bool = False
-    """Whether the panel is left out where nothing was logged for it."""
+    """Whether the panel is left out where nothing was logged for it, or only counts of 0."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -130,11 +130,16 @@ ROUNDS = Panel(
 )
 ROWS = (
     Panel("Rows", (Line(ROWS_WRITTEN, WRITTEN, exact=True), Line(ROWS_LEFT_OUT, LEFT_OUT, exact=True))),
-    Panel("Requests", (Line(REQUESTS, SENT, exact=True), Line(UNANSWERED, NOT_ANSWERED, exact=True))),
-    Panel("Answer tokens per second", (Line(ANSWER_TOKENS_PER_SECOND, MEASURED),), positive=True),
-    Panel("Tokens", (Line(PROMPT_TOKENS, OF_PROMPTS, exact=True), Line(ANSWER_TOKENS, OF_ANSWERS, exact=True))),
-    Panel("Cost", (Line(COST, MEASURED, exact=True),)),
-    Panel("Kept and lost answers", (Line(KEPT_ANSWERS, REUSED, exact=True), Line(POSSIBLY_PAID, PERHAPS_PAID, exact=True))),
+    # A stage may ask nobody, as one whose answers were judged before, or a server that has no price.
+    Panel("Requests", (Line(REQUESTS, SENT, exact=True), Line(UNANSWERED, NOT_ANSWERED, exact=True)), optional=True),
+    Panel("Answer tokens per second", (Line(ANSWER_TOKENS_PER_SECOND, MEASURED),), positive=True, optional=True),
+    Panel("Tokens", (Line(PROMPT_TOKENS, OF_PROMPTS, exact=True), Line(ANSWER_TOKENS, OF_ANSWERS, exact=True)), optional=True),
+    Panel("Cost", (Line(COST, MEASURED, exact=True),), optional=True),
+    Panel(
+        "Kept and lost answers",
+        (Line(KEPT_ANSWERS, REUSED, exact=True), Line(POSSIBLY_PAID, PERHAPS_PAID, exact=True)),
+        optional=True,
+    ),
 )
 PANELS: dict[str, tuple[Panel, ...]] = {
     "distill": ROWS,
@@ -156,8 +161,14 @@ def with_points(panels: Sequence[Panel], histories: Sequence[Histories]) -> tupl
     return tuple(
         panel
         for panel in panels
-        if not panel.optional or any(len(run[name].steps) for run in histories for name in panel.metrics if name in run)
+        if not panel.optional
+        or any(_has_points(line, run[line.metric]) for run in histories for line in panel.lines if line.metric in run)
     )
+
+
+def _has_points(line: Line, history: History) -> bool:
+    """Return whether there is something to see: a count that stays 0 says that nothing happened."""
+    return len(history.steps) > 0 and (line.evaluation or bool(history.values.any()))
 
 
 def metrics_of(panels: tuple[Panel, ...]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from alignment_dashboard.facts.colours import DARK, LIGHT
+from alignment_dashboard.facts.colours import DARK, LIGHT, MUTED
 from alignment_dashboard.pictures.panels import (
     CHOSEN,
     HOLDOUT,
@@ -22,10 +22,10 @@ from alignment_dashboard.pictures.panels import (
 )
 from alignment_dashboard.pictures.trace import Trace
 
-# Positions in the palette: blue, vermilion, green and pink differ for colour-blind people too.
+# Positions in the palette and, after it, grey: blue, vermilion, green and pink differ for colour-blind people too.
 _COLOURS = {
     **{TRAINING: 0, HOLDOUT: 1, CHOSEN: 2, REJECTED: 3},
-    **{MEASURED: 0, WRITTEN: 0, LEFT_OUT: 1, SENT: 2, NOT_ANSWERED: 3, OF_PROMPTS: 4, OF_ANSWERS: 5, REUSED: 6, PERHAPS_PAID: 1},
+    **{MEASURED: 0, WRITTEN: 0, LEFT_OUT: 1, SENT: 2, NOT_ANSWERED: 3, OF_PROMPTS: 4, OF_ANSWERS: 5, REUSED: 6, PERHAPS_PAID: 7},
 }
 _NAMELESS = (TRAINING, MEASURED)
 _DOTTED = (1, 3)
@@ -50,6 +50,6 @@ class Pen(NamedTuple):
 def pen_of(line: Line, trace: Trace, alone: bool, dark: bool) -> Pen:
     """Return how a line of a run looks, beside other runs or alone."""
     if alone:
-        return Pen(line.label, (DARK if dark else LIGHT)[_COLOURS[line.role]], "solid")
+        return Pen(line.label, (*(DARK if dark else LIGHT), MUTED[dark])[_COLOURS[line.role]], "solid")
     name = trace.name if line.label in _NAMELESS else f"{trace.name}, {line.label}"
     return Pen(name, trace.colour, _DOTTED if line.role in SECOND else trace.dash)

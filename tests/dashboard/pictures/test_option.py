@@ -130,6 +130,10 @@ def test_a_lone_run_has_a_legend_of_roles_and_many_have_none() -> None:
     assert not legend(2)["show"]
 
 
+def test_the_line_of_a_panel_with_one_line_is_not_in_the_legend() -> None:
+    assert not draw(SFT, [a_trace({GRADIENT_NORM: TRAINING})], RAW, False)["legend"]["show"]
+
+
 def test_evaluations_are_marked_and_training_is_a_plain_line() -> None:
     training, holdout, _ = drawn({LOSS: TRAINING, EVALUATION_LOSS: TRAINING})
     assert (training["showSymbol"], holdout["showSymbol"]) == (False, True)

@@ -8,13 +8,14 @@ from alignment_dashboard.pictures.pen import pen_of
 from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.store.history import NO_POINTS, History, history_of
 
+POINTS = history_of([(50, 3.0, 1)])
 NAMES = {value for value in vars(metrics).values() if isinstance(value, str)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_that_runs_has_six_panels(kind: str) -> None:
+def test_every_kind_that_runs_has_panels_and_one_that_trains_always_six(kind: str) -> None:
     always = [panel for panel in panels_of(kind) if not panel.optional]
-    assert len(always) == (6 if KINDS[kind].runs else 0)
+    assert len(always) == (6 if KINDS[kind].trains else 1 if KINDS[kind].runs else 0)
 
 
 def test_each_line_of_a_panel_has_its_own_colour_and_each_role_one() -> None:
@@ -25,16 +26,29 @@ def test_each_line_of_a_panel_has_its_own_colour_and_each_role_one() -> None:
             assert len(set(colours)) == len(colours), panel.title
 
 
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("kind", PANELS)
+def test_no_two_names_of_the_legend_have_one_colour(kind: str, dark: bool) -> None:
+    trace = Trace("uid", "stage", "", "solid", {})
+    lines = [line for panel in panels_of(kind) if len(panel.lines) > 1 for line in panel.lines if not line.evaluation]
+    pens = {pen_of(line, trace, True, dark) for line in lines}
+    assert len({pen.colour for pen in pens}) == len(pens)
+
+
 @pytest.mark.parametrize(
     ("kind", "histories", "panels"),
     [
         ("dpo_distillation", [{}], 6),
         ("dpo_distillation", [{metrics.ROUND_WIN_RATE: NO_POINTS}], 6),
         ("dpo_distillation", [{}, {metrics.ROUND_WIN_RATE: history_of([(50, 0.6, 1)])}], 7),
-        ("distill", [{}], 6),
+        ("dpo_distillation", [{metrics.ROUND_WIN_RATE: history_of([(50, 0.0, 1)])}], 7),
+        ("distill", [{}], 1),
+        ("distill", [{metrics.REQUESTS: POINTS, metrics.COST: history_of([(50, 0.0, 1)])}], 2),
+        ("feedback", [{metrics.ROWS_WRITTEN: POINTS}], 1),
+        ("feedback", [{metrics.ROWS_WRITTEN: POINTS}, {metrics.REQUESTS: POINTS, metrics.COST: POINTS}], 3),
     ],
 )
-def test_the_panel_of_judged_rounds_is_there_where_a_judge_was_asked(
+def test_a_panel_that_not_every_stage_needs_is_there_where_it_has_points(
     kind: str, histories: list[dict[str, History]], panels: int
 ) -> None:
     assert len(with_points(panels_of(kind), histories)) == panels
