@@ -61,6 +61,15 @@ def test_the_head_says_what_was_asked_and_why_answers_are_missing() -> None:
     assert "training" not in shown.lower()
 
 
+def test_the_head_says_how_the_models_of_a_stage_that_asks_nobody_were_judged(write_job: JobWriter, log_run: RunLogger) -> None:
+    write_job("one", {"phase": "Succeeded", "stages": [{"name": "feedback", "state": "Succeeded"}]}, stages=[feedback()])
+    scores = {metrics.judged_score_of("large", aspect): score for aspect, score in (("Honesty", 4.5), ("Helpfulness", 4.0))}
+    log_run("uid-one", "feedback", {name: [(100, value)] for name, value in {metrics.ROWS_WRITTEN: 9.0, **scores}.items()})
+    shown = words(page("uid-one"))
+    assert "large: 4.25 (" in shown
+    assert "Honesty 4.50" in shown
+
+
 @pytest.mark.usefixtures("asking")
 def test_a_list_and_a_comparison_of_runs_without_a_loss() -> None:
     assert sorted(shown_names(page())) == ["one", "two"]

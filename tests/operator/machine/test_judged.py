@@ -17,6 +17,7 @@ ENDED = {
 FEEDBACK = {
     metrics.judged_score_of("large", "Honesty"): 4.5,
     metrics.judged_score_of("large", "Helpfulness"): 4.0,
+    metrics.judged_score_of("large", "Overall"): 8.5,
     metrics.judged_score_of("small", "Overall"): 6.125,
 }
 SITUATIONS: list[tuple[str, list[tuple[int, dict[str, float]]], list[str]]] = [
@@ -38,7 +39,11 @@ SITUATIONS: list[tuple[str, list[tuple[int, dict[str, float]]], list[str]]] = [
         ["left out: 1,200 Tie, 2 CutAnswer", "unanswered: 3 EmptyAnswer"],
     ),
     ("no row left out", [(5, {metrics.left_out_of("Tie"): 0.0})], []),
-    ("judged answers", [(5, FEEDBACK)], ["large: 4.25 (Honesty 4.50, Helpfulness 4.00)", "small: Overall 6.12"]),
+    (
+        "judged answers: the overall rating has another scale, so it is no part of the mean",
+        [(5, FEEDBACK)],
+        ["large: 4.25 (Honesty 4.50, Helpfulness 4.00), Overall 8.50", "small: Overall 6.12"],
+    ),
     (
         "rounds",
         [

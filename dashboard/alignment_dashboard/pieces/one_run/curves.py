@@ -3,6 +3,7 @@
 from typing import Any
 
 import streamlit as st
+from alignment_api.progress.judged import ROUNDS
 from alignment_api.spec.status import ENDED
 
 from alignment_dashboard import cache
@@ -47,8 +48,8 @@ def moment(identity: str) -> object:
 
 
 def read(identity: str, stage: str) -> Known[Histories]:
-    """Return the curves that the panels and the checks of a stage need."""
-    return cache.curves(identity, stage, dict.fromkeys([*metrics_of(_panels(identity, stage)), *checks.METRICS]))
+    """Return the curves that the panels, the checks and the rounds of a stage need."""
+    return cache.curves(identity, stage, dict.fromkeys([*metrics_of(_panels(identity, stage)), *checks.METRICS, *ROUNDS]))
 
 
 def show_stale(known: Known[Any], has_points: bool) -> None:

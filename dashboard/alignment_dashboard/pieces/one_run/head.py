@@ -14,6 +14,7 @@ from alignment_dashboard.data.source import workspace
 from alignment_dashboard.facts.one_run.asked import Asked, asked_by
 from alignment_dashboard.facts.one_run.cause import Cause, causes_of
 from alignment_dashboard.facts.one_run.commands import commands
+from alignment_dashboard.facts.one_run.judged import judged_lines
 from alignment_dashboard.facts.status import (
     BADGES,
     current_stage,
@@ -25,6 +26,8 @@ from alignment_dashboard.facts.status import (
     status_of,
     time_left,
 )
+from alignment_dashboard.pieces.one_run import curves
+from alignment_dashboard.pieces.one_run.stage_choice import charted
 from alignment_dashboard.store.address import database
 from alignment_dashboard.text import plain
 from alignment_dashboard.units import write_age, write_duration
@@ -57,7 +60,7 @@ def show(job: AlignmentJob, guidance: Guidance) -> None:
 
 def moment(job: AlignmentJob) -> object:
     """Return what the head is drawn from; times count minutes, so that they do not draw it again each second."""
-    return job.dump(), _numbers(job, datetime.now(UTC)), _asked(job)
+    return job.dump(), _numbers(job, datetime.now(UTC)), _asked(job), _judged(job)
 
 
 def _summary(job: AlignmentJob, now: datetime) -> str:
@@ -123,14 +126,25 @@ def _write_steps(progress: Progress) -> str:
 
 
 def _show_asked(job: AlignmentJob) -> None:
-    """Show what was asked of teachers and judges, what it cost, and why answers are missing."""
+    """Show what was asked of teachers and judges, what it cost, why answers are missing, and what the judges said."""
     with st.container(gap=None):
         for asked in _asked(job):
             st.caption(f"**{plain(asked.stage)}**  {plain(asked.line)}")
+        for stage, lines in _judged(job).items():
+            for line in lines:
+                st.caption(f"**{plain(stage)}**  {plain(line)}")
 
 
 def _asked(job: AlignmentJob) -> list[Asked]:
     return asked_by(job, {stage: run.latest for stage, run in cache.runs(identify(job)).value.items() if stage})
+
+
+def _judged(job: AlignmentJob) -> dict[str, list[str]]:
+    """Return how the models and the rounds of each stage were judged."""
+    runs, identity = cache.runs(identify(job)).value, identify(job)
+    return {
+        stage: judged_lines(runs[stage].latest, curves.read(identity, stage).value) for stage in charted(job) if stage in runs
+    }
 
 
 def _write_retry(stage: StageStatus, now: datetime) -> str:
