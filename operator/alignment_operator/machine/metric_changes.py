@@ -14,6 +14,8 @@ _SHOWN = {
     "reward margin": metrics.EVALUATION_REWARD_MARGIN,
     "reward accuracy": metrics.EVALUATION_REWARD_ACCURACY,
 }
+_SHOWN_OF_ROUNDS = _SHOWN | {"log-probability of chosen": metrics.LOGPS_CHOSEN}
+"""Training away from the student's answers can make the teacher's less likely too, while a judge still sees a gain."""
 
 
 class Change(NamedTuple):
@@ -27,8 +29,11 @@ class Change(NamedTuple):
 def metric_changes(stage_folder: Path) -> list[Change]:
     """Read how the main metrics of a stage changed."""
     values: dict[str, list[float]] = {}
+    shown = _SHOWN
     for point in read_points(stage_folder / METRICS_FILE):
+        if metrics.ROUND in point.newest:
+            shown = _SHOWN_OF_ROUNDS
         for name, value in point.metrics.items():
             if math.isfinite(value):
                 values.setdefault(name, []).append(value)
-    return [Change(name, values[key][0], values[key][-1]) for name, key in _SHOWN.items() if key in values]
+    return [Change(name, values[key][0], values[key][-1]) for name, key in shown.items() if key in values]
