@@ -8,6 +8,8 @@ PORT ?= 8501
 EXAMPLE ?= zephyr-tiny
 # the port of examples/teacher.py, which the examples name
 TEACHER_PORT = 8199
+# what it says; a program that already has the port does not say so here
+TEACHER_LOG = $(HOME_FOLDER)/teacher.log
 # Tests that run side by side: two keep two cores busy, and the third runs while others wait; each takes up to 3 GB
 WORKERS ?= 3
 TAG ?= 0.1.0
@@ -99,10 +101,10 @@ demo: setup ## make a tiny model, align it, and show the results
 demo-teacher: setup ## the same with a teacher and a judge: make demo-teacher EXAMPLE=zephyr-tiny, dpo-kd-offline-tiny or dpo-kd-online-tiny
 	$(BIN)/python examples/make_tiny.py --workspace "$(HOME_FOLDER)/workspace"
 	$(BIN)/python examples/make_teacher.py --workspace "$(HOME_FOLDER)/workspace"
-	@OMP_NUM_THREADS=1 $(BIN)/python examples/teacher.py examples/models --port $(TEACHER_PORT) & teacher=$$!; \
-	trap 'kill $$teacher' EXIT; \
-	until $(BIN)/python -c 'import socket; socket.create_connection(("127.0.0.1", $(TEACHER_PORT)), 1)' 2>/dev/null; do \
-		kill -0 $$teacher || exit 1; sleep 0.5; \
+	@: > "$(TEACHER_LOG)"; OMP_NUM_THREADS=1 $(BIN)/python examples/teacher.py examples/models --port $(TEACHER_PORT) > "$(TEACHER_LOG)" & teacher=$$!; \
+	trap 'kill $$teacher 2>/dev/null' EXIT; \
+	until grep '^serving' "$(TEACHER_LOG)"; do \
+		kill -0 $$teacher 2>/dev/null || { echo "error: the teacher did not start; if port $(TEACHER_PORT) is taken, end the program that has it" >&2; exit 1; }; sleep 0.5; \
 	done; \
 	$(BIN)/alignment run examples/$(EXAMPLE).yaml
 	$(BIN)/python examples/ask.py $(EXAMPLE)

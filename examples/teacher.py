@@ -342,8 +342,11 @@ def main() -> None:
         parser.error(f"{options.folder} has no folder with a model (config.json)")
     key = options.api_key_file.read_text(encoding="utf-8").strip() if options.api_key_file else None
     app = application(models, key, options.allowed_requests_per_minute)
+    config = uvicorn.Config(app, host=options.host, port=options.port, log_level="warning")
+    # A port that is taken ends the program here, before it says that it serves.
+    listening = config.bind_socket()
     print(f"serving {', '.join(models)} on http://{options.host}:{options.port}/v1", flush=True)
-    uvicorn.run(app, host=options.host, port=options.port, log_level="warning")
+    uvicorn.Server(config).run([listening])
 
 
 if __name__ == "__main__":
