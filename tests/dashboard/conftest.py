@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,12 @@ from watched_api import STAGES, ApiServer, write_kubeconfig
 
 JobWriter = Callable[..., AlignmentJob]
 RunLogger = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore `__main__`, which Streamlit replaces by the page: a process forked by a later test would run the page first."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture
