@@ -86,9 +86,11 @@ def test_the_table_decides_whether_it_has_a_parent_and_gpus(kind: str) -> None:
 
 
 def test_its_own_compute_wins(kind: str) -> None:
-    spec = runnable_job(a_job(stages=behind_sft(kind, compute={"nodes": 3, "gpusPerNode": 2}), compute=GPUS)).spec
+    # A stage that loads no model has one process, and may have its GPU.
+    nodes, gpus = (3, 2) if KINDS[kind].loads_model else (1, 1)
+    spec = runnable_job(a_job(stages=behind_sft(kind, compute={"nodes": nodes, "gpusPerNode": gpus}), compute=GPUS)).spec
     compute = spec.compute_of((spec.stages or [])[1])
-    assert (compute.nodes, compute.gpus_per_node) == (3, 2)
+    assert (compute.nodes, compute.gpus_per_node) == (nodes, gpus)
 
 
 @pytest.mark.parametrize("backend", [process, pytorchjob], ids=["process", "pytorchjob"])

@@ -77,7 +77,8 @@ supervisor.preflight.check = check
 checking = Checking()
 checking.listen()
 try:
-    checking._check()
+    with checking._checking():
+        supervisor.preflight.check(None)
 except failures.Stopped as stopped:
     assert str(stopped) == MESSAGE
     print("stopped", flush=True)

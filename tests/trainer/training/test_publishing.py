@@ -22,8 +22,8 @@ def test_publishing_reports_copied_and_flushed_bytes(tmp_path, monkeypatch):
     save_file({"weight": torch.ones(8)}, source / "model.safetensors")
     (source / "config.json").write_text("{}")
     size = sum(path.stat().st_size for path in source.iterdir())
-    publishing._publish_folder(
-        tmp_path / "model", lambda folder: publishing._copy(source, folder, ("*.safetensors", "config.json"))
+    publishing.publish_folder(
+        tmp_path / "model", lambda folder: publishing.link_files(source, folder, ("*.safetensors", "config.json"))
     )
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
     assert reported == [
@@ -37,9 +37,9 @@ def test_templates_for_tools_are_published_in_their_folder(tmp_path):
     (source / "additional_chat_templates").mkdir(parents=True)
     (source / "chat_template.jinja").write_text("plain")
     (source / "additional_chat_templates" / "tool_use.jinja").write_text("with tools")
-    publishing._publish_folder(
+    publishing.publish_folder(
         tmp_path / "model",
-        lambda folder: publishing._copy(source, folder, (*publishing._MODEL_FILES, *publishing._TOKENIZER_FILES)),
+        lambda folder: publishing.link_files(source, folder, (*publishing._MODEL_FILES, *publishing._TOKENIZER_FILES)),
     )
     assert {str(path.relative_to(tmp_path / "model")): path.read_text() for path in (tmp_path / "model").rglob("*.jinja")} == {
         "chat_template.jinja": "plain",
