@@ -13,7 +13,9 @@ from cluster.teacher import KEY, NAME, Teacher, running_teacher
 from cluster.workspace import Workspace
 
 AT_ONCE = 2
-"""Requests to a model at the same time, so few that a stage takes some seconds."""
+"""Requests to a model at the same time: at most so many are on their way when a pod is killed."""
+PER_MINUTE = 360
+"""Requests to a model per minute, so few that a stage takes half a minute on any machine, and is killed in its middle."""
 MODELS = ("teacher", "student", "apprentice", "judge")
 
 
@@ -30,7 +32,9 @@ def a_short_zephyr(teacher: Teacher) -> Object:
     distill, sft, feedback, dpo = job["spec"]["stages"]
     asked = [*distill["distill"]["teachers"], feedback["feedback"]["judge"]]
     for endpoint in [*asked, *(known["endpoint"] for known in feedback["feedback"]["responders"] if "endpoint" in known)]:
-        endpoint.update(baseUrl=teacher.base_url, concurrency=AT_ONCE, apiKeySecret={"name": NAME, "key": KEY})
+        endpoint.update(
+            baseUrl=teacher.base_url, concurrency=AT_ONCE, requestsPerMinute=PER_MINUTE, apiKeySecret={"name": NAME, "key": KEY}
+        )
     distill["distill"]["prompts"][0]["maxExamples"] = 200
     feedback["feedback"]["prompts"][0]["maxExamples"] = 40
     for settings, steps in ((sft["sft"], 60), (dpo["dpo"], 5)):
