@@ -160,7 +160,8 @@ def expect_reason(
     status = job.wait(f"the reason is {reason}", lambda status: status.get("reason") == reason, patience_seconds)
     assert status["phase"] == phase
     assert sentence in status["message"]
-    assert reason in [event_reason for event_reason, _ in job.events()]
+    # The operator creates the Event after it has written the status.
+    wait_for("an Event has the reason", lambda: reason in [known for known, _ in job.events()], job.describe)
 
 
 @pytest.mark.parametrize("row", SITUATIONS, ids=IDS)
