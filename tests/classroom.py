@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import SequenceMatcher
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 
 from judges import answers_in
+from served_threads import serving
 
 Finish = tuple[str, str]
 
@@ -86,10 +87,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def a_classroom(answers: Mapping[str, str]) -> Iterator[Classroom]:
     """Serve until the end of the block."""
-    server = Classroom(answers)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
+    with serving(Classroom(answers)) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
+
+from served_threads import serving
 
 Act = Callable[["_Handler"], None]
 
@@ -139,9 +141,5 @@ class _Handler(BaseHTTPRequestHandler):
 def a_faulty_server(*acts: Act) -> Iterator[FaultyServer]:
     server = FaultyServer()
     server.acts.extend(acts)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
+    with serving(server):
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()

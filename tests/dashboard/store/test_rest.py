@@ -2,7 +2,6 @@
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ from alignment_dashboard.store import rest
 from alignment_dashboard.store.rest import RestStore
 from alignment_dashboard.store.store import StoredFile, StoreUnavailable
 from mlflow import MlflowClient
+from served_threads import serving
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +43,8 @@ def answering(status: int, body: bytes, kind: str = "application/json") -> Itera
         do_POST = do_GET  # noqa: N815
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def refusal(uri: str) -> str:

@@ -7,8 +7,8 @@ from alignment_api.run_config import RunConfig
 from alignment_trainer.models.start import check_model, check_start, start_folder
 from alignment_trainer.settings.dpo_distillation import DpoDistillationSettings, dpo_distillation_settings
 from alignment_trainer.stages.dpo import Dpo, ReferenceModel
+from alignment_trainer.synthesis.first_process import on_first_process, shared
 from alignment_trainer.synthesis.rounds import gain
-from alignment_trainer.synthesis.rounds.alone import on_first_process, shared
 from alignment_trainer.synthesis.rounds.contrast import no_pairs, report_of
 from alignment_trainer.synthesis.rounds.ended import Ended, end_round, left_of
 from alignment_trainer.synthesis.rounds.lessons import Lesson, ask_teacher, read_lessons

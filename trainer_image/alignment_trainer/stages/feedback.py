@@ -41,8 +41,8 @@ def _pair_answers(config: RunConfig, settings: EnsembleSettings, pairs: PairSett
         _ask_and_pair(config, settings, pairs, ensemble, {})
         return
     # Only here, since these load torch.
+    from alignment_trainer.synthesis.first_process import on_first_process
     from alignment_trainer.synthesis.pairs.own_answers import OwnModels
-    from alignment_trainer.synthesis.rounds.alone import on_first_process
 
     prompts, _ = prompts_of(config, settings.prompts, f"{settings.path}.prompts", pairs.seed)
     # All prompts are kept at once, so without their rows: these may hold far more than the question.
@@ -69,7 +69,7 @@ def _ask_and_pair(
 
 
 def _pair_judged(config: RunConfig, pairs: PairSettings) -> None:
-    """Pair the answers of rows that were judged before the job; nobody is asked."""
+    """Pair the answers of rows that were judged before the job; no server is asked."""
     judged = judged_datasets(config)
     assert judged is not None
     path = f"{stage_path(config)}.judged"

@@ -4,7 +4,7 @@ import json
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,20 @@ class LeftOut:
     """One word, under which it is counted."""
     detail: str = ""
     has_failed: bool = False
-    """Whether nobody gave a usable answer, which counts against maximumFailedShare, and is tried again by the next attempt."""
+    """Whether no model gave a usable answer, which counts against maximumFailedShare, and is tried again by the next attempt."""
     place: str = ""
     asks_again: bool = True
-    """Whether the next attempt of a failed one sends a request; answers that nobody can use are kept, and would be the same."""
+    """Whether the next attempt of a failed one sends a request; answers of no use are kept, and would be the same."""
 
 
 Outcome = list[WrittenRow] | LeftOut
+
+
+def by_reason(counts: Mapping[str, int]) -> str:
+    """Return counts as a sentence shows them, the most frequent reason first."""
+    return ", ".join(
+        f"{count} {reason}" for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if count
+    )
 
 
 class Made:
@@ -43,7 +50,7 @@ class Made:
         self.written = 0
         self.left_out: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
-        """Those of the left out ones that nobody answered."""
+        """Those of the left out ones without a usable answer."""
         self.asked_again = 0
         """How many of the failed ones the next attempt asks again."""
         self._end = self._load()

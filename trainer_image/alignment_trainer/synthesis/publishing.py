@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from alignment_api.files import flush_tree, rename_whole, write_whole
-from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, ROWS_FOLDER
+from alignment_api.names import DONE_FILE, MANIFEST_FILE, ROWS_FOLDER
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.synthesis.made import LeftOut, Made
 from alignment_trainer.synthesis.writing import Report
-from alignment_trainer.workspace.environment import library_versions
 from alignment_trainer.workspace.hashes import hash_file
-from alignment_trainer.workspace.journal import latest_values
-from alignment_trainer.workspace.stage_warnings import recorded_warnings
+from alignment_trainer.workspace.stage_folder import manifest
 
 ROWS_FILE = "part-00000.jsonl"
 LEFT_OUT_FILE = "left-out.jsonl"
@@ -54,18 +52,10 @@ def _left_out(made: Made) -> Iterator[dict[str, Any]]:
 
 
 def _manifest(config: RunConfig, report: Report) -> dict[str, Any]:
-    stage, made = Path(config.paths.stage), report.made
-    return {
-        "job": config.job.dump(),
-        "stage": config.stage_name,
-        "kind": config.stage.kind,
-        "attempt": config.attempt,
-        "inputHash": config.input_hash,
-        "settings": config.stage.settings.dump(),
-        "written": {"rows": made.written, "sha256": hash_file(stage / ROWS_FOLDER / ROWS_FILE)},
-        "leftOut": dict(made.left_out),
-        "asked": {**vars(report.asked), "unanswered": dict(report.asked.unanswered)},
-        "metrics": latest_values(stage / METRICS_FILE),
-        "warnings": recorded_warnings(stage),
-        "versions": library_versions(),
-    }
+    made = report.made
+    return manifest(
+        config,
+        written={"rows": made.written, "sha256": hash_file(Path(config.paths.stage) / ROWS_FOLDER / ROWS_FILE)},
+        leftOut=dict(made.left_out),
+        asked={**vars(report.asked), "unanswered": dict(report.asked.unanswered)},
+    )

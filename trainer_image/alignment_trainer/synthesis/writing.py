@@ -9,16 +9,15 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.parts import endpoints_of
 
 from alignment_trainer.endpoints.counts import Counts
+from alignment_trainer.endpoints.pacing.pace import CONCURRENCY
 from alignment_trainer.failures import TooFewRows, UnusableAnswers
 from alignment_trainer.settings.given import stage_path
-from alignment_trainer.synthesis.made import LeftOut, Made, Outcome
+from alignment_trainer.synthesis.made import LeftOut, Made, Outcome, by_reason
 from alignment_trainer.synthesis.progress import Counted, Progress
 from alignment_trainer.synthesis.prompts import Prompt
 
 Make = Callable[[Prompt], Awaitable[Outcome]]
 
-_USUAL_CONCURRENCY = 64
-"""Of an endpoint that sets none."""
 _NO_KEY = "0"
 
 
@@ -51,7 +50,7 @@ async def write_rows(
 class _Writing:
     def __init__(self, config: RunConfig, made: Made, limit: "_Limit", make: Make, progress: Progress) -> None:
         # A stage without endpoints pairs rows that are judged already.
-        self._workers = sum(endpoint.concurrency or _USUAL_CONCURRENCY for _, endpoint in endpoints_of(config.stage)) or 1
+        self._workers = sum(endpoint.concurrency or CONCURRENCY for _, endpoint in endpoints_of(config.stage)) or 1
         self._made, self._make, self._progress = made, make, progress
         self.limit = limit
         self._failure: Exception | None = None
@@ -101,14 +100,14 @@ class _Limit:
         if made.failed.total() > self.share * self.total:
             raise self._failure(
                 made,
-                f"{made.failed.total()} of {self.total} prompts have no usable answer ({_by_reason(made.failed)}), "
+                f"{made.failed.total()} of {self.total} prompts have no usable answer ({by_reason(made.failed)}), "
                 f"more than maximumFailedShare {self.share:g}",
             )
 
     def check_end(self, made: Made) -> None:
         """Fail if nothing was written at all."""
         if not made.written:
-            raise self._failure(made, f"none of {self.total} prompts gives a row ({_by_reason(made.left_out)})")
+            raise self._failure(made, f"none of {self.total} prompts gives a row ({by_reason(made.left_out)})")
 
     def _failure(self, made: Made, what: str) -> TooFewRows | UnusableAnswers:
         """Return a failure that is retried only if another attempt would ask something."""
@@ -117,9 +116,3 @@ class _Limit:
         return UnusableAnswers(
             f"{self.path}: {what}; all requests were answered, and another attempt would read the same answers"
         )
-
-
-def _by_reason(counts: dict[str, int]) -> str:
-    return ", ".join(
-        f"{count} {reason}" for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if count
-    )

@@ -22,9 +22,8 @@ from alignment_trainer.settings.training import Settings
 from alignment_trainer.templates.source import template_hash
 from alignment_trainer.workspace.activity import advancing
 from alignment_trainer.workspace.checkpoints import Checkpoint, clear_staging, newest_verified
-from alignment_trainer.workspace.environment import library_versions
-from alignment_trainer.workspace.journal import latest_values
-from alignment_trainer.workspace.stage_warnings import recorded_warnings, warn
+from alignment_trainer.workspace.stage_folder import manifest
+from alignment_trainer.workspace.stage_warnings import warn
 
 ADAPTER_FOLDER = "adapter"
 _MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
@@ -115,23 +114,15 @@ def _merge(trained: Trained, adapter: Path, target: Path) -> None:
 
 def _manifest(config: RunConfig, checkpoint: Checkpoint, trained: Trained) -> dict[str, Any]:
     stage = Path(config.paths.stage)
-    return {
-        "job": config.job.dump(),
-        "stage": config.stage_name,
-        "kind": config.stage.kind,
-        "attempt": config.attempt,
-        "inputHash": config.input_hash,
-        "settings": config.stage.settings.dump(),
-        "steps": checkpoint.step,
-        "worldSize": config.world_size,
+    return manifest(
+        config,
+        steps=checkpoint.step,
+        worldSize=config.world_size,
         **trained.report,
-        "templateHash": template_hash(trained.tokenizer.chat_template),
-        "adaptedLayers": _adapted_layers(stage / ADAPTER_FOLDER),
-        "weights": {"start": trained.start_digest, "made": weights_digest(stage / MODEL_FOLDER)},
-        "metrics": latest_values(stage / METRICS_FILE),
-        "warnings": recorded_warnings(stage),
-        "versions": library_versions(),
-    }
+        templateHash=template_hash(trained.tokenizer.chat_template),
+        adaptedLayers=_adapted_layers(stage / ADAPTER_FOLDER),
+        weights={"start": trained.start_digest, "made": weights_digest(stage / MODEL_FOLDER)},
+    )
 
 
 def _adapted_layers(adapter: Path) -> list[str] | None:

@@ -1,13 +1,18 @@
-"""Decides by a hash which inputs own a stage's folder: equal inputs resume, and results of other inputs are moved aside."""
+"""Decides which inputs own a stage's folder: equal ones resume, results of others are moved aside; what its manifest says."""
 
 import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from alignment_api.files import write_whole
-from alignment_api.names import CHECKPOINTS_FOLDER, DONE_FILE, RUN_CONFIG_FILE
+from alignment_api.names import CHECKPOINTS_FOLDER, DONE_FILE, METRICS_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
+
+from alignment_trainer.workspace.environment import library_versions
+from alignment_trainer.workspace.journal import latest_values
+from alignment_trainer.workspace.stage_warnings import recorded_warnings
 
 DATA_FOLDER = "data"
 """The rows of a stage as tokens."""
@@ -58,6 +63,23 @@ def clear_unfinished(stage: Path) -> None:
     """Remove what an attempt did not finish: folders get a name without a dot when they are whole."""
     for folder in (*stage.glob(".*/"), *(stage / CHECKPOINTS_FOLDER).glob(".*/")):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def manifest(config: RunConfig, **own: Any) -> dict[str, Any]:
+    """Return what the manifest of a finished stage says: what was run, what is its kind's own, and what was measured."""
+    stage = Path(config.paths.stage)
+    return {
+        "job": config.job.dump(),
+        "stage": config.stage_name,
+        "kind": config.stage.kind,
+        "attempt": config.attempt,
+        "inputHash": config.input_hash,
+        "settings": config.stage.settings.dump(),
+        **own,
+        "metrics": latest_values(stage / METRICS_FILE),
+        "warnings": recorded_warnings(stage),
+        "versions": library_versions(),
+    }
 
 
 def _owner(stage: Path) -> str | None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from alignment_api.files import without_torn_line
+
 from alignment_trainer.endpoints.question import Answer, Ask, Question, Unanswered
 from alignment_trainer.endpoints.together import all_ended
 from alignment_trainer.failures import TooFewRows, UnusableAnswers
@@ -22,6 +24,7 @@ from alignment_trainer.synthesis.distilling.new_instructions import (
 )
 from alignment_trainer.synthesis.distilling.similarity import KeptTexts
 from alignment_trainer.synthesis.drawing import drawn_seed, shared
+from alignment_trainer.synthesis.made import by_reason
 from alignment_trainer.workspace.activity import Advance, advancing
 
 _FILE = "instructions.jsonl"
@@ -82,7 +85,8 @@ async def grow(settings: DistillSettings, seeds: list[str], folder: Path, ask: A
             await _grow_once(settings, seeds, grown, kept, folder / _FILE, ask, advance)
     if not grown.instructions:
         # All rounds are written down, so that another attempt would read the same.
-        raise UnusableAnswers(f"{settings.path}: the teachers wrote no usable instruction ({_by_reason(grown.dropped)})")
+        why = by_reason(grown.dropped) or "each reply was cut in its first one"
+        raise UnusableAnswers(f"{settings.path}: the teachers wrote no usable instruction ({why})")
     return grown
 
 
@@ -118,15 +122,15 @@ def _found(answers: list[Answer], grown: Grown, kept: KeptTexts) -> tuple[list[s
 
 
 def _check_unanswered(settings: DistillSettings, grown: Grown, unanswered: Counter[str]) -> None:
-    """Fail if nobody answered, or too few did; this round is not written down, so that the next attempt asks for what failed."""
+    """Fail if too few requests got a usable answer; the round is not written down, and the next attempt asks for what failed."""
     failed = grown.unanswered + unanswered
     # As many as there will be at least: a few early failures are no large share.
     requests = max((grown.rounds + 1) * _REQUESTS_AT_ONCE, math.ceil(grown.wanted / IN_A_REPLY))
     if unanswered.total() == _REQUESTS_AT_ONCE:
-        many = f"none of {_REQUESTS_AT_ONCE} requests for new instructions has a usable answer ({_by_reason(unanswered)})"
+        many = f"none of {_REQUESTS_AT_ONCE} requests for new instructions has a usable answer ({by_reason(unanswered)})"
     elif failed.total() > settings.maximum_failed_share * requests:
         many = (
-            f"{failed.total()} of {requests} requests for new instructions have no usable answer ({_by_reason(failed)}), "
+            f"{failed.total()} of {requests} requests for new instructions have no usable answer ({by_reason(failed)}), "
             f"more than maximumFailedShare {settings.maximum_failed_share:g}"
         )
     else:
@@ -162,12 +166,6 @@ def _append(file: Path, one: _Round) -> None:
 
 def _earlier_rounds(file: Path) -> list[_Round]:
     """Read the whole rounds of earlier attempts; a torn one is asked for again, and its answers are kept."""
-    content = file.read_bytes() if file.exists() else b""
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        os.truncate(file, len(whole))
-    return [_Round(**json.loads(line)) for line in whole.splitlines()]
-
-
-def _by_reason(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "each reply was cut in its first one"
+    without_torn_line(file)
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    return [_Round(**json.loads(line)) for line in lines]

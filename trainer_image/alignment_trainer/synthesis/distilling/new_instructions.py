@@ -1,10 +1,10 @@
 """How new instructions are asked for, read from a reply, and found to be unanswerable."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 
 from alignment_trainer.endpoints.question import Message
+from alignment_trainer.judging.material import template_hash
 
 IN_A_REPLY = 8
 """How many instructions one reply is asked for."""
@@ -21,7 +21,7 @@ Write {count} new tasks for the same assistant. Each of them
 
 Write them as a numbered list, 1. to {count}., and nothing else."""
 
-TEMPLATE = hashlib.sha256(_ASK.encode()).hexdigest()[:16]
+TEMPLATE = template_hash(_ASK)
 
 _FIRST = re.compile(r"^([ \t]*)((?:#{1,6}[ \t]+)?(?:\*\*)?)1([.)])(\*\*)?(?!\S)", re.MULTILINE)
 """The number of the first item: models set it in bold or as a heading now and then."""
@@ -82,7 +82,7 @@ def _begins(reply: str, first: re.Match[str]) -> list[re.Match[str]] | None:
 
 
 def why_unfit(instruction: str) -> str | None:
-    """Return why nobody should be asked an instruction, as one word; None if it is fit."""
+    """Return why no teacher should be asked an instruction, as one word; None if it is fit."""
     if not _FEWEST_WORDS <= len(instruction.split()) <= _MOST_WORDS:
         return "length"
     return "unanswerable" if any(pattern.search(instruction) for pattern in _UNANSWERABLE) else None

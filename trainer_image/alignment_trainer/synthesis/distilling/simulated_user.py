@@ -1,10 +1,10 @@
-"""What a model is told that asks in the user's place: to open a dialogue about a topic, and to ask on."""
+"""The prompts for a model that asks in the user's place: to open a dialogue about a topic, and to ask on."""
 
-import hashlib
 import re
 from collections.abc import Iterable
 
 from alignment_trainer.endpoints.question import Message
+from alignment_trainer.judging.material import template_hash
 
 _OPEN = """Somebody opens a chat assistant because of this topic:
 
@@ -24,8 +24,8 @@ _SPEAKERS = {"system": "Setting", "user": "Person", "assistant": "Assistant"}
 _LABEL = re.compile(r"^\s*(?:person|user|human|me)\s*:\s*", re.IGNORECASE)
 _QUOTES = {'"': '"', "“": "”", "«": "»", "'": "'"}
 
-OPENING_TEMPLATE = hashlib.sha256(_OPEN.encode()).hexdigest()[:16]
-NEXT_TEMPLATE = hashlib.sha256(_ASK_ON.encode()).hexdigest()[:16]
+OPENING_TEMPLATE = template_hash(_OPEN)
+NEXT_TEMPLATE = template_hash(_ASK_ON)
 
 
 def asked_to_open(topic: str) -> tuple[Message, ...]:
@@ -36,11 +36,11 @@ def asked_to_open(topic: str) -> tuple[Message, ...]:
 def asked_to_go_on(messages: Iterable[Message]) -> tuple[Message, ...]:
     """Return what the user's model is asked for the next question.
 
-    The dialogue is told to it in one message of a user: as messages of their own, with the system message of the teacher, they
+    The prompt holds the dialogue in one message of a user: as messages of their own, with the system message of the teacher, they
     would make the model answer as the assistant.
     """
-    told = "\n\n".join(f"{_SPEAKERS[message['role']]}: {message['content'].strip()}" for message in messages)
-    return _alone(_ASK_ON.format(dialogue=told))
+    written = "\n\n".join(f"{_SPEAKERS[message['role']]}: {message['content'].strip()}" for message in messages)
+    return _alone(_ASK_ON.format(dialogue=written))
 
 
 def message_of(reply: str) -> str:

@@ -14,10 +14,10 @@ from alignment_trainer.model_folder.start import start_name
 from alignment_trainer.models.start import check_model, start_folder
 from alignment_trainer.settings.feedback import EnsembleSettings
 from alignment_trainer.settings.given import given
+from alignment_trainer.synthesis.first_process import shared
 from alignment_trainer.synthesis.pairs.ensemble import Ensemble
 from alignment_trainer.synthesis.pairs.ensemble_pairs import own_key
 from alignment_trainer.synthesis.prompts import Prompt, with_system
-from alignment_trainer.synthesis.rounds.alone import shared
 from alignment_trainer.synthesis.student import Asked, Student, free, load_student, read_said, readable, sample
 
 _FOLDER = "own-answers"

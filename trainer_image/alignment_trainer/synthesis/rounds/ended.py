@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from alignment_api import metrics
 from alignment_api.names import CHECKPOINTS_FOLDER, MANIFEST_FILE, MODEL_FOLDER
 
+from alignment_trainer.synthesis.first_process import shared
 from alignment_trainer.synthesis.rounds import gain
-from alignment_trainer.synthesis.rounds.alone import shared
 from alignment_trainer.synthesis.rounds.contrast import report_of
 from alignment_trainer.synthesis.rounds.pairs import REMARKS
 from alignment_trainer.synthesis.rounds.round_config import REFERENCE_FOLDER, Round, Student

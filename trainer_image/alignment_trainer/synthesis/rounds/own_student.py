@@ -19,7 +19,7 @@ from alignment_trainer.models.loading import quantization
 from alignment_trainer.models.tokenizer import load_tokenizer
 from alignment_trainer.settings.dpo_distillation import DpoDistillationSettings
 from alignment_trainer.settings.training import Settings, training_settings
-from alignment_trainer.synthesis.rounds.alone import on_first_process, shared
+from alignment_trainer.synthesis.first_process import on_first_process, shared
 from alignment_trainer.synthesis.rounds.contrast import asked_of, report_of, write_pairs
 from alignment_trainer.synthesis.rounds.lessons import Lesson
 from alignment_trainer.synthesis.rounds.pairs import PairPolicy

@@ -10,7 +10,7 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 from accelerate import PartialState
-from alignment_trainer.synthesis.rounds.alone import on_first_process, shared
+from alignment_trainer.synthesis.first_process import on_first_process, shared
 folder, fails = ARGUMENTS
 
 def work():
@@ -43,7 +43,7 @@ import asyncio, os, signal, threading
 from pathlib import Path
 from accelerate import PartialState
 from alignment_trainer.failures import Stopped
-from alignment_trainer.synthesis.rounds.alone import on_first_process
+from alignment_trainer.synthesis.first_process import on_first_process
 (folder,) = ARGUMENTS
 
 async def ask():
