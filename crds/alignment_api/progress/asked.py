@@ -5,7 +5,7 @@ from alignment_api.spec.status import Progress
 
 
 def asked_so_far(progress: Progress, with_round: bool = True) -> list[str]:
-    """Return rows, the last round, requests, tokens, cost and failures, each in words; empty for a stage that asks nobody."""
+    """Return rows, the last round, requests, tokens, cost and failures, each in words; empty for a stage that asks no server."""
     values = progress.metrics or {}
     tokens = [values[name] for name in (metrics.PROMPT_TOKENS, metrics.ANSWER_TOKENS) if name in values]
     # A request that was possibly paid counts with the most that it may cost.

@@ -91,9 +91,9 @@ def _is_source(value: Any) -> bool:
 def _source(value: Mapping[str, Any]) -> str:
     """Write a dataset as owner/name (split, maxExamples 1000), an endpoint as model at url, a model with its revision."""
     if "uri" in value:
-        head, told = str(value["uri"]).removeprefix("hf://"), {"uri", "name"}
+        head, written = str(value["uri"]).removeprefix("hf://"), {"uri", "name"}
     else:
-        head, told = f"{value.get('model', 'model')} at {value['baseUrl']}", {"baseUrl", "model"}
-    rest = {key: _readable(part) for key, part in value.items() if key not in told}
+        head, written = f"{value.get('model', 'model')} at {value['baseUrl']}", {"baseUrl", "model"}
+    rest = {key: _readable(part) for key, part in value.items() if key not in written}
     details = [str(part) if key in ("configuration", "split") else f"{key} {part}" for key, part in rest.items()]
     return f"{head} ({', '.join(details)})" if details else head

@@ -128,7 +128,8 @@ class Feedback(Schema):
     judge: Annotated[Endpoint | None, Field(description="Model that scores the answers.")] = None
     prompts: Annotated[Datasets | None, Field(description="Questions to answer.")] = None
     judged: Annotated[
-        Datasets | None, Field(description="Rows in the form of UltraFeedback, whose answers are scored already; asks nobody.")
+        Datasets | None,
+        Field(description="Rows in the form of UltraFeedback, with scores of their answers; no server is asked."),
     ] = None
     answers_per_prompt: Annotated[int | None, Field(ge=2, le=32, description="Answers drawn for each prompt.")] = None
     principles: Annotated[Principles | None, Field(description="Principles under which answers are given.")] = None

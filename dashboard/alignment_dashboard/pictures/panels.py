@@ -46,7 +46,7 @@ OF_PROMPTS, OF_ANSWERS, REUSED, PERHAPS_PAID = "of prompts", "of answers", "kept
 
 
 SECOND = (REJECTED, LEFT_OUT, NOT_ANSWERED, OF_ANSWERS, PERHAPS_PAID)
-"""The roles that are drawn beside another one, and are told from it where the colour says which run it is."""
+"""The roles that are drawn beside another one, and are dotted where the colour says which run it is."""
 
 
 class Line(NamedTuple):
@@ -130,7 +130,7 @@ ROUNDS = Panel(
 )
 ROWS = (
     Panel("Rows", (Line(ROWS_WRITTEN, WRITTEN, exact=True), Line(ROWS_LEFT_OUT, LEFT_OUT, exact=True))),
-    # A stage may ask nobody, as one whose answers were judged before, or a server that has no price.
+    # A stage may ask no server, as one whose answers were judged before, or one that has no price.
     Panel("Requests", (Line(REQUESTS, SENT, exact=True), Line(UNANSWERED, NOT_ANSWERED, exact=True)), optional=True),
     Panel("Answer tokens per second", (Line(ANSWER_TOKENS_PER_SECOND, MEASURED),), positive=True, optional=True),
     Panel("Tokens", (Line(PROMPT_TOKENS, OF_PROMPTS, exact=True), Line(ANSWER_TOKENS, OF_ANSWERS, exact=True)), optional=True),

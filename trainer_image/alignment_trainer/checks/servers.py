@@ -13,7 +13,7 @@ def check_servers(config: RunConfig) -> None:
 
 
 async def _probe(config: RunConfig) -> None:
-    # Stages that ask nobody do not load the SDK.
+    # Stages that ask no server do not load the SDK.
     from alignment_trainer.endpoints.asking import open_asking
     from alignment_trainer.endpoints.servers import servers_of
 

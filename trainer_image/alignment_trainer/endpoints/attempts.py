@@ -74,7 +74,7 @@ class Attempts:
         self, server: Server, pace: Pace, question: Question, key: str, keep: Keep, goes_first: bool = False
     ) -> Answer | Fault:
         settled = await self._attempt(server, pace, question, key, goes_first)
-        # What has arrived is paid: it is kept even if nobody waits for it any longer.
+        # What has arrived is paid: it is kept even if no caller waits for it any longer.
         return await asyncio.shield(self._record_later(self._record(settled, key, keep)))
 
     async def finish(self) -> None:

@@ -51,7 +51,7 @@ class Servers:
         return advice_to_refused(server.endpoint, self._config.paths)
 
     def end(self) -> None:
-        """Let nobody wait for a server any longer."""
+        """End all waits for servers."""
         for pace in self._paces.values():
             pace.end()
 

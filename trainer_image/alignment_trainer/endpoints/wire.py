@@ -21,7 +21,7 @@ _LONGEST_SAID = 300
 _LIMIT, _NEWER_LIMIT = "max_tokens", "max_completion_tokens"
 """Nearly all servers know the first one; OpenAI's models that reason know only the second one."""
 _OF_AN_ACCOUNT = {"OpenAI-Organization": omit, "OpenAI-Project": omit}
-"""Headers that the SDK takes from the environment, which belongs to nobody's job."""
+"""Headers that the SDK takes from the environment, which is not part of the job."""
 
 
 class Wire:

@@ -41,7 +41,7 @@ class Score:
     missing: str
     """One CamelCase word that says why the rating is missing; empty otherwise."""
     type: str
-    """The kind of fault, if the judge names one of those it was told, or None."""
+    """The kind of fault, if the judge names one of those in its instructions, or None."""
     rationale: str
     position: int
     """Where the answer stood among those that the judge saw, from 0."""

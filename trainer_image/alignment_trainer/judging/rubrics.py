@@ -1,4 +1,4 @@
-"""What judges are told about each aspect of an answer; pure."""
+"""The instructions to judges about each aspect of an answer; pure."""
 
 from dataclasses import dataclass
 

@@ -39,7 +39,7 @@ class Unreadable(NamedTuple):
     reason: str
     """One CamelCase word, under which it is counted."""
     fault: str
-    """What is wrong, as the judge is told; without words of the reply."""
+    """What is wrong, as the second question puts it to the judge; without words of the reply."""
 
 
 Verdict = dict[str, str]

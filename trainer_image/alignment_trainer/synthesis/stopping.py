@@ -19,7 +19,7 @@ _LONGEST_PATIENCE = 10.0
 
 
 class StoppableAsking:
-    """Asks as long as nobody wants the stage to stop."""
+    """Asks until the stage is requested to stop."""
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking

@@ -138,7 +138,7 @@ class Pace:
                 advance(1)
 
     def end(self) -> None:
-        """Let nobody wait any longer, since nothing more will be sent."""
+        """End all waits, since nothing more will be sent."""
         self._has_ended = True
         self._free.set()
 

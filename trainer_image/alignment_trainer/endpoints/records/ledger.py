@@ -91,7 +91,7 @@ class Ledger:
         return await self._append({"failed": number, "reason": reason, **_estimated(is_estimated)}, charge)
 
     async def possibly_paid(self, number: int, most: Charge) -> dict[str, Any]:
-        """Write that a request was in flight when its process was killed, and that nobody knows its answer; return the line."""
+        """Write that a request was in flight when its process was killed, and that its answer is unknown; return the line."""
         return await self._append({"possiblyPaid": number}, most)
 
     async def _append(self, what: dict[str, Any], charge: Charge) -> dict[str, Any]:
