@@ -70,6 +70,14 @@ ROUND_WIN_RATE_ERROR = "round/win_rate_error"
 ROUND_GAIN = "round/gain"
 ROUND_GAIN_ERROR = "round/gain_error"
 
+EVALUATED = "evaluated"
+"""Scores of an evaluate stage, below which each has its task, metric and model."""
+EXPORT_PERPLEXITY_BEFORE = "export/perplexity_before"
+EXPORT_PERPLEXITY = "export/perplexity"
+EXPORT_DIVERGENCE = "export/divergence"
+EXPORT_AGREEMENT = "export/agreement"
+EXPORT_SIZE_RATIO = "export/size_ratio"
+
 TOTAL_STEPS = "progress/total_steps"
 SECONDS_LEFT = "progress/seconds_left"
 
@@ -131,8 +139,18 @@ def left_out_of(reason: str) -> str:
 
 
 def judged_score_of(model: str, aspect: str) -> str:
-    """Return the metric that is the mean score of a model's answers; MLflow takes few signs in names."""
-    return f"{JUDGED_SCORES}/{re.sub(r'[^A-Za-z0-9_.-]', '_', model)}/{aspect}"
+    """Return the metric that is the mean score of a model's answers."""
+    return f"{JUDGED_SCORES}/{_tracked(model)}/{aspect}"
+
+
+def evaluated_of(task: str, metric: str, model: str) -> str:
+    """Return the metric that is a model's score in a task; with `_error` behind it, its standard error."""
+    return f"{EVALUATED}/{_tracked(task)}/{_tracked(metric)}/{_tracked(model)}"
+
+
+def _tracked(name: str) -> str:
+    """Return a name with the few signs that MLflow takes."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 
 def judged_place_of(place: int) -> str:

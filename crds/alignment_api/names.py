@@ -40,6 +40,7 @@ BASE_MODEL_FILE = "base-model.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 MODEL_FOLDER = "model"
 ROWS_FOLDER = "rows"
+REPORT_FILE = "report.json"
 
 
 def child_name(job: str, stage: str, attempt: int) -> str:

@@ -51,7 +51,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         {
             "stages": [
                 {"name": "a", "sft": a_training()},
-                {"name": "b", "evaluate": {"tasks": [{"name": "x"}]}},
+                {"name": "b", "evaluate": {"tasks": [{"name": "x", "benchmark": "arc_easy"}]}},
                 {"name": "c", "sft": a_training(), "model": {"stage": "b"}},
             ]
         },
@@ -479,7 +479,7 @@ UNRUN = "spec.stages[1].evaluate"
         ([], {}, [UNRUN]),
         ({"tasks": [{"name": "x", "dataset": {"stage": "sft"}}]}, {}, [UNRUN]),
         ({"zzz": 1}, {"zzz": 1}, [UNRUN, "spec.zzz"]),
-        ({"tasks": [{"name": "x"}]}, {"compute": {}}, [UNRUN, "spec.compute.gpusPerNode"]),
+        ({"tasks": [{"name": "x", "benchmark": "arc_easy"}]}, {"compute": {}}, [UNRUN, "spec.compute.gpusPerNode"]),
         ({}, {"recipe": "none"}, [UNRUN, "spec.recipe"]),
     ],
 )

@@ -6,8 +6,8 @@ from alignment_api.problems import Problem
 from alignment_api.spec.data import Dataset
 from alignment_api.spec.endpoints import Budget
 from alignment_api.spec.parts import endpoints_of
+from alignment_api.spec.settings.synthesis import Feedback
 from alignment_api.spec.stages import DpoDistillation, Stage
-from alignment_api.spec.synthesis import Feedback
 
 
 def asking_warnings(stage: Stage, path: str) -> Iterator[Problem]:

@@ -23,7 +23,7 @@ _WHOLE = {"warmup", "holdout", "storage", "nodeSelector"}
 # Who sets one of these does not want the other.
 _RIVALS = {"epochs": "maxSteps", "maxSteps": "epochs"}
 # Filled in if the user sets them, never added.
-_ON_REQUEST = {"adapter", "decontamination", "roundJudge"}
+_ON_REQUEST = {"adapter", "decontamination", "roundJudge", "proof"}
 _KINDS = tuple(map(to_camel, KINDS))
 
 

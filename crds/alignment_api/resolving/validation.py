@@ -16,7 +16,8 @@ from alignment_api.spec.combinations import combination_problems, packing_proble
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import stages_before
-from alignment_api.spec.parts import loads_model, models_asked
+from alignment_api.spec.parts import loads_model, models_asked, starts_from_model
+from alignment_api.spec.settings.evaluation import JUDGED, Evaluate
 from alignment_api.spec.stages import Stage
 
 _COPY = "copy it to the workspace volume and use workspace://"
@@ -113,6 +114,8 @@ def _stage_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
     if not loads_model(stage) and world_size(spec.compute_of(stage)) > 1:
         sentence = "has more than one process, but a stage that loads no model asks its servers from one; remove nodes, "
         problems.append(Problem(f"{path}.compute", f"{sentence}gpusPerNode and processesPerNode"))
+    if isinstance(stage.settings, Evaluate):
+        problems += _evaluation_problems(stage.settings, kind)
     if stage.training:
         problems += _training_problems(spec, stage, path, kind)
     return problems
@@ -131,8 +134,13 @@ def _unset_problems(stage: Stage, path: str) -> list[Problem]:
 
 
 def _model_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Problem]:
-    if stage.model and not KINDS[stage.kind].loads_model:
-        return [Problem(f"{path}.model", f"has no effect: a {to_camel(stage.kind)} stage does not start from a model; remove it")]
+    if stage.model and not starts_from_model(stage):
+        why = (
+            "evaluate.models names what is measured"
+            if KINDS[stage.kind].loads_model
+            else f"a {to_camel(stage.kind)} stage does not start from a model"
+        )
+        return [Problem(f"{path}.model", f"has no effect: {why}; remove it")]
     named = [("model", stage.model), *models_asked(stage)]
     found = (_untrained_problem(spec, stage, f"{path}.{field}", model.stage) for field, model in named if model)
     return [problem for problem in found if problem]
@@ -140,13 +148,29 @@ def _model_problems(spec: AlignmentJobSpec, stage: Stage, path: str) -> list[Pro
 
 def _untrained_problem(spec: AlignmentJobSpec, stage: Stage, path: str, named: str | None) -> Problem | None:
     parent = next((known for known in spec.stages or [] if known.name == named), None)
-    if parent is None or KINDS[parent.kind].trains:
+    if parent is None or _can_take(stage, parent):
         return None
-    trained = [known.name for known in stages_before(spec, stage) if KINDS[known.kind].trains]
+    trained = [known.name for known in stages_before(spec, stage) if _can_take(stage, known)]
     advice = (
         f"name {' or '.join(trained)}, or set base: true in place of stage" if trained else "set base: true in place of stage"
     )
     return Problem(f"{path}.stage", f"stage {named!r} is of kind {to_camel(parent.kind)}, which trains no model; {advice}")
+
+
+def _can_take(stage: Stage, other: Stage) -> bool:
+    """Return whether a stage can use what another one leaves as a model: exported ones are only measured."""
+    kind = KINDS[other.kind]
+    return kind.trains or (stage.kind == "evaluate" and kind.leaves_weights)
+
+
+def _evaluation_problems(evaluate: Evaluate, path: str) -> list[Problem]:
+    judged = [index for index, task in enumerate(evaluate.tasks or []) if task.measure in JUDGED]
+    problems = []
+    if judged and not evaluate.judges:
+        problems.append(Problem(f"{path}.judges", f"is not set, and tasks[{judged[0]}] needs a judge; add its endpoint"))
+    if evaluate.judges and not judged:
+        problems.append(Problem(f"{path}.judges", f"has no effect: only {' and '.join(JUDGED)} ask judges; remove it"))
+    return problems
 
 
 def _training_problems(spec: AlignmentJobSpec, stage: Stage, path: str, kind: str) -> list[Problem]:

@@ -25,6 +25,11 @@ class Kind:
     loads_model: bool = True
     """Whether the stage starts from the job's model or an earlier stage's; the others only ask endpoints, without a GPU."""
 
+    @property
+    def leaves_weights(self) -> bool:
+        """Return whether later stages can measure what it leaves."""
+        return self.leaves in ("Model", "Export")
+
 
 KINDS: dict[str, Kind] = {
     "distill": Kind("Rows", ("teachers", "prompts"), runs=True, loads_model=False),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from alignment_api.schema import Schema
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
-from alignment_api.spec.parts import loads_model, models_asked, rows_read
+from alignment_api.spec.parts import loads_model, models_asked, rows_read, starts_from_model
 from alignment_api.spec.stages import Stage
 
 Settings = TypeVar("Settings", bound=Schema)
@@ -35,9 +35,9 @@ def stages_before(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
 
 
 def parent_of(spec: AlignmentJobSpec, stage: Stage) -> Stage | None:
-    """Find the stage whose weights this one starts from; None means the job's own model, or that it loads no model."""
+    """Find the stage whose weights this one starts from; None means the job's own model, or that it starts from none."""
     earlier = stages_before(spec, stage)
-    if not KINDS[stage.kind].loads_model or (stage.model and stage.model.base):
+    if not starts_from_model(stage) or (stage.model and stage.model.base):
         return None
     if stage.model and stage.model.stage:
         return next(known for known in earlier if known.name == stage.model.stage)

@@ -9,6 +9,7 @@ from alignment_api.schema import Schema
 from alignment_api.spec.data import Dataset
 from alignment_api.spec.endpoints import Endpoint, Sampling, SecretKey
 from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.settings.evaluation import Evaluate
 from alignment_api.spec.stage_model import StageModel
 from alignment_api.spec.stages import Stage
 
@@ -62,6 +63,12 @@ def key_secrets(stages: list[Stage]) -> list[SecretKey]:
 def models_asked(stage: Stage) -> list[tuple[str, StageModel]]:
     """List the job's models that the stage asks, such as feedback.responders[0].model; it starts from none of them."""
     return parts_of(stage, StageModel)
+
+
+def starts_from_model(stage: Stage) -> bool:
+    """Return whether the stage starts from one model: that of an earlier stage, or the job's."""
+    names_models = isinstance(stage.settings, Evaluate) and stage.settings.models is not None
+    return KINDS[stage.kind].loads_model and not names_models
 
 
 def loads_model(stage: Stage) -> bool:

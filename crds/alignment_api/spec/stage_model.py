@@ -19,5 +19,7 @@ class StageModel(Schema):
         ),
     )
 
-    stage: Annotated[StageName | None, Field(description="An earlier training stage.")] = None
+    stage: Annotated[StageName | None, Field(description="An earlier stage that trains; for evaluate also one that exports.")] = (
+        None
+    )
     base: Annotated[Literal[True] | None, Field(description="The job's own model, before any stage.")] = None

@@ -7,13 +7,15 @@ from pydantic.alias_generators import to_camel
 
 from alignment_api.schema import Rule, Schema, count_set, exactly_one
 from alignment_api.spec.compute import Compute
-from alignment_api.spec.data import Dataset, Datasets, Decontamination, Holdout
+from alignment_api.spec.data import Datasets, Decontamination, Holdout
 from alignment_api.spec.endpoints import Budget, Endpoint, Sampling
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.optimization import Adapter, Checkpoint, Evaluation, Optimization
+from alignment_api.spec.settings.evaluation import Evaluate
+from alignment_api.spec.settings.export import Export
+from alignment_api.spec.settings.synthesis import CutAnswers, Distill, Feedback, MaximumFailedShare, RoundJudge
 from alignment_api.spec.stage_model import StageModel
-from alignment_api.spec.synthesis import CutAnswers, Distill, Feedback, MaximumFailedShare, RoundJudge
-from alignment_api.spec.values import Fraction, StageName
+from alignment_api.spec.values import StageName
 
 MaximumLength = Annotated[
     int | None, Field(ge=8, le=1_048_576, description="Longest example in tokens, prompt and answer together.")
@@ -127,45 +129,6 @@ class DpoDistillation(PreferenceSettings):
     budget: Annotated[Budget | None, Field(description="Limits on what teacher and judge are asked.")] = None
 
 
-class Judge(Schema):
-    """The model that grades answers."""
-
-    endpoint: Annotated[Endpoint, Field(description="Its server.")]
-
-
-class Task(Schema):
-    """One measurement of the model."""
-
-    name: Annotated[
-        str,
-        Field(max_length=63, pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="Such as arc_challenge, hellaswag, mt_bench, bleu."),
-    ]
-    few_shot: Annotated[int | None, Field(ge=0, le=64, description="Worked examples before each question.")] = None
-    limit: Annotated[int | None, Field(ge=1, le=10_000_000, description="At most this many questions.")] = None
-    dataset: Annotated[Dataset | None, Field(description="Questions, if the task has none of its own.")] = None
-
-
-class Evaluate(Schema):
-    """Measure a model: benchmarks, a judge, texts against references."""
-
-    tasks: Annotated[list[Task] | None, Field(min_length=1, max_length=64, description="The measurements.")] = None
-    judge: Annotated[Judge | None, Field(description="The model that grades open answers.")] = None
-    sampling: Annotated[Sampling | None, Field(description="How the model answers.")] = None
-    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Seed of all draws.")] = None
-
-
-class Export(Schema):
-    """Write the model for serving, optionally quantized, and measure what quantization costs."""
-
-    quantization: Annotated[
-        Literal["None", "Int8", "Int4"] | None, Field(description="Number format of the written weights.")
-    ] = None
-    perplexity: Annotated[
-        Dataset | None, Field(description="Text on which perplexity is measured before and after quantization.")
-    ] = None
-    share: Annotated[Fraction | None, Field(description="Share of that text that is used.")] = None
-
-
 _KINDS = [to_camel(kind) for kind in KINDS]
 
 
@@ -193,7 +156,7 @@ class Stage(Schema):
     dpo_distillation: Annotated[
         DpoDistillation | None, Field(description="DPO on a teacher's answers against the student's own.")
     ] = None
-    evaluate: Annotated[Evaluate | None, Field(description="Measure a model.")] = None
+    evaluate: Annotated[Evaluate | None, Field(description="Measure models of the job.")] = None
     export: Annotated[Export | None, Field(description="Write the model for serving.")] = None
     compute: Annotated[
         Compute | None,

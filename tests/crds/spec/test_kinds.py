@@ -25,7 +25,7 @@ PROMPTS = [{"uri": "hf://a/b"}]
 LATER: dict[str, dict[str, Any]] = {
     "distill": {"distill": {"teachers": [ENDPOINT], "prompts": PROMPTS}},
     "feedback": {"feedback": {"responders": [{"endpoint": ENDPOINT}], "judge": ENDPOINT, "prompts": PROMPTS}},
-    "evaluate": {"evaluate": {"tasks": [{"name": "arc_challenge"}]}},
+    "evaluate": {"evaluate": {"tasks": [{"name": "arc", "benchmark": "arc_challenge"}]}},
     "export": {"export": {}},
 }
 GPUS = {"nodes": 2, "gpusPerNode": 4, "acceleratorType": "NVIDIA-H100-80GB-HBM3", "microBatchSize": 1}

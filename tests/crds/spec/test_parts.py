@@ -45,8 +45,8 @@ STAGES = {
         },
     ),
     "evaluate": (
-        {"tasks": [{"name": "mt_bench"}], "judge": {"endpoint": endpoint("one", "a")}},
-        {"evaluate.judge.endpoint": "one"},
+        {"tasks": [{"name": "arc", "benchmark": "arc_challenge"}], "judges": [endpoint("one", "a")]},
+        {"evaluate.judges[0]": "one"},
     ),
     "export": ({"quantization": "Int8"}, {}),
 }
@@ -125,7 +125,7 @@ def test_a_key_of_several_endpoints_is_listed_once() -> None:
 
 @pytest.mark.parametrize("kind", STAGES)
 def test_a_judge_is_found_by_the_name_of_its_field(kind: str) -> None:
-    judges = {"feedback": ["feedback.judge"], "evaluate": ["evaluate.judge.endpoint"]}
+    judges = {"feedback": ["feedback.judge"], "evaluate": ["evaluate.judges[0]"]}
     judges["dpo_distillation"] = ["dpoDistillation.roundJudge.endpoint"]
     assert [field for field, _ in judges_of(a_stage(kind))] == judges.get(kind, [])
 
@@ -148,7 +148,7 @@ def test_a_judge_is_found_by_the_name_of_its_field(kind: str) -> None:
             },
             0.3,
         ),
-        ({"evaluate": {"sampling": {"temperature": 1}, "judge": {"endpoint": endpoint("one")}}}, None),
+        ({"evaluate": {"sampling": {"temperature": 1}, "judgeSampling": {"temperature": 2}, "judges": [endpoint("one")]}}, 2),
     ],
     ids=["feedback", "feedback without", "dpoDistillation", "evaluate"],
 )

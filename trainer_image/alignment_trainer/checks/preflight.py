@@ -9,7 +9,7 @@ from alignment_api.names import BUCKET_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import parent_of
-from alignment_api.spec.parts import models_asked
+from alignment_api.spec.parts import models_asked, starts_from_model
 
 from alignment_trainer.checks.datasets import Findings, dataset_faults, holdout_faults
 from alignment_trainer.checks.kinds import kind_of
@@ -89,5 +89,5 @@ def _start_faults(config: RunConfig) -> Iterator[str]:
 
 
 def _starts_from_base(config: RunConfig) -> bool:
-    starts = KINDS[config.stage.kind].loads_model and parent_of(config.spec, config.stage) is None
+    starts = starts_from_model(config.stage) and parent_of(config.spec, config.stage) is None
     return starts or any(model.base for _, model in models_asked(config.stage))

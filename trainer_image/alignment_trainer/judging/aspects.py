@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
-from alignment_api.spec.synthesis import Aspect
+from alignment_api.spec.settings.synthesis import Aspect
 
 from alignment_trainer.endpoints.question import Ask, Message, SamplingSettings, Server
 from alignment_trainer.judging.judgement import REPAIR, Demand, Judgement, judge

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.data import Dataset
+from alignment_api.spec.settings.synthesis import RoundJudge
 from alignment_api.spec.stages import DpoDistillation
-from alignment_api.spec.synthesis import RoundJudge
 
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.given import given, stage_path

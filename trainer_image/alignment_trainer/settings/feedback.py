@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.data import Dataset
+from alignment_api.spec.settings.synthesis import Aspect, Feedback, Principles, Responder
 from alignment_api.spec.stage_model import StageModel
-from alignment_api.spec.synthesis import Aspect, Feedback, Principles, Responder
 
 from alignment_trainer.settings.given import given, stage_path
 from alignment_trainer.settings.servers import SamplingSettings, Server, sampling_settings

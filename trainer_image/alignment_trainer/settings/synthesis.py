@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.data import Dataset
-from alignment_api.spec.synthesis import Distill
+from alignment_api.spec.settings.synthesis import Distill
 
 from alignment_trainer.settings.given import given, stage_path
 from alignment_trainer.settings.servers import SamplingSettings, Server, sampling_settings

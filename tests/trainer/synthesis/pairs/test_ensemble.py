@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from alignment_api.spec.synthesis import Principles
+from alignment_api.spec.settings.synthesis import Principles
 from alignment_trainer.synthesis.pairs.ensemble import Ensemble
 
 

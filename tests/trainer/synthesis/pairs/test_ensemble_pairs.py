@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from alignment_api.spec.settings.synthesis import Principles
 from alignment_api.spec.stage_model import StageModel
-from alignment_api.spec.synthesis import Principles
 from alignment_trainer.endpoints.question import Unanswered
 from alignment_trainer.failures import KeyRefused
 from alignment_trainer.settings.feedback import EnsembleSettings, Member, PairSettings

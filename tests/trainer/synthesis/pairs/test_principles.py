@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from alignment_api.spec.synthesis import Principles
+from alignment_api.spec.settings.synthesis import Principles
 from alignment_trainer.synthesis.pairs.principles import principle_of
 
 ULTRAFEEDBACK = Principles(helpfulness=0.6, truthfulness=0.2, honesty=0.18, calibration=0.02)

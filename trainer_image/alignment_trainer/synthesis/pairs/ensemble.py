@@ -3,7 +3,7 @@
 import random
 from typing import NamedTuple
 
-from alignment_api.spec.synthesis import Principles
+from alignment_api.spec.settings.synthesis import Principles
 
 from alignment_trainer.synthesis.drawing import drawn_seed
 from alignment_trainer.synthesis.pairs.principles import Principle, principle_of

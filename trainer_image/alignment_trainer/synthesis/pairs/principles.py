@@ -3,7 +3,7 @@
 import random
 from typing import NamedTuple
 
-from alignment_api.spec.synthesis import Principles
+from alignment_api.spec.settings.synthesis import Principles
 
 _TEXTS: dict[str, tuple[str, ...]] = {
     "helpfulness": (

@@ -1,0 +1,1 @@
+"""The settings of the kinds of stage that do not train."""
