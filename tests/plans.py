@@ -19,7 +19,7 @@ def planned(
     pulses: dict[str, Pulse] | None = None,
     is_asked: bool = True,
 ) -> Plan:
-    asked = dict.fromkeys(("sft", "dpo"), NOW) if is_asked else {}
+    asked = dict.fromkeys((each.name for each in job.spec.stages or []), NOW) if is_asked else {}
     report = Report(progress or {}, silence=silence, pulses=pulses or {}, asked_since=asked)
     return plan(job, settle(job), children, report, PLAN_SETTINGS, later(seconds))
 

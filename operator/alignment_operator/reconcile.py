@@ -1,7 +1,7 @@
 """Reconciles one job: observe, plan, apply, report; a second run without changes writes nothing."""
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from alignment_api.problems import InvalidJob
 from alignment_api.resolving.record import settle
@@ -59,19 +59,23 @@ async def reconcile(cluster: Cluster, backend: Backend[Any], settings: Settings,
     observed = own_children(job, await cluster.children(job))
     report = await cluster.progress(job, observed)
     try:
-        decision = plan(job, settle(job), observed, report, settings, now)
+        settled = settle(job)
+        decision = plan(job, settled, observed, report, settings, now)
         if decision.job_has_expired:
             await cluster.delete_job(job)
             return None
-        acted = await _apply(cluster, backend, settings, job, decision, observed)
+        made = await _create(cluster, backend, settings, job, decision, observed)
     except InvalidJob as error:
         return await _refuse(cluster, job, str(error), observed, now)
-    except Refused as refusal_of_child:
-        held = held_back(job, decision.status, refusal_of_child.reason, str(refusal_of_child), now)
-        await _report(cluster, job, held)
-        return _REFUSED_AGAIN_SECONDS
+    status = held_back(job, settled.spec, decision.status, made.refusals, now) if made.refusals else decision.status
+    # The status holds the running time of a child, so it is written before the child is deleted; and an attempt is recorded
+    # only after it was created.
+    has_written = await _report(cluster, job, status)
+    has_deleted = await _delete(cluster, job, decision, observed)
+    if made.refusals:
+        return min(_REFUSED_AGAIN_SECONDS, decision.requeue_after_seconds or _REFUSED_AGAIN_SECONDS)
     # A change may make the next step possible at once; if not, the second run finds nothing to do.
-    return 0 if acted else decision.requeue_after_seconds
+    return 0 if has_written or has_deleted or made.count else decision.requeue_after_seconds
 
 
 async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, observed: list[Child], now: datetime) -> float | None:
@@ -87,25 +91,37 @@ async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, observed: 
     return decision.requeue_after_seconds
 
 
-async def _apply(
+class _Made(NamedTuple):
+    """How many children were created, and by stage, reason and message of those that were refused."""
+
+    count: int
+    refusals: dict[str, tuple[str, str]]
+
+
+async def _create(
     cluster: Cluster, backend: Backend[Any], settings: Settings, job: AlignmentJob, decision: Plan, observed: list[Child]
-) -> bool:
-    """Delete unwanted children, or else create missing ones, and report; return whether anything was written."""
-    wanted = {run.name for run in decision.children}
+) -> _Made:
+    """Create the missing children; one that is refused holds back no other."""
     existing = {child.name for child in observed}
+    refusals, count = dict[str, tuple[str, str]](), 0
+    for run in decision.children:
+        if run.name in existing:
+            continue
+        try:
+            await cluster.create(job, backend.render(run, settings))
+            count += 1
+        except Refused as refusal_of_child:
+            refusals[run.stage.name] = (refusal_of_child.reason, str(refusal_of_child))
+    return _Made(count, refusals)
+
+
+async def _delete(cluster: Cluster, job: AlignmentJob, decision: Plan, observed: list[Child]) -> bool:
+    """Delete the children that should not exist; return whether there were any."""
+    wanted = {run.name for run in decision.children}
     unwanted = [child for child in observed if child.name not in wanted and child.state != "Stopping"]
-    missing = [run for run in decision.children if run.name not in existing]
-    if unwanted:
-        # The status holds the running time of a child, so it is written before the child is deleted. If an attempt is missing,
-        # the status waits: an attempt is recorded only after it was created.
-        if not missing:
-            await _report(cluster, job, decision.status)
-        for child in unwanted:
-            await cluster.delete(job, child)
-        return True
-    for run in missing:
-        await cluster.create(job, backend.render(run, settings))
-    return await _report(cluster, job, decision.status) or bool(missing)
+    for child in unwanted:
+        await cluster.delete(job, child)
+    return bool(unwanted)
 
 
 async def _report(cluster: Cluster, job: AlignmentJob, status: AlignmentJobStatus) -> bool:

@@ -15,6 +15,7 @@ from alignment_operator.backends import process, pytorchjob
 from alignment_operator.deciding.observation import Child, Key, Report
 from alignment_operator.reconcile import Refused, reconcile
 from alignment_operator.settings import Settings
+from branching_jobs import trained
 from builders import NOW, a_child, a_document, a_job, a_training, later
 from new_version import Change, change_recipe
 
@@ -32,6 +33,8 @@ class MemoryCluster:
         self.acts: list[str] = []
         self.made: dict[str, dict[str, Any]] = {}
         self.refusal: Refused | None = None
+        self.refused_stages: tuple[str, ...] = ()
+        """Of these only, if there are any."""
 
     async def job(self, key: Key) -> AlignmentJob | None:
         return self.stored
@@ -43,9 +46,9 @@ class MemoryCluster:
         return Report(asked_since=dict.fromkeys(("sft", "dpo"), NOW))
 
     async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
-        if self.refusal:
-            raise self.refusal
         name = manifests[-1]["metadata"]["name"]
+        if self.refusal and (not self.refused_stages or name.split("-")[1] in self.refused_stages):
+            raise self.refusal
         self.acts.append(f"create {name}")
         self.made[name] = manifests[-1]
         _, stage, attempt = name.split("-")
@@ -239,6 +242,38 @@ def test_a_refused_child_is_reported_and_retried_as_the_same_attempt() -> None:
     assert go(cluster, 30) == ["create job-sft-1", "status Pending"]
 
 
+SIDE_BY_SIDE: dict[str, Any] = {"stages": [trained("one"), trained("two"), trained("three", "one")], "parallelStages": 2}
+
+
+def test_a_refused_child_holds_back_no_other_stage() -> None:
+    cluster = MemoryCluster(a_job(**SIDE_BY_SIDE))
+    cluster.refusal, cluster.refused_stages = Refused("QuotaExceeded", "exceeded quota: team"), ("one",)
+    assert go(cluster) == ["create job-two-1", "status Pending"]
+    assert go(cluster) == ["status Running"]
+    status = status_of(cluster)
+    assert (status.current_stage, status.message) == ("one, two", "one: exceeded quota: team; two is running")
+    assert next((stage.state, stage.attempts, stage.child) for stage in status.stages or []) == ("Pending", 0, None)
+    assert go(cluster, 5) == []
+    cluster.end("job-two-1", "Failed", exit_code=1)
+    assert go(cluster, 6) == ["status Restarting"], "the failure of the other is counted as ever"
+    assert asyncio.run(reconcile(cluster, process, Settings(), KEY, later(7))) == 5
+    assert go(cluster, 30) == ["delete job-two-1"]
+    cluster.refusal = None
+    assert go(cluster, 31) == ["create job-one-1", "create job-two-2", "status Pending"]
+
+
+def test_what_an_attempt_has_used_is_written_before_it_is_stopped_also_if_another_begins() -> None:
+    cluster = MemoryCluster(a_job(**SIDE_BY_SIDE))
+    go(cluster)
+    go(cluster)
+    cluster.end("job-one-1", "Succeeded")
+    edited = [SIDE_BY_SIDE["stages"][0], trained("two", beta=0.5), SIDE_BY_SIDE["stages"][2]]
+    cluster.stored = a_job(2, status_of(cluster), stages=edited, parallelStages=2)
+    assert go(cluster, 60) == ["create job-three-1", "status Restarting", "delete job-two-1"]
+    assert [stage.active_seconds for stage in status_of(cluster).stages or []] == [0, 60, 0]
+    assert go(cluster, 61) == ["create job-two-2", "status Running"]
+
+
 def test_an_expired_job_is_deleted() -> None:
     cluster = MemoryCluster(a_job(ttlSecondsAfterFinished=0))
     for name in ("sft", "dpo"):
@@ -400,3 +435,33 @@ def test_an_operator_killed_at_any_write_creates_nothing_twice_and_loses_nothing
     cluster = live(write, is_carried_out)
     assert cluster.created == UNDISTURBED.created
     assert status_of(cluster) == status_of(UNDISTURBED)
+
+
+def live_side_by_side(write: int | None, is_carried_out: bool) -> CrashingCluster:
+    """Run three stages, two at a time: one is tried again while the other runs, which then fails for good."""
+    spec = {**LIFE, **SIDE_BY_SIDE}
+    cluster = CrashingCluster(a_job(**spec), write, is_carried_out)
+    settle_down(cluster, 0)
+    cluster.end("job-one-1", "Failed", exit_code=1, end_time=later(10))
+    settle_down(cluster, 10)
+    settle_down(cluster, 40)
+    cluster.end("job-one-2", "Succeeded", end_time=later(50))
+    settle_down(cluster, 50)
+    cluster.end("job-two-1", "Failed", exit_code=65, end_time=later(60))
+    settle_down(cluster, 60)
+    cluster.end("job-three-1", "Succeeded", end_time=later(90))
+    settle_down(cluster, 90)
+    return cluster
+
+
+UNDISTURBED_SIDE_BY_SIDE = live_side_by_side(None, False)
+
+
+@pytest.mark.parametrize("is_carried_out", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("write", range(1, UNDISTURBED_SIDE_BY_SIDE.writes + 1))
+def test_an_operator_killed_at_any_write_loses_nothing_of_stages_side_by_side(write: int, is_carried_out: bool) -> None:
+    assert UNDISTURBED_SIDE_BY_SIDE.created == ["job-one-1", "job-two-1", "job-one-2", "job-three-1"]
+    assert status_of(UNDISTURBED_SIDE_BY_SIDE).phase == "Failed"
+    cluster = live_side_by_side(write, is_carried_out)
+    assert cluster.created == UNDISTURBED_SIDE_BY_SIDE.created
+    assert status_of(cluster) == status_of(UNDISTURBED_SIDE_BY_SIDE)

@@ -116,9 +116,14 @@ class AlignmentJobSpec(Schema):
         Field(
             min_length=1,
             max_length=12,
-            description="The stages, in order; if unset, those of the recipe.",
+            description="The stages; if unset, those of the recipe. A stage waits for those whose weights, rows or models it "
+            "uses; among those that can start, the first in the list goes first.",
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
+    ] = None
+    parallel_stages: Annotated[
+        int | None,
+        Field(ge=1, le=12, description="How many stages run side by side where none builds on another; 1 if unset."),
     ] = None
     compute: Annotated[Compute | None, Field(description="Where and how stages run.")] = None
     storage: Annotated[Storage | None, Field(description="The workspace volume.")] = None
@@ -138,8 +143,8 @@ class AlignmentJobSpec(Schema):
         Field(
             ge=1,
             le=31_536_000,
-            description="The job fails when its stages' containers have run for longer in total. Time in a queue, suspended, "
-            "waiting for nodes or between attempts does not count.",
+            description="The job fails when its stages' containers have run for longer in total: stages side by side count "
+            "each. Time in a queue, suspended, waiting for nodes or between attempts does not count.",
         ),
     ] = None
     ttl_seconds_after_finished: Annotated[

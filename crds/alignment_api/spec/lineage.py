@@ -44,6 +44,36 @@ def parent_of(spec: AlignmentJobSpec, stage: Stage) -> Stage | None:
     return next((known for known in reversed(earlier) if KINDS[known.kind].trains), None)
 
 
+def stages_needed(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
+    """List the earlier stages that must succeed before one can run: whose weights, rows or models it uses."""
+    parent = parent_of(spec, stage)
+    needed = {parent.name} if parent else set()
+    needed |= {read.stage for read in rows_read(stage)}
+    needed |= {model.stage for _, model in models_asked(stage) if model.stage}
+    return [known for known in stages_before(spec, stage) if known.name in needed]
+
+
+def foundations(spec: AlignmentJobSpec) -> dict[str, frozenset[str]]:
+    """Name, for each stage, all stages that it builds on, directly or through others."""
+    found: dict[str, frozenset[str]] = {}
+    for stage in spec.stages or []:
+        needed = [known.name for known in stages_needed(spec, stage)]
+        found[stage.name] = frozenset(needed).union(*(found[name] for name in needed))
+    return found
+
+
+def building_on(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
+    """List the stages that build on one, directly or through others."""
+    below = foundations(spec)
+    return [known for known in spec.stages or [] if stage.name in below[known.name]]
+
+
+def last_stages(spec: AlignmentJobSpec) -> list[Stage]:
+    """List the stages on which no other builds."""
+    below = frozenset[str]().union(*foundations(spec).values())
+    return [stage for stage in spec.stages or [] if stage.name not in below]
+
+
 def digest(document: Any) -> str:
     """Hash plain data; the order of its keys does not matter."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]

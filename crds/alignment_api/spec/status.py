@@ -14,6 +14,8 @@ ENDED: tuple[Phase, ...] = ("Succeeded", "Failed")
 
 StageState = Literal["Waiting", "Pending", "Queued", "Running", "Restarting", "Suspended", "Succeeded", "Failed"]
 
+UNDER_WAY: tuple[StageState, ...] = ("Pending", "Queued", "Running", "Restarting", "Suspended")
+"""States of a stage that has its turn and has not ended."""
 
 Warnings = Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=64)]
 """Sentences about what a job can run with, but probably does not mean; each begins with the field."""
@@ -115,12 +117,21 @@ class AlignmentJobStatus(Schema):
     phase: Annotated[Phase | None, Field(description="The conditions in one word.")] = None
     reason: Annotated[str | None, Field(max_length=128, description="Reason of the condition that matters most.")] = None
     message: Annotated[str | None, Field(max_length=4096, description="Message of the condition that matters most.")] = None
-    current_stage: Annotated[str | None, Field(max_length=63, description="The stage that runs, or the one that failed.")] = None
+    current_stage: Annotated[
+        str | None,
+        Field(max_length=1024, description="The stages under way, such as dpo-a, dpo-b; if there are none, those that failed."),
+    ] = None
     progress: Annotated[str | None, Field(max_length=16, description="Share of all stages done, such as 62%.")] = None
-    eta: Annotated[str | None, Field(max_length=32, description="Time left in the current stage, such as 1h12m.")] = None
-    estimated_completion_time: Annotated[Moment | None, Field(description="When the current stage should end.")] = None
+    eta: Annotated[
+        str | None, Field(max_length=32, description="Time left in the current stages, such as 1h12m: the longest.")
+    ] = None
+    estimated_completion_time: Annotated[Moment | None, Field(description="When the last of the current stages should end.")] = (
+        None
+    )
     model: Annotated[str | None, Field(max_length=512, description="The model, from spec or recipe.")] = None
-    gpus: Annotated[int | None, Field(ge=0, description="GPUs of the current stage.")] = None
+    gpus: Annotated[int | None, Field(ge=0, description="GPUs of the stages that run; if none does, of the current stages.")] = (
+        None
+    )
     gpu_seconds: Annotated[int | None, Field(ge=0, description="GPU time of all ended attempts.")] = None
     start_time: Annotated[Moment | None, Field(description="When the first stage started.")] = None
     completion_time: Annotated[Moment | None, Field(description="When the job ended.")] = None

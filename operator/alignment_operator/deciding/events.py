@@ -26,6 +26,9 @@ def new_events(old: AlignmentJobStatus | None, new: AlignmentJobStatus) -> list[
     """Return the Events for a change of status; there are none if nothing has changed."""
     before = {stage.name: stage for stage in (old.stages if old else None) or []}
     found = [event for stage in new.stages or [] for event in _of_stage(before.get(stage.name), stage)]
+    if new.phase != "Failed":
+        # Otherwise the Event about the job says it.
+        found += [event for stage in new.stages or [] for event in _of_failure(before.get(stage.name), stage)]
     phase = old.phase if old else None
     if new.phase != phase:
         if new.phase == "Succeeded":
@@ -53,6 +56,15 @@ def _of_stage(old: StageStatus | None, new: StageStatus) -> list[NewEvent]:
     if new.state == "Pending" and new.reason not in _AS_USUAL and (old is None or old.reason != new.reason):
         found.append(NewEvent("Warning", new.reason or "Pending", f"{new.name}: {new.message}"))
     return found
+
+
+def _of_failure(old: StageStatus | None, new: StageStatus) -> list[NewEvent]:
+    """Return the Event for a stage that failed while other stages of its job continue."""
+    if new.state != "Failed" or (old is not None and old.state == "Failed"):
+        return []
+    return [
+        NewEvent("Warning", new.reason or "Failed", f"{new.name} failed, and what does not build on it goes on: {new.message}")
+    ]
 
 
 def event_object(job: AlignmentJob, event: NewEvent, now: datetime) -> dict[str, Any]:

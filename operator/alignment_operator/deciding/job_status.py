@@ -4,9 +4,22 @@ from datetime import datetime
 
 from alignment_api.durations import readable_duration
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.spec.status import ENDED, AlignmentJobStatus, Condition, Phase, StageStatus, TrackingStatus
+from alignment_api.spec.status import (
+    ENDED,
+    UNDER_WAY,
+    AlignmentJobStatus,
+    Condition,
+    Phase,
+    StageState,
+    StageStatus,
+    TrackingStatus,
+)
+
+from alignment_operator.deciding.turns import BUILDS_ON_FAILED
 
 INVALID_SPEC = "InvalidSpec"
+_LEADING: tuple[StageState, ...] = ("Running", "Restarting", "Pending", "Queued", "Suspended", "Waiting", "Failed")
+_MESSAGE_MAXIMUM = 4096
 
 
 def is_finished(status: AlignmentJobStatus | None) -> bool:
@@ -19,15 +32,11 @@ def summarize(
 ) -> AlignmentJobStatus:
     """Derive a job's status from the statuses of its stages."""
     old = job.status or AlignmentJobStatus()
-    current = next((stage for stage in stages if stage.state != "Succeeded"), stages[-1])
+    current = _current(stages)
     phase, reason, message = _phase(stages, current)
     finished = phase in ENDED
     generation = job.metadata.generation
-    gpus = next(
-        (compute.nodes or 1) * (compute.gpus_per_node or 0)
-        for compute in (spec.compute_of(stage) for stage in spec.stages or [] if stage.name == current.name)
-    )
-    left = current.progress.seconds_left if current.progress and current.state == "Running" else None
+    running = [stage for stage in current if stage.state == "Running"]
     starts = [stage.start_time for stage in stages if stage.start_time]
     return AlignmentJobStatus(
         observed_generation=generation,
@@ -35,18 +44,28 @@ def summarize(
         phase=phase,
         reason=reason,
         message=message,
-        current_stage=current.name,
+        current_stage=", ".join(stage.name for stage in current),
         progress=f"{sum(_percent(stage) for stage in stages) // len(stages)}%",
-        eta=readable_duration(left) if left is not None else None,
-        estimated_completion_time=_estimated_end(current, left),
+        eta=_eta(running),
+        estimated_completion_time=_estimated_end(running),
         model=spec.model.uri if spec.model else None,
-        gpus=gpus,
+        gpus=_gpus(spec, running or current),
         gpu_seconds=sum(stage.gpu_seconds for stage in stages),
         start_time=min(starts) if starts else None,
         completion_time=(old.completion_time if is_finished(old) and old.phase == phase else now) if finished else None,
         tracking=tracking,
         stages=stages,
     )
+
+
+def _current(stages: list[StageStatus]) -> list[StageStatus]:
+    """Return the stages under way, or else those that failed, or else the next one, or else the last."""
+    under_way = [stage for stage in stages if stage.state in UNDER_WAY]
+    if under_way:
+        return under_way
+    waiting = [stage for stage in stages if stage.state == "Waiting" and stage.reason != BUILDS_ON_FAILED]
+    failed = [stage for stage in stages if stage.state == "Failed"]
+    return waiting[:1] or failed or stages[-1:]
 
 
 def refused(job: AlignmentJob, status: AlignmentJobStatus, message: str, is_under_way: bool, now: datetime) -> AlignmentJobStatus:
@@ -70,8 +89,10 @@ def _refusal_time(old: AlignmentJobStatus, now: datetime) -> datetime:
     return old.completion_time if old.reason == INVALID_SPEC and old.completion_time else now
 
 
-def held_back(job: AlignmentJob, wanted: AlignmentJobStatus, reason: str, message: str, now: datetime) -> AlignmentJobStatus:
-    """Return the status of a job whose next child was refused; the attempt does not count, since it was never created."""
+def held_back(
+    job: AlignmentJob, spec: AlignmentJobSpec, wanted: AlignmentJobStatus, refusals: dict[str, tuple[str, str]], now: datetime
+) -> AlignmentJobStatus:
+    """Return the status where children were refused, with reason and message by stage: no such attempt was ever created."""
     recorded = {stage.name: stage.attempts for stage in (job.status.stages if job.status else None) or []}
     stages = [
         stage.model_copy(
@@ -79,19 +100,16 @@ def held_back(job: AlignmentJob, wanted: AlignmentJobStatus, reason: str, messag
                 "attempts": recorded.get(stage.name, 0),
                 "child": None,
                 "state": "Pending",
-                "reason": reason,
-                "message": message,
+                "reason": refusals[stage.name][0],
+                "message": refusals[stage.name][1],
             }
         )
-        if stage.name == wanted.current_stage
+        if stage.name in refusals
         else stage
         for stage in wanted.stages or []
     ]
-    sentence = f"{wanted.current_stage}: {message}"
-    conditions = _conditions(job.status or AlignmentJobStatus(), "Pending", reason, sentence, wanted.observed_generation, now)
-    return wanted.model_copy(
-        update={"stages": stages, "phase": "Pending", "reason": reason, "message": sentence, "conditions": conditions}
-    )
+    kept = {name: getattr(wanted, name) for name in ("record", "model_revision", "warnings")}
+    return summarize(job, spec, stages, wanted.tracking, now).model_copy(update=kept)
 
 
 def _percent(stage: StageStatus) -> int:
@@ -100,13 +118,20 @@ def _percent(stage: StageStatus) -> int:
     return stage.progress.percent if stage.progress else 0
 
 
-def _phase(stages: list[StageStatus], current: StageStatus) -> tuple[Phase, str, str]:
+def _phase(stages: list[StageStatus], current: list[StageStatus]) -> tuple[Phase, str, str]:
     if all(stage.state == "Succeeded" for stage in stages):
         return "Succeeded", "Completed", f"all {len(stages)} stages succeeded" if len(stages) > 1 else "the stage succeeded"
+    # Of stages side by side, the one that gets on best tells how the job is; the message has all of them.
+    leading = min(current, key=lambda stage: _LEADING.index(stage.state))
     default = {"Running": "Training", "Pending": "Starting", "Queued": "Queued", "Waiting": "Starting"}
-    phase: Phase = "Pending" if current.state == "Waiting" else current.state
-    reason = current.reason or default.get(current.state, current.state)
-    return phase, reason, _message_of(current)
+    phase: Phase = "Pending" if leading.state == "Waiting" else leading.state
+    failed = [stage for stage in stages if stage.state == "Failed" and stage not in current]
+    return phase, leading.reason or default.get(leading.state, leading.state), _joined([*current, *failed])
+
+
+def _joined(stages: list[StageStatus]) -> str:
+    message = "; ".join(map(_message_of, stages))
+    return message if len(message) <= _MESSAGE_MAXIMUM else f"{message[: _MESSAGE_MAXIMUM - 1]}…"
 
 
 def _message_of(stage: StageStatus) -> str:
@@ -116,10 +141,21 @@ def _message_of(stage: StageStatus) -> str:
     return stage.message if stage.message.startswith("spec.") else f"{stage.name}: {stage.message}"
 
 
-def _estimated_end(current: StageStatus, left: int | None) -> datetime | None:
-    if left is None or current.progress is None:
-        return None
-    return datetime.fromtimestamp(round(current.progress.updated_time.timestamp() + left), current.progress.updated_time.tzinfo)
+def _gpus(spec: AlignmentJobSpec, stages: list[StageStatus]) -> int:
+    names = {stage.name for stage in stages}
+    computes = [spec.compute_of(stage) for stage in spec.stages or [] if stage.name in names]
+    return sum((compute.nodes or 1) * (compute.gpus_per_node or 0) for compute in computes)
+
+
+def _eta(running: list[StageStatus]) -> str | None:
+    left = [stage.progress.seconds_left for stage in running if stage.progress and stage.progress.seconds_left is not None]
+    return readable_duration(max(left)) if left else None
+
+
+def _estimated_end(running: list[StageStatus]) -> datetime | None:
+    known = [stage.progress for stage in running if stage.progress and stage.progress.seconds_left is not None]
+    ends = [progress.updated_time.timestamp() + (progress.seconds_left or 0) for progress in known]
+    return datetime.fromtimestamp(round(max(ends)), known[0].updated_time.tzinfo) if ends else None
 
 
 def _conditions(

@@ -1,5 +1,6 @@
 """Decides about a job: which children should exist, and its new status; pure."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from alignment_operator.deciding.running_time import seconds_to_deadline
 from alignment_operator.deciding.situation import Halt, JobSituation, Situation, StageDecision
 from alignment_operator.deciding.stage_plan import decide
 from alignment_operator.deciding.stage_run import Identity, StageRun, identity_of
+from alignment_operator.deciding.turns import Turns
 from alignment_operator.deciding.untrusted import bounded_warnings
 from alignment_operator.settings import Settings
 
@@ -43,18 +45,18 @@ def plan(
     renewed = old.observed_generation is not None and old.observed_generation != job.metadata.generation
     halt, deadline_seconds = _halt(spec, old, observed, now)
     shared = JobSituation(report, halt, settled.refusal, renewed, settings, now)
-    children, statuses, waits, may_run = [], [], [deadline_seconds], True
-    hashes: dict[str, str] = {}
-    for stage in spec.stages or []:
-        mine = [child for child in observed if child.stage == stage.name]
-        identity = _identity(settled, stage, records.get(stage.name), hashes, [] if renewed else mine)
-        hashes[stage.name] = identity.input_hash
-        run = StageRun(job, spec, stage, 1, identity)
-        decision = decide(Situation(shared, run, records.get(stage.name), mine, may_run))
-        children += [StageRun(job, spec, stage, attempt, identity) for attempt in decision.attempts]
+    runs = _runs(job, settled, records, observed, renewed)
+    # What an edit starts again has no place yet.
+    known = {run.stage.name: records[run.stage.name] for run in runs if _is_recorded(run, records.get(run.stage.name))}
+    turns = Turns(spec, known, observed, halt is not None)
+    children, statuses, waits = [], [], [deadline_seconds]
+    for run in runs:
+        mine = [child for child in observed if child.stage == run.stage.name]
+        decision = decide(Situation(shared, run, records.get(run.stage.name), mine, turns.of(run.stage)))
+        turns.take(decision.status)
+        children += [replace(run, attempt=attempt) for attempt in decision.attempts]
         statuses.append(_with_run(decision, report))
         waits.append(decision.requeue_after_seconds)
-        may_run = may_run and decision.status.state == "Succeeded"
     status = summarize(job, spec, statuses, report.tracking or old.tracking, now)
     revision = _model_revision(spec, old, observed, report)
     warnings = list(bounded_warnings(map(str, spec_warnings(spec)))) or None
@@ -70,6 +72,23 @@ def refusal(job: AlignmentJob, sentence: str, observed: list[Child], now: dateti
     old = job.status or AlignmentJobStatus()
     is_under_way = any(child.state in UNENDED for child in observed)
     return _concluded(job.spec, old, refused(job, old, sentence, is_under_way, now), [], [], now)
+
+
+def _runs(
+    job: AlignmentJob, settled: Settled, records: dict[str, StageStatus], observed: list[Child], renewed: bool
+) -> list[StageRun]:
+    """Return each stage with its identity; the number of the attempt is still open."""
+    runs, hashes = [], dict[str, str]()
+    for stage in settled.spec.stages or []:
+        mine = [child for child in observed if child.stage == stage.name]
+        identity = _identity(settled, stage, records.get(stage.name), hashes, [] if renewed else mine)
+        hashes[stage.name] = identity.input_hash
+        runs.append(StageRun(job, settled.spec, stage, 1, identity))
+    return runs
+
+
+def _is_recorded(run: StageRun, record: StageStatus | None) -> bool:
+    return record is not None and record.input_hash in (None, run.input_hash)
 
 
 def _with_run(decision: StageDecision, report: Report) -> StageStatus:

@@ -42,4 +42,6 @@ def seconds_to_deadline(
         if child.state == "Running" and child.start_time and child.attempt > counted.get(child.stage, 0)
     ]
     active = sum(stage.active_seconds for stage in stages) + sum(running)
-    return spec.active_deadline_seconds - active, bool(running)
+    left = spec.active_deadline_seconds - active
+    # Stages side by side use up the time together.
+    return left / max(1, len(running)), bool(running)

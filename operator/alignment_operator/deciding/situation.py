@@ -9,6 +9,7 @@ from alignment_api.spec.status import Progress, StageStatus
 
 from alignment_operator.deciding.observation import UNENDED, Child, Pulse, Report
 from alignment_operator.deciding.stage_run import StageRun
+from alignment_operator.deciding.turns import Turn
 from alignment_operator.settings import Settings
 
 Halt = Literal["Suspended", "DeadlineExceeded"]
@@ -38,8 +39,7 @@ class Situation:
     previous: StageStatus | None
     """The stage's status as the operator last wrote it."""
     children: list[Child]
-    may_run: bool
-    """Whether all earlier stages have succeeded."""
+    turn: Turn
 
     @property
     def pulse(self) -> Pulse | None:

@@ -24,11 +24,11 @@ def decide(situation: Situation) -> StageDecision:
         return StageDecision(_succeeded(situation, record, newest), [newest.attempt])
     if newest and newest.state == "Failed" and newest.input_hash == record.input_hash and not is_counted(record, newest):
         return after_failure(situation, record, newest)
-    if not situation.may_run:
-        return StageDecision(changed(record, "Waiting", None, None, **counted_time_of_unended(situation, record)), [])
     if record.state == "Failed":
         # An attempt that still runs was to be deleted, but the deletion failed; it is deleted now.
         return StageDecision(record, [newest.attempt] if newest and newest.state in ("Failed", "Succeeded") else [])
+    if not situation.turn.may_run:
+        return _waiting(situation, record)
     if situation.job.halt:
         return _halted(situation, record)
     if newest and newest.state in LIVE:
@@ -118,6 +118,11 @@ def _warnings(situation: Situation, record: StageStatus, child: Child) -> list[s
 def _finished_progress(progress: Progress | None) -> Progress | None:
     # The last report may be some steps old; a stage that succeeded has done all of them.
     return progress.model_copy(update={"step": progress.total_steps, "percent": 100, "seconds_left": 0}) if progress else None
+
+
+def _waiting(situation: Situation, record: StageStatus) -> StageDecision:
+    turn = situation.turn
+    return StageDecision(changed(record, "Waiting", turn.reason, turn.message, **counted_time_of_unended(situation, record)), [])
 
 
 def _halted(situation: Situation, record: StageStatus) -> StageDecision:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from alignment_api.resolving.validation import read_job, resolve_job
-from alignment_api.spec.lineage import input_hash, parent_of, rows_needed
+from alignment_api.spec.lineage import building_on, foundations, input_hash, last_stages, parent_of, rows_needed, stages_needed
+from branching_jobs import BRANCHES, DIAMOND
 from builders import a_document, a_training
 
 ENDPOINT = {"baseUrl": "http://teacher:8000/v1", "model": "t"}
@@ -26,6 +27,39 @@ def test_a_stage_builds_on_the_latest_training_stage_unless_it_says_otherwise() 
     spec = resolved()
     parents = [parent_of(spec, stage) for stage in spec.stages]
     assert [parent.name if parent else None for parent in parents] == [None, "sft", None, "sft"]
+
+
+ASKING = {
+    "responders": [{"model": {"stage": "sft"}}, {"model": {"base": True}}],
+    "judge": ENDPOINT,
+    "prompts": [{"uri": "hf://a/b"}],
+}
+GRAPHS: list[tuple[str, list[dict[str, Any]], dict[str, str], str]] = [
+    ("by weights", STAGES, {"sft": "", "dpo": "sft", "raw": "", "again": "sft"}, "dpo raw again"),
+    ("branches", BRANCHES, {"sft": "", "dpo-a": "sft", "dpo-b": "sft", "raw": ""}, "dpo-a dpo-b raw"),
+    ("by rows and weights", DIAMOND, {"teach": "", "sft": "teach", "judge": "teach", "dpo": "sft judge"}, "dpo"),
+    ("by a model that it asks", [STAGES[0], {"name": "ask", "feedback": ASKING}], {"sft": "", "ask": "sft"}, "ask"),
+]
+
+
+@pytest.mark.parametrize(("stages", "needed", "last"), [row[1:] for row in GRAPHS], ids=[row[0] for row in GRAPHS])
+def test_what_a_stage_waits_for_is_what_it_uses(stages: list[dict[str, Any]], needed: dict[str, str], last: str) -> None:
+    spec = resolved(stages=stages)
+    found = {stage.name: " ".join(known.name for known in stages_needed(spec, stage)) for stage in spec.stages}
+    assert found == needed
+    assert [stage.name for stage in last_stages(spec)] == last.split()
+
+
+def test_a_stage_builds_also_on_what_its_foundations_build_on() -> None:
+    spec = resolved(stages=DIAMOND)
+    assert foundations(spec) == {
+        "teach": frozenset(),
+        "sft": frozenset({"teach"}),
+        "judge": frozenset({"teach"}),
+        "dpo": frozenset({"teach", "sft", "judge"}),
+    }
+    assert [stage.name for stage in building_on(spec, spec.stages[1])] == ["dpo"]
+    assert building_on(spec, spec.stages[3]) == []
 
 
 @pytest.mark.parametrize(

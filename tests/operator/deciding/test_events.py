@@ -47,3 +47,15 @@ def test_the_end_of_a_job_is_an_event_with_its_reason() -> None:
     assert events(status("Running", stage("Running")), status("Failed", stage("Failed"), reason="BadData")) == [
         ("Warning", "BadData")
     ]
+
+
+def test_a_stage_that_fails_while_others_continue_is_an_event_and_the_end_of_the_job_another() -> None:
+    both = status("Running", stage("Running"), stage("Running", name="dpo"))
+    one = status("Running", stage("Failed", reason="BadData", message="no rows"), stage("Running", name="dpo"))
+    [event] = new_events(both, one)
+    assert event == ("Warning", "BadData", "sft failed, and what does not build on it goes on: no rows")
+    over = status("Failed", stage("Failed", reason="BadData"), stage("Succeeded", name="dpo"), reason="BadData")
+    assert events(one, over) == [("Normal", "StageSucceeded"), ("Warning", "BadData")]
+    assert events(both, status("Failed", stage("Failed"), stage("Failed", name="dpo"), reason="BadData")) == [
+        ("Warning", "BadData")
+    ]

@@ -64,6 +64,13 @@ def test_the_log_lines_of_a_job() -> None:
         before = moment
 
 
+def test_a_stage_that_builds_on_a_failed_one_has_a_line() -> None:
+    lost = stage("Waiting", 0, "dpo", reason="BuildsOnFailedStage", message="it builds on sft, which failed")
+    assert log_lines("team/job", status("Running", WAITING), status("Running", lost)) == [
+        "team/job dpo 0: Waiting (BuildsOnFailedStage): it builds on sft, which failed"
+    ]
+
+
 def test_a_long_message_is_cut() -> None:
     [line] = log_lines("team/job", None, status("Running", stage("Failed", reason="Defect", message="x" * 4000)))
     assert len(line) == 1000

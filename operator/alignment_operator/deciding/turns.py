@@ -1,0 +1,69 @@
+"""Which stages may run now: those whose needs are met, as many side by side as the job allows; pure."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.lineage import foundations, stages_needed
+from alignment_api.spec.stages import Stage
+from alignment_api.spec.status import UNDER_WAY, StageStatus
+
+from alignment_operator.deciding.observation import UNENDED, Child
+
+BUILDS_ON_FAILED = "BuildsOnFailedStage"
+"""Reason of a stage that waits although nothing happens any more before the spec is edited."""
+
+
+class Turn(NamedTuple):
+    """Whether a stage may run now, and if not, why in a word and a sentence; without them, it waits for earlier stages."""
+
+    may_run: bool
+    reason: str | None = None
+    message: str | None = None
+
+
+class Turns:
+    """Gives the stages of a job their turns, one stage after the other in the order of the list."""
+
+    def __init__(
+        self, spec: AlignmentJobSpec, records: Mapping[str, StageStatus], observed: list[Child], has_halted: bool
+    ) -> None:
+        self._spec = spec
+        # A halted job starts nothing, so all of its stages are told so.
+        self._places = None if has_halted else spec.parallel_stages or 1
+        self._taken = {name for name, record in records.items() if record.state in UNDER_WAY and record.attempts}
+        self._unended = {child.stage for child in observed if child.state in UNENDED}
+        self._taken |= self._unended
+        self._has_turned_away = False
+        self._decided: dict[str, StageStatus] = {}
+
+    def of(self, stage: Stage) -> Turn:
+        """Decide whether a stage may run, after all earlier stages were decided."""
+        needed = [self._decided[known.name] for known in stages_needed(self._spec, stage)]
+        if any(_is_lost(record) for record in needed):
+            return Turn(False, BUILDS_ON_FAILED, f"it builds on {self._failed_below(stage)}, which failed")
+        if any(record.state != "Succeeded" for record in needed):
+            return Turn(False)
+        if self._places is None or stage.name in self._taken:
+            return Turn(True)
+        # A place that a later stage gives back goes to the first in the list, at the next look.
+        if len(self._taken) < self._places and not self._has_turned_away:
+            return Turn(True)
+        self._has_turned_away = True
+        return Turn(False, None, f"ready, but parallelStages ({self._places}) lets no other stage run now")
+
+    def take(self, decided: StageStatus) -> None:
+        """Note the decision about a stage: one that begins takes a place, and one that has ended gives its place back."""
+        self._decided[decided.name] = decided
+        if decided.state in UNDER_WAY:
+            self._taken.add(decided.name)
+        elif decided.name not in self._unended:
+            self._taken.discard(decided.name)
+
+    def _failed_below(self, stage: Stage) -> str:
+        below = foundations(self._spec)[stage.name]
+        return " and ".join(name for name, record in self._decided.items() if name in below and record.state == "Failed")
+
+
+def _is_lost(record: StageStatus) -> bool:
+    return record.state == "Failed" or record.reason == BUILDS_ON_FAILED
