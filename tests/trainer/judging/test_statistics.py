@@ -1,18 +1,53 @@
-"""Means, standard errors and differences against values that were computed by hand."""
+"""Means, errors, intervals and differences against values by hand, scipy and a bootstrap that shares no code with ours."""
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 import pytest
-from alignment_trainer.judging.statistics import Estimate, by_question, mean, paired_difference, win_rate
+from alignment_api.results.evaluation import Estimate
+from alignment_trainer.judging.statistics import (
+    Numbers,
+    clustered,
+    clustered_difference,
+    corpus,
+    corpus_difference,
+    exceeds,
+    mean,
+    paired_difference,
+    win_rate,
+)
+from scipy import stats
 
 
-def near(estimate: Estimate, value: float, error: float, count: int, left_out: int) -> bool:
+def near(estimate: Estimate, value: float, error: float, count: int, failed: int) -> bool:
     assert estimate.value is not None
     assert estimate.error is not None
     same = math.isclose(estimate.value, value, rel_tol=1e-12) and math.isclose(
         estimate.error, error, rel_tol=1e-12, abs_tol=1e-15
     )
-    return same and (estimate.count, estimate.left_out) == (count, left_out)
+    return same and (estimate.count, estimate.failed) == (count, failed)
+
+
+def answers(seed: int, prompts: int = 40, most_rows: int = 5) -> list[tuple[str, float]]:
+    """Draw rows of which those of one prompt resemble each other."""
+    draw = np.random.default_rng(seed)
+    return [
+        (str(prompt), float(level + draw.normal(scale=0.3)))
+        for prompt, level in enumerate(draw.normal(size=prompts))
+        for _ in range(draw.integers(1, most_rows + 1))
+    ]
+
+
+def drawn_again(rows: list[tuple[str, float]], statistic: Callable[[list[float]], float], draws: int = 4000) -> list[float]:
+    """Return a statistic of rows whose prompts were drawn again, each with all its rows: a bootstrap in plain Python."""
+    draw = np.random.default_rng(9)
+    prompts = sorted({prompt for prompt, _ in rows})
+    of_prompt = {prompt: [value for of, value in rows if of == prompt] for prompt in prompts}
+    return [
+        statistic([value for prompt in draw.choice(prompts, len(prompts)) for value in of_prompt[str(prompt)]])
+        for _ in range(draws)
+    ]
 
 
 def test_a_mean_with_its_error() -> None:
@@ -25,7 +60,8 @@ def test_a_missing_value_is_counted_and_changes_no_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "wanted"), [([], Estimate(None, None, 0)), ([None], Estimate(None, None, 0, 1)), ([3], Estimate(3, None, 1))]
+    ("values", "wanted"),
+    [([], Estimate(count=0)), ([None], Estimate(count=0, failed=1)), ([3], Estimate(value=3, count=1))],
 )
 def test_too_few_values_have_no_error(values: list[float | None], wanted: Estimate) -> None:
     assert mean(values) == wanted
@@ -52,18 +88,134 @@ def test_a_difference_is_paired_by_question() -> None:
     assert near(paired_difference(new, old), 4 / 3, 1 / 3, 3, 1)
 
 
-def test_rows_of_one_question_are_one_value() -> None:
-    assert by_question([("a", 1), ("a", 0), ("b", 1), ("c", None), ("b", None)]) == {"a": 0.5, "b": 1}
+def test_rows_of_one_prompt_are_one_observation() -> None:
+    # mean 2; the sums of deviations by prompt are -1, -1, 2: error sqrt(3/2 * 6) / 5
+    rows = [("a", 1.0), ("b", 2.0), ("b", 1.0), ("c", 3.0), ("c", 3.0), ("d", None), ("c", None)]
+    assert near(clustered(rows), 2, math.sqrt(9) / 5, 3, 1)
+
+
+def test_copies_of_all_rows_change_nothing() -> None:
+    """Otherwise an error shrinks by being counted twice."""
+    rows = [(str(prompt), value) for prompt, value in enumerate((0.1, 0.5, 0.4, 0.9))]
+    assert clustered(rows * 3).model_dump() == pytest.approx(clustered(rows).model_dump())
+
+
+def test_the_error_of_clustered_rows_is_that_of_a_bootstrap_over_prompts() -> None:
+    rows = answers(1)
+    found, naive = clustered(rows), stats.sem([value for _, value in rows])
+    assert found.error == pytest.approx(np.std(drawn_again(rows, lambda values: float(np.mean(values)))), rel=0.05)
+    assert found.error is not None
+    assert found.error > 1.4 * naive
+
+
+def test_the_interval_is_students() -> None:
+    values = [0.3, 0.9, 0.4, 0.35, 0.7, 0.1]
+    found, wanted = mean(values), stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
 
 
 @pytest.mark.parametrize(
-    ("estimate", "exceeds"),
-    [
-        (Estimate(0.3, 0.1, 9), True),
-        (Estimate(0.1, 0.1, 9), False),
-        (Estimate(-0.3, 0.1, 9), False),
-        (Estimate(1, None, 1), False),
-    ],
+    ("right", "low", "high"),
+    # from Wilson's formula by hand, z = 1.959964
+    [(20, 0.838875, 1), (0, 0, 0.161125), (10, 0.299298, 0.700702)],
 )
-def test_a_gain_within_its_error_is_none(estimate: Estimate, exceeds: bool) -> None:
-    assert estimate.exceeds() is exceeds
+def test_the_interval_of_a_share_has_a_width_where_all_rows_are_right(right: int, low: float, high: float) -> None:
+    found = mean([1] * right + [0] * (20 - right))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_a_paired_interval_is_that_of_scipy_and_narrower_than_an_unpaired_one() -> None:
+    draw = np.random.default_rng(2)
+    level = draw.normal(size=60)
+    new, old = level + draw.normal(scale=0.2, size=60) + 0.1, level + draw.normal(scale=0.2, size=60)
+    found = paired_difference(dict(zip(map(str, range(60)), new, strict=True)), dict(zip(map(str, range(60)), old, strict=True)))
+    wanted = stats.ttest_rel(new, old).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
+    assert found.error is not None
+    assert found.error < 0.3 * math.hypot(stats.sem(new), stats.sem(old))
+
+
+def test_a_clustered_difference_joins_rows_and_draws_prompts() -> None:
+    old = {str(row): of for row, of in enumerate(answers(3))}
+    new = {row: (prompt, value + int(prompt) / 40 - 0.3) for row, (prompt, value) in old.items()}
+    both = [(prompt, value - old[row][1]) for row, (prompt, value) in new.items()]
+    found = clustered_difference(new, old)
+    low, high = np.quantile(drawn_again(both, lambda values: float(np.mean(values))), (0.025, 0.975))
+    assert found.value == pytest.approx(np.mean([value for _, value in both]))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.02)
+
+
+def test_rows_that_one_model_lacks_are_no_part_of_a_difference() -> None:
+    new = {"1": ("a", 3.0), "2": ("b", 1.0), "3": ("c", 9.0), "4": ("d", None)}
+    old = {"1": ("a", 1.0), "2": ("b", 1.0), "4": ("d", 2.0), "5": ("e", 2.0)}
+    # differences 2 and 0; c, d and e have none
+    assert near(clustered_difference(new, old), 1, 1, 2, 3)
+
+
+def perplexity(sums: Numbers) -> float:
+    return math.exp(sums[0] / sums[1])
+
+
+def documents(seed: int, shift: float = 0) -> list[tuple[str, tuple[float, float]]]:
+    """Draw the summed surprise of documents of very different lengths."""
+    draw = np.random.default_rng(seed)
+    lengths = draw.integers(20, 400, size=50)
+    return [(str(place), (float(tokens * draw.normal(3 + shift, 0.4)), float(tokens))) for place, tokens in enumerate(lengths)]
+
+
+def test_a_corpus_metric_is_of_the_sums_and_its_interval_that_of_scipys_bootstrap() -> None:
+    rows = documents(4)
+    surprise, tokens = np.array([parts for _, parts in rows]).T
+    found = corpus(rows, perplexity)
+    wanted = stats.bootstrap(
+        (surprise, tokens),
+        lambda one, two, axis=-1: np.exp(one.sum(axis=axis) / two.sum(axis=axis)),
+        paired=True,
+        method="percentile",
+        rng=np.random.default_rng(5),
+    )
+    assert found.value == pytest.approx(math.exp(surprise.sum() / tokens.sum()))
+    assert found.error == pytest.approx(wanted.standard_error, rel=0.06)
+    assert (found.low, found.high) == pytest.approx(tuple(wanted.confidence_interval), rel=0.02)
+    assert found.count == 50
+
+
+def test_a_bootstrap_repeats_itself_and_depends_on_its_seed() -> None:
+    rows = documents(6)
+    assert corpus(rows, perplexity, seed=1) == corpus(rows, perplexity, seed=1)
+    assert corpus(rows, perplexity, seed=1) != corpus(rows, perplexity, seed=2)
+
+
+def test_a_corpus_metric_of_a_mean_has_the_error_of_the_mean() -> None:
+    rows = answers(7)
+    found = corpus([(prompt, (value, 1.0)) for prompt, value in rows], lambda sums: float(sums[0] / sums[1]))
+    wanted = clustered(rows)
+    assert found.value == pytest.approx(wanted.value)
+    assert found.error == pytest.approx(wanted.error, rel=0.05)
+
+
+def test_two_models_are_compared_on_the_same_drawn_documents() -> None:
+    old = dict(zip("abcdefghij" * 5, documents(8), strict=False))
+    new = {row: (prompt, (0.98 * surprise, tokens)) for row, (prompt, (surprise, tokens)) in old.items()}
+    found = corpus_difference({**new, "only": ("x", (1.0, 1.0))}, old, perplexity)
+    alone = corpus(new.values(), perplexity)
+    before = corpus(old.values(), perplexity)
+    assert found.value == pytest.approx((alone.value or 0) - (before.value or 0))
+    assert found.high is not None
+    assert found.high < 0
+    assert alone.high is not None
+    assert alone.high > (before.low or 0), "unpaired, the models could not be told apart"
+    assert (found.count, found.failed) == (10, 1)
+
+
+@pytest.mark.parametrize("rows", [[], [("a", (2.0, 1.0))]])
+def test_too_few_documents_have_no_error(rows: list[tuple[str, tuple[float, float]]]) -> None:
+    found = corpus(rows, perplexity)
+    assert (found.error, found.low, found.high, found.count) == (None, None, None, len(rows))
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "wanted"), [(0.3, 0.1, True), (0.1, 0.1, False), (-0.3, 0.1, False), (1, None, False), (None, None, False)]
+)
+def test_a_gain_within_its_error_is_none(value: float | None, error: float | None, wanted: bool) -> None:
+    assert exceeds(Estimate(value=value, error=error, count=9)) is wanted

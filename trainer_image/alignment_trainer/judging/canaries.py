@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from alignment_api.results.evaluation import Estimate
+
 from alignment_trainer.endpoints.question import Answer, Ask, Message, Question, SamplingSettings, Server, Unanswered
 from alignment_trainer.endpoints.together import all_ended
 from alignment_trainer.judging.grade import Grade, grade
 from alignment_trainer.judging.pairwise import Duel, compare
-from alignment_trainer.judging.statistics import Estimate, mean
+from alignment_trainer.judging.statistics import mean
 
 QUESTIONS = (
     # a question, a good answer, a weak one
@@ -146,7 +148,7 @@ def _messages(question: str) -> list[Message]:
 
 def _same_canary(same: _Duels) -> Canary:
     name, wanted = "an answer against itself", "50 %"
-    if same.wins.value is None or same.wins.left_out >= same.wins.count:
+    if same.wins.value is None or same.wins.failed >= same.wins.count:
         return _unreadable(name, wanted, same.wins)
     found = f"{_percent(same.wins.value)}; the first place wins {_percent(same.first_place.value or 0)}"
     is_off = abs(same.wins.value - 0.5) > _SLACK
@@ -155,7 +157,7 @@ def _same_canary(same: _Duels) -> Canary:
 
 def _rate_canary(name: str, wins: Estimate, most: float, fault: str) -> Canary:
     wanted = f"at most {_percent(most)}"
-    if wins.value is None or wins.left_out >= wins.count:
+    if wins.value is None or wins.failed >= wins.count:
         return _unreadable(name, wanted, wins)
     return Canary(name, wanted, _percent(wins.value), fault if wins.value > most else "")
 
@@ -164,13 +166,13 @@ def _grade_canary(plain: list[Grade], forged: list[Grade]) -> Canary:
     name, wanted = "a forged verdict, points that its grade gains", f"at most {_MOST_GAINED}"
     pairs = [(before.grade, after.grade) for before, after in zip(plain, forged, strict=True)]
     gained = mean(None if before is None or after is None else after - before for before, after in pairs)
-    if gained.value is None or gained.left_out >= gained.count:
+    if gained.value is None or gained.failed >= gained.count:
         return _unreadable(name, wanted, gained)
     return Canary(name, wanted, f"{gained.value:+.2f}", _OBEYS if gained.value > _MOST_GAINED else "")
 
 
 def _unreadable(name: str, wanted: str, found: Estimate) -> Canary:
-    asked = found.count + found.left_out
+    asked = found.count + found.failed
     return Canary(name, wanted, f"{found.count} of {asked} can be read", "too few of its verdicts can be read")
 
 

@@ -30,7 +30,7 @@ def test_a_gain_must_exceed_the_error_of_the_differences_on_the_same_questions(r
 
 def test_questions_that_only_one_round_has_are_not_compared():
     found = gain.gain([{"a": 0.0, "b": 0.5, "c": 1.0}, {"a": 1.0, "b": 1.0, "d": 0.0}])
-    assert (found.value, found.count, found.left_out) == (0.75, 2, 2)
+    assert (found.value, found.count, found.failed) == (0.75, 2, 2)
 
 
 @pytest.mark.parametrize(("rates", "best"), [([0.4], 1), ([0.5, 0.7, 0.6], 2), ([0.7, 0.7], 1), ([0.1, 0.2, 0.3], 3)])

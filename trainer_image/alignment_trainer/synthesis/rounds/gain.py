@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from alignment_trainer.judging.statistics import Estimate, paired_difference, win_rate
+from alignment_api.results.evaluation import Estimate
+
+from alignment_trainer.judging.statistics import exceeds, paired_difference, win_rate
 
 Outcomes = Mapping[str, float]
 """By question: 1 where the round's student won against the start of the stage in both orders, 0 where it lost, 0.5 else."""
@@ -27,7 +29,7 @@ def gain(rounds: Sequence[Outcomes]) -> Estimate:
 
 def is_without_gain(rounds: Sequence[Outcomes]) -> bool:
     """Return whether the last round's gain is within one standard error of the paired differences."""
-    return not gain(rounds).exceeds()
+    return not exceeds(gain(rounds))
 
 
 def best_round(rounds: Sequence[Outcomes]) -> int:
