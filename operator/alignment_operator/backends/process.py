@@ -64,6 +64,7 @@ def render(run: StageRun, settings: Settings) -> list[Manifest]:
             "spec": {
                 "module": "alignment_trainer",
                 "graceSeconds": settings.grace_seconds,
+                "gpus": config.world_size if config.compute.gpus_per_node else 0,
                 "environment": {
                     # One machine runs the processes of all nodes: with the same number of ranks, the result is the same.
                     "PET_NNODES": "1",

@@ -14,6 +14,7 @@ from alignment_api.resolving.record import settle
 from alignment_api.resolving.validation import read_job
 from alignment_api.resolving.warnings import spec_warnings
 from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.lineage import last_stages
 from alignment_api.spec.status import AlignmentJobStatus
 
 from alignment_operator.commands.ending import FAILED, INTERRUPTED, SUCCEEDED, refuse, warn
@@ -59,15 +60,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
     assert job.status is not None
-    stages = job.status.stages or []
+    stages, spec = job.status.stages or [], settle(job).spec
     folders = {stage.name: cluster.stage_path(job, stage.name) for stage in stages}
     console = Printer()
     console.print(summary_table(job, folders))
     warn(job.status.all_warnings)
     if job.status.phase == "Succeeded":
         programs, database = f"{_near(Path(sys.prefix))}/bin", shlex.quote(cluster.home.tracking_uri)
+        last = {stage.name for stage in last_stages(spec)}
         for line in (
-            result_line(cluster.home, stages[-1].output or ""),
+            *(result_line(cluster.home, stage.output or "") for stage in stages if stage.name in last),
             f"metrics    {programs}/mlflow ui --backend-store-uri {database}",
             f"dashboard  {programs}/python -m alignment_dashboard --home {shlex.quote(str(_near(cluster.home.root)))}",
         ):
@@ -85,18 +87,19 @@ def _conclude(cluster: LocalCluster, job: AlignmentJob, file: Path) -> int:
 
 
 def result_line(home: Home, output: str) -> str:
-    """Return the line that names the folder of the job's result: the model, or what the last stage wrote instead."""
+    """Return the line that names the folder of a result: the model, or what a last stage wrote instead."""
     folder = home.workspace / output.removeprefix(WORKSPACE_PREFIX)
     return f"{'model' if folder.name == MODEL_FOLDER else 'output':<10} {_near(folder)}"
 
 
 def _report_failure(cluster: LocalCluster, job: AlignmentJob, status: AlignmentJobStatus) -> int:
     print(f"error: {status.message}", file=sys.stderr)
-    name = next((stage.child for stage in status.stages or [] if stage.state == "Failed" and stage.child), None)
-    if name is None:
+    names = [stage.child for stage in status.stages or [] if stage.state == "Failed" and stage.child]
+    if not names:
         return FAILED
-    print(f"log: {_near(cluster.log_file(job, name))}", file=sys.stderr)
-    return failure_code(next((child for child in asyncio.run(cluster.children(job)) if child.name == name), None))
+    for name in names:
+        print(f"log: {_near(cluster.log_file(job, name))}", file=sys.stderr)
+    return failure_code(next((child for child in asyncio.run(cluster.children(job)) if child.name == names[0]), None))
 
 
 def failure_code(child: Child | None) -> int:

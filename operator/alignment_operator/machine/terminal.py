@@ -25,6 +25,7 @@ _STYLES = {
     "Restarting": "yellow",
     "Suspended": "yellow",
 }
+_WITH_NEWS = ("Pending", "Restarting", "Failed", "Suspended")
 _SHORT = {metrics.LOSS: "loss", metrics.REWARD_MARGIN: "margin", metrics.REWARD_ACCURACY: "accuracy"}
 
 
@@ -63,7 +64,7 @@ class TerminalView:
         for stage in status.stages or []:
             tenths = stage.progress.percent // 10 if stage.progress else 0
             milestone = f"{stage.state} {stage.attempts} {tenths} {stage.message if _has_news(stage) else ''}"
-            if stage.state != "Waiting" and self._last.get(stage.name) != milestone:
+            if (stage.state != "Waiting" or stage.reason) and self._last.get(stage.name) != milestone:
                 self._last[stage.name] = milestone
                 self._console.print(_line(stage), markup=False, highlight=False, soft_wrap=True)
 
@@ -110,7 +111,7 @@ def _bars(status: AlignmentJobStatus) -> RenderableType:
 
 
 def _has_news(stage: StageStatus) -> bool:
-    return stage.message is not None and stage.state in ("Pending", "Restarting", "Failed", "Suspended")
+    return stage.message is not None and (stage.state in _WITH_NEWS or (stage.state == "Waiting" and stage.reason is not None))
 
 
 def _details(stage: StageStatus) -> str:

@@ -32,6 +32,7 @@ from alignment_operator.backends.chosen import ON_MACHINE
 from alignment_operator.backends.process import SeenProcess
 from alignment_operator.deciding.job_status import is_finished
 from alignment_operator.deciding.observation import LIVE, Child, Key, Report
+from alignment_operator.machine.devices import VISIBLE_DEVICES, chosen, devices_of
 from alignment_operator.machine.progress import read_stage, tracking_of
 from alignment_operator.machine.stored_job import stored_job
 
@@ -88,7 +89,7 @@ class LocalCluster:
         """Observe all of the job's children."""
         folders = self.home.job_folder(*_key(job)).glob("*/process.json")
         children = [self._child(path.parent) for path in folders if not (path.parent / "deleted").exists()]
-        return sorted(children, key=lambda child: child.attempt)
+        return sorted(children, key=lambda child: (child.stage, child.attempt))
 
     async def progress(self, job: AlignmentJob, children: list[Child]) -> Report:
         """Read the progress of the stages from the files that their processes write."""
@@ -105,16 +106,18 @@ class LocalCluster:
         )
 
     async def create(self, job: AlignmentJob, manifests: list[dict[str, Any]]) -> None:
-        """Write the child's objects and start its process."""
+        """Write the child's objects and start its process. Raises Refused where other stages have the GPUs that it needs."""
         *companions, process = manifests
         folder = self.home.job_folder(*_key(job)) / process["metadata"]["name"]
         if (folder / "process.json").exists() and not (folder / "deleted").exists():
             return
+        devices = chosen(process["spec"]["gpus"], devices_of(os.environ), self._taken(job))
         _set_aside(folder)
         folder.mkdir(parents=True)
         for companion in companions:
             for name, text in companion["data"].items():
                 write_whole(folder / name, text)
+        process["spec"]["devices"] = devices
         write_whole(folder / "process.json", json.dumps(process, indent=1))
         self._start(folder, process)
 
@@ -156,12 +159,20 @@ class LocalCluster:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "job.json", json.dumps(job.dump(), indent=1))
 
+    def _taken(self, job: AlignmentJob) -> list[list[str]]:
+        """List the GPUs of each running attempt that uses any."""
+        running = [path for path in self.home.job_folder(*_key(job)).glob("*/process.json") if self._is_alive(path.parent)]
+        specs = [json.loads(path.read_text())["spec"] for path in running]
+        return [spec.get("devices", []) for spec in specs if spec.get("gpus")]
+
     def _start(self, folder: Path, process: dict[str, Any]) -> None:
+        devices = process["spec"]["devices"]
         environment = {
             "OMP_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",
             **os.environ,
             **process["spec"]["environment"],
+            **({VISIBLE_DEVICES: ",".join(devices)} if devices else {}),
             "PET_MASTER_PORT": str(_free_port()),
             "ALIGNMENT_RUNNER_PID": str(os.getpid()),
             "ALIGNMENT_RUN_CONFIG": str(folder / RUN_CONFIG_FILE),

@@ -53,6 +53,24 @@ def test_a_line_of_a_stage(values: dict[str, float], others: dict[str, Any], lin
     assert output.getvalue() == f"{line}\n"
 
 
+def test_lines_of_stages_side_by_side_name_their_stage_and_one_that_cannot_run_any_more_has_one() -> None:
+    output = io.StringIO()
+    progress = Progress(step=5, total_steps=10, percent=50, seconds_left=60, updated_time=NOW, metrics={metrics.LOSS: 1})
+    runs = {"state": "Running", "progress": progress}
+    lost = {"state": "Waiting", "reason": "BuildsOnFailedStage", "message": "it builds on a, which failed"}
+    with TerminalView(Console(file=output)) as view:
+        view.show(AlignmentJobStatus(stages=[StageStatus(name="a", **runs), StageStatus(name="b", **runs)]))
+        failed = StageStatus(name="a", state="Failed", message="no rows")
+        waits = StageStatus(name="d", state="Waiting", message="ready, but parallelStages (2) lets no other stage run now")
+        view.show(AlignmentJobStatus(stages=[failed, StageStatus(name="b", **runs), StageStatus(name="c", **lost), waits]))
+    assert output.getvalue().splitlines() == [
+        "a: running  5/10  loss 1  1m left",
+        "b: running  5/10  loss 1  1m left",
+        "a: failed  no rows",
+        "c: waiting  it builds on a, which failed",
+    ]
+
+
 def test_the_sum_of_a_stage_of_rounds_says_each_win_rate_once(tmp_path: Path) -> None:
     round_ended = {metrics.ROUND: 2.0, metrics.ROUND_WIN_RATE: 0.75}
     (tmp_path / METRICS_FILE).write_text(json.dumps({"time": 1, "step": 8, "metrics": round_ended}) + "\n")

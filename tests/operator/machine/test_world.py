@@ -24,6 +24,7 @@ from alignment_operator.machine.run import local_settings
 from alignment_operator.machine.world import LocalCluster
 from alignment_operator.reconcile import reconcile
 from alignment_operator.settings import Settings
+from branching_jobs import branching, trained
 from builders import a_job, a_run, a_training
 from new_version import Change, change_recipe
 
@@ -230,25 +231,91 @@ def test_deleting_a_job_leaves_its_workspace(cluster: LocalCluster) -> None:
 
 
 class Obedient:
-    """Renders stages as `process` does, with children that end at once."""
+    """Renders stages as `process` does, with children that end at once; those that are named have another order."""
+
+    def __init__(self, **orders: dict[str, Any]) -> None:
+        self._orders = orders
 
     def render(self, run: StageRun, settings: Settings) -> list[dict[str, Any]]:
         config, child = process.render(run, settings)
-        config["data"]["run.json"] = json.dumps({"do": "end", "exitCode": 0, "reason": "Completed"})
+        order = self._orders.get(run.stage.name, {"do": "end", "exitCode": 0, "reason": "Completed"})
+        config["data"]["run.json"] = json.dumps(order)
         child["spec"]["module"] = "obedient_child"
         return [config, child]
 
 
-def run_to_its_end(cluster: LocalCluster) -> AlignmentJob:
-    """Reconcile as `alignment run` does."""
+def run_until(cluster: LocalCluster, backend: Obedient, holds: Callable[[AlignmentJobStatus], bool]) -> AlignmentJob:
+    """Reconcile as `alignment run` does, until a condition holds."""
     limit = time.monotonic() + 60
     while time.monotonic() < limit:
-        asyncio.run(reconcile(cluster, Obedient(), local_settings(cluster), Key("team", "job"), datetime.now(UTC)))
+        asyncio.run(reconcile(cluster, backend, local_settings(cluster), Key("team", "job"), datetime.now(UTC)))
         job = asyncio.run(cluster.job(Key("team", "job")))
-        if job is not None and is_finished(job.status):
+        if job is not None and job.status is not None and holds(job.status):
             return job
         time.sleep(0.05)
-    raise AssertionError(f"the job never ended; last seen: {observe(cluster)}")
+    raise AssertionError(f"it never came so far; last seen: {observe(cluster)}")
+
+
+def run_to_its_end(cluster: LocalCluster) -> AlignmentJob:
+    return run_until(cluster, Obedient(), is_finished)
+
+
+def states(status: AlignmentJobStatus) -> str:
+    return " ".join(f"{stage.name} {stage.reason or stage.state}" for stage in status.stages or [])
+
+
+def test_stages_side_by_side_share_no_gpu_and_one_without_a_free_gpu_says_so(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7,9")
+    two = {"nodes": 1, "gpusPerNode": 2}
+    job = branching([trained("a"), {**trained("b"), "compute": two}, trained("c")], 3, compute={"nodes": 1, "gpusPerNode": 1})
+    backend = Obedient(a=WAITING, b=WAITING)
+    cluster.apply(job)
+    held = run_until(cluster, backend, lambda status: states(status) == "a Running b Running c GPUsTaken")
+    folder = cluster.home.job_folder("team", "job")
+    until(cluster, lambda children: all("GPUs" in (folder / f"job-{name}-1" / "output.log").read_text() for name in "ab"))
+    given = [(folder / f"job-{name}-1" / "output.log").read_text().splitlines()[1] for name in "ab"]
+    assert given == ["GPUs 4", "GPUs 7,9"]
+    assert held.status is not None and (held.status.stages or [])[2].message == (
+        "needs 1 of this machine's GPUs, and the stages beside it have taken all but 0 of 3; it starts when they end"
+    )
+    os.kill(json.loads((folder / "job-a-1" / "started.json").read_text())["pid"], signal.SIGTERM)
+    after = run_until(cluster, backend, lambda status: "c Completed" in states(status))
+    assert "GPUs 4" in cluster.log_file(after, "job-c-1").read_text()
+    cluster.stop_requested = True
+    run_until(cluster, backend, lambda status: status.phase == "Suspended")
+
+
+def test_a_stop_request_stops_all_stages_and_they_continue_after_it(cluster: LocalCluster) -> None:
+    cluster.apply(branching([trained("a"), trained("b"), trained("c", "a")], 2))
+    backend = Obedient(a=WAITING, b=WAITING)
+    run_until(cluster, backend, lambda status: states(status) == "a Running b Running c Waiting")
+    folder = cluster.home.job_folder("team", "job")
+    until(cluster, lambda children: all("at work" in (folder / f"job-{name}-1" / "output.log").read_text() for name in "ab"))
+    cluster.stop_requested = True
+    run_until(cluster, backend, lambda status: status.phase == "Suspended")
+    ends = [json.loads((folder / f"job-{name}-1" / "termination.json").read_text())["exitCode"] for name in "ab"]
+    assert ends == [75, 75]
+    successor = LocalCluster(cluster.home)
+    ended = run_to_its_end(successor)
+    assert ended.status is not None
+    assert [(stage.name, stage.attempts) for stage in ended.status.stages or []] == [("a", 2), ("b", 2), ("c", 1)]
+
+
+def test_the_runner_is_killed_and_the_next_one_finds_both_stages(cluster: LocalCluster) -> None:
+    cluster.apply(branching([trained("a"), trained("b")], 2))
+    runner = os.fork()
+    if runner == 0:
+        run_until(cluster, Obedient(a=WAITING, b=WAITING), lambda status: states(status) == "a Running b Running")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(runner, 0)
+    successor = LocalCluster(cluster.home)
+    assert [(child.name, child.state) for child in observe(successor)] == [("job-a-1", "Running"), ("job-b-1", "Running")]
+    successor.stop_requested = True
+    stopped = run_until(successor, Obedient(), lambda status: status.phase == "Suspended")
+    assert stopped.status is not None
+    assert [stage.attempts for stage in stopped.status.stages or []] == [1, 1]
 
 
 def test_a_new_version_reruns_nothing_and_an_edit_only_the_stages_that_it_changes(

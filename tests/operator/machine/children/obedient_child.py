@@ -18,6 +18,7 @@ def end(exit_code: int, reason: str) -> None:
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN if order.get("deaf") else lambda *_: end(75, "Stopped"))
 print("child at work", os.environ["PET_MASTER_PORT"], os.environ["ALIGNMENT_SYNC_COMMAND"], flush=True)
+print("GPUs", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
 if order["do"] == "wait":
     while True:
         time.sleep(0.05)
