@@ -1,0 +1,70 @@
+"""What quantization costs: each export before and after, beside the original rounded to 16 bit."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from alignment_api.results.evaluation import Estimate
+from alignment_api.results.export import ExportReport, Fidelity
+from alignment_api.results.written import MISSING, write_bytes, write_estimate, write_number, write_share
+
+LEGEND = (
+    "KL is the divergence per token from the original, in nats; agreement is the share of tokens for which both find the same "
+    "token likeliest. bf16 is the original rounded to 16 bit, whose distance no export in 16 bit or less can beat but by chance."
+)
+HEADS = (
+    *("export", "model", "format", "size", "linear layers", "perplexity", "after", "bf16"),
+    *("KL", "bf16 KL", "agreement", "bf16 agreement", "tokens", "ends its answers"),
+)
+
+
+class Exported(NamedTuple):
+    """The report of one export stage."""
+
+    job: str
+    stage: str
+    report: ExportReport
+
+
+def proof_lines(reports: Sequence[Exported]) -> list[tuple[str, ...]]:
+    """Return the cells of each export, in the order of HEADS."""
+    several_jobs = len({one.job for one in reports}) > 1
+    return [_line(f"{one.job}/{one.stage}" if several_jobs else one.stage, one.report) for one in reports]
+
+
+def proof_sentences(reports: Sequence[Exported]) -> list[str]:
+    """Return what one must know to read the table of exports."""
+    notes = [f"{one.stage}: {note}" for one in reports for note in one.report.notes]
+    return [LEGEND, *notes] if reports else []
+
+
+def size_ratio(report: ExportReport) -> float | None:
+    """Return the size after, as a share of that before."""
+    return report.after.all_bytes / report.before.all_bytes if report.before.all_bytes else None
+
+
+def _line(name: str, report: ExportReport) -> tuple[str, ...]:
+    before, after = report.before, report.after
+    ends = {None: MISSING, True: "yes", False: "no"}[report.ends_its_answers]
+    return (
+        *(name, report.model, report.quantization),
+        f"{write_bytes(before.all_bytes)} → {write_bytes(after.all_bytes)} ({write_share(size_ratio(report))})",
+        f"{write_bytes(before.linear_bytes)} → {write_bytes(after.linear_bytes)}",
+        *(_estimate(one.perplexity if one else None) for one in (report.original, report.written, report.rounded)),
+        *_closeness(report.written, report.rounded),
+        f"{report.tokens:,}" if report.tokens else MISSING,
+        ends,
+    )
+
+
+def _closeness(written: Fidelity | None, rounded: Fidelity | None) -> tuple[str, ...]:
+    divergences = [_estimate(one.divergence if one else None) for one in (written, rounded)]
+    agreements = [_estimate(one.agreement if one else None) for one in (written, rounded)]
+    return (*divergences, *agreements)
+
+
+def _estimate(found: Estimate | None) -> str:
+    if found is None:
+        return MISSING
+    # Divergences of 1e-5 need an exponent.
+    tiny = found.value is not None and 0 < abs(found.value) < 1e-3
+    return f"{write_number(found.value)} ± {write_number(found.error)}" if tiny and found.error else write_estimate(found)

@@ -1,0 +1,54 @@
+"""Reads reports and the rows beside them; a broken one is a sentence."""
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from alignment_api.problems import from_validation
+from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
+from alignment_api.results.export import ExportReport
+
+Report = TypeVar("Report", EvaluationReport, ExportReport)
+
+EVALUATION_FILE, EXPORT_FILE = "evaluation/report.json", "export/report.json"
+"""The reports among the files of the stage's run in MLflow."""
+
+
+def rows_file(task: str, model: str) -> str:
+    """Return where the rows of a model in a task are among the files of the stage's run."""
+    return f"evaluation/rows/{task}/{model}.jsonl"
+
+
+class UnreadableReport(ValueError):
+    """A file is not a report of this version; the message is a sentence."""
+
+
+def read_report(form: type[Report], content: bytes, name: str) -> Report:
+    """Read a report; the name is for the message."""
+    try:
+        found = form.model_validate_json(content)
+    except (ValidationError, ValueError) as error:
+        why = str(from_validation(error, form)[0]) if isinstance(error, ValidationError) else str(error)
+        raise UnreadableReport(f"{name} is not a report that this version can read ({why}).") from error
+    if isinstance(found, EvaluationReport):
+        _require_named(found, name)
+    return found
+
+
+def read_rows(content: bytes, name: str) -> list[EvaluatedRow]:
+    """Read the rows of a model in a task, one JSON object a line."""
+    rows = []
+    for number, line in enumerate(content.splitlines(), 1):
+        try:
+            rows.append(EvaluatedRow.model_validate_json(line))
+        except ValidationError as error:
+            raise UnreadableReport(f"{name}, line {number} is not a row that this version can read.") from error
+    return rows
+
+
+def _require_named(report: EvaluationReport, name: str) -> None:
+    """Refuse a report whose scores name models or tasks that it does not list."""
+    models, tasks = {model.name for model in report.models}, {task.name for task in report.tasks}
+    for score in report.scores:
+        if score.model not in models or score.task not in tasks:
+            raise UnreadableReport(f"{name} has a score of {score.model} in {score.task}, which it does not list.")

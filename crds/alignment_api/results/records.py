@@ -1,0 +1,72 @@
+"""The scores of reports as records, one for each number, for CSV and JSON."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from alignment_api.results.evaluation import Estimate
+from alignment_api.results.export import Fidelity
+from alignment_api.results.proofs import Exported, size_ratio
+from alignment_api.results.table import Measured, table
+
+FIELDS = (
+    *("job", "stage", "model", "weights", "task", "metric", "better", "value", "error", "low", "high", "n", "failed", "best"),
+    *("difference_to", "difference", "difference_low", "difference_high", "paired", "settings"),
+)
+"""All fields of a record; one that does not apply is None."""
+
+
+def score_records(reports: Sequence[Measured]) -> list[dict[str, Any]]:
+    """Return a record for each score, with its difference to the first model."""
+    found = table(reports, only_main=False)
+    records = []
+    for (number, place), cell in found.cells.items():
+        line, column, difference = found.lines[number], found.columns[place], cell.difference
+        record = {
+            **{"job": line.job, "stage": cell.stage, "model": line.model.name, "weights": line.model.weights},
+            **{"task": column.task.name, "metric": column.metric, "better": column.better, "best": cell.is_best},
+            **_estimate(cell.estimate),
+            "settings": json.dumps(column.task.settings, ensure_ascii=False, sort_keys=True),
+        }
+        if difference:
+            ends = difference.estimate
+            record |= {"difference_to": found.lines[0].name, "difference": ends.value, "paired": difference.is_paired}
+            record |= {"difference_low": ends.low, "difference_high": ends.high}
+        records.append(_whole(record))
+    return records
+
+
+def export_records(reports: Sequence[Exported]) -> list[dict[str, Any]]:
+    """Return a record for each number of the exports: sizes, and how close original, rounded and written model are."""
+    return [_whole(record) for one in reports for record in _of_export(one)]
+
+
+def _of_export(one: Exported) -> Iterable[dict[str, Any]]:
+    report = one.report
+    common = {"job": one.job, "stage": one.stage, "task": "export", "weights": report.written_weights}
+    common |= {"settings": json.dumps({"quantization": report.quantization, "tokens": report.tokens})}
+    sizes = {"bytes_before": report.before.all_bytes, "bytes": report.after.all_bytes, "size_ratio": size_ratio(report)}
+    sizes |= {"linear_bytes_before": report.before.linear_bytes, "linear_bytes": report.after.linear_bytes}
+    for metric, value in sizes.items():
+        yield {**common, "model": one.stage, "metric": metric, "better": "Lower", "value": value}
+    fidelities = {report.model: report.original, f"{report.model} in bf16": report.rounded, one.stage: report.written}
+    for model, fidelity in fidelities.items():
+        for metric, better, estimate in _measures(fidelity):
+            yield {**common, "model": model, "metric": metric, "better": better, **_estimate(estimate)}
+
+
+def _measures(found: Fidelity | None) -> Iterable[tuple[str, str, Estimate]]:
+    if found:
+        measures = (("perplexity", "Lower", found.perplexity), ("divergence", "Lower", found.divergence))
+        yield from ((name, better, estimate) for name, better, estimate in measures if estimate)
+        if found.agreement:
+            yield "agreement", "Higher", found.agreement
+
+
+def _estimate(found: Estimate) -> dict[str, Any]:
+    ends = {"value": found.value, "error": found.error, "low": found.low, "high": found.high}
+    return {**ends, "n": found.count, "failed": found.failed}
+
+
+def _whole(record: dict[str, Any]) -> dict[str, Any]:
+    return {field: record.get(field) for field in FIELDS}

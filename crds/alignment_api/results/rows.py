@@ -1,0 +1,39 @@
+"""Where two models differ: their rows of one task, joined, the largest difference first."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from alignment_api.results.evaluation import EvaluatedRow
+
+
+class RowPair(NamedTuple):
+    """One row of a task as two models answered it."""
+
+    first: EvaluatedRow
+    second: EvaluatedRow
+    difference: float | None
+    """By how much the second's score exceeds the first's; None if one of them has none."""
+
+
+def paired_rows(first: Iterable[EvaluatedRow], second: Iterable[EvaluatedRow], metric: str) -> list[RowPair]:
+    """Join the rows of two models by prompt and row; first those that differ most, then those without a score, then the rest."""
+    known = {(row.key, row.row): row for row in first}
+    pairs = [RowPair(known[row.key, row.row], row, None) for row in second if (row.key, row.row) in known]
+    scored = [pair._replace(difference=_difference(pair, metric)) for pair in pairs]
+    return sorted(scored, key=_rank)
+
+
+def row_metrics(rows: Sequence[EvaluatedRow]) -> list[str]:
+    """Return the metrics that rows have, in the order in which they come."""
+    return list(dict.fromkeys(metric for row in rows for metric in row.scores))
+
+
+def _difference(pair: RowPair, metric: str) -> float | None:
+    scores = [row.scores.get(metric) for row in (pair.first, pair.second)]
+    return None if scores[0] is None or scores[1] is None else scores[1] - scores[0]
+
+
+def _rank(pair: RowPair) -> tuple[int, float, str]:
+    if pair.difference is None:
+        return 1, 0.0, pair.first.row
+    return 0 if pair.difference else 2, -abs(pair.difference), pair.first.row
