@@ -16,6 +16,7 @@ from alignment_operator.commands.ending import refuse
 from alignment_operator.commands.explain import explain
 from alignment_operator.commands.recipes import recipes
 from alignment_operator.commands.render import render
+from alignment_operator.commands.results import FORMATS, results
 from alignment_operator.commands.run import run
 from alignment_operator.commands.show_data import show_data
 from alignment_operator.commands.sync import sync
@@ -77,10 +78,27 @@ def _parser() -> argparse.ArgumentParser:
     known.add_argument("job", nargs="?", help="only the jobs of this name")
     _add_home(known)
     known.set_defaults(command=sync)
+    _add_results(commands.add_parser("results", help=results.__doc__, description=results.__doc__))
     known = commands.add_parser("recipes", help=recipes.__doc__, description=recipes.__doc__)
     known.add_argument("name", nargs="?", help="print this one")
     known.set_defaults(command=recipes)
     return parser
+
+
+def _add_results(known: argparse.ArgumentParser) -> None:
+    known.add_argument("job", help="its name, or NAMESPACE/NAME")
+    known.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="csv and json have every number, of all metrics")
+    known.add_argument(
+        "--rows", metavar="TASK", help="the rows of a task in which two models differ, the largest difference first"
+    )
+    known.add_argument(
+        "--between", nargs=2, metavar="MODEL", help="these two models (default: the first and the last of the stage)"
+    )
+    known.add_argument(
+        "--tracking-uri", help="read a job of a cluster from this MLflow server, such as http://localhost:5000, instead of --home"
+    )
+    _add_home(known)
+    known.set_defaults(command=results)
 
 
 def _add_home(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Searches MLflow for the runs of jobs, page by page, and skips runs that the trainer cannot have written."""
+"""Searches MLflow for the runs of jobs and their files, page by page, and skips runs that the trainer cannot have written."""
 
 import asyncio
 import logging
@@ -66,6 +66,16 @@ class TrackedRun(BaseModel):
         return self._tag(metrics.STAGE_TAG)
 
     @property
+    def namespace(self) -> str:
+        """Return the namespace of the job."""
+        return self._tag(metrics.NAMESPACE_TAG)
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of the stage, as Python spells it."""
+        return self._tag(metrics.KIND_TAG)
+
+    @property
     def progress_milliseconds(self) -> int:
         """Return when the stage last advanced: at its newest measurement, or when it trained a step again later."""
         again = self._tag(metrics.PROGRESS_TIME_TAG)
@@ -84,9 +94,9 @@ def newest(runs: list[TrackedRun], now_milliseconds: int) -> TrackedRun | None:
 class Search:
     """One search in MLflow."""
 
-    def __init__(self, session: aiohttp.ClientSession, api: str, runs_at_once: int, experiments_at_once: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, uri: str, runs_at_once: int, experiments_at_once: int) -> None:
         self._session = session
-        self._api = api
+        self._uri, self._api = uri, f"{uri}/api/2.0/mlflow"
         self._runs_at_once = runs_at_once
         self._experiments_at_once = experiments_at_once
         self._experiments: list[list[str]] = []
@@ -99,6 +109,21 @@ class Search:
         """Return all runs of one job, whatever their status."""
         assert "'" not in job_uid, "the API server makes uids of letters, digits and '-'"
         return await self._runs(f"tags.`{metrics.JOB_UID_TAG}` = '{job_uid}'")
+
+    async def of_name(self, job: str) -> list[TrackedRun]:
+        """Return all runs of the jobs of a name, in every namespace."""
+        return [] if "'" in job else await self._runs(f"tags.`{metrics.JOB_TAG}` = '{job}'")
+
+    async def read_file(self, run_id: str, path: str) -> bytes | None:
+        """Return a file of a run; None if there is none."""
+        folder = path.rpartition("/")[0]
+        async with self._session.get(f"{self._api}/artifacts/list", params={"run_id": run_id, "path": folder}) as answer:
+            answer.raise_for_status()
+            if path not in {file["path"] for file in (await answer.json()).get("files", [])}:
+                return None
+        async with self._session.get(f"{self._uri}/get-artifact", params={"run_id": run_id, "path": path}) as answer:
+            answer.raise_for_status()
+            return await answer.read()
 
     async def look_up_experiments(self) -> None:
         """Read which experiments exist, in groups small enough for one request."""
@@ -144,7 +169,7 @@ async def searching(
     auth = aiohttp.BasicAuth(*read_login(credentials), encoding="utf-8") if credentials else None
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, auth=auth) as session:
-        search = Search(session, f"{uri}/api/2.0/mlflow", runs_at_once, experiments_at_once)
+        search = Search(session, uri, runs_at_once, experiments_at_once)
         await search.look_up_experiments()
         yield search
 

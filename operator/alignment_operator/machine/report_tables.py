@@ -1,0 +1,135 @@
+"""Writes reports and rows for people and for programs."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from alignment_api.results.collected import Reports
+from alignment_api.results.grids import Grid, grids
+from alignment_api.results.judges import panel_sentence
+from alignment_api.results.proofs import proof_sentences
+from alignment_api.results.records import FIELDS, export_records, score_records
+from alignment_api.results.table import table
+from alignment_api.results.written import write_number
+from rich.table import Table
+from rich.text import Text
+
+from alignment_operator.machine.row_differences import RowDifferences
+from alignment_operator.machine.terminal import Printer
+
+_WIDTH_OF_FILES = 200
+_LONGEST_CELL = 160
+_SHOWN_ROWS = 20
+_ROW_FIELDS = ("key", "row", "difference", "first_score", "second_score", "prompt", "reference", "first_answer", "second_answer")
+
+
+def write_reports(found: Reports, form: str) -> str:
+    """Write all tables of a job, with the sentences that one must know to read them."""
+    if form in ("csv", "json"):
+        records = [*score_records(found.evaluations), *export_records(found.exports)]
+        return _csv(FIELDS, records) if form == "csv" else _json({"scores": records, "notes": _sentences(found)})
+    return _written(grids(table(found.evaluations), found.exports), _sentences(found), form)
+
+
+def write_rows(found: RowDifferences, form: str) -> str:
+    """Write the rows in which two models differ."""
+    records = [
+        {
+            **{
+                "key": first.key,
+                "row": first.row,
+                "difference": difference,
+                "prompt": first.prompt,
+                "reference": first.reference,
+            },
+            **{"first_score": first.scores.get(found.metric), "second_score": second.scores.get(found.metric)},
+            **{"first_answer": first.answer, "second_answer": second.answer},
+        }
+        for first, second, difference in found.pairs
+    ]
+    if form == "csv":
+        return _csv(_ROW_FIELDS, records)
+    if form == "json":
+        return _json({"task": found.task, "metric": found.metric, "models": found.models, "rows": records})
+    return _written([_row_grid(found, records)], [_row_sentence(found)], form)
+
+
+def _row_grid(found: RowDifferences, records: Sequence[dict[str, Any]]) -> Grid:
+    first, second = found.models
+    heads = ("row", f"{second} − {first}", "prompt", first, second)
+    lines = [
+        (
+            *(_short(one["row"]), write_number(one["difference"], "+"), _short(one["prompt"])),
+            *(f"{write_number(one[f'{place}_score'])}  {_short(one[f'{place}_answer'])}" for place in ("first", "second")),
+        )
+        for one in records[:_SHOWN_ROWS]
+    ]
+    return Grid(f"{found.task}, {found.metric}", heads, tuple(lines))
+
+
+def _row_sentence(found: RowDifferences) -> str:
+    count = len(found.pairs)
+    shown = f"; these are the first {_SHOWN_ROWS}, --format csv has all" if count > _SHOWN_ROWS else ""
+    return f"{found.models[0]} and {found.models[1]} differ in {count:,} rows of {found.task}{shown}."
+
+
+def _sentences(found: Reports) -> list[str]:
+    of_table = table(found.evaluations).sentences if found.evaluations else ()
+    panels = [panel_sentence(panel) for one in found.evaluations for panel in one.report.panels]
+    return [*of_table, *panels, *proof_sentences(found.exports)]
+
+
+def _written(known: Sequence[Grid], sentences: Sequence[str], form: str) -> str:
+    parts = [_markdown(grid) if form == "markdown" else _text(grid) for grid in known]
+    ends = "".join(f"- {_escaped(sentence)}\n" if form == "markdown" else f"{_plain(sentence)}\n" for sentence in sentences)
+    return "\n".join([*parts, ends])
+
+
+def _text(grid: Grid) -> str:
+    shown = Table(title=_plain(grid.title), title_justify="left")
+    for number, head in enumerate(grid.heads):
+        shown.add_column(Text(_plain(head)), overflow="fold", justify="right" if number else "left")
+    for line in grid.lines:
+        shown.add_row(*(Text(_plain(cell)) for cell in line))
+    written = io.StringIO()
+    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
+    Printer(file=written, width=width, no_color=True).print(shown)
+    return written.getvalue()
+
+
+def _markdown(grid: Grid) -> str:
+    rows = [grid.heads, ("---", *("---:" for _ in grid.heads[1:])), *grid.lines]
+    lines = "".join(
+        f"| {' | '.join(cell if number == 1 else _escaped(cell) for cell in row)} |\n" for number, row in enumerate(rows)
+    )
+    return f"### {_escaped(grid.title)}\n\n{lines}"
+
+
+def _escaped(text: str) -> str:
+    """Write a text so that markdown shows it as it is."""
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#&~$" else sign for sign in _plain(text))
+
+
+def _plain(text: str) -> str:
+    """Write a text in one line, without the control characters that would move a terminal's cursor."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def _short(text: object) -> str:
+    line = " ".join(str("" if text is None else text).split())
+    return line if len(line) <= _LONGEST_CELL else f"{line[: _LONGEST_CELL - 1]}…"
+
+
+def _csv(fields: Sequence[str], records: Sequence[dict[str, Any]]) -> str:
+    written = io.StringIO()
+    writer = csv.DictWriter(written, fields, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return written.getvalue()
+
+
+def _json(found: dict[str, Any]) -> str:
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,59 @@
+"""Where two models of a job differ in the rows of a task."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from alignment_api.results.collected import Reports
+from alignment_api.results.evaluation import EvaluatedRow
+from alignment_api.results.reading import UnreadableReport, read_rows
+from alignment_api.results.rows import RowPair, paired_rows
+from alignment_api.results.table import Measured
+
+from alignment_operator.progress.tracked_reports import NoResults
+
+
+class RowSource(Protocol):
+    """Where rows are read."""
+
+    def rows(self, stage: str, task: str, model: str) -> bytes | None:
+        """Return the rows of a model in a task; None if there are none."""
+
+
+class RowDifferences(NamedTuple):
+    """The rows in which two models differ, the largest difference first."""
+
+    task: str
+    metric: str
+    models: tuple[str, str]
+    pairs: Sequence[RowPair]
+
+
+def row_differences(source: RowSource, found: Reports, task: str, between: Sequence[str] | None) -> RowDifferences:
+    """Return where two models differ in a task; where none are named, the first and the last that were measured."""
+    measured = next((one for one in reversed(found.evaluations) if task in _tasks(one)), None)
+    if measured is None:
+        names = ", ".join(dict.fromkeys(name for one in found.evaluations for name in _tasks(one)))
+        raise NoResults(f"no stage has measured {task}; name one of {names or 'the tasks of a stage that evaluates'}")
+    models = [model.name for model in measured.report.models]
+    first, second = between or (models[0], models[-1])
+    for name in (first, second):
+        if name not in models:
+            raise NoResults(f"{name} was not measured in {task}; name two of {', '.join(models)}")
+    metric = next(score.metric for score in sorted(measured.report.scores, key=lambda s: not s.is_main) if score.task == task)
+    of_first, of_second = (_rows(source, measured.stage, task, name) for name in (first, second))
+    pairs = [pair for pair in paired_rows(of_first, of_second, metric) if pair.difference != 0]
+    return RowDifferences(task, metric, (first, second), pairs)
+
+
+def _tasks(measured: Measured) -> list[str]:
+    return list(dict.fromkeys(score.task for score in measured.report.scores))
+
+
+def _rows(source: RowSource, stage: str, task: str, model: str) -> list[EvaluatedRow]:
+    content, name = source.rows(stage, task, model), f"rows/{task}/{model}.jsonl of stage {stage}"
+    if content is None:
+        raise NoResults(f"{name} is not there; the rows were not kept, or the task has none")
+    try:
+        return read_rows(content, name)
+    except UnreadableReport as error:
+        raise NoResults(str(error)) from error

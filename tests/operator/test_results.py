@@ -1,0 +1,142 @@
+"""`alignment results`: what the reports of a job say, from the folders of this machine or from MLflow."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alignment_api.home import Home
+from alignment_api.names import REPORT_FILE
+from alignment_operator.cli import main
+from alignment_operator.commands.ending import FAILED, REFUSED, SUCCEEDED
+from reported import exported, report, row
+
+BASE, DPO = ("arc", "accuracy", "base"), ("arc", "accuracy", "dpo")
+NOTE = "<script>*3* rows\x1b[2J are cut."
+REPORT = report({BASE: (0.3, 0.02), DPO: (0.4, 0.02)}, {DPO: (0.1, 0.01)}, notes=[NOTE])
+ROWS = {"base": [row("a", 0.0, answer="|no|"), row("b", 1.0)], "dpo": [row("a", 1.0, answer="yes"), row("b", 1.0)]}
+STAGES = [
+    {"name": "dpo", "dpo": {"datasets": [{"uri": "workspace://pairs.jsonl"}]}},
+    {"name": "eval", "evaluate": {"models": [{"base": True}, {"stage": "dpo"}], "tasks": [{"name": "arc", "benchmark": "arc"}]}},
+    {"name": "int8", "export": {"quantization": "Int8"}},
+]
+
+
+def write_job(home: Home, name: str = "tutor", namespace: str = "default", stages: Any = STAGES) -> Path:
+    """Write a job as `alignment run` does, and return the folder of its stages."""
+    folder = home.job_folder(namespace, name)
+    folder.mkdir(parents=True)
+    document = {
+        **{"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob"},
+        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}"},
+        "spec": {"model": {"uri": "workspace://model"}, "stages": stages},
+    }
+    (folder / "job.json").write_text(json.dumps(document))
+    return home.workspace / namespace / f"{name}-{f'uid-{name}'[:8]}"
+
+
+def write_reports(eval_folder: Path, export_folder: Path) -> None:
+    """Write the reports and the rows of both stages."""
+    (eval_folder / "rows" / "arc").mkdir(parents=True)
+    export_folder.mkdir(parents=True)
+    (eval_folder / REPORT_FILE).write_text(REPORT.model_dump_json(by_alias=True))
+    (export_folder / REPORT_FILE).write_text(exported().model_dump_json(by_alias=True))
+    for name, rows in ROWS.items():
+        lines = "".join(one.model_dump_json(by_alias=True) + "\n" for one in rows)
+        (eval_folder / "rows" / "arc" / f"{name}.jsonl").write_text(lines)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path)
+    folder = write_job(home)
+    write_reports(folder / "eval", folder / "int8")
+    return home
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["results", *arguments]) == SUCCEEDED
+    return capsys.readouterr().out
+
+
+def test_the_tables_of_a_job(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "tutor", "--home", str(home.root))
+    for part in ("arc accuracy ↑ (n 100)", "★ 0.400 ± 0.020", "+0.100 [+0.080, +0.120]", "2.78 MB → 836 KB (30 %)", "± is the"):
+        assert part in out, part
+    assert "\x1b" not in out
+
+
+def test_markdown_escapes_what_is_not_ours(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "tutor", "--format", "markdown", "--home", str(home.root))
+    assert "| dpo | ★ 0.400 ± 0.020 |" in out
+    assert "- eval: \\<script\\>\\*3\\* rows \\[2J are cut." in out
+
+
+def test_csv_and_json_have_every_number(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    records = list(csv.DictReader(io.StringIO(printed(capsys, "tutor", "--format", "csv", "--home", str(home.root)))))
+    assert (records[1]["model"], records[1]["value"], records[1]["best"]) == ("dpo", "0.4", "True")
+    found = json.loads(printed(capsys, "tutor", "--format", "json", "--home", str(home.root)))
+    assert [one["metric"] for one in found["scores"][:2]] == ["accuracy", "accuracy"]
+    assert f"eval: {NOTE}" in found["notes"]
+    assert {one["metric"] for one in found["scores"]} >= {"size_ratio", "divergence", "agreement"}
+
+
+@pytest.mark.parametrize(
+    ("form", "part"), [("text", "+1"), ("markdown", "1  yes"), ("csv", "yes"), ("json", '"second_answer": "yes"')]
+)
+def test_the_rows_in_which_two_models_differ(home: Home, capsys: pytest.CaptureFixture[str], form: str, part: str) -> None:
+    out = printed(capsys, "tutor", "--rows", "arc", "--format", form, "--home", str(home.root))
+    assert part in out
+    assert "Prompt a" in out and "Prompt b" not in out
+
+
+def test_two_models_of_ones_choice(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "tutor", "--rows", "arc", "--between", "dpo", "base", "--format", "csv", "--home", str(home.root))
+    assert next(csv.DictReader(io.StringIO(out)))["difference"] == "-1.0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["gone"], "has no job gone; name a job that `alignment run` has run, or another --home"),
+        (["twice"], "several namespaces have a job twice; name one of a/twice, b/twice"),
+        (["plain"], "plain has no stage that evaluates or exports; add one to its spec"),
+        (["tutor", "--rows", "mmlu"], "no stage has measured mmlu; name one of arc"),
+        (["tutor", "--rows", "arc", "--between", "base", "sft"], "sft was not measured in arc; name two of base, dpo"),
+    ],
+)
+def test_what_cannot_be_shown_is_a_sentence(
+    home: Home, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    for namespace in ("a", "b"):
+        write_job(home, "twice", namespace)
+    write_job(home, "plain", stages=STAGES[:1])
+    assert main(["results", *arguments, "--home", str(home.root)]) == REFUSED
+    assert capsys.readouterr().err.endswith(f"{sentence}\n")
+
+
+def test_rows_that_were_not_kept_are_said(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in home.workspace.rglob("*.jsonl"):
+        file.unlink()
+    assert main(["results", "tutor", "--rows", "arc", "--home", str(home.root)]) == REFUSED
+    assert capsys.readouterr().err == (
+        "error: rows/arc/base.jsonl of stage eval is not there; the rows were not kept, or the task has none\n"
+    )
+
+
+def test_before_the_first_report_there_is_only_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_job(Home(tmp_path))
+    assert main(["results", "tutor", "--home", str(tmp_path)]) == FAILED
+    notes = [f"note: Stage {name} has no report yet; it writes one at its end.\n" for name in ("eval", "int8")]
+    assert capsys.readouterr().err == "".join(notes)
+
+
+def test_a_broken_report_hides_no_other(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    (file,) = home.workspace.rglob(f"eval/{REPORT_FILE}")
+    file.write_text("{")
+    assert main(["results", "tutor", "--home", str(home.root)]) == SUCCEEDED
+    out, err = capsys.readouterr()
+    assert err.startswith(f"note: {file} is not a report that this version can read (") and err.count("\n") == 1
+    assert "2.78 MB" in out
