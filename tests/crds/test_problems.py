@@ -1,12 +1,14 @@
 """Each problem of a job has one sentence that names the field."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from alignment_api.problems import FORMS, InvalidJob, first_line
 from alignment_api.resolving.validation import read_job, resolve_job, runnable_job
 from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.kinds import KINDS
 from builders import a_document, a_training
 
 SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
@@ -461,14 +463,20 @@ def test_every_problem_is_named_at_once() -> None:
     assert [problem.path for problem in refused.value.problems] == ["spec.stages[0].sft.maxLength", "spec.stages[0].sft.packin"]
 
 
-def test_a_stage_without_a_trainer_page_resolves_but_does_not_run() -> None:
+@pytest.fixture
+def unrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this version lack a page for one kind."""
+    monkeypatch.setitem(KINDS, "export", replace(KINDS["export"], runs=False))
+
+
+def test_a_stage_without_a_trainer_page_resolves_but_does_not_run(unrun: None) -> None:
     job = read_job(a_document(stages=[{"name": "out", "export": {}}]))
     assert resolve_job(job).spec.stages is not None
     with pytest.raises(InvalidJob, match=r"spec.stages\[0\].export: this version cannot run this kind of stage yet"):
         runnable_job(job)
 
 
-UNRUN = "spec.stages[1].evaluate"
+UNRUN = "spec.stages[1].export"
 
 
 @pytest.mark.parametrize(
@@ -477,16 +485,16 @@ UNRUN = "spec.stages[1].evaluate"
         ({}, {}, [UNRUN]),
         ({"zzz": 1}, {}, [UNRUN]),
         ([], {}, [UNRUN]),
-        ({"tasks": [{"name": "x", "dataset": {"stage": "sft"}}]}, {}, [UNRUN]),
+        ({"calibration": {"stage": "sft"}}, {}, [UNRUN]),
         ({"zzz": 1}, {"zzz": 1}, [UNRUN, "spec.zzz"]),
-        ({"tasks": [{"name": "x", "benchmark": "arc_easy"}]}, {"compute": {}}, [UNRUN, "spec.compute.gpusPerNode"]),
+        ({"quantization": "Int8"}, {"compute": {}}, [UNRUN, "spec.compute.gpusPerNode"]),
         ({}, {"recipe": "none"}, [UNRUN, "spec.recipe"]),
     ],
 )
 def test_a_kind_that_does_not_run_is_named_before_all_fields_and_in_place_of_its_own(
-    settings: Any, changes: dict[str, Any], paths: list[str]
+    settings: Any, changes: dict[str, Any], paths: list[str], unrun: None
 ) -> None:
-    document = a_document(stages=[{"name": "sft", "sft": a_training()}, {"name": "b", "evaluate": settings}], **changes)
+    document = a_document(stages=[{"name": "sft", "sft": a_training()}, {"name": "b", "export": settings}], **changes)
     with pytest.raises(InvalidJob) as refused:
         runnable_job(read_job(document))
     assert [problem.path for problem in refused.value.problems] == paths

@@ -37,7 +37,7 @@ KINDS: dict[str, Kind] = {
     "sft": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo_distillation": Kind("Model", ("teacher", "prompts", *_TRAINED), trains=True, runs=True),
-    "evaluate": Kind("Report", ("tasks",)),
+    "evaluate": Kind("Report", ("tasks",), runs=True),
     "export": Kind("Export", ()),
 }
 """All kinds, as Python spells them, in the order in which a job usually runs them."""

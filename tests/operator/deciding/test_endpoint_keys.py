@@ -25,10 +25,11 @@ FEEDBACK = {
     "judge": an_endpoint("four", "shared"),
     "prompts": [{"uri": "workspace://prompts.jsonl"}],
 }
+MT_BENCH = {"name": "mt_bench", "measure": "MTBench", "dataset": {"uri": "workspace://questions.jsonl"}}
 STAGES = [
     {"name": "sft", "sft": a_training()},
     {"name": "feedback", "feedback": FEEDBACK},
-    {"name": "evaluate", "evaluate": {"tasks": [{"name": "mt_bench"}], "judge": {"endpoint": an_endpoint("five", "judge")}}},
+    {"name": "evaluate", "evaluate": {"tasks": [MT_BENCH], "judges": [an_endpoint("five", "judge")]}},
 ]
 
 

@@ -14,8 +14,8 @@ from alignment_operator.deciding.plan import Plan, plan
 from builders import NOW, PLAN_SETTINGS, a_child, a_job, a_run, a_training, later
 
 SFT = {"name": "sft", "sft": a_training()}
-MADE_UP = {"name": "other", "evaluate": {"tasks": [{"name": "gsm8k"}]}}
-"""`evaluate` is in the schema, but no trainer runs it yet: each test makes of it the kind that it needs."""
+MADE_UP = {"name": "other", "evaluate": {"tasks": [{"name": "gsm8k", "benchmark": "gsm8k"}]}}
+"""A stage of kind `evaluate`, of which each test makes the kind that it needs."""
 
 
 @pytest.fixture

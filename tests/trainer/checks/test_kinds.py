@@ -21,7 +21,8 @@ from alignment_trainer.models.memory import verdicts
 from alignment_trainer.settings.given import given, stage_path
 
 QUESTIONS = "workspace://inputs/tiny/questions.jsonl"
-EXAM = {"name": "exam", "evaluate": {"tasks": [{"name": "chat", "dataset": {"uri": QUESTIONS}}], "seed": 1}}
+TASKS = [{"name": "chat", "measure": "References", "dataset": {"uri": QUESTIONS}}]
+EXAM = {"name": "exam", "evaluate": {"tasks": TASKS, "seed": 1}}
 TEACHERS = [{"baseUrl": "http://teacher.example/v1", "model": "large"}]
 LESSONS = {"name": "lessons", "distill": {"teachers": TEACHERS, "prompts": [{"uri": QUESTIONS}], "seed": 1}}
 
@@ -89,7 +90,7 @@ def test_such_a_stage_raises_no_failure_in_the_checks_of_others(own_workspace, t
 
 
 def test_its_settings_are_checked_before_the_stages_ahead_of_it(own_workspace, trainer):
-    exam = {"name": "exam", "evaluate": {"tasks": [{"name": "chat"}]}}
+    exam = {"name": "exam", "evaluate": {"tasks": TASKS}}
     with pytest.raises(BadConfiguration, match=r"^spec.stages\[1\].evaluate.seed: is not set"):
         check(job(trainer, own_workspace, ["sft", exam]))
 

@@ -40,6 +40,8 @@ class Rows(NamedTuple):
     datasets: Datasets
     see: See
     find: Find = find_rows
+    is_one: bool = False
+    """Whether the field holds one dataset, and no list of them."""
 
 
 @dataclass
@@ -136,7 +138,7 @@ def see_text(row: dict[str, Any]) -> Seen:
 def dataset_faults(config: RunConfig, reads: Rows, findings: Findings) -> Iterator[str]:
     """Check the datasets of one field; what was checked before in the same way is not read again."""
     for index, dataset in enumerate(reads.datasets):
-        name = f"{reads.field}[{index}]"
+        name = reads.field if reads.is_one else f"{reads.field}[{index}]"
         key = (reads.see, _identity(dataset))
         if key not in findings.known:
             findings.known[key] = 0

@@ -8,6 +8,7 @@ from alignment_api.run_config import RunConfig
 
 from alignment_trainer.checks.datasets import Rows, feedback_rows, held_out_rows, prompt_rows, training_rows
 from alignment_trainer.checks.start_template import lacks_template
+from alignment_trainer.checks.tasks import check_evaluation, evaluation_rows
 from alignment_trainer.data.readers import DIALOGUES, PAIRS
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.dpo_distillation import dpo_distillation_settings
@@ -83,6 +84,7 @@ KINDS: dict[str, Kind] = {
         form="alignment_trainer.data.stage_form:dpo_form",
         makes_rows=True,
     ),
+    "evaluate": Kind("alignment_trainer.stages.evaluate", check_evaluation, evaluation_rows),
 }
 
 

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from typing import Any, NamedTuple
 
-from alignment_trainer.data.chat import chat_of
+from alignment_trainer.data.chat import chat_of, end_ids
 from alignment_trainer.data.fitting import Cut, fitted, shortened_first_answer, without_head
 from alignment_trainer.forms.examples import Dialogue, Pair
 from alignment_trainer.forms.messages import Message, Text
@@ -67,6 +67,13 @@ def asked_ids(row: Dialogue | Pair, tokenizer: Any) -> list[int]:
     """Return the ids of a prompt up to where the first of its answers begins; a prompt may end within a token."""
     prompt = prompt_ids(row, tokenizer)
     return prompt[: min(_common_prefix(prompt, _ids_to_the_end(row, answer, tokenizer)) for answer in row.answers)]
+
+
+def answered_ids(dialogue: Dialogue, tokenizer: Any) -> tuple[list[int], int]:
+    """Return the ids of a prompt with its answer, without the token that ends the answer, and where the answer begins."""
+    ids = _ids_to_the_end(dialogue, dialogue.answer, tokenizer)
+    start = _common_prefix(prompt_ids(dialogue, tokenizer), ids)
+    return (ids[:-1] if ids[-1] in end_ids(tokenizer) and len(ids) > start + 1 else ids), start
 
 
 def _encoded(dialogue: Dialogue, tokenizer: Any, assistant_only: bool) -> _Encoded:

@@ -2,24 +2,47 @@
 
 from collections.abc import Mapping
 from string import ascii_uppercase
-from typing import Any
+from typing import Any, NamedTuple
 
 from alignment_trainer.forms.messages import Message
 from alignment_trainer.forms.texts import text_of, whole_text
 from alignment_trainer.reading.bad_row import BadRow
 
 
-def multiple_choice_of(row: Mapping[str, Any], question: str, answers: tuple[str, ...]) -> list[Message]:
-    """Return a question with lettered options, and as its answer the right letter with its option."""
+class Choices(NamedTuple):
+    """A question with options, of which one is right."""
+
+    question: str
+    texts: tuple[str, ...]
+    right: int
+    """Its position, from 0."""
+
+    @property
+    def asked(self) -> str:
+        """Return the question with its lettered options."""
+        return "\n".join([f"{self.question}\n", *self.answers])
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Return each option as an answer: its letter and its text."""
+        return tuple(f"{letter}. {text}" for letter, text in zip(ascii_uppercase, self.texts, strict=False))
+
+
+def choices_of(row: Mapping[str, Any], question: str, answers: tuple[str, ...]) -> Choices:
+    """Read a question with options; its answer is the index of the right one, its label or letter, or its text."""
     texts, labels = _options(row["choices"])
     column = next((column for column in answers if row.get(column) is not None), None)
     if column is None:
         raise BadRow(f"has no answer; it needs {question}, choices and {' or '.join(answers)}")
-    right = _right_option(row[column], texts, labels, column)
-    lettered = [f"{letter}. {text}" for letter, text in zip(ascii_uppercase, texts, strict=False)]
+    return Choices(text_of(row, question), tuple(texts), _right_option(row[column], texts, labels, column))
+
+
+def multiple_choice_of(row: Mapping[str, Any], question: str, answers: tuple[str, ...]) -> list[Message]:
+    """Return a question with lettered options, and as its answer the right letter with its option."""
+    choices = choices_of(row, question, answers)
     return [
-        {"role": "user", "content": "\n".join([f"{text_of(row, question)}\n", *lettered])},
-        {"role": "assistant", "content": lettered[right]},
+        {"role": "user", "content": choices.asked},
+        {"role": "assistant", "content": choices.answers[choices.right]},
     ]
 
 

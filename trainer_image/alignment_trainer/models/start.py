@@ -16,7 +16,7 @@ from alignment_trainer.model_folder.documents import Unfit
 from alignment_trainer.model_folder.fitness import fault_of
 from alignment_trainer.model_folder.headers import read_headers
 from alignment_trainer.model_folder.matching import check_match
-from alignment_trainer.model_folder.start import base_repository, local_start, named_base, start_name
+from alignment_trainer.model_folder.start import base_repository, local_base, local_start, named_base, start_name
 from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.models import skeleton
 from alignment_trainer.models.finite import Scan
@@ -31,9 +31,14 @@ _START_FILE = "start.json"
 
 def start_folder(config: RunConfig) -> Path:
     """Return the folder of the weights that the stage starts from; those of the Hub are downloaded first."""
-    start = local_start(config)
-    if start:
-        return start
+    return local_start(config) or base_folder(config)
+
+
+def base_folder(config: RunConfig) -> Path:
+    """Return the folder of the job's model; one of the Hub is downloaded first."""
+    base = local_base(config)
+    if base:
+        return base
     wanted = base_repository(config)
     token = hub.token_of(config.paths)
     # Only rank 0 resolves the commit, so that all ranks use the same one, and nothing is downloaded twice.

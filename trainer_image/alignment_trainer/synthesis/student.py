@@ -79,22 +79,30 @@ def readable(student: Student, asked: Sequence[Asked]) -> Sequence[Asked]:
     return [one._replace(messages=told_by_user(one.messages)) for one in asked]
 
 
-def sample(student: Student, asked: Sequence[Asked], sampling: SamplingSettings, folder: Path) -> None:
-    """Write the answers to a folder, which belongs to these weights, prompts and settings; all processes call this alike.
+def sample(
+    student: Student,
+    asked: Sequence[Asked],
+    sampling: SamplingSettings,
+    folder: Path,
+    what: str = "sampling the student",
+    alone: bool = False,
+) -> None:
+    """Write the answers to a folder, which belongs to these weights and settings; all processes call this alike.
 
     What an earlier attempt wrote there is not drawn again. `read_said` reads the answers when all processes are done.
+    With `alone`, each prompt is answered without batch mates. `what` is how the progress calls it.
     """
     state = PartialState()
     prompts = [_ids(student, one) for one in asked]
     written = SampledBatches(folder, state.process_index)
     # One plan for all processes: their GPUs may differ, and what they see of the volume.
-    plan: list[Any] = [_planned(student, prompts, sampling), written.known()]
+    plan: list[Any] = [_planned(student, prompts, sampling, alone), written.known()]
     broadcast_object_list(plan)
     planned, known = plan
     left = _left(planned, asked, known)
     mine = left[state.process_index :: state.num_processes]
     with ready_to_answer(student.model, student.device), written:
-        for batch in counted(mine, "sampling the student", len(mine), "batches"):
+        for batch in counted(mine, what, len(mine), "batches"):
             written.append(_said(student, batch, asked, prompts, sampling))
     seen = gather_object([written.sizes()])
     if state.is_main_process:
@@ -116,14 +124,14 @@ def free() -> None:
     torch.cuda.empty_cache()
 
 
-def _planned(student: Student, prompts: list[list[int] | None], sampling: SamplingSettings) -> list[Batch]:
+def _planned(student: Student, prompts: list[list[int] | None], sampling: SamplingSettings, alone: bool) -> list[Batch]:
     """Plan the same batches on any number of processes, since in 16 bit a batch mate may change the last digit of a logit."""
     room = readable_tokens(student.model)
     longest = room - sampling.maximum_tokens if room else None
     lengths = {
         place: len(ids) for place, ids in enumerate(prompts) if ids is not None and (longest is None or len(ids) <= longest)
     }
-    return batches(lengths, sampling.maximum_tokens, _token_budget(student))
+    return batches(lengths, sampling.maximum_tokens, 1 if alone else _token_budget(student))
 
 
 def _left(planned: list[Batch], asked: Sequence[Asked], known: Set[str]) -> list[Batch]:

@@ -1,0 +1,54 @@
+"""BLEU and ROUGE of answers: equal to what sacreBLEU says of the whole corpus, and to longest common subsequences by hand."""
+
+import pytest
+from alignment_trainer.data.tasks.references import Referenced
+from alignment_trainer.endpoints.question import Answer, Unanswered
+from alignment_trainer.evaluation.estimates import difference, estimated
+from alignment_trainer.evaluation.measures.references import METRICS, compared
+from alignment_trainer.evaluation.tasks import TaskRow
+from sacrebleu.metrics import BLEU
+
+BLEU_METRIC, ROUGE_1, ROUGE_2, ROUGE_L = METRICS
+PAIRS = [
+    ("the cat sat on the mat today", ("the cat sat on the mat", "a cat was on the mat today")),
+    ("there is a dog in the garden", ("a dog is in the garden", "there is a dog in our garden")),
+    ("no", ("yes it is", "of course")),
+    ("the sea is blue and cold", ("the sea is cold and blue", "the water is blue and cold")),
+]
+
+
+def row(number, text, references):
+    asked = Referenced(({"role": "user", "content": f"Question {number}?"},), tuple(references))
+    return compared(TaskRow(f"talk.jsonl:{number}", asked), Answer(text, "stop", 3, 4))
+
+
+ROWS = [row(number, *pair) for number, pair in enumerate(PAIRS)]
+
+
+def test_bleu_is_that_of_the_whole_corpus():
+    expected = BLEU().corpus_score([text for text, _ in PAIRS], list(map(list, zip(*(found for _, found in PAIRS), strict=True))))
+    found = estimated(BLEU_METRIC, ROWS)
+    assert abs(found.value - expected.score) < 1e-9
+    assert found.low < found.value < found.high
+    assert (found.count, found.failed) == (4, 0)
+
+
+def test_rouge_is_the_harmonic_mean_of_shared_words():
+    (found,) = [row(0, "a b c d", ["a c d e f"])]
+    # 3 of 4 and 3 of 5 words are shared, and also in this order; of pairs of words only "c d", of 3 and of 4.
+    assert found.scores["rouge_1"] == found.scores["rouge_l"] == pytest.approx(2 * 3 / (4 + 5))
+    assert found.scores["rouge_2"] == pytest.approx(2 * 1 / (3 + 4))
+
+
+def test_the_best_of_several_references_counts():
+    assert row(0, "yes it is", ["no", "yes it is"]).scores["rouge_l"] == 1
+
+
+def test_an_answer_that_failed_is_counted_and_never_0():
+    asked = Referenced(({"role": "user", "content": "Question 9?"},), ("yes",))
+    failed = compared(TaskRow("talk.jsonl:9", asked), Unanswered("UnreadablePrompt", "it is too long"))
+    assert failed.reason == "it is too long"
+    for metric in METRICS:
+        found, alone = estimated(metric, [*ROWS, failed]), estimated(metric, ROWS)
+        assert (found.value, found.error, found.count, found.failed) == (alone.value, alone.error, 4, 1)
+        assert difference(metric, [*ROWS, failed], [*ROWS, failed]).failed == 1

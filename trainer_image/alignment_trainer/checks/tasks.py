@@ -1,0 +1,71 @@
+"""What each measure of an evaluate stage reads, and where it is computed, one row a measure; its rows are checked before."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.checks.datasets import Rows
+from alignment_trainer.data.tasks.choices import read_choices
+from alignment_trainer.data.tasks.references import read_references
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.forms.columns import Find, find_rows
+from alignment_trainer.forms.left_out import LeftOut
+from alignment_trainer.reading.row_survey import Seen
+from alignment_trainer.settings.evaluation import TaskSettings, evaluation_settings
+
+
+class TaskKind(NamedTuple):
+    """One measure in this trainer."""
+
+    measure: str
+    """The object that computes it (evaluation/measure.py); a name, since its module loads torch."""
+    read: Callable[[dict[str, Any]], Any]
+    """Reads a row; raises BadRow where it cannot be measured, and LeftOut where the task leaves it out."""
+    find: Find = find_rows
+
+
+_MEASURES = "alignment_trainer.evaluation.measures"
+
+TASKS: dict[str, TaskKind] = {
+    "MultipleChoice": TaskKind(f"{_MEASURES}.multiple_choice:MEASURE", read_choices),
+    "References": TaskKind(f"{_MEASURES}.references:MEASURE", read_references),
+}
+"""By the task's measure."""
+
+
+def task_kind(settings: TaskSettings) -> TaskKind:
+    """Return the row of a task's measure."""
+    name = str(settings.task.measure or "benchmark")
+    if name not in TASKS:
+        raise BadConfiguration(f"{settings.path}: this trainer cannot measure {name}; it measures {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def check_evaluation(config: RunConfig) -> None:
+    """Refuse an evaluate stage that lacks a setting, or has a task that this trainer cannot measure."""
+    for task in evaluation_settings(config).tasks:
+        task_kind(task)
+
+
+def evaluation_rows(config: RunConfig) -> Iterator[Rows]:
+    """Return the rows that the tasks measure."""
+    for settings in evaluation_settings(config).tasks:
+        if settings.task.dataset:
+            kind = task_kind(settings)
+            yield Rows(f"{settings.path}.dataset", [settings.task.dataset], _Check(kind), kind.find, is_one=True)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """Checks rows of one measure; equal checks of two tasks count as one."""
+
+    kind: TaskKind
+
+    def __call__(self, row: dict[str, Any]) -> Seen:
+        try:
+            self.kind.read(row)
+        except LeftOut as left_out:
+            return Seen(left_out.reason)
+        return Seen()

@@ -1,0 +1,48 @@
+"""Answers of the job's models to the questions of tasks: drawn once per weights, template, question and sampling, and kept."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from alignment_api.run_config import RunConfig
+from alignment_api.spec.lineage import digest
+
+from alignment_trainer.endpoints.question import Answer, Message, SamplingSettings, Unanswered
+from alignment_trainer.evaluation.candidates import Candidate
+from alignment_trainer.evaluation.subject import Subject, dtype_of
+from alignment_trainer.evaluation.tasks import OpenTask
+from alignment_trainer.settings.evaluation import EvaluationSettings
+from alignment_trainer.synthesis.drawing import drawn_seed
+from alignment_trainer.synthesis.prompts import key_of
+from alignment_trainer.synthesis.student import Asked, read_said, readable, sample
+
+ANSWERS_FOLDER = "evaluated-answers"
+"""In the job's folder, beside its stages: a new task, metric or judge of any of its stages finds the answers there."""
+
+
+def question(messages: Sequence[Message], seed: int, index: int = 0) -> Asked:
+    """Return a question for a model of the job; of several answers to the same messages, `index` says which it is."""
+    key = key_of(tuple(messages))
+    return Asked(f"{key}/{seed}/{index}", messages, drawn_seed(seed, key, index))
+
+
+def draw(subject: Subject, task: OpenTask, asked: Sequence[Asked], sampling: SamplingSettings) -> None:
+    """Have a model answer what it has not answered before; all processes call this alike."""
+    once = list({one.key: one for one in asked}.values())
+    folder = _folder(task.config, task.settings, subject.candidate, sampling)
+    what = f"answers of {subject.name} to {task.name}"
+    sample(subject.student, readable(subject.student, once), sampling, folder, what, alone=subject.exact)
+
+
+def drawn(task: OpenTask, candidate: Candidate, asked: Sequence[Asked], sampling: SamplingSettings) -> list[Answer | Unanswered]:
+    """Return the answers in the order of what was asked, without loading the model."""
+    return list(read_said(_folder(task.config, task.settings, candidate, sampling), asked))
+
+
+def _folder(config: RunConfig, settings: EvaluationSettings, candidate: Candidate, sampling: SamplingSettings) -> Path:
+    drawn_by = {
+        "weights": candidate.weights,
+        "template": candidate.template,
+        "sampling": vars(sampling),
+        "computed": [str(dtype_of(config, settings)), settings.exact],
+    }
+    return Path(config.paths.stage).parent / ANSWERS_FOLDER / candidate.name / digest(drawn_by)

@@ -1,0 +1,30 @@
+"""Estimates of a metric, and of the difference of two models, from their rows; pure."""
+
+from collections.abc import Sequence
+
+from alignment_api.results.evaluation import Estimate, EvaluatedRow
+
+from alignment_trainer.evaluation.measure import Corpus, Metric
+from alignment_trainer.judging.statistics import clustered, clustered_difference, corpus, corpus_difference
+
+
+def estimated(metric: Metric, rows: Sequence[EvaluatedRow]) -> Estimate:
+    """Return a metric of one model's rows; those without a value are counted as failed, and never as 0."""
+    if metric.corpus is None:
+        return clustered((row.key, row.scores.get(metric.name)) for row in rows)
+    known = _statistics(metric.corpus, rows)
+    found = corpus(known.values(), metric.corpus.value)
+    return found.model_copy(update={"failed": len({row.key for row in rows}) - found.count})
+
+
+def difference(metric: Metric, rows: Sequence[EvaluatedRow], first: Sequence[EvaluatedRow]) -> Estimate:
+    """Return by how much a metric exceeds that of the first model, on the rows that both have values of."""
+    if metric.corpus is None:
+        one, other = ({row.row: (row.key, row.scores.get(metric.name)) for row in each} for each in (rows, first))
+        return clustered_difference(one, other)
+    found = corpus_difference(_statistics(metric.corpus, rows), _statistics(metric.corpus, first), metric.corpus.value)
+    return found.model_copy(update={"failed": len({row.key for row in (*rows, *first)}) - found.count})
+
+
+def _statistics(metric: Corpus, rows: Sequence[EvaluatedRow]) -> dict[str, tuple[str, Sequence[float]]]:
+    return {row.row: (row.key, numbers) for row in rows if (numbers := metric.statistics(row)) is not None}

@@ -1,0 +1,108 @@
+"""Measures rows by what a model finds likely: each process some batches, each row once, whatever the number of processes."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from accelerate import PartialState
+from alignment_api.results.evaluation import EvaluatedRow
+
+from alignment_trainer.asking.answering import readable_tokens, ready_to_answer
+from alignment_trainer.evaluation.row_file import RowFile
+from alignment_trainer.evaluation.subject import Subject
+from alignment_trainer.synthesis.sampling.batches import Batch, batches
+
+_CPU_BYTES = 1 << 30
+_SHARE_OF_GPU = 8
+"""The logits of a batch take at most an eighth of the GPU, in 16 and in 32 bit together."""
+_LOGIT_BYTES = 6
+
+
+class Text(NamedTuple):
+    """Tokens of which the likelihood of the later ones is wanted."""
+
+    ids: list[int]
+    start: int
+    """The position of the first token whose likelihood is wanted; at least 1, since nothing predicts the first token."""
+
+
+class Item(NamedTuple):
+    """A row with the texts that are computed for it, in one batch."""
+
+    row: str
+    """`EvaluatedRow.row`."""
+    texts: Sequence[Text]
+
+
+Evaluated = Callable[[Item, list[list[float]]], EvaluatedRow]
+"""Returns the row of an item, from the log-probabilities of the wanted tokens of each of its texts."""
+
+
+def measure_items(
+    subject: Subject, items: Sequence[Item], file: RowFile, evaluated: Evaluated, unread: Callable[[Item, str], EvaluatedRow]
+) -> None:
+    """Append a row for each item that is not known; all processes call this alike. `unread` returns that of one too long."""
+    known, state = file.known(), PartialState()
+    left = [item for item in items if item.row not in known]
+    longest = readable_tokens(subject.model)
+    fits = [longest is None or max(len(text.ids) for text in item.texts) <= longest for item in left]
+    if state.is_main_process:
+        file.append(unread(item, _too_long(item, longest)) for item, fit in zip(left, fits, strict=True) if not fit)
+    planned = _planned(subject, [item for item, fit in zip(left, fits, strict=True) if fit])
+    with ready_to_answer(subject.model, subject.device):
+        for batch in planned[state.process_index :: state.num_processes]:
+            texts = [text for item in batch for text in item.texts]
+            found = iter(log_probabilities(subject, texts))
+            file.append(evaluated(item, [next(found) for _ in item.texts]) for item in batch)
+
+
+def log_probabilities(subject: Subject, texts: Sequence[Text]) -> list[list[float]]:
+    """Return the log-probabilities of the wanted tokens of some texts, computed in one batch, padded after their ends."""
+    longest = max(len(text.ids) for text in texts)
+    # Every position before the first wanted one is only read.
+    first = min(text.start for text in texts) - 1
+    padding = subject.tokenizer.pad_token_id
+    ids = torch.tensor([text.ids + [padding] * (longest - len(text.ids)) for text in texts], device=subject.device)
+    mask = torch.tensor([[1] * len(text.ids) + [0] * (longest - len(text.ids)) for text in texts], device=subject.device)
+    logits = _logits(subject, ids, mask, first)
+    return [_of_text(logits[index], text, first) for index, text in enumerate(texts)]
+
+
+def _logits(subject: Subject, ids: torch.Tensor, mask: torch.Tensor, first: int) -> torch.Tensor:
+    """Return the logits from a position on; most models compute no others then."""
+    inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+    if "logits_to_keep" not in inspect.signature(subject.model.forward).parameters:
+        everything: torch.Tensor = subject.model(**inputs).logits[:, first:]
+        return everything
+    wanted: torch.Tensor = subject.model(**inputs, logits_to_keep=ids.shape[1] - first).logits
+    return wanted
+
+
+def _of_text(logits: torch.Tensor, text: Text, first: int) -> list[float]:
+    # A logit predicts the token after it.
+    wanted = logits[text.start - 1 - first : len(text.ids) - 1 - first].float()
+    targets = torch.tensor(text.ids[text.start :], device=logits.device)
+    found: list[float] = (wanted.gather(1, targets.unsqueeze(1)).squeeze(1) - wanted.logsumexp(dim=-1)).tolist()
+    return found
+
+
+def _planned(subject: Subject, items: Sequence[Item]) -> list[list[Item]]:
+    """Plan the same batches on any number of processes, since in 16 bit a batch mate may change the last digit of a logit."""
+    lengths = {place: max(len(text.ids) for text in item.texts) for place, item in enumerate(items)}
+    most_texts = max((len(item.texts) for item in items), default=1)
+    room = 1 if subject.exact else _most_tokens(subject) // most_texts
+    planned: list[Batch] = batches(lengths, 0, room)
+    return [[items[place] for place in batch] for batch in planned]
+
+
+def _most_tokens(subject: Subject) -> int:
+    of_token = _LOGIT_BYTES * int(subject.model.config.get_text_config().vocab_size)
+    if subject.device.type != "cuda":
+        return _CPU_BYTES // of_token
+    # Of all memory, not of what is free: on the same GPU each attempt has the same plan.
+    return int(torch.cuda.get_device_properties(subject.device).total_memory) // _SHARE_OF_GPU // of_token
+
+
+def _too_long(item: Item, longest: int | None) -> str:
+    return f"it has {max(len(text.ids) for text in item.texts)} tokens, and the model reads at most {longest}"

@@ -1,0 +1,75 @@
+"""What a measure is: how a model is measured on a task's rows, and which metrics follow from the rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
+
+import numpy as np
+from alignment_api.results.evaluation import Better, EvaluatedRow, JudgePanel, Settings
+from alignment_api.spec.stage_model import StageModel
+
+from alignment_trainer.checks.tasks import task_kind
+from alignment_trainer.evaluation.candidates import Candidate
+from alignment_trainer.evaluation.row_file import RowFile
+from alignment_trainer.evaluation.subject import Subject
+from alignment_trainer.evaluation.tasks import OpenTask
+from alignment_trainer.settings.evaluation import TaskSettings
+
+RowsOfModels = Mapping[str, Sequence[EvaluatedRow]]
+"""The rows of one task, by the model that was measured."""
+
+
+class Corpus(NamedTuple):
+    """A metric of all rows together, which is no mean of theirs, such as BLEU and perplexity."""
+
+    statistics: Callable[[EvaluatedRow], Sequence[float] | None]
+    """Returns numbers of a row that add up over rows; None where the row failed."""
+    value: Callable[[np.ndarray[Any, Any]], float]
+    """Computes the metric from their sums."""
+
+
+class Metric(NamedTuple):
+    """One figure of a task; without `corpus`, the mean of `EvaluatedRow.scores` of this name."""
+
+    name: str
+    better: Better
+    is_main: bool = False
+    """Whether a table of few columns shows it; failed rows are counted by it."""
+    corpus: Corpus | None = None
+
+
+def _identical(task: OpenTask, model: str, rows: RowsOfModels) -> list[EvaluatedRow]:
+    return list(rows[model])
+
+
+def _no_others(task: OpenTask) -> Sequence[StageModel]:
+    return ()
+
+
+def _no_panel(task: OpenTask, rows: RowsOfModels) -> JudgePanel | None:
+    return None
+
+
+class Measure(NamedTuple):
+    """How one measure works. A row is written by `measure`, or by `score`; the next attempt writes only those that miss."""
+
+    metrics: Callable[[OpenTask], Sequence[Metric]]
+    settings: Callable[[OpenTask], Settings]
+    """Returns all that shapes a score beside the model, such as versions and signatures."""
+    measure: Callable[[Subject, OpenTask, RowFile], None]
+    """With the model loaded; all processes call it alike. A measure by likelihood appends its share of the rows to the file
+    (likelihood.py). A measure of answers has the model answer (answers.py), and its rows come from `score`."""
+    score: Callable[[OpenTask, Candidate, RowFile], None] | None = None
+    """Without a model, on the first process: appends rows made of the kept answers; may take hours, and ask judges."""
+    finish: Callable[[OpenTask, str, RowsOfModels], list[EvaluatedRow]] = _identical
+    """Returns a model's rows as they are published, made of those of all models; pure."""
+    others: Callable[[OpenTask], Sequence[StageModel]] = _no_others
+    """Returns models that are measured for the sake of the others, before these, and are in no table: an opponent."""
+    panel: Callable[[OpenTask, RowsOfModels], JudgePanel | None] = _no_panel
+    """Returns what the published rows show of their judges."""
+
+
+def measure_of(task: OpenTask) -> Measure:
+    """Return how a task is measured."""
+    measure: Measure = resolve_name(task_kind(TaskSettings(task.path, task.task)).measure)
+    return measure

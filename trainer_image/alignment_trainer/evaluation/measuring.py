@@ -1,0 +1,121 @@
+"""Measures the models of a stage in its tasks, one model after the other; a model that is measured already is not loaded."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from alignment_api.files import write_whole
+from alignment_api.results.evaluation import EvaluatedRow
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.evaluation.candidates import Candidate, candidate_of
+from alignment_trainer.evaluation.measure import Measure, measure_of
+from alignment_trainer.evaluation.progress import Progress
+from alignment_trainer.evaluation.report import Measured
+from alignment_trainer.evaluation.row_file import MEASURED_FOLDER, RowFile
+from alignment_trainer.evaluation.subject import load_subject
+from alignment_trainer.evaluation.tasks import OpenTask
+from alignment_trainer.settings.evaluation import EvaluationSettings, model_name
+from alignment_trainer.synthesis.first_process import on_first_process, shared
+from alignment_trainer.synthesis.student import free
+
+_ALL_FILE = "all"
+"""Marks the folder of a model that was measured on all rows of a task."""
+_ANSWERED = 0.5
+"""How much of a row is done when the model has answered it, and the answer is still to be scored."""
+
+
+class _Part(NamedTuple):
+    """One model in one task."""
+
+    candidate: Candidate
+    task: OpenTask
+    measure: Measure
+
+    @property
+    def weight(self) -> float:
+        return _ANSWERED if self.measure.score else 1.0
+
+    @property
+    def file(self) -> RowFile:
+        return RowFile(self.task.stage, self.task.name, self.candidate.name)
+
+    @property
+    def mark(self) -> Path:
+        return self.task.stage / MEASURED_FOLDER / self.task.name / self.candidate.name / _ALL_FILE
+
+    @property
+    def places(self) -> list[str]:
+        return [row.place for row in self.task.rows]
+
+
+class Measuring:
+    """The models of a stage, each with the tasks that it is measured in."""
+
+    def __init__(self, config: RunConfig, settings: EvaluationSettings, tasks: list[OpenTask]) -> None:
+        self._config, self._settings = config, settings
+        measures = [(task, measure_of(task)) for task in tasks]
+        wanted = {model_name(model): model for model in settings.models}
+        others = {model_name(model): model for task, measure in measures for model in measure.others(task)}
+        models = {name: candidate_of(config, model) for name, model in {**others, **wanted}.items()}
+        self.candidates = [models[name] for name in wanted]
+        # An opponent first: the others may be compared with it.
+        self._parts = [
+            [
+                _Part(candidate, task, measure)
+                for task, measure in measures
+                if name in wanted or any(model_name(model) == name for model in measure.others(task))
+            ]
+            for name, candidate in models.items()
+        ]
+        self._tasks = measures
+
+    @property
+    def total(self) -> int:
+        """Return how many rows there are, of all models in all tasks."""
+        return sum(len(part.task.rows) for parts in self._parts for part in parts)
+
+    def run(self, progress: Progress) -> None:
+        """Measure all of them; all processes call this alike."""
+        for parts in self._parts:
+            self._measure(parts, progress)
+        on_first_process(lambda: self._score(progress))
+
+    def measured(self) -> Iterator[Measured]:
+        """Return the rows of each task, for the report; only after `run`."""
+        for task, measure in self._tasks:
+            parts = [part for parts in self._parts for part in parts if part.task is task]
+            rows = {part.candidate.name: _in_order(part) for part in parts}
+            yield Measured(task, measure, {each.name: measure.finish(task, each.name, rows) for each in self.candidates})
+
+    def _measure(self, parts: list[_Part], progress: Progress) -> None:
+        known = shared(lambda: [part.mark.exists() for part in parts])
+        left = [part for part, is_known in zip(parts, known, strict=True) if not is_known]
+        for part in parts:
+            if part not in left:
+                progress.skip(len(part.task.rows), part.weight)
+        if not left:
+            return
+        subject = load_subject(self._config, left[0].candidate, self._settings)
+        for part in left:
+            what = f"measuring {part.candidate.name} on {part.task.name}"
+            with part.file as file, progress.part(what, len(part.task.rows), file.count, part.weight):
+                part.measure.measure(subject, part.task, file)
+                if not part.measure.score:
+                    file.await_all(part.places)
+            shared(partial(write_whole, part.mark, ""))
+        del subject
+        free()
+
+    def _score(self, progress: Progress) -> None:
+        for part in (part for parts in self._parts for part in parts):
+            if part.measure.score:
+                what = f"scoring {part.candidate.name} on {part.task.name}"
+                with part.file as file, progress.part(what, len(part.task.rows), file.count, part.weight):
+                    part.measure.score(part.task, part.candidate, file)
+
+
+def _in_order(part: _Part) -> list[EvaluatedRow]:
+    rows = {row.row: row for row in part.file.read()}
+    return [rows[place] for place in part.places]

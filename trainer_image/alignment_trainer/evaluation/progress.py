@@ -1,0 +1,92 @@
+"""Reports how many rows of all models and tasks are measured, every few seconds, while other code measures them."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from accelerate import PartialState
+from alignment_api import metrics
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.workspace.activity import measured
+from alignment_trainer.workspace.journal import Journal
+
+_SECONDS = 5.0
+_RECENT = 24
+"""Speed is measured over so many reports: two minutes."""
+
+
+class _Moment(NamedTuple):
+    seconds: float
+    done: int
+
+
+class Progress:
+    """The progress of one attempt; only the first process reports it. A step is a row of one model in one task."""
+
+    def __init__(self, config: RunConfig, total: int) -> None:
+        self._journal = Journal(Path(config.paths.stage)) if PartialState().is_main_process else None
+        self.total = total
+        self._before = 0.0
+        self._now: Callable[[], float] = float
+        self._recent: deque[_Moment] = deque(maxlen=_RECENT)
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Report until the block ends, and at its end."""
+        if self._journal is None:
+            yield
+            return
+        ended = threading.Event()
+        thread = threading.Thread(target=self._repeat, args=(ended,), name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            self._report()
+
+    @contextmanager
+    def part(self, what: str, rows: int, count: Callable[[], int], weight: float = 1.0) -> Iterator[None]:
+        """Count the rows of one model in one task while the block measures them; with a weight, as so much of a row each."""
+        if self._journal is None:
+            yield
+            return
+        self._now = lambda: weight * min(rows, count())
+        try:
+            with measured(what, rows, "rows", count):
+                yield
+        finally:
+            self._now = float
+            self._before += weight * rows
+
+    def skip(self, rows: int, weight: float = 1.0) -> None:
+        """Count rows that an earlier attempt measured."""
+        self._before += weight * rows
+
+    def finish(self, values: dict[str, float]) -> None:
+        """Write the scores, at the last step."""
+        if self._journal:
+            self._journal.append(self.total, values, {metrics.TOTAL_STEPS: float(self.total), metrics.SECONDS_LEFT: 0.0})
+            self._journal.flush_to_disk()
+
+    def _repeat(self, ended: threading.Event) -> None:
+        while not ended.wait(_SECONDS):
+            self._report()
+
+    def _report(self) -> None:
+        assert self._journal is not None
+        done = int(self._before + self._now())
+        self._recent.append(_Moment(time.monotonic(), done))
+        self._journal.append(done, {}, {metrics.TOTAL_STEPS: float(self.total), **self._left(done)})
+
+    def _left(self, done: int) -> dict[str, float]:
+        first, last = self._recent[0], self._recent[-1]
+        if last.done == first.done:
+            return {}
+        return {metrics.SECONDS_LEFT: round((last.seconds - first.seconds) / (last.done - first.done) * (self.total - done), 1)}

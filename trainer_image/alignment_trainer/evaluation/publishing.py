@@ -1,0 +1,63 @@
+"""Publishes what a stage has measured: the rows, the report, the manifest, then DONE; each is complete before the next begins."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from alignment_api import metrics
+from alignment_api.files import flush_tree, rename_whole, write_whole
+from alignment_api.names import DONE_FILE, MANIFEST_FILE, REPORT_FILE, ROWS_FOLDER
+from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.evaluation.report import Measured
+from alignment_trainer.evaluation.row_file import MEASURED_FOLDER
+from alignment_trainer.workspace.stage_folder import manifest
+
+
+def publish_report(config: RunConfig, report: EvaluationReport, measured: Sequence[Measured]) -> None:
+    """Write the rows and the report: also those of a stage that then fails."""
+    stage = Path(config.paths.stage)
+    _write_rows(stage, measured)
+    write_whole(stage / REPORT_FILE, report.model_dump_json(by_alias=True, indent=1))
+
+
+def publish_end(config: RunConfig, report: EvaluationReport) -> None:
+    """Write the manifest and DONE, and remove what is published."""
+    stage = Path(config.paths.stage)
+    models = {model.name: model.weights for model in report.models}
+    rows = {task.name: task.rows for task in report.tasks}
+    write_whole(stage / MANIFEST_FILE, json.dumps(manifest(config, models=models, rows=rows), indent=1))
+    write_whole(stage / DONE_FILE, config.input_hash)
+    shutil.rmtree(stage / MEASURED_FOLDER, ignore_errors=True)
+
+
+def main_scores(report: EvaluationReport) -> dict[str, float]:
+    """Return the main scores with their standard errors, as metrics."""
+    found: dict[str, float] = {}
+    for score in report.scores:
+        name = metrics.evaluated_of(score.task, score.metric, score.model)
+        if score.is_main and score.estimate.value is not None:
+            found[name] = score.estimate.value
+            if score.estimate.error is not None:
+                found[f"{name}_error"] = score.estimate.error
+    return found
+
+
+def _write_rows(stage: Path, measured: Sequence[Measured]) -> None:
+    target, staged = stage / ROWS_FOLDER, stage / f".{ROWS_FOLDER}"
+    shutil.rmtree(staged, ignore_errors=True)
+    for one in measured:
+        _write_task(staged / one.task.name, one.rows)
+    flush_tree(staged)
+    shutil.rmtree(target, ignore_errors=True)
+    rename_whole(staged, target)
+
+
+def _write_task(folder: Path, rows: Mapping[str, Sequence[EvaluatedRow]]) -> None:
+    folder.mkdir(parents=True)
+    for model, found in rows.items():
+        with (folder / f"{model}.jsonl").open("w", encoding="utf-8") as file:
+            for row in found:
+                file.write(json.dumps(row.dump(), ensure_ascii=False) + "\n")

@@ -1,0 +1,84 @@
+"""The report of a stage: scores of all models in all tasks, and the differences to the first model; pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from alignment_api.results.evaluation import (
+    Difference,
+    EvaluationReport,
+    MeasuredModel,
+    MeasuredTask,
+    Score,
+)
+
+from alignment_trainer.evaluation.candidates import Candidate
+from alignment_trainer.evaluation.estimates import difference, estimated
+from alignment_trainer.evaluation.measure import Measure, RowsOfModels
+from alignment_trainer.evaluation.tasks import OpenTask
+
+
+class Measured(NamedTuple):
+    """A task with the published rows of all models."""
+
+    task: OpenTask
+    measure: Measure
+    rows: RowsOfModels
+
+
+def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured]) -> EvaluationReport:
+    """Return the report; the other models are compared with the first one."""
+    names = [candidate.name for candidate in candidates]
+    panels = [panel for one in measured if (panel := one.measure.panel(one.task, one.rows))]
+    return EvaluationReport(
+        models=[MeasuredModel(name=each.name, weights=each.weights, quantization=each.quantization) for each in candidates],
+        tasks=[_task(one) for one in measured],
+        scores=[score for one in measured for score in _scores(one, names)],
+        differences=[found for one in measured for found in _differences(one, names)],
+        panels=panels,
+        notes=[note for one in measured for note in _notes(one)],
+    )
+
+
+def _task(one: Measured) -> MeasuredTask:
+    task = one.task.task
+    settings = {"exact": one.task.settings.exact, **one.measure.settings(one.task)}
+    return MeasuredTask(
+        name=one.task.name, measure=str(task.measure or task.benchmark), rows=len(one.task.rows), settings=settings
+    )
+
+
+def _scores(one: Measured, names: Sequence[str]) -> Iterator[Score]:
+    for metric in one.measure.metrics(one.task):
+        for name in names:
+            yield Score(
+                task=one.task.name,
+                metric=metric.name,
+                model=name,
+                better=metric.better,
+                is_main=metric.is_main,
+                estimate=estimated(metric, one.rows[name]),
+            )
+
+
+def _differences(one: Measured, names: Sequence[str]) -> Iterator[Difference]:
+    first, *others = names
+    for metric in one.measure.metrics(one.task):
+        for name in others:
+            yield Difference(
+                task=one.task.name,
+                metric=metric.name,
+                model=name,
+                against=first,
+                estimate=difference(metric, one.rows[name], one.rows[first]),
+            )
+
+
+def _notes(one: Measured) -> Iterator[str]:
+    """Say what limits the figures of a task."""
+    for name, rows in one.rows.items():
+        cut = sum(row.details.get("cut") is True for row in rows)
+        if cut:
+            yield (
+                f"{one.task.name}: {cut} of {len(rows)} answers of {name} are cut at sampling.maximumTokens, "
+                "and are measured as they are"
+            )

@@ -1,0 +1,60 @@
+"""A model of the job that is loaded to be measured: each process holds the whole of it, and frees it before the next one."""
+
+from typing import Any, NamedTuple
+
+import torch
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.evaluation.candidates import Candidate, chat_template
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.settings.evaluation import EvaluationSettings
+from alignment_trainer.synthesis.student import Student, load_student
+
+
+class Subject(NamedTuple):
+    """A loaded model."""
+
+    candidate: Candidate
+    student: Student
+    exact: bool
+    """Whether its rows are computed one at a time, so that no score depends on batches."""
+
+    @property
+    def name(self) -> str:
+        """Return how tables call it."""
+        return self.candidate.name
+
+    @property
+    def model(self) -> Any:
+        """Return the model itself, on its device."""
+        return self.student.model
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return its tokenizer, with the chat template that the job names."""
+        return self.student.tokenizer
+
+    @property
+    def device(self) -> torch.device:
+        """Return where its inputs have to be."""
+        return self.student.device
+
+    def check_template(self, path: str) -> None:
+        """Refuse a model that cannot be asked in dialogues; `path` is the field of the task that does."""
+        if not self.tokenizer.chat_template:
+            raise BadConfiguration(
+                f"{path}: {self.name} has no chat template, and is asked in dialogues; "
+                "set spec.model.chatTemplate to Zephyr or ChatML"
+            )
+
+
+def load_subject(config: RunConfig, candidate: Candidate, settings: EvaluationSettings) -> Subject:
+    """Load a model to measure it."""
+    name = f"the model {candidate.name!r}"
+    student = load_student(candidate.folder, chat_template(config), dtype_of(config, settings), name=name)
+    return Subject(candidate, student, settings.exact)
+
+
+def dtype_of(config: RunConfig, settings: EvaluationSettings) -> torch.dtype:
+    """Return the number format in which models are measured."""
+    return torch.bfloat16 if config.compute.gpus_per_node and not settings.exact else torch.float32

@@ -1,0 +1,83 @@
+"""Opens the tasks of a stage: which rows they measure."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from alignment_api.run_config import RunConfig
+from alignment_api.spec.data import Dataset
+from alignment_api.spec.settings.evaluation import Task
+
+from alignment_trainer.checks.tasks import TaskKind, task_kind
+from alignment_trainer.data.mixture import draw
+from alignment_trainer.failures import BadData
+from alignment_trainer.forms.left_out import LeftOut
+from alignment_trainer.reading.bad_row import BadRow
+from alignment_trainer.reading.sources import PlacedRow
+from alignment_trainer.settings.evaluation import EvaluationSettings, TaskSettings, evaluation_settings
+
+
+class TaskRow(NamedTuple):
+    """One row of a task."""
+
+    place: str
+    """Where it is, as messages show it; unique within the task, and `EvaluatedRow.row`."""
+    value: Any
+    """What the task's kind reads of it (checks/tasks.py)."""
+
+
+class OpenTask(NamedTuple):
+    """A task with its rows, which are the same for all models and in all processes."""
+
+    name: str
+    """As the report calls it; also a folder."""
+    path: str
+    """Its field in the job, for messages."""
+    task: Task
+    rows: list[TaskRow]
+    settings: EvaluationSettings
+    config: RunConfig
+
+    @property
+    def stage(self) -> Path:
+        """Return the stage's folder."""
+        return Path(self.config.paths.stage)
+
+
+def open_tasks(config: RunConfig) -> list[OpenTask]:
+    """Open all tasks of the stage."""
+    settings = evaluation_settings(config)
+    return [_opened(config, settings, each) for each in settings.tasks]
+
+
+def _opened(config: RunConfig, settings: EvaluationSettings, own: TaskSettings) -> OpenTask:
+    kind = task_kind(own)
+    rows = _rows(config, settings, own, kind)
+    if not rows:
+        raise BadData(f"{own.path}.dataset: none of its rows can be measured; correct it, or remove the task")
+    return OpenTask(own.task.name, own.path, own.task, rows, settings, config)
+
+
+def _rows(config: RunConfig, settings: EvaluationSettings, own: TaskSettings, kind: TaskKind) -> list[TaskRow]:
+    """Read the rows that the task measures: all of them, or as many as its limit, drawn with the seed."""
+    dataset = own.task.dataset
+    assert dataset is not None, "each measure has a dataset"
+    source = kind.find(dataset, config.paths)
+    limited = [dataset] if own.task.limit is None else [_limited(dataset, own.task.limit)]
+    (drawn,) = draw(limited, [sum(source.counts)], None, settings.seed)
+    read = (_read(row, own, kind) for row in source.rows(frozenset(drawn.train)))
+    return [row for row in read if row is not None]
+
+
+def _limited(dataset: Dataset, limit: int) -> Dataset:
+    return dataset.model_copy(update={"max_examples": min(limit, dataset.max_examples or limit)})
+
+
+def _read(row: PlacedRow, own: TaskSettings, kind: TaskKind) -> TaskRow | None:
+    try:
+        if row.fault:
+            raise row.fault
+        return TaskRow(row.place, kind.read(row.values))
+    except LeftOut:
+        return None
+    except BadRow as fault:
+        raise BadData(f"{row.place}: {fault} ({own.path}.dataset)") from fault
