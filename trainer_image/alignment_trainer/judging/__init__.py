@@ -1,1 +1,1 @@
-"""Judges: what they are asked, and how strictly their replies are read; without torch."""
+"""Judges: what they are asked, and how strictly their replies are read; what answers show by a rule; without torch."""

@@ -46,9 +46,10 @@ def contents(messages: Sequence[Message]) -> list[str]:
     return [message["content"] for message in messages]
 
 
-def fenced(mark: str, messages: Sequence[Message], answers: Sequence[str]) -> str:
-    """Return the request and its answers, each after a line that begins with the mark."""
+def fenced(mark: str, messages: Sequence[Message], answers: Sequence[str], references: Sequence[str] = ()) -> str:
+    """Return the request, its right answers if they are known, and its answers, each after a line that begins with the mark."""
     parts = [f"{mark} request\n{dialogue_text(messages)}"]
+    parts += [f"{mark} reference {number}\n{text}" for number, text in enumerate(references, start=1) if text]
     parts += [f"{mark} answer {label(position)}\n{text}" for position, text in enumerate(answers)]
     return "\n".join([*parts, f"{mark} end"])
 

@@ -22,6 +22,8 @@ Then end with this line, with A, B or Tie in place of the question mark:
 {line}"""
 _BEST = "best"
 _VALUES = ("A", "B", "Tie")
+PROMPT = template_hash(_TEXT, REPAIR)
+"""Hash of all that a judge is told beside the texts themselves: wins under other prompts are other wins."""
 
 Winner = Literal["First", "Second", "Tie"]
 _POINTS: dict[Winner, float] = {"First": 1.0, "Tie": 0.5, "Second": 0.0}
@@ -79,7 +81,7 @@ def _demand(messages: Sequence[Message], shown: tuple[str, str], is_swapped: boo
     mark = mark_for(seed, f"pairwise {is_swapped}", [*contents(messages), *shown])
     form = Form(mark, (_BEST,), _VALUES)
     text = _TEXT.format(mark=mark, material=fenced(mark, messages, shown), line=form.line)
-    return Demand(text, form, template_hash(_TEXT, REPAIR), seed)
+    return Demand(text, form, PROMPT, seed)
 
 
 def _winner(value: str, is_swapped: bool) -> Winner:
