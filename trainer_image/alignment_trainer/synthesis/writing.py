@@ -10,6 +10,7 @@ from alignment_api.spec.parts import endpoints_of
 
 from alignment_trainer.endpoints.counts import Counts
 from alignment_trainer.endpoints.pacing.pace import CONCURRENCY
+from alignment_trainer.endpoints.together import dealt
 from alignment_trainer.failures import TooFewRows, UnusableAnswers
 from alignment_trainer.settings.given import stage_path
 from alignment_trainer.synthesis.made import LeftOut, Made, Outcome, by_reason
@@ -53,23 +54,13 @@ class _Writing:
         self._workers = sum(endpoint.concurrency or CONCURRENCY for _, endpoint in endpoints_of(config.stage)) or 1
         self._made, self._make, self._progress = made, make, progress
         self.limit = limit
-        self._failure: Exception | None = None
 
     async def run(self, remaining: Iterator[tuple[int, Prompt | LeftOut]]) -> None:
         """Deal the prompts to as many workers as all endpoints take requests at once."""
-        await asyncio.gather(*(self._work(remaining) for _ in range(self._workers)))
-        if self._failure:
-            raise self._failure
+        await dealt(remaining, self._workers, self._finish)
 
-    async def _work(self, remaining: Iterator[tuple[int, Prompt | LeftOut]]) -> None:
-        """Make rows until no prompt remains or something failed: what the other workers have under way is paid, and ends."""
-        try:
-            while self._failure is None and (item := next(remaining, None)):
-                await self._finish(*item)
-        except Exception as failure:
-            self._failure = self._failure or failure
-
-    async def _finish(self, position: int, prompt: Prompt | LeftOut) -> None:
+    async def _finish(self, numbered: tuple[int, Prompt | LeftOut]) -> None:
+        position, prompt = numbered
         # Where all is known already, nothing else waits: the progress has to be written and a signal to be heard.
         await asyncio.sleep(0)
         key = prompt.key if isinstance(prompt, Prompt) else _NO_KEY
