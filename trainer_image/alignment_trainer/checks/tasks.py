@@ -7,12 +7,17 @@ from typing import Any, NamedTuple
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.checks.datasets import Rows
+from alignment_trainer.data.openings import read_opening
 from alignment_trainer.data.tasks.choices import read_choices
+from alignment_trainer.data.tasks.mt_bench import read_reference, read_turns
+from alignment_trainer.data.tasks.outputs import read_output
 from alignment_trainer.data.tasks.references import read_references
+from alignment_trainer.data.tasks.stances import read_sensitive
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.reading.row_survey import Seen
+from alignment_trainer.reading.sources import find_source
 from alignment_trainer.settings.evaluation import TaskSettings, evaluation_settings
 
 
@@ -31,6 +36,9 @@ _MEASURES = "alignment_trainer.evaluation.measures"
 TASKS: dict[str, TaskKind] = {
     "MultipleChoice": TaskKind(f"{_MEASURES}.multiple_choice:MEASURE", read_choices),
     "References": TaskKind(f"{_MEASURES}.references:MEASURE", read_references),
+    "MTBench": TaskKind(f"{_MEASURES}.mt_bench:MEASURE", read_turns, find_source),
+    "AlpacaEval": TaskKind(f"{_MEASURES}.alpaca_eval:MEASURE", read_opening),
+    "Refusals": TaskKind(f"{_MEASURES}.refusals:MEASURE", read_sensitive),
 }
 """By the task's measure."""
 
@@ -54,18 +62,28 @@ def evaluation_rows(config: RunConfig) -> Iterator[Rows]:
     for settings in evaluation_settings(config).tasks:
         if settings.task.dataset:
             kind = task_kind(settings)
-            yield Rows(f"{settings.path}.dataset", [settings.task.dataset], _Check(kind), kind.find, is_one=True)
+            yield Rows(f"{settings.path}.dataset", [settings.task.dataset], _Check(kind.read), kind.find, is_one=True)
+        yield from _beside(settings)
+
+
+def _beside(settings: TaskSettings) -> Iterator[Rows]:
+    """Return the rows that judges see beside the answers of the models."""
+    references, against = settings.task.references, settings.task.against
+    if references:
+        yield Rows(f"{settings.path}.references", [references], _Check(read_reference), find_source, is_one=True)
+    if against and against.outputs:
+        yield Rows(f"{settings.path}.against.outputs", [against.outputs], _Check(read_output), find_source, is_one=True)
 
 
 @dataclass(frozen=True)
 class _Check:
-    """Checks rows of one measure; equal checks of two tasks count as one."""
+    """Checks rows that are read in one way; equal checks of two tasks count as one."""
 
-    kind: TaskKind
+    read: Callable[[dict[str, Any]], Any]
 
     def __call__(self, row: dict[str, Any]) -> Seen:
         try:
-            self.kind.read(row)
+            self.read(row)
         except LeftOut as left_out:
             return Seen(left_out.reason)
         return Seen()

@@ -38,6 +38,11 @@ def drawn(task: OpenTask, candidate: Candidate, asked: Sequence[Asked], sampling
     return list(read_said(_folder(task.config, task.settings, candidate, sampling), asked))
 
 
+def about(answer: Answer) -> dict[str, bool | int]:
+    """Return what a row's details say of an answer."""
+    return {"cut": answer.finish == "length", "tokens": answer.answer_tokens}
+
+
 def _folder(config: RunConfig, settings: EvaluationSettings, candidate: Candidate, sampling: SamplingSettings) -> Path:
     drawn_by = {
         "weights": candidate.weights,

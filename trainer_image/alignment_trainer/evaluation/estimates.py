@@ -10,8 +10,10 @@ from alignment_trainer.judging.statistics import clustered, clustered_difference
 
 def estimated(metric: Metric, rows: Sequence[EvaluatedRow]) -> Estimate:
     """Return a metric of one model's rows; those without a value are counted as failed, and never as 0."""
+    if metric.whole:
+        return metric.whole(rows)
     if metric.corpus is None:
-        return clustered((row.key, row.scores.get(metric.name)) for row in rows)
+        return clustered((row.key, row.scores[metric.name]) for row in rows if metric.name in row.scores)
     known = _statistics(metric.corpus, rows)
     found = corpus(known.values(), metric.corpus.value)
     return found.model_copy(update={"failed": len({row.key for row in rows}) - found.count})
@@ -20,10 +22,14 @@ def estimated(metric: Metric, rows: Sequence[EvaluatedRow]) -> Estimate:
 def difference(metric: Metric, rows: Sequence[EvaluatedRow], first: Sequence[EvaluatedRow]) -> Estimate:
     """Return by how much a metric exceeds that of the first model, on the rows that both have values of."""
     if metric.corpus is None:
-        one, other = ({row.row: (row.key, row.scores.get(metric.name)) for row in each} for each in (rows, first))
-        return clustered_difference(one, other)
+        return clustered_difference(_values(metric, rows), _values(metric, first))
     found = corpus_difference(_statistics(metric.corpus, rows), _statistics(metric.corpus, first), metric.corpus.value)
     return found.model_copy(update={"failed": len({row.key for row in (*rows, *first)}) - found.count})
+
+
+def _values(metric: Metric, rows: Sequence[EvaluatedRow]) -> dict[str, tuple[str, float | None]]:
+    """Return the scores of the rows that the metric is of: that of one category is of no row of another."""
+    return {row.row: (row.key, row.scores[metric.name]) for row in rows if metric.name in row.scores}
 
 
 def _statistics(metric: Corpus, rows: Sequence[EvaluatedRow]) -> dict[str, tuple[str, Sequence[float]]]:

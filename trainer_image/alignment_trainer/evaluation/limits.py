@@ -26,7 +26,9 @@ def failed_rows(rows: Sequence[EvaluatedRow], metrics: Sequence[Metric]) -> list
 
 
 def _lacks(row: EvaluatedRow, metric: Metric) -> bool:
-    return (row.scores.get(metric.name) if metric.corpus is None else metric.corpus.statistics(row)) is None
+    if metric.corpus:
+        return metric.corpus.statistics(row) is None
+    return metric.name in row.scores and row.scores[metric.name] is None
 
 
 def _check(one: Measured, name: str) -> None:

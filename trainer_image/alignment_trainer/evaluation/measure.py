@@ -1,11 +1,11 @@
 """What a measure is: how a model is measured on a task's rows, and which metrics follow from the rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 import numpy as np
-from alignment_api.results.evaluation import Better, EvaluatedRow, JudgePanel, Settings
+from alignment_api.results.evaluation import Better, Estimate, EvaluatedRow, JudgePanel, Settings
 from alignment_api.spec.stage_model import StageModel
 
 from alignment_trainer.checks.tasks import task_kind
@@ -36,6 +36,8 @@ class Metric(NamedTuple):
     is_main: bool = False
     """Whether a table of few columns shows it; failed rows are counted by it."""
     corpus: Corpus | None = None
+    whole: Callable[[Sequence[EvaluatedRow]], Estimate] | None = None
+    """Estimates the metric from all rows, where it is neither a mean nor a corpus metric; no models are compared in it."""
 
 
 def _identical(task: OpenTask, model: str, rows: RowsOfModels) -> list[EvaluatedRow]:
@@ -43,6 +45,14 @@ def _identical(task: OpenTask, model: str, rows: RowsOfModels) -> list[Evaluated
 
 
 def _no_others(task: OpenTask) -> Sequence[StageModel]:
+    return ()
+
+
+def _one_each(task: OpenTask) -> list[str]:
+    return [row.place for row in task.rows]
+
+
+def _no_notes(task: OpenTask, rows: RowsOfModels) -> Iterable[str]:
     return ()
 
 
@@ -67,6 +77,10 @@ class Measure(NamedTuple):
     """Returns models that are measured for the sake of the others, before these, and are in no table: an opponent."""
     panel: Callable[[OpenTask, RowsOfModels], JudgePanel | None] = _no_panel
     """Returns what the published rows show of their judges."""
+    notes: Callable[[OpenTask, RowsOfModels], Iterable[str]] = _no_notes
+    """Returns sentences about what limits the figures of the published rows."""
+    places: Callable[[OpenTask], list[str]] = _one_each
+    """Returns `EvaluatedRow.row` of all rows that are measured of each model, in order: one for each turn of a dialogue."""
 
 
 def measure_of(task: OpenTask) -> Measure:

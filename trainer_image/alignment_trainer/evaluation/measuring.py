@@ -47,7 +47,7 @@ class _Part(NamedTuple):
 
     @property
     def places(self) -> list[str]:
-        return [row.place for row in self.task.rows]
+        return self.measure.places(self.task)
 
 
 class Measuring:
@@ -74,7 +74,7 @@ class Measuring:
     @property
     def total(self) -> int:
         """Return how many rows there are, of all models in all tasks."""
-        return sum(len(part.task.rows) for parts in self._parts for part in parts)
+        return sum(len(part.places) for parts in self._parts for part in parts)
 
     def run(self, progress: Progress) -> None:
         """Measure all of them; all processes call this alike."""
@@ -94,13 +94,13 @@ class Measuring:
         left = [part for part, is_known in zip(parts, known, strict=True) if not is_known]
         for part in parts:
             if part not in left:
-                progress.skip(len(part.task.rows), part.weight)
+                progress.skip(len(part.places), part.weight)
         if not left:
             return
         subject = load_subject(self._config, left[0].candidate, self._settings)
         for part in left:
             what = f"measuring {part.candidate.name} on {part.task.name}"
-            with part.file as file, progress.part(what, len(part.task.rows), file.count, part.weight):
+            with part.file as file, progress.part(what, len(part.places), file.count, part.weight):
                 part.measure.measure(subject, part.task, file)
                 if not part.measure.score:
                     file.await_all(part.places)
@@ -112,7 +112,7 @@ class Measuring:
         for part in (part for parts in self._parts for part in parts):
             if part.measure.score:
                 what = f"scoring {part.candidate.name} on {part.task.name}"
-                with part.file as file, progress.part(what, len(part.task.rows), file.count, part.weight):
+                with part.file as file, progress.part(what, len(part.places), file.count, part.weight):
                     part.measure.score(part.task, part.candidate, file)
 
 

@@ -35,7 +35,7 @@ def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured]) -> 
         scores=[score for one in measured for score in _scores(one, names)],
         differences=[found for one in measured for found in _differences(one, names)],
         panels=panels,
-        notes=[note for one in measured for note in _notes(one)],
+        notes=[note for one in measured for note in (*_notes(one), *one.measure.notes(one.task, one.rows))],
     )
 
 
@@ -62,7 +62,7 @@ def _scores(one: Measured, names: Sequence[str]) -> Iterator[Score]:
 
 def _differences(one: Measured, names: Sequence[str]) -> Iterator[Difference]:
     first, *others = names
-    for metric in one.measure.metrics(one.task):
+    for metric in (metric for metric in one.measure.metrics(one.task) if not metric.whole):
         for name in others:
             yield Difference(
                 task=one.task.name,

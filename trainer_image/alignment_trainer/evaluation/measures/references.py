@@ -11,7 +11,7 @@ from alignment_api.results.evaluation import EvaluatedRow, Settings
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.data.tasks.references import Referenced
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.evaluation.answers import draw, drawn, question
+from alignment_trainer.evaluation.answers import about, draw, drawn, question
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.measure import Corpus, Measure, Metric
 from alignment_trainer.evaluation.row_file import RowFile
@@ -64,7 +64,7 @@ def compared(row: TaskRow, said: Answer | Unanswered) -> EvaluatedRow:
     if isinstance(said, Unanswered):
         return found.model_copy(update={"reason": said.detail})
     counts, bleu = _bleu(said.text, asked.references)
-    details = {_COUNTS: counts, "cut": said.finish == "length", "tokens": said.answer_tokens}
+    details = {_COUNTS: counts, **about(said)}
     return found.model_copy(
         update={"answer": said.text, "scores": {_BLEU: bleu, **_rouge(said.text, asked.references)}, "details": details}
     )

@@ -1,0 +1,192 @@
+"""AlpacaEval: each judge compares the model's answers with those of an opponent, in both orders."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from alignment_api.results.evaluation import Estimate, EvaluatedRow, JudgePanel, Settings
+from alignment_api.spec.stage_model import StageModel
+
+from alignment_trainer.asking.prompts import readable
+from alignment_trainer.data.openings import Opening
+from alignment_trainer.endpoints.question import Answer, Ask, Unanswered
+from alignment_trainer.evaluation.answers import about, draw, drawn, question
+from alignment_trainer.evaluation.candidates import Candidate
+from alignment_trainer.evaluation.judged.judges import Judge, Judged, all_say, judge_rows, judge_settings, judges_of
+from alignment_trainer.evaluation.judged.opponents import outputs_of
+from alignment_trainer.evaluation.judged.panel import panel_of, winner
+from alignment_trainer.evaluation.judged.verdicts import Said, details_of, of_duel, reason_of, said_in, score_of
+from alignment_trainer.evaluation.measure import Measure, Metric, RowsOfModels
+from alignment_trainer.evaluation.row_file import RowFile
+from alignment_trainer.evaluation.subject import Subject
+from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
+from alignment_trainer.judging.bias import DuelBias
+from alignment_trainer.judging.length_adjusted import length_adjusted
+from alignment_trainer.judging.pairwise import PROMPT, Duel, compare
+from alignment_trainer.settings.evaluation import model_name
+from alignment_trainer.synthesis.drawing import drawn_seed
+from alignment_trainer.synthesis.prompts import key_of
+from alignment_trainer.synthesis.student import Asked
+
+WIN_RATE, ADJUSTED, TIE, LENGTH, OTHER_LENGTH = "win_rate", "win_rate_length_adjusted", "ties", "length", "opponent_length"
+_SCORES = (WIN_RATE, TIE, LENGTH, OTHER_LENGTH)
+_TIE = 0.5
+
+
+def _settings(task: OpenTask) -> Settings:
+    against = task.task.against
+    assert against is not None
+    sampling = task.settings.sampling
+    return {
+        **judge_settings(task.settings, PROMPT),
+        "against": model_name(against.model) if against.model else ", ".join(sorted(_generators(task))),
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "maximum_tokens": sampling.maximum_tokens,
+        "seed": task.settings.seed,
+    }
+
+
+def _generators(task: OpenTask) -> set[str]:
+    assert task.task.against is not None
+    assert task.task.against.outputs is not None
+    return {one.generator for one in outputs_of(task).values() if one.generator} or {task.task.against.outputs.source}
+
+
+def _others(task: OpenTask) -> Sequence[StageModel]:
+    assert task.task.against is not None
+    return [task.task.against.model] if task.task.against.model else []
+
+
+def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
+    subject.check_template(task.path)
+    outputs_of(task)
+    draw(subject, task, _asked(task), task.settings.sampling)
+
+
+def _asked(task: OpenTask) -> list[Asked]:
+    return [question(row.value.messages, task.settings.seed) for row in task.rows]
+
+
+def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
+    answers = drawn(task, candidate, _asked(task), task.settings.sampling)
+    others, judges = _opponents_answers(task, candidate, answers), judges_of(task.settings)
+    comparisons = [_Comparison(task, *each) for each in zip(task.rows, answers, others, strict=True)]
+    judge_rows(task, candidate.name, file, [Judged(one.row.place, partial(one.judged, judges)) for one in comparisons])
+
+
+def _opponents_answers(task: OpenTask, candidate: Candidate, own: Sequence[Answer | Unanswered]) -> list[str | None]:
+    """Return what each answer is compared with; None where the opponent has no answer."""
+    for model in _others(task):
+        if model_name(model) == candidate.name:
+            return [answer.text if isinstance(answer, Answer) else None for answer in own]
+        # Its own rows were written before.
+        said = {row.row: row.answer for row in RowFile(task.stage, task.name, model_name(model)).read()}
+        return [said.get(row.place) for row in task.rows]
+    outputs = outputs_of(task)
+    return [outputs[row.place].text for row in task.rows]
+
+
+class _Comparison:
+    """A model's answer to one instruction, and that of its opponent."""
+
+    def __init__(self, task: OpenTask, row: TaskRow, answer: Answer | Unanswered, other: str | None) -> None:
+        self._task, self.row, self._answer, self._other = task, row, answer, other
+
+    async def judged(self, judges: Sequence[Judge], ask: Ask) -> EvaluatedRow:
+        """Return the row; about equal answers no judge is asked."""
+        if isinstance(self._answer, Unanswered):
+            return self._evaluated(None, [], self._answer.detail)
+        if self._other is None:
+            return self._evaluated(None, [], "the opponent has no answer")
+        if self._answer.text == self._other:
+            return self._evaluated(_TIE, [], "both answers are equal")
+        said = await all_say(judges, partial(self._said, ask))
+        return self._evaluated(score_of(said), said, reason_of(said))
+
+    async def _said(self, ask: Ask, judge: Judge) -> Said:
+        assert isinstance(self._answer, Answer)
+        assert self._other is not None
+        messages, settings = self.row.value.messages, self._task.settings
+        seed = drawn_seed(settings.seed, WIN_RATE, key_of(messages))
+        duel = await compare(ask, judge.server, settings.judge_sampling, messages, self._answer.text, self._other, seed)
+        return of_duel(judge.name, duel)
+
+    def _evaluated(self, outcome: float | None, said: Sequence[Said], reason: str) -> EvaluatedRow:
+        asked: Opening = self.row.value
+        answer = self._answer if isinstance(self._answer, Answer) else None
+        scores: dict[str, float | None] = dict.fromkeys(_SCORES)
+        if outcome is not None and answer is not None and self._other is not None:
+            scores = {
+                WIN_RATE: outcome,
+                TIE: float(outcome == _TIE),
+                LENGTH: float(len(answer.text)),
+                OTHER_LENGTH: float(len(self._other)),
+            }
+        return EvaluatedRow(
+            key=key_of(asked.messages),
+            row=self.row.place,
+            prompt=readable([dict(message) for message in asked.messages]),
+            answer=answer.text if answer else None,
+            reference=self._other,
+            scores=scores,
+            reason=reason,
+            details={**(about(answer) if answer else {}), **details_of(said)},
+        )
+
+
+def adjusted(rows: Sequence[EvaluatedRow]) -> Estimate | str:
+    """Return the win rate at equal length, or why the rows do not allow it."""
+    known = [row.scores for row in rows if row.scores.get(WIN_RATE) is not None]
+    outcomes, lengths, others = ([float(scores[name] or 0) for scores in known] for name in (WIN_RATE, LENGTH, OTHER_LENGTH))
+    found = length_adjusted(outcomes, lengths, others)
+    return found if isinstance(found, str) else found.model_copy(update={"failed": len(rows) - len(known)})
+
+
+def _adjusted_or_none(rows: Sequence[EvaluatedRow]) -> Estimate:
+    found = adjusted(rows)
+    return Estimate(count=0, failed=len(rows)) if isinstance(found, str) else found
+
+
+def _panel(task: OpenTask, rows: RowsOfModels) -> JudgePanel:
+    names = [judge.name for judge in judges_of(task.settings)]
+    return panel_of(task.name, names, rows, verdict=winner, longer=longer_wins(names, rows))
+
+
+def longer_wins(judges: Sequence[str], rows: RowsOfModels) -> Iterator[float]:
+    """Yield for each verdict that is no tie, about answers of unlike lengths, whether the longer one won."""
+    for row in (row for of in rows.values() for row in of):
+        longer = (row.scores.get(LENGTH) or 0) - (row.scores.get(OTHER_LENGTH) or 0)
+        for said in said_in(row, judges):
+            if longer and said.value not in (None, _TIE):
+                yield float((winner(said.value) > 0) == (longer > 0))
+
+
+def _notes(task: OpenTask, rows: RowsOfModels) -> Iterator[str]:
+    for model, of in rows.items():
+        found = adjusted(of)
+        if isinstance(found, str):
+            yield f"{task.name}: the win rate of {model} is not adjusted for length: {found}"
+    for judge in judges_of(task.settings):
+        for warning in _bias(judge.name, rows).warnings:
+            yield f"{task.name}, {judge.name}: {warning}"
+
+
+def _bias(judge: str, rows: RowsOfModels) -> DuelBias:
+    bias = DuelBias()
+    for row in (row for of in rows.values() for row in of):
+        for said in said_in(row, [judge]):
+            if said.straight and said.swapped:
+                straight, swapped = said.first_position
+                duel = Duel(said.value, (said.straight, said.swapped), (straight, swapped), ("", ""), (), 0)
+                bias.add(duel, row.answer or "", row.reference or "")
+    return bias
+
+
+_METRICS = (
+    Metric(WIN_RATE, "Higher", is_main=True),
+    Metric(ADJUSTED, "Higher", whole=_adjusted_or_none),
+    Metric(TIE, "Neither"),
+    Metric(LENGTH, "Neither"),
+    Metric(OTHER_LENGTH, "Neither"),
+)
+MEASURE = Measure(lambda task: _METRICS, _settings, _measure, _score, others=_others, panel=_panel, notes=_notes)
