@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from alignment_api.home import Home
 from alignment_api.metrics import LOSS
+from alignment_api.results.collected import Reports
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import ENDED, StageStatus
 
@@ -19,7 +20,7 @@ from alignment_dashboard.facts import colours
 from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.run_list.overview import Overview, Seen, with_curves
 from alignment_dashboard.facts.run_list.overview import overview as see
-from alignment_dashboard.facts.stages import folder_of
+from alignment_dashboard.facts.stages import folder_of, reporting_stages
 from alignment_dashboard.facts.status import BEGUN, stages_of
 from alignment_dashboard.keeper import FIRST_SECONDS, Keeper, Known
 from alignment_dashboard.store.address import open_store, tracking_uri
@@ -29,6 +30,7 @@ from alignment_dashboard.store.history import Histories
 from alignment_dashboard.store.logs import NO_LOG, Log, read_live_log, read_stored_log
 from alignment_dashboard.store.newest import by_stage
 from alignment_dashboard.store.outlines import RUNS_AT_ONCE, Outlines, Target, due, read_outlines
+from alignment_dashboard.store.reports import NO_REPORTS, NO_ROWS, JobReports, ModelRows, read_model_rows, read_reports
 from alignment_dashboard.store.samples import Samples, fault_of, read_samples, rows_of
 from alignment_dashboard.store.store import Store, StoreUnavailable
 from alignment_dashboard.store.stored_run import StoredRun
@@ -39,6 +41,9 @@ JOBS_SECONDS, GROWING_SECONDS, ENDED_SECONDS, EVENTS_SECONDS = 1.0, 2.0, 15.0, 5
 MOST_POINTS = 4_000_000
 """The points of all curves that are kept, with 24 bytes each."""
 
+MOST_ROWS = 200_000
+"""The rows of models that are kept, with a few kilobytes each."""
+
 HEADLINES_WAIT_SECONDS = 2.0
 """How long the list of runs waits for MLflow before it is shown without metrics."""
 
@@ -46,6 +51,7 @@ OUTLINES_AT_ONCE_SECONDS = 1.0
 
 Runs = Mapping[str | None, StoredRun]
 StageKey = tuple[str, str]
+RowsKey = tuple[str, str, str, str]
 CurvesKey = tuple[str, str, tuple[str, ...]]
 
 
@@ -107,6 +113,17 @@ def samples(job_uid: str, stage: str) -> Known[list[dict[str, Any]]]:
     return Known(rows_of(known.value), known.problem or fault_of(known.value), known.as_of)
 
 
+def reports(job_uid: str) -> Known[Reports]:
+    """Return what the stages of a job have reported."""
+    known = _reports.get(job_uid)
+    return Known(known.value.reports, known.problem, known.as_of)
+
+
+def rows(job_uid: str, stage: str, task: str, model: str) -> Known[ModelRows]:
+    """Return the rows of one model in a task of a stage."""
+    return _rows.get((job_uid, stage, task, model))
+
+
 def log(job_uid: str, stage: str) -> Known[str]:
     """Return the end of a stage's log."""
     known = _logs.get((job_uid, stage))
@@ -120,7 +137,7 @@ def events(job: AlignmentJob) -> Known[list[Event]]:
 
 def clear() -> None:
     """Forget everything."""
-    for keeper in (_jobs, _runs, _headlines, _overviews, _curves, _outlines, _samples, _logs, _events):
+    for keeper in (_jobs, _runs, _headlines, _overviews, _curves, _outlines, _samples, _reports, _rows, _logs, _events):
         keeper.clear()
     _seen.clear()
     _wanted.clear()
@@ -166,6 +183,17 @@ def _read_samples(key: StageKey, known: Samples) -> Samples:
     return read_samples(_store(), _run(*key), known)
 
 
+def _read_reports(job_uid: str, known: JobReports) -> JobReports:
+    job = listing().find(job_uid)
+    stages = reporting_stages(job) if job else {}
+    return read_reports(_store(), job.metadata.name, stages, _runs_of(job_uid), known) if job and stages else NO_REPORTS
+
+
+def _read_rows(key: RowsKey, known: ModelRows) -> ModelRows:
+    job_uid, stage, task, model = key
+    return read_model_rows(_store(), _run(job_uid, stage), task, model, known)
+
+
 def _read_log(key: StageKey, known: Log) -> Log:
     job, (job_uid, stage) = listing().find(key[0]), key
     if job and source() == "folder":
@@ -189,10 +217,14 @@ def _read_outlines(metric: str, known: Outlines) -> Outlines:
 
 
 def _run(job_uid: str, stage: str) -> StoredRun | None:
+    return _runs_of(job_uid).get(stage)
+
+
+def _runs_of(job_uid: str) -> Runs:
     known = _runs.get(job_uid, seconds=FIRST_SECONDS)
     if known.problem:
         raise StoreUnavailable(known.problem)
-    return known.value.get(stage)
+    return known.value
 
 
 def _begun(job: AlignmentJob) -> dict[str, StageStatus]:
@@ -224,6 +256,10 @@ _curves = Keeper[CurvesKey, Curves](
 )
 _outlines = Keeper[str, Outlines](_read_outlines, {}, lambda _: GROWING_SECONDS)
 _samples = Keeper[StageKey, Samples](_read_samples, {}, lambda _: EVENTS_SECONDS)
+_reports = Keeper[str, JobReports](_read_reports, NO_REPORTS, lambda _: EVENTS_SECONDS)
+_rows = Keeper[RowsKey, ModelRows](
+    _read_rows, NO_ROWS, lambda _: EVENTS_SECONDS, weight=lambda found: 100 + len(found.rows), most=MOST_ROWS
+)
 _logs = Keeper[StageKey, Log](_read_log, NO_LOG, lambda _: GROWING_SECONDS)
 _events = Keeper[tuple[str, str], list[Event]](_read_events, [], lambda _: EVENTS_SECONDS)
 _seen: dict[str, Seen] = {}

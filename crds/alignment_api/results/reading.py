@@ -4,19 +4,15 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from alignment_api.names import ROWS_FOLDER
 from alignment_api.problems import from_validation
 from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
 from alignment_api.results.export import ExportReport
 
 Report = TypeVar("Report", EvaluationReport, ExportReport)
 
-EVALUATION_FILE, EXPORT_FILE = "evaluation/report.json", "export/report.json"
-"""The reports among the files of the stage's run in MLflow."""
-
-
-def rows_file(task: str, model: str) -> str:
-    """Return where the rows of a model in a task are among the files of the stage's run."""
-    return f"evaluation/rows/{task}/{model}.jsonl"
+EVALUATION_FOLDER, EXPORT_FOLDER = "evaluation", "export"
+"""Where reports and rows are among the files of the stage's run in MLflow."""
 
 
 class UnreadableReport(ValueError):
@@ -33,6 +29,14 @@ def read_report(form: type[Report], content: bytes, name: str) -> Report:
     if isinstance(found, EvaluationReport):
         _require_named(found, name)
     return found
+
+
+def rows_file(task: str, model: str) -> str:
+    """Return where the rows of a model in a task are, beside the report. Raises UnreadableReport for a name that is no file's."""
+    for name in (task, model):
+        if name in ("", ".", "..") or "/" in name or "\\" in name:
+            raise UnreadableReport(f"{name!r} is not the name of a task or a model.")
+    return f"{ROWS_FOLDER}/{task}/{model}.jsonl"
 
 
 def read_rows(content: bytes, name: str) -> list[EvaluatedRow]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from alignment_api.names import stage_folder
+from alignment_api.results.collected import reports
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.kinds import KINDS
 
@@ -17,6 +18,11 @@ def measured_stages(job: AlignmentJob) -> dict[str, str]:
     """Return the kind of each stage that trains or writes rows, by its name; these have curves."""
     kinds = {stage.name: stage.kind for stage in job.spec.stages or []}
     return {name: kind for name, kind in kinds.items() if KINDS[kind].trains or writes_rows(kind)}
+
+
+def reporting_stages(job: AlignmentJob) -> dict[str, str]:
+    """Return the kind of each stage that evaluates or exports, by its name; these write reports."""
+    return {stage.name: stage.kind for stage in job.spec.stages or [] if reports(stage.kind)}
 
 
 def writes_rows(kind: str) -> bool:

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from alignment_api.results.collected import Reports
 from alignment_api.results.evaluation import EvaluatedRow
-from alignment_api.results.reading import UnreadableReport, read_rows
+from alignment_api.results.reading import UnreadableReport, read_rows, rows_file
 from alignment_api.results.rows import RowPair, paired_rows
 from alignment_api.results.table import Measured
 
@@ -50,10 +50,10 @@ def _tasks(measured: Measured) -> list[str]:
 
 
 def _rows(source: RowSource, stage: str, task: str, model: str) -> list[EvaluatedRow]:
-    content, name = source.rows(stage, task, model), f"rows/{task}/{model}.jsonl of stage {stage}"
-    if content is None:
-        raise NoResults(f"{name} is not there; the rows were not kept, or the task has none")
     try:
-        return read_rows(content, name)
+        content, name = source.rows(stage, task, model), f"{rows_file(task, model)} of stage {stage}"
+        if content is not None:
+            return read_rows(content, name)
+        raise NoResults(f"{name} is not there; the rows were not kept, or the task has none")
     except UnreadableReport as error:
         raise NoResults(str(error)) from error

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from alignment_api.home import Home
-from alignment_api.names import REPORT_FILE, ROWS_FOLDER, stage_folder
+from alignment_api.names import REPORT_FILE, stage_folder
 from alignment_api.resolving.recipes import resolve
 from alignment_api.results.collected import ReportFile, Reports, collected, reports
+from alignment_api.results.reading import rows_file
 from alignment_api.spec.job import AlignmentJob
 
 from alignment_operator.machine.stored_job import stored_job
@@ -27,7 +28,7 @@ class StoredReports:
 
     def rows(self, stage: str, task: str, model: str) -> bytes | None:
         """Return the rows of a model in a task; None if there are none."""
-        return _read(self._folder(stage) / ROWS_FOLDER / task / f"{model}.jsonl")
+        return _read(self._folder(stage) / rows_file(task, model))
 
     def _file(self, stage: str, kind: str) -> ReportFile:
         path = self._folder(stage) / REPORT_FILE

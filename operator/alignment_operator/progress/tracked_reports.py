@@ -7,8 +7,9 @@ from pathlib import Path
 
 import aiohttp
 from alignment_api.credentials import without_credentials
+from alignment_api.names import REPORT_FILE
 from alignment_api.results.collected import ReportFile, Reports, collected, reports
-from alignment_api.results.reading import EVALUATION_FILE, EXPORT_FILE, rows_file
+from alignment_api.results.reading import EVALUATION_FOLDER, EXPORT_FOLDER, rows_file
 
 from alignment_operator.deciding.untrusted import printable
 from alignment_operator.progress.tracked_runs import TrackedRun, newest, searching
@@ -41,7 +42,7 @@ class TrackedReports:
     def rows(self, stage: str, task: str, model: str) -> bytes | None:
         """Return the rows of a model in a task; None if there are none. Raises StoreAway."""
         try:
-            return asyncio.run(self._read(self._runs[stage], rows_file(task, model)))
+            return asyncio.run(self._read(self._runs[stage], f"{EVALUATION_FOLDER}/{rows_file(task, model)}"))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise self._away(error) from error
 
@@ -66,7 +67,7 @@ class TrackedReports:
         return [run for run in runs if latest and run.job_uid == latest.job_uid]
 
     async def _file(self, stage: str, run: TrackedRun) -> ReportFile:
-        path = EXPORT_FILE if run.kind == "export" else EVALUATION_FILE
+        path = f"{EXPORT_FOLDER if run.kind == 'export' else EVALUATION_FOLDER}/{REPORT_FILE}"
         return ReportFile(stage, run.kind, await self._read(run, path), f"{path} of stage {stage}")
 
     async def _read(self, run: TrackedRun, path: str) -> bytes | None:

@@ -5,7 +5,7 @@ import json
 import pytest
 from alignment_api.results.evaluation import EvaluationReport
 from alignment_api.results.export import ExportReport
-from alignment_api.results.reading import UnreadableReport, read_report, read_rows
+from alignment_api.results.reading import UnreadableReport, read_report, read_rows, rows_file
 from reported import exported, report, row
 
 REPORT = report({("arc", "accuracy", "base"): (0.3, 0.01)})
@@ -39,3 +39,11 @@ def test_a_broken_row_is_named_by_its_line() -> None:
     good = row("a", 1.0).model_dump_json()
     with pytest.raises(UnreadableReport, match=r"^rows/arc/base.jsonl, line 2 is not a row"):
         read_rows(f"{good}\n{good[:-3]}\n".encode(), "rows/arc/base.jsonl")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../../etc", "a/b", "a\\b"])
+def test_a_name_that_is_no_files_is_refused(name: str) -> None:
+    assert rows_file("arc", "base") == "rows/arc/base.jsonl"
+    for task, model in ((name, "base"), ("arc", name)):
+        with pytest.raises(UnreadableReport, match="is not the name of a task or a model"):
+            rows_file(task, model)

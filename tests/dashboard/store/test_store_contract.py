@@ -14,11 +14,13 @@ from alignment_dashboard.store.curves import NO_CURVES, read_curves
 from alignment_dashboard.store.headlines import NO_HEADLINES, read_headlines
 from alignment_dashboard.store.logs import NO_LOG, read_stored_log
 from alignment_dashboard.store.newest import by_stage
+from alignment_dashboard.store.reports import NO_REPORTS, NO_ROWS, JobReports, read_model_rows, read_reports
 from alignment_dashboard.store.samples import fault_of, read_samples, rows_of
 from alignment_dashboard.store.store import Store, StoredFile, StoreUnavailable
 from alignment_dashboard.store.stored_run import StoredRun, milliseconds
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
+from reported import exported, report, row
 
 Logged = list[tuple[int, float]]
 NOW = datetime.now(UTC)
@@ -310,3 +312,47 @@ def test_a_file_that_is_not_there_is_one_sentence(store: Store, writer: Writer) 
     with pytest.raises(StoreUnavailable, match="cannot be read") as caught:
         store.read_end(stage(store, writer), StoredFile("samples/step-1.json", 50), 100)
     assert "\n" not in str(caught.value)
+
+
+REPORT = report({("arc", "accuracy", "base"): (0.3, 0.01)})
+STAGES = {"eval": "evaluate", "int8": "export"}
+
+
+def read(store: Store, writer: Writer, known: JobReports = NO_REPORTS) -> JobReports:
+    return read_reports(store, "job", STAGES, by_stage(store.runs_of(writer.job)), known)
+
+
+def test_reports_and_rows_are_read_once_and_again_when_they_change(store: Store, writer: Writer) -> None:
+    assert read(store, writer).reports.problems[0] == "Stage eval has no report yet; it writes one at its end."
+    evaluation, export = writer.run("eval"), writer.run("int8")
+    writer.client.log_text(evaluation, REPORT.model_dump_json(by_alias=True), "evaluation/report.json")
+    writer.client.log_text(export, exported().model_dump_json(by_alias=True), "export/report.json")
+    found = read(store, writer)
+    assert [(one.stage, one.report) for one in found.reports.evaluations] == [("eval", REPORT)]
+    assert [(one.stage, one.report) for one in found.reports.exports] == [("int8", exported())]
+    assert found.reports.problems == ()
+    assert read(store, writer, found) is found
+    writer.client.log_text(evaluation, "{", "evaluation/report.json")
+    later = read(store, writer, found)
+    assert [problem.partition(" (")[0] for problem in later.reports.problems] == [
+        "evaluation/report.json of stage eval is not a report that this version can read"
+    ]
+    assert later.reports.exports == found.reports.exports
+
+
+def test_the_rows_of_a_model(store: Store, writer: Writer) -> None:
+    run_id = writer.run("eval")
+    rows = [row("a", 1.0, answer="<b>it's</b>"), row("b", None)]
+    lines = "".join(one.model_dump_json(by_alias=True) + "\n" for one in rows)
+    writer.client.log_text(run_id, lines, "evaluation/rows/arc/base.jsonl")
+    writer.client.log_text(run_id, f"{lines}{{", "evaluation/rows/arc/cut.jsonl")
+    run = stage(store, writer, "eval")
+    found = read_model_rows(store, run, "arc", "base", NO_ROWS)
+    assert (list(found.rows), found.fault) == (rows, None)
+    assert read_model_rows(store, run, "arc", "base", found) is found
+    faults = [read_model_rows(store, run, "arc", model, NO_ROWS).fault for model in ("cut", "gone", "../base")]
+    assert faults == [
+        "evaluation/rows/arc/cut.jsonl, line 3 is not a row that this version can read.",
+        "The rows of gone in arc are not there.",
+        "'../base' is not the name of a task or a model.",
+    ]
