@@ -20,6 +20,17 @@ def dpo(rate: float = 5e-7, seed: int = 1, **settings: Any) -> dict[str, Any]:
     return {"name": "dpo", "dpo": {"datasets": [{"uri": "workspace://pairs.jsonl"}], "optimization": optimization} | settings}
 
 
+def evaluate(*models: str) -> dict[str, Any]:
+    """Return a stage that measures models: base, or those of stages."""
+    measured = [{"base": True} if model == "base" else {"stage": model} for model in models]
+    return {"name": "eval", "evaluate": {"models": measured, "tasks": [{"name": "arc", "benchmark": "arc_easy"}]}}
+
+
+def export() -> dict[str, Any]:
+    """Return a stage that writes a model in int8."""
+    return {"name": "int8", "export": {"quantization": "Int8"}}
+
+
 def distill() -> dict[str, Any]:
     """Return a stage in which a teacher answers prompts."""
     return {"name": "distill", "distill": {"teachers": [_SERVER], "prompts": _PROMPTS}}

@@ -18,6 +18,7 @@ def show() -> None:
             st.Page("app_pages/runs.py", title="Runs", default=True),
             st.Page("app_pages/compare.py", title="Compare", url_path="compare"),
             st.Page("app_pages/samples.py", title="Samples", url_path="samples"),
+            st.Page("app_pages/rows.py", title="Rows", url_path="rows", visibility="hidden"),
             st.Page("app_pages/run.py", title="Run", url_path="run", visibility="hidden"),
         ],
         position="top",

@@ -119,6 +119,12 @@ def reports(job_uid: str) -> Known[Reports]:
     return Known(known.value.reports, known.problem, known.as_of)
 
 
+def expect_reports(job_uids: Iterable[str]) -> None:
+    """Begin to read the reports of several jobs, so that a page does not wait for one after the other."""
+    for job_uid in job_uids:
+        _reports.get(job_uid, seconds=0)
+
+
 def rows(job_uid: str, stage: str, task: str, model: str) -> Known[ModelRows]:
     """Return the rows of one model in a task of a stage."""
     return _rows.get((job_uid, stage, task, model))

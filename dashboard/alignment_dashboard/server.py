@@ -16,7 +16,7 @@ from streamlit.starlette import App
 from alignment_dashboard import cache
 from alignment_dashboard.pieces.notice import show_notice
 
-PAGES = ("", "run", "compare", "samples")
+PAGES = ("", "run", "compare", "samples", "rows")
 """The paths of the pages, below the base path."""
 
 TITLE = "Alignment runs"

@@ -19,6 +19,7 @@ from alignment_dashboard.pieces import overlaid_curves
 from alignment_dashboard.pieces import reached as results
 from alignment_dashboard.pieces.clock import write_clock
 from alignment_dashboard.pieces.configuration_table import show_configuration
+from alignment_dashboard.pieces.evaluated import compared
 from alignment_dashboard.pieces.final_table import choose_rows, download_finals, show_finals
 from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.pieces.run_picker import show_picker
@@ -30,8 +31,8 @@ LIVE_SECONDS = 3
 # A run that does not train may be started again, and a store that was away comes back.
 STILL_SECONDS = 15
 STILL: tuple[Phase, ...] = (*ENDED, "Suspended", "Queued")
-CURVES, MATRIX = "curves", "matrix"
-VIEWS = (CURVES, MATRIX, "scatter")
+CURVES, MATRIX, EVALUATION = "curves", "matrix", "evaluation"
+VIEWS = (CURVES, MATRIX, "scatter", EVALUATION)
 HOW_TO_CHOOSE = (
     "Choose at least two runs: here, or tick them in the list of runs and follow its link Compare, or write their ids into "
     "the address, as in /compare?jobs=ID,ID."
@@ -53,19 +54,23 @@ def show() -> None:
         return
     names, looks = labels(comparison.jobs), cache.looks()
     stage, view = _show_head(comparison)
-    if stage is None:
-        st.text("None of these runs has a stage that trains.")
-        _watch_for_changes(comparison)
-        return
     _watch_for_changes(comparison, stage, view)
-    _show_verdict(comparison, stage)
+    if stage is None and view != EVALUATION:
+        st.text("None of these runs has a stage that trains.")
+        return
+    if stage and view != EVALUATION:
+        _show_verdict(comparison, stage)
     rail, content = st.columns([1, 4], gap="medium")
     with rail:
         show_rail(comparison, names, looks, jobs_in(st.query_params.get(HIDDEN)))
     with content:
         show_configuration(comparison, names, looks)
-        st.fragment(_show_view)(comparison, stage, view)
-        st.fragment(_show_results)(comparison, stage)
+        if view == EVALUATION:
+            st.header("Evaluation", anchor=False)
+            st.fragment(compared.show_evaluations)(comparison, names)
+        elif stage:
+            st.fragment(_show_view)(comparison, stage, view)
+            st.fragment(_show_results)(comparison, stage)
 
 
 def _chosen() -> Comparison:
@@ -88,6 +93,8 @@ def _moment(comparison: Comparison, stage: str | None, view: str) -> object:
     looks = cache.looks()
     runs = [(looks.get(identify(job)), phase_of(job), parameters(job)) for job in comparison.jobs]
     around = (comparison.baseline, comparison.sentences, runs, cache.listing().failures)
+    if view == EVALUATION:
+        return around, compared.moment(comparison.jobs)
     if stage is None:
         return around
     hidden = jobs_in(st.query_params.get(HIDDEN))

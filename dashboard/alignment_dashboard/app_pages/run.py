@@ -10,7 +10,7 @@ from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.facts.status import phase_of
 from alignment_dashboard.pieces.notice import show_failures, show_notice
-from alignment_dashboard.pieces.one_run import attempts, configuration, curves, findings, head, logs, metrics, samples
+from alignment_dashboard.pieces.one_run import attempts, configuration, curves, evaluation, findings, head, logs, metrics, samples
 
 LIVE_SECONDS = 2
 # A run that has ended may be started again, so it is still read, but less often.
@@ -19,6 +19,7 @@ TAB = "tab"
 TABS: Mapping[str, ModuleType] = {
     "Curves": curves,
     "All metrics": metrics,
+    "Evaluation": evaluation,
     "Samples": samples,
     "Config": configuration,
     "Logs": logs,

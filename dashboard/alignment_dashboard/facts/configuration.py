@@ -31,7 +31,12 @@ def varying(jobs: Sequence[AlignmentJob]) -> list[str]:
 def differing(known: Sequence[Mapping[str, Value]]) -> list[str]:
     """Return the names whose values differ among the parameters of several jobs, most telling first."""
     names = list(dict.fromkeys(name for values in known for name in values))
-    return sorted((name for name in names if _varies(name, known)), key=_rank)
+    return most_telling([name for name in names if _varies(name, known)])
+
+
+def most_telling(names: Sequence[str]) -> list[str]:
+    """Return names of parameters in the order in which they say most about a run."""
+    return sorted(names, key=_rank)
 
 
 def without_seed(values: Mapping[str, Value]) -> dict[str, Value]:
