@@ -10,6 +10,7 @@ import pytest
 from alignment_api.names import INPUT_HASH_ANNOTATION
 from alignment_api.resolving.validation import read_stored_job
 from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.status import AlignmentJobStatus
 from alignment_operator.backends import process, pytorchjob
 from alignment_operator.deciding.observation import Child, Key, Report
@@ -113,6 +114,13 @@ def test_a_status_that_was_lost_is_written_again() -> None:
 TOO_LARGE = {"recipe": "zephyr-paper", "model": None, "stages": None, "compute": {"nodes": 1, "sharding": "None"}}
 
 
+@pytest.fixture
+def without_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this version lack a page for one kind."""
+    monkeypatch.setitem(KINDS, "export", replace(KINDS["export"], runs=False))
+
+
+@pytest.mark.usefixtures("without_exports")
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
@@ -149,6 +157,7 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.usefixtures("without_exports")
 @pytest.mark.parametrize("edit", [row[1] for row in INVALID], ids=[row[0] for row in INVALID])
 def test_after_an_edit_that_cannot_run_the_attempt_continues_and_nothing_new_starts(edit: dict[str, Any]) -> None:
     cluster = under_way()

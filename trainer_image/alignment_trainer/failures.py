@@ -133,3 +133,17 @@ class UnusableAnswers(StageFailure):
 
     exit_code = ExitCode.BAD_CONFIGURATION
     reason = "UnusableAnswers"
+
+
+class BrokenExport(StageFailure):
+    """The written folder cannot be served; a retry writes it again."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "BrokenExport"
+
+
+class UnfaithfulExport(StageFailure):
+    """The written model differs from the original by more than the job allows; a retry would write the same."""
+
+    exit_code = ExitCode.BAD_CONFIGURATION
+    reason = "UnfaithfulExport"

@@ -38,6 +38,6 @@ KINDS: dict[str, Kind] = {
     "dpo": Kind("Model", ("datasets", *_TRAINED), trains=True, runs=True),
     "dpo_distillation": Kind("Model", ("teacher", "prompts", *_TRAINED), trains=True, runs=True),
     "evaluate": Kind("Report", ("tasks",), runs=True),
-    "export": Kind("Export", ()),
+    "export": Kind("Export", (), runs=True),
 }
 """All kinds, as Python spells them, in the order in which a job usually runs them."""

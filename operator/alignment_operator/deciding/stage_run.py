@@ -19,7 +19,7 @@ from alignment_operator.settings import Settings
 HUB_TOKEN_PATH = "/etc/alignment-hub/token"
 S3_CREDENTIALS_PATH = "/etc/alignment-s3/credentials"
 TRACKING_CREDENTIALS_PATH = "/etc/alignment-tracking"
-_OUTPUT_FOLDERS: dict[Leaves, str] = {"Model": MODEL_FOLDER, "Rows": ROWS_FOLDER}
+_OUTPUT_FOLDERS: dict[Leaves, str] = {"Model": MODEL_FOLDER, "Rows": ROWS_FOLDER, "Export": MODEL_FOLDER}
 
 
 @dataclass(frozen=True)

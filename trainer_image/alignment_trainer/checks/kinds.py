@@ -7,6 +7,7 @@ from typing import NamedTuple
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.checks.datasets import Rows, feedback_rows, held_out_rows, prompt_rows, training_rows
+from alignment_trainer.checks.exports import check_export, export_rows
 from alignment_trainer.checks.start_template import lacks_template
 from alignment_trainer.checks.tasks import check_evaluation, evaluation_rows
 from alignment_trainer.data.readers import DIALOGUES, PAIRS
@@ -85,6 +86,7 @@ KINDS: dict[str, Kind] = {
         makes_rows=True,
     ),
     "evaluate": Kind("alignment_trainer.stages.evaluate", check_evaluation, evaluation_rows),
+    "export": Kind("alignment_trainer.stages.export", check_export, export_rows),
 }
 
 

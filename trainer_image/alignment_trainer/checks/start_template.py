@@ -11,7 +11,7 @@ from alignment_api.spec.lineage import parent_of
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.model_folder.chat_template import Named, read_chat_template, read_source
 from alignment_trainer.model_folder.documents import Unfit
-from alignment_trainer.settings.training import training_settings
+from alignment_trainer.settings.given import given
 from alignment_trainer.templates.named import NAMED
 from alignment_trainer.workspace.paths import workspace_path
 
@@ -39,7 +39,9 @@ def _read(read: Callable[[Path], _Found], folder: Path) -> _Found:
 
 def _own_folder(config: RunConfig) -> Path | None:
     """Return the folder of the model whose own template a stage uses, if it is on the volume."""
-    folder = None if training_settings(config).chat_template in NAMED else _folder(config)
+    model = given(config.spec.model, "spec.model")
+    named = given(model.chat_template, "spec.model.chatTemplate") in NAMED
+    folder = None if named else _folder(config)
     return folder if folder and folder.is_dir() else None
 
 

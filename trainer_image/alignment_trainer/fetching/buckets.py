@@ -26,8 +26,7 @@ def fetch(uri: str, paths: Paths, format_of: Callable[[str], str | None]) -> lis
     # Imported late: most jobs read no bucket.
     from botocore.exceptions import BotoCoreError, ClientError
 
-    if paths.s3_credentials:
-        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = paths.s3_credentials
+    configure_credentials(paths)
     try:
         return with_retries(uri, lambda: _fetch_once(uri, Path(paths.workspace) / _CACHE, format_of))
     except (FileNotFoundError, PermissionError, BotoCoreError, ClientError) as error:
@@ -39,29 +38,44 @@ def fetch(uri: str, paths: Paths, format_of: Callable[[str], str | None]) -> lis
         raise BadData(_refusal(uri, error)) from error
 
 
+def configure_credentials(paths: Paths) -> None:
+    """Let the libraries of S3 read the job's credentials, where it has some."""
+    if paths.s3_credentials:
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = paths.s3_credentials
+
+
+def has_credentials(paths: Paths) -> bool:
+    """Return whether there are credentials for S3, of the job or of the environment."""
+    from botocore.session import Session
+
+    configure_credentials(paths)
+    return Session().get_credentials() is not None
+
+
 def _refusal(uri: str, error: Exception) -> str:
     return f"{uri} cannot be read ({first_line(error)}); check bucket, key and spec.s3CredentialsSecret"
 
 
-def _system() -> Any:
+def system() -> Any:
+    """Return S3 as a file system that neither caches listings nor retries by itself."""
     import s3fs
 
     # No cached listings: an object may have changed since another stage read it. No retries: ours replace them.
     once = {"retries": {"total_max_attempts": 1, "mode": "standard"}}
-    system = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=once)
-    system.retries = 1
-    return system
+    made = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=once)
+    made.retries = 1
+    return made
 
 
 def _fetch_once(uri: str, cache: Path, format_of: Callable[[str], str | None]) -> list[tuple[str, Path]]:
-    system = _system()
-    info = system.info(uri)
+    files = system()
+    info = files.info(uri)
     if info["type"] == "directory":
-        entries = sorted(system.ls(uri, detail=True), key=lambda entry: str(entry["name"]))
+        entries = sorted(files.ls(uri, detail=True), key=lambda entry: str(entry["name"]))
         objects = [entry for entry in entries if entry["type"] == "file" and format_of(entry["name"])]
     else:
         objects = [info]
-    return [(f"{BUCKET_PREFIX}{entry['name']}", _cached(system, entry, cache, format_of)) for entry in objects]
+    return [(f"{BUCKET_PREFIX}{entry['name']}", _cached(files, entry, cache, format_of)) for entry in objects]
 
 
 def _cached(system: Any, about: dict[str, Any], cache: Path, format_of: Callable[[str], str | None]) -> Path:

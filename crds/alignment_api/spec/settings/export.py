@@ -15,6 +15,9 @@ CALIBRATED: tuple[Quantization, ...] = ("GPTQ",)
 COMPRESSED: tuple[Quantization, ...] = ("W8A16", "W4A16", "GPTQ", "FP8")
 """Formats that need the trainer's extra for compression."""
 
+GROUPED: tuple[Quantization, ...] = ("W8A16", "W4A16", "GPTQ")
+"""Formats in which groups of weights share a scale, so that all rows must be divisible by a group."""
+
 
 class Proof(Schema):
     """The written folder, loaded again in a fresh process, against the original; the stage fails beyond a limit."""

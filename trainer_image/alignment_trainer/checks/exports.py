@@ -1,0 +1,87 @@
+"""What an export stage needs beside its model, checked before any stage of the job starts."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from alignment_api.names import BUCKET_PREFIX, HUB_PREFIX, WORKSPACE_PREFIX
+from alignment_api.run_config import RunConfig
+from alignment_api.spec.settings.export import COMPRESSED, GROUPED
+
+from alignment_trainer.checks.datasets import ExampleCheck, Rows
+from alignment_trainer.checks.start_template import lacks_template
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.fetching.buckets import has_credentials
+from alignment_trainer.forms.rows import read_dialogue
+from alignment_trainer.model_folder.copies import is_export
+from alignment_trainer.model_folder.documents import COPY, Unfit, read_object
+from alignment_trainer.model_folder.fitness import CONFIGURATION
+from alignment_trainer.model_folder.start import local_base
+from alignment_trainer.model_folder.tensors import wanted_tensors
+from alignment_trainer.settings.export import ExportSettings, export_settings
+from alignment_trainer.workspace.paths import workspace_path
+
+GROUP = 128
+"""So many weights of a row share a scale."""
+_EXTRA = "llmcompressor"
+
+
+def check_export(config: RunConfig) -> None:
+    """Refuse an export that lacks a setting, a package, a fitting model, or what its destinations ask for."""
+    settings = export_settings(config)
+    for fault in (*_format_faults(config, settings), *_destination_faults(config, settings)):
+        raise BadConfiguration(fault)
+
+
+def export_rows(config: RunConfig) -> Iterator[Rows]:
+    """Return the texts by which an export is rounded and proven."""
+    settings = export_settings(config)
+    check = ExampleCheck(read_dialogue, has_template=not lacks_template(config))
+    if settings.calibration:
+        yield Rows(f"{settings.path}.calibration", [settings.calibration], check, is_one=True)
+    if settings.proof:
+        yield Rows(f"{settings.proof.path}.dataset", [settings.proof.dataset], check, is_one=True)
+
+
+def _format_faults(config: RunConfig, settings: ExportSettings) -> Iterator[str]:
+    field, quantization = f"{settings.path}.quantization", settings.quantization
+    if quantization in COMPRESSED and find_spec(_EXTRA) is None:
+        yield (
+            f"{field}: {quantization} needs the package {_EXTRA}, which this image lacks; build the trainer's image with "
+            f"--build-arg EXTRAS=compression, or choose Int8 or Int4"
+        )
+    if quantization in GROUPED:
+        uneven = _uneven_layer(config)
+        if uneven:
+            name, inputs = uneven
+            yield (
+                f"{field}: {quantization} rounds weights in groups of {GROUP}, and {name} has {inputs} inputs, which cannot be "
+                f"divided by it; choose FP8, Int8 or Int4"
+            )
+
+
+def _uneven_layer(config: RunConfig) -> tuple[str, int] | None:
+    """Return the first linear layer that groups do not divide; None also for a model that is not on the volume or not known."""
+    folder = local_base(config)
+    if folder is None or not (folder / CONFIGURATION).exists():
+        return None
+    try:
+        wanted = wanted_tensors(read_object(folder / CONFIGURATION, COPY))
+    except Unfit:
+        # The check of the model says so.
+        return None
+    shapes = wanted.shapes.items() if wanted else ()
+    layers = ((name, shape[1]) for name, shape in shapes if len(shape) == 2 and any(map(str.isdigit, name.split("."))))
+    return next(((name.removesuffix(".weight"), inputs) for name, inputs in layers if inputs % GROUP), None)
+
+
+def _destination_faults(config: RunConfig, settings: ExportSettings) -> Iterator[str]:
+    for index, uri in enumerate(settings.destinations):
+        field = f"{settings.path}.destinations[{index}]: {uri}"
+        if uri.startswith(HUB_PREFIX) and not config.paths.hub_token:
+            yield f"{field} needs a token that may write there; name its Secret in spec.hubTokenSecret"
+        elif uri.startswith(BUCKET_PREFIX) and not has_credentials(config.paths):
+            yield f"{field} needs credentials that may write there; name their Secret in spec.s3CredentialsSecret"
+        elif uri.startswith(WORKSPACE_PREFIX):
+            folder = workspace_path(uri, config.paths.workspace)
+            if folder.exists() and not is_export(folder):
+                yield f"{field} exists and was not exported, so it would be lost; name another folder"

@@ -1,0 +1,31 @@
+"""Publishes an exported model: its card, its copies, its version in the registry, then report, manifest and DONE."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from alignment_api.files import write_whole
+from alignment_api.names import DONE_FILE, MANIFEST_FILE
+from alignment_api.results.export import ExportReport
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.exporting.original import Original
+from alignment_trainer.exporting.report import write_report
+from alignment_trainer.settings.export import ExportSettings
+from alignment_trainer.templates.source import template_hash
+from alignment_trainer.workspace.stage_folder import manifest
+
+
+def publish(config: RunConfig, settings: ExportSettings, original: Original, report: ExportReport, tokenizer: Any) -> None:
+    """Publish the model; each step is repeated by the next attempt without a second effect."""
+    stage = Path(config.paths.stage)
+    write_report(stage, report)
+    own = manifest(
+        config,
+        model=original.name,
+        quantization=settings.quantization,
+        templateHash=template_hash(tokenizer.chat_template),
+        weights={"start": original.weights, "made": report.written_weights},
+    )
+    write_whole(stage / MANIFEST_FILE, json.dumps(own, indent=1))
+    write_whole(stage / DONE_FILE, config.input_hash)

@@ -1,0 +1,1 @@
+"""Writes a model for serving: its weights in the wanted number format, with tokenizer and generation settings."""

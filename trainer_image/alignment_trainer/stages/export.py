@@ -1,0 +1,67 @@
+"""Writes a model for serving, proves what was written, and copies it to where it is wanted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from alignment_api.results.export import ExportReport
+from alignment_api.run_config import RunConfig
+
+from alignment_trainer.exporting.limits import excesses
+from alignment_trainer.exporting.original import Original, find_original
+from alignment_trainer.exporting.proving.proof import prove
+from alignment_trainer.exporting.publishing import publish
+from alignment_trainer.exporting.report import report_of, write_metrics, write_report
+from alignment_trainer.exporting.texts import LONGEST, Text, texts_of
+from alignment_trainer.exporting.writing.model import Written, forget, write_model
+from alignment_trainer.failures import BrokenExport, UnfaithfulExport
+from alignment_trainer.model_folder.start import start_name
+from alignment_trainer.models.load_faults import loading
+from alignment_trainer.models.tokenizer import load_tokenizer
+from alignment_trainer.settings.export import ExportSettings, export_settings
+from alignment_trainer.synthesis.first_process import on_first_process
+
+
+def run(config: RunConfig) -> None:
+    """Write, prove and publish the model; one process does it, and all others wait."""
+    settings = export_settings(config)
+    original = find_original(config)
+    on_first_process(lambda: _export(config, settings, original))
+
+
+def _export(config: RunConfig, settings: ExportSettings, original: Original) -> None:
+    stage = Path(config.paths.stage)
+    with loading("its tokenizer", start_name(config)):
+        tokenizer = load_tokenizer(original.folder, settings.chat_template, needs_answers=False)
+    written = _write(config, settings, original, tokenizer)
+    try:
+        proven = prove(config, settings, original, written, tokenizer, PartialState().device)
+        report = report_of(config.paths.workspace, settings.quantization, original, written, proven)
+    except BrokenExport:
+        forget(stage)
+        raise
+    write_report(stage, report)
+    write_metrics(stage, report)
+    _refuse_unfaithful(settings, report)
+    publish(config, settings, original, report, tokenizer)
+
+
+def _write(config: RunConfig, settings: ExportSettings, original: Original, tokenizer: Any) -> Written:
+    def calibration() -> Iterator[Text]:
+        assert settings.calibration is not None
+        return texts_of(config, settings.calibration, f"{settings.path}.calibration", settings.seed, tokenizer, LONGEST)
+
+    device = PartialState().device
+    return write_model(Path(config.paths.stage), original, settings.quantization, tokenizer, device, calibration)
+
+
+def _refuse_unfaithful(settings: ExportSettings, report: ExportReport) -> None:
+    if settings.proof is None or report.original is None or report.written is None:
+        return
+    found = excesses(settings.proof, report.original, report.written)
+    if found:
+        raise UnfaithfulExport(
+            f"{settings.proof.path}: the {settings.quantization} model is too far from the original: {'; '.join(found)}; choose "
+            f"another quantization or raise the limit. Both are kept: {report.output} and the model of {report.model}"
+        )
