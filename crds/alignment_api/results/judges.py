@@ -10,7 +10,7 @@ def panel_sentence(panel: JudgePanel) -> str:
     if panel.agreement is not None:
         parts.append(f"two judges agree in {write_share(panel.agreement)} of {panel.agreement_count:,} verdicts")
     if panel.same_in_both_orders is not None:
-        parts.append(f"{write_share(panel.same_in_both_orders)} of the comparisons have one winner in both orders")
+        parts.append(f"{write_share(panel.same_in_both_orders)} of the comparisons have the same verdict in both orders")
     if panel.first_position is not None:
         parts.append(f"the answer that stands first wins {write_share(panel.first_position)} (50 % without bias)")
     if panel.longer_wins is not None:

@@ -33,7 +33,7 @@ def _line(stage: str, panel: JudgePanel) -> dict[str, str]:
         "task": f"{panel.task} in {stage}",
         "judges": ", ".join(panel.judges),
         "two judges agree": agreement,
-        "one winner in both orders": write_share(panel.same_in_both_orders),
+        "same verdict in both orders": write_share(panel.same_in_both_orders),
         "the first wins": write_share(panel.first_position),
         "the longer wins": write_share(panel.longer_wins),
         "missing verdicts": failures_in_words(panel) or "none",
