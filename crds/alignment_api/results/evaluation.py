@@ -70,7 +70,7 @@ class JudgePanel(Schema):
     judges: list[str]
     agreement: float | None = Field(default=None, description="Share of verdicts, of two judges on one row, that are the same.")
     agreement_count: int = 0
-    same_in_both_orders: float | None = Field(default=None, description="Share of comparisons with the same verdict in both orders.")
+    same_in_both_orders: float | None = Field(default=None, description="Share of comparisons with one verdict in both orders.")
     first_position: float | None = Field(default=None, description="What the answer that stands first wins; 0.5 without bias.")
     longer_wins: float | None = Field(default=None, description="Share of decided comparisons that the longer answer wins.")
     grades: Settings | None = Field(default=None, description="Mean grade or win rate by judge and model.")
