@@ -33,11 +33,24 @@ Watch = Callable[[list[int]], None]
 """Is called now and then with the process IDs of the ranks, while they run."""
 
 
-def run_ranks(config_path: Path, world_size: int, outcomes: Path, log: Path, seconds: float, watch: Watch | None = None) -> int:
-    """Run the ranks to their end, write down which failed as the launcher does, and return the launcher's exit code."""
+def run_ranks(
+    config_path: Path,
+    world_size: int,
+    outcomes: Path,
+    log: Path,
+    seconds: float,
+    watch: Watch | None = None,
+    nodes: int = 1,
+    before: str = "",
+) -> int:
+    """Run the ranks to their end, write down which failed as the launcher does, and return the launcher's exit code.
+
+    Each rank first runs the program `before`, which may count the calls of functions.
+    """
     port = free_port()
     files = {CONFIG_VARIABLE: str(config_path), OUTCOMES_VARIABLE: str(outcomes)}
-    ranks = [_start(_rank, (), {**files, **place(rank, world_size, port)}, log) for rank in range(world_size)]
+    places = [place(rank, world_size, port, nodes) for rank in range(world_size)]
+    ranks = [_start(_rank, (before,), {**files, **of_rank}, log) for of_rank in places]
     codes = _wait(ranks, seconds, watch)
     failures = [RankFailure(rank, code) for rank, code in enumerate(codes) if code]
     record_failures(outcomes, failures)
@@ -49,9 +62,16 @@ def run_program(program: str, arguments: tuple[Any, ...], environment: dict[str,
     return _wait([_start(_program, (program, arguments), environment, log)], seconds)[0]
 
 
-def place(rank: int, world_size: int, port: int) -> dict[str, str]:
-    """Return the variables that tell a rank on one machine which one it is and where all ranks meet."""
-    places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world_size, "LOCAL_WORLD_SIZE": world_size, "MASTER_PORT": port}
+def place(rank: int, world_size: int, port: int, nodes: int = 1) -> dict[str, str]:
+    """Return the variables that tell a rank which one it is, as if on one of several machines, and where all ranks meet."""
+    of_node = world_size // nodes
+    places = {
+        "RANK": rank,
+        "LOCAL_RANK": rank % of_node,
+        "WORLD_SIZE": world_size,
+        "LOCAL_WORLD_SIZE": of_node,
+        "MASTER_PORT": port,
+    }
     return {"MASTER_ADDR": "127.0.0.1", **{name: str(value) for name, value in places.items()}}
 
 
@@ -72,8 +92,9 @@ def _surrounded(environment: dict[str, str], log: Path, target: Callable[..., No
     target(*arguments)
 
 
-def _rank() -> None:
+def _rank(before: str) -> None:
     os.environ["ALIGNMENT_LAUNCHER_PID"] = str(os.getppid())
+    exec(before, {"__name__": "before"})
     runpy.run_module("alignment_trainer.rank", run_name="__main__", alter_sys=True)
 
 

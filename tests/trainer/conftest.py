@@ -212,7 +212,7 @@ def _as_first() -> list[str]:
     return command if is_possible else []
 
 
-def train(config: RunConfig, folder: Path, watch: Watch | None = None) -> Result:
+def train(config: RunConfig, folder: Path, watch: Watch | None = None, nodes: int = 1, before: str = "") -> Result:
     """Check and run a stage as an attempt does, but with forked ranks and without supervisor, torchrun and MLflow."""
     files = Path(tempfile.mkdtemp(prefix=f"{config.stage_name}-ranks-", dir=folder))
     with (files / "log").open("a") as log, contextlib.redirect_stderr(log):
@@ -220,7 +220,8 @@ def train(config: RunConfig, folder: Path, watch: Watch | None = None) -> Result
         preflight.check(config)
         claim(config)
     (files / RUN_CONFIG_FILE).write_text(config.model_dump_json(by_alias=True, exclude_none=True))
-    code = run_ranks(files / RUN_CONFIG_FILE, config.world_size, files, files / "log", PATIENCE_SECONDS, watch)
+    places = (files / RUN_CONFIG_FILE, config.world_size, files, files / "log")
+    code = run_ranks(*places, PATIENCE_SECONDS, watch, nodes, before)
     termination = termination_of(files, code, stop_requested=False, lowered=lowered_for_memory(config.stage))
     return Result(termination.exit_code, termination, (files / "log").read_text())
 

@@ -1,6 +1,7 @@
 """An evaluate stage as a whole: one table of several models, the same on any number of processes."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import pytest
 from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
 from evaluated_jobs import copy_models, exam_config, task, write_rows
 
-QUIZ = [{"question": f"What is {n} + 1?", "choices": [str(n), str(n + 1), str(n + 2)], "answer": 1} for n in range(9)]
-TALK = [{"question": f"What is {n} + 1?", "answer": f"It is {n + 1}."} for n in range(5)]
+QUIZ = [{"question": f"What is {n} + 1?", "choices": [str(n), str(n + 1), str(n + 2)], "answer": 1} for n in range(40)]
+TALK = [{"question": f"What is {n} + 1?", "answer": f"It is {n + 1}."} for n in range(24)]
 TASKS = [task("quiz", "MultipleChoice"), task("talk", "References")]
 
 
@@ -43,8 +44,8 @@ def test_all_models_are_measured_in_all_tasks(config, tmp_path, trainer):
     found = report(asked)
     assert [model.name for model in found.models] == ["base", "sft"]
     assert [(each.name, each.measure, each.rows) for each in found.tasks] == [
-        ("quiz", "MultipleChoice", 9),
-        ("talk", "References", 5),
+        ("quiz", "MultipleChoice", 40),
+        ("talk", "References", 24),
     ]
     assert Counter((score.task, score.metric) for score in found.scores) == {
         ("quiz", "accuracy"): 2,
@@ -54,9 +55,67 @@ def test_all_models_are_measured_in_all_tasks(config, tmp_path, trainer):
     # The second model has the weights of the first one.
     assert {(each.model, each.against, each.estimate.value) for each in found.differences} == {("sft", "base", 0.0)}
     assert found.tasks[1].settings["bleu"].startswith("nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:")
-    assert [row.row for row in rows(asked, "quiz", "sft")] == [f"quiz.jsonl:{number}" for number in range(1, 10)]
-    mean = sum(row.scores["accuracy"] for row in rows(asked, "quiz", "base")) / 9
+    assert [row.row for row in rows(asked, "quiz", "sft")] == [f"quiz.jsonl:{number}" for number in range(1, 41)]
+    mean = sum(row.scores["accuracy"] for row in rows(asked, "quiz", "base")) / 40
     stage = Path(asked.paths.stage)
-    assert trainer.values(stage, "evaluated/quiz/accuracy/base") == {28: pytest.approx(mean)}
-    assert json.loads((stage / "manifest.json").read_text())["rows"] == {"quiz": 9, "talk": 5}
+    assert trainer.values(stage, "evaluated/quiz/accuracy/base") == {128: pytest.approx(mean)}
+    assert json.loads((stage / "manifest.json").read_text())["rows"] == {"quiz": 40, "talk": 24}
     assert (stage / "DONE").exists() and not (stage / "measured").exists()
+
+
+COUNTING = """
+import json, os
+from alignment_trainer.evaluation import likelihood
+from alignment_trainer.synthesis import student
+
+def counted(module, name, rows_of):
+    original = getattr(module, name)
+
+    def called(*given):
+        with open(f"{FOLDER}/calls-{os.environ['RANK']}.jsonl", "a") as file:
+            file.write(json.dumps({"call": name, "rows": len(rows_of(given))}) + "\\n")
+        return original(*given)
+
+    setattr(module, name, called)
+
+counted(likelihood, "log_probabilities", lambda given: given[1])
+counted(student, "answers_at_once", lambda given: given[1])
+"""
+"""Writes down each call of a model, in a file of its rank."""
+
+
+def calls(folder):
+    """Return for each rank how many texts its models read in which calls."""
+    found = {}
+    for file in sorted(folder.glob("calls-*.jsonl")):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        found[file.stem] = Counter()
+        for line in lines:
+            found[file.stem][line["call"]] += line["rows"]
+    return found
+
+
+def counting(folder):
+    folder.mkdir()
+    return COUNTING.replace("{FOLDER}", str(folder))
+
+
+@pytest.mark.parametrize(("processes", "nodes"), [(2, 1), (1, 2)])
+def test_each_row_is_measured_once_on_any_number_of_processes(config, tmp_path, trainer, processes, nodes):
+    """Both ranks have LOCAL_RANK 0 on two nodes: what is dealt by it is measured twice, or never."""
+    tables, called = {}, {}
+    for name, world in (("one", (1, 1)), ("more", (processes, nodes))):
+        asked = config(processes=world[0], nodes=world[1])
+        result = trainer.train(asked, tmp_path, nodes=world[1], before=counting(tmp_path / name))
+        assert result.code == 0, result.output
+        tables[name] = report(asked), [rows(asked, *each) for each in (("quiz", "base"), ("talk", "sft"))]
+        called[name] = calls(tmp_path / name)
+        shutil.rmtree(asked.paths.stage)
+        shutil.rmtree(tmp_path / "job/evaluated-answers")
+    assert tables["more"] == tables["one"]
+    # Two models; of the quiz, each row has three options.
+    assert called["one"] == {"calls-0": {"log_probabilities": 2 * 3 * len(QUIZ), "answers_at_once": 2 * len(TALK)}}
+    first, second = called["more"]["calls-0"], called["more"]["calls-1"]
+    assert first + second == called["one"]["calls-0"]
+    assert min(first["log_probabilities"], second["log_probabilities"]) >= 2 * 3 * 16
+    assert min(first["answers_at_once"], second["answers_at_once"]) >= 2 * 8

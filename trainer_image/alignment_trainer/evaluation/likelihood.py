@@ -17,6 +17,8 @@ _CPU_BYTES = 1 << 30
 _SHARE_OF_GPU = 8
 """The logits of a batch take at most an eighth of the GPU, in 16 and in 32 bit together."""
 _LOGIT_BYTES = 6
+_SHARES = 64
+"""Into so many batches rows are dealt at least, as far as their number allows: most have several texts."""
 
 
 class Text(NamedTuple):
@@ -44,14 +46,18 @@ def measure_items(
 ) -> None:
     """Append a row for each item that is not known; all processes call this alike. `unread` returns that of one too long."""
     known, state = file.known(), PartialState()
-    left = [item for item in items if item.row not in known]
     longest = readable_tokens(subject.model)
-    fits = [longest is None or max(len(text.ids) for text in item.texts) <= longest for item in left]
+    fits = [longest is None or max(len(text.ids) for text in item.texts) <= longest for item in items]
     if state.is_main_process:
-        file.append(unread(item, _too_long(item, longest)) for item, fit in zip(left, fits, strict=True) if not fit)
-    planned = _planned(subject, [item for item, fit in zip(left, fits, strict=True) if fit])
+        file.append(
+            unread(item, _too_long(item, longest))
+            for item, fit in zip(items, fits, strict=True)
+            if not fit and item.row not in known
+        )
+    planned = _planned(subject, [item for item, fit in zip(items, fits, strict=True) if fit])
+    left = [rest for batch in planned if (rest := [item for item in batch if item.row not in known])]
     with ready_to_answer(subject.model, subject.device):
-        for batch in planned[state.process_index :: state.num_processes]:
+        for batch in left[state.process_index :: state.num_processes]:
             texts = [text for item in batch for text in item.texts]
             found = iter(log_probabilities(subject, texts))
             file.append(evaluated(item, [next(found) for _ in item.texts]) for item in batch)
@@ -92,7 +98,7 @@ def _planned(subject: Subject, items: Sequence[Item]) -> list[list[Item]]:
     lengths = {place: max(len(text.ids) for text in item.texts) for place, item in enumerate(items)}
     most_texts = max((len(item.texts) for item in items), default=1)
     room = 1 if subject.exact else _most_tokens(subject) // most_texts
-    planned: list[Batch] = batches(lengths, 0, room)
+    planned: list[Batch] = batches(lengths, 0, room, _SHARES)
     return [[items[place] for place in batch] for batch in planned]
 
 

@@ -19,5 +19,14 @@ def test_batches(lengths, answer, budget, expected):
     assert batches(lengths, answer, budget) == expected
 
 
-def test_a_batch_has_at_most_256_rows():
-    assert [len(batch) for batch in batches(dict.fromkeys(range(600), 1), 1, 10**9)] == [256, 256, 88]
+@pytest.mark.parametrize(
+    ("rows", "sizes"),
+    [
+        (10, [10]),
+        (40, [16, 16, 8]),
+        (600, [75] * 8),
+        (3000, [256] * 11 + [184]),
+    ],
+)
+def test_a_batch_has_at_most_256_rows_and_several_processes_have_some(rows, sizes):
+    assert [len(batch) for batch in batches(dict.fromkeys(range(rows), 1), 1, 10**9)] == sizes
