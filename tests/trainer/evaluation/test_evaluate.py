@@ -1,7 +1,9 @@
 """An evaluate stage as a whole: one table of several models, the same on any number of processes."""
 
 import json
+import os
 import shutil
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -119,3 +121,62 @@ def test_each_row_is_measured_once_on_any_number_of_processes(config, tmp_path, 
     assert first + second == called["one"]["calls-0"]
     assert min(first["log_probabilities"], second["log_probabilities"]) >= 2 * 3 * 16
     assert min(first["answers_at_once"], second["answers_at_once"]) >= 2 * 8
+
+
+def measured_rows(stage):
+    """Return how often each row of each model is written in the files of a stage that was killed."""
+    files = stage.glob("measured/*/*/process-*.jsonl")
+    lines = [(file.parent, line) for file in files for line in file.read_text().splitlines(keepends=True)]
+    return Counter((folder, json.loads(line)["row"]) for folder, line in lines if line.endswith("\n"))
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_stage_measures_no_finished_row_again(config, tmp_path, trainer, signal_number):
+    slow = COUNTING.replace("return original", "import time; time.sleep(0.3); return original")
+    asked = config(processes=2)
+    stage = Path(asked.paths.stage)
+
+    def kill(processes):
+        if len(measured_rows(stage)) > len(QUIZ):
+            for process in processes:
+                os.kill(process, signal_number)
+
+    (tmp_path / "first").mkdir()
+    result = trainer.train(asked, tmp_path, kill, before=slow.replace("{FOLDER}", str(tmp_path / "first")))
+    assert result.code != 0
+    if signal_number == signal.SIGTERM:
+        assert "all rows measured so far are kept" in result.output + result.termination.message
+    known = measured_rows(stage)
+    assert len(QUIZ) < len(known) < 2 * len(QUIZ) and set(known.values()) == {1}
+    result = trainer.train(asked, tmp_path, before=counting(tmp_path / "second"))
+    assert result.code == 0, result.output
+    read = sum((each for each in calls(tmp_path / "second").values()), Counter())
+    assert read["log_probabilities"] == 3 * (2 * len(QUIZ) - len(known))
+    assert [len(rows(asked, "quiz", name)) for name in ("base", "sft")] == [len(QUIZ)] * 2
+
+
+def test_rows_that_were_changed_between_two_attempts_are_measured_again(config, tmp_path, trainer):
+    asked = config(tasks=TASKS[:1], models=[{"base": True}], maximumFailedShare=0)
+    long = {"question": "word " * 3000, "choices": ["a", "b"], "answer": 0}
+    write_rows(tmp_path, "quiz", [*QUIZ[:3], long])
+    failed = trainer.train(asked, tmp_path)
+    assert failed.termination.reason == "UnusableAnswers"
+    assert failed.termination.message.startswith(
+        "spec.stages[1].evaluate.tasks[0]: 1 of 4 rows of base could not be measured (1 it has "
+    )
+    assert len(rows(asked, "quiz", "base")) == 4 and not (Path(asked.paths.stage) / "DONE").exists()
+    write_rows(tmp_path, "quiz", QUIZ[:4])
+    assert trainer.train(asked, tmp_path, before=counting(tmp_path / "again")).code == 0
+    assert calls(tmp_path / "again") == {"calls-0": {"log_probabilities": 3 * 4}}
+
+
+def test_failed_rows_are_counted_and_never_0(config, tmp_path, trainer):
+    asked = config(tasks=TASKS[:1], models=[{"base": True}], maximumFailedShare=0.25)
+    long = {"question": "word " * 3000, "choices": ["a", "b"], "answer": 0}
+    write_rows(tmp_path, "quiz", [*QUIZ[:3], long])
+    result = trainer.train(asked, tmp_path)
+    assert result.code == 0, result.output
+    found = {score.metric: score.estimate for score in report(asked).scores}["accuracy"]
+    known = [row.scores["accuracy"] for row in rows(asked, "quiz", "base")]
+    assert known[3] is None
+    assert (found.value, found.count, found.failed) == (pytest.approx(sum(known[:3]) / 3), 3, 1)

@@ -1,5 +1,7 @@
 """Measures the models of a stage in its tasks, one model after the other; a model that is measured already is not loaded."""
 
+import shutil
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import NamedTuple
 from alignment_api.files import write_whole
 from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.lineage import digest
 
 from alignment_trainer.evaluation.candidates import Candidate, candidate_of
 from alignment_trainer.evaluation.measure import Measure, measure_of
@@ -22,6 +25,8 @@ from alignment_trainer.synthesis.student import free
 
 _ALL_FILE = "all"
 """Marks the folder of a model that was measured on all rows of a task."""
+_ROWS_FILE = "rows"
+"""Holds a hash of the rows of a task."""
 _ANSWERED = 0.5
 """How much of a row is done when the model has answered it, and the answer is still to be scored."""
 
@@ -78,6 +83,7 @@ class Measuring:
 
     def run(self, progress: Progress) -> None:
         """Measure all of them; all processes call this alike."""
+        shared(lambda: [_forget_other_rows(task) for task, _ in self._tasks])
         for parts in self._parts:
             self._measure(parts, progress)
         on_first_process(lambda: self._score(progress))
@@ -114,6 +120,17 @@ class Measuring:
                 what = f"scoring {part.candidate.name} on {part.task.name}"
                 with part.file as file, progress.part(what, len(part.places), file.count, part.weight):
                     part.measure.score(part.task, part.candidate, file)
+
+
+def _forget_other_rows(task: OpenTask) -> None:
+    """Remove what an earlier attempt measured, if its file of rows has changed since."""
+    folder = task.stage / MEASURED_FOLDER / task.name
+    known, now = folder / _ROWS_FILE, digest([[row.place, repr(row.value)] for row in task.rows])
+    if known.exists() and known.read_text() != now:
+        print(f"{task.path}: its rows have changed, so all of them are measured again", file=sys.stderr, flush=True)
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(known, now)
 
 
 def _in_order(part: _Part) -> list[EvaluatedRow]:

@@ -7,6 +7,7 @@ from alignment_trainer.evaluation.measuring import Measuring
 from alignment_trainer.evaluation.progress import Progress
 from alignment_trainer.evaluation.publishing import main_scores, publish_end, publish_report
 from alignment_trainer.evaluation.report import report_of
+from alignment_trainer.evaluation.stopping import stopping_soon
 from alignment_trainer.evaluation.tasks import open_tasks
 from alignment_trainer.settings.evaluation import evaluation_settings
 from alignment_trainer.synthesis.first_process import on_first_process
@@ -14,11 +15,12 @@ from alignment_trainer.synthesis.first_process import on_first_process
 
 def run(config: RunConfig) -> None:
     """Measure each model in each task, and publish one table."""
-    measuring = Measuring(config, evaluation_settings(config), open_tasks(config))
-    progress = Progress(config, measuring.total)
-    with progress.reported():
-        measuring.run(progress)
-    on_first_process(lambda: _publish(config, measuring, progress))
+    with stopping_soon():
+        measuring = Measuring(config, evaluation_settings(config), open_tasks(config))
+        progress = Progress(config, measuring.total)
+        with progress.reported():
+            measuring.run(progress)
+        on_first_process(lambda: _publish(config, measuring, progress))
 
 
 def _publish(config: RunConfig, measuring: Measuring, progress: Progress) -> None:
