@@ -72,11 +72,14 @@ ROUND_GAIN_ERROR = "round/gain_error"
 
 EVALUATED = "evaluated"
 """Scores of an evaluate stage, below which each has its task, metric and model."""
+EXPORTED = "export"
 EXPORT_PERPLEXITY_BEFORE = "export/perplexity_before"
 EXPORT_PERPLEXITY = "export/perplexity"
 EXPORT_DIVERGENCE = "export/divergence"
 EXPORT_AGREEMENT = "export/agreement"
 EXPORT_SIZE_RATIO = "export/size_ratio"
+
+_RESULTS = (f"{EVALUATED}/", f"{EXPORTED}/")
 
 TOTAL_STEPS = "progress/total_steps"
 SECONDS_LEFT = "progress/seconds_left"
@@ -116,6 +119,11 @@ PARENT_TAG = "mlflow.parentRunId"
 def of_stage(stage: str, metric: str) -> str:
     """Return under which name the run of the whole job has the latest value of a stage's metric."""
     return f"{stage}/{metric}"
+
+
+def is_of_job(metric: str) -> bool:
+    """Return whether the run of the whole job has a metric of its stages; it has all scores of models."""
+    return metric in BEST_OF or metric.startswith(_RESULTS)
 
 
 def best_of_stage(stage: str, metric: str) -> str:

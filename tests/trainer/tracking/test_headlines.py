@@ -34,6 +34,9 @@ def shown(*measured):
         # Before the first step policy and reference are equal.
         ([(ACCURACY, 0, 0.9)], {f"dpo/{ACCURACY}": (0.9, 0)}),
         ([(ACCURACY, 0, 0.9), (ACCURACY, 8, 0.8)], {f"dpo/{ACCURACY}": (0.8, 8), f"dpo/best/{ACCURACY}": (0.8, 8)}),
+        # Scores of models: a stage measures each once.
+        ([("evaluated/arc/accuracy/sft", 80, 0.4)], {"dpo/evaluated/arc/accuracy/sft": (0.4, 80)}),
+        ([("export/divergence", 1, 0.1)], {"dpo/export/divergence": (0.1, 1)}),
         # A step that an attempt trains again has its first value; what another writes later of an earlier step is not the latest.
         ([(LOSS, 9, 0.5), (LOSS, 7, 0.6)], {"dpo/train/loss": (0.5, 9)}),
     ],

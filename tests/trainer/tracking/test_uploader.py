@@ -4,12 +4,14 @@ import re
 import time
 from pathlib import Path
 
+import mlflow
 import pytest
 from alignment_api import metrics
 from alignment_api.exit_codes import ExitCode
 from alignment_api.journal import read_points
 from alignment_api.names import DONE_FILE, LOG_FILE, METRICS_FILE, OLDER_LOG_FILE, SHIPPED_FILE
 from alignment_api.runs import read_run_ids
+from alignment_api.spec.stages import Stage
 from alignment_trainer.tracking import shipping
 from alignment_trainer.tracking import uploader as uploading
 from alignment_trainer.tracking.shipping import Shipment, is_shipped
@@ -99,6 +101,27 @@ def test_points_shipped_but_not_recorded_are_not_logged_twice(config):
     (Path(config.paths.stage) / "shipped.json").unlink()
     ship(config, ExitCode.STOPPED)
     assert steps_arrived(config) == [1, 2, 3]
+
+
+def test_a_report_arrives_with_its_rows_and_again_if_it_changes(config):
+    exam = {"name": "sft", "evaluate": {"tasks": [{"name": "arc", "benchmark": "arc_easy"}]}}
+    config = config.model_copy(update={"spec": config.spec.model_copy(update={"stages": [Stage.model_validate(exam)]})})
+    stage = Path(config.paths.stage)
+    claim(config)
+    write(config, range(1, 4))
+    for text in ("first", "second"):
+        (stage / "rows/arc").mkdir(parents=True, exist_ok=True)
+        (stage / "rows/arc/base.jsonl").write_text(f"{text} rows")
+        (stage / "report.json").write_text(f"{text} report")
+        assert not is_shipped(stage)
+        ship(config, ExitCode.DONE)
+        assert is_shipped(stage)
+        _, found, _ = runs(config)
+        for name, content in (("report.json", f"{text} report"), ("rows/arc/base.jsonl", f"{text} rows")):
+            path = mlflow.artifacts.download_artifacts(
+                run_id=found["sft"].info.run_id, artifact_path=f"evaluation/{name}", tracking_uri=config.tracking.uri
+            )
+            assert Path(path).read_text() == content
 
 
 def test_a_damaged_record_is_named_in_a_sentence(config):

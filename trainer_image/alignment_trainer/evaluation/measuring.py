@@ -83,7 +83,8 @@ class Measuring:
 
     def run(self, progress: Progress) -> None:
         """Measure all of them; all processes call this alike."""
-        shared(lambda: [_forget_other_rows(task) for task, _ in self._tasks])
+        for task, _ in self._tasks:
+            shared(partial(_forget_other_rows, task))
         for parts in self._parts:
             self._measure(parts, progress)
         on_first_process(lambda: self._score(progress))

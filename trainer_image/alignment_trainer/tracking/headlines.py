@@ -26,7 +26,7 @@ class Headlines:
 
     def add(self, point: Point) -> None:
         """Add what was measured at a step."""
-        for metric in metrics.BEST_OF.keys() & point.metrics.keys():
+        for metric in filter(metrics.is_of_job, point.metrics):
             measured = Measured(metric, point.metrics[metric], point.time, point.step)
             if metric not in self._latest or point.step >= self._latest[metric].step:
                 self._latest[metric] = measured
@@ -41,7 +41,7 @@ class Headlines:
 
 def _is_better(measured: Measured, known: Measured | None) -> bool:
     """Return whether an evaluation is the best so far; one without a number never is."""
-    choose = metrics.BEST_OF[measured.name]
+    choose = metrics.BEST_OF.get(measured.name)
     if choose is None or measured.step == 0 or not math.isfinite(measured.value):
         return False
     return known is None or choose(measured.value, known.value) != known.value

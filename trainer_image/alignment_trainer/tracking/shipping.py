@@ -1,4 +1,4 @@
-"""Ships the points and samples of a stage's folder to MLflow, each once, and records how much has arrived."""
+"""Ships the points, samples and report of a stage's folder to MLflow, each once, and records how much has arrived."""
 
 import json
 import time
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from alignment_trainer.output.stage_log import log_files, log_state
 from alignment_trainer.tracking.headlines import Headlines, Measured
+from alignment_trainer.tracking.report_files import report_folders, report_state
 from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from alignment_trainer.workspace.environment import read_environment
 from alignment_trainer.workspace.samples import read_samples
@@ -42,6 +43,8 @@ class Shipped(RunIds):
     """Up to where the run of the whole job has the latest and best values."""
     environment: bool = False
     samples: int = 0
+    report: tuple[int, int] | None = None
+    """The state of the report when it was sent with its rows."""
     ending: Ending | None = None
     log: tuple[int, int] | None = None
     """The state of the log when it was sent."""
@@ -69,6 +72,7 @@ def is_shipped(stage: Path) -> bool:
         and shipped.headlines_offset == shipped.offset
         and shipped.environment == bool(read_environment(stage))
         and shipped.samples == sum(1 for _ in read_samples(stage / SAMPLES_FILE))
+        and report_state(stage) in (None, shipped.report)
         and ending in (None, shipped.ending)
         and log_state(stage) in (None, shipped.log)
     )
@@ -103,7 +107,7 @@ class Shipment:
     """Ships one stage's points, samples, environment and ending to its run, and its headlines to the job's run."""
 
     def __init__(self, config: RunConfig, is_live: bool, job_run_id: str | None = None) -> None:
-        self._stage = Path(config.paths.stage)
+        self._stage, self._kind = Path(config.paths.stage), config.stage.kind
         self._headlines = Headlines(config.stage_name)
         self._arrived: set[Measured] = set()
         first = next(read_points(self._stage / METRICS_FILE), None)
@@ -145,7 +149,7 @@ class Shipment:
             self._send_headlines()
 
     def ship_rest(self) -> None:
-        """Send the environment of the stage, and its samples as one file per step."""
+        """Send the environment of the stage, its samples as one file per step, and its report."""
         environment = read_environment(self._stage)
         if environment and not self._shipped.environment:
             self._runs.describe(environment)
@@ -158,6 +162,15 @@ class Shipment:
                 self._runs.log_samples(step, [row.model_dump(exclude={"step_rows"}) for row in rows])
         if len(samples) != self._shipped.samples:
             self._note(samples=len(samples))
+        self._ship_report()
+
+    def _ship_report(self) -> None:
+        """Send the report and its rows, in place of those of an attempt that failed."""
+        state = report_state(self._stage)
+        if state not in (None, self._shipped.report):
+            for folder, files in report_folders(self._stage, self._kind):
+                self._runs.log_files(files, folder)
+            self._note(report=state)
 
     def ship_log(self) -> None:
         """Send the log of an attempt that has ended, in place of the one sent before."""
