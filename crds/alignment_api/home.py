@@ -31,4 +31,14 @@ class Home:
 
     def job_files(self) -> list[Path]:
         """List the files of all jobs."""
-        return sorted(self.objects.glob("*/*/job.json"))
+        # Several times faster than glob: the dashboard asks every second, with thousands of jobs.
+        jobs = [os.path.join(job, "job.json") for namespace in _folders(self.objects) for job in _folders(namespace)]  # noqa: PTH118
+        return [Path(job) for job in sorted(jobs) if os.path.exists(job)]  # noqa: PTH110
+
+
+def _folders(parent: str | Path) -> list[str]:
+    try:
+        return [entry.path for entry in os.scandir(parent) if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        # Nothing has run here yet, or a job was deleted after it was listed.
+        return []

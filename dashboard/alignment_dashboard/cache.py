@@ -10,16 +10,16 @@ from alignment_api.home import Home
 from alignment_api.metrics import LOSS
 from alignment_api.results.collected import Reports
 from alignment_api.spec.job import AlignmentJob
-from alignment_api.spec.status import ENDED, StageStatus
+from alignment_api.spec.status import StageStatus
 
 from alignment_dashboard.data.job_events import Event, read_events
 from alignment_dashboard.data.jobs import read_jobs
-from alignment_dashboard.data.listing import Listing, identify
+from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.data.source import source
 from alignment_dashboard.facts import colours
 from alignment_dashboard.facts.colours import Look
-from alignment_dashboard.facts.run_list.overview import Overview, Seen, with_curves
-from alignment_dashboard.facts.run_list.overview import overview as see
+from alignment_dashboard.facts.run_list.overview import Overview, Seen, see
+from alignment_dashboard.facts.run_list.overview import overview as overview_of
 from alignment_dashboard.facts.stages import folder_of, reporting_stages
 from alignment_dashboard.facts.status import BEGUN, stages_of
 from alignment_dashboard.keeper import FIRST_SECONDS, Keeper, Known
@@ -43,6 +43,9 @@ MOST_POINTS = 4_000_000
 
 MOST_ROWS = 200_000
 """The rows of models that are kept, with a few kilobytes each."""
+
+LISTED_PER_SECOND = 200
+"""A list of 1,000 jobs is made again every 5 seconds."""
 
 HEADLINES_WAIT_SECONDS = 2.0
 """How long the list of runs waits for MLflow before it is shown without metrics."""
@@ -94,17 +97,15 @@ def curves(job_uid: str, stage: str, metrics: Iterable[str]) -> Known[Histories]
     return Known(known.value.histories, known.problem, known.as_of)
 
 
-def outlines(job_uids: Sequence[str], stage_of: Mapping[str, str], metric: str) -> dict[str, list[float]]:
-    """Return a few values of a metric for each of many jobs, each of the stage that is named for it, as far as they are known."""
-    wanted, jobs = _wanted.setdefault(metric, {}), {identify(job): job for job in listing().jobs}
-    for gone in [uid for uid in wanted.copy() if uid not in jobs]:
-        wanted.pop(gone, None)
-    for uid in job_uids:
-        stage = _begun(jobs[uid]).get(stage_of[uid]) if uid in jobs and uid in stage_of else None
-        if stage:
-            wanted[uid] = Target(uid, stage.name, stage.run_id, stage.state in ENDED)
+def outlines(targets: Sequence[Target], metric: str) -> dict[str, list[float]]:
+    """Return a few values of a metric for each of many jobs, by the job's uid, as far as they are known."""
+    _wanted[metric] = targets
     known = _outlines.get(metric, seconds=0).value
-    return {uid: known[uid].values for uid in job_uids if uid in known and known[uid].target.stage == stage_of.get(uid)}
+    return {
+        target.job_uid: found.values
+        for target in targets
+        if (found := known.get(target.job_uid)) and found.target.stage == target.stage
+    }
 
 
 def samples(job_uid: str, stage: str) -> Known[list[dict[str, Any]]]:
@@ -174,9 +175,9 @@ def _read_headlines(_key: None, known: Headlines) -> Headlines:
 
 
 def _read_overview(_key: None, known: Overview) -> Overview:
-    rows = see(listing(), headlines().value, datetime.now(UTC), _seen)
-    charted = {row.identity: row.charted for row in rows.rows if row.charted}
-    found = with_curves(rows, outlines(list(charted), charted, LOSS))
+    jobs, runs, now = listing(), headlines().value, datetime.now(UTC)
+    curves = outlines(see(jobs, runs, now, _seen), LOSS)
+    found = overview_of(jobs, runs, now, _seen, curves)
     return known if known == found else found
 
 
@@ -214,7 +215,7 @@ def _read_events(key: tuple[str, str], _known: list[Event]) -> list[Event]:
 
 
 def _read_outlines(metric: str, known: Outlines) -> Outlines:
-    targets = list(_wanted.get(metric, {}).copy().values())
+    targets = _wanted.get(metric, ())
     read = {target.job_uid: known[target.job_uid] for target in targets if target.job_uid in known}
     until = time.monotonic() + OUTLINES_AT_ONCE_SECONDS
     while (now := time.monotonic()) < until and (some := due(targets, read, now)[:RUNS_AT_ONCE]):
@@ -242,6 +243,11 @@ def _pause(runs: Runs) -> float:
     return ENDED_SECONDS if runs and not any(run.is_running for run in runs.values()) else GROWING_SECONDS
 
 
+def _pause_of_list(found: Overview) -> float:
+    # The page sends a long list again every few seconds at most.
+    return max(JOBS_SECONDS, len(found.rows) / LISTED_PER_SECOND)
+
+
 def _pause_after(found: Curves) -> float:
     return ENDED_SECONDS if found.run and not found.run.is_running else GROWING_SECONDS
 
@@ -254,9 +260,7 @@ _headlines = Keeper[None, Headlines](
     lambda found: GROWING_SECONDS if found.is_growing else ENDED_SECONDS,
     first_seconds=HEADLINES_WAIT_SECONDS,
 )
-_overviews = Keeper[None, Overview](
-    _read_overview, Overview((), {}, {}), lambda _: JOBS_SECONDS, first_seconds=threading.TIMEOUT_MAX
-)
+_overviews = Keeper[None, Overview](_read_overview, Overview((), {}, {}), _pause_of_list, first_seconds=threading.TIMEOUT_MAX)
 _curves = Keeper[CurvesKey, Curves](
     _read_curves, NO_CURVES, _pause_after, weight=lambda found: 1000 + found.points, most=MOST_POINTS
 )
@@ -269,5 +273,5 @@ _rows = Keeper[RowsKey, ModelRows](
 _logs = Keeper[StageKey, Log](_read_log, NO_LOG, lambda _: GROWING_SECONDS)
 _events = Keeper[tuple[str, str], list[Event]](_read_events, [], lambda _: EVENTS_SECONDS)
 _seen: dict[str, Seen] = {}
-_wanted: dict[str, dict[str, Target]] = {}
-"""By metric and the uid of the job: the outlines that a page has asked for."""
+_wanted: dict[str, Sequence[Target]] = {}
+"""By metric: the outlines that a page has asked for last."""

@@ -42,7 +42,7 @@ def test_all_that_a_job_has(write_job: JobWriter, log_run: RunLogger) -> None:
     assert list(cache.headlines().value) == ["uid-one"]
     found = cache.curves("uid-one", "sft", [LOSS, "eval/loss", REWARD_MARGIN])
     assert {name: history.values.tolist() for name, history in found.value.items()} == {LOSS: [2.0, 1.5], "eval/loss": [3.0]}
-    assert cache.outlines(["uid-one"], {"uid-one": "sft"}, LOSS) == {"uid-one": [2.0, 1.5]}
+    assert cache.overview().value.curves == {"uid-one": [2.0, 1.5]}
     assert cache.events(cache.listing().jobs[0]).value == []
 
 
@@ -51,11 +51,10 @@ def test_the_outline_of_a_deleted_job_is_no_longer_read(home: Home, write_job: J
     for name in ("one", "two"):
         write_job(name, STATUS)
         log_run(f"uid-{name}", "sft", {LOSS: POINTS})
-    both = {"uid-one": "sft", "uid-two": "sft"}
-    assert set(cache.outlines(list(both), both, LOSS)) == set(both)
+    assert set(cache.overview().value.curves) == {"uid-one", "uid-two"}
     shutil.rmtree(home.job_folder("default", "one"))
-    assert set(cache.outlines(["uid-two"], both, LOSS)) == {"uid-two"}
-    assert set(cache._wanted[LOSS]) == set(cache._outlines.get(LOSS).value) == {"uid-two"}
+    assert set(cache.overview().value.curves) == {"uid-two"}
+    assert {target.job_uid for target in cache._wanted[LOSS]} == set(cache._outlines.get(LOSS).value) == {"uid-two"}
 
 
 @pytest.mark.usefixtures("at_once")

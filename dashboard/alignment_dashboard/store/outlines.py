@@ -43,7 +43,11 @@ def read_outlines(store: Store, metric: str, targets: Iterable[Target], now: flo
     """Read the outlines of some targets."""
     run_ids = {target: target.run_id or _find(store, target) for target in targets}
     found = store.outlines([run_id for run_id in run_ids.values() if run_id], metric, POINTS)
-    return {target.job_uid: Outline(target, list(found.get(run_id or "", [])), now) for target, run_id in run_ids.items()}
+    # No line can show NaN and infinity, and a NaN equals nothing.
+    return {
+        target.job_uid: Outline(target, [value for value in found.get(run_id or "", []) if math.isfinite(value)], now)
+        for target, run_id in run_ids.items()
+    }
 
 
 def _is_due(target: Target, known: Outline | None, now: float) -> bool:

@@ -6,10 +6,12 @@ from math import isfinite, isnan
 from typing import NamedTuple
 
 from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import ENDED
 
 from alignment_dashboard.data.listing import Listing, identify
 from alignment_dashboard.facts.run_list.row import Row, newest_first, row_of
-from alignment_dashboard.facts.status import Attention, attention
+from alignment_dashboard.facts.status import BEGUN, Attention, attention, stage_of
+from alignment_dashboard.store.outlines import Target
 from alignment_dashboard.store.stored_run import StoredRun
 
 
@@ -22,31 +24,43 @@ class Overview(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A row and what it was made of."""
+    """What the list says of a job, as far as time does not change it, and what it was made of."""
 
     job: AlignmentJob
     run: StoredRun | None
     row: Row
+    target: Target | None
+    """Where the course of its loss is."""
+    lasting: Attention | None
+    """Why it needs attention, if it has ended."""
 
 
-def overview(listing: Listing, runs: Mapping[str, StoredRun], now: datetime, seen: dict[str, Seen]) -> Overview:
-    """Return the overview; `seen` keeps the rows, since most jobs have not changed and a row costs a millisecond."""
-    made = {identify(job): _see(job, runs.get(identify(job)), seen.get(identify(job))) for job in listing.jobs}
+def overview(
+    listing: Listing, runs: Mapping[str, StoredRun], now: datetime, seen: dict[str, Seen], curves: Mapping[str, list[float]]
+) -> Overview:
+    """Return the overview; `seen` keeps what is known of each job, since most have not changed and each costs a millisecond."""
+    see(listing, runs, now, seen)
+    found = {
+        identity: why
+        for identity, known in seen.items()
+        if (why := known.lasting if known.row.phase in ENDED else _attention_now(known, listing, now))
+    }
+    return Overview(tuple(sorted((known.row for known in seen.values()), key=newest_first)), found, curves)
+
+
+def see(listing: Listing, runs: Mapping[str, StoredRun], now: datetime, seen: dict[str, Seen]) -> list[Target]:
+    """Note in `seen` what the list says of each job, and return where the courses of their losses are."""
+    made = {}
+    for job in listing.jobs:
+        identity = identify(job)
+        made[identity] = _see(job, listing, runs.get(identity), seen.get(identity), now)
     seen.clear()
     seen.update(made)
-    found = {
-        identify(job): why
-        for job in listing.jobs
-        if (why := attention(job, now, listing.guidance) or _diverging(made[identify(job)].row))
-    }
-    return Overview(tuple(sorted((known.row for known in made.values()), key=newest_first)), found, {})
+    return [known.target for known in made.values() if known.target]
 
 
-def with_curves(overview: Overview, curves: Mapping[str, list[float]]) -> Overview:
-    """Return the overview with curves, without the NaN and infinity that no line can show and that equal nothing."""
-    return overview._replace(
-        curves={identity: [value for value in values if isfinite(value)] for identity, values in curves.items()}
-    )
+def _attention_now(known: Seen, listing: Listing, now: datetime) -> Attention | None:
+    return attention(known.job, now, listing.guidance) or _diverging(known.row)
 
 
 def _diverging(row: Row) -> Attention | None:
@@ -56,7 +70,16 @@ def _diverging(row: Row) -> Attention | None:
     return Attention("orange", "Diverged", f"The loss of stage {row.charted} is {'NaN' if isnan(loss) else 'infinite'}.")
 
 
-def _see(job: AlignmentJob, run: StoredRun | None, before: Seen | None) -> Seen:
+def _see(job: AlignmentJob, listing: Listing, run: StoredRun | None, before: Seen | None, now: datetime) -> Seen:
     if before is not None and before.job is job and (before.run is run or before.run == run):
         return before
-    return Seen(job, run, row_of(job, run))
+    row = row_of(job, run)
+    lasting = attention(job, now, listing.guidance) if row.phase in ENDED else None
+    return Seen(job, run, row, _target(job, row), lasting)
+
+
+def _target(job: AlignmentJob, row: Row) -> Target | None:
+    stage = stage_of(job, row.charted) if row.charted else None
+    if stage is None or stage.state not in BEGUN:
+        return None
+    return Target(row.identity, stage.name, stage.run_id, stage.state in ENDED)
