@@ -37,6 +37,7 @@ def test_a_panel_in_words() -> None:
     )
     assert panel_sentence(panel) == (
         "alpaca is judged by large, small; two judges agree in 81 % of 160 verdicts; 74 % of the comparisons have the same "
-        "verdict in both orders; the answer that stands first wins 54 % (50 % without bias); the longer answer wins 61 % of the decided "
+        "verdict in both orders; the answer that stands first wins 54 % (50 % without bias); "
+        "the longer answer wins 61 % of the decided "
         "ones; 12 verdicts are missing (9 no verdict, 3 timeout)."
     )
