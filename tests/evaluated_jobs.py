@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,25 @@ SFT = {
 BOTH = [{"base": True}, {"stage": "sft"}]
 
 
-def exam_config(root: Path, tasks: list[dict[str, Any]], processes: int = 1, nodes: int = 1, **settings: Any) -> RunConfig:
+def exam_config(
+    root: Path,
+    tasks: list[dict[str, Any]],
+    processes: int = 1,
+    nodes: int = 1,
+    before: Sequence[dict[str, Any]] = (),
+    **settings: Any,
+) -> RunConfig:
     """Return the RunConfig of the stage, as the operator writes it, and make its folder."""
     exam = {"models": BOTH, "sampling": {"maximumTokens": 8}, **settings, "tasks": tasks}
     document = {
         "model": {"uri": "workspace://inputs/tiny/model"},
-        "stages": [SFT, {"name": "exam", "evaluate": exam}],
+        "stages": [*before, SFT, {"name": "exam", "evaluate": exam}],
         "compute": {"nodes": nodes, "gpusPerNode": 0, "processesPerNode": processes, "microBatchSize": 1},
         "storage": {"claimName": "workspace"},
     }
     job = {"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob", "metadata": {"name": "tiny"}}
     spec = resolve(AlignmentJob.parse({**job, "spec": document}).spec).spec
-    stage = (spec.stages or [])[1]
+    stage = (spec.stages or [])[-1]
     models = {known.name: str(root / "job" / known.name / MODEL_FOLDER) for known in models_needed(spec, stage)}
     (root / "job/exam").mkdir(parents=True, exist_ok=True)
     return RunConfig(

@@ -57,7 +57,12 @@ class Situation:
     @property
     def writes_rows(self) -> bool:
         """Return whether the steps of the stage are rows, each of which is kept when it is written."""
-        return KINDS[self.run.stage.kind].leaves == "Rows"
+        return KINDS[self.run.stage.kind].leaves in ("Rows", "Report")
+
+    @property
+    def measures(self) -> bool:
+        """Return whether the stage measures models."""
+        return KINDS[self.run.stage.kind].leaves == "Report"
 
     @property
     def stall_timeout_seconds(self) -> int | None:

@@ -193,9 +193,11 @@ def _running(situation: Situation, record: StageStatus, child: Child) -> StageDe
 
 def _work(situation: Situation, record: StageStatus, doing: str | None) -> tuple[str | None, str | None]:
     """Return in a word and a sentence what an attempt does; training steps need no words."""
+    asked = ", ".join(asked_so_far(record.progress)) if record.progress else ""
+    if situation.measures:
+        return "MeasuringRows", ", ".join(part for part in (doing, asked) if part) or None
     if doing:
         return "Preparing", doing
-    asked = ", ".join(asked_so_far(record.progress)) if record.progress else ""
     return "WritingRows" if situation.writes_rows else None, asked or None
 
 

@@ -84,7 +84,7 @@ def test_it_is_planned_like_any_stage(
     assert decided.status.progress == progress
 
 
-@pytest.mark.parametrize(("leaves", "folder"), [("Model", "/model"), ("Rows", "/rows"), ("Report", ""), ("Export", "")])
+@pytest.mark.parametrize(("leaves", "folder"), [("Model", "/model"), ("Rows", "/rows"), ("Report", ""), ("Export", "/model")])
 @pytest.mark.parametrize("stages", [[MADE_UP, SFT], [SFT, MADE_UP]], ids=["before sft", "behind sft"])
 def test_its_output_follows_from_what_it_leaves(leaves: str, folder: str, stages: list[dict[str, Any]], made_up: Any) -> None:
     made_up(leaves)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.checks.datasets import Rows
+from alignment_trainer.checks.start_template import lacks_template
 from alignment_trainer.data.openings import read_opening
 from alignment_trainer.data.tasks.choices import read_choices
 from alignment_trainer.data.tasks.mt_bench import read_reference, read_turns
@@ -29,16 +30,18 @@ class TaskKind(NamedTuple):
     read: Callable[[dict[str, Any]], Any]
     """Reads a row; raises BadRow where it cannot be measured, and LeftOut where the task leaves it out."""
     find: Find = find_rows
+    asks: bool = False
+    """Whether models are asked in dialogues, for which they need a chat template."""
 
 
 _MEASURES = "alignment_trainer.evaluation.measures"
 
 TASKS: dict[str, TaskKind] = {
     "MultipleChoice": TaskKind(f"{_MEASURES}.multiple_choice:MEASURE", read_choices),
-    "References": TaskKind(f"{_MEASURES}.references:MEASURE", read_references),
-    "MTBench": TaskKind(f"{_MEASURES}.mt_bench:MEASURE", read_turns, find_source),
-    "AlpacaEval": TaskKind(f"{_MEASURES}.alpaca_eval:MEASURE", read_opening),
-    "Refusals": TaskKind(f"{_MEASURES}.refusals:MEASURE", read_sensitive),
+    "References": TaskKind(f"{_MEASURES}.references:MEASURE", read_references, asks=True),
+    "MTBench": TaskKind(f"{_MEASURES}.mt_bench:MEASURE", read_turns, find_source, asks=True),
+    "AlpacaEval": TaskKind(f"{_MEASURES}.alpaca_eval:MEASURE", read_opening, asks=True),
+    "Refusals": TaskKind(f"{_MEASURES}.refusals:MEASURE", read_sensitive, asks=True),
 }
 """By the task's measure."""
 
@@ -54,7 +57,11 @@ def task_kind(settings: TaskSettings) -> TaskKind:
 def check_evaluation(config: RunConfig) -> None:
     """Refuse an evaluate stage that lacks a setting, or has a task that this trainer cannot measure."""
     for task in evaluation_settings(config).tasks:
-        task_kind(task)
+        if task_kind(task).asks and lacks_template(config):
+            raise BadConfiguration(
+                f"{task.path}: the model's tokenizer has no chat template, and questions are asked as dialogues; "
+                "set spec.model.chatTemplate to Zephyr or ChatML"
+            )
 
 
 def evaluation_rows(config: RunConfig) -> Iterator[Rows]:

@@ -31,6 +31,7 @@ class Progress:
     def __init__(self, config: RunConfig, total: int) -> None:
         self._journal = Journal(Path(config.paths.stage)) if PartialState().is_main_process else None
         self.total = total
+        self._lock = threading.Lock()
         self._before = 0.0
         self._now: Callable[[], float] = float
         self._recent: deque[_Moment] = deque(maxlen=_RECENT)
@@ -42,14 +43,14 @@ class Progress:
             yield
             return
         ended = threading.Event()
-        thread = threading.Thread(target=self._repeat, args=(ended,), name="progress", daemon=True)
+        thread = threading.Thread(target=self._repeat, args=(self._journal, ended), name="progress", daemon=True)
         thread.start()
         try:
             yield
         finally:
             ended.set()
             thread.join()
-            self._report()
+            self._report(self._journal)
 
     @contextmanager
     def part(self, what: str, rows: int, count: Callable[[], int], weight: float = 1.0) -> Iterator[None]:
@@ -62,8 +63,9 @@ class Progress:
             with measured(what, rows, "rows", count):
                 yield
         finally:
-            self._now = float
-            self._before += weight * rows
+            with self._lock:
+                self._now = float
+                self._before += weight * rows
 
     def skip(self, rows: int, weight: float = 1.0) -> None:
         """Count rows that an earlier attempt measured."""
@@ -72,18 +74,22 @@ class Progress:
     def finish(self, values: dict[str, float]) -> None:
         """Write the scores, at the last step."""
         if self._journal:
-            self._journal.append(self.total, values, {metrics.TOTAL_STEPS: float(self.total), metrics.SECONDS_LEFT: 0.0})
+            self._append(self._journal, self.total, values, {metrics.SECONDS_LEFT: 0.0})
             self._journal.flush_to_disk()
 
-    def _repeat(self, ended: threading.Event) -> None:
+    def _repeat(self, journal: Journal, ended: threading.Event) -> None:
         while not ended.wait(_SECONDS):
-            self._report()
+            self._report(journal)
 
-    def _report(self) -> None:
-        assert self._journal is not None
-        done = int(self._before + self._now())
+    def _report(self, journal: Journal) -> None:
+        with self._lock:
+            done = int(self._before + self._now())
         self._recent.append(_Moment(time.monotonic(), done))
-        self._journal.append(done, {}, {metrics.TOTAL_STEPS: float(self.total), **self._left(done)})
+        self._append(journal, done, {}, self._left(done))
+
+    def _append(self, journal: Journal, done: int, values: dict[str, float], left: dict[str, float]) -> None:
+        progress = {metrics.TOTAL_STEPS: float(self.total), **left}
+        journal.append(done, {metrics.ROWS_WRITTEN: float(done), **values}, progress)
 
     def _left(self, done: int) -> dict[str, float]:
         first, last = self._recent[0], self._recent[-1]

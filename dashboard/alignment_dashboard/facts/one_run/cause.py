@@ -13,7 +13,7 @@ from alignment_dashboard.text import first_sentence, shorten
 
 LINE_LENGTH = 140
 """Characters of a cause that fit on one line at 1440 pixels, beside its reason and the next step."""
-_USUAL = ("Training", "WritingRows", "Succeeded", "Completed")
+_USUAL = ("Training", "WritingRows", "MeasuringRows", "Succeeded", "Completed")
 """Reasons that say no more than the state."""
 
 

@@ -1,0 +1,89 @@
+"""Tasks of an evaluate stage are checked before any stage starts."""
+
+import json
+
+import pytest
+from alignment_api.spec.settings.evaluation import Measure
+from alignment_trainer.checks.preflight import check
+from alignment_trainer.checks.tasks import TASKS
+from alignment_trainer.failures import BadConfiguration, BadData
+from evaluated_jobs import copy_models, exam_config, task, write_rows
+
+QUIZ = {"question": "What is 1 + 1?", "choices": ["1", "2"], "answer": 1}
+TALK = {"question": "What is 1 + 1?", "answer": "It is 2."}
+FIELD = r"\(spec.stages\[1\].evaluate.tasks\[0\].dataset.uri\)"
+
+
+@pytest.fixture
+def root(workspace, tmp_path):
+    copy_models(workspace, tmp_path)
+    return tmp_path
+
+
+def test_each_measure_has_its_row():
+    assert set(TASKS) - {"benchmark"} <= set(Measure.__args__)
+
+
+@pytest.mark.parametrize(
+    ("measure", "row"),
+    [
+        ("MultipleChoice", QUIZ),
+        ("MultipleChoice", {**QUIZ, "answer": "B"}),
+        ("MultipleChoice", {**QUIZ, "answer": "2"}),
+        ("MultipleChoice", {**QUIZ, "choices": {"text": ["1", "2"], "label": ["1.", "2."]}, "answerKey": "2.", "answer": None}),
+        ("MultipleChoice", {"query": "What?", "choices": ["a", "b"], "gold": 0}),
+        ("References", TALK),
+        ("References", {"prompt": "Say it.", "references": ["It.", "That."]}),
+        ("References", {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}),
+    ],
+)
+def test_rows_that_can_be_measured(root, measure, row):
+    write_rows(root, "rows", [row])
+    check(exam_config(root, [task("rows", measure)]))
+
+
+@pytest.mark.parametrize(
+    ("measure", "row", "sentence"),
+    [
+        ("MultipleChoice", TALK, r"has no question with choices; it needs question, choices and answer .*has answer, question "),
+        ("MultipleChoice", {**QUIZ, "answer": 2}, "answer is 2, but the options are 0 to 1; correct it "),
+        ("MultipleChoice", {**QUIZ, "answer": "3"}, "answer does not name exactly one option; .* "),
+        ("MultipleChoice", {**QUIZ, "answer": None}, "has no answer; it needs question, choices and answerKey or answer "),
+        ("References", {"question": "Why?"}, "has no prompt and no completion; .* "),
+        ("References", {"question": "Why?", "references": []}, "references is empty; .* "),
+        ("References", {"question": "Why?", "references": ["So.", ""]}, r"references\[1\] is empty; .* "),
+    ],
+)
+def test_rows_that_cannot_be_measured_are_named(root, measure, row, sentence):
+    good = QUIZ if measure == "MultipleChoice" else TALK
+    write_rows(root, "rows", [good, row])
+    with pytest.raises(BadData, match=f"^rows.jsonl:2: {sentence}{FIELD}$"):
+        check(exam_config(root, [task("rows", measure)]))
+
+
+def test_a_model_without_a_chat_template_cannot_be_asked_but_measured_by_likelihood(root):
+    for folder in (root / "inputs/tiny/model", root / "job/sft/model"):
+        (folder / "chat_template.jinja").unlink(missing_ok=True)
+        settings = json.loads((folder / "tokenizer_config.json").read_text())
+        settings.pop("chat_template", None)
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    write_rows(root, "quiz", [QUIZ])
+    write_rows(root, "talk", [TALK])
+    check(exam_config(root, [task("quiz", "MultipleChoice")]))
+    with pytest.raises(BadConfiguration, match=r"evaluate.tasks\[0\]: the model's tokenizer has no chat template"):
+        check(exam_config(root, [task("talk", "References")]))
+
+
+def test_rows_of_an_earlier_stage_are_allowed_and_checked_later(root):
+    lessons = {"name": "talk", "measure": "References", "dataset": {"stage": "lessons"}}
+    config = exam_config(root, [lessons], before=[LESSONS])
+    begun = config.model_copy(update={"stage_name": "lessons"})
+    write_rows(root, "topics", [{"topic": "Sums"}])
+    (remark,) = check(begun).remarks
+    assert remark.startswith("spec.stages[2].evaluate.tasks[0].dataset.stage: the rows of stage 'lessons' do not exist yet")
+
+
+LESSONS = {
+    "name": "lessons",
+    "distill": {"teachers": [{"baseUrl": "http://t/v1", "model": "t"}], "prompts": [{"uri": "workspace://topics.jsonl"}]},
+}
