@@ -1,0 +1,97 @@
+"""What programs that a model wrote may do and may not, by running them; each is one that was meant to be run here."""
+
+import time
+from pathlib import Path
+
+import pytest
+from alignment_trainer.evaluation.programs import confinement, trial
+from alignment_trainer.evaluation.programs.trial import Limits, Trial, openings, tried
+
+SHORT = Limits(processor_seconds=1, wall_seconds=99, memory=1 << 28)
+
+CANARIES = {
+    "reaches its end": ("x = 1", None),
+    "has threads": ("import threading\nt = threading.Thread(target=print)\nt.start()\nt.join()", None),
+    "leaves a thread behind": ("import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()", None),
+    "writes in its folder": ("open('note', 'w').write('x')\nassert open('note').read() == 'x'", None),
+    "has the standard library": ("import hashlib, random, decimal, sqlite3, asyncio\nasyncio.run(asyncio.sleep(0))", None),
+    "prints much": ("print('x' * 100_000)", None),
+    "fails a test": ("assert 1 + 1 == 3, 'no'", "AssertionError: no"),
+    "is no Python": ("def f(:", "SyntaxError: invalid syntax"),
+    "ends itself": ("import os\nos._exit(0)", "exited with 0 before its tests were over"),
+    "ends itself politely": ("raise SystemExit", "exited with 0 before its tests were over"),
+    "guesses the token": ("print('0' * 32)\nraise SystemExit", "exited with 0 before its tests were over"),
+    "loops": ("while True: pass", "was stopped after 1 s of processor time"),
+    "eats memory": ("held = []\nwhile True: held.append(bytearray(1 << 24))", "MemoryError"),
+    "is a fork bomb": ("import os\nwhile True: os.fork()", "PermissionError: [Errno 1] Operation not permitted"),
+    "starts a shell": ("import os\nassert os.system('true') == 0", "AssertionError"),
+    "leaves its session": ("import os\nos.setsid()", "PermissionError: [Errno 1] Operation not permitted"),
+    "kills who started it": ("import os\nos.kill(os.getppid(), 9)", "PermissionError: [Errno 1] Operation not permitted"),
+    "opens a connection": ("import socket\nsocket.socket()", "PermissionError: [Errno 1] Operation not permitted"),
+    "fills the disk": ("open('x', 'wb').write(bytes(1 << 24))", "OSError: [Errno 27] File too large"),
+    "prints without end": ("while True: print('x' * 1000)", "OSError: [Errno 27] File too large"),
+    "reads passwords": ("open('/etc/passwd')", "PermissionError: [Errno 13] Permission denied: '/etc/passwd'"),
+    "looks at processes": ("import os\nos.listdir('/proc')", "PermissionError: [Errno 13] Permission denied: '/proc'"),
+    "asks its environment": ("import os\nassert not set(os.environ) - {'LC_CTYPE'}", None),
+    "swallows all errors": (
+        "try:\n    assert False\nexcept BaseException:\n    raise SystemExit(0)",
+        "exited with 0 before its tests were over",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def confined() -> None:
+    """Skip where the kernel does not let a process confine itself."""
+    if found := openings():
+        pytest.skip("this kernel lets programs " + " and ".join(found))
+
+
+@pytest.fixture
+def unconfined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Programs as a kernel runs them that refuses all ways of confinement; the limits remain."""
+    script, ways = Path(confinement.__file__).read_text(), "(_forbid_privileges, _forbid_files, _forbid_calls)"
+    assert script.count(ways) == 1
+    (tmp_path / "unconfined.py").write_text(script.replace(ways, "()"))
+    monkeypatch.setattr(trial, "_SCRIPT", str(tmp_path / "unconfined.py"))
+
+
+@pytest.mark.usefixtures("confined")
+@pytest.mark.parametrize(("program", "reason"), CANARIES.values(), ids=CANARIES)
+def test_a_program_passes_only_if_it_comes_to_its_end(program: str, reason: str | None) -> None:
+    assert tried(program, SHORT) == Trial(reason is None, reason)
+
+
+def test_a_program_that_only_waits_is_stopped() -> None:
+    assert tried("import time\ntime.sleep(999)", Limits(wall_seconds=1)) == Trial(False, "was stopped after 1 s")
+
+
+@pytest.mark.usefixtures("confined")
+def test_a_program_cannot_write_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_text("kept")
+    assert not tried(f"import os\nos.remove({str(tmp_path / 'weights')!r})").passed
+    assert not tried(f"open({str(tmp_path / 'new')!r}, 'w')").passed
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("weights", "kept")]
+
+
+def test_its_folder_is_gone_when_it_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert tried("import os\nos.makedirs('deep/er')\nopen('deep/er/file', 'w')").passed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("unconfined")
+def test_what_the_kernel_leaves_open_is_found_by_trying() -> None:
+    assert openings() == ["open network connections", "start processes", "write files outside of their folder"]
+
+
+@pytest.mark.usefixtures("unconfined")
+def test_a_child_does_not_outlive_its_program_where_children_are_possible(tmp_path: Path) -> None:
+    told = str(tmp_path / "pid")
+    child = f"if os.fork() == 0:\n    open({told!r}, 'w').write(str(os.getpid()))\n    time.sleep(999)"
+    waiting = f"while not os.path.exists({told!r}) or not open({told!r}).read(): time.sleep(.01)"
+    assert tried(f"import os, time\n{child}\n{waiting}").passed
+    state = Path(f"/proc/{Path(told).read_text()}/stat")
+    # Dead at once, though init may reap it later.
+    while state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] not in "ZX":
+        time.sleep(0.01)

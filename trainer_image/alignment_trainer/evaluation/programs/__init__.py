@@ -1,0 +1,1 @@
+"""Runs programs that a model wrote, in processes that can do little else."""
