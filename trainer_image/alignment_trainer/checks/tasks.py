@@ -17,6 +17,8 @@ from alignment_trainer.data.tasks.stances import read_sensitive
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.left_out import LeftOut
+from alignment_trainer.forms.pairs.labelled_rows import find_pairs
+from alignment_trainer.forms.rows import read_pair
 from alignment_trainer.reading.row_survey import Seen
 from alignment_trainer.reading.sources import find_source
 from alignment_trainer.settings.evaluation import TaskSettings, evaluation_settings
@@ -42,6 +44,7 @@ TASKS: dict[str, TaskKind] = {
     "MTBench": TaskKind(f"{_MEASURES}.mt_bench:MEASURE", read_turns, find_source, asks=True),
     "AlpacaEval": TaskKind(f"{_MEASURES}.alpaca_eval:MEASURE", read_opening, asks=True),
     "Refusals": TaskKind(f"{_MEASURES}.refusals:MEASURE", read_sensitive, asks=True),
+    "Preferences": TaskKind(f"{_MEASURES}.preferences:MEASURE", lambda row: read_pair(row).example, find_pairs),
 }
 """By the task's measure."""
 
