@@ -60,6 +60,10 @@ def judging(**settings: Any) -> dict[str, Any]:
     return {"stages": [{"name": "a", "feedback": settings}]}
 
 
+def measuring(measure: str, **task: Any) -> dict[str, Any]:
+    return {"stages": [{"name": "a", "evaluate": {"tasks": [{"name": "t", "measure": measure, "dataset": ROWS[0], **task}]}}]}
+
+
 SIXTEEN = {"nodes": 2, "gpusPerNode": 8, "microBatchSize": 1}
 _INDIVISIBLE = "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode"
 _FORWARDS = "a dataset's stage must name an earlier stage"
@@ -193,6 +197,25 @@ REFUSED = [
     Refusal("topics that are answered", distilling(method="Answers", promptsAre="Topics"), _DIALOGUES),
     Refusal("rows that are judged, and prompts", judging(judged=ROWS, prompts=ROWS), _JUDGED),
     Refusal("rows that are judged, and a judge", judging(judged=ROWS, judge=SERVER), _JUDGED),
+    Refusal("windows of answers", measuring("References", window=64), "only Perplexity has window and stride"),
+    Refusal("a stride of answers", measuring("References", stride=64), "only Perplexity has window and stride"),
+    Refusal(
+        "text between windows",
+        measuring("Perplexity", window=64, stride=65),
+        "stride must not exceed window, or the text between two windows would not be measured",
+    ),
+    *(
+        Refusal(
+            f"a program that runs {how}",
+            measuring(measure, **consent),
+            "HumanEval runs programs that a model wrote: it needs runUntrustedCode: true, and no other task has it",
+        )
+        for how, measure, consent in (
+            ("unasked", "HumanEval", {}),
+            ("without consent", "HumanEval", {"runUntrustedCode": False}),
+            ("for a text", "Perplexity", {"runUntrustedCode": True}),
+        )
+    ),
     Refusal("an answer of nobody", judging(responders=[{}]), "set exactly one of endpoint and model"),
     Refusal(
         "an answer of two",
@@ -291,6 +314,10 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("dialogues about topics", distilling(method="Dialogues", turns=3, promptsAre="Topics", user=SERVER)),
     ("one turn for answers", distilling(method="Answers", turns=1, promptsAre="Questions")),
     ("rows that are judged", judging(judged=ROWS)),
+    ("windows side by side", measuring("Perplexity", window=64, stride=64)),
+    ("a stride without a window", measuring("Perplexity", stride=64)),
+    ("programs with consent", measuring("HumanEval", runUntrustedCode=True)),
+    ("no programs", measuring("Perplexity", runUntrustedCode=False)),
     (
         "principles for all answers",
         judging(

@@ -72,9 +72,14 @@ class Task(Schema):
             "only a benchmark has fewShot",
         ),
         Rule(
-            "!has(self.stride) || (has(self.measure) && self.measure == 'Perplexity')",
-            lambda task: task.stride is None or task.measure == "Perplexity",
-            "only Perplexity has stride",
+            "!(has(self.stride) || has(self.window)) || (has(self.measure) && self.measure == 'Perplexity')",
+            lambda task: (task.stride is None and task.window is None) or task.measure == "Perplexity",
+            "only Perplexity has window and stride",
+        ),
+        Rule(
+            "!has(self.stride) || !has(self.window) || self.stride <= self.window",
+            lambda task: task.stride is None or task.window is None or task.stride <= task.window,
+            "stride must not exceed window, or the text between two windows would not be measured",
         ),
     )
 
@@ -112,12 +117,20 @@ class Task(Schema):
     few_shot: Annotated[
         int | None, Field(ge=0, le=64, description="Worked examples before each question; if unset, as the benchmark has it.")
     ] = None
+    window: Annotated[
+        int | None,
+        Field(
+            ge=2,
+            le=1_048_576,
+            description="Tokens in which perplexity is computed at once; if unset, as many as the model reads, at most 2048.",
+        ),
+    ] = None
     stride: Annotated[
         int | None,
         Field(
             ge=1,
             le=1_048_576,
-            description="Tokens between the windows in which perplexity is computed; if unset, windows do not overlap.",
+            description="Tokens between the beginnings of two windows of perplexity; if unset, windows do not overlap.",
         ),
     ] = None
     limit: Annotated[
