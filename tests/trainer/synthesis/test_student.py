@@ -10,6 +10,8 @@ from alignment_trainer.endpoints.question import Answer, SamplingSettings, Unans
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.synthesis import student as students
 from alignment_trainer.synthesis.student import Asked, load_student, read_said, readable, sample
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 GREEDY, DRAWN = SamplingSettings(0, 1, 12), SamplingSettings(0.9, 0.95, 12)
 
@@ -116,3 +118,24 @@ def test_an_attempt_that_batches_otherwise_draws_what_is_missing_and_no_more(stu
 
 
 original = students.answers_at_once
+
+
+def test_a_text_is_continued_as_it_is(student, tmp_path):
+    one = Asked("k", [{"role": "user", "content": "def double(value):\n   "}], 0, continues=True)
+    (said,) = answers(student, tmp_path, [one])
+    prompt = student.tokenizer(one.messages[0]["content"])["input_ids"]
+    ids = student.model.generate(torch.tensor([prompt]), max_new_tokens=GREEDY.maximum_tokens, do_sample=False)[0].tolist()
+    assert said.text == student.tokenizer.decode(ids[len(prompt) :], skip_special_tokens=True)
+    assert said.prompt_tokens == len(prompt)
+
+
+@pytest.mark.parametrize("text", ["    return 2", " x", "x", ""])
+def test_what_continues_a_text_keeps_its_first_spaces(text):
+    """Of a tokenizer that leaves a space out where a text begins, as those of SentencePiece do."""
+    core = Tokenizer(models.BPE(byte_fallback=True, unk_token="?"))
+    core.pre_tokenizer, core.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    core.train_from_iterator(["def f(x):\n    return 2 x"], trainers.BpeTrainer(special_tokens=["?"]))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core)
+    prompt, whole = (tokenizer(given)["input_ids"] for given in ("def f(x):", f"def f(x):{text}"))
+    assert whole[: len(prompt)] == prompt
+    assert students._continued(tokenizer, prompt, whole[len(prompt) :]) == text

@@ -13,6 +13,7 @@ from alignment_trainer.data.tasks.choices import read_choices
 from alignment_trainer.data.tasks.mt_bench import read_reference, read_turns
 from alignment_trainer.data.tasks.outputs import read_output
 from alignment_trainer.data.tasks.documents import read_document
+from alignment_trainer.data.tasks.problems import read_problem
 from alignment_trainer.data.tasks.references import read_references
 from alignment_trainer.data.tasks.stances import read_sensitive
 from alignment_trainer.failures import BadConfiguration
@@ -47,6 +48,7 @@ TASKS: dict[str, TaskKind] = {
     "Refusals": TaskKind(f"{_MEASURES}.refusals:MEASURE", read_sensitive, asks=True),
     "Preferences": TaskKind(f"{_MEASURES}.preferences:MEASURE", lambda row: read_pair(row).example, find_pairs),
     "Perplexity": TaskKind(f"{_MEASURES}.perplexity:MEASURE", read_document),
+    "HumanEval": TaskKind(f"{_MEASURES}.human_eval:MEASURE", read_problem),
 }
 """By the task's measure."""
 

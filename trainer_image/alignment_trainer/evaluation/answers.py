@@ -25,6 +25,12 @@ def question(messages: Sequence[Message], seed: int, index: int = 0) -> Asked:
     return Asked(f"{key}/{seed}/{index}", messages, drawn_seed(seed, key, index))
 
 
+def continued(text: str, seed: int) -> Asked:
+    """Return a text that a model of the job continues."""
+    asked = question([{"role": "user", "content": text}], seed)
+    return asked._replace(key=f"{asked.key}/continued", continues=True)
+
+
 def draw(subject: Subject, task: OpenTask, asked: Sequence[Asked], sampling: SamplingSettings) -> None:
     """Have a model answer what it has not answered before; all processes call this alike."""
     once = list({one.key: one for one in asked}.values())

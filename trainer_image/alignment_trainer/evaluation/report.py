@@ -82,3 +82,5 @@ def _notes(one: Measured) -> Iterator[str]:
                 f"{one.task.name}: {cut} of {len(rows)} answers of {name} are cut at sampling.maximumTokens, "
                 "and are measured as they are"
             )
+    for note in one.measure.notes(one.task, one.rows):
+        yield f"{one.task.name}: {note}"

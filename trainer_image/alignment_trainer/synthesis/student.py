@@ -43,6 +43,8 @@ class Asked(NamedTuple):
     messages: Sequence[Message]
     seed: int
     """Of what is drawn for its answer; the same model gives the same answer again."""
+    continues: bool = False
+    """Whether the model continues the text of its only message, as a model does that knows no dialogues."""
 
 
 class Student(NamedTuple):
@@ -161,9 +163,9 @@ def _takes_system(student: Student) -> bool:
 
 
 def _ids(student: Student, one: Asked) -> list[int] | None:
-    messages = [dict(message) for message in one.messages]
+    prompt = one.messages[0]["content"] if one.continues else [dict(message) for message in one.messages]
     try:
-        return prompt_ids(Dialogue(messages, []), student.tokenizer)
+        return prompt_ids(Dialogue(prompt, ""), student.tokenizer)
     except (BadRow, TemplateError):
         return None
 
@@ -178,13 +180,22 @@ def _said(
         student.model, ids, signs, student.device, sampling.maximum_tokens, drawing(seeds, max(map(len, ids)), sampling)
     )
     return [
-        Said(asked[place].key, _answer(student, prompt, answer, signs.ends))
+        Said(asked[place].key, _answer(student, prompt, answer, signs.ends, asked[place].continues))
         for place, prompt, answer in zip(batch, ids, made, strict=True)
     ]
 
 
-def _answer(student: Student, prompt: list[int], made: list[int], ends: list[int]) -> Answer:
+def _answer(student: Student, prompt: list[int], made: list[int], ends: list[int], continues: bool) -> Answer:
     end = next((position for position, token in enumerate(made) if token in ends), None)
-    text = str(student.tokenizer.decode(made[:end], skip_special_tokens=True)).strip()
+    text = _continued(student.tokenizer, prompt, made[:end]) if continues else _decoded(student.tokenizer, made[:end]).strip()
     finish, tokens = ("length", len(made)) if end is None else ("stop", end + 1)
     return Answer(text, finish, prompt_tokens=len(prompt), answer_tokens=tokens)
+
+
+def _continued(tokenizer: Any, prompt: list[int], made: list[int]) -> str:
+    """Return what continues a text, with its first spaces, of which some tokenizers leave one out at a beginning."""
+    return _decoded(tokenizer, [*prompt, *made])[len(_decoded(tokenizer, prompt)) :]
+
+
+def _decoded(tokenizer: Any, ids: list[int]) -> str:
+    return str(tokenizer.decode(ids, skip_special_tokens=True))
