@@ -10,9 +10,9 @@ from alignment_trainer.checks.datasets import Rows
 from alignment_trainer.checks.start_template import lacks_template
 from alignment_trainer.data.openings import read_opening
 from alignment_trainer.data.tasks.choices import read_choices
+from alignment_trainer.data.tasks.documents import read_document
 from alignment_trainer.data.tasks.mt_bench import read_reference, read_turns
 from alignment_trainer.data.tasks.outputs import read_output
-from alignment_trainer.data.tasks.documents import read_document
 from alignment_trainer.data.tasks.problems import read_problem
 from alignment_trainer.data.tasks.references import read_references
 from alignment_trainer.data.tasks.stances import read_sensitive

@@ -53,7 +53,6 @@ def _one_each(task: OpenTask) -> list[str]:
 
 
 def _no_notes(task: OpenTask, rows: RowsOfModels) -> Iterable[str]:
-def _no_notes(task: OpenTask, rows: RowsOfModels) -> Sequence[str]:
     return ()
 
 
@@ -82,8 +81,6 @@ class Measure(NamedTuple):
     """Returns sentences about what limits the figures of the published rows."""
     places: Callable[[OpenTask], list[str]] = _one_each
     """Returns `EvaluatedRow.row` of all rows that are measured of each model, in order: one for each turn of a dialogue."""
-    notes: Callable[[OpenTask, RowsOfModels], Sequence[str]] = _no_notes
-    """Returns sentences about what limits the figures."""
 
 
 def measure_of(task: OpenTask) -> Measure:

@@ -82,5 +82,4 @@ def _notes(one: Measured) -> Iterator[str]:
                 f"{one.task.name}: {cut} of {len(rows)} answers of {name} are cut at sampling.maximumTokens, "
                 "and are measured as they are"
             )
-    for note in one.measure.notes(one.task, one.rows):
-        yield f"{one.task.name}: {note}"
+    yield from one.measure.notes(one.task, one.rows)

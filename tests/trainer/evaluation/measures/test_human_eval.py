@@ -1,6 +1,7 @@
 """HumanEval: the answers of known models, and what of a real small one becomes a row."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from alignment_trainer.data.tasks.problems import read_problem
@@ -46,8 +47,9 @@ def test_a_reply_is_searched_for_its_code():
 def test_a_failed_program_says_why():
     row = judged(ROWS[0], replace(ANSWER, text="    return unknown"), True, ["start processes", "open network connections"])
     assert (row.scores, row.reason) == ({"pass_at_1": 0}, "NameError: name 'unknown' is not defined")
-    assert MEASURE.notes(None, {"sft": [row]}) == [
-        "the kernel let the programs start processes and open network connections; run them only where nothing can be harmed"
+    assert MEASURE.notes(SimpleNamespace(name="programs"), {"sft": [row]}) == [
+        "programs: the kernel let the programs start processes and open network connections; "
+        "run them only where nothing can be harmed"
     ]
 
 

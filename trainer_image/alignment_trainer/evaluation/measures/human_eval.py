@@ -82,7 +82,8 @@ def _continues(candidate: Candidate) -> bool:
 
 def _notes(task: OpenTask, rows: RowsOfModels) -> list[str]:
     found = {str(row.details[_OPENINGS]) for of_model in rows.values() for row in of_model if row.details.get(_OPENINGS)}
-    return [f"the kernel let the programs {what}; run them only where nothing can be harmed" for what in sorted(found)]
+    where = "run them only where nothing can be harmed"
+    return [f"{task.name}: the kernel let the programs {what}; {where}" for what in sorted(found)]
 
 
 MEASURE = Measure(lambda task: _METRICS, _settings, _measure, _score, notes=_notes)
