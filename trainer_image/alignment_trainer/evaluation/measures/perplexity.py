@@ -30,7 +30,7 @@ _SHOWN_CHARACTERS = 2000
 _LOSS, _TOKENS, _WORDS, _BYTES, _WHOLE_LOSS, _WHOLE_TOKENS = "loss", "tokens", "words", "bytes", "whole_loss", "whole_tokens"
 _PERPLEXITY = "perplexity"
 _WINDOWS = "@windows"
-"""No task has this sign in its name."""
+"""No model has this sign in its name."""
 
 Details = dict[str, str | int | float | bool | None]
 
@@ -96,7 +96,7 @@ def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
         raise AssertionError(f"{item.row}: {why}, but a window is no longer than that")
 
     # Windows are dealt to the processes, not documents: one joined text keeps all of them busy.
-    with RowFile(task.stage, f"{task.name}{_WINDOWS}", subject.name) as parts:
+    with RowFile(task.stage, task.name, f"{subject.name}{_WINDOWS}") as parts:
         with measured(f"perplexity of {subject.name} on {task.name}", len(items), "windows", parts.count):
             measure_items(subject, items, parts, evaluated, unread)
         parts.await_all(list(places))
