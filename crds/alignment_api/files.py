@@ -1,9 +1,11 @@
-"""Writes files and folders so that a crash leaves the old one or the new one, never half of one."""
+"""Writes files and folders so that a crash leaves the old one or the new one, and two processes never half of each."""
 
 import contextlib
 import errno
+import fcntl
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -78,3 +80,16 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Hold the lock of one thing in a folder; processes of this and other pods that want it wait."""
+    with (folder / f".{what}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
+            # The volume has no locks: in the rare case that two processes do this at once, it is done twice.
+        yield

@@ -1,12 +1,13 @@
 """Files and folders that a crash leaves whole."""
 
 import errno
+import fcntl
 import os
 import re
 from pathlib import Path
 
 import pytest
-from alignment_api.files import flush_tree, rename_whole, without_torn_line, write_whole
+from alignment_api.files import flush_tree, locked, rename_whole, without_torn_line, write_whole
 
 
 @pytest.mark.parametrize("survives_power_cut", [True, False])
@@ -65,3 +66,27 @@ def test_what_a_crash_leaves_of_a_line_is_cut_off(left: bytes, whole: bytes, tmp
 def test_a_file_that_does_not_exist_has_no_torn_line(tmp_path: Path) -> None:
     without_torn_line(tmp_path / "lines")
     assert not (tmp_path / "lines").exists()
+
+
+def is_free(lock: Path) -> bool:
+    with lock.open("a") as other:
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def test_a_lock_is_held_of_one_thing_and_only_inside(tmp_path: Path) -> None:
+    with locked(tmp_path, "prompts"):
+        assert [is_free(tmp_path / name) for name in (".prompts.lock", ".base.lock")] == [False, True]
+    assert is_free(tmp_path / ".prompts.lock")
+
+
+def test_a_volume_without_locks_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path, "prompts"):
+        pass

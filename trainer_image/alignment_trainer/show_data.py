@@ -14,7 +14,7 @@ from alignment_trainer.checks.kinds import kind_of
 from alignment_trainer.failures import StageFailure
 from alignment_trainer.fetching.hub import configure_libraries
 from alignment_trainer.process.lifeline import die_with
-from alignment_trainer.settings.later import stages_to_come
+from alignment_trainer.settings.later import all_stages
 from alignment_trainer.showing.model_files import tokenizer_folder
 
 _SHOWN, _REFUSED = 0, 2
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-n", type=int, default=3, help="rows of each dataset")
     options = parser.parse_args(arguments)
     config = RunConfig.model_validate_json(options.config.read_text(encoding="utf-8"))
-    stages = [each for each in stages_to_come(config) if options.stage in (None, each.stage_name)]
+    stages = [each for each in all_stages(config) if options.stage in (None, each.stage_name)]
     configure_libraries(config.paths)
     try:
         faults = [_show(each, options.n) for each in stages if _learns_rows(each)]

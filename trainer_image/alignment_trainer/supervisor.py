@@ -39,7 +39,7 @@ from alignment_trainer.workspace.checkpoints import newest_step
 from alignment_trainer.workspace.journal import last_step
 from alignment_trainer.workspace.recorded_settings import with_recorded_settings
 from alignment_trainer.workspace.stage_folder import claim, clear_unfinished, holds_other_work, is_done
-from alignment_trainer.workspace.stage_warnings import recorded_warnings
+from alignment_trainer.workspace.stage_warnings import recorded_warnings, warn
 
 CONFIG_VARIABLE = "ALIGNMENT_RUN_CONFIG"
 _RUNNER_VARIABLE = "ALIGNMENT_RUNNER_PID"
@@ -86,8 +86,10 @@ class Supervisor:
                 self._write_log()
         with self._checking():
             findings = preflight.check(self.config)
+            doubts = list(preflight.doubts(self.config, findings)) if self._is_first_node else []
         if self._is_first_node:
             claim(self.config)
+            warn(self.stage, doubts)
             self._write_log()
             clear_unfinished(self.stage)
             self._check_room(findings)

@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     config = RunConfig.model_validate_json(options.config.read_text(encoding="utf-8"))
     try:
-        found = preflight.check(config)
+        found = preflight.check_job(config)
     except StageFailure as failure:
         for sentence in str(failure).splitlines():
             print(f"error: {options.name}: {sentence}", file=sys.stderr)

@@ -7,8 +7,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from alignment_api.spec.stages import StageModel
-from alignment_trainer.checks.preflight import check
-from alignment_trainer.failures import BadConfiguration, BadData
+from alignment_trainer.checks.datasets import Findings
+from alignment_trainer.checks.preflight import check, check_job, doubts
+from alignment_trainer.failures import BadConfiguration, BadData, StageFailure
 from alignment_trainer.workspace.stage_folder import claim
 from template_families import UNFIT
 
@@ -218,11 +219,48 @@ def test_a_stage_with_a_checkpoint_keeps_its_model_if_its_files_are_whole(own_wo
         check(config)
 
 
-def test_a_later_stage_that_starts_from_the_same_model_has_not_accepted_it(own_workspace, trainer):
-    config = begun(trainer.config(own_workspace), "checkpoints/step-8")
+def beside(config):
+    """Return the job with a dpo stage that starts from the base model, too."""
     config.spec.stages[1].model = StageModel(base=True)
+    return config
+
+
+def test_a_stage_beside_it_that_starts_from_the_same_model_has_not_accepted_it(own_workspace, trainer):
+    config = beside(begun(trainer.config(own_workspace), "checkpoints/step-8"))
     with_another_layer(own_workspace / "inputs" / "tiny" / "model")
-    with pytest.raises(BadConfiguration, match=r"tensors that its config.json describes"):
+    [doubt] = doubts(config, check(config))
+    assert (doubt.path, "tensors that its config.json describes" in doubt.sentence) == ("spec.model.uri", True)
+
+
+SEEN = "seen when stage 'sft' began; 'dpo' fails if it stays so"
+DOUBTS = [
+    ("bad rows", {}, "{}\n", "spec.stages[1].dpo", f"{PREFERENCES}:1: "),
+    ("no rows", {}, "", "spec.stages[1].dpo.datasets[0].uri", "has no rows"),
+    ("settings that do not agree", {"dpo__labelSmoothing": 0.1}, None, "spec.stages[1].dpo.labelSmoothing", "has no effect"),
+]
+
+
+@pytest.mark.parametrize(("changes", "rows", "path", "words"), [row[1:] for row in DOUBTS], ids=[row[0] for row in DOUBTS])
+def test_what_a_stage_beside_it_lacks_is_said_and_stops_nothing(own_workspace, trainer, changes, rows, path, words):
+    if rows is not None:
+        (own_workspace / PREFERENCES).write_text(rows)
+    config = beside(trainer.config(own_workspace, **changes))
+    [doubt] = doubts(config, check(config))
+    assert (doubt.path, words in doubt.sentence) == (path, True)
+    assert doubt.sentence.endswith(f"({SEEN})")
+    with pytest.raises(StageFailure, match=words):
+        check_job(config)
+
+
+def test_of_stages_side_by_side_only_those_that_begin_with_the_job_look_at_the_others(own_workspace, trainer):
+    config = trainer.config(own_workspace)
+    assert list(doubts(config, check(config))) == [], "dpo builds on sft"
+    (own_workspace / PREFERENCES).write_text("{}\n")
+    other = config.spec.stages[1].model_copy(update={"name": "other", "model": StageModel(base=True)})
+    config.spec.stages.append(other)
+    last = config.model_copy(update={"stage_name": "other"})
+    assert list(doubts(last, Findings())) == [], "no stage comes after it"
+    with pytest.raises(BadData):
         check(config)
 
 

@@ -11,7 +11,7 @@ from alignment_api.exit_codes import ExitCode
 from alignment_api.journal import read_points
 from alignment_api.names import DONE_FILE, LOG_FILE, METRICS_FILE, OLDER_LOG_FILE, SHIPPED_FILE
 from alignment_api.runs import read_run_ids
-from alignment_api.spec.stages import Stage
+from alignment_api.spec.stages import Stage, StageModel
 from alignment_trainer.tracking import shipping
 from alignment_trainer.tracking import uploader as uploading
 from alignment_trainer.tracking.shipping import Shipment, is_shipped
@@ -292,6 +292,25 @@ def test_new_settings_of_a_later_stage_show_the_earlier_one_again(config, traine
     assert [run.data.metrics for run in (client.get_run(of_job[beta].info.run_id) for beta in ("0.1", "0.3"))] == [
         of_job[beta].data.metrics for beta in ("0.1", "0.3")
     ]
+
+
+def test_a_stage_beside_it_is_shipped_by_its_own_process_and_only_the_rest_of_one_that_is_done(config, trainer, root):
+    def at(stage):
+        own = trainer.config(root, stage).model_copy(update={"job": config.job})
+        own.spec.stages[1].model = StageModel(base=True)
+        paths = own.paths.model_copy(update={"stage": str(Path(config.paths.stage) / stage), "parent_model": None})
+        return own.model_copy(update={"paths": paths})
+
+    first, beside = at("sft"), at("dpo")
+    for each in (first, beside):
+        claim(each)
+        write(each, range(1, 4))
+    ship(first, ExitCode.STOPPED)
+    folder = Path(beside.paths.stage)
+    assert not (folder / SHIPPED_FILE).exists()
+    (folder / DONE_FILE).write_text(beside.input_hash)
+    ship(first, ExitCode.STOPPED)
+    assert is_shipped(folder)
 
 
 def logs_arrived(config, tmp_path):

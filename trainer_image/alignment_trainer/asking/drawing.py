@@ -8,6 +8,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
+from alignment_api.files import locked
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.lineage import digest
@@ -55,18 +56,23 @@ class _Stage(NamedTuple):
 def job_prompts(config: RunConfig, tokenizer: Any) -> list[Prompt]:
     """Return the job's prompts; draw and write those of stages that have none yet, or that now hold out other rows."""
     job = Path(config.paths.stage).parent
-    known = read_prompts(job)
-    found = known
+    # A stage beside this one asks the same prompts.
+    with locked(job, "prompts"):
+        known = read_prompts(job)
+        found = _drawn(config, known, tokenizer)
+        if found != known:
+            write_prompts(job, found)
+    return found.prompts
+
+
+def _drawn(config: RunConfig, known: JobPrompts, tokenizer: Any) -> JobPrompts:
     stages = list(_stages_with_holdout(config))
     shortest = min((stage.settings.max_length for stage in stages), default=0)
     for stage in stages:
-        if found.drawn.get(stage.config.stage_name) != stage.drawn_from:
-            found = _with_prompts_of(
-                stage, found, tokenizer, _longest(shortest), is_begun=stage.config.stage_name == config.stage_name
-            )
-    if found != known:
-        write_prompts(job, found)
-    return found.prompts
+        if known.drawn.get(stage.config.stage_name) != stage.drawn_from:
+            is_begun = stage.config.stage_name == config.stage_name
+            known = _with_prompts_of(stage, known, tokenizer, _longest(shortest), is_begun)
+    return known
 
 
 def _longest(max_length: int) -> int:

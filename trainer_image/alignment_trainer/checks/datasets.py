@@ -57,7 +57,7 @@ class Findings:
     read: list[str] = field(default_factory=list)
     """For each dataset a sentence about how its rows are read."""
     unfinished: frozenset[str] = frozenset()
-    """This stage and the later ones, whose rows do not exist yet."""
+    """Stages whose rows may not exist yet."""
 
 
 def training_rows(config: RunConfig, reader: Reader) -> Iterator[Rows]:

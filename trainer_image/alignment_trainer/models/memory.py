@@ -14,7 +14,7 @@ from alignment_api.spec.compute import Compute
 from alignment_api.spec.kinds import KINDS
 
 from alignment_trainer.failures import BadConfiguration
-from alignment_trainer.settings.later import stages_to_come
+from alignment_trainer.settings.later import with_those_building_on
 
 
 def check(config: RunConfig, start: Path) -> None:
@@ -29,12 +29,12 @@ def check(config: RunConfig, start: Path) -> None:
 
 
 def verdicts(config: RunConfig, start: Path, gpu: str, gpu_bytes: int) -> list[str]:
-    """Return what this stage and the later ones need of a GPU, or why it is unknown; refuse what cannot fit."""
+    """Return what this stage and those that build on it need of a GPU, or why it is unknown; refuse what cannot fit."""
     try:
         shape = shape_of(json.loads((start / "config.json").read_text()))
     except UnknownShape as error:
         return [f"memory: no estimate for this model: {error}"]
-    trained = [each for each in stages_to_come(config) if KINDS[each.stage.kind].trains]
+    trained = [each for each in with_those_building_on(config) if KINDS[each.stage.kind].trains]
     same_gpu = [each for each in trained if _place(each.compute) == _place(config.compute)]
     return [_verdict(each, shape, gpu, gpu_bytes) for each in same_gpu]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
-from alignment_api.files import write_whole
+from alignment_api.files import locked, write_whole
 from alignment_api.names import MANIFEST_FILE
 from alignment_api.problems import Problem
 from alignment_api.run_config import RunConfig
@@ -109,12 +109,13 @@ def _misfit(config: RunConfig, start: Path) -> str | None:
 
 def _commit(config: RunConfig, wanted: hub.HubRepository, token: str | None) -> str:
     """Resolve the model once per job, because a branch may move before a later attempt or stage."""
-    known = read_base(config)
-    if known and known.revision:
-        return known.revision
-    commit = hub.newest_commit(wanted, token)
-    write_base(config, BaseRecord(uri=wanted.uri, named_revision=wanted.revision, revision=commit))
-    return commit
+    with locked(Path(config.paths.stage).parent, "base"):
+        known = read_base(config)
+        if known and known.revision:
+            return known.revision
+        commit = hub.newest_commit(wanted, token)
+        write_base(config, BaseRecord(uri=wanted.uri, named_revision=wanted.revision, revision=commit))
+        return commit
 
 
 def _check_parent(start: Path, digest: str) -> None:
@@ -144,11 +145,12 @@ def _check_begun(stage: Path, start: Path, digest: str, checkpoint: Checkpoint |
 
 def _record_base(config: RunConfig, start: Path, digest: str) -> None:
     model, uri = named_base(config)
-    known = read_base(config) or BaseRecord(uri=uri, named_revision=model.revision)
-    if known.revision and known.digest and known.digest != digest:
-        # The files of a commit never change.
-        raise BadData(
-            f"{start} does not contain the files that were downloaded from {uri}; remove it, and they are downloaded again"
-        )
-    if known.digest != digest:
-        write_base(config, known.model_copy(update={"digest": digest}))
+    with locked(Path(config.paths.stage).parent, "base"):
+        known = read_base(config) or BaseRecord(uri=uri, named_revision=model.revision)
+        if known.revision and known.digest and known.digest != digest:
+            # The files of a commit never change.
+            raise BadData(
+                f"{start} does not contain the files that were downloaded from {uri}; remove it, and they are downloaded again"
+            )
+        if known.digest != digest:
+            write_base(config, known.model_copy(update={"digest": digest}))

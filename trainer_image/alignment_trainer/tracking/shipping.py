@@ -1,22 +1,21 @@
 """Ships the points, samples and report of a stage's folder to MLflow, each once, and records how much has arrived."""
 
 import json
-import time
-from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 from alignment_api.files import flush, write_whole
 from alignment_api.journal import read_lines, read_points
-from alignment_api.names import DONE_FILE, METRICS_FILE, RUN_CONFIG_FILE, SAMPLES_FILE, SHIPPED_FILE
-from alignment_api.problems import from_validation
+from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE, SAMPLES_FILE, SHIPPED_FILE
 from alignment_api.run_config import RunConfig, TrackingTarget
 from alignment_api.runs import RunIds
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from alignment_trainer.output.stage_log import log_files, log_state
+from alignment_trainer.tracking.endings import Ending, ending_of
 from alignment_trainer.tracking.headlines import Headlines, Measured
+from alignment_trainer.tracking.record_files import read_record
 from alignment_trainer.tracking.report_files import report_folders, report_state
 from alignment_trainer.tracking.tracked_runs import TrackedRuns
 from alignment_trainer.workspace.environment import read_environment
@@ -25,14 +24,6 @@ from alignment_trainer.workspace.samples import read_samples
 Model = TypeVar("Model", bound=BaseModel)
 
 _BATCH = 900
-_ENDING_FILE = "ending.json"
-
-
-class Ending(BaseModel):
-    """How the last attempt of a stage ended, as an MLflow status, and when, in milliseconds."""
-
-    status: str
-    time: int
 
 
 class Shipped(RunIds):
@@ -50,23 +41,13 @@ class Shipped(RunIds):
     """The state of the log when it was sent."""
 
 
-def record_ending(stage: Path, status: str) -> None:
-    """Write how an attempt ended, so that this or a later process can send it to MLflow."""
-    write_whole(stage / _ENDING_FILE, Ending(status=status, time=time.time_ns() // 1_000_000).model_dump_json())
-
-
-def forget_ending(stage: Path) -> None:
-    """Remove the ending of an earlier attempt."""
-    (stage / _ENDING_FILE).unlink(missing_ok=True)
-
-
 def is_shipped(stage: Path) -> bool:
     """Return whether everything that the stage has written has arrived."""
     shipped = _read_shipped(stage)
     if shipped is None:
         # Without a point, a run of it would tell nothing, and readers would take the newer run for the one that trains.
         return next(read_points(stage / METRICS_FILE), None) is None
-    ending = _ending(stage)
+    ending = ending_of(stage)
     return (
         next(read_lines(stage / METRICS_FILE, shipped.offset), None) is None
         and shipped.headlines_offset == shipped.offset
@@ -86,7 +67,7 @@ def left_behind(folder: Path) -> list[Path]:
 
 def ship_all(stage: Path, tracking: TrackingTarget | None = None, job_run_id: str | None = None) -> None:
     """Ship the rest of a stage that no process works on; to another server or below another run of the job if they are given."""
-    config = _read(stage / RUN_CONFIG_FILE, lambda text: RunConfig.parse_stored(json.loads(text)))
+    config = read_record(stage / RUN_CONFIG_FILE, lambda text: RunConfig.parse_stored(json.loads(text)))
     # The folder may have been renamed, or its volume may be mounted elsewhere.
     paths = config.paths.model_copy(update={"stage": str(stage)})
     config = config.model_copy(update={"paths": paths, "tracking": tracking or config.tracking})
@@ -181,7 +162,7 @@ class Shipment:
 
     def end(self) -> None:
         """Send how and when the stage ended, if it has ended."""
-        ending = _ending(self._stage)
+        ending = ending_of(self._stage)
         if ending and ending != self._shipped.ending:
             self._runs.end(ending.status, ending.time)
             self._note(ending=ending)
@@ -210,21 +191,6 @@ class Shipment:
         write_whole(self._stage / SHIPPED_FILE, self._shipped.model_dump_json())
 
 
-def _read(path: Path, parse: Callable[[str], Model]) -> Model:
-    try:
-        return parse(path.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        raise ValueError(f"{path} is damaged, or of another version: {from_validation(error, BaseModel)[0]}") from error
-
-
 def _read_shipped(stage: Path) -> Shipped | None:
     path = stage / SHIPPED_FILE
-    return _read(path, Shipped.model_validate_json) if path.exists() else None
-
-
-def _ending(stage: Path) -> Ending | None:
-    path, done = stage / _ENDING_FILE, stage / DONE_FILE
-    if path.exists():
-        return _read(path, Ending.model_validate_json)
-    # The supervisor was killed after the result was written and before the ending was.
-    return Ending(status="FINISHED", time=done.stat().st_mtime_ns // 1_000_000) if done.exists() else None
+    return read_record(path, Shipped.model_validate_json) if path.exists() else None

@@ -1,23 +1,22 @@
 """The MLflow runs of a job: a run of the whole job, and below it one run for each stage, found again by their tags."""
 
-import errno
-import fcntl
 import json
 import logging
 import os
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignment_api import metrics
 from alignment_api.credentials import read_login
+from alignment_api.files import locked
 from alignment_api.run_config import RunConfig, TrackingTarget
 from alignment_api.runs import Beginning, RunIds, newest_run
 from alignment_api.trees import leaves
 
+from alignment_trainer.tracking.endings import job_ending
 from alignment_trainer.tracking.headlines import Measured
 from alignment_trainer.tracking.job_run import VALUE_LIMIT, agrees, job_parameters
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 _PARAMETERS_AT_ONCE = 100
 _RUNS_AT_ONCE = 1000
-_LOCK_FILE = ".tracking.lock"
 _CLIENT_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -61,13 +59,14 @@ class TrackedRuns:
         self._config = config
         self._is_live = is_live
         self._start_time = start_time
-        self._client = MlflowClient(config.tracking.uri)
-        self._experiment = self._find_experiment()
         self._described: dict[str, set[str]] = {}
         # The renamed folder of other inputs is not what the job is about now.
         self._is_current = Path(config.paths.stage).name == config.stage_name
         self._is_superseded = False
-        with _locked(Path(config.paths.stage).parent):
+        with locked(Path(config.paths.stage).parent, "tracking"):
+            # The first client of a database creates its tables.
+            self._client = MlflowClient(config.tracking.uri)
+            self._experiment = self._find_experiment()
             runs = self._runs_of_job()
             job = self._job_run(runs, known.job_run_id if known else None)
             stage = self._stage_run(runs, known.run_id if known else None, job)
@@ -104,12 +103,11 @@ class TrackedRuns:
         self._describe(self.ids.run_id, parameters)
 
     def end(self, status: str, time: int) -> None:
-        """Set how the stage ended; the job ends with its last stage, or with a stage that did not finish."""
+        """Set how the stage ended, and how the job did if this was the end of it."""
         self._client.set_terminated(self.ids.run_id, status, time)
-        stages = self._config.spec.stages or []
-        is_last = status != "FINISHED" or self._config.stage_name == stages[-1].name
-        if is_last if self._is_current else self._is_superseded:
-            self._client.set_terminated(self.ids.job_run_id, status, time)
+        ended = job_ending(self._config, status) if self._is_current else status if self._is_superseded else None
+        if ended:
+            self._client.set_terminated(self.ids.job_run_id, ended, time)
 
     def _find_experiment(self) -> str:
         from mlflow.exceptions import MlflowException
@@ -199,19 +197,6 @@ class TrackedRuns:
             page = self._client.search_runs([self._experiment], mine, max_results=_RUNS_AT_ONCE, page_token=page.token)
             runs += page
         return runs
-
-
-@contextmanager
-def _locked(job: Path) -> Iterator[None]:
-    """Lock the job's folder while its runs are found or created: a sync and an attempt may do this at once."""
-    with (job / _LOCK_FILE).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
-                raise
-            # The volume has no locks: in the rare case that both create runs at once, the job has one run too many.
-        yield
 
 
 def _parameters(config: RunConfig) -> dict[str, str]:

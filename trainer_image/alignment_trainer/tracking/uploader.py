@@ -1,4 +1,4 @@
-"""Ships a stage's data to MLflow in a thread beside training, then the unshipped data of earlier stages."""
+"""Ships a stage's data to MLflow in a thread beside training, then what other stages have left unshipped."""
 
 import os
 import sys
@@ -10,9 +10,10 @@ from alignment_api.credentials import without_credentials
 from alignment_api.exit_codes import ExitCode
 from alignment_api.names import DONE_FILE
 from alignment_api.run_config import RunConfig
-from alignment_api.spec.lineage import stages_before
+from alignment_api.spec.lineage import building_on, foundations
 
-from alignment_trainer.tracking.shipping import Shipment, forget_ending, is_of_job_run, left_behind, record_ending, ship_all
+from alignment_trainer.tracking.endings import forget_ending, record_ending
+from alignment_trainer.tracking.shipping import Shipment, is_of_job_run, left_behind, ship_all
 from alignment_trainer.tracking.tracked_runs import configure_client
 
 FLUSH_SECONDS = 10
@@ -86,13 +87,21 @@ class Uploader(threading.Thread):
 
     def _look_back(self, job_run_id: str | None) -> None:
         for earlier in left_behind(self._stage.parent):
-            if earlier != self._stage:
+            if earlier != self._stage and not self._may_be_at_work(earlier):
                 ship_all(earlier, self._config.tracking)
-        # After a change of this stage's settings the job has a new run, which shows the stages that it builds on too.
-        for stage in stages_before(self._config.spec, self._config.stage):
-            earlier = self._stage.parent / stage.name
-            if job_run_id and (earlier / DONE_FILE).exists() and not is_of_job_run(earlier, job_run_id):
-                ship_all(earlier, self._config.tracking, job_run_id)
+        # After a change of this stage's settings the job has a new run, which shows the other finished stages too.
+        later = building_on(self._config.spec, self._config.stage)
+        for stage in self._config.spec.stages or []:
+            other = self._stage.parent / stage.name
+            is_done = (other / DONE_FILE).exists() and other != self._stage and stage not in later
+            if job_run_id and is_done and not is_of_job_run(other, job_run_id):
+                ship_all(other, self._config.tracking, job_run_id)
+
+    def _may_be_at_work(self, other: Path) -> bool:
+        """Return whether another process may be shipping from a folder: that of a stage beside this one that has no result."""
+        names = {stage.name for stage in self._config.spec.stages or []}
+        below = foundations(self._config.spec)[self._config.stage_name]
+        return other.name in names - below and not (other / DONE_FILE).exists()
 
     def _warn(self, trouble: str) -> None:
         if not self._has_warned:
