@@ -45,6 +45,8 @@ _STEPS = {
     "ProgressUnknown": "check MLflow and the network policies; training goes on",
     "Suspended": "set suspend: false to resume",
     "Suspending": _WAIT,
+    "BuildsOnFailedStage": "correct the stage that failed; then this one runs, too",
+    "GPUsTaken": _WAIT,
     "DeadlineExceeded": "raise activeDeadlineSeconds",
     **dict.fromkeys(
         (

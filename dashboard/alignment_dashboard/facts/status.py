@@ -8,6 +8,7 @@ from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import ENDED, AlignmentJobStatus, Phase, Progress, StageState, StageStatus
 
 from alignment_dashboard.data.listing import Guidance
+from alignment_dashboard.facts.branches import branches_of, depths
 from alignment_dashboard.units import write_duration
 
 Colour = Literal["blue", "green", "red", "orange", "gray"]
@@ -91,11 +92,17 @@ def model_of(job: AlignmentJob) -> str | None:
     return status_of(job).model or (job.spec.model.uri if job.spec.model else None)
 
 
-def current_stage(job: AlignmentJob) -> StageStatus | None:
-    """Return the current stage, or else the last one that started."""
-    named = stage_of(job, status_of(job).current_stage or "")
+def current_stages(job: AlignmentJob) -> list[StageStatus]:
+    """Return the current stages, or else the last one that started."""
+    names = (status_of(job).current_stage or "").split(", ")
     started = [stage for stage in stages_of(job) if stage.state != "Waiting"]
-    return named or (started[-1] if started else None)
+    return [stage for stage in stages_of(job) if stage.name in names] or started[-1:]
+
+
+def current_stage(job: AlignmentJob) -> StageStatus | None:
+    """Return the first of the current stages that runs, or else the first of them."""
+    current = current_stages(job)
+    return next((stage for stage in current if stage.state == "Running"), current[0] if current else None)
 
 
 def percent_of(job: AlignmentJob) -> int | None:
@@ -108,19 +115,21 @@ def percent_of(job: AlignmentJob) -> int | None:
 
 def gpu_hours(job: AlignmentJob, now: datetime) -> float | None:
     """Return the GPU time so far; the status counts an attempt when it ends, so a stage's running first attempt is added."""
-    status, stage = status_of(job), current_stage(job)
+    status, current = status_of(job), current_stages(job)
     if status.gpu_seconds is None and status.gpus is None:
         return None
-    running = 0.0
-    if stage and stage.state == "Running" and stage.attempts == 1 and not stage.gpu_seconds and stage.start_time:
-        running = (status.gpus or 0) * (now - stage.start_time).total_seconds()
+    known, running = branches_of(job), 0.0
+    for stage in current:
+        if stage.state == "Running" and stage.attempts == 1 and not stage.gpu_seconds and stage.start_time:
+            gpus = known[stage.name].gpus if len(current) > 1 and stage.name in known else status.gpus or 0
+            running += gpus * (now - stage.start_time).total_seconds()
     return ((status.gpu_seconds or 0) + running) / 3600
 
 
 def time_left(job: AlignmentJob, now: datetime) -> str | None:
-    """Write the time left in the current stage, counted from now; a stage that makes no progress has none."""
+    """Write the time left in the current stages, counted from now; a stage that makes no progress has none."""
     status = status_of(job)
-    if phase_of(job) != "Running" or _silence_of(job, now) is not None:
+    if phase_of(job) != "Running" or _silent(job, now):
         return None
     if status.estimated_completion_time is None:
         return status.eta
@@ -129,8 +138,11 @@ def time_left(job: AlignmentJob, now: datetime) -> str | None:
 
 
 def write_stages(job: AlignmentJob) -> str:
-    """Write all stages as one line, such as ✓ sft  →  ▶ dpo 62%."""
-    return "  →  ".join(_write_stage(stage) for stage in stages_of(job)) or "–"
+    """Write all stages as one line: ✓ sft  →  ▶ dpo-a 62%, ▶ dpo-b 30%; what stands before an arrow must end before."""
+    known, ranks = depths(job) or {}, dict[int, list[str]]()
+    for index, stage in enumerate(stages_of(job)):
+        ranks.setdefault(known.get(stage.name, index), []).append(_write_stage(stage))
+    return "  →  ".join(", ".join(ranks[rank]) for rank in sorted(ranks)) or "–"
 
 
 def _write_stage(stage: StageStatus) -> str:
@@ -152,31 +164,46 @@ def attention(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention
         return Attention(BADGES[phase].colour, status.reason or phase, status.message or _no_message(status))
     if status.reason in _NOTEWORTHY:
         return Attention("orange", status.reason, status.message or _no_message(status))
-    stage, silence = current_stage(job), _silence_of(job, now)
-    if stage is None or silence is None:
-        return None
-    silent = silence.total_seconds()
-    # Whole minutes: a sentence that changes every second would make the list of runs be sent again and again.
-    return Attention(
-        "orange",
-        SILENT,
-        f"Stage {stage.name} has reported no progress for {readable_duration(silent if silent < 60 else silent // 60 * 60)}. "
-        f"{guidance.silence(job, stage.name)}",
-    )
+    return _attention_to_stage(job) or _attention_to_silence(job, now, guidance)
 
 
-def _silence_of(job: AlignmentJob, now: datetime) -> timedelta | None:
-    """Return for how long the running stage has made no progress, if that is longer than it should be."""
-    stage = current_stage(job)
-    if phase_of(job) != "Running" or stage is None or status_of(job).reason == "Preparing":
+def _attention_to_stage(job: AlignmentJob) -> Attention | None:
+    """Return why a stage needs attention although others go on."""
+    wanted = ("Failed", "Restarting")
+    found = sorted((stage for stage in stages_of(job) if stage.state in wanted), key=lambda stage: wanted.index(stage.state))
+    found += [stage for stage in stages_of(job) if stage.reason in _NOTEWORTHY and stage.state == "Running"]
+    if not found or phase_of(job) in ENDED:
         return None
-    last_progress = _last_progress(stage.progress, stage.start_time)
-    limit = (job.spec.restart and job.spec.restart.stall_timeout_seconds) or QUIET_SECONDS
-    return now - last_progress if last_progress and now - last_progress > timedelta(seconds=limit) else None
+    stage = found[0]
+    return Attention(BADGES[stage.state].colour, stage.reason or stage.state, f"{stage.name}: {stage.message or stage.state}")
+
+
+def _attention_to_silence(job: AlignmentJob, now: datetime, guidance: Guidance) -> Attention | None:
+    for stage, silence in _silent(job, now):
+        silent = silence.total_seconds()
+        # Whole minutes: a sentence that changes every second would make the list of runs be sent again and again.
+        return Attention(
+            "orange",
+            SILENT,
+            f"Stage {stage.name} has reported no progress for "
+            f"{readable_duration(silent if silent < 60 else silent // 60 * 60)}. {guidance.silence(job, stage.name)}",
+        )
+    return None
+
+
+def _silent(job: AlignmentJob, now: datetime) -> list[tuple[StageStatus, timedelta]]:
+    """Return the running stages that have made no progress for longer than they should, and for how long."""
+    if phase_of(job) != "Running":
+        return []
+    limit = timedelta(seconds=(job.spec.restart and job.spec.restart.stall_timeout_seconds) or QUIET_SECONDS)
+    working = [stage for stage in current_stages(job) if stage.state == "Running" and stage.reason != "Preparing"]
+    last = [(stage, _last_progress(stage.progress, stage.start_time)) for stage in working]
+    return [(stage, now - moment) for stage, moment in last if moment and now - moment > limit]
 
 
 def _no_message(status: AlignmentJobStatus) -> str:
-    where = f"stage {status.current_stage}" if status.current_stage else "the operator"
+    names = status.current_stage
+    where = f"{'stages' if ', ' in names else 'stage'} {names}" if names else "the operator"
     return f"The status has no message; read the logs of {where}."
 
 

@@ -124,7 +124,7 @@ def test_time_left_is_counted_from_now(status: dict[str, Any] | None, left: str 
         ("silent", {"phase": "Running", "currentStage": "dpo", "stages": [SFT_DONE, dpo("Running", ago(minutes=31))]}, "Silent"),
         (
             "silent, since it prepares",
-            {"phase": "Running", "reason": "Preparing", "stages": [SFT_DONE, dpo("Running", ago(minutes=31))]},
+            {"phase": "Running", "stages": [SFT_DONE, {**dpo("Running", ago(minutes=31)), "reason": "Preparing"}]},
             None,
         ),
         ("an edit that cannot run", {"phase": "Running", "reason": "InvalidSpec", "message": "spec.recipe"}, "InvalidSpec"),

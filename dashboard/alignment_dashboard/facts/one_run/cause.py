@@ -30,7 +30,8 @@ class Cause(NamedTuple):
 def causes_of(job: AlignmentJob, now: datetime, guidance: Guidance) -> list[Cause]:
     """Return why a run and its stages are as they are; what the run says already, no stage says again."""
     found = [cause] if (cause := _cause_of(job, now, guidance)) else []
-    for stage in stages_of(job):
+    # What a stage waits for stands beside it.
+    for stage in (stage for stage in stages_of(job) if stage.state != "Waiting"):
         is_news = stage.message and not any(stage.message in (known.whole or known.line) for known in found)
         if is_news and stage.reason not in _USUAL:
             found.append(_cause(stage.reason or stage.state, BADGES[stage.state].colour, stage.message or "", phase_of(job)))

@@ -33,9 +33,10 @@ def open_mlflow(database: str) -> str:
     return shlex.join([str(Path(sys.prefix) / "bin" / "mlflow"), "ui", "--backend-store-uri", database])
 
 
-def commands(job: AlignmentJob, stage: str | None, workspace: Path | None, database: str | None) -> list[Command]:
+def commands(job: AlignmentJob, stages: list[str], workspace: Path | None, database: str | None) -> list[Command]:
     """Return the commands that a person needs about a run; the database is MLflow's, if it is on this machine."""
-    follow = [Command("follow the log", follow_log(job, stage, workspace))] if stage else []
+    of = [f" of {stage}" if len(stages) > 1 else "" for stage in stages]
+    follow = [Command(f"follow the log{name}", follow_log(job, stage, workspace)) for stage, name in zip(stages, of, strict=True)]
     if workspace is not None:
         return [
             *follow,

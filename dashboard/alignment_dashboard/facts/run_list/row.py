@@ -58,7 +58,7 @@ class Row(NamedTuple):
     stages: str
     percent: int | None
     ends: datetime | None
-    """When the current stage should end; only while it runs."""
+    """When the last of the current stages should end; only while it runs."""
     model: str | None
     parameters: Mapping[str, Value]
     metrics: Mapping[str, float]

@@ -11,13 +11,14 @@ from alignment_api.spec.status import ENDED, Progress, StageStatus
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Guidance, identify
 from alignment_dashboard.data.source import workspace
+from alignment_dashboard.facts.branches import Branch, branches_of, is_chain
 from alignment_dashboard.facts.one_run.asked import Asked, asked_by
 from alignment_dashboard.facts.one_run.cause import Cause, causes_of
 from alignment_dashboard.facts.one_run.commands import commands
 from alignment_dashboard.facts.one_run.judged import judged_lines
 from alignment_dashboard.facts.status import (
     BADGES,
-    current_stage,
+    current_stages,
     gpu_hours,
     model_of,
     percent_of,
@@ -33,7 +34,7 @@ from alignment_dashboard.text import plain
 from alignment_dashboard.units import write_age, write_duration
 
 MESSAGE_HEIGHT = 260
-HELP = {"Stage ETA": "Time left in the current stage", "GPU-hours": "GPUs times hours, of all attempts"}
+HELP = {"Stage ETA": "Time left in the current stage; of several, the longest", "GPU-hours": "GPUs times hours, of all attempts"}
 
 
 def show(job: AlignmentJob, guidance: Guidance) -> None:
@@ -47,8 +48,10 @@ def show(job: AlignmentJob, guidance: Guidance) -> None:
         _show_links(job)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _show_numbers(job, now)
+        foundations = {} if is_chain(job) else branches_of(job)
         for stage in stages_of(job):
-            _show_stage(stage, now)
+            branch = foundations.get(stage.name)
+            _show_stage(stage, now, _write_foundations(branch) if branch else "")
     _show_asked(job)
     with st.container(gap="xsmall"):
         for number, cause in enumerate(causes_of(job, now, guidance)):
@@ -77,8 +80,8 @@ def _show_links(job: AlignmentJob) -> None:
     for label, page in (("Compare", "app_pages/compare.py"), ("Samples", "app_pages/samples.py")):
         st.page_link(page, label=label, query_params={"jobs": identify(job)})
     with st.popover("Commands", type="tertiary", key="commands"):
-        stage = current_stage(job)
-        for command in commands(job, stage.name if stage else None, workspace(), database()):
+        current = [stage.name for stage in current_stages(job)]
+        for command in commands(job, current, workspace(), database()):
             st.caption(command.purpose)
             st.code(command.text, language="shell", wrap_lines=True)
 
@@ -101,8 +104,13 @@ def _numbers(job: AlignmentJob, now: datetime) -> dict[str, str]:
     }
 
 
-def _show_stage(stage: StageStatus, now: datetime) -> None:
-    """Show one step of the stepper."""
+def _write_foundations(branch: Branch) -> str:
+    """Write what a stage of a job with branches builds on."""
+    return f"builds on {' and '.join(branch.needed)}" if branch.needed else "builds on no stage"
+
+
+def _show_stage(stage: StageStatus, now: datetime, foundations: str) -> None:
+    """Show one step of the stepper; where stages branch, with what it builds on."""
     badge, progress = BADGES[stage.state], stage.progress
     with st.container(border=True, gap=None, width=250):
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -110,7 +118,7 @@ def _show_stage(stage: StageStatus, now: datetime) -> None:
             st.badge(badge.label, color=badge.colour)
             if progress and stage.state not in ENDED:
                 st.text(f"{progress.percent}%")
-        st.caption(plain("  ·  ".join(part for part in _describe(stage, now) if part)))
+        st.caption(plain("  ·  ".join(part for part in (foundations, *_describe(stage, now)) if part)))
 
 
 def _describe(stage: StageStatus, now: datetime) -> tuple[str, ...]:
@@ -118,7 +126,8 @@ def _describe(stage: StageStatus, now: datetime) -> tuple[str, ...]:
     took = write_duration((end - stage.start_time).total_seconds()) if stage.start_time else "not started"
     steps = _write_steps(stage.progress) if stage.progress else ""
     attempts = "" if stage.attempts < 2 else f"{stage.attempts} attempts"
-    return took, steps, attempts, _write_retry(stage, now)
+    waits_for = (stage.message or "") if stage.state == "Waiting" and stage.reason != "InvalidSpec" else ""
+    return took, steps, attempts, waits_for, _write_retry(stage, now)
 
 
 def _write_steps(progress: Progress) -> str:

@@ -9,12 +9,12 @@ from alignment_dashboard.facts.one_run.commands import commands, follow_log
 from builders import a_job
 
 
-def purposes(job: object, stage: str | None, workspace: Path | None) -> list[str]:
-    return [command.purpose for command in commands(job, stage, workspace, None)]  # type: ignore[arg-type]
+def purposes(job: object, stages: list[str], workspace: Path | None) -> list[str]:
+    return [command.purpose for command in commands(job, stages, workspace, None)]  # type: ignore[arg-type]
 
 
 def test_on_a_cluster() -> None:
-    texts = [command.text for command in commands(a_job(), "sft", None, None)]
+    texts = [command.text for command in commands(a_job(), ["sft"], None, None)]
     assert texts[:3] == [
         "kubectl get alignmentjob job --namespace team --output wide",
         "kubectl describe alignmentjob job --namespace team",
@@ -26,11 +26,12 @@ def test_on_a_cluster() -> None:
 
 def test_on_one_machine() -> None:
     assert follow_log(a_job(), "sft", Path("/home/me/my work")).startswith("tail -n 50 -F '/home/me/my work/team/")
-    assert purposes(a_job(), "sft", Path("/work")) == ["follow the log", "explain every value", "run it, or resume it"]
+    assert purposes(a_job(), ["sft"], Path("/work")) == ["follow the log", "explain every value", "run it, or resume it"]
+    assert purposes(a_job(), ["a", "b"], Path("/work"))[:2] == ["follow the log of a", "follow the log of b"]
 
 
 def test_mlflow_on_one_machine() -> None:
-    last = commands(a_job(), None, Path("/work"), "sqlite:////home/me/my work/mlflow.db")[-1]
+    last = commands(a_job(), [], Path("/work"), "sqlite:////home/me/my work/mlflow.db")[-1]
     assert last.text.endswith("/bin/mlflow ui --backend-store-uri 'sqlite:////home/me/my work/mlflow.db'")
 
 
@@ -44,4 +45,4 @@ def test_mlflow_on_one_machine() -> None:
 )
 def test_what_can_be_done_depends_on_the_state(suspend: bool, phase: str, last: str) -> None:
     job = a_job(status=AlignmentJobStatus.parse({"phase": phase}), suspend=suspend)
-    assert purposes(job, None, None)[-1] == last
+    assert purposes(job, [], None)[-1] == last
