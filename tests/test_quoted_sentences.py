@@ -30,6 +30,7 @@ PROGRAMS = "\n".join(path.read_text() for folder in FOLDERS for path in sorted((
         ("jobs", "as mode Offline does"),
         ("jobs", "so the model does not learn to end it"),
         ("jobs", "the training loss ended at"),
+        ("jobs", "fails if it stays so"),
         ("jobs", "the held-out loss ended at"),
         ("preference", "pairs are padded, since "),
         ("preference", "packing has not been shown to give the same numbers"),
