@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from alignment_api.document import read_document
 from alignment_api.resolving.validation import read_job, resolve_job, runnable_job
+from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.lineage import stages_needed
 from alignment_operator.backends import pytorchjob
 from alignment_operator.deciding.stage_run import fresh_run
 from alignment_operator.machine.memory_table import gpu_memory
@@ -25,6 +27,9 @@ def test_an_example_resolves_and_renders(path: Path) -> None:
         assert child["kind"] == "PyTorchJob"
 
 
+M1 = ("m1-capped-cos", "m1-capped-const", "m1-all-cos", "m1-all-const")
+DPO_OF_M1 = ("dpo-capped-cos", "dpo-capped-const", "dpo-all-cos", "dpo-all-const")
+
 FULL_SIZE: list[tuple[str, dict[str, tuple[int, int]], dict[str, float]]] = [
     # the pods and GPUs of each stage, and the most GiB that its GPUs may need
     (
@@ -33,12 +38,28 @@ FULL_SIZE: list[tuple[str, dict[str, tuple[int, int]], dict[str, float]]] = [
         {"sft": 40, "dpo": 40},
     ),
     ("dpo-kd-phi2", {"distill": (1, 1)}, {"distill": 16}),
+    (
+        "zephyr-7b-ablation",
+        {
+            **dict.fromkeys(("sft", "dpo-only", "sft-answers", "sft-two-epochs", "dpo-1", "dpo-3"), (2, 16)),
+            **{"feedback-others": (1, 0), "feedback-own": (1, 1), "dpo-others": (2, 16), "dpo-own": (2, 16), "evaluate": (1, 8)},
+        },
+        dict.fromkeys(
+            ("sft", "dpo-only", "sft-answers", "sft-two-epochs", "dpo-1", "dpo-3", "dpo-others", "dpo-own"),
+            40,
+        ),
+    ),
+    (
+        "tutor-study",
+        dict.fromkeys((*M1, *DPO_OF_M1, "dpo-m0", "int8", "int4", "evaluate"), (1, 1)),
+        dict.fromkeys((*M1, *DPO_OF_M1, "dpo-m0"), 10),
+    ),
 ]
 
 
 @pytest.mark.usefixtures("every_kind_runs")
 @pytest.mark.parametrize(("name", "pods", "most"), FULL_SIZE, ids=[row[0] for row in FULL_SIZE])
-def test_a_full_size_form_with_teachers_fits_and_holds_gpus_only_where_weights_are_loaded(
+def test_a_full_size_example_fits_and_holds_gpus_only_where_weights_are_loaded(
     name: str, pods: dict[str, tuple[int, int]], most: dict[str, float], tmp_path: Path
 ) -> None:
     job = read_job(read_document(ROOT / f"examples/{name}.yaml"))
@@ -70,6 +91,58 @@ def test_zephyr_with_teachers_learns_from_the_rows_of_its_stages_with_the_settin
         assert [dataset.stage for dataset in getattr(ours, "datasets", [])] == [writer]
         own = {"datasets": None, "holdout": None}
         assert ours.model_copy(update=own) == theirs.model_copy(update=own)
+
+
+def needs(name: str) -> tuple[AlignmentJobSpec, dict[str, list[str]]]:
+    """Resolve an example, and say which stages each of its stages waits for."""
+    spec = resolve_job(read_job(read_document(ROOT / f"examples/{name}.yaml"))).spec
+    return spec, {stage.name: [known.name for known in stages_needed(spec, stage)] for stage in spec.stages or []}
+
+
+def epochs(spec: AlignmentJobSpec) -> dict[str, float]:
+    return {stage.name: stage.training.optimization.epochs for stage in spec.stages or [] if stage.training}  # type: ignore
+
+
+def test_the_ablation_of_zephyr_has_the_rows_of_the_table_and_measures_all_of_them() -> None:
+    spec, found = needs("zephyr-7b-ablation")
+    measured = found.pop("evaluate")
+    assert found == {
+        "sft": [],
+        "dpo-only": [],
+        "sft-answers": ["sft"],
+        "sft-two-epochs": [],
+        "dpo-1": ["sft"],
+        "dpo-3": ["sft"],
+        "feedback-others": [],
+        "feedback-own": ["sft"],
+        "dpo-others": ["sft", "feedback-others"],
+        "dpo-own": ["sft", "feedback-own"],
+    }
+    assert measured == [stage.name for stage in spec.stages or [] if stage.training]
+    assert epochs(spec) == {
+        **dict.fromkeys(("sft", "dpo-only", "sft-answers", "dpo-1", "dpo-others", "dpo-own"), 1),
+        "sft-two-epochs": 2,
+        "dpo-3": 3,
+    }
+
+
+def test_the_tutors_study_varies_mixture_and_schedule_and_starts_dpo_from_each_and_from_base() -> None:
+    spec, found = needs("tutor-study")
+    measured = found.pop("evaluate")
+    assert found == {
+        **{name: [] for name in (*M1, "dpo-m0")},
+        **{dpo: [m1] for m1, dpo in zip(M1, DPO_OF_M1, strict=True)},
+        **{name: ["dpo-capped-cos"] for name in ("int8", "int4")},
+    }
+    assert set(measured) == set(found)
+    varied = {
+        stage.name: (stage.sft.optimization.schedule, stage.sft.datasets[0].max_examples)
+        for stage in spec.stages or []
+        if stage.sft
+    }  # type: ignore
+    assert varied == dict(zip(M1, (("Cosine", 12000), ("Constant", 12000), ("Cosine", None), ("Constant", None)), strict=True))
+    alike = [stage.dpo for stage in spec.stages or [] if stage.dpo]
+    assert len(alike) == 5 and all(dpo == alike[0] for dpo in alike)
 
 
 def test_there_are_examples() -> None:

@@ -55,7 +55,8 @@ class Storage(Schema):
     )
 
     claim_name: Annotated[
-        Name | None, Field(description="A claim in the job's namespace; it must be ReadWriteMany if nodes is above 1.")
+        Name | None,
+        Field(description="A claim in the job's namespace; it must be ReadWriteMany if nodes or parallelStages is above 1."),
     ] = None
     size: Annotated[Quantity | None, Field(description="Size of a claim that is created for this job and kept.")] = None
     storage_class_name: Annotated[Name | None, Field(description="Storage class of the created claim.")] = None

@@ -119,7 +119,7 @@ class AlignmentJobStatus(Schema):
     message: Annotated[str | None, Field(max_length=4096, description="Message of the condition that matters most.")] = None
     current_stage: Annotated[
         str | None,
-        Field(max_length=1024, description="The stages under way, such as dpo-a, dpo-b; if there are none, those that failed."),
+        Field(max_length=256, description="The stages under way, such as dpo-a, dpo-b; if there are none, those that failed."),
     ] = None
     progress: Annotated[str | None, Field(max_length=16, description="Share of all stages done, such as 62%.")] = None
     eta: Annotated[

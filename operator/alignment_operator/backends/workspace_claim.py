@@ -27,10 +27,10 @@ def created_claims(run: StageRun) -> list[Manifest]:
     storage = storage_of(run)
     if storage.size is None:
         return []
-    # All stages share the claim, so the stage with the most nodes decides the access mode.
+    # All stages share the claim, so the stage with the most nodes decides the access mode; stages side by side are on several.
     nodes = max(run.spec.compute_of(stage).nodes or 1 for stage in run.spec.stages or [])
     specification: Manifest = {
-        "accessModes": ["ReadWriteMany" if nodes > 1 else "ReadWriteOnce"],
+        "accessModes": ["ReadWriteMany" if max(nodes, run.spec.parallel_stages or 1) > 1 else "ReadWriteOnce"],
         "resources": {"requests": {"storage": storage.size}},
     }
     if storage.storage_class_name:

@@ -47,8 +47,11 @@ def test_a_created_claim_serves_all_stages(nodes: list[int | None], mode: str) -
         for name, count in zip(("one", "two"), nodes, strict=True)
     ]
     for stage in ("one", "two"):
-        claim, *_ = rendered(stage, stages=stages, compute={"nodes": 1, "gpusPerNode": 0}, storage={"size": "10Gi"})
+        spec = {"stages": stages, "compute": {"nodes": 1, "gpusPerNode": 0}, "storage": {"size": "10Gi"}}
+        claim, *_ = rendered(stage, **spec)
         assert (claim["kind"], claim["spec"]["accessModes"]) == ("PersistentVolumeClaim", [mode])
+        claim, *_ = rendered(stage, **spec, parallelStages=2)
+        assert claim["spec"]["accessModes"] == ["ReadWriteMany"], "two pods may be on two nodes"
 
 
 def big() -> dict[str, Any]:
