@@ -95,6 +95,14 @@ def test_explain_prints_where_each_value_comes_from(capsys: pytest.CaptureFixtur
     assert pairs in [" ".join(line) for line in lines]
 
 
+def test_explain_says_what_the_stages_of_a_job_with_branches_wait_for(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {}
+    for example in ("zephyr-7b", "tutor"):
+        assert main(["explain", str(EXAMPLES / f"{example}.yaml")]) == SUCCEEDED
+        found[example] = [line for line in capsys.readouterr().out.splitlines() if ": waits for " in line]
+    assert found == {"zephyr-7b": [], "tutor": ["dpo-from-base: waits for no other stage"]}
+
+
 def test_explain_says_whom_a_stage_asks_and_at_most_how_much(capsys: pytest.CaptureFixture[str]) -> None:
     asked = {}
     for example in ("zephyr-7b-teachers", "dpo-kd-phi2", "dpo-kd-online", "tiny"):

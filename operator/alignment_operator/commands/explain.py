@@ -11,7 +11,7 @@ from alignment_api.resolving.warnings import spec_warnings
 from alignment_api.spec.job import AlignmentJobSpec
 
 from alignment_operator.commands.ending import SUCCEEDED, warn
-from alignment_operator.machine.explanation import asking_lines, batch_lines, explanation
+from alignment_operator.machine.explanation import asking_lines, batch_lines, branch_lines, explanation
 from alignment_operator.machine.memory_table import gpu_memory, host_line, memory_line, memory_table
 from alignment_operator.machine.terminal import Printer
 
@@ -21,7 +21,7 @@ def explain(options: argparse.Namespace) -> int:
     resolved = resolve_job(read_job(read_document(options.file)))
     console = Printer(width=None if sys.stdout.isatty() else 200)
     console.print(explanation(resolved))
-    for line in (*asking_lines(resolved.spec), *batch_lines(resolved.spec)):
+    for line in (*branch_lines(resolved.spec), *asking_lines(resolved.spec), *batch_lines(resolved.spec)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _explain_memory(resolved.spec, console)
     warn(map(str, spec_warnings(resolved.spec)))

@@ -9,6 +9,7 @@ from alignment_api.spec.batch import pair_tokens, world_size
 from alignment_api.spec.compute import Compute
 from alignment_api.spec.endpoints import Budget
 from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.lineage import stages_needed
 from alignment_api.spec.parts import endpoints_of, parts_of
 from alignment_api.spec.stages import PreferenceSettings, Stage
 from alignment_api.trees import below, leaves
@@ -26,6 +27,17 @@ def explanation(resolved: Resolved) -> Table:
         origin = resolved.origins[path]
         table.add_row(Text(path), Text(_shown(value)), Text(origin.source), Text(origin.reason))
     return table
+
+
+def branch_lines(spec: AlignmentJobSpec) -> list[str]:
+    """Return a line for each stage that does not simply build on the one before it: which stages it waits for."""
+    lines, before = [], list[str]()
+    for stage in spec.stages or []:
+        needed = [known.name for known in stages_needed(spec, stage)]
+        if needed != before:
+            lines.append(f"{stage.name}: waits for {', '.join(needed) or 'no other stage'}")
+        before = [stage.name]
+    return lines
 
 
 def batch_lines(spec: AlignmentJobSpec) -> list[str]:

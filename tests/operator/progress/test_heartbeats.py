@@ -113,6 +113,20 @@ def ask(heartbeats: Heartbeats, *asked: FirstPod) -> set[str]:
     return asyncio.run(heartbeats.refresh(list(asked)))
 
 
+def test_stages_side_by_side_are_asked_each_and_one_that_is_silent_hides_no_other(pods: Pods) -> None:
+    heartbeats = Heartbeats(pods.port)
+    pods.say("127.0.0.1", a_beat("dpo-a", step=3))
+    pods.say("127.0.0.2", a_beat("dpo-b", attempt=2, step=7))
+    both = (first_pod("127.0.0.1", "dpo-a"), first_pod("127.0.0.2", "dpo-b", 2))
+    assert ask(heartbeats, *both) == {"u1"}
+    assert {stage: known.step for stage, known in heartbeats.progress("u1").items()} == {"dpo-a": 3, "dpo-b": 7}
+    pods.answers["127.0.0.1"] = partial(_answer, 500, b"")
+    pods.say("127.0.0.2", a_beat("dpo-b", attempt=2, step=8))
+    ask(heartbeats, *both)
+    assert (heartbeats.answering("u1"), set(heartbeats.unheard("u1"))) == ({"dpo-b"}, {"dpo-a"})
+    assert {stage: pulse.attempt for stage, pulse in heartbeats.pulses("u1").items()} == {"dpo-a": 1, "dpo-b": 2}
+
+
 def test_an_answer_becomes_progress_and_a_pulse(pods: Pods) -> None:
     heartbeats = Heartbeats(pods.port)
     activity = {"what": "saving", "done": 3, "total": 15, "unit": "GB", "time": text(now())}

@@ -70,9 +70,9 @@ class TrackedRuns:
             runs = self._runs_of_job()
             job = self._job_run(runs, known.job_run_id if known else None)
             stage = self._stage_run(runs, known.run_id if known else None, job)
+            if is_live or known is None or known.job_run_id != job:
+                self._describe(job, job_parameters(config))
         self.ids = RunIds(run_id=stage, experiment_id=self._experiment, job_run_id=job)
-        if is_live or known is None or known.job_run_id != job:
-            self._describe(job, job_parameters(config))
         self.describe(_parameters(config))
 
     def log(self, values: Collection[Measured]) -> None:

@@ -106,7 +106,7 @@ def _numbers(job: AlignmentJob, now: datetime) -> dict[str, str]:
 
 def _write_foundations(branch: Branch) -> str:
     """Write what a stage of a job with branches builds on."""
-    return f"builds on {' and '.join(branch.needed)}" if branch.needed else "builds on no stage"
+    return f"builds on {', '.join(branch.needed)}" if branch.needed else "builds on no stage"
 
 
 def _show_stage(stage: StageStatus, now: datetime, foundations: str) -> None:
