@@ -13,6 +13,8 @@ from alignment_api.names import stage_folder
 from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard import cache
 from alignment_dashboard.cache import Known
+from branching_jobs import BRANCHES
+from branching_jobs import trained as trained_stage
 from opened_pages import page, words
 from streamlit.testing.v1 import AppTest
 
@@ -66,6 +68,43 @@ def test_the_address_says_what_is_drawn_and_how(
     assert app.select_slider[0].value == smoothing
     assert app.toggle(key="log").value == log
     assert len(charts(app)) == 1
+
+
+SIDE_BY_SIDE = {
+    "phase": "Running",
+    "reason": "Training",
+    "message": "dpo-b is running; dpo-a: line 3: no answer",
+    "currentStage": "raw, dpo-b",
+    "stages": [
+        {"name": "sft", "state": "Succeeded", "attempts": 1},
+        {"name": "dpo-a", "state": "Failed", "attempts": 1, "reason": "BadData", "message": "line 3: no answer"},
+        {"name": "dpo-b", "state": "Running", "attempts": 1},
+        {"name": "raw", "state": "Queued", "attempts": 1},
+        {"name": "last", "state": "Waiting", "reason": "BuildsOnFailedStage", "message": "it builds on dpo-a, which failed"},
+    ],
+}
+
+
+def test_a_run_with_branches_shows_what_each_stage_builds_on_and_opens_with_one_that_runs(write_job: JobWriter) -> None:
+    write_job("one", SIDE_BY_SIDE, stages=[*BRANCHES, trained_stage("last", "dpo-a")])
+    app = opened()
+    boxes = [caption.value.replace("\\", "") for caption in app.caption if "builds on" in caption.value]
+    assert [box.split("  ·  ")[0] for box in boxes] == [
+        "builds on no stage",
+        "builds on sft",
+        "builds on sft",
+        "builds on no stage",
+        "builds on dpo-a",
+    ]
+    assert boxes[-1].endswith("not started  ·  it builds on dpo-a, which failed")
+    assert app.button_group[0].value == "dpo-b"
+    assert [text.value for text in app.text if "no answer" in text.value] == ["dpo-a: line 3: no answer"]
+    purposes = [caption.value for caption in app.caption if "follow the log" in caption.value]
+    assert purposes == ["follow the log of dpo-b", "follow the log of raw"]
+
+
+def test_the_stages_of_a_chain_are_in_a_row_without_more_words(trained: None) -> None:
+    assert [caption.value for caption in opened().caption if "builds on" in caption.value] == []
 
 
 def test_the_stage_follows_the_run_until_the_reader_chooses(trained: None, write_job: JobWriter) -> None:
