@@ -252,6 +252,44 @@ def test_broken_data_of_a_later_stage_ends_the_job_before_any_training(
     assert points(home, "sft") == []
 
 
+def branching_job(home: Home, folder: Path) -> Path:
+    """Write a job of two short stages, one with broken rows, and one that builds on that."""
+    document = read_document(TINY)
+    (sft, _), compute = document["spec"]["stages"], document["spec"]["compute"]
+    del sft["sft"]["optimization"]["epochs"]
+    sft["sft"]["optimization"]["maxSteps"] = 12
+    stages = {name: {"name": name, "model": {"base": True}, "sft": sft["sft"]} for name in ("left", "right", "broken")}
+    (home.workspace / "broken.jsonl").write_text("{}\n")
+    stages["broken"]["sft"] = {**sft["sft"], "datasets": [{"uri": "workspace://broken.jsonl"}]}
+    stages["last"] = {"name": "last", "model": {"stage": "broken"}, "sft": sft["sft"]}
+    document["spec"] |= {"stages": list(stages.values()), "parallelStages": 2, "compute": {**compute, "nodes": 1}}
+    path = folder / "branching.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_stages_run_side_by_side_and_one_that_fails_stops_only_what_builds_on_it(home: Home, tmp_path: Path) -> None:
+    ended = run(home, branching_job(home, tmp_path))
+    assert ended.returncode == ExitCode.BAD_DATA, ended.stdout + ended.stderr
+    status = job_of(home).status
+    assert status is not None
+    left, right, broken, last = status.stages or []
+    assert [stage.state for stage in (left, right, broken, last)] == ["Succeeded", "Succeeded", "Failed", "Waiting"]
+    assert left.start_time and left.completion_time and right.start_time and right.start_time < left.completion_time
+    assert (last.reason, last.message) == ("BuildsOnFailedStage", "it builds on broken, which failed")
+    assert "error: broken: broken.jsonl:1: " in ended.stderr
+    lines = ended.stdout.splitlines()
+    assert [sum(line.startswith(f"{name}: running") for line in lines) > 0 for name in ("left", "right")] == [True, True]
+    for each in (left, right):
+        (doubt,) = each.warnings or []
+        assert "broken.jsonl:1: " in doubt and f"(seen when stage {each.name!r} began; 'broken' fails if it stays so)" in doubt
+        assert [step for step, _ in series(home, each.name, metrics.LOSS)] == list(range(1, 13))
+    client = MlflowClient(home.tracking_uri)
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert len(runs) == 3, "one of the job, and one of each stage that trained"
+    assert "cannot be used" not in "".join(path.read_text() for path in home.objects.glob("*/*/*/output.log"))
+
+
 def test_the_same_command_runs_the_job_after_its_data_is_corrected(home: Home, tmp_path: Path) -> None:
     source = home.workspace / "inputs/tiny/sft.jsonl"
     hidden = source.rename(source.with_suffix(".hidden"))
