@@ -46,6 +46,7 @@ _STEPS = {
     "Suspended": "set suspend: false to resume",
     "Suspending": _WAIT,
     "BuildsOnFailedStage": "correct the stage that failed; then this one runs, too",
+    "JobFailed": "edit the spec, or suspend and resume",
     "GPUsTaken": _WAIT,
     "DeadlineExceeded": "raise activeDeadlineSeconds",
     **dict.fromkeys(

@@ -15,7 +15,7 @@ from alignment_api.spec.status import (
     TrackingStatus,
 )
 
-from alignment_operator.deciding.turns import BUILDS_ON_FAILED
+from alignment_operator.deciding.turns import LOST
 
 INVALID_SPEC = "InvalidSpec"
 _LEADING: tuple[StageState, ...] = ("Running", "Restarting", "Pending", "Queued", "Suspended", "Waiting", "Failed")
@@ -63,7 +63,7 @@ def _current(stages: list[StageStatus]) -> list[StageStatus]:
     under_way = [stage for stage in stages if stage.state in UNDER_WAY]
     if under_way:
         return under_way
-    waiting = [stage for stage in stages if stage.state == "Waiting" and stage.reason != BUILDS_ON_FAILED]
+    waiting = [stage for stage in stages if stage.state == "Waiting" and stage.reason not in LOST]
     failed = [stage for stage in stages if stage.state == "Failed"]
     return waiting[:1] or failed or stages[-1:]
 

@@ -11,7 +11,7 @@ from alignment_api.spec.lineage import stage_hash
 from alignment_api.spec.stages import Stage
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 
-from alignment_operator.deciding.job_status import is_finished, refused, summarize
+from alignment_operator.deciding.job_status import INVALID_SPEC, is_finished, refused, summarize
 from alignment_operator.deciding.observation import UNENDED, Child, Report
 from alignment_operator.deciding.running_time import seconds_to_deadline
 from alignment_operator.deciding.situation import Halt, JobSituation, Situation, StageDecision
@@ -48,7 +48,8 @@ def plan(
     runs = _runs(job, settled, records, observed, renewed)
     # What an edit starts again has no place yet.
     known = {run.stage.name: records[run.stage.name] for run in runs if _is_recorded(run, records.get(run.stage.name))}
-    turns = Turns(spec, known, observed, halt is not None)
+    has_failed = old.phase == "Failed" and old.reason != INVALID_SPEC and not renewed
+    turns = Turns(spec, known, observed, has_halted=halt is not None, has_failed=has_failed)
     children, statuses, waits = [], [], [deadline_seconds]
     for run in runs:
         mine = [child for child in observed if child.stage == run.stage.name]

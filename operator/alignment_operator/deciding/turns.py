@@ -11,7 +11,9 @@ from alignment_api.spec.status import UNDER_WAY, StageStatus
 from alignment_operator.deciding.observation import UNENDED, Child
 
 BUILDS_ON_FAILED = "BuildsOnFailedStage"
-"""Reason of a stage that waits although nothing happens any more before the spec is edited."""
+JOB_FAILED = "JobFailed"
+LOST = (BUILDS_ON_FAILED, JOB_FAILED)
+"""Reasons of stages that wait until the spec is edited."""
 
 
 class Turn(NamedTuple):
@@ -26,11 +28,19 @@ class Turns:
     """Gives the stages of a job their turns, one stage after the other in the order of the list."""
 
     def __init__(
-        self, spec: AlignmentJobSpec, records: Mapping[str, StageStatus], observed: list[Child], has_halted: bool
+        self,
+        spec: AlignmentJobSpec,
+        records: Mapping[str, StageStatus],
+        observed: list[Child],
+        *,
+        has_halted: bool,
+        has_failed: bool,
     ) -> None:
         self._spec = spec
+        self._foundations = foundations(spec)
         # A halted job starts nothing, so all of its stages are told so.
         self._places = None if has_halted else spec.parallel_stages or 1
+        self._has_failed = has_failed
         self._taken = {name for name, record in records.items() if record.state in UNDER_WAY and record.attempts}
         self._unended = {child.stage for child in observed if child.state in UNENDED}
         self._taken |= self._unended
@@ -40,8 +50,11 @@ class Turns:
     def of(self, stage: Stage) -> Turn:
         """Decide whether a stage may run, after all earlier stages were decided."""
         needed = [self._decided[known.name] for known in stages_needed(self._spec, stage)]
-        if any(_is_lost(record) for record in needed):
-            return Turn(False, BUILDS_ON_FAILED, f"it builds on {self._failed_below(stage)}, which failed")
+        if failed := self._failed_below(stage):
+            return Turn(False, BUILDS_ON_FAILED, f"it builds on {failed}, which failed")
+        if self._has_failed:
+            # Of a version in which a stage waited for all stages before it in the list.
+            return Turn(False, JOB_FAILED, "the job had failed before this stage began; an edit of the spec starts both")
         if any(record.state != "Succeeded" for record in needed):
             return Turn(False)
         if self._places is None or stage.name in self._taken:
@@ -61,9 +74,5 @@ class Turns:
             self._taken.discard(decided.name)
 
     def _failed_below(self, stage: Stage) -> str:
-        below = foundations(self._spec)[stage.name]
+        below = self._foundations[stage.name]
         return " and ".join(name for name, record in self._decided.items() if name in below and record.state == "Failed")
-
-
-def _is_lost(record: StageStatus) -> bool:
-    return record.state == "Failed" or record.reason == BUILDS_ON_FAILED
