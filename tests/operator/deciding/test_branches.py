@@ -254,17 +254,18 @@ def test_an_edit_that_cannot_run_lets_both_continue_and_starts_neither() -> None
 
 
 def test_a_job_that_failed_in_a_version_without_branches_starts_nothing_until_it_is_edited() -> None:
-    job = branching()
+    stages_then = [*BRANCHES, trained("last", "raw")]
+    job = branching(stages_then)
     failed = planned(job, children(job, sft=BAD), 10).status
     unbegun = {"state": "Waiting", "reason": None, "message": None, "attempts": 0, "child": None}
     stages = [each if each.state == "Failed" else each.model_copy(update=unbegun) for each in failed.stages or []]
     old = failed.model_copy(update={"phase": "Failed", "reason": "BadData", "stages": stages, "completion_time": later(10)})
-    kept = planned(branching(status=old), children(job, sft=BAD), 20)
+    kept = planned(branching(stages_then, status=old), children(job, sft=BAD), 20)
     assert (names(kept), kept.status.phase, kept.status.completion_time) == (["job-sft-1"], "Failed", later(10))
-    assert [each.reason for each in kept.status.stages or []] == ["BadData", *["BuildsOnFailedStage"] * 2, "JobFailed"]
-    again = planned(branching(status=kept.status), children(job, sft=BAD), 30)
+    assert [each.reason for each in kept.status.stages or []] == ["BadData", *["BuildsOnFailedStage"] * 2, *["JobFailed"] * 2]
+    again = planned(branching(stages_then, status=kept.status), children(job, sft=BAD), 30)
     assert again.status == kept.status
-    edited = planned(branching(status=kept.status, parallel=2, generation=2), [], 40)
+    edited = planned(branching(stages_then, status=kept.status, parallel=2, generation=2), [], 40)
     assert names(edited) == ["job-sft-2", "job-raw-1"]
 
 
