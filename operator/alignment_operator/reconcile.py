@@ -75,7 +75,7 @@ async def reconcile(cluster: Cluster, backend: Backend[Any], settings: Settings,
     if made.refusals:
         return min(_REFUSED_AGAIN_SECONDS, decision.requeue_after_seconds or _REFUSED_AGAIN_SECONDS)
     # A change may make the next step possible at once; if not, the second run finds nothing to do.
-    return 0 if has_written or has_deleted or made.count else decision.requeue_after_seconds
+    return 0 if has_written or has_deleted or made.created else decision.requeue_after_seconds
 
 
 async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, observed: list[Child], now: datetime) -> float | None:
@@ -94,7 +94,7 @@ async def _refuse(cluster: Cluster, job: AlignmentJob, sentence: str, observed: 
 class _Made(NamedTuple):
     """How many children were created, and by stage, reason and message of those that were refused."""
 
-    count: int
+    created: int
     refusals: dict[str, tuple[str, str]]
 
 
@@ -103,16 +103,16 @@ async def _create(
 ) -> _Made:
     """Create the missing children; one that is refused holds back no other."""
     existing = {child.name for child in observed}
-    refusals, count = dict[str, tuple[str, str]](), 0
+    refusals, created = dict[str, tuple[str, str]](), 0
     for run in decision.children:
         if run.name in existing:
             continue
         try:
             await cluster.create(job, backend.render(run, settings))
-            count += 1
+            created += 1
         except Refused as refusal_of_child:
             refusals[run.stage.name] = (refusal_of_child.reason, str(refusal_of_child))
-    return _Made(count, refusals)
+    return _Made(created, refusals)
 
 
 async def _delete(cluster: Cluster, job: AlignmentJob, decision: Plan, observed: list[Child]) -> bool:
