@@ -1,8 +1,8 @@
-"""Measures what open pages cost: an idle list of 1,000 jobs, 20 viewers for half an hour, and what is stale while a job runs.
+"""Measures what open pages cost: an idle list of 1,000 jobs, 20 viewers for half an hour, and what fades while a job runs.
 
 `python -P benchmarks/dashboard_viewers.py` (-P prevents Python from importing operator.py of this folder instead of the standard
 library's `operator`). It writes a home of made-up jobs, serves it, and prints a table. A viewer is a websocket that asks again as
-often as Streamlit's page in a browser does, and like it names the messages that it has kept; Chromium shows what is stale.
+often as Streamlit's page in a browser does, and like it names the messages that it has kept; Chromium shows what fades.
 """
 
 import argparse
@@ -31,9 +31,12 @@ from seeded_curves import Parameters
 from seeded_home import RUNNING, STEPS, SWEEP, Made, write_home
 from served_dashboard import served_process
 
-SETTLE_SECONDS, STALE_SECONDS = 20, 20
-# Streamlit marks what it is about to replace. The dashboard's own style keeps it from fading, so its opacity would tell nothing.
-STALE = """() => document.querySelectorAll("[data-stale=true]").length"""
+SETTLE_SECONDS, FADED_SECONDS = 20, 20
+PAGE = ""
+"""In place of the name of a part: the whole page."""
+# Streamlit marks what it is about to replace, and by default lets it fade.
+FADED = """() => [...document.querySelectorAll("[data-stale=true]")]
+    .filter(part => Number(getComputedStyle(part).opacity) < 1).length"""
 
 
 class Seen(NamedTuple):
@@ -56,7 +59,7 @@ def main() -> None:
             rows = [
                 *measure_idle(address, process, options.idle_seconds),
                 *measure_viewers(address, process, options.viewers, 60 * options.minutes),
-                measure_stale(address, Path(folder) / "home"),
+                measure_faded(address, Path(folder) / "home"),
             ]
     print("| figure | measured | goal |\n|---|---|---|")
     for name, measured, goal in rows:
@@ -139,7 +142,7 @@ async def look(address: str, seconds: float, settle: float, page: str = "/") -> 
     name, _, query = page.removeprefix("/").partition("?")
     async with connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as connection:
         viewer = Viewer(connection, name, query, time.monotonic() + settle)
-        await viewer.ask("")
+        await viewer.ask(PAGE)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             await viewer.step()
@@ -153,7 +156,8 @@ class Viewer:
         self._connection, self._page, self._query, self._counted_from = connection, page, query, counted_from
         self._due: dict[str, float] = {}
         self._intervals: dict[str, float] = {}
-        self._asked: list[float] = []
+        self._asked: dict[str, float] = {}
+        self._running: list[str] = []
         self._kept: set[str] = set()
         self.received, self.refreshes = 0, list[float]()
 
@@ -164,7 +168,8 @@ class Viewer:
         state.page_name, state.query_string = self._page, self._query
         state.fragment_id, state.is_auto_rerun = fragment, bool(fragment)
         state.cached_message_hashes.extend(self._kept)
-        self._asked.append(time.monotonic())
+        # Streamlit runs a part once that was asked for twice meanwhile: the first of them waited longest.
+        self._asked.setdefault(fragment, time.monotonic())
         await self._connection.send(message.SerializeToString())
 
     async def step(self) -> None:
@@ -187,22 +192,26 @@ class Viewer:
         kind = message.WhichOneof("type")
         if message.metadata.cacheable:
             self._kept.add(message.hash)
-        if kind == "new_session" and not message.metadata.run.fragment_ids:
-            self._due, self._intervals = {}, {}
+        if kind == "new_session":
+            self._running = list(message.metadata.run.fragment_ids) or [PAGE]
+            if self._running == [PAGE]:
+                # The page is drawn anew, with parts of its own.
+                self._due, self._intervals = {}, {}
+                self._asked = {PAGE: self._asked.get(PAGE, now)}
         elif kind == "auto_rerun":
             fragment = message.auto_rerun.fragment_id
             self._intervals[fragment] = message.auto_rerun.interval
             self._due.setdefault(fragment, now + message.auto_rerun.interval)
-        elif kind == "script_finished" and self._asked:
-            took = now - self._asked.pop(0)
-            self.refreshes += [took] * counts
+        elif kind == "script_finished":
+            took = [now - asked for part in self._running if (asked := self._asked.pop(part, None)) is not None]
+            self.refreshes += took if counts else []
 
 
-def measure_stale(address: str, home: Path) -> tuple[str, str, str]:
+def measure_faded(address: str, home: Path) -> tuple[str, str, str]:
     """Look at the page of a running job ten times a second while its status changes."""
     command = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if command is None:
-        return "a running job's page: samples with something stale", "not measured: no Chromium", "0 %"
+        return "a running job's page: samples with something faded", "not measured: no Chromium", "0 %"
     file = home / "objects" / "default" / RUNNING.name / "job.json"
     arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=command, args=arguments) as browser:
@@ -211,13 +220,13 @@ def measure_stale(address: str, home: Path) -> tuple[str, str, str]:
         page.locator("[data-testid=stEChartsChart] canvas").first.wait_for()
         page.wait_for_timeout(1000 * SETTLE_SECONDS)
         samples: list[bool] = []
-        end = time.monotonic() + STALE_SECONDS
+        end = time.monotonic() + FADED_SECONDS
         while time.monotonic() < end:
             advance(file, len(samples))
-            samples.append(page.evaluate(STALE) > 0)
+            samples.append(page.evaluate(FADED) > 0)
             page.wait_for_timeout(100)
     share = 100 * sum(samples) / len(samples)
-    return "a running job's page: samples with something stale", f"{share:.0f} % of {len(samples)}", "0 %"
+    return "a running job's page: samples with something faded", f"{share:.0f} % of {len(samples)}", "0 %"
 
 
 def advance(file: Path, number: int) -> None:
