@@ -46,11 +46,14 @@ RUN --mount=type=cache,id=uv,target=/var/cache/uv \
         --compile-bytecode --require-hashes --build-constraints requirements.lock requirements.lock \
     && rm -rf /tmp/*
 
+# EXTRAS=compression adds llm-compressor, which the formats W8A16, W4A16, GPTQ and FP8 of exports need.
 FROM base AS trainer-dependencies
+ARG EXTRAS=
 COPY --from=installer /installer.lock ./
-COPY trainer_image/requirements.lock ./
+COPY trainer_image/requirements.lock trainer_image/requirements-compression.lock ./
 RUN --mount=type=cache,id=uv,target=/var/cache/uv \
-    python -m venv /tmp/installer \
+    if test -n "$EXTRAS"; then mv "requirements-$EXTRAS.lock" requirements.lock; else rm requirements-*.lock; fi \
+    && python -m venv /tmp/installer \
     && /tmp/installer/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes -r installer.lock \
     && /tmp/installer/bin/uv pip sync --quiet --python /opt/venv/bin/python --cache-dir /var/cache/uv --link-mode copy \
         --compile-bytecode --require-hashes --build-constraints requirements.lock requirements.lock \

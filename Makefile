@@ -13,6 +13,8 @@ TEACHER_LOG = $(HOME_FOLDER)/teacher.log
 # Tests that run side by side: two keep two cores busy, and the third runs while others wait; each takes up to 3 GB
 WORKERS ?= 3
 TAG ?= 0.1.0
+# compression adds llm-compressor to the trainer's image (docs/export.md)
+EXTRAS ?=
 PYTHON_IMAGE ?= python:3.11-slim
 # set to false for a registry with plain HTTP (buildah only; docker has its own setting)
 TLS_VERIFY ?= true
@@ -45,6 +47,9 @@ lock: ## lock the newest versions that the pyproject files allow
 		$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package alignment-api \
 			--custom-compile-command "make lock" --constraint requirements.lock $$package/pyproject.toml --output-file $$package/requirements.lock || exit 1; \
 	done
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package alignment-api \
+		--custom-compile-command "make lock" --constraint requirements.lock --extra compression trainer_image/pyproject.toml \
+		--output-file trainer_image/requirements-compression.lock
 
 generate: setup ## regenerate the CRD and the reference
 	$(BIN)/python -m alignment_api.generated.crd > crds/alignmentjobs.yaml
@@ -85,6 +90,7 @@ images: ## build and push the three images: make images REGISTRY=host:port
 	for target in operator dashboard trainer; do \
 		image=$(REGISTRY)/alignment-$$target:$(TAG); \
 		BUILDAH_LAYERS=true $(BUILDER) build $(TLS) --target $$target --tag $$image --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) \
+			--build-arg EXTRAS=$(EXTRAS) \
 			--build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD) . && $(BUILDER) push $(TLS) $$image || exit 1; \
 	done
 

@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from alignment_trainer.checks import preflight
-from alignment_trainer.failures import UnfaithfulExport
+from alignment_trainer.failures import BrokenExport, UnfaithfulExport
+from alignment_trainer.model_folder.fitness import fault_of
 from alignment_trainer.stages import export
+from alignment_trainer.synthesis.student import load_student
 from alignment_trainer.workspace.stage_folder import claim
 from exports import PROOF, export_config
+from mlflow import MlflowClient
 
 
 def run(config):
@@ -18,19 +22,47 @@ def run(config):
     return json.loads((Path(config.paths.stage) / "report.json").read_text())
 
 
-@pytest.mark.parametrize(("quantization", "share", "dtype"), [("None", 1.0, "F32"), ("Int8", 0.257, "I8")])
+@pytest.mark.parametrize(
+    ("quantization", "share", "dtype"), [("None", 1.0, "F32"), ("Int8", 0.257, "I8"), ("W4A16", 0.129, "I32")]
+)
 def test_each_format_is_written_and_proven(own_workspace, quantization, share, dtype):
-    config = export_config(own_workspace, quantization=quantization, proof=dict(PROOF))
+    config = export_config(own_workspace, quantization=quantization, proof={**PROOF, "maximumTokens": 100})
     report = run(config)
-    folder = Path(config.paths.stage) / "model"
     assert report["after"]["linearBytes"] / report["before"]["linearBytes"] == pytest.approx(share, abs=0.01)
     assert dtype in report["after"]["dtypes"]
-    assert report["tokens"] == 400
+    assert report["tokens"] == 100
     divergence, floor = report["written"]["divergence"]["value"], report["rounded"]["divergence"]["value"]
     assert (divergence == 0) if quantization == "None" else (0 < divergence < 0.01)
     assert 0 < floor < 1e-4
     assert report["output"] == "workspace://job/out/model"
-    assert (folder.parent / "DONE").read_text() == config.input_hash
+    assert (Path(config.paths.stage) / "DONE").read_text() == config.input_hash
+    # What an evaluate stage measures.
+    assert fault_of(Path(config.paths.stage) / "model", is_resumed=True) is None
+    student = load_student(Path(config.paths.stage) / "model", "Model", torch.float32)
+    assert torch.isfinite(student.model(torch.tensor([[5, 6, 7]])).logits).all()
+
+
+def test_a_later_attempt_repeats_nothing_and_finds_a_flipped_byte(own_workspace):
+    more = {"destinations": ["workspace://served"], "registeredModel": "mine"}
+    config = export_config(own_workspace, quantization="None", **more)
+    report = run(config)
+    assert (report["registered"], report["destinations"]) == ("mine/1", ["workspace://served"])
+    stage = Path(config.paths.stage)
+    weights, served = stage / "model/model.safetensors", own_workspace / "served"
+    before = weights.stat().st_mtime_ns, served.stat().st_ino, (stage / "proof/proven.json").stat().st_mtime_ns
+    (stage / "DONE").unlink()
+    assert run(config) == report
+    assert before == (weights.stat().st_mtime_ns, served.stat().st_ino, (stage / "proof/proven.json").stat().st_mtime_ns)
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    (stage / "proof/proven.json").unlink()
+    with pytest.raises(
+        BrokenExport, match=r"has weights with the hash \w+, and \w+ were written, so the volume has changed them"
+    ):
+        export.run(config)
+    assert run(config)["writtenWeights"] == report["writtenWeights"]
+    assert MlflowClient(config.tracking.uri).search_model_versions("name = 'mine'")[0].version == "1"
 
 
 def test_a_limit_fails_the_stage_and_keeps_both_models(own_workspace):

@@ -118,8 +118,10 @@ def _earlier_faults(config: RunConfig, is_resumed: bool) -> Iterator[str]:
         fault = fault_of(Path(config.paths.parent_model), is_resumed)
         if fault:
             yield f"{PARENT} {fault}, or run that stage again"
+    exports = {stage.name for stage in config.spec.stages or [] if KINDS[stage.kind].leaves == "Export"}
     for name, folder in (config.paths.stage_models or {}).items():
-        fault = fault_of(Path(folder))
+        # What was exported is measured, and need not be trained.
+        fault = fault_of(Path(folder), is_resumed=name in exports)
         if fault:
             yield f"the model of stage {name!r} {fault}, or run that stage again"
 

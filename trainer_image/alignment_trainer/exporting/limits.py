@@ -5,11 +5,8 @@ from collections.abc import Iterator
 from alignment_api.results.evaluation import Estimate
 from alignment_api.results.export import Fidelity, Size
 
+from alignment_trainer.exporting.formats import FORMATS
 from alignment_trainer.settings.export import ProofSettings
-
-_SHARES = {"Int8": 0.65, "W8A16": 0.65, "FP8": 0.65, "Int4": 0.45, "W4A16": 0.45, "GPTQ": 0.45}
-"""The largest share of their 16-bit size that linear layers may have in each format, with its scales."""
-_DTYPES = {"Int8": "I8", "Int4": "U8", "W8A16": "I32", "W4A16": "I32", "GPTQ": "I32", "FP8": "F8_E4M3"}
 
 
 def excesses(proof: ProofSettings, original: Fidelity, written: Fidelity) -> list[str]:
@@ -39,13 +36,13 @@ def _excesses(proof: ProofSettings, original: Fidelity, written: Fidelity) -> It
 
 def size_fault(quantization: str, weights: int, after: Size) -> str | None:
     """Return how the files show that the `weights` weights of linear layers were not rounded."""
-    wanted = _DTYPES.get(quantization)
-    if wanted is None:
+    wanted = FORMATS[quantization]
+    if wanted.dtype is None:
         return None
-    if wanted not in after.dtypes:
-        return f"has no tensor of {wanted} in its files, but {', '.join(after.dtypes)}"
+    if wanted.dtype not in after.dtypes:
+        return f"has no tensor of {wanted.dtype} in its files, but {', '.join(after.dtypes)}"
     share = after.linear_bytes / (2 * weights)
-    if share > _SHARES[quantization]:
+    if share > wanted.largest_share:
         return (
             f"has linear layers of {after.linear_bytes} bytes, {share:.2f} of their size in 16 bit, too many for {quantization}"
         )

@@ -8,6 +8,7 @@ from alignment_api.files import write_whole
 from alignment_api.names import REPORT_FILE, WORKSPACE_PREFIX
 from alignment_api.results.export import ExportReport
 
+from alignment_trainer.exporting.formats import FORMATS
 from alignment_trainer.exporting.limits import size_fault
 from alignment_trainer.exporting.linear import linear_layers
 from alignment_trainer.exporting.original import Original
@@ -16,12 +17,6 @@ from alignment_trainer.exporting.sizes import size_of
 from alignment_trainer.exporting.writing.model import Written
 from alignment_trainer.failures import BrokenExport
 from alignment_trainer.workspace.journal import Journal
-
-PACKAGES = {
-    **dict.fromkeys(("Int8", "Int4"), "bitsandbytes"),
-    **dict.fromkeys(("W8A16", "W4A16", "GPTQ", "FP8"), "compressed-tensors"),
-}
-"""What transformers needs to load each format; vLLM has them."""
 
 
 def report_of(workspace: str, quantization: str, original: Original, written: Written, proven: Proven) -> ExportReport:
@@ -56,6 +51,11 @@ def write_report(stage: Path, report: ExportReport) -> None:
 
 def write_metrics(stage: Path, report: ExportReport) -> None:
     """Write the figures of the report to the stage's journal, from which MLflow gets them."""
+    Journal(stage).append(1, figures(report), {})
+
+
+def figures(report: ExportReport) -> dict[str, float]:
+    """Return the figures of the report by the names of their metrics."""
     estimates = {
         metrics.EXPORT_PERPLEXITY_BEFORE: report.original and report.original.perplexity,
         metrics.EXPORT_PERPLEXITY: report.written and report.written.perplexity,
@@ -63,13 +63,14 @@ def write_metrics(stage: Path, report: ExportReport) -> None:
         metrics.EXPORT_AGREEMENT: report.written and report.written.agreement,
     }
     values = {name: found.value for name, found in estimates.items() if found and found.value is not None}
-    Journal(stage).append(1, {**values, metrics.EXPORT_SIZE_RATIO: report.after.all_bytes / report.before.all_bytes}, {})
+    return {**values, metrics.EXPORT_SIZE_RATIO: report.after.all_bytes / report.before.all_bytes}
 
 
 def _notes(quantization: str, proven: Proven) -> list[str]:
     notes = []
-    if quantization in PACKAGES:
-        notes.append(f"transformers loads it where the package {PACKAGES[quantization]} is installed")
+    package = FORMATS[quantization].package
+    if package:
+        notes.append(f"transformers loads it where the package {package} is installed")
     if proven.likeness is None:
         notes.append("only its form was checked: the stage has no proof, so nothing is known of its answers")
     if not proven.ends_its_answers:

@@ -45,8 +45,9 @@ class RetriesExhausted(BaseException):
 class Backoff:
     """Makes all threads that use the same server wait, and reports each wait once."""
 
-    def __init__(self, what: str, policy: RetryPolicy | None = None) -> None:
+    def __init__(self, what: str, policy: RetryPolicy | None = None, done: str = "downloaded") -> None:
         self._what = what
+        self._done = done
         self._policy = policy or RETRY_POLICY
         self._lock = threading.Lock()
         self._until = 0.0
@@ -55,7 +56,7 @@ class Backoff:
         """Wait until the next try; raise Unreachable after the last one."""
         if tries >= self._policy.tries:
             raise Unreachable(
-                f"{self._what} cannot be downloaded now ({fault.text}; {tries} tries); "
+                f"{self._what} cannot be {self._done} now ({fault.text}; {tries} tries); "
                 f"check the network and the endpoint; the stage tries again later"
             )
         seconds = self._policy.wait_seconds(tries, fault)
@@ -71,9 +72,9 @@ class Backoff:
         _wait(until)
 
 
-def with_retries(what: str, fetch: Callable[[], Result]) -> Result:
-    """Call `fetch`, and retry it after transient faults; raise Unreachable if all tries fail."""
-    backoff, tries = Backoff(what), 0
+def with_retries(what: str, fetch: Callable[[], Result], done: str = "downloaded") -> Result:
+    """Call `fetch`, and retry it after transient faults; raise Unreachable, with what could not be done, if all tries fail."""
+    backoff, tries = Backoff(what, done=done), 0
     while True:
         tries += 1
         try:

@@ -1,10 +1,12 @@
 """Rounds weights to compressed-tensors with llm-compressor, an optional package of the image."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+from alignment_api.spec.settings.export import CALIBRATED
 from transformers import AutoModelForCausalLM
 
 from alignment_trainer.exporting.texts import Text
@@ -17,7 +19,9 @@ _ROWS = 512
 """Most rows of calibration; more of them hardly change how weights are rounded."""
 
 
-def write(original: Path, target: Path, quantization: str, device: torch.device, calibration: Iterator[Text]) -> None:
+def write(
+    original: Path, target: Path, quantization: str, device: torch.device, calibration: Callable[[], Iterator[Text]]
+) -> None:
     """Write a model as compressed tensors; only GPTQ reads texts."""
     from llmcompressor.entrypoints.oneshot import oneshot
 
@@ -25,7 +29,7 @@ def write(original: Path, target: Path, quantization: str, device: torch.device,
         model: Any = AutoModelForCausalLM.from_pretrained(
             original, dtype=serving_dtype(original), device_map={"": device}, trust_remote_code=False, use_safetensors=True
         )
-    texts = [text for text, _ in zip(calibration, range(_ROWS), strict=False)] if quantization == "GPTQ" else []
+    texts = list(islice(calibration(), _ROWS)) if quantization in CALIBRATED else []
     with advancing("rounding the weights", None, "layers"):
         oneshot(model=model, recipe=_recipe(quantization), **(_batches(texts) if texts else {"pipeline": "datafree"}))
         model.save_pretrained(target, save_compressed=True)

@@ -11,6 +11,7 @@ from alignment_api.files import write_whole
 from alignment_api.names import MODEL_FOLDER
 from alignment_api.spec.settings.export import COMPRESSED
 
+from alignment_trainer.exporting.formats import UNROUNDED
 from alignment_trainer.exporting.original import Original
 from alignment_trainer.exporting.texts import Text
 from alignment_trainer.exporting.writing import bits, compressed
@@ -20,7 +21,6 @@ from alignment_trainer.model_folder.weights import weights_digest
 from alignment_trainer.training.publishing import publish_folder
 from alignment_trainer.workspace.activity import advancing
 
-UNROUNDED = "None"
 _WRITTEN_FILE = "written.json"
 _DESCRIPTIONS = ("config.json", "model.safetensors.index.json")
 
@@ -75,7 +75,7 @@ def _write_weights(
     if quantization == UNROUNDED:
         _copy(original, target)
     elif quantization in COMPRESSED:
-        compressed.write(original, target, quantization, device, calibration())
+        compressed.write(original, target, quantization, device, calibration)
     else:
         bits.write(original, target, quantization, device)
 

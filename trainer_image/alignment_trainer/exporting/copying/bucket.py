@@ -1,0 +1,62 @@
+"""Copies an exported folder to a bucket: the list of its files last, so that a copy without it is not whole."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alignment_api.names import BUCKET_PREFIX
+from alignment_api.problems import first_line
+from alignment_api.run_config import Paths
+
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.fetching.buckets import configure_credentials, system
+from alignment_trainer.fetching.retries import with_retries
+from alignment_trainer.model_folder.copies import LIST_FILE, FileList, read_list
+from alignment_trainer.workspace.activity import advancing
+
+Result = TypeVar("Result")
+
+_HASH = "sha256"
+
+
+def copy(folder: Path, listed: FileList, uri: str, paths: Paths) -> None:
+    """Upload what the bucket does not have yet; an older export there is replaced."""
+    # Imported late: most jobs write no bucket.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    configure_credentials(paths)
+    try:
+        _copy(folder, listed, uri)
+    except (FileNotFoundError, PermissionError, BotoCoreError, ClientError) as error:
+        raise BadConfiguration(
+            f"{uri} cannot be written ({first_line(error)}); check bucket, prefix and spec.s3CredentialsSecret"
+        ) from error
+
+
+def _copy(folder: Path, listed: FileList, uri: str) -> None:
+    files, root = system(), uri.removeprefix(BUCKET_PREFIX)
+    place = f"{root}/{LIST_FILE}"
+    known = _retried(uri, lambda: read_list(files.cat_file(place).decode()) if files.exists(place) else None)
+    if known == listed:
+        return
+    if known:
+        # While its files change, nothing there looks whole.
+        _retried(uri, lambda: files.rm_file(place))
+    with advancing(f"copying to {uri}", sum(file.size for file in listed.files.values()), "bytes") as advance:
+        for name, file in listed.files.items():
+            _retried(uri, partial(_upload, files, folder / name, f"{root}/{name}", file.sha256))
+            advance(file.size)
+    for name in known.files.keys() - listed.files.keys() if known else ():
+        _retried(uri, partial(files.rm_file, f"{root}/{name}"))
+    _retried(uri, lambda: files.put_file(str(folder / LIST_FILE), place))
+
+
+def _upload(files: Any, path: Path, key: str, sha256: str) -> None:
+    if files.exists(key) and files.metadata(key).get(_HASH) == sha256:
+        return
+    files.put_file(str(path), key, Metadata={_HASH: sha256})
+
+
+def _retried(uri: str, work: Callable[[], Result]) -> Result:
+    return with_retries(uri, work, "written")

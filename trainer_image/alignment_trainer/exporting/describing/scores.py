@@ -1,0 +1,20 @@
+"""What the evaluate stages before an export have measured of its model."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from alignment_api.names import DONE_FILE, REPORT_FILE
+from alignment_api.results.evaluation import EvaluationReport, Score
+from alignment_api.run_config import RunConfig
+from alignment_api.spec.lineage import stages_before
+
+
+def scores_of(config: RunConfig, model: str) -> Iterator[tuple[str, Score]]:
+    """Yield the main scores of a model, each with the stage that measured it; stages that are not done are left out."""
+    for stage in stages_before(config.spec, config.stage):
+        folder = Path(config.paths.stage).parent / stage.name
+        if stage.kind != "evaluate" or not ((folder / DONE_FILE).exists() and (folder / REPORT_FILE).exists()):
+            continue
+        report = EvaluationReport.parse_stored(json.loads((folder / REPORT_FILE).read_text()))
+        yield from ((stage.name, score) for score in report.scores if score.model == model and score.is_main)
