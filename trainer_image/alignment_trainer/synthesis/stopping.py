@@ -38,7 +38,12 @@ class StoppableAsking:
 
 def run_until_stopped(config: RunConfig, work: Callable[[StoppableAsking], Awaitable[Result]]) -> Result:
     """Do the work with open connections to the stage's servers; on SIGTERM raise Stopped soon, with every answer kept."""
-    return asyncio.run(_run(config, work))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return asyncio.run(_run(config, work))
+    finally:
+        # The loop leaves the default behind, which would end the process without a word.
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _run(config: RunConfig, work: Callable[[StoppableAsking], Awaitable[Result]]) -> Result:

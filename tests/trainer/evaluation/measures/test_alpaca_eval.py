@@ -89,6 +89,14 @@ def test_a_model_against_itself_has_half_of_the_wins_and_costs_nothing(duel: Con
     found = estimates(asked, score(asked, "base"))
     assert (found["win_rate"].value, found["win_rate"].error, found["ties"].value) == (0.5, 0, 1)
     assert server.arrivals == 0
+    assert list(measure_of(asked).notes(asked, {"base": rows_of(asked, "base")})) == []
+
+
+def test_empty_answers_lose_to_any_other(duel: Configure, server: FaultyServer) -> None:
+    server.otherwise = Judge(lambda shown: ["A" if shown[0] else "B"]).serve
+    asked = duel(say=lambda messages: "")
+    found = estimates(asked, score(asked, "base"))
+    assert (found["win_rate"].value, found["length"].value) == (0, 0)
 
 
 def test_another_model_of_the_job_is_the_opponent(duel: Configure, server: FaultyServer) -> None:
@@ -165,6 +173,15 @@ def test_no_text_of_an_answer_is_read_as_a_verdict(duel: Configure, server: Faul
     rows = score(asked, "base")
     assert [row.scores["win_rate"] for row in rows] == [0.0] * 9 + [None]
     assert rows[9].reason == "judge-0: NoVerdict"
+
+
+def test_another_text_of_the_opponent_is_judged_anew(duel: Configure, server: FaultyServer) -> None:
+    server.otherwise = prefers(POINTS).serve
+    score(duel(), "base")
+    assert server.arrivals == 20
+    outputs = [{"instruction": text, "output": f"theirs {at}{' corrected' * (at == 0)}"} for at, text in enumerate(QUESTIONS)]
+    assert score(duel(outputs=outputs), "base")[0].reference == "theirs 0 corrected"
+    assert server.arrivals == 22
 
 
 def test_a_spent_budget_keeps_all_and_a_higher_one_continues(duel: Configure, server: FaultyServer) -> None:

@@ -34,6 +34,9 @@ class Judged(NamedTuple):
     """A row that judges are asked about."""
 
     row: str
+    answer: str | None
+    reference: str | None
+    """What judges see: an earlier attempt's row with other texts is no row of this one."""
     ask: Callable[[Ask], Awaitable[EvaluatedRow]]
 
 
@@ -64,8 +67,8 @@ async def all_say(judges: Sequence[Judge], ask: Callable[[Judge], Awaitable[Said
 
 def judge_rows(task: OpenTask, model: str, file: RowFile, rows: Sequence[Judged]) -> None:
     """Append the rows that no earlier attempt has finished; what is answered already costs nothing again."""
-    known = file.known_here()
-    left = [row for row in rows if row.row not in known]
+    known = {row.row: (row.answer, row.reference) for row in file.read() if has_score(row)}
+    left = [row for row in rows if known.get(row.row) != (row.answer, row.reference)]
     if left:
         run_until_stopped(task.config, lambda asking: _judge(task, model, file, left, len(rows), asking))
 

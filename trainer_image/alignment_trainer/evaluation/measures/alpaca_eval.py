@@ -71,7 +71,7 @@ def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
     answers = drawn(task, candidate, _asked(task), task.settings.sampling)
     others, judges = _opponents_answers(task, candidate, answers), judges_of(task.settings)
     comparisons = [_Comparison(task, *each) for each in zip(task.rows, answers, others, strict=True)]
-    judge_rows(task, candidate.name, file, [Judged(one.row.place, partial(one.judged, judges)) for one in comparisons])
+    judge_rows(task, candidate.name, file, [one.asked(judges) for one in comparisons])
 
 
 def _opponents_answers(task: OpenTask, candidate: Candidate, own: Sequence[Answer | Unanswered]) -> list[str | None]:
@@ -90,7 +90,12 @@ class _Comparison:
     """A model's answer to one instruction, and that of its opponent."""
 
     def __init__(self, task: OpenTask, row: TaskRow, answer: Answer | Unanswered, other: str | None) -> None:
-        self._task, self.row, self._answer, self._other = task, row, answer, other
+        self._task, self._row, self._answer, self._other = task, row, answer, other
+
+    def asked(self, judges: Sequence[Judge]) -> Judged:
+        """Return what judges are asked about."""
+        text = self._answer.text if isinstance(self._answer, Answer) else None
+        return Judged(self._row.place, text, self._other, partial(self.judged, judges))
 
     async def judged(self, judges: Sequence[Judge], ask: Ask) -> EvaluatedRow:
         """Return the row; about equal answers no judge is asked."""
@@ -106,13 +111,13 @@ class _Comparison:
     async def _said(self, ask: Ask, judge: Judge) -> Said:
         assert isinstance(self._answer, Answer)
         assert self._other is not None
-        messages, settings = self.row.value.messages, self._task.settings
+        messages, settings = self._row.value.messages, self._task.settings
         seed = drawn_seed(settings.seed, WIN_RATE, key_of(messages))
         duel = await compare(ask, judge.server, settings.judge_sampling, messages, self._answer.text, self._other, seed)
         return of_duel(judge.name, duel)
 
     def _evaluated(self, outcome: float | None, said: Sequence[Said], reason: str) -> EvaluatedRow:
-        asked: Opening = self.row.value
+        asked: Opening = self._row.value
         answer = self._answer if isinstance(self._answer, Answer) else None
         scores: dict[str, float | None] = dict.fromkeys(_SCORES)
         if outcome is not None and answer is not None and self._other is not None:
@@ -124,7 +129,7 @@ class _Comparison:
             }
         return EvaluatedRow(
             key=key_of(asked.messages),
-            row=self.row.place,
+            row=self._row.place,
             prompt=readable([dict(message) for message in asked.messages]),
             answer=answer.text if answer else None,
             reference=self._other,
@@ -162,9 +167,10 @@ def longer_wins(judges: Sequence[str], rows: RowsOfModels) -> Iterator[float]:
 
 
 def _notes(task: OpenTask, rows: RowsOfModels) -> Iterator[str]:
+    opponents = [model_name(model) for model in _others(task)]
     for model, of in rows.items():
         found = adjusted(of)
-        if isinstance(found, str):
+        if isinstance(found, str) and model not in opponents:
             yield f"{task.name}: the win rate of {model} is not adjusted for length: {found}"
     for judge in judges_of(task.settings):
         for warning in _bias(judge.name, rows).warnings:

@@ -80,7 +80,7 @@ def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
         for row in task.rows:
             if turn < len(row.value.turns):
                 known = _Turn(task, row, turn, asked.get(row.place), answers.get(row.place), right.get(row.value.id, ()))
-                rows.append(Judged(_place(row, turn), partial(known.graded, judges)))
+                rows.append(known.asked(judges))
     judge_rows(task, candidate.name, file, rows)
 
 
@@ -98,6 +98,15 @@ class _Turn:
     ) -> None:
         self._task, self._row, self._turn = task, row, turn
         self._messages, self._answer, self._right = messages, answer, right[: turn + 1]
+
+    @property
+    def _reference(self) -> str | None:
+        return (self._right[self._turn] or None) if self._turn < len(self._right) else None
+
+    def asked(self, judges: list[Judge]) -> Judged:
+        """Return what judges are asked about."""
+        text = self._answer.text if isinstance(self._answer, Answer) else None
+        return Judged(_place(self._row, self._turn), text, self._reference, partial(self.graded, judges))
 
     async def graded(self, judges: list[Judge], ask: Ask) -> EvaluatedRow:
         """Return the row of the answer."""
@@ -125,7 +134,7 @@ class _Turn:
             row=_place(self._row, self._turn),
             prompt=readable([dict(message) for message in messages]),
             answer=answer.text if answer else None,
-            reference=(self._right[self._turn] or None) if self._turn < len(self._right) else None,
+            reference=self._reference,
             scores={**grades, LENGTH: None if found is None or answer is None else float(len(answer.text))},
             reason=reason or None,
             details={
