@@ -43,7 +43,7 @@ def run_until_stopped(config: RunConfig, work: Callable[[StoppableAsking], Await
         return asyncio.run(_run(config, work))
     finally:
         # The loop leaves the default behind, which would end the process without a word.
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 async def _run(config: RunConfig, work: Callable[[StoppableAsking], Awaitable[Result]]) -> Result:
