@@ -40,7 +40,7 @@ def main() -> int:
     except Exception as error:
         outcome = explained(error, Path(config.paths.workspace))
         unexplained = None if outcome else error
-        outcome = outcome or _outcome_of(error)
+        outcome = outcome or _outcome_of(error, config)
     record_outcome(Path(os.environ[OUTCOMES_VARIABLE]), rank, outcome)
     # After a lost peer, this process's traceback does not help: only the peer's log shows the cause.
     if unexplained and outcome.reason != PeerLost.reason:
@@ -119,7 +119,7 @@ def _environment(config: RunConfig) -> dict[str, str]:
     }
 
 
-def _outcome_of(error: Exception) -> RankOutcome:
+def _outcome_of(error: Exception, config: RunConfig) -> RankOutcome:
     text = f"{type(error).__name__}: {error}"
     if "torch" not in sys.modules:
         return RankOutcome(int(ExitCode.DEFECT), "Defect", text)
@@ -128,8 +128,13 @@ def _outcome_of(error: Exception) -> RankOutcome:
     from alignment_trainer.process.lost_peers import is_lost_peer
 
     if isinstance(error, torch.cuda.OutOfMemoryError):
-        advice = "the GPU ran out of memory; lower compute.microBatchSize or maxLength, or raise compute.sharding"
-        return RankOutcome(int(ExitCode.DEFECT), "OutOfMemory", f"{advice} ({text.splitlines()[0]})")
+        smaller = (
+            "lower compute.microBatchSize or maxLength, or raise compute.sharding"
+            if KINDS[config.stage.kind].trains
+            else "each process loads one whole model; use GPUs with more memory, and nothing else on them"
+        )
+        why = f"the GPU ran out of memory; {smaller} ({text.splitlines()[0]})"
+        return RankOutcome(int(ExitCode.DEFECT), "OutOfMemory", why)
     if is_lost_peer(error):
         return failure_of(PeerLost("another process of this stage ended unexpectedly; its own log shows why"))
     return RankOutcome(int(ExitCode.DEFECT), "Defect", text)

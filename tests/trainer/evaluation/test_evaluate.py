@@ -62,6 +62,8 @@ def test_all_models_are_measured_in_all_tasks(config, tmp_path, trainer):
     stage = Path(asked.paths.stage)
     assert trainer.values(stage, "evaluated/quiz/accuracy/base") == {128: pytest.approx(mean)}
     assert json.loads((stage / "manifest.json").read_text())["rows"] == {"quiz": 40, "talk": 24}
+    samples = [json.loads(line) for line in (stage / "samples.jsonl").read_text().splitlines()]
+    assert [sample["step"] for sample in samples] == [64] * 8 + [128] * 8
     assert (stage / "DONE").exists() and not (stage / "measured").exists()
 
 

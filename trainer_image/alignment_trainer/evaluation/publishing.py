@@ -13,7 +13,11 @@ from alignment_api.run_config import RunConfig
 
 from alignment_trainer.evaluation.report import Measured
 from alignment_trainer.evaluation.row_file import MEASURED_FOLDER
+from alignment_trainer.workspace.samples import Sample, Samples
 from alignment_trainer.workspace.stage_folder import manifest
+
+_SHOWN = 4
+"""Of each task; all rows are files of the stage."""
 
 
 def publish_report(config: RunConfig, report: EvaluationReport, measured: Sequence[Measured]) -> None:
@@ -21,6 +25,15 @@ def publish_report(config: RunConfig, report: EvaluationReport, measured: Sequen
     stage = Path(config.paths.stage)
     _write_rows(stage, measured)
     write_whole(stage / REPORT_FILE, report.model_dump_json(by_alias=True, indent=1))
+
+
+def publish_samples(config: RunConfig, report: EvaluationReport, measured: Sequence[Measured]) -> None:
+    """Show a few answers of each model to the same prompts, a step for each model."""
+    samples = Samples(Path(config.paths.stage))
+    steps = sum(task.rows for task in report.tasks)
+    for number, model in enumerate(report.models, start=1):
+        shown = [row for one in measured for row in one.rows[model.name][:_SHOWN] if row.answer is not None]
+        samples.append([_sample(number * steps, row) for row in shown])
 
 
 def publish_end(config: RunConfig, report: EvaluationReport) -> None:
@@ -43,6 +56,10 @@ def main_scores(report: EvaluationReport) -> dict[str, float]:
             if score.estimate.error is not None:
                 found[f"{name}_error"] = score.estimate.error
     return found
+
+
+def _sample(step: int, row: EvaluatedRow) -> Sample:
+    return Sample(step=step, key=row.key, prompt=row.prompt, reference=row.reference, policy=row.answer or "")
 
 
 def _write_rows(stage: Path, measured: Sequence[Measured]) -> None:

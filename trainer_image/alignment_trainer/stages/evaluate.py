@@ -5,7 +5,7 @@ from alignment_api.run_config import RunConfig
 from alignment_trainer.evaluation.limits import check_failures
 from alignment_trainer.evaluation.measuring import Measuring
 from alignment_trainer.evaluation.progress import Progress
-from alignment_trainer.evaluation.publishing import main_scores, publish_end, publish_report
+from alignment_trainer.evaluation.publishing import main_scores, publish_end, publish_report, publish_samples
 from alignment_trainer.evaluation.report import report_of
 from alignment_trainer.evaluation.stopping import stopping_soon
 from alignment_trainer.evaluation.tasks import open_tasks
@@ -28,5 +28,6 @@ def _publish(config: RunConfig, measuring: Measuring, progress: Progress) -> Non
     report = report_of(measuring.candidates, measured)
     publish_report(config, report, measured)
     check_failures(measured, [candidate.name for candidate in measuring.candidates])
+    publish_samples(config, report, measured)
     progress.finish(main_scores(report))
     publish_end(config, report)
