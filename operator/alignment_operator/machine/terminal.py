@@ -121,7 +121,8 @@ def _details(stage: StageStatus) -> str:
         return "  ".join(doing)
     parts = [*doing] if is_of_rows(progress) else [*doing, f"{progress.step}/{progress.total_steps}"]
     parts += [f"{_SHORT[name]} {value:.4g}" for name, value in (progress.metrics or {}).items() if name in _SHORT]
-    parts += asked_so_far(progress)
+    # What is measured at this moment is in its message, with all that is done so far.
+    parts += [stage.message] if stage.reason == "MeasuringRows" and stage.message else asked_so_far(progress)
     if stage.state == "Running" and progress.seconds_left is not None:
         parts.append(f"{readable_duration(progress.seconds_left)} left")
     return "  ".join(parts)

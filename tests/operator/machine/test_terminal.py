@@ -32,6 +32,12 @@ LINES: list[tuple[str, dict[str, float], dict[str, Any], str]] = [
     ),
     ("rows of nobody", {metrics.ROWS_WRITTEN: 120, metrics.ROWS_LEFT_OUT: 0}, {}, "a: running  120 of 200 rows  1m20s left"),
     (
+        "a measurement",
+        {metrics.ROWS_WRITTEN: 120},
+        {"reason": "MeasuringRows", "message": "measuring dpo on arc: 40 of 100 rows, 120 of 200 rows"},
+        "a: running  measuring dpo on arc: 40 of 100 rows, 120 of 200 rows  1m20s left",
+    ),
+    (
         "a budget that is spent",
         {metrics.ROWS_WRITTEN: 120, metrics.REQUESTS: 130},
         {"state": "Failed", "reason": "BudgetSpent", "message": "raise budget.requests"},
