@@ -1,0 +1,1 @@
+"""Tasks of lm-eval as its installed package describes them: their files, members, data and faults; without importing it."""
