@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from alignment_api.run_config import RunConfig
 
+from alignment_trainer.checks.benchmarks import benchmark_rows, check_benchmark
 from alignment_trainer.checks.datasets import Rows
 from alignment_trainer.checks.start_template import lacks_template
 from alignment_trainer.data.openings import read_opening
@@ -36,11 +37,21 @@ class TaskKind(NamedTuple):
     find: Find = find_rows
     asks: bool = False
     """Whether models are asked in dialogues, for which they need a chat template."""
+    opened: str = ""
+    """The function that opens the task where a library reads its rows; a name, too."""
 
 
 _MEASURES = "alignment_trainer.evaluation.measures"
+_BENCHMARKS = "alignment_trainer.evaluation.benchmarks"
+_BENCHMARK = "benchmark"
+
+
+def _as_it_is(row: dict[str, Any]) -> dict[str, Any]:
+    return row
+
 
 TASKS: dict[str, TaskKind] = {
+    _BENCHMARK: TaskKind(f"{_BENCHMARKS}.measure:MEASURE", _as_it_is, opened=f"{_BENCHMARKS}.opening:opened"),
     "MultipleChoice": TaskKind(f"{_MEASURES}.multiple_choice:MEASURE", read_choices),
     "References": TaskKind(f"{_MEASURES}.references:MEASURE", read_references, asks=True),
     "MTBench": TaskKind(f"{_MEASURES}.mt_bench:MEASURE", read_turns, find_source, asks=True),
@@ -55,7 +66,7 @@ TASKS: dict[str, TaskKind] = {
 
 def task_kind(settings: TaskSettings) -> TaskKind:
     """Return the row of a task's measure."""
-    name = str(settings.task.measure or "benchmark")
+    name = str(settings.task.measure or _BENCHMARK)
     if name not in TASKS:
         raise BadConfiguration(f"{settings.path}: this trainer cannot measure {name}; it measures {', '.join(TASKS)}")
     return TASKS[name]
@@ -69,12 +80,16 @@ def check_evaluation(config: RunConfig) -> None:
                 f"{task.path}: the model's tokenizer has no chat template, and questions are asked as dialogues; "
                 "set spec.model.chatTemplate to Zephyr or ChatML"
             )
+        if task.task.benchmark:
+            check_benchmark(config, task)
 
 
 def evaluation_rows(config: RunConfig) -> Iterator[Rows]:
     """Return the rows that the tasks measure."""
     for settings in evaluation_settings(config).tasks:
-        if settings.task.dataset:
+        if settings.task.benchmark:
+            yield from benchmark_rows(settings)
+        elif settings.task.dataset:
             kind = task_kind(settings)
             yield Rows(f"{settings.path}.dataset", [settings.task.dataset], _Check(kind.read), kind.find, is_one=True)
         yield from _beside(settings)

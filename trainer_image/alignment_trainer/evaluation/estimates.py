@@ -12,6 +12,7 @@ def estimated(metric: Metric, rows: Sequence[EvaluatedRow]) -> Estimate:
     """Return a metric of one model's rows; those without a value are counted as failed, and never as 0."""
     if metric.whole:
         return metric.whole(rows)
+    rows = metric.own(rows)
     if metric.corpus is None:
         return clustered((row.key, row.scores[metric.name]) for row in rows if metric.name in row.scores)
     known = _statistics(metric.corpus, rows)
@@ -21,6 +22,7 @@ def estimated(metric: Metric, rows: Sequence[EvaluatedRow]) -> Estimate:
 
 def difference(metric: Metric, rows: Sequence[EvaluatedRow], first: Sequence[EvaluatedRow]) -> Estimate:
     """Return by how much a metric exceeds that of the first model, on the rows that both have values of."""
+    rows, first = metric.own(rows), metric.own(first)
     if metric.corpus is None:
         return clustered_difference(_values(metric, rows), _values(metric, first))
     found = corpus_difference(_statistics(metric.corpus, rows), _statistics(metric.corpus, first), metric.corpus.value)

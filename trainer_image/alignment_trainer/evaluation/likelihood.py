@@ -97,12 +97,13 @@ def _planned(subject: Subject, items: Sequence[Item]) -> list[list[Item]]:
     """Plan the same batches on any number of processes, since in 16 bit a batch mate may change the last digit of a logit."""
     lengths = {place: max(len(text.ids) for text in item.texts) for place, item in enumerate(items)}
     most_texts = max((len(item.texts) for item in items), default=1)
-    room = 1 if subject.exact else _most_tokens(subject) // most_texts
+    room = 1 if subject.exact else most_tokens(subject) // most_texts
     planned: list[Batch] = batches(lengths, 0, room, _SHARES)
     return [[items[place] for place in batch] for batch in planned]
 
 
-def _most_tokens(subject: Subject) -> int:
+def most_tokens(subject: Subject) -> int:
+    """Return how many tokens a batch may have, so that its logits fit beside the weights."""
     of_token = _LOGIT_BYTES * int(subject.model.config.get_text_config().vocab_size)
     if subject.device.type != "cuda":
         return _CPU_BYTES // of_token

@@ -27,7 +27,7 @@ def failed_rows(rows: Sequence[EvaluatedRow], metrics: Sequence[Metric]) -> list
 
 def _lacks(row: EvaluatedRow, metric: Metric) -> bool:
     if metric.corpus:
-        return metric.corpus.statistics(row) is None
+        return bool(metric.own([row])) and metric.corpus.statistics(row) is None
     return metric.name in row.scores and row.scores[metric.name] is None
 
 

@@ -38,6 +38,12 @@ class Metric(NamedTuple):
     corpus: Corpus | None = None
     whole: Callable[[Sequence[EvaluatedRow]], Estimate] | None = None
     """Estimates the metric from all rows, where it is neither a mean nor a corpus metric; no models are compared in it."""
+    is_about: Callable[[EvaluatedRow], bool] | None = None
+    """Which rows a corpus metric is a figure of; of all, if None. The rows of a group of benchmarks belong to several tasks."""
+
+    def own(self, rows: Sequence[EvaluatedRow]) -> Sequence[EvaluatedRow]:
+        """Return the rows that it is a figure of."""
+        return rows if self.is_about is None else [row for row in rows if self.is_about(row)]
 
 
 def _identical(task: OpenTask, model: str, rows: RowsOfModels) -> list[EvaluatedRow]:

@@ -10,6 +10,7 @@ from alignment_api.results.evaluation import (
     MeasuredTask,
     Score,
 )
+from alignment_api.spec.lineage import digest
 
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.estimates import difference, estimated
@@ -41,7 +42,9 @@ def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured]) -> 
 
 def _task(one: Measured) -> MeasuredTask:
     task = one.task.task
-    settings = {"exact": one.task.settings.exact, **one.measure.settings(one.task)}
+    # Scores of other rows or other prompts are not ranked together with these.
+    prompts = digest(sorted(row.key for row in next(iter(one.rows.values()))))
+    settings = {"exact": one.task.settings.exact, "prompts": prompts, **one.measure.settings(one.task)}
     return MeasuredTask(
         name=one.task.name, measure=str(task.measure or task.benchmark), rows=len(one.task.rows), settings=settings
     )
@@ -76,6 +79,12 @@ def _differences(one: Measured, names: Sequence[str]) -> Iterator[Difference]:
 def _notes(one: Measured) -> Iterator[str]:
     """Say what limits the figures of a task."""
     for name, rows in one.rows.items():
+        shortened = sum(row.details.get("shortened") is True for row in rows)
+        if shortened:
+            yield (
+                f"{one.task.name}: {shortened} of {len(rows)} prompts are longer than {name} can read; "
+                "they lose their beginning, and so worked examples"
+            )
         cut = sum(row.details.get("cut") is True for row in rows)
         if cut:
             yield (

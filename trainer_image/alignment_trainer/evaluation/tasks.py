@@ -1,6 +1,8 @@
 """Opens the tasks of a stage: which rows they measure."""
 
+from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from alignment_api.run_config import RunConfig
@@ -51,7 +53,8 @@ def open_tasks(config: RunConfig) -> list[OpenTask]:
 
 def _opened(config: RunConfig, settings: EvaluationSettings, own: TaskSettings) -> OpenTask:
     kind = task_kind(own)
-    rows = _rows(config, settings, own, kind)
+    open_rows: Callable[[RunConfig, TaskSettings], list[TaskRow]] | None = resolve_name(kind.opened) if kind.opened else None
+    rows = open_rows(config, own) if open_rows else _rows(config, settings, own, kind)
     if not rows:
         raise BadData(f"{own.path}.dataset: none of its rows can be measured; correct it, or remove the task")
     return OpenTask(own.task.name, own.path, own.task, rows, settings, config)

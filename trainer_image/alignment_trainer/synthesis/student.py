@@ -133,7 +133,7 @@ def _planned(student: Student, prompts: list[list[int] | None], sampling: Sampli
     lengths = {
         place: len(ids) for place, ids in enumerate(prompts) if ids is not None and (longest is None or len(ids) <= longest)
     }
-    return batches(lengths, sampling.maximum_tokens, 1 if alone else _token_budget(student))
+    return batches(lengths, sampling.maximum_tokens, 1 if alone else token_budget(student))
 
 
 def _left(planned: list[Batch], asked: Sequence[Asked], known: Set[str]) -> list[Batch]:
@@ -141,7 +141,7 @@ def _left(planned: list[Batch], asked: Sequence[Asked], known: Set[str]) -> list
     return [left for batch in planned if (left := [place for place in batch if asked[place].key not in known])]
 
 
-def _token_budget(student: Student) -> int:
+def token_budget(student: Student) -> int:
     """Return how many tokens a batch may have, so that their keys and values fit beside the weights."""
     configuration = student.model.config.get_text_config()
     heads = configuration.num_attention_heads
