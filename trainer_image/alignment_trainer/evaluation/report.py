@@ -91,4 +91,3 @@ def _notes(one: Measured) -> Iterator[str]:
                 f"{one.task.name}: {cut} of {len(rows)} answers of {name} are cut at sampling.maximumTokens, "
                 "and are measured as they are"
             )
-    yield from one.measure.notes(one.task, one.rows)
