@@ -1,7 +1,8 @@
 """The dashboard as an ASGI application: Streamlit's pages, and an address that tells whether they can be served."""
 
+import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -16,13 +17,20 @@ from streamlit.starlette import App
 from alignment_dashboard import cache
 from alignment_dashboard.pieces.notice import show_notice
 
-PAGES = ("", "run", "compare", "samples", "rows")
-"""The paths of the pages, below the base path."""
+WIDGETS, TABLE, CHART = ("Button", "TextInput", "DownloadButton"), "DataFrame", "EChartsChart"
+"""Parts of Streamlit's script: a browser would ask for each only when it gets the first element that needs it."""
+
+PAGES: Mapping[str, Sequence[str]] = {
+    "": (TABLE, *WIDGETS),
+    "run": (CHART,),
+    "compare": (CHART, TABLE),
+    "samples": (TABLE,),
+    "rows": (),
+}
+"""The paths of the pages, below the base path, and the parts that a browser loads while the server still makes the page."""
 
 TITLE = "Alignment runs"
 _INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
-# Without this, Streamlit's script takes the address of a page such as /run for the base path, and asks /run/_stcore/health first.
-_ADDRESS = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", window.location.href).href}</script>'
 _SCRIPTS = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.js"))]
 # Streamlit has no option for these: the page uses the width of the window, begins in the dark where it is dark, and does not fade
 # what it is about to replace, since it replaces something every few seconds.
@@ -61,9 +69,30 @@ def page_routes(base_path: str) -> list[BaseRoute]:
     """Return the routes of the pages; all get the same HTML, which knows from its own address where the server is."""
     html = _INDEX.read_text(encoding="utf-8").replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
     scripts = "".join(f"<script>{script}</script>" for script in _SCRIPTS)
-    html = html.replace("<head>", f"<head>{_ADDRESS}{scripts}{_STYLE}", 1)
+    html = html.replace("<head>", f"<head>{_server()}{scripts}{_STYLE}", 1)
     prefix = f"/{base_path.strip('/')}".rstrip("/")
-    return [Route(f"{prefix}/{page}", partial(_answer_page, html)) for page in PAGES]
+    return [
+        Route(f"{prefix}/{page}", partial(_answer_page, html.replace("</head>", f"{_early(parts)}</head>", 1)))
+        for page, parts in PAGES.items()
+    ]
+
+
+def _server() -> str:
+    """Return a script that tells Streamlit's own where the server is and which pages may embed it.
+
+    Without the address it takes that of a page such as /run for the base path, and asks /run/_stcore/health first. Without the
+    rest it asks the server twice before it connects.
+    """
+    known = json.dumps({"allowedOrigins": config.get_option("client.allowedOrigins"), "useExternalAuthToken": False})
+    address = 'new URL(".", window.location.href).href'
+    return f"<script>window.__streamlit = {{BACKEND_BASE_URL: {address}, HOST_CONFIG: {known}}}</script>"
+
+
+def _early(parts: Sequence[str]) -> str:
+    """Return a script that loads parts of Streamlit's script once the page itself is loaded; without one, they come later."""
+    files = [file.name for part in parts for file in (_INDEX.parent / "static" / "js").glob(f"{part}.*.js")]
+    loads = "".join(f"import('./static/js/{name}').catch(() => {{}});" for name in files)
+    return f'<script>addEventListener("load", () => {{ {loads} }});</script>' if files else ""
 
 
 async def _answer_page(html: str, _: Request) -> HTMLResponse:

@@ -1,5 +1,7 @@
 """The command that serves the dashboard."""
 
+import json
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from alignment_dashboard.__main__ import listen, main, read_flags
+from alignment_dashboard.server import PAGES
 from alignment_dashboard.settings import SETTINGS
 from ports import free_port
 from websockets.sync.client import connect
@@ -67,13 +70,27 @@ def test_it_serves_with_one_command(served: Served) -> None:
     assert served.fetch("/_stcore/health") == "ok"
 
 
-@pytest.mark.parametrize("page", ["/", "/run?job=uid-one", "/compare", "/samples"])
+@pytest.mark.parametrize("page", ["/", "/run?job=uid-one", "/compare", "/samples", "/rows"])
 def test_each_page_knows_from_its_own_address_where_the_server_is(served: Served, page: str) -> None:
     html = served.fetch(page)
     assert html.count("BACKEND_BASE_URL") == 1
     # Scripts of the page run in their order, so the address is known before Streamlit's own script asks for it.
     assert html.index("BACKEND_BASE_URL") < html.index('<script type="module"')
     assert "<title>Alignment runs</title>" in html
+
+
+def test_a_page_says_what_the_server_would_say_about_its_hosts(served: Served) -> None:
+    said = json.loads(served.fetch("/_stcore/host-config"))
+    written = served.fetch("/").partition("HOST_CONFIG: ")[2].partition("}</script>")[0]
+    assert json.loads(written) == {name: said[name] for name in ("allowedOrigins", "useExternalAuthToken")}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_loads_early_what_it_needs_of_streamlits_script(served: Served, page: str) -> None:
+    loaded = re.findall(r"import\('\./(static/js/(\w+)\.[^']+)'\)", served.fetch(f"/{page}"))
+    assert sorted(part for _, part in loaded) == sorted(PAGES[page])
+    # What is not there is answered with the page.
+    assert [path for path, _ in loaded if "<html" in served.fetch(f"/{path}")[:2000] or served.fetch(f"/{path}") == "404"] == []
 
 
 def test_an_address_of_the_server_below_a_page_is_none(served: Served) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import streamlit as st
@@ -108,7 +109,9 @@ def _show_runs(moment: Moment) -> None:
     found = query.search(chips.chosen(rows, st.query_params.get(SHOW), needing), st.query_params.get(SEARCH, ""))
     for problem in found.problems:
         st.text(problem)
-    sorts = columns.sorts(found.rows)
+    # Hundreds of runs have tens of thousands of parameters, so what differs is looked for once.
+    varied = columns.varying(found.rows)
+    sorts = columns.sorts(found.rows, varied)
     by = address.choice(SORT, sorts)
     asked = (st.query_params.get(SHOW), st.query_params.get(SEARCH), by)
     arranged = arrange(columns.sort(found.rows, by), asked, st.session_state.get(ORDER))
@@ -116,7 +119,7 @@ def _show_runs(moment: Moment) -> None:
     if not arranged.rows:
         _show_filtered_out()
         return
-    _show_list(arranged, moment, sorts, tools, ROOM_PIXELS - LINE_PIXELS * len(lines))
+    _show_list(arranged, moment, varied, sorts, tools, ROOM_PIXELS - LINE_PIXELS * len(lines))
 
 
 def _show_chips(counts: dict[str, int]) -> None:
@@ -173,16 +176,19 @@ def _clear() -> None:
         address.write(parameter, "")
 
 
-def _show_list(arranged: Arranged, moment: Moment, sorts: list[str], tools: DeltaGenerator, height: int) -> None:
+def _show_list(
+    arranged: Arranged, moment: Moment, varied: list[str], sorts: list[str], tools: DeltaGenerator, height: int
+) -> None:
     rows = arranged.rows
-    groupings = ["", SEEDS, *columns.groupings(rows)]
+    groupings = ["", SEEDS, *columns.groupings(varied)]
     by = address.choice(GROUP, groupings)
     with tools:
-        names = _show_view(rows, columns.of_groups(rows) if by else columns.automatic(rows), groupings, sorts, grouped=bool(by))
+        usual = columns.of_groups(rows, varied) if by else columns.automatic(rows, varied)
+        names = _show_view(rows, usual, groupings, sorts, grouped=bool(by))
     shown = [columns.column(name, names) for name in names]
     groups = group(rows, by) if by else []
     with tools:
-        _show_download(group_csv(groups, shown) if by else csv(rows, shown))
+        _show_download(partial(group_csv, groups, shown) if by else partial(csv, rows, shown))
     lines = [tuple(row.identity for row in found.rows) for found in groups] if by else [(row.identity,) for row in rows]
     table = group_frame(groups, shown) if by else frame(rows, shown, moment.overview.curves)
     made_of = (rows, shown, moment.overview.curves, by)
@@ -272,8 +278,9 @@ def _write_sort(by: str) -> str:
     return f"{label}, {'highest first' if by.startswith('-') else 'lowest first'}" if by else "running first, then newest"
 
 
-def _show_download(text: str) -> None:
-    st.download_button("CSV", text, file_name="runs.csv", mime="text/csv", icon=":material/download:", on_click="ignore")
+def _show_download(write: Callable[[], str]) -> None:
+    # Written when it is clicked: for hundreds of runs that takes as long as the page.
+    st.download_button("CSV", write, file_name="runs.csv", mime="text/csv", icon=":material/download:", on_click="ignore")
 
 
 show()

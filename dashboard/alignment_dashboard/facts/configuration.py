@@ -30,8 +30,10 @@ def varying(jobs: Sequence[AlignmentJob]) -> list[str]:
 
 def differing(known: Sequence[Mapping[str, Value]]) -> list[str]:
     """Return the names whose values differ among the parameters of several jobs, most telling first."""
-    names = list(dict.fromkeys(name for values in known for name in values))
-    return most_telling([name for name in names if _varies(name, known)])
+    # A list of hundreds of runs asks at each visit.
+    stages = [{"", *stage_names(values)} for values in known]
+    names = dict.fromkeys(name for values in known for name in values)
+    return most_telling([name for name in names if _varies(name, known, stages)])
 
 
 def most_telling(names: Sequence[str]) -> list[str]:
@@ -51,12 +53,18 @@ def stage_names(values: Mapping[str, Value]) -> list[str]:
 
 def applies(name: str, values: Mapping[str, Value]) -> bool:
     """Return whether a parameter has a meaning in a job: one of a stage needs that stage."""
+    return _stage(name) in ("", *stage_names(values))
+
+
+def _varies(name: str, known: Sequence[Mapping[str, Value]], stages: Sequence[set[str]]) -> bool:
+    stage = _stage(name)
+    return len({values.get(name) for values, has in zip(known, stages, strict=True) if stage in has}) > 1
+
+
+def _stage(name: str) -> str:
+    """Return the stage of a parameter; empty for one of the whole job."""
     stage, dot, _ = name.partition(".")
-    return not dot or stage in stage_names(values)
-
-
-def _varies(name: str, known: Sequence[Mapping[str, Value]]) -> bool:
-    return len({values.get(name) for values in known if applies(name, values)}) > 1
+    return stage if dot else ""
 
 
 def _rank(name: str) -> int:

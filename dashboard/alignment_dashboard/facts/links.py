@@ -4,12 +4,15 @@ They are relative, so that they also work below a base path: all pages are side 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import urlencode
 
 NAME = r"[?&]name=([^&]*)"
 """Finds the name in the address of a named link."""
 
 
+# A list of hundreds of runs asks for the links of all at each visit.
+@lru_cache(maxsize=8192)
 def run_link(identity: str) -> str:
     """Return the address of the page of one job."""
     return f"run?{urlencode({'job': identity})}"
@@ -20,6 +23,7 @@ def compare_link(identities: Sequence[str]) -> str:
     return f"compare?{urlencode({'jobs': ','.join(identities)}, safe=',/')}"
 
 
+@lru_cache(maxsize=8192)
 def named(link: str, name: str) -> str:
     """Return a link that carries the name to show for it; it sorts by that name."""
     path, _, query = link.partition("?")

@@ -76,7 +76,8 @@ def _place(lines: Sequence[tuple[str, ...]], shown: object) -> bool:
     The browser keeps row numbers, not runs. It takes the same row numbers only once, so the second time in a row the table is
     shown without them, and then again with them.
     """
-    wanted = [number for number, line in enumerate(lines) if set(line) <= set(chosen())]
+    picked = set(chosen())
+    wanted = [number for number, line in enumerate(lines) if picked.issuperset(line)]
     there = _selected_rows()
     moved = st.session_state.get(_SHOWN) != shown or sorted(there) != wanted
     asserted, st.session_state[_ASSERTED] = st.session_state.get(_ASSERTED), None

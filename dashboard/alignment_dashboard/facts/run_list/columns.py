@@ -1,7 +1,7 @@
 """The columns of the list of runs: their names in the address, how each is typed, and which appear by themselves."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from alignment_api.resolving.parameters import MODEL, SEED, STAGES, Value
@@ -65,12 +65,16 @@ def available(rows: Sequence[Row]) -> list[str]:
     return [*FIXED, *sorted(parameters)]
 
 
-def automatic(rows: Sequence[Row]) -> list[str]:
-    """Return the columns that appear by themselves: those that some run fills, and the parameters that differ among them."""
-    parameters = [name for name in differing([row.parameters for row in rows]) if name not in FIXED][:VARYING_SHOWN]
+def varying(rows: Sequence[Row]) -> list[str]:
+    """Return the parameters that differ among the rows and have a column of their own, the most telling first."""
+    return [name for name in differing([row.parameters for row in rows]) if name not in FIXED]
+
+
+def automatic(rows: Sequence[Row], varied: Sequence[str]) -> list[str]:
+    """Return the columns that appear by themselves: those that some run fills, and the first of the varied parameters."""
     namespaces = [NAMESPACE] if len({row.namespace for row in rows}) > 1 else []
     before = [name for name in _BEFORE if name != "ends" or any(row.ends for row in rows)]
-    return [*before, *parameters, *_measured(rows), *_AFTER, *namespaces]
+    return [*before, *varied[:VARYING_SHOWN], *_measured(rows), *_AFTER, *namespaces]
 
 
 def number_format(name: str, values: Sequence[float]) -> str:
@@ -88,11 +92,11 @@ def _digits(values: Sequence[float]) -> int:
     return next((digits for digits in range(3) if all(float(f"{value:.{digits}e}") == value for value in values)), 3)
 
 
-def of_groups(rows: Sequence[Row]) -> list[str]:
-    """Return the columns of a list of groups: the parameters that differ, and each metric beside its deviation."""
-    differing_ = [name for name in differing([row.parameters for row in rows]) if name not in (*FIXED, SEED)]
+def of_groups(rows: Sequence[Row], varied: Sequence[str]) -> list[str]:
+    """Return the columns of a list of groups: the varied parameters, and each metric beside its deviation."""
+    settings = [name for name in varied if name != SEED]
     measured = [name for name in METRICS if any(name in row.metrics for row in rows)]
-    return [RUN, COUNT, *differing_, *(part for name in measured for part in (name, name + DEVIATION))]
+    return [RUN, COUNT, *settings, *(part for name in measured for part in (name, name + DEVIATION))]
 
 
 def column(name: str, among: Iterable[str] = ()) -> Column:
@@ -111,34 +115,36 @@ def column(name: str, among: Iterable[str] = ()) -> Column:
     return Column(name, short if len(twins) < 2 else name, "text", f"Parameter {name}")
 
 
-def sorts(rows: Sequence[Row]) -> list[str]:
+def sorts(rows: Sequence[Row], varied: Sequence[str]) -> list[str]:
     """Return what a list can be sorted by, as in the address; an empty text is its usual order."""
-    names = dict.fromkeys([*automatic(rows), *available(rows)])
+    names = dict.fromkeys([*automatic(rows, varied), *available(rows)])
     return ["", *(f"{sign}{name}" for name in names if name != CURVE for sign in ("-", ""))]
 
 
-def groupings(rows: Sequence[Row]) -> list[str]:
-    """Return the parameters by which groups can be sorted: those that differ among the shown rows."""
-    return [name for name in automatic(rows) if name not in (*FIXED, SEED)]
+def groupings(varied: Sequence[str]) -> list[str]:
+    """Return the parameters by which groups can be sorted."""
+    return [name for name in varied[:VARYING_SHOWN] if name != SEED]
+
+
+_OWN: dict[str, Callable[[Row], object]] = {
+    STAGES: lambda row: row.stages,
+    "progress": lambda row: row.percent,
+    "ends": lambda row: row.ends,
+    GPU_HOURS: lambda row: row.gpu_hours,
+    "started": lambda row: row.started,
+    MODEL: lambda row: row.model,
+    NAMESPACE: lambda row: row.namespace,
+    "reason": lambda row: row.reason,
+    RUN: lambda row: row.name,
+    STATUS: lambda row: row.phase,
+}
 
 
 def value_of(row: Row, name: str) -> Value | object | None:
     """Return what a row has in a column."""
-    own = {
-        STAGES: row.stages,
-        "progress": row.percent,
-        "ends": row.ends,
-        GPU_HOURS: row.gpu_hours,
-        "started": row.started,
-        MODEL: row.model,
-        NAMESPACE: row.namespace,
-        "reason": row.reason,
-        RUN: row.name,
-        STATUS: row.phase,
-    }
     if name in METRICS:
         return row.metrics.get(name)
-    return own[name] if name in own else row.parameters.get(name)
+    return _OWN[name](row) if name in _OWN else row.parameters.get(name)
 
 
 def sort(rows: Sequence[Row], by: str | None) -> list[Row]:

@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from alignment_dashboard.facts.run_list.columns import automatic, available, column, number_format, of_groups, sort
+from alignment_dashboard.facts.run_list.columns import automatic, available, column, number_format, of_groups, sort, varying
 from alignment_dashboard.facts.run_list.row import Row
 from list_rows import a_row
 
@@ -23,14 +23,22 @@ TEN = a_row("Ten", {"dpo.learningRate": 1e-5, "dpo.beta": 0.1}, {"train.margin":
     ],
 )
 def test_parameters_that_differ_appear_by_themselves(rows: list[Row], inside: list[str], outside: list[str]) -> None:
-    shown = automatic(rows)
+    shown = automatic(rows, varying(rows))
     assert set(inside) <= set(shown)
     assert not set(outside) & set(shown)
     assert set(shown) <= set(available(rows))
 
 
 def test_groups_show_what_differs_but_the_seed() -> None:
-    assert of_groups([ONE, TWO]) == ["run", "n", "dpo.learningRate", "loss", "loss sd", "train.margin", "train.margin sd"]
+    assert of_groups([ONE, TWO], varying([ONE, TWO])) == [
+        "run",
+        "n",
+        "dpo.learningRate",
+        "loss",
+        "loss sd",
+        "train.margin",
+        "train.margin sd",
+    ]
 
 
 @pytest.mark.parametrize(
