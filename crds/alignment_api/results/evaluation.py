@@ -54,7 +54,7 @@ class Score(Schema):
 
 
 class Difference(Schema):
-    """By how much a model's metric exceeds the first model's, on the rows that both have."""
+    """By how much a model's metric exceeds that of one before it in the report, on the rows that both have."""
 
     task: str
     metric: str

@@ -1,6 +1,7 @@
-"""The report of a stage: scores of all models in all tasks, and the differences to the first model; pure."""
+"""The report of a stage: scores of all models in all tasks, and the differences between them; pure."""
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from alignment_api.results.evaluation import (
@@ -27,7 +28,7 @@ class Measured(NamedTuple):
 
 
 def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured]) -> EvaluationReport:
-    """Return the report; the other models are compared with the first one."""
+    """Return the report; each model is compared with all before it."""
     names = [candidate.name for candidate in candidates]
     panels = [panel for one in measured if (panel := one.measure.panel(one.task, one.rows))]
     return EvaluationReport(
@@ -64,15 +65,15 @@ def _scores(one: Measured, names: Sequence[str]) -> Iterator[Score]:
 
 
 def _differences(one: Measured, names: Sequence[str]) -> Iterator[Difference]:
-    first, *others = names
+    """Compare each model with all before it: the best of a table is often not the first, and its rival neither."""
     for metric in (metric for metric in one.measure.metrics(one.task) if not metric.whole):
-        for name in others:
+        for against, name in combinations(names, 2):
             yield Difference(
                 task=one.task.name,
                 metric=metric.name,
                 model=name,
-                against=first,
-                estimate=difference(metric, one.rows[name], one.rows[first]),
+                against=against,
+                estimate=difference(metric, one.rows[name], one.rows[against]),
             )
 
 

@@ -1,0 +1,32 @@
+"""The report of a stage: each model is compared with all before it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from alignment_api.results.table import Measured as MeasuredStage
+from alignment_api.results.table import table
+from alignment_trainer.evaluation.measure import Metric
+from alignment_trainer.evaluation.report import Measured, report_of
+from reported import row
+
+METRIC = Metric("accuracy", "Higher", is_main=True)
+MEASURE: Any = SimpleNamespace(
+    metrics=lambda _: [METRIC], settings=lambda _: {}, panel=lambda _, __: None, notes=lambda _, __: []
+)
+TASK: Any = SimpleNamespace(
+    name="quiz",
+    rows=range(40),
+    task=SimpleNamespace(measure="MultipleChoice", benchmark=None),
+    settings=SimpleNamespace(exact=True),
+)
+
+
+def test_the_best_of_three_is_known_by_the_rows_that_it_shares_with_the_next_best() -> None:
+    # sft answers every third prompt; dpo answers the same ones and five more: apart that is chance, together it is not.
+    right = {"base": range(0), "sft": range(0, 40, 3), "dpo": [*range(0, 40, 3), 1, 2, 4, 5, 7]}
+    rows = {name: [row(str(number), float(number in known)) for number in range(40)] for name, known in right.items()}
+    models: Any = [SimpleNamespace(name=name, weights=name, quantization=None) for name in right]
+    found = report_of(models, [Measured(TASK, MEASURE, rows)])
+    assert [(one.model, one.against) for one in found.differences] == [("sft", "base"), ("dpo", "base"), ("dpo", "sft")]
+    cells = table([MeasuredStage("job", "eval", found)]).cells
+    assert [cells[line, 0].is_best for line in range(3)] == [False, False, True]
