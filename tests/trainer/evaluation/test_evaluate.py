@@ -125,6 +125,18 @@ def test_each_row_is_measured_once_on_any_number_of_processes(config, tmp_path, 
     assert min(first["answers_at_once"], second["answers_at_once"]) >= 2 * 8
 
 
+def test_another_stage_with_the_same_questions_generates_nothing(config, tmp_path, trainer):
+    first = config(tasks=TASKS[1:])
+    assert trainer.train(first, tmp_path).code == 0
+    shutil.move(first.paths.stage, tmp_path / "job/before")
+    other = config(tasks=[{**TASKS[1], "name": "other"}])
+    assert trainer.train(other, tmp_path, before=counting(tmp_path / "counted")).code == 0
+    assert calls(tmp_path / "counted") == {}
+    found = [row.answer for row in rows(other, "other", "sft")]
+    texts = (tmp_path / "job/before/rows/talk/sft.jsonl").read_text().splitlines()
+    assert found == [json.loads(text)["answer"] for text in texts] and len(found) == len(TALK)
+
+
 def measured_rows(stage):
     """Return how often each row of each model is written in the files of a stage that was killed."""
     files = stage.glob("measured/*/*/process-*.jsonl")

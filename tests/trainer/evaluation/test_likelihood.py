@@ -1,0 +1,45 @@
+"""Log-probabilities in batches: which texts are computed together, and that this changes nothing."""
+
+import pytest
+from alignment_api.results.evaluation import EvaluatedRow
+from alignment_trainer.evaluation import likelihood
+from alignment_trainer.evaluation.likelihood import Item, Text, measure_items
+from alignment_trainer.evaluation.row_file import RowFile
+
+ITEMS = [Item(f"row {n}", [Text([5, *range(6, 8 + n % 7)], 1), Text([5, 9, 7], 2)]) for n in range(20)]
+
+
+def measured(subject, stage):
+    """Return the log-probabilities of each row, and the number of texts of each call of the model."""
+    calls = []
+
+    def evaluated(item, found):
+        values = {f"{text}": sum(logps) for text, logps in enumerate(found)}
+        return EvaluatedRow(key=item.row, row=item.row, prompt="", scores=values)
+
+    def unread(item, why):
+        return EvaluatedRow(key=item.row, row=item.row, prompt="", scores={}, reason=why)
+
+    original = likelihood.log_probabilities
+    with pytest.MonkeyPatch.context() as patch, RowFile(stage, "task", "model") as file:
+        patch.setattr(likelihood, "log_probabilities", lambda given, texts: calls.append(len(texts)) or original(given, texts))
+        measure_items(subject, ITEMS, file, evaluated, unread)
+        return {row.row: row.scores for row in file.read()}, calls
+
+
+def test_exact_is_one_row_at_a_time_and_batches_change_nothing(subject, tmp_path):
+    together, calls = measured(subject, tmp_path / "together")
+    alone, single = measured(subject._replace(exact=True), tmp_path / "alone")
+    assert (calls, single) == ([32, 8], [2] * len(ITEMS))
+    assert set(together) == set(alone) == {item.row for item in ITEMS}
+    for row, scores in alone.items():
+        assert together[row] == pytest.approx(scores, rel=1e-4)
+
+
+def test_a_row_of_an_earlier_attempt_keeps_its_batch_mates(subject, tmp_path):
+    """In 16 bit they may decide a digit, so the batches are planned as if nothing were known."""
+    whole, _ = measured(subject, tmp_path / "stage")
+    file = next((tmp_path / "stage").rglob("process-0.jsonl"))
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:3]) + b'{"key": "torn')
+    again, calls = measured(subject, tmp_path / "stage")
+    assert again == whole and calls == [26, 8]
