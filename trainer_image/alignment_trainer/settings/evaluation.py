@@ -26,7 +26,7 @@ class EvaluationSettings:
     path: str
     """The field of these settings in the job, for messages."""
     models: tuple[StageModel, ...]
-    """What is measured; the others are compared with the first one."""
+    """What is measured; each is compared with those before it."""
     tasks: tuple[TaskSettings, ...]
     judges: tuple[Server, ...]
     sampling: SamplingSettings
