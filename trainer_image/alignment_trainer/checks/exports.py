@@ -9,9 +9,9 @@ from alignment_api.spec.settings.export import COMPRESSED, GROUPED
 
 from alignment_trainer.checks.datasets import ExampleCheck, Rows
 from alignment_trainer.checks.start_template import lacks_template
+from alignment_trainer.data.tasks.compared import read_compared
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.fetching.buckets import has_credentials
-from alignment_trainer.forms.rows import read_dialogue
 from alignment_trainer.model_folder.copies import is_export
 from alignment_trainer.model_folder.documents import COPY, Unfit, read_object
 from alignment_trainer.model_folder.fitness import CONFIGURATION
@@ -35,7 +35,7 @@ def check_export(config: RunConfig) -> None:
 def export_rows(config: RunConfig) -> Iterator[Rows]:
     """Return the texts by which an export is rounded and proven."""
     settings = export_settings(config)
-    check = ExampleCheck(read_dialogue, has_template=not lacks_template(config))
+    check = ExampleCheck(read_compared, has_template=not lacks_template(config))
     if settings.calibration:
         yield Rows(f"{settings.path}.calibration", [settings.calibration], check, is_one=True)
     if settings.proof:

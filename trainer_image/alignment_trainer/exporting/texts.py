@@ -8,13 +8,13 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.data import Dataset
 
 from alignment_trainer.data.mixture import draw
+from alignment_trainer.data.tasks.compared import read_compared
 from alignment_trainer.data.tokens import IGNORED, dialogue_tokens
 from alignment_trainer.failures import BadData
 from alignment_trainer.forms.columns import find_rows
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.messages import Message
-from alignment_trainer.forms.rows import read_dialogue
 from alignment_trainer.reading.bad_row import BadRow
 
 LONGEST = 2048
@@ -44,7 +44,7 @@ def texts_of(config: RunConfig, dataset: Dataset, field: str, seed: int, tokeniz
         try:
             if row.fault:
                 raise row.fault
-            text = _text(read_dialogue(row.values).example, tokenizer, longest)
+            text = _text(read_compared(row.values).example, tokenizer, longest)
         except LeftOut:
             continue
         except BadRow as fault:
