@@ -117,13 +117,13 @@ _TASKS = {
 }
 
 
-def write_benchmark(folder: Path, name: str) -> Path:
-    """Write the files of a task."""
+def write_benchmark(folder: Path, name: str, times: int = 1) -> Path:
+    """Write the files of a task; `times` as many rows are measured."""
     made, splits = _TASKS.get(name, (mmlu, {"dev": 5, "test": 2}))
     draw = random.Random(name)
     folder.mkdir(parents=True)
     for split, count in splits.items():
-        rows = made(count, draw)
+        rows = made(count if split in ("train", "dev") else times * count, draw)
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 
