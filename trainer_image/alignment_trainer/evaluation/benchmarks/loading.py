@@ -11,6 +11,7 @@ from accelerate import PartialState
 from alignment_api.problems import first_line
 from datasets.exceptions import DatasetNotFoundError
 from huggingface_hub.errors import HfHubHTTPError
+from jinja2 import TemplateError
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 
@@ -37,7 +38,7 @@ def load_tasks(benchmark: Benchmark, folder: Path | None, path: str) -> dict[str
             f"{path}: the rows of {benchmark.name} cannot be loaded from the Hub ({first_line(error)}); without access to it, "
             f"copy them to the workspace volume, a file for each split such as test.jsonl, and name the folder in dataset"
         ) from error
-    except (LookupError, TypeError, ValueError) as error:
+    except (TemplateError, LookupError, TypeError, ValueError) as error:
         if folder is None:
             raise
         raise BadData(

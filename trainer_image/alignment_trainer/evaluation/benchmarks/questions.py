@@ -6,6 +6,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import lm_eval.utils
+from alignment_api.problems import first_line
+from jinja2 import TemplateError
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
@@ -49,6 +51,16 @@ def questions_of(task: ConfigurableTask, limit: int | None, path: str) -> list[Q
 
 def requests_of(question: Question) -> list[Instance]:
     """Return what lm-eval asks a model about a row: one request, or one for each choice."""
+    try:
+        return _requests(question)
+    except (TemplateError, LookupError, TypeError, ValueError) as error:
+        raise BadData(
+            f"row {question.number + 1} of {question.task.task_name} or one of its examples lacks what the task reads "
+            f"({type(error).__name__}: {first_line(error)}); correct the row"
+        ) from error
+
+
+def _requests(question: Question) -> list[Instance]:
     task = question.task
     task.sampler = _Known(question.examples)
     context = task.fewshot_context(
