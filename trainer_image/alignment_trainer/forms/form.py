@@ -33,7 +33,7 @@ def form_of(row: Row, forms: tuple[Form[_Read], ...]) -> Form[_Read] | None:
 
 def has_columns(row: Row, columns: tuple[str, ...]) -> bool:
     """Return whether a row has a value that is not null in each of the columns."""
-    return all(row.get(column) is not None for column in columns)
+    return None not in map(row.get, columns)
 
 
 def is_empty(value: Any) -> bool:

@@ -20,6 +20,8 @@ from alignment_trainer.synthesis.prompts import Prompt
 Make = Callable[[Prompt], Awaitable[Outcome]]
 
 _NO_KEY = "0"
+_MADE_AT_ONCE = 256
+"""Prompts that an earlier attempt has answered, passed over in some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,12 @@ class _Writing:
 
     async def _finish(self, numbered: tuple[int, Prompt | LeftOut]) -> None:
         position, prompt = numbered
-        # Where all is known already, nothing else waits: the progress has to be written and a signal to be heard.
-        await asyncio.sleep(0)
         key = prompt.key if isinstance(prompt, Prompt) else _NO_KEY
-        if self._made.has(position, key):
+        is_made = self._made.has(position, key)
+        if not is_made or position % _MADE_AT_ONCE == 0:
+            # Where all is known already, nothing else waits: the progress has to be written and a signal to be heard.
+            await asyncio.sleep(0)
+        if is_made:
             return
         if isinstance(prompt, Prompt):
             outcome = await self._make(prompt)
