@@ -371,9 +371,9 @@ PROBES: dict[str, tuple[Act, str]] = {
         "exist\") to a question of one token; correct the model's name, or baseUrl, which for most servers ends in /v1",
     ),
     "a refused parameter": (
-        says(400, {"error": {"message": "Unsupported parameter: 'seed'.", "param": "seed"}}),
-        "BadConfiguration: spec.stages[0].distill.teachers[0]: {url} answers 400 Bad Request (\"Unsupported parameter: 'seed'\") "
-        "to a question of one token with temperature, top_p, seed and n; choose a model and a server that take these, or correct "
+        says(400, {"error": {"message": "No top_p.", "param": "top_p"}}),
+        'BadConfiguration: spec.stages[0].distill.teachers[0]: {url} answers 400 Bad Request ("No top_p") '
+        "to a question of one token with temperature, top_p and n; choose a model and a server that take these, or correct "
         "the model's name",
     ),
     "a form that is not understood": (says(422, ""), "BadConfiguration: spec.stages[0].distill.teachers[0]: {url} answers 422"),
@@ -445,6 +445,27 @@ def test_another_model_than_the_one_asked_for_is_a_warning(tmp_path: Path) -> No
             assert warnings.exists() == (name == "other")
     assert json.loads(warnings.read_text()) == [
         "spec.stages[0].distill.teachers[0].model: the server was asked for 'large' and says that 'tiny' answered; check its name"
+    ]
+
+
+def test_a_server_that_refuses_seeds_is_asked_without_and_pays_for_no_answer_twice(tmp_path: Path) -> None:
+    def act(handler: Any) -> None:
+        refuses = says(400, {"error": {"message": "Unsupported parameter: 'seed'.", "param": "seed"}})
+        (refuses if "seed" in handler.body else answers())(handler)
+
+    with a_faulty_server() as server:
+        server.otherwise = act
+        config = a_stage(tmp_path, server.url)
+        found, counts = asked(config, 8, workers=1)
+        again, counts_again = asked(config, 8, workers=1)
+    assert all(isinstance(answer, Answer) and not answer.was_kept for answer in found)
+    assert (server.arrivals, counts.requests, counts.faults, counts.unanswered) == (9, 9, {"Status400": 1}, {})
+    # The seed of a question still belongs to the key of its answer.
+    assert all(isinstance(answer, Answer) and answer.was_kept for answer in again)
+    assert counts_again.kept_answers == 8
+    assert json.loads((Path(config.paths.stage) / "warnings.json").read_text()) == [
+        f"spec.stages[0].distill.teachers[0]: {server.url} takes no seed, and is asked without one; an answer that is paid again "
+        f"may be another one"
     ]
 
 

@@ -157,6 +157,23 @@ def test_a_server_that_knows_only_the_newer_name_of_the_limit_is_asked_with_it()
     assert limits == [{"max_tokens": 5, "max_completion_tokens": None}, newer, newer]
 
 
+def test_a_server_that_takes_no_seed_is_asked_without_one() -> None:
+    unknown = says(
+        422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}
+    )
+    with a_faulty_server(unknown, answers(), unknown) as server:
+
+        async def thrice() -> list[str]:
+            wire = Wire(Server("teacher", Endpoint(base_url=server.url, model="large")), None)
+            found = [await wire.send(QUESTION) for _ in range(3)]
+            await wire.close()
+            return [reply.kind if isinstance(reply, Fault) else reply.text for reply in found]
+
+        # Without a seed, the same refusal has another cause.
+        assert asyncio.run(thrice()) == ["Unusable", "yes", "Rejected"]
+    assert ["seed" in body for body in server.bodies] == [True, False, False]
+
+
 @pytest.mark.parametrize("status", [400, 422])
 @pytest.mark.parametrize("error", [{"param": "max_tokens"}, {"message": "Use 'max_completion_tokens' instead of 'max_tokens'."}])
 def test_requests_that_go_out_together_all_learn_the_newer_name_of_the_limit(status: int, error: dict[str, str]) -> None:

@@ -143,7 +143,7 @@ class Attempts:
         """Take note of what an attempt says about its server."""
         if isinstance(outcome, Reply):
             pace.works()
-            self._servers.check_model(server, outcome.model)
+            self._servers.check(server, outcome.model)
             return
         self.faults[outcome.reason] += 1
         if (outcome.wait_seconds or 0) > _LONGEST_WAIT_SECONDS:

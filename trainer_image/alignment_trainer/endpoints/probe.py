@@ -26,7 +26,7 @@ def failure_of(server: Server, answer: Unanswered) -> StageFailure | None:
         return None
     if answer.reason in ("Status400", "Status422"):
         return BadConfiguration(
-            f"{server.field}: {answer.detail} to a question of one token with temperature, top_p, seed and n; "
+            f"{server.field}: {answer.detail} to a question of one token with temperature, top_p and n; "
             f"choose a model and a server that take these, or correct the model's name"
         )
     if answer.reason.startswith("Status4") and answer.reason != "Status429":

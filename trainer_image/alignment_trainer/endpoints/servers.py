@@ -1,5 +1,6 @@
 """The servers of a stage: to each one connections, and one pace for all fields that name it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from alignment_api.problems import Problem
@@ -7,6 +8,7 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.endpoints import Endpoint
 from alignment_api.spec.parts import endpoints_of
 
+from alignment_trainer.endpoints.dialect import SEED
 from alignment_trainer.endpoints.key import access, advice_to_refused
 from alignment_trainer.endpoints.pacing.pace import CONCURRENCY, Limits, Pace, Patience
 from alignment_trainer.endpoints.question import Server
@@ -55,20 +57,35 @@ class Servers:
         for pace in self._paces.values():
             pace.end()
 
-    def check_model(self, server: Server, answered: str) -> None:
-        """Warn once if a server seems to answer as another model; many add a date or a folder to the name, or leave it out."""
-        asked = server.endpoint.model
+    def check(self, server: Server, answered: str) -> None:
+        """Warn, at its first answer, of a server that seems to answer as another model, or that takes no seed."""
         if server.field in self._checked:
             return
         self._checked.add(server.field)
-        if answered and asked.lower() not in answered.lower() and answered.lower() not in asked.lower():
-            sentence = f"the server was asked for {asked!r} and says that {answered[:100]!r} answered; check its name"
-            warn(Path(self._config.paths.stage), [Problem(f"{server.field}.model", sentence)])
+        warnings = [*_of_model(server, answered), *_of_seed(server, self.wire(server))]
+        if warnings:
+            warn(Path(self._config.paths.stage), warnings)
 
     async def close(self) -> None:
         """Close all connections."""
         for wire in self._wires.values():
             await wire.close()
+
+
+def _of_model(server: Server, answered: str) -> Iterator[Problem]:
+    """Yield that the names differ; many servers add a date or a folder to the name, or leave it out."""
+    asked = server.endpoint.model
+    if answered and asked.lower() not in answered.lower() and answered.lower() not in asked.lower():
+        sentence = f"the server was asked for {asked!r} and says that {answered[:100]!r} answered; check its name"
+        yield Problem(f"{server.field}.model", sentence)
+
+
+def _of_seed(server: Server, wire: Wire) -> Iterator[Problem]:
+    if SEED in wire.refused:
+        sentence = (
+            f"{server.endpoint.base_url} takes no seed, and is asked without one; an answer that is paid again may be another one"
+        )
+        yield Problem(server.field, sentence)
 
 
 def _identity(endpoint: Endpoint) -> _Identity:

@@ -9,6 +9,7 @@ import httpx2
 from alignment_api.problems import first_line
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, omit
 
+from alignment_trainer.endpoints.dialect import LIMIT, SEED, refused_parameters, spoken
 from alignment_trainer.endpoints.key import Access, repeats_key, without_key
 from alignment_trainer.endpoints.question import Question, Server
 from alignment_trainer.endpoints.replies import Fault, Reply, fault_of_status, read_completion
@@ -18,8 +19,6 @@ _NO_KEY = "added-by-the-client"
 _TIMEOUT_SECONDS = 600
 _CONNECT_SECONDS = 30
 _LONGEST_SAID = 300
-_LIMIT, _NEWER_LIMIT = "max_tokens", "max_completion_tokens"
-"""Nearly all servers know the first one; OpenAI's models that reason know only the second one."""
 _OF_AN_ACCOUNT = {"OpenAI-Organization": omit, "OpenAI-Project": omit}
 """Headers that the SDK takes from the environment, which is not part of the job."""
 
@@ -29,7 +28,8 @@ class Wire:
 
     def __init__(self, server: Server, access: Access | None) -> None:
         self._endpoint, self._access = server.endpoint, access
-        self._limit = _LIMIT
+        self.refused: frozenset[str] = frozenset()
+        """The parameters that the server has refused, and is not sent again."""
         self._seconds = server.endpoint.timeout_seconds or _TIMEOUT_SECONDS
         client = http_client(
             access,
@@ -47,26 +47,21 @@ class Wire:
 
     async def send(self, question: Question) -> Reply | Fault:
         """Send a question; what the server did wrong is returned, and only a forbidden redirect is raised."""
-        limit = self._limit
+        left_out = self.refused
         try:
             # The client's own time limit begins again with each byte that arrives.
             async with asyncio.timeout(self._seconds):
-                return await self._send(question, limit)
+                return await self._send(question, left_out)
         except (TimeoutError, APITimeoutError) as error:
             if isinstance(error.__cause__, httpx2.ConnectTimeout):
                 return _no_connection("timeout")
             return Fault("Down", "Timeout", f"has not answered within {self._seconds} s")
         except APIStatusError as error:
-            said = self._said(error.body)
             # Others that were sent at the same time may have learned it already.
-            if limit == _LIMIT and _wants_newer_limit(error):
-                self._limit = _NEWER_LIMIT
-                return Fault(
-                    "Unusable",
-                    f"Status{error.status_code}",
-                    f"does not know {_LIMIT}; it is asked with {_NEWER_LIMIT}",
-                    is_unpaid=True,
-                )
+            if refused := refused_parameters(error.status_code, error.param, str(error.body), question) - left_out:
+                self.refused |= refused
+                return Fault("Unusable", f"Status{error.status_code}", spoken(refused), is_unpaid=True)
+            said = self._said(error.body)
             return fault_of_status(error.status_code, error.response.headers, said, datetime.now(UTC))
         except APIConnectionError as error:
             if isinstance(error.__cause__, httpx2.ConnectError):
@@ -75,17 +70,17 @@ class Wire:
         except (json.JSONDecodeError, UnicodeDecodeError):
             return Fault("Down", "NoJson", "answers 200 with text that is not JSON")
 
-    async def _send(self, question: Question, limit: str) -> Reply | Fault:
+    async def _send(self, question: Question, left_out: frozenset[str]) -> Reply | Fault:
         tokens = question.sampling.maximum_tokens
         completion: object = await self._client.chat.completions.create(
             model=self._endpoint.model,
             messages=list(question.messages),  # type: ignore[arg-type]
             temperature=question.sampling.temperature,
             top_p=question.sampling.top_p,
-            seed=question.seed,
+            seed=omit if SEED in left_out else question.seed,
             n=1,
-            max_tokens=tokens if limit == _LIMIT else omit,
-            max_completion_tokens=tokens if limit == _NEWER_LIMIT else omit,
+            max_tokens=omit if LIMIT in left_out else tokens,
+            max_completion_tokens=tokens if LIMIT in left_out else omit,
         )
         reply = read_completion(completion, question.needs_end)
         if isinstance(reply, Fault):
@@ -104,10 +99,6 @@ class Wire:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
-
-
-def _wants_newer_limit(error: APIStatusError) -> bool:
-    return error.status_code in (400, 422) and (error.param == _LIMIT or _NEWER_LIMIT in str(error.body))
 
 
 def _no_connection(why: str) -> Fault:
