@@ -17,6 +17,9 @@ AT_ONCE = 2
 """Requests to a model at the same time: at most so many are on their way when a pod is killed."""
 PER_MINUTE = 360
 """Requests to a model per minute, so few that a stage takes half a minute on any machine, and is killed in its middle."""
+VERDICTS_PER_MINUTE = 120
+"""So few that the judge of a round takes long enough to be killed."""
+QUESTIONS = 32
 MODELS = ("teacher", "student", "apprentice", "judge")
 
 
@@ -33,9 +36,7 @@ def a_short_zephyr(teacher: Teacher) -> Object:
     distill, sft, feedback, dpo = job["spec"]["stages"]
     asked = [*distill["distill"]["teachers"], feedback["feedback"]["judge"]]
     for endpoint in [*asked, *(known["endpoint"] for known in feedback["feedback"]["responders"] if "endpoint" in known)]:
-        endpoint.update(
-            baseUrl=teacher.base_url, concurrency=AT_ONCE, requestsPerMinute=PER_MINUTE, apiKeySecret={"name": NAME, "key": KEY}
-        )
+        endpoint.update(_served_by(teacher, PER_MINUTE))
     distill["distill"]["prompts"][0]["maxExamples"] = 200
     feedback["feedback"]["prompts"][0]["maxExamples"] = 40
     for settings, steps in ((sft["sft"], 60), (dpo["dpo"], 5)):
@@ -45,6 +46,25 @@ def a_short_zephyr(teacher: Teacher) -> Object:
             del settings[unused]
     job["spec"]["compute"]["nodes"] = 1
     return job
+
+
+def a_short_dpo_kd(teacher: Teacher) -> Object:
+    """Return dpo-kd-online-tiny with the teacher of the cluster, in two pods: two rounds of few questions and few steps."""
+    job: Object = json.loads(json.dumps(read_document(EXAMPLES / "dpo-kd-online-tiny.yaml")))
+    settings = job["spec"]["stages"][0]["dpoDistillation"]
+    settings["teacher"].update(_served_by(teacher, PER_MINUTE))
+    settings["prompts"][0]["maxExamples"] = QUESTIONS
+    settings["roundJudge"]["endpoint"].update(_served_by(teacher, VERDICTS_PER_MINUTE))
+    settings["roundJudge"]["maximumQuestions"] = QUESTIONS
+    # A rate at which the student's answers change in two steps, so that the judge is asked.
+    settings.update(rounds=2, optimization={"learningRate": 1e-3, "epochs": 1, "globalBatchSize": 16})
+    del settings["evaluation"]
+    return job
+
+
+def _served_by(teacher: Teacher, per_minute: int) -> Object:
+    secret = {"name": NAME, "key": KEY}
+    return {"baseUrl": teacher.base_url, "concurrency": AT_ONCE, "requestsPerMinute": per_minute, "apiKeySecret": secret}
 
 
 def test_killed_pods_pay_for_no_answer_twice(start: StartJob, workspace: Workspace, teacher: Teacher) -> None:
@@ -69,22 +89,51 @@ def test_killed_pods_pay_for_no_answer_twice(start: StartJob, workspace: Workspa
     assert teacher.key not in (workspace.read(f"{job.folder('distill')}/asked.jsonl") or "")
 
 
+def test_a_pod_killed_in_a_round_pays_for_no_verdict_twice(start: StartJob, workspace: Workspace, teacher: Teacher) -> None:
+    before = teacher.answered()
+    job = start(a_short_dpo_kd(teacher))
+    folder = job.folder("distill")
+    verdicts = f"{folder}/rounds/2/verdicts/made.jsonl"
+    wait_for("the second round has verdicts", lambda: len(_lines(workspace, verdicts)) >= 2, job.describe, 600)
+    _kill_the_pod(job, "distill")
+    known = len(_lines(workspace, verdicts))
+    status = job.wait_for_end()
+    assert teacher.restarts() == 0
+    paid = {digest: times - before.get(digest, 0) for digest, times in teacher.answered().items()}
+    rounds = json.loads(workspace.read(f"{folder}/manifest.json") or "{}")["rounds"]
+    # Besides what was on its way at the kill and the tokens of the first calls, only what is no verdict is asked for again.
+    no_verdicts = sum(rounds[1]["unjudged"].values())
+    assert sum(times > 1 for times in paid.values()) <= AT_ONCE + len(("teacher", "judge")) + 2 * no_verdicts
+    assert known < len(_lines(workspace, f"{folder}/judge-questions.jsonl")), "the round had ended before its pod was killed"
+    assert [one["round"] for one in rounds] == [1, 2]
+    assert all(one["pairs"] > 5 and one["winRate"]["count"] > 5 for one in rounds)
+    shown = status["stages"][0]["progress"]["metrics"]
+    assert (shown["round/number"], shown["round/win_rate"]) == (2, pytest.approx(rounds[1]["winRate"]["value"]))
+    # Both pods have sampled the student, in each round.
+    assert all(
+        _lines(workspace, f"{folder}/rounds/{one}/student/process-{process}.jsonl") for one in (1, 2) for process in (0, 1)
+    )
+
+
 def _kill_the_pod(job: Job, stage: str) -> None:
-    """Remove the pod at once, and wait for the one that takes its place: of the same PyTorchJob, or of the next attempt."""
-    (killed,) = _pods(job, stage)
+    """Remove the pod that asks, at once, and wait for the one that takes its place: of the same PyTorchJob, or of the next."""
+    (killed,) = _asking_pods(job, stage)
     job.kubectl.delete("pod", killed["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
     uid = killed["metadata"]["uid"]
     wait_for(
         "another pod runs in its place",
         lambda: any(
-            pod["metadata"]["uid"] != uid and pod["status"].get("phase") in ("Running", "Succeeded") for pod in _pods(job, stage)
+            pod["metadata"]["uid"] != uid and pod["status"].get("phase") in ("Running", "Succeeded")
+            for pod in _asking_pods(job, stage)
         ),
         job.describe,
     )
 
 
-def _pods(job: Job, stage: str) -> list[Object]:
-    return [pod for pod in job.pods() if pod["metadata"]["labels"][STAGE_LABEL] == stage]
+def _asking_pods(job: Job, stage: str) -> list[Object]:
+    """Return the pods of a stage's first processes: there is one for each attempt."""
+    pods = [pod for pod in job.pods() if pod["metadata"]["labels"][STAGE_LABEL] == stage]
+    return [pod for pod in pods if pod["metadata"]["name"].endswith("-master-0")]
 
 
 def _state(status: Object, stage: str) -> str | None:
@@ -96,6 +145,10 @@ def _has(teacher: Teacher, answers: int) -> bool:
 
 
 def _rows(workspace: Workspace, job: Job, stage: str) -> list[Object]:
-    text = workspace.read(f"{job.folder(stage)}/rows/part-00000.jsonl")
-    assert text, f"{stage} has written no rows"
-    return [json.loads(line) for line in text.splitlines()]
+    lines = _lines(workspace, f"{job.folder(stage)}/rows/part-00000.jsonl")
+    assert lines, f"{stage} has written no rows"
+    return [json.loads(line) for line in lines]
+
+
+def _lines(workspace: Workspace, path: str) -> list[str]:
+    return (workspace.read(path) or "").splitlines()
