@@ -1,6 +1,7 @@
 """Answers that are kept for all jobs of a namespace."""
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,39 @@ def test_two_jobs_that_write_at_the_same_time_lose_nothing(tmp_path: Path) -> No
     assert texts(tmp_path, *range(41)) == [*map(str, range(40)), None]
 
 
+def test_a_running_job_finds_what_another_one_keeps_meanwhile(tmp_path: Path) -> None:
+    async def run() -> list[bool]:
+        kept = KeptAnswers(tmp_path, look_seconds=0)
+        before = kept.get(key(1))
+        await put(tmp_path, 1, 2)
+        await kept.put(key(3), ANSWER)
+        after_others = [kept.get(key(number)) is not None for number in (1, 2, 3, 4)]
+        (others,) = (path for path in tmp_path.iterdir() if b'"text": "1"' in path.read_bytes())
+        whole = others.read_bytes()
+        line = whole.splitlines(keepends=True)[0].replace(key(1).encode(), key(4).encode())
+        others.write_bytes(whole + line[:50])
+        half = kept.get(key(4))
+        others.write_bytes(whole + line)
+        found = [before is None, *after_others, half is None, kept.get(key(4)) is not None]
+        await kept.close()
+        return found
+
+    assert asyncio.run(run()) == [True, True, True, True, False, True, True]
+
+
+def test_a_file_that_nobody_has_written_to_for_a_day_is_read_once(tmp_path: Path) -> None:
+    asyncio.run(put(tmp_path, 1))
+    (file,) = tmp_path.iterdir()
+    kept = KeptAnswers(tmp_path, look_seconds=0)
+    os.utime(file, (0, 0))
+    assert [kept.get(key(number)) is not None for number in (1, 2)] == [True, False]
+    file.unlink()
+    # A file whose answers are all read is not even looked at.
+    assert kept.get(key(2)) is None
+
+
 def test_more_answers_than_stay_unsorted_in_memory_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alignment_trainer.endpoints.records.kept_answers._UNSORTED", 7)
+    monkeypatch.setattr("alignment_trainer.endpoints.records.places._UNSORTED", 7)
 
     async def run() -> None:
         kept = KeptAnswers(tmp_path)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from array import array
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-import numpy as np
 from alignment_api.spec.endpoints import Endpoint
 
 from alignment_trainer.endpoints.question import Answer, Question
 from alignment_trainer.endpoints.records.committed_file import CommittedFile
+from alignment_trainer.endpoints.records.places import Places
 from alignment_trainer.workspace.activity import reading
 
 ANSWERS_FOLDER = "answers"
+_NAMES = "*.jsonl"
 _FORMAT = 1
 _BEFORE_KEY, _KEY_LENGTH = b'{"key": "', 64
 _OFFSET_BITS = 40
 _OPEN_FILES = 32
-_UNSORTED = 8192
+_LOOK_SECONDS = 5.0
+_LATELY_SECONDS = 24 * 60 * 60
+"""Whoever writes a file that did not grow for a day writes no more: a stage whose servers ask to wait so long ends."""
 
 
 def answer_key(endpoint: Endpoint, question: Question) -> str:
@@ -47,17 +50,24 @@ def _message(message: Any) -> list[str]:
 class KeptAnswers:
     """Answers in files that only grow, one for each process that writes: several jobs and a network volume need no locks."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, look_seconds: float = _LOOK_SECONDS) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._files = sorted(folder.glob("*.jsonl"))
-        self._places = _Places(self._scanned())
+        self._folder, self._look_seconds = folder, look_seconds
+        self._files: list[Path] = []
+        self._growing: dict[int, int] = {}
+        """How far each file is read to which another process may append, by its number."""
         self._opened = lru_cache(maxsize=_OPEN_FILES)(self._open)
         self._written: CommittedFile | None = None
+        with reading("reading kept answers", folder.glob(_NAMES)):
+            self._places = Places(self._unseen())
+        self._looked = time.monotonic()
 
     def get(self, key: str) -> Answer | None:
-        """Return a kept answer."""
+        """Return a kept answer; those that other jobs keep meanwhile are found some seconds later."""
         place = self._places.get(_short(key))
+        if place is None and time.monotonic() - self._looked >= self._look_seconds:
+            self._look_again()
+            place = self._places.get(_short(key))
         if place is None:
             return None
         number, offset = place >> _OFFSET_BITS, place & ((1 << _OFFSET_BITS) - 1)
@@ -91,16 +101,35 @@ class KeptAnswers:
     def _open(self, number: int) -> BinaryIO:
         return self._files[number].open("rb")
 
-    def _scanned(self) -> Iterator[tuple[int, int]]:
-        """Yield the key of each whole line with its place."""
-        with reading("reading kept answers", self._files):
-            for number, path in enumerate(self._files):
-                offset = number << _OFFSET_BITS
-                with path.open("rb") as file:
-                    for line in file:
-                        if key := _key_of(line):
-                            yield _short(key), offset
-                        offset += len(line)
+    def _look_again(self) -> None:
+        for key, place in self._unseen():
+            self._places.add(key, place)
+        self._looked = time.monotonic()
+
+    def _unseen(self) -> Iterator[tuple[int, int]]:
+        """Yield the key of each whole line that was not read yet, with its place."""
+        known = set(self._files)
+        for path in sorted(found for found in self._folder.glob(_NAMES) if found not in known):
+            self._files.append(path)
+            self._growing[len(self._files) - 1] = 0
+        for number, read_to in list(self._growing.items()):
+            found = self._files[number].stat()
+            if found.st_size > read_to:
+                yield from self._lines(number, read_to)
+            elif found.st_mtime < time.time() - _LATELY_SECONDS:
+                del self._growing[number]
+
+    def _lines(self, number: int, offset: int) -> Iterator[tuple[int, int]]:
+        with self._files[number].open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    # Half of it may not be written yet.
+                    break
+                if key := _key_of(line):
+                    yield _short(key), number << _OFFSET_BITS | offset
+                offset += len(line)
+        self._growing[number] = offset
 
 
 def _key_of(line: bytes) -> str | None:
@@ -128,36 +157,3 @@ def _short(key: str) -> int:
         return int(key[:16], 16)
     except ValueError:
         return 0
-
-
-class _Places:
-    """Where the answers of many keys are, in 16 bytes for each."""
-
-    def __init__(self, found: Iterator[tuple[int, int]]) -> None:
-        keys, places = array("Q"), array("Q")
-        for key, place in found:
-            keys.append(key)
-            places.append(place)
-        self._keys, self._places = np.array(keys, np.uint64), np.array(places, np.uint64)
-        self._new: dict[int, int] = {}
-        self._sort()
-
-    def get(self, key: int) -> int | None:
-        if key in self._new:
-            return self._new[key]
-        # Of several lines with one key, the newest: an earlier one may be damaged.
-        index = int(np.searchsorted(self._keys, np.uint64(key), side="right")) - 1
-        found = index >= 0 and int(self._keys[index]) == key
-        return int(self._places[index]) if found else None
-
-    def add(self, key: int, place: int) -> None:
-        self._new[key] = place
-        if len(self._new) >= _UNSORTED:
-            self._keys = np.concatenate([self._keys, np.array(list(self._new), np.uint64)])
-            self._places = np.concatenate([self._places, np.array(list(self._new.values()), np.uint64)])
-            self._new = {}
-            self._sort()
-
-    def _sort(self) -> None:
-        order = np.argsort(self._keys, kind="stable")
-        self._keys, self._places = self._keys[order], self._places[order]
