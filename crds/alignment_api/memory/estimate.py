@@ -84,6 +84,18 @@ def merging_bytes(shape: ModelShape, work: Workload) -> int:
     return largest * numbers + _MERGED_PIECES
 
 
+def sampling_bytes(shape: ModelShape, work: Workload) -> int:
+    """Count the weights of a model that each process holds whole to sample it, in the precision of its training."""
+    return _frozen(shape, work, work.number_bytes)
+
+
+def _frozen(shape: ModelShape, work: Workload, weight_bytes: int) -> int:
+    held = shape.parameters * weight_bytes
+    if work.adapter and work.adapter.is_quantized:
+        held -= int(shape.linear_parameters * (weight_bytes - _NF4_BYTES))
+    return held
+
+
 def _trained_bytes(work: Workload) -> int:
     # PEFT holds adapters in 32 bit; DeepSpeed casts them to 16 bit, and so does TRL with quantized weights.
     if work.adapter and not work.is_sharded and not work.adapter.is_quantized:
@@ -94,9 +106,7 @@ def _trained_bytes(work: Workload) -> int:
 def _weights(shape: ModelShape, work: Workload) -> int:
     if work.offload == "OptimizerAndParameters":
         return 0
-    held = shape.parameters * work.weight_bytes
-    if work.adapter and work.adapter.is_quantized:
-        held -= int(shape.linear_parameters * (work.weight_bytes - _NF4_BYTES))
+    held = _frozen(shape, work, work.weight_bytes)
     if work.adapter:
         held += trained_parameters(shape, work) * _trained_bytes(work)
     return held // _sharers(work, "ZeRO3")

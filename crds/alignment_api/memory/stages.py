@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from alignment_api.memory.estimate import Estimate, estimate, merging_bytes
+from alignment_api.memory.estimate import Estimate, estimate, merging_bytes, sampling_bytes
 from alignment_api.memory.fitting import advice, cannot_fit, gibibytes, least_estimate
 from alignment_api.memory.known_sizes import accelerator_bytes, known_base_shape
 from alignment_api.memory.shape import ModelShape
@@ -33,11 +33,23 @@ class StageMemory(NamedTuple):
         """Return the host memory for merging the stage's adapter; 0 without an adapter."""
         return merging_bytes(self.shape, workload_of(self.stage, self.compute))
 
+    @property
+    def sampling_bytes(self) -> int:
+        """Return what the weights take of each GPU while the stage samples its own model; 0 if it does not."""
+        settings = self.stage.dpo_distillation
+        if settings is None or settings.student is not None:
+            return 0
+        return sampling_bytes(self.shape, workload_of(self.stage, self.compute))
+
     def refusal(self, gpu: str, gpu_bytes: int) -> str | None:
         """Return why the stage cannot run on such a GPU and what to change; None if it may fit."""
-        least = least_estimate(self.shape, workload_of(self.stage, self.compute))
         # For families that this version cannot count, only the order of magnitude is known.
-        if not self.shape.is_known or not cannot_fit(least, gpu_bytes):
+        if not self.shape.is_known:
+            return None
+        if self.sampling_bytes > gpu_bytes:
+            takes = f"samples its model, whose weights take {gibibytes(self.sampling_bytes)} GiB of each GPU"
+            return f"{takes}, and {gpu} has {gibibytes(gpu_bytes)}; use larger GPUs, or name a server of the model as student"
+        if not cannot_fit(least_estimate(self.shape, workload_of(self.stage, self.compute)), gpu_bytes):
             return None
         needs = f"needs about {gibibytes(self.needed.total)} GiB of each GPU, and {gpu} has {gibibytes(gpu_bytes)}"
         return f"{needs}; {self.advice(gpu_bytes)}"

@@ -12,7 +12,7 @@ from alignment_api.spec.job import AlignmentJobSpec
 
 from alignment_operator.commands.ending import SUCCEEDED, warn
 from alignment_operator.machine.explanation import asking_lines, batch_lines, branch_lines, explanation
-from alignment_operator.machine.memory_table import gpu_memory, host_line, memory_line, memory_table
+from alignment_operator.machine.memory_table import gpu_memory, lines_beside_training, memory_line, memory_table
 from alignment_operator.machine.terminal import Printer
 
 
@@ -37,5 +37,5 @@ def _explain_memory(spec: AlignmentJobSpec, console: Printer) -> None:
     if memories:
         console.print(memory_table(memories))
     for memory in memories:
-        for line in filter(None, (memory_line(memory), host_line(memory))):
+        for line in (memory_line(memory), *lines_beside_training(memory)):
             console.print(line, highlight=False, markup=False)

@@ -1,6 +1,7 @@
 """Shows how much GPU memory each stage of a job needs, or why that is unknown."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from alignment_api.memory.estimate import Estimate
@@ -52,12 +53,14 @@ def memory_line(memory: StageMemory) -> str:
     return f"{name}: may need {has}, which is {limit} the limit; if the memory runs out, {memory.advice(memory.gpu_bytes)}"
 
 
-def host_line(memory: StageMemory) -> str | None:
-    """Return how much host memory the merge of an adapter needs; None if the stage trains no adapter."""
-    if not memory.merging_bytes:
-        return None
-    size = gibibytes(memory.merging_bytes)
-    return f"{memory.stage.name}: merging its adapter needs {size} GiB of host memory, layer by layer"
+def lines_beside_training(memory: StageMemory) -> Iterator[str]:
+    """Yield what a stage needs before and after its training, where it samples its model or merges an adapter."""
+    name = memory.stage.name
+    if memory.sampling_bytes:
+        weights = f"{gibibytes(memory.sampling_bytes)} GiB of each GPU for the weights"
+        yield f"{name}: sampling its model needs {weights}, and up to a quarter of the GPU for answers"
+    if memory.merging_bytes:
+        yield f"{name}: merging its adapter needs {gibibytes(memory.merging_bytes)} GiB of host memory, layer by layer"
 
 
 def _model_shape(spec: AlignmentJobSpec, workspace: Path) -> ModelShape:

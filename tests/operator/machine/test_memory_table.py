@@ -8,7 +8,8 @@ import pytest
 from alignment_api.memory.known_sizes import known_models
 from alignment_api.memory.shape import UnknownShape
 from alignment_api.resolving.validation import resolve_job
-from alignment_operator.machine.memory_table import gpu_memory, host_line, memory_line, memory_table
+from alignment_api.spec.job import AlignmentJob
+from alignment_operator.machine.memory_table import gpu_memory, lines_beside_training, memory_line, memory_table
 from builders import a_job
 
 MISTRAL = "hf://mistralai/Mistral-7B-v0.1"
@@ -18,6 +19,19 @@ CONFIG = next(model["config"] for model in known_models() if MISTRAL.removeprefi
 def explained(workspace: Path, uri: str = MISTRAL, **compute: Any) -> list[str]:
     job = a_job(recipe="zephyr-paper", model={"uri": uri}, stages=None, compute=compute)
     return [memory_line(memory) for memory in gpu_memory(resolve_job(job).spec, workspace)]
+
+
+def a_server(model: str) -> dict[str, Any]:
+    return {"baseUrl": f"http://{model}/v1", "model": model}
+
+
+def a_distillation(compute: dict[str, Any] | None = None, **settings: Any) -> AlignmentJob:
+    asked = {"teacher": a_server("teacher"), "prompts": [{"uri": "workspace://questions.jsonl"}]}
+    optimization = {"learningRate": 5e-7, "globalBatchSize": 128, "epochs": 1}
+    taught = {**asked, "maxLength": 1024, "optimization": optimization, **settings}
+    return a_job(
+        model={"uri": MISTRAL}, stages=[{"name": "kd", "dpoDistillation": taught}], compute={"gpusPerNode": 8, **(compute or {})}
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,12 +116,40 @@ def test_every_part_is_in_the_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "line"),
+    ("recipe", "lines"),
     [
-        ("zephyr-paper", None),
-        ("zephyr-qlora", "sft: merging its adapter needs 0.9 GiB of host memory, layer by layer"),
+        ("zephyr-paper", []),
+        ("zephyr-qlora", ["sft: merging its adapter needs 0.9 GiB of host memory, layer by layer"]),
     ],
 )
-def test_the_host_memory_that_merging_needs(tmp_path: Path, recipe: str, line: str | None) -> None:
+def test_what_merging_needs_of_the_host(tmp_path: Path, recipe: str, lines: list[str]) -> None:
     job = a_job(recipe=recipe, model={"uri": MISTRAL}, stages=None, compute={})
-    assert host_line(gpu_memory(resolve_job(job).spec, tmp_path)[0]) == line
+    assert list(lines_beside_training(gpu_memory(resolve_job(job).spec, tmp_path)[0])) == lines
+
+
+ADAPTED = {"adapter": {"quantization": "NF4", "lora": {"rank": 16}}}
+SAMPLED = "kd: sampling its model needs {} GiB of each GPU for the weights, and up to a quarter of the GPU for answers"
+
+
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        ({}, [SAMPLED.format("13.5")]),
+        ({"precision": "Float32"}, [SAMPLED.format("27.0")]),
+        (ADAPTED, [SAMPLED.format("3.8"), "kd: merging its adapter needs 0.9 GiB of host memory, layer by layer"]),
+        ({"student": a_server("student")}, []),
+    ],
+)
+def test_what_sampling_needs_of_each_gpu(tmp_path: Path, settings: dict[str, Any], lines: list[str]) -> None:
+    assert list(lines_beside_training(gpu_memory(resolve_job(a_distillation(**settings)).spec, tmp_path)[0])) == lines
+
+
+def test_a_model_that_no_gpu_holds_whole_cannot_be_sampled(tmp_path: Path) -> None:
+    compute = {"acceleratorType": "NVIDIA-L4", "sharding": "ZeRO3", "gpusPerNode": 8, "nodes": 4}
+    (memory,) = gpu_memory(resolve_job(a_distillation(compute, precision="Float32")).spec, tmp_path)
+    assert memory_line(memory) == (
+        "kd: samples its model, whose weights take 27.0 GiB of each GPU, and NVIDIA-L4 has 22.5; "
+        "use larger GPUs, or name a server of the model as student"
+    )
+    (memory,) = gpu_memory(resolve_job(a_distillation(compute)).spec, tmp_path)
+    assert memory_line(memory).startswith("kd: needs about ")

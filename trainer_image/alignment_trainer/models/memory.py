@@ -50,5 +50,8 @@ def _verdict(config: RunConfig, shape: ModelShape, gpu: str, gpu_bytes: int) -> 
         raise BadConfiguration(f"spec.stages[{config.stage_index}].compute: {config.stage_name} {refusal}")
     parts = ", ".join(f"{name} {gibibytes(size)}" for name, size in memory.needed._asdict().items() if size)
     total = f"{gibibytes(memory.needed.total)} of {gibibytes(gpu_bytes)} GiB"
+    sampling = (
+        f"; sampling its model needs {gibibytes(memory.sampling_bytes)} GiB for the weights" if memory.sampling_bytes else ""
+    )
     merging = f"; merging its adapter needs {gibibytes(memory.merging_bytes)} GiB of host memory" if memory.merging_bytes else ""
-    return f"memory: {config.stage_name} needs about {total} of each {gpu} ({parts}){merging}"
+    return f"memory: {config.stage_name} needs about {total} of each {gpu} ({parts}){sampling}{merging}"
