@@ -17,9 +17,8 @@ AT_ONCE = 2
 """Requests to a model at the same time: at most so many are on their way when a pod is killed."""
 PER_MINUTE = 360
 """Requests to a model per minute, so few that a stage takes half a minute on any machine, and is killed in its middle."""
-VERDICTS_PER_MINUTE = 120
-"""So few that the judge of a round takes long enough to be killed."""
-QUESTIONS = 32
+VERDICTS_PER_MINUTE = 240
+"""So few that the judge of a round takes some seconds, and is killed in their middle."""
 MODELS = ("teacher", "student", "apprentice", "judge")
 
 
@@ -36,7 +35,7 @@ def a_short_zephyr(teacher: Teacher) -> Object:
     distill, sft, feedback, dpo = job["spec"]["stages"]
     asked = [*distill["distill"]["teachers"], feedback["feedback"]["judge"]]
     for endpoint in [*asked, *(known["endpoint"] for known in feedback["feedback"]["responders"] if "endpoint" in known)]:
-        endpoint.update(_served_by(teacher, PER_MINUTE))
+        endpoint.update(_served_by(teacher), requestsPerMinute=PER_MINUTE)
     distill["distill"]["prompts"][0]["maxExamples"] = 200
     feedback["feedback"]["prompts"][0]["maxExamples"] = 40
     for settings, steps in ((sft["sft"], 60), (dpo["dpo"], 5)):
@@ -52,19 +51,19 @@ def a_short_dpo_kd(teacher: Teacher) -> Object:
     """Return dpo-kd-online-tiny with the teacher of the cluster, in two pods: two rounds of few questions and few steps."""
     job: Object = json.loads(json.dumps(read_document(EXAMPLES / "dpo-kd-online-tiny.yaml")))
     settings = job["spec"]["stages"][0]["dpoDistillation"]
-    settings["teacher"].update(_served_by(teacher, PER_MINUTE))
-    settings["prompts"][0]["maxExamples"] = QUESTIONS
-    settings["roundJudge"]["endpoint"].update(_served_by(teacher, VERDICTS_PER_MINUTE))
-    settings["roundJudge"]["maximumQuestions"] = QUESTIONS
+    settings["teacher"].update(_served_by(teacher), concurrency=32)
+    # Sampled in two batches, one by each pod.
+    settings["prompts"][0]["maxExamples"] = 264
+    settings["roundJudge"]["endpoint"].update(_served_by(teacher), requestsPerMinute=VERDICTS_PER_MINUTE)
+    settings["roundJudge"]["maximumQuestions"] = 24
     # A rate at which the student's answers change in two steps, so that the judge is asked.
-    settings.update(rounds=2, optimization={"learningRate": 1e-3, "epochs": 1, "globalBatchSize": 16})
+    settings.update(rounds=2, optimization={"learningRate": 1e-3, "maxSteps": 2, "globalBatchSize": 16})
     del settings["evaluation"]
     return job
 
 
-def _served_by(teacher: Teacher, per_minute: int) -> Object:
-    secret = {"name": NAME, "key": KEY}
-    return {"baseUrl": teacher.base_url, "concurrency": AT_ONCE, "requestsPerMinute": per_minute, "apiKeySecret": secret}
+def _served_by(teacher: Teacher) -> Object:
+    return {"baseUrl": teacher.base_url, "concurrency": AT_ONCE, "apiKeySecret": {"name": NAME, "key": KEY}}
 
 
 def test_killed_pods_pay_for_no_answer_twice(start: StartJob, workspace: Workspace, teacher: Teacher) -> None:
