@@ -129,6 +129,8 @@ def run_stage(root: Path, url: str, has_wire: bool) -> None:
     from alignment_trainer.stages import distill
 
     class NoWire:
+        refused: frozenset[str] = frozenset()
+
         async def send(self, _: object) -> Reply:
             return Reply(ANSWER, "stop", Usage(USAGE["prompt_tokens"], USAGE["completion_tokens"]), "stub")
 
