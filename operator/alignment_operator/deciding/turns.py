@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from alignment_api.spec.job import AlignmentJobSpec
-from alignment_api.spec.lineage import foundations, stages_needed
+from alignment_api.spec.lineage import foundations
 from alignment_api.spec.stages import Stage
 from alignment_api.spec.status import UNDER_WAY, StageStatus
 
@@ -36,7 +36,6 @@ class Turns:
         has_halted: bool,
         has_failed: bool,
     ) -> None:
-        self._spec = spec
         self._foundations = foundations(spec)
         # A halted job starts nothing, so all of its stages are told so.
         self._places = None if has_halted else spec.parallel_stages or 1
@@ -49,13 +48,13 @@ class Turns:
 
     def of(self, stage: Stage) -> Turn:
         """Decide whether a stage may run, after all earlier stages were decided."""
-        needed = [self._decided[known.name] for known in stages_needed(self._spec, stage)]
-        if failed := self._failed_below(stage):
+        below = [self._decided[name] for name in self._foundations[stage.name]]
+        if failed := self._failed_of(below):
             return Turn(False, BUILDS_ON_FAILED, f"it builds on {failed}, which failed")
         if self._has_failed:
             # Of a version in which a stage waited for all stages before it in the list.
             return Turn(False, JOB_FAILED, "the job had failed before this stage began; an edit of the spec starts both")
-        if any(record.state != "Succeeded" for record in needed):
+        if any(record.state != "Succeeded" for record in below):
             return Turn(False)
         if self._places is None or stage.name in self._taken:
             return Turn(True)
@@ -73,6 +72,6 @@ class Turns:
         elif decided.name not in self._unended:
             self._taken.discard(decided.name)
 
-    def _failed_below(self, stage: Stage) -> str:
-        below = self._foundations[stage.name]
-        return " and ".join(name for name, record in self._decided.items() if name in below and record.state == "Failed")
+    def _failed_of(self, records: list[StageStatus]) -> str:
+        failed = {record.name for record in records if record.state == "Failed"}
+        return " and ".join(name for name in self._decided if name in failed)
