@@ -122,6 +122,7 @@ def _show_pairs(pairs: Sequence[RowPair], models: tuple[str, str], metric: str, 
     if not shown:
         st.text("No row fits.")
         return
+    st.header(f"{len(shown):,} {'row' if len(shown) == 1 else 'rows'} of {plain(models[0])} and {plain(models[1])}", anchor=False)
     number = _choose_page(-(-len(shown) // PER_PAGE))
     tones = markup.DARK if is_dark() else markup.LIGHT
     for pair in shown[(number - 1) * PER_PAGE : number * PER_PAGE]:
