@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.lineage import foundations
 from alignment_api.spec.stages import Stage
-from alignment_api.spec.status import UNDER_WAY, StageStatus
+from alignment_api.spec.status import UNDER_WAY, StageState, StageStatus
 
 from alignment_operator.deciding.observation import UNENDED, Child
 
@@ -14,6 +14,9 @@ BUILDS_ON_FAILED = "BuildsOnFailedStage"
 JOB_FAILED = "JobFailed"
 LOST = (BUILDS_ON_FAILED, JOB_FAILED)
 """Reasons of stages that wait until the spec is edited."""
+
+_KEEPS_PLACE: tuple[StageState, ...] = tuple(state for state in UNDER_WAY if state != "Suspended")
+"""States in which a stage that has begun keeps its place, even if parallelStages is lowered."""
 
 
 class Turn(NamedTuple):
@@ -40,9 +43,12 @@ class Turns:
         # A halted job starts nothing, so all of its stages are told so.
         self._places = None if has_halted else spec.parallel_stages or 1
         self._has_failed = has_failed
-        self._taken = {name for name, record in records.items() if record.state in UNDER_WAY and record.attempts}
         self._unended = {child.stage for child in observed if child.state in UNENDED}
-        self._taken |= self._unended
+        begun = {name: record.state for name, record in records.items() if record.attempts}
+        self._taken = self._unended | {name for name, state in begun.items() if state in _KEEPS_PLACE}
+        # Of a job that is resumed, those that had begun come first, as many as there are places.
+        suspended = [name for name in self._foundations if begun.get(name) == "Suspended" and name not in self._taken]
+        self._taken |= set(suspended[: max(0, (self._places or 0) - len(self._taken))])
         self._has_turned_away = False
         self._decided: dict[str, StageStatus] = {}
 

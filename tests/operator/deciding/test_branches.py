@@ -175,6 +175,32 @@ def test_suspending_stops_all_and_resuming_continues_those_that_had_begun() -> N
     assert stage(resumed, "dpo-a").state == "Waiting", "the places are taken by those that had begun"
 
 
+def test_resuming_begins_no_more_than_there_are_places() -> None:
+    job = branching([trained("one"), trained("two")])
+    observed = children(job, one=BAD, two=RUNS)
+    failed = planned(job, observed, 10)
+    edited = then(branching([trained("one"), trained("two")], generation=2, ttlSecondsAfterFinished=9), failed)
+    waits = planned(edited, observed, 20)
+    assert (names(waits), stage(waits, "one").attempts) == (["job-two-1"], 1)
+    held = then(branching([trained("one"), trained("two")], suspend=True, generation=3), waits)
+    suspended = planned(held, [], 30)
+    assert [(each.state, each.attempts) for each in suspended.status.stages or []] == [("Suspended", 1)] * 2
+    resumed = planned(then(branching([trained("one"), trained("two")], generation=4), suspended), [], 40)
+    assert names(resumed) == ["job-one-2"], "the first of the list"
+    assert stage(resumed, "two").message == "ready, but parallelStages (1) lets no other stage run now"
+
+
+def test_fewer_places_while_suspended_resume_so_many() -> None:
+    job = branching(parallel=3)
+    observed = children(job, sft=DONE, dpo_a=RUNS, dpo_b=RUNS, raw=RUNS)
+    held = then(branching(parallel=3, suspend=True, generation=2), planned(job, observed, 10))
+    suspended = planned(held, observed[:1], 20)
+    narrowed = then(branching(parallel=1, generation=3), suspended)
+    assert names(planned(narrowed, observed[:1], 30)) == ["job-sft-1", "job-dpo-a-2"]
+    stopping = [observed[0], a_child(job, "raw", "Stopping")]
+    assert names(planned(narrowed, stopping, 30)) == ["job-sft-1"], "what still stops has its place"
+
+
 def test_the_deadline_counts_the_containers_of_all_stages() -> None:
     job = branching(parallel=2, activeDeadlineSeconds=100, restart={"stallTimeoutSeconds": 1000})
     observed = children(job, sft=RUNS, raw=RUNS)
