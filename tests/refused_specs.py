@@ -64,9 +64,20 @@ def measuring(measure: str, **task: Any) -> dict[str, Any]:
     return {"stages": [{"name": "a", "evaluate": {"tasks": [{"name": "t", "measure": measure, "dataset": ROWS[0], **task}]}}]}
 
 
+MEASURED = {"tasks": [{"name": "t", "measure": "Perplexity", "dataset": ROWS[0]}]}
+
+
+def named(name: str, then: dict[str, Any]) -> dict[str, Any]:
+    """A training stage with a name, and a stage after it."""
+    return {"stages": [{"name": name, "sft": a_training()}, {"name": "then", **then}]}
+
+
 SIXTEEN = {"nodes": 2, "gpusPerNode": 8, "microBatchSize": 1}
 _INDIVISIBLE = "a stage's globalBatchSize must be a multiple of nodes x gpusPerNode"
 _FORWARDS = "a dataset's stage must name an earlier stage"
+_NO_BASE = "in a job that measures or exports models, no stage can be called base: that is the job's own model"
+_ONCE = "each of models can be named once"
+_BETWEEN_WINDOWS = "stride must not exceed window, which is at most 2048 if unset"
 _NO_ROWS = "a dataset's stage must write rows: name a stage of kind distill or feedback"
 _INSTRUCTIONS = "method SelfInstruct needs instructions, the number of new ones; no other method has it"
 _DIALOGUES = "turns above 1, user and promptsAre: Topics need method: Dialogues, in which a simulated user asks"
@@ -202,7 +213,23 @@ REFUSED = [
     Refusal(
         "text between windows",
         measuring("Perplexity", window=64, stride=65),
-        "stride must not exceed window, or the text between two windows would not be measured",
+        _BETWEEN_WINDOWS,
+    ),
+    Refusal("text between windows of the usual size", measuring("Perplexity", stride=2049), _BETWEEN_WINDOWS),
+    Refusal("a stage called as the job's own model", named("base", {"evaluate": MEASURED}), _NO_BASE),
+    Refusal("a stage called as the job's own model, before an export", named("base", {"export": {}}), _NO_BASE),
+    Refusal(
+        "a stage that measures and is called as the job's own model",
+        {"stages": [{"name": "base", "evaluate": MEASURED}]},
+        _NO_BASE,
+    ),
+    Refusal(
+        "a model twice",
+        named("sft", {"evaluate": {**MEASURED, "models": [{"stage": "sft"}, {"base": True}, {"stage": "sft"}]}}),
+        _ONCE,
+    ),
+    Refusal(
+        "the job's own model twice", {"stages": [{"name": "a", "evaluate": {**MEASURED, "models": [{"base": True}] * 2}}]}, _ONCE
     ),
     *(
         Refusal(
@@ -315,7 +342,9 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("one turn for answers", distilling(method="Answers", turns=1, promptsAre="Questions")),
     ("rows that are judged", judging(judged=ROWS)),
     ("windows side by side", measuring("Perplexity", window=64, stride=64)),
-    ("a stride without a window", measuring("Perplexity", stride=64)),
+    ("a stride without a window", measuring("Perplexity", stride=2048)),
+    ("a stage called base where nothing names models", named("base", {"dpo": a_training()})),
+    ("each model once", named("sft", {"evaluate": {**MEASURED, "models": [{"base": True}, {"stage": "sft"}]}})),
     ("programs with consent", measuring("HumanEval", runUntrustedCode=True)),
     ("no programs", measuring("Perplexity", runUntrustedCode=False)),
     (

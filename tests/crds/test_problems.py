@@ -33,6 +33,29 @@ SITUATIONS: list[tuple[str, dict[str, Any], str]] = [
         "spec.stages[0].model.stage: 'sft' is not an earlier stage; before the first stage there is only the base model",
     ),
     (
+        "a stage called as the job's own model",
+        {
+            "stages": [
+                {"name": "base", "sft": a_training()},
+                {"name": "b", "evaluate": {"tasks": [{"name": "x", "benchmark": "arc_easy"}]}},
+            ]
+        },
+        "spec.stages[0].name: 'base' is how reports call the job's own model; choose another name",
+    ),
+    (
+        "a model twice",
+        {
+            "stages": [
+                {"name": "a", "sft": a_training()},
+                {
+                    "name": "b",
+                    "evaluate": {"models": [{"stage": "a"}] * 2, "tasks": [{"name": "x", "benchmark": "arc_easy"}]},
+                },
+            ]
+        },
+        "spec.stages[1].evaluate.models[1]: stage 'a' is in the list already; remove it",
+    ),
+    (
         "rows of no stage",
         {"stages": [{"name": "one", "distill": {}}, {"name": "two", "sft": a_training(datasets=[{"stage": "on"}])}]},
         "spec.stages[1].sft.datasets[0].stage: 'on' is not a stage before 'two'; name one of one",

@@ -11,6 +11,7 @@ from alignment_api.spec.endpoints import SecretKey
 from alignment_api.spec.parts import loads_model
 from alignment_api.spec.references import (
     MODEL_OF_AN_EARLIER_STAGE,
+    NO_STAGE_IS_BASE,
     ROWS_OF_A_STAGE_THAT_WRITES_THEM,
     ROWS_OF_AN_EARLIER_STAGE,
     UNIQUE_NAMES,
@@ -106,6 +107,7 @@ class AlignmentJobSpec(Schema):
         ROWS_OF_AN_EARLIER_STAGE,
         ROWS_OF_A_STAGE_THAT_WRITES_THEM,
         UNIQUE_NAMES,
+        NO_STAGE_IS_BASE,
     )
 
     recipe: Annotated[

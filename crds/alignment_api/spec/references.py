@@ -8,10 +8,15 @@ from pydantic.alias_generators import to_camel
 
 from alignment_api.schema import Rule, Schema
 from alignment_api.spec.data import Dataset
-from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.kinds import KINDS, Leaves
 from alignment_api.spec.parts import RowsRead, models_asked, rows_read
 from alignment_api.spec.stage_model import StageModel
 from alignment_api.spec.stages import Stage
+
+BASE = "base"
+"""How reports call the job's own model, beside the names of stages."""
+_NAME_MODELS: tuple[Leaves, ...] = ("Report", "Export")
+"""What stages leave that name the models of the job."""
 
 
 class _Reading(NamedTuple):
@@ -95,6 +100,17 @@ def _blame_rowless_reading(spec: Any) -> tuple[str, str]:
     ), f"stage {found.read.stage!r} is of kind {to_camel(kind)}, which writes no rows; name {_rows_kinds()}, or a uri"
 
 
+def _called_base(spec: Any) -> int | None:
+    """Return the position of a stage whose name means the job's own model where models are measured or exported."""
+    stages: list[Stage] = spec.stages or []
+    names_base = any(KINDS[stage.kind].leaves in _NAME_MODELS for stage in stages)
+    return next((index for index, stage in enumerate(stages) if names_base and stage.name == BASE), None)
+
+
+def _blame_base(spec: Any) -> tuple[str, str]:
+    return f"stages[{_called_base(spec)}].name", f"{BASE!r} is how reports call the job's own model; choose another name"
+
+
 def _field(found: _Reading) -> str:
     return f"stages[{found.position}].{found.read.field}"
 
@@ -146,6 +162,14 @@ UNIQUE_NAMES = Rule(
     "stage names must be unique",
     _blame_name,
     is_relied_on=True,
+)
+NO_STAGE_IS_BASE = Rule(
+    f"!has(self.stages) || !self.stages.exists(stage, stage.name == '{BASE}') || !self.stages.exists(stage, "
+    + " || ".join(f"has(stage.{to_camel(kind)})" for kind in KINDS if KINDS[kind].leaves in _NAME_MODELS)
+    + ")",
+    lambda spec: _called_base(spec) is None,
+    f"in a job that measures or exports models, no stage can be called {BASE}: that is the job's own model",
+    _blame_base,
 )
 ROWS_OF_AN_EARLIER_STAGE = Rule(
     _of_each(Dataset, _IS_EARLIER),

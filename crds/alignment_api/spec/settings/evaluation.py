@@ -13,6 +13,8 @@ from alignment_api.spec.stage_model import StageModel
 Measure = Literal["MultipleChoice", "References", "Preferences", "Perplexity", "MTBench", "AlpacaEval", "Refusals", "HumanEval"]
 JUDGED: tuple[Measure, ...] = ("MTBench", "AlpacaEval")
 """Measures in which judges grade or compare the answers."""
+USUAL_WINDOW = 2048
+"""Tokens in papers on quantization; a window as long as the context of a new model may need more memory than its weights."""
 
 
 class Opponent(Schema):
@@ -77,9 +79,10 @@ class Task(Schema):
             "only Perplexity has window and stride",
         ),
         Rule(
-            "!has(self.stride) || !has(self.window) || self.stride <= self.window",
-            lambda task: task.stride is None or task.window is None or task.stride <= task.window,
-            "stride must not exceed window, or the text between two windows would not be measured",
+            f"!has(self.stride) || self.stride <= (has(self.window) ? self.window : {USUAL_WINDOW})",
+            lambda task: task.stride is None or task.stride <= (task.window or USUAL_WINDOW),
+            f"stride must not exceed window, which is at most {USUAL_WINDOW} if unset, "
+            "or the text between two windows would not be measured",
         ),
     )
 
@@ -122,7 +125,8 @@ class Task(Schema):
         Field(
             ge=2,
             le=1_048_576,
-            description="Tokens in which perplexity is computed at once; if unset, as many as the model reads, at most 2048.",
+            description="Tokens in which perplexity is computed at once; if unset, as many as the model reads, "
+            f"at most {USUAL_WINDOW}.",
         ),
     ] = None
     stride: Annotated[
@@ -152,6 +156,13 @@ class Evaluate(Schema):
             lambda evaluate: _names_are_unique(evaluate),
             "the names of tasks must be unique within the stage",
             is_relied_on=True,
+        ),
+        Rule(
+            "!has(self.models) || self.models.all(model, self.models.exists_one(other, "
+            "has(model.stage) ? has(other.stage) && other.stage == model.stage : !has(other.stage)))",
+            lambda evaluate: len({model.stage for model in evaluate.models or []}) == len(evaluate.models or []),
+            "each of models can be named once",
+            lambda evaluate: _repeated_model(evaluate),
         ),
     )
 
@@ -185,3 +196,10 @@ class Evaluate(Schema):
 def _names_are_unique(evaluate: Any) -> bool:
     names = [task.name for task in evaluate.tasks or []]
     return len(set(names)) == len(names)
+
+
+def _repeated_model(evaluate: Any) -> tuple[str, str]:
+    named = [model.stage for model in evaluate.models]
+    index = next(index for index, stage in enumerate(named) if stage in named[:index])
+    name = "base: true" if named[index] is None else f"stage {named[index]!r}"
+    return f"models[{index}]", f"{name} is in the list already; remove it"

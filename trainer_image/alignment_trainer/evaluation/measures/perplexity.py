@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from accelerate import PartialState
 from alignment_api.results.evaluation import EvaluatedRow, Settings
+from alignment_api.spec.settings.evaluation import USUAL_WINDOW
 from jinja2 import TemplateError
 
 from alignment_trainer.asking.answering import readable_tokens
@@ -24,8 +25,6 @@ from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.synthesis.prompts import alone
 from alignment_trainer.workspace.activity import measured
 
-_USUAL_WINDOW = 2048
-"""Of papers on quantization; a window as long as the context of a new model may need more memory than its weights."""
 _SHOWN_CHARACTERS = 2000
 _LOSS, _TOKENS, _WORDS, _BYTES, _WHOLE_LOSS, _WHOLE_TOKENS = "loss", "tokens", "words", "bytes", "whole_loss", "whole_tokens"
 _PERPLEXITY = "perplexity"
@@ -65,7 +64,7 @@ class Cut(NamedTuple):
 def _settings(task: OpenTask) -> Settings:
     texts, window = _are_texts(task), task.task.window
     return {
-        "window": window or f"as many tokens as the model reads, at most {_USUAL_WINDOW}",
+        "window": window or f"as many tokens as the model reads, at most {USUAL_WINDOW}",
         "stride": task.task.stride or "the window, so that windows do not overlap",
         "counted": "all tokens that another one precedes in their window" if texts else "tokens of answers, with their ends",
         "bos": "once before each document, if the tokenizer writes it" if texts else "as the chat template writes it",
@@ -132,7 +131,7 @@ def _cut(subject: Subject, task: OpenTask, document: Document) -> Cut:
 
 def _sizes(subject: Subject, task: OpenTask) -> tuple[int, int]:
     most = readable_tokens(subject.model)
-    size = task.task.window or min(most or _USUAL_WINDOW, _USUAL_WINDOW)
+    size = task.task.window or min(most or USUAL_WINDOW, USUAL_WINDOW)
     stride = task.task.stride or size
     if most and size > most:
         raise BadConfiguration(f"{task.path}.window: {size}, but {subject.name} reads at most {most} tokens; lower it")
