@@ -3,7 +3,8 @@
 import math
 from typing import NamedTuple
 
-from alignment_api.results.evaluation import Better, Difference, Estimate, EvaluationReport
+from alignment_api.results.evaluation import Better, Difference, Estimate, EvaluationReport, MeasuredModel
+from alignment_api.results.unlike import kind_of
 
 _DEVIATIONS = 1.959964
 """A 95 % interval reaches so many standard errors to each side."""
@@ -17,15 +18,34 @@ class Compared(NamedTuple):
     """Whether the rows of both were joined; otherwise the interval is that of independent rows, which is wider."""
 
 
-def paired(report: EvaluationReport, task: str, metric: str, model: str, against: str) -> Compared | None:
-    """Return by how much a model exceeds another one in a report, whichever of them the report names first."""
+class Pair(NamedTuple):
+    """What a paired difference belongs to, in whichever report it stands."""
+
+    task: str
+    metric: str
+    kind: str
+    """How the task was measured."""
+    model: str
+    """What identifies the model whose metric exceeds."""
+    against: str
+
+
+def paired_differences(report: EvaluationReport) -> dict[Pair, Estimate]:
+    """Return the differences of a report in both directions."""
+    models = {model.name: identity(model) for model in report.models}
+    kinds = {task.name: kind_of(task) for task in report.tasks}
+    found: dict[Pair, Estimate] = {}
     for known in report.differences:
-        if (known.task, known.metric) == (task, metric):
-            if (known.model, known.against) == (model, against):
-                return Compared(known.estimate, is_paired=True)
-            if (known.model, known.against) == (against, model):
-                return Compared(_turned(known), is_paired=True)
-    return None
+        if known.task in kinds and known.model in models and known.against in models:
+            measure, model, against = (known.task, known.metric, kinds[known.task]), models[known.model], models[known.against]
+            found[Pair(*measure, against, model)] = _turned(known)
+            found[Pair(*measure, model, against)] = known.estimate
+    return found
+
+
+def identity(model: MeasuredModel) -> str:
+    """Return a text that two models share if they have the same weights in the same number format."""
+    return f"{model.weights} {model.quantization}"
 
 
 def unpaired(score: Estimate, other: Estimate) -> Compared | None:

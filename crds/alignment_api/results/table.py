@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from alignment_api.results.differences import Compared, is_beyond_chance, paired, unpaired
+from alignment_api.results.differences import Compared, Pair, identity, is_beyond_chance, paired_differences, unpaired
 from alignment_api.results.evaluation import Better, Estimate, EvaluationReport, MeasuredModel, MeasuredTask, Score
 from alignment_api.results.unlike import kind_of, unlike_sentences
 from alignment_api.results.written import DIRECTIONS
@@ -13,9 +13,10 @@ LEGEND = (
     f"± is the standard error. {STAR} marks the best of a column where its difference to the next best exceeds its 95 % interval."
 )
 UNPAIRED = (
-    "Models of different reports are compared as if their rows had nothing in common, so the intervals of these differences are "
-    "wider than those within one report."
+    "Two models that no report has together are compared as if their rows had nothing in common, so the intervals of these "
+    "differences are wider than those within one report."
 )
+LATER = "Where several stages measured a model alike, the score of the last of them is shown; CSV and JSON have all."
 
 
 class Measured(NamedTuple):
@@ -63,6 +64,8 @@ class Table(NamedTuple):
     columns: tuple[Column, ...]
     cells: Mapping[tuple[int, int], Cell]
     """By the numbers of line and column."""
+    earlier: Mapping[tuple[int, int], tuple[Cell, ...]]
+    """Scores that are not in the cells, since a later stage measured the same model alike."""
     sentences: tuple[str, ...]
     """What one must know to read it."""
 
@@ -70,31 +73,53 @@ class Table(NamedTuple):
 class _Scored(NamedTuple):
     """A score with the report and the task that it belongs to."""
 
+    report: int
+    """The number of the report."""
     measured: Measured
     task: MeasuredTask
+    kind: str
+    """How the task was measured."""
+    model: MeasuredModel
     score: Score
 
-    @property
-    def model(self) -> tuple[str, MeasuredModel]:
-        """Return whose score it is: of models with one name, each with its own weights."""
-        models = {model.name: model for model in self.measured.report.models}
-        return self.measured.job, models[self.score.model]
+
+_Paired = Sequence[Mapping[Pair, Estimate]]
+"""The paired differences of each report."""
 
 
 def table(reports: Sequence[Measured], only_main: bool = True) -> Table:
     """Return the table of reports; differences are those to the first model of the first report."""
-    lines, found = _lines(reports), _by_column(_scored(reports, only_main))
-    columns = _columns(found)
-    places = {(job, _key(model)): number for number, (job, model, _) in enumerate(lines)}
+    lines, found = model_lines(reports), _by_column(_scored(reports, only_main))
+    columns, known = _columns(found), [paired_differences(one.report) for one in reports]
+    places = {(line.job, _key(line.model)): number for number, line in enumerate(lines)}
     cells: dict[tuple[int, int], Cell] = {}
+    earlier: dict[tuple[int, int], tuple[Cell, ...]] = {}
     for number, scores in enumerate(found.values()):
-        # Of two scores of one model that was measured alike, the later one counts.
-        by_line = {places[one.model[0], _key(one.model[1])]: one for one in scores}
-        best = _best(by_line, columns[number].better)
-        for line, one in by_line.items():
-            difference = _difference(one, by_line[0]) if line and 0 in by_line else None
-            cells[line, number] = Cell(one.measured.stage, one.score.estimate, line == best, difference)
-    return Table(lines, columns, cells, tuple(_sentences(reports, cells.values())))
+        by_line = _by_line(scores, places)
+        last = {line: of_line[-1] for line, of_line in by_line.items()}
+        best = _best(last, columns[number].better, known)
+        for line, of_line in by_line.items():
+            first = last.get(0) if line else None
+            *before, cells[line, number] = (_cell(one, first, line == best and one is last[line], known) for one in of_line)
+            if before:
+                earlier[line, number] = tuple(before)
+    return Table(lines, columns, cells, earlier, tuple(_sentences(reports, cells.values(), bool(earlier))))
+
+
+def _cell(one: _Scored, first: _Scored | None, is_best: bool, known: _Paired) -> Cell:
+    difference = _difference(one, first, known) if first else None
+    return Cell(one.measured.stage, one.score.estimate, is_best, difference)
+
+
+def model_lines(reports: Sequence[Measured]) -> tuple[Line, ...]:
+    """Return the lines of the table of reports: each model once."""
+    models = {(one.job, _key(model)): (one.job, model) for one in reports for model in one.report.models}.values()
+    several_jobs = len({one.job for one in reports}) > 1
+    short = [_name(job if several_jobs else "", model) for job, model in models]
+    return tuple(
+        Line(job, model, name if short.count(name) == 1 else f"{name} {model.weights[:8]}")
+        for name, (job, model) in zip(short, models, strict=True)
+    )
 
 
 def heads(found: Table) -> list[str]:
@@ -107,19 +132,10 @@ def heads(found: Table) -> list[str]:
 
 def shared_count(found: Table, column: int) -> str:
     """Return on how many prompts all scores of a column rest; empty if that differs or some failed."""
-    estimates = [cell.estimate for (_, number), cell in found.cells.items() if number == column]
+    places = ((line, column) for line in range(len(found.lines)))
+    estimates = [found.cells[place].estimate for place in places if place in found.cells]
     counts = {(estimate.count, estimate.failed) for estimate in estimates}
     return f"(n {estimates[0].count:,})" if len(counts) == 1 and not estimates[0].failed else ""
-
-
-def _lines(reports: Sequence[Measured]) -> tuple[Line, ...]:
-    models = {(one.job, _key(model)): (one.job, model) for one in reports for model in one.report.models}.values()
-    several_jobs = len({one.job for one in reports}) > 1
-    short = [_name(job if several_jobs else "", model) for job, model in models]
-    return tuple(
-        Line(job, model, name if short.count(name) == 1 else f"{name} {model.weights[:8]}")
-        for name, (job, model) in zip(short, models, strict=True)
-    )
 
 
 def _key(model: MeasuredModel) -> str:
@@ -132,18 +148,27 @@ def _name(job: str, model: MeasuredModel) -> str:
 
 
 def _scored(reports: Sequence[Measured], only_main: bool) -> Iterable[_Scored]:
-    for one in reports:
-        tasks = {task.name: task for task in one.report.tasks}
+    for number, one in enumerate(reports):
+        tasks = {task.name: (task, kind_of(task)) for task in one.report.tasks}
+        models = {model.name: model for model in one.report.models}
         for score in one.report.scores:
             if score.is_main or not only_main:
-                yield _Scored(one, tasks[score.task], score)
+                yield _Scored(number, one, *tasks[score.task], models[score.model], score)
 
 
 def _by_column(scores: Iterable[_Scored]) -> dict[tuple[str, str, str], list[_Scored]]:
     """Return the scores of each column: those of one task and metric that were measured alike."""
     found: dict[tuple[str, str, str], list[_Scored]] = {}
     for one in scores:
-        found.setdefault((one.task.name, one.score.metric, kind_of(one.task)), []).append(one)
+        found.setdefault((one.task.name, one.score.metric, one.kind), []).append(one)
+    return found
+
+
+def _by_line(scores: Iterable[_Scored], places: Mapping[tuple[str, str], int]) -> dict[int, list[_Scored]]:
+    """Return the scores of a column by the number of their line; of those of one model the last one counts."""
+    found: dict[int, list[_Scored]] = {}
+    for one in scores:
+        found.setdefault(places[one.measured.job, _key(one.model)], []).append(one)
     return found
 
 
@@ -162,30 +187,33 @@ def _columns(found: Mapping[tuple[str, str, str], list[_Scored]]) -> tuple[Colum
     return tuple(columns)
 
 
-def _best(scores: Mapping[int, _Scored], better: Better) -> int | None:
+def _best(scores: Mapping[int, _Scored], better: Better, known: _Paired) -> int | None:
     """Return the line whose score is the best beyond chance."""
     values = {line: one.score.estimate.value for line, one in scores.items()}
     ranked = sorted((line for line in values if values[line] is not None), key=lambda line: values[line] or 0.0)
     if better == "Neither" or len(ranked) < 2:
         return None
     first, second = ranked[:2] if better == "Lower" else (ranked[-1], ranked[-2])
-    difference = _difference(scores[first], scores[second])
+    difference = _difference(scores[first], scores[second], known)
     return first if difference and is_beyond_chance(difference.estimate, better) else None
 
 
-def _difference(one: _Scored, other: _Scored) -> Compared | None:
-    if one.measured is other.measured:
-        known = paired(one.measured.report, one.task.name, one.score.metric, one.score.model, other.score.model)
-        if known:
-            return known
+def _difference(one: _Scored, other: _Scored, known: _Paired) -> Compared | None:
+    """Return the paired difference of a report that has both models: of their own reports first, then of the last one."""
+    pair = Pair(one.task.name, one.score.metric, one.kind, identity(one.model), identity(other.model))
+    for of_report in (known[one.report], known[other.report], *reversed(known)):
+        if pair in of_report:
+            return Compared(of_report[pair], is_paired=True)
     return unpaired(one.score.estimate, other.score.estimate)
 
 
-def _sentences(reports: Sequence[Measured], cells: Iterable[Cell]) -> Iterable[str]:
+def _sentences(reports: Sequence[Measured], cells: Iterable[Cell], has_earlier: bool) -> Iterable[str]:
     yield LEGEND
     yield from unlike_sentences([(one.job, one.stage, task) for one in reports for task in one.report.tasks])
     if any(cell.difference and not cell.difference.is_paired for cell in cells) and len(reports) > 1:
         yield UNPAIRED
+    if has_earlier:
+        yield LATER
     several_jobs = len({one.job for one in reports}) > 1
     for one in reports:
         where = f"{one.job}/{one.stage}" if several_jobs else one.stage

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from alignment_api.results.table import UNPAIRED, Measured, Table, heads, table
+from alignment_api.results.table import LATER, UNPAIRED, Measured, Table, heads, table
 from reported import report
 
 BASE, SFT, DPO = (("arc", "accuracy", model) for model in ("base", "sft", "dpo"))
@@ -122,6 +122,60 @@ def test_stages_that_measured_alike_share_a_column_and_a_model_its_line() -> Non
     assert [found.cells[line, 0].stage for line in range(3)] == ["eval", "late", "late"]
     assert best_of(found) == ["dpo"]
     assert UNPAIRED in found.sentences
+    assert LATER in found.sentences
+
+
+@pytest.mark.parametrize(
+    ("situation", "reports", "is_paired"),
+    [
+        ("a later stage measured one of both again", [{BASE: 0.1, SFT: 0.1}, {SFT: 0.1, DPO: 0.1}], True),
+        ("a later stage measured the first again", [{BASE: 0.1, SFT: 0.1}, {BASE: 0.1, DPO: 0.1}], True),
+        ("an earlier stage measured one of both", [{BASE: 0.1}, {BASE: 0.1, SFT: 0.1}], True),
+        ("no stage measured both", [{BASE: 0.1}, {SFT: 0.1}], False),
+    ],
+)
+def test_a_paired_difference_of_any_report_is_used(situation: str, reports: list[dict[Any, float]], is_paired: bool) -> None:
+    measured = [
+        Measured("job", f"eval-{number}", report({place: (value, 0.1) for place, value in scores.items()}, {SFT: (0.5, 0.01)}))
+        for number, scores in enumerate(reports)
+    ]
+    found = table(measured)
+    difference = found.cells[[line.name for line in found.lines].index("sft"), 0].difference
+    assert difference and difference.is_paired == is_paired, situation
+    assert difference.estimate.value == pytest.approx(0.5 if is_paired else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("situation", "others"),
+    [
+        ("other weights", {"weights": {"sft": "other"}}),
+        ("measured otherwise", {"settings": {"arc": {"seed": 1}}}),
+    ],
+)
+def test_a_paired_difference_of_something_else_is_not_used(situation: str, others: dict[str, Any]) -> None:
+    one = Measured("job", "eval", report({BASE: (0.1, 0.1), SFT: (0.1, 0.1)}))
+    two = Measured("job", "late", report({BASE: (0.1, 0.1), SFT: (0.1, 0.1)}, {SFT: (0.5, 0.01)}, **others))
+    difference = table([one, two]).cells[1, 0].difference
+    assert difference and not difference.is_paired, situation
+
+
+def test_a_paired_difference_is_that_of_the_own_report_first() -> None:
+    reports = [
+        Measured(job, "eval", report({BASE: (0.1, 0.1), SFT: (value, 0.1)}, {SFT: (value - 0.1, 0.01)}))
+        for job, value in (("a", 0.5), ("b", 0.6))
+    ]
+    difference = table(reports).cells[1, 0].difference
+    assert difference and difference.estimate.value == pytest.approx(0.4)
+
+
+def test_a_score_that_a_later_stage_measured_again_is_kept_beside_the_table() -> None:
+    one = Measured("job", "eval", report({BASE: (0.3, 0.01), SFT: (0.4, 0.01)}))
+    two = Measured("job", "late", report({SFT: (0.41, 0.01)}))
+    found = table([one, two])
+    assert {place: [(cell.stage, cell.estimate.value) for cell in cells] for place, cells in found.earlier.items()} == {
+        (1, 0): [("eval", 0.4)]
+    }
+    assert LATER not in table([one]).sentences
 
 
 def test_models_of_several_jobs_have_their_jobs_in_their_names() -> None:
