@@ -7,7 +7,7 @@ from typing import Any
 from alignment_api.results.evaluation import Estimate
 from alignment_api.results.export import Fidelity
 from alignment_api.results.proofs import Exported, size_ratio
-from alignment_api.results.table import Measured, table
+from alignment_api.results.table import Cell, Column, Line, Measured, Table, table
 
 FIELDS = (
     *("job", "stage", "model", "weights", "task", "metric", "better", "value", "error", "low", "high", "n", "failed", "best"),
@@ -19,21 +19,11 @@ FIELDS = (
 def score_records(reports: Sequence[Measured]) -> list[dict[str, Any]]:
     """Return a record for each score, with its difference to the first model."""
     found = table(reports, only_main=False)
-    records = []
-    for (number, place), cell in found.cells.items():
-        line, column, difference = found.lines[number], found.columns[place], cell.difference
-        record = {
-            **{"job": line.job, "stage": cell.stage, "model": line.model.name, "weights": line.model.weights},
-            **{"task": column.task.name, "metric": column.metric, "better": column.better, "best": cell.is_best},
-            **_estimate(cell.estimate),
-            "settings": json.dumps(column.task.settings, ensure_ascii=False, sort_keys=True),
-        }
-        if difference:
-            ends = difference.estimate
-            record |= {"difference_to": found.lines[0].name, "difference": ends.value, "paired": difference.is_paired}
-            record |= {"difference_low": ends.low, "difference_high": ends.high}
-        records.append(_whole(record))
-    return records
+    return [
+        _whole(_of_score(found, found.lines[line], found.columns[place], one))
+        for (line, place), cell in found.cells.items()
+        for one in (*found.earlier.get((line, place), ()), cell)
+    ]
 
 
 def export_records(reports: Sequence[Exported]) -> list[dict[str, Any]]:
@@ -41,18 +31,39 @@ def export_records(reports: Sequence[Exported]) -> list[dict[str, Any]]:
     return [_whole(record) for one in reports for record in _of_export(one)]
 
 
+def _of_score(found: Table, line: Line, column: Column, cell: Cell) -> dict[str, Any]:
+    record = {
+        **{"job": line.job, "stage": cell.stage, "model": line.model.name, "weights": line.model.weights},
+        **{"task": column.task.name, "metric": column.metric, "better": column.better, "best": cell.is_best},
+        **_estimate(cell.estimate),
+        "settings": json.dumps(column.task.settings, ensure_ascii=False, sort_keys=True),
+    }
+    if cell.difference:
+        ends = cell.difference.estimate
+        record |= {"difference_to": found.lines[0].name, "difference": ends.value, "paired": cell.difference.is_paired}
+        record |= {"difference_low": ends.low, "difference_high": ends.high}
+    return record
+
+
 def _of_export(one: Exported) -> Iterable[dict[str, Any]]:
     report = one.report
-    common = {"job": one.job, "stage": one.stage, "task": "export", "weights": report.written_weights}
+    common: dict[str, Any] = {"job": one.job, "stage": one.stage, "task": "export"}
     common |= {"settings": json.dumps({"quantization": report.quantization, "tokens": report.tokens})}
-    sizes = {"bytes_before": report.before.all_bytes, "bytes": report.after.all_bytes, "size_ratio": size_ratio(report)}
-    sizes |= {"linear_bytes_before": report.before.linear_bytes, "linear_bytes": report.after.linear_bytes}
-    for metric, value in sizes.items():
-        yield {**common, "model": one.stage, "metric": metric, "better": "Lower", "value": value}
-    fidelities = {report.model: report.original, f"{report.model} in bf16": report.rounded, one.stage: report.written}
-    for model, fidelity in fidelities.items():
+    original = {**common, "model": report.model, "weights": report.weights}
+    # What is only rounded is never written, so that no hash of it is known.
+    rounded = {**common, "model": f"{report.model} in bf16", "weights": None}
+    written = {**common, "model": one.stage, "weights": report.written_weights}
+    for whose, metric, value in (
+        (original, "bytes_before", report.before.all_bytes),
+        (written, "bytes", report.after.all_bytes),
+        (written, "size_ratio", size_ratio(report)),
+        (original, "linear_bytes_before", report.before.linear_bytes),
+        (written, "linear_bytes", report.after.linear_bytes),
+    ):
+        yield {**whose, "metric": metric, "better": "Lower", "value": value}
+    for whose, fidelity in ((original, report.original), (rounded, report.rounded), (written, report.written)):
         for metric, better, estimate in _measures(fidelity):
-            yield {**common, "model": model, "metric": metric, "better": better, **_estimate(estimate)}
+            yield {**whose, "metric": metric, "better": better, **_estimate(estimate)}
 
 
 def _measures(found: Fidelity | None) -> Iterable[tuple[str, str, Estimate]]:

@@ -21,6 +21,20 @@ def test_each_score_is_a_record_with_its_difference() -> None:
     assert json.loads(dpo["settings"]) == {"seed": 0}
 
 
+def test_every_score_is_a_record_also_where_two_stages_measured_one_model_alike() -> None:
+    early, late = report({BASE: (0.3, 0.02), DPO: (0.4, 0.02)}), report({DPO: (0.41, 0.001)})
+    records = score_records([Measured("job", "eval", early), Measured("job", "late", late)])
+    assert [(one["model"], one["stage"], one["value"], one["best"]) for one in records] == [
+        *(("base", "eval", 0.3, False), ("dpo", "eval", 0.4, False), ("dpo", "late", 0.41, True))
+    ]
+
+
+def test_each_number_of_an_export_has_the_hash_of_its_weights() -> None:
+    records = export_records([Exported("job", "int8", exported(weights="of-dpo", written_weights="of-int8"))])
+    assert {one["model"]: one["weights"] for one in records} == {"dpo": "of-dpo", "int8": "of-int8", "dpo in bf16": None}
+    assert {one["metric"] for one in records if one["model"] == "dpo"} == {"bytes_before", "linear_bytes_before", "perplexity"}
+
+
 def test_each_number_of_an_export_is_a_record() -> None:
     found = {(one["model"], one["metric"]): one["value"] for one in export_records([Exported("job", "int8", exported())])}
     assert found["int8", "size_ratio"] == 836 / 2778
