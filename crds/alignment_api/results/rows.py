@@ -18,14 +18,26 @@ class RowPair(NamedTuple):
 def paired_rows(first: Iterable[EvaluatedRow], second: Iterable[EvaluatedRow], metric: str) -> list[RowPair]:
     """Join the rows of two models by prompt and row; first those that differ most, then those without a score, then the rest."""
     known = {(row.key, row.row): row for row in first}
-    pairs = [RowPair(known[row.key, row.row], row, None) for row in second if (row.key, row.row) in known]
+    joined = [RowPair(known[row.key, row.row], row, None) for row in second if (row.key, row.row) in known]
+    pairs = [pair for pair in joined if _has(pair.first, metric) or _has(pair.second, metric)]
     scored = [pair._replace(difference=_difference(pair, metric)) for pair in pairs]
     return sorted(scored, key=_rank)
 
 
-def row_metrics(rows: Sequence[EvaluatedRow]) -> list[str]:
+def shared_metric(metrics: Sequence[str], first: Iterable[EvaluatedRow], second: Iterable[EvaluatedRow]) -> str | None:
+    """Return the first of the metrics that rows of both models have: some are only of a whole task, such as an average."""
+    of_both = set(row_metrics(first)) & set(row_metrics(second))
+    return next((name for name in (*metrics, *sorted(of_both)) if name in of_both), None)
+
+
+def row_metrics(rows: Iterable[EvaluatedRow]) -> list[str]:
     """Return the metrics that rows have, in the order in which they come."""
     return list(dict.fromkeys(metric for row in rows for metric in row.scores))
+
+
+def _has(row: EvaluatedRow, metric: str) -> bool:
+    """Return whether a metric is one of a row: rows of another task of a group have others, and a failed row may have none."""
+    return metric in row.scores or not row.scores
 
 
 def _difference(pair: RowPair, metric: str) -> float | None:

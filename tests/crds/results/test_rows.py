@@ -1,6 +1,7 @@
 """Where two models differ."""
 
-from alignment_api.results.rows import paired_rows, row_metrics
+import pytest
+from alignment_api.results.rows import paired_rows, row_metrics, shared_metric
 from reported import row
 
 
@@ -23,8 +24,21 @@ def test_a_prompt_that_has_changed_is_not_joined() -> None:
     assert paired_rows([row("old", 1.0, row="1")], [row("new", 1.0, row="1")], "accuracy") == []
 
 
-def test_a_metric_that_no_row_has_leaves_no_difference() -> None:
-    assert [pair.difference for pair in paired_rows([row("a", 1.0)], [row("a", 0.0)], "bleu")] == [None]
+def test_rows_of_another_task_of_a_group_are_left_out_but_not_rows_that_failed() -> None:
+    first = [row("a", 1.0), row("b", 1.0, scores={"exact": 1.0}), row("c", 1.0, scores={}, reason="too long")]
+    second = [row("a", 0.0), row("b", 1.0, scores={"exact": 0.0}), row("c", 1.0)]
+    assert [(pair.first.row, pair.difference) for pair in paired_rows(first, second, "accuracy")] == [("a", -1.0), ("c", None)]
+    assert paired_rows(first[:1], second[:1], "bleu") == []
+
+
+@pytest.mark.parametrize(
+    ("metrics", "metric"),
+    [(["average", "accuracy", "bleu"], "accuracy"), (["bleu", "accuracy"], "bleu"), (["average"], "accuracy"), ([], "accuracy")],
+)
+def test_the_first_metric_that_rows_have_is_compared(metrics: list[str], metric: str) -> None:
+    rows = [row("a", 1.0), row("b", 1.0, scores={"bleu": 2.0})]
+    assert shared_metric(metrics, rows, rows) == metric
+    assert shared_metric(metrics, rows, [row("a", 1.0, scores={"exact": 1.0})]) is None
 
 
 def test_the_metrics_of_rows() -> None:
