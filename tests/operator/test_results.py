@@ -92,6 +92,64 @@ def test_the_rows_in_which_two_models_differ(home: Home, capsys: pytest.CaptureF
     assert "Prompt a" in out and "Prompt b" not in out
 
 
+def test_rows_of_a_group_are_compared_in_its_first_metric_that_rows_have(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = {("arc", metric, model): (0.5, 0.1) for metric in ("average", "exact", "accuracy") for model in ("base", "dpo")}
+    (folder,) = home.workspace.rglob("eval")
+    (folder / REPORT_FILE).write_text(report(scores, side=["accuracy"]).model_dump_json(by_alias=True))
+    for name, score in (("base", 0.0), ("dpo", 1.0)):
+        rows = [row("a", 0.5), row("b", 0.0, scores={"exact": score}), row("c", 0.0, scores={"exact": score or None})]
+        lines = "".join(one.model_dump_json(by_alias=True) + "\n" for one in rows)
+        (folder / "rows" / "arc" / f"{name}.jsonl").write_text(lines)
+    found = json.loads(printed(capsys, "tutor", "--rows", "arc", "--format", "json", "--home", str(home.root)))
+    assert (found["metric"], found["failed"]) == ("exact", 1)
+    assert [(one["row"], one["difference"]) for one in found["rows"]] == [("b", 1.0)]
+    out = printed(capsys, "tutor", "--rows", "arc", "--home", str(home.root))
+    assert "base and dpo differ in 1 rows of arc.\nIn 1 rows one of them has no exact" in out
+
+
+def test_rows_without_a_score_in_common_are_said(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder,) = home.workspace.rglob("rows/arc")
+    (folder / "dpo.jsonl").write_text(row("a", 0.0, scores={"exact": 1.0}).model_dump_json(by_alias=True) + "\n")
+    assert main(["results", "tutor", "--rows", "arc", "--home", str(home.root)]) == REFUSED
+    assert capsys.readouterr().err == (
+        "error: the rows of base and dpo in arc have no score in common, so they cannot be compared\n"
+    )
+
+
+HOSTILE = "\x1b[2Jcleared\u202e\r\x07"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--rows", "arc"]], ids=["scores", "rows"])
+@pytest.mark.parametrize("form", ["text", "markdown", "csv", "json"])
+def test_no_text_of_a_report_moves_the_cursor(
+    home: Home, capsys: pytest.CaptureFixture[str], form: str, arguments: list[str]
+) -> None:
+    (folder,) = home.workspace.rglob("eval")
+    hostile = report(
+        {("arc", f"accuracy{HOSTILE}", "base"): (0.3, 0.02)} | {BASE: (0.3, 0.02), DPO: (0.4, 0.02)}, notes=[HOSTILE]
+    )
+    (folder / REPORT_FILE).write_text(hostile.model_dump_json(by_alias=True))
+    lines = row("a", 0.5, answer=f"first\n{HOSTILE}", reason=HOSTILE).model_dump_json(by_alias=True) + "\n"
+    (folder / "rows" / "arc" / "base.jsonl").write_text(lines)
+    (folder.parent / "int8" / REPORT_FILE).write_text(exported(model=HOSTILE).model_dump_json(by_alias=True))
+    out = printed(capsys, "tutor", "--format", form, *arguments, "--home", str(home.root))
+    assert not {"\x1b", "\u202e", "\r", "\x07"} & set(out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [([], SUCCEEDED), (["--rows", "gone"], REFUSED), (["--rows", "arc", "--between", HOSTILE, "dpo"], REFUSED)],
+)
+def test_no_message_moves_the_cursor(home: Home, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> None:
+    (folder,) = home.workspace.rglob("eval")
+    other = report({("arc", "accuracy", "base"): (0.3, 0.02), (f"task{HOSTILE}", "accuracy", "base"): (0.3, 0.02)})
+    (folder / REPORT_FILE).write_text(other.model_dump_json(by_alias=True))
+    broken = exported().model_dump(by_alias=True, mode="json") | {HOSTILE: 1}
+    (folder.parent / "int8" / REPORT_FILE).write_text(json.dumps(broken))
+    assert main(["results", "tutor", *arguments, "--home", str(home.root)]) == code
+    assert not {"\x1b", "\u202e", "\r", "\x07"} & set(capsys.readouterr().err)
+
+
 def test_two_models_of_ones_choice(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     out = printed(capsys, "tutor", "--rows", "arc", "--between", "dpo", "base", "--format", "csv", "--home", str(home.root))
     assert next(csv.DictReader(io.StringIO(out)))["difference"] == "-1.0"

@@ -8,6 +8,7 @@ from pathlib import Path
 from alignment_api.results.collected import Reports
 
 from alignment_operator.commands.ending import FAILED, SUCCEEDED, refuse
+from alignment_operator.deciding.untrusted import printable
 from alignment_operator.machine.report_tables import write_reports, write_rows
 from alignment_operator.machine.row_differences import row_differences
 from alignment_operator.machine.stored_reports import StoredReports
@@ -30,7 +31,7 @@ def results(options: argparse.Namespace) -> int:
         else:
             text = write_reports(found, options.format)
     except NoResults as error:
-        return refuse(str(error))
+        return refuse(printable(str(error)))
     except StoreAway as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
@@ -41,7 +42,7 @@ def results(options: argparse.Namespace) -> int:
 def print_problems(found: Reports) -> None:
     """Print why reports are missing."""
     for problem in found.problems:
-        print(f"note: {problem}", file=sys.stderr)
+        print(f"note: {printable(problem)}", file=sys.stderr)
 
 
 def _source(options: argparse.Namespace) -> StoredReports | TrackedReports:

@@ -53,8 +53,10 @@ def write_rows(found: RowDifferences, form: str) -> str:
     if form == "csv":
         return _csv(_ROW_FIELDS, records)
     if form == "json":
-        return _json({"task": found.task, "metric": found.metric, "models": found.models, "rows": records})
-    return _written([_row_grid(found, records)], [_row_sentence(found)], form)
+        return _json(
+            {"task": found.task, "metric": found.metric, "models": found.models, "failed": found.failed, "rows": records}
+        )
+    return _written([_row_grid(found, records)], _row_sentences(found), form)
 
 
 def _row_grid(found: RowDifferences, records: Sequence[dict[str, Any]]) -> Grid:
@@ -70,10 +72,12 @@ def _row_grid(found: RowDifferences, records: Sequence[dict[str, Any]]) -> Grid:
     return Grid(f"{found.task}, {found.metric}", heads, tuple(lines))
 
 
-def _row_sentence(found: RowDifferences) -> str:
+def _row_sentences(found: RowDifferences) -> list[str]:
     count = len(found.pairs)
     shown = f"; these are the first {_SHOWN_ROWS}, --format csv has all" if count > _SHOWN_ROWS else ""
-    return f"{found.models[0]} and {found.models[1]} differ in {count:,} rows of {found.task}{shown}."
+    differing = f"{found.models[0]} and {found.models[1]} differ in {count:,} rows of {found.task}{shown}."
+    failed = f"In {found.failed:,} rows one of them has no {found.metric}, so that these cannot be compared."
+    return [differing, failed] if found.failed else [differing]
 
 
 def _sentences(found: Reports) -> list[str]:
@@ -118,18 +122,26 @@ def _plain(text: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
+def _cleaned(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in value)
+
+
 def _short(text: object) -> str:
     line = " ".join(str("" if text is None else text).split())
     return line if len(line) <= _LONGEST_CELL else f"{line[: _LONGEST_CELL - 1]}…"
 
 
 def _csv(fields: Sequence[str], records: Sequence[dict[str, Any]]) -> str:
+    """Write records; texts keep their line breaks, which CSV quotes, and lose what a terminal would interpret."""
     written = io.StringIO()
     writer = csv.DictWriter(written, fields, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows({name: _cleaned(value) for name, value in record.items()} for record in records)
     return written.getvalue()
 
 
 def _json(found: dict[str, Any]) -> str:
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(found, indent=1, ensure_ascii=False)
+    return "".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text) + "\n"
