@@ -5,13 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 from alignment_api.document import read_document
-from alignment_api.names import STAGE_LABEL
+from alignment_api.names import REPORT_FILE, STAGE_LABEL
+from alignment_api.results.evaluation import EvaluationReport
+from chromium import opened_browser
 from cluster.conftest import StartJob
 from cluster.environment import Environment
 from cluster.jobs import EXAMPLES, Job
 from cluster.kubectl import Object, wait_for
 from cluster.teacher import KEY, NAME, Teacher, running_teacher
 from cluster.workspace import Workspace
+from settled_pages import open_settled, tables
 
 AT_ONCE = 2
 """Requests to a model at the same time: at most so many are on their way when a pod is killed."""
@@ -20,6 +23,11 @@ PER_MINUTE = 360
 VERDICTS_PER_MINUTE = 240
 """So few that the judge of a round takes some seconds, and is killed in their middle."""
 MODELS = ("teacher", "student", "apprentice", "judge")
+_LOAD = """
+from transformers import AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained("/workspace/{folder}")
+print(type(model.model.layers[0].mlp.down_proj).__name__)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +37,16 @@ def teacher(workspace: Workspace, environment: Environment, images: str) -> Iter
 
 
 def a_short_zephyr(teacher: Teacher) -> Object:
-    """Return zephyr-tiny with the teacher of the cluster, few rows and few steps, in one pod."""
+    """Return zephyr-tiny with the teacher of the cluster, few rows, questions and steps, in one pod."""
     # In the file, one endpoint stands for several.
     job: Object = json.loads(json.dumps(read_document(EXAMPLES / "zephyr-tiny.yaml")))
-    distill, sft, feedback, dpo = job["spec"]["stages"]
-    asked = [*distill["distill"]["teachers"], feedback["feedback"]["judge"]]
+    distill, sft, feedback, dpo, table, _ = job["spec"]["stages"]
+    asked = [*distill["distill"]["teachers"], feedback["feedback"]["judge"], *table["evaluate"]["judges"]]
     for endpoint in [*asked, *(known["endpoint"] for known in feedback["feedback"]["responders"] if "endpoint" in known)]:
         endpoint.update(_served_by(teacher), requestsPerMinute=PER_MINUTE)
     distill["distill"]["prompts"][0]["maxExamples"] = 200
     feedback["feedback"]["prompts"][0]["maxExamples"] = 40
+    table["evaluate"]["tasks"][0]["limit"] = 12
     for settings, steps in ((sft["sft"], 60), (dpo["dpo"], 5)):
         del settings["optimization"]["epochs"]
         settings["optimization"]["maxSteps"] = steps
@@ -86,6 +95,34 @@ def test_killed_pods_pay_for_no_answer_twice(start: StartJob, workspace: Workspa
     assert len(_rows(workspace, job, "feedback")) > 10
     assert teacher.key not in job.kubectl("get", "configmaps,pods,pytorchjobs,alignmentjobs", "--output", "json")
     assert teacher.key not in (workspace.read(f"{job.folder('distill')}/asked.jsonl") or "")
+    _check_the_table(workspace, job)
+    _check_the_page(job)
+    _check_the_export(workspace, job, status["stages"][5])
+
+
+def _check_the_table(workspace: Workspace, job: Job) -> None:
+    report = EvaluationReport.model_validate_json(workspace.read(f"{job.folder('table')}/{REPORT_FILE}") or "")
+    assert [model.name for model in report.models] == ["sft", "dpo"]
+    found = {(score.task, score.model): score.estimate for score in report.scores if score.is_main}
+    # Against itself, each question is a tie.
+    assert (found["duel", "sft"].value, found["duel", "sft"].count) == (0.5, 12)
+    assert set(found) == {("duel", "sft"), ("duel", "dpo"), ("pairs", "sft"), ("pairs", "dpo")}
+
+
+def _check_the_page(job: Job) -> None:
+    dashboard = job.installation.kubectl.forwarded(f"{job.installation.name}-dashboard", 80)
+    with dashboard as address, opened_browser() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=address)
+        page.set_default_timeout(60_000)
+        open_settled(page, f"/run?job={job.read()['metadata']['uid']}&tab=Evaluation")
+        tables(page).first.wait_for()
+
+
+def _check_the_export(workspace: Workspace, job: Job, stage: Object) -> None:
+    """Load the exported folder as strangers do, in another pod, from the place that the status names."""
+    folder = str(stage["output"]).removeprefix("workspace://")
+    assert folder.startswith(job.folder("int8"))
+    assert workspace.say(_LOAD.format(folder=folder)).split()[-1] == "Linear8bitLt"
 
 
 def test_a_pod_killed_in_a_round_pays_for_no_verdict_twice(start: StartJob, workspace: Workspace, teacher: Teacher) -> None:

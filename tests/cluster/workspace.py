@@ -37,6 +37,10 @@ class Workspace:
         """Run a program of the volume that takes the workspace as its argument."""
         self._run("python", f"{_PATH}/{path}", "--workspace", _PATH)
 
+    def say(self, program: str) -> str:
+        """Run a program in the pod that keeps the volume, and return what it prints."""
+        return self._run("python", "-", given=program)
+
     def read(self, path: str) -> str | None:
         """Return the text of a file, or None if it does not exist."""
         if self.folder:
