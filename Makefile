@@ -25,7 +25,7 @@ CHART = charts/alignment-operator
 HELM = $(or $(shell command -v helm),$(or $(ALIGNMENT_CLUSTER_STATE),$(HOME)/.cache/alignment-operator/cluster)/bin/helm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo demo-teacher serve screenshot
+.PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo demo-ablation demo-teacher serve screenshot
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,11 @@ demo: setup ## make a tiny model, align it, and show the results
 	$(BIN)/alignment run examples/tiny.yaml
 	$(BIN)/python examples/ask.py tiny
 	@if [ -t 0 ] && [ -t 1 ]; then $(MAKE) --no-print-directory serve; else echo "to see it in a browser, run: make serve"; fi
+
+demo-ablation: setup ## train an ablation study, and show its table
+	$(BIN)/python examples/make_ablation.py --workspace "$(HOME_FOLDER)/workspace"
+	$(BIN)/alignment run examples/ablation-tiny.yaml
+	$(BIN)/alignment results ablation-tiny
 
 demo-teacher: setup ## the same with a teacher and a judge: make demo-teacher EXAMPLE=zephyr-tiny, dpo-kd-offline-tiny or dpo-kd-online-tiny
 	$(BIN)/python examples/make_tiny.py --workspace "$(HOME_FOLDER)/workspace"
