@@ -29,8 +29,13 @@ def report(
     weights: Mapping[str, str] | None = None,
     side: Sequence[str] = (),
     count: int = 100,
+    relative_to: tuple[str, str] | None = None,
 ) -> EvaluationReport:
-    """Return a report of all models and tasks that the scores name; all metrics but those in `side` are main ones."""
+    """Return a report of all models and tasks that the scores name; all metrics but those in `side` are main ones.
+
+    `relative_to` is name and weights of the model that all scores are relative to.
+    """
+    other = dict(zip(("name", "weights"), relative_to, strict=True)) if relative_to else None
     models, tasks = dict.fromkeys(model for _, _, model in scores), dict.fromkeys(task for task, _, _ in scores)
     return EvaluationReport.model_validate(
         {
@@ -42,7 +47,7 @@ def report(
             "scores": [
                 {
                     **{"task": task, "metric": metric, "model": model, "better": DIRECTIONS.get(metric, "Higher")},
-                    **{"is_main": metric not in side, "estimate": estimate(*scored, count=count)},
+                    **{"is_main": metric not in side, "estimate": estimate(*scored, count=count), "against": other},
                 }
                 for (task, metric, model), scored in scores.items()
             ],

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from alignment_api.results.evaluation import Better, Difference, Estimate, EvaluationReport, MeasuredModel
+from alignment_api.results.evaluation import Better, Difference, Estimate, EvaluationReport, MeasuredModel, Score
 from alignment_api.results.unlike import kind_of
 
 _DEVIATIONS = 1.959964
@@ -25,6 +25,8 @@ class Pair(NamedTuple):
     metric: str
     kind: str
     """How the task was measured."""
+    relative_to: str | None
+    """The weights that both scores are relative to."""
     model: str
     """What identifies the model whose metric exceeds."""
     against: str
@@ -34,10 +36,13 @@ def paired_differences(report: EvaluationReport) -> dict[Pair, Estimate]:
     """Return the differences of a report in both directions."""
     models = {model.name: identity(model) for model in report.models}
     kinds = {task.name: kind_of(task) for task in report.tasks}
+    relative = {(one.task, one.metric, one.model): relative_to(one) for one in report.scores}
     found: dict[Pair, Estimate] = {}
     for known in report.differences:
         if known.task in kinds and known.model in models and known.against in models:
-            measure, model, against = (known.task, known.metric, kinds[known.task]), models[known.model], models[known.against]
+            model, against = models[known.model], models[known.against]
+            weights = relative.get((known.task, known.metric, known.model))
+            measure = (known.task, known.metric, kinds[known.task], weights)
             found[Pair(*measure, against, model)] = _turned(known)
             found[Pair(*measure, model, against)] = known.estimate
     return found
@@ -46,6 +51,11 @@ def paired_differences(report: EvaluationReport) -> dict[Pair, Estimate]:
 def identity(model: MeasuredModel) -> str:
     """Return a text that two models share if they have the same weights in the same number format."""
     return f"{model.weights} {model.quantization}"
+
+
+def relative_to(score: Score) -> str | None:
+    """Return the weights that a score is relative to."""
+    return score.against.weights if score.against else None
 
 
 def unpaired(score: Estimate, other: Estimate) -> Compared | None:

@@ -50,6 +50,11 @@ class Score(Schema):
     model: str
     better: Better
     is_main: bool = Field(default=False, description="Whether a table of few columns shows this metric of the task.")
+    against: MeasuredModel | None = Field(
+        default=None,
+        description="The model that the score is relative to, such as an opponent; scores against unlike weights are never "
+        "ranked together.",
+    )
     estimate: Estimate
 
 

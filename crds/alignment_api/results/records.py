@@ -11,6 +11,7 @@ from alignment_api.results.table import Cell, Column, Line, Measured, Table, tab
 
 FIELDS = (
     *("job", "stage", "model", "weights", "task", "metric", "better", "value", "error", "low", "high", "n", "failed", "best"),
+    *("against", "against_weights"),
     *("difference_to", "difference", "difference_low", "difference_high", "paired", "settings"),
 )
 """All fields of a record; one that does not apply is None."""
@@ -36,6 +37,7 @@ def _of_score(found: Table, line: Line, column: Column, cell: Cell) -> dict[str,
         **{"job": line.job, "stage": cell.stage, "model": line.model.name, "weights": line.model.weights},
         **{"task": column.task.name, "metric": column.metric, "better": column.better, "best": cell.is_best},
         **_estimate(cell.estimate),
+        **({"against": column.against.name, "against_weights": column.against.weights} if column.against else {}),
         "settings": json.dumps(column.task.settings, ensure_ascii=False, sort_keys=True),
     }
     if cell.difference:

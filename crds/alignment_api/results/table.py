@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from alignment_api.results.differences import Compared, Pair, identity, is_beyond_chance, paired_differences, unpaired
+from alignment_api.results.differences import Compared, Pair, identity, is_beyond_chance, paired_differences, unpaired, relative_to
 from alignment_api.results.evaluation import Better, Estimate, EvaluationReport, MeasuredModel, MeasuredTask, Score
 from alignment_api.results.unlike import kind_of, unlike_sentences
 from alignment_api.results.written import DIRECTIONS
@@ -37,12 +37,14 @@ class Line(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One metric of one task, as it was measured with the same settings."""
+    """One metric of one task, as it was measured with the same settings, against the same weights."""
 
     task: MeasuredTask
     metric: str
     better: Better
     is_main: bool
+    against: MeasuredModel | None
+    """The model that its scores are relative to."""
     title: str
     """Unique within the table."""
 
@@ -68,6 +70,10 @@ class Table(NamedTuple):
     """Scores that are not in the cells, since a later stage measured the same model alike."""
     sentences: tuple[str, ...]
     """What one must know to read it."""
+
+
+_Key = tuple[str, str, str | None, str]
+"""Of a column: task, metric, the weights that its scores are relative to, and how the task was measured."""
 
 
 class _Scored(NamedTuple):
@@ -156,11 +162,11 @@ def _scored(reports: Sequence[Measured], only_main: bool) -> Iterable[_Scored]:
                 yield _Scored(number, one, *tasks[score.task], models[score.model], score)
 
 
-def _by_column(scores: Iterable[_Scored]) -> dict[tuple[str, str, str], list[_Scored]]:
-    """Return the scores of each column: those of one task and metric that were measured alike."""
-    found: dict[tuple[str, str, str], list[_Scored]] = {}
+def _by_column(scores: Iterable[_Scored]) -> dict[_Key, list[_Scored]]:
+    """Return the scores of each column: those of one task and metric that were measured alike, against the same weights."""
+    found: dict[_Key, list[_Scored]] = {}
     for one in scores:
-        found.setdefault((one.task.name, one.score.metric, one.kind), []).append(one)
+        found.setdefault((one.task.name, one.score.metric, relative_to(one.score), one.kind), []).append(one)
     return found
 
 
@@ -172,19 +178,30 @@ def _by_line(scores: Iterable[_Scored], places: Mapping[tuple[str, str], int]) -
     return found
 
 
-def _columns(found: Mapping[tuple[str, str, str], list[_Scored]]) -> tuple[Column, ...]:
-    named = [(task, metric) for task, metric, _ in found]
+def _columns(found: Mapping[_Key, list[_Scored]]) -> tuple[Column, ...]:
+    short = _short_titles([scores[0].score for scores in found.values()])
     several_jobs = len({one.measured.job for scores in found.values() for one in scores}) > 1
     columns = []
-    for (task, metric, _), scores in found.items():
+    for title, scores in zip(short, found.values(), strict=True):
         where = dict.fromkeys(
             f"{one.measured.job}/{one.measured.stage}" if several_jobs else one.measured.stage for one in scores
         )
-        is_unlike = named.count((task, metric)) > 1
-        title = f"{task} {metric}" + (f" in {', '.join(where)}" if is_unlike else "")
-        first = scores[0]
-        columns.append(Column(first.task, metric, first.score.better, first.score.is_main, title))
+        whole = title + (f" in {', '.join(where)}" if short.count(title) > 1 else "")
+        first = scores[0].score
+        columns.append(Column(scores[0].task, first.metric, first.better, first.is_main, first.against, whole))
     return tuple(columns)
+
+
+def _short_titles(scores: Sequence[Score]) -> list[str]:
+    """Return what tells columns apart, except for their settings: two models of one name also by their weights."""
+    names = [name for name, _ in {(one.against.name, one.against.weights) for one in scores if one.against}]
+    return [f"{one.task} {one.metric}{_against(one.against, names)}" for one in scores]
+
+
+def _against(model: MeasuredModel | None, names: Sequence[str]) -> str:
+    if model is None:
+        return ""
+    return f" against {model.name}" + (f" {model.weights[:8]}" if names.count(model.name) > 1 else "")
 
 
 def _best(scores: Mapping[int, _Scored], better: Better, known: _Paired) -> int | None:
@@ -200,7 +217,7 @@ def _best(scores: Mapping[int, _Scored], better: Better, known: _Paired) -> int 
 
 def _difference(one: _Scored, other: _Scored, known: _Paired) -> Compared | None:
     """Return the paired difference of a report that has both models: of their own reports first, then of the last one."""
-    pair = Pair(one.task.name, one.score.metric, one.kind, identity(one.model), identity(other.model))
+    pair = Pair(one.task.name, one.score.metric, one.kind, relative_to(one.score), identity(one.model), identity(other.model))
     for of_report in (known[one.report], known[other.report], *reversed(known)):
         if pair in of_report:
             return Compared(of_report[pair], is_paired=True)

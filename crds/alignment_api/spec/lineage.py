@@ -9,6 +9,8 @@ from alignment_api.schema import Schema
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.parts import loads_model, models_asked, rows_read, starts_from_model
+from alignment_api.spec.settings.evaluation import Evaluate
+from alignment_api.spec.stage_model import StageModel
 from alignment_api.spec.stages import Stage
 
 Settings = TypeVar("Settings", bound=Schema)
@@ -118,9 +120,42 @@ def stage_hash(spec: AlignmentJobSpec, stage: Stage, earlier: Mapping[str, str])
 
 
 def models_needed(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:
-    """List the earlier stages whose models this one asks."""
-    asked = {model.stage for _, model in models_asked(stage)}
+    """List the earlier stages whose models this one asks, or holds others against."""
+    asked = {model.stage for _, model in models_asked(stage)} | {model.stage for model in references_of(spec, stage)}
     return [known for known in stages_before(spec, stage) if known.name in asked]
+
+
+def measured_models(spec: AlignmentJobSpec, stage: Stage) -> list[StageModel]:
+    """List the models that a stage measures: those that it names, or the one that it starts from."""
+    named = stage.settings.models if isinstance(stage.settings, Evaluate) else None
+    return named or [_model_of(parent_of(spec, stage))]
+
+
+def references_of(spec: AlignmentJobSpec, stage: Stage) -> list[StageModel]:
+    """List the models that the preferences of the measured ones are held against, each once; none without such a task."""
+    tasks = (stage.settings.tasks or []) if isinstance(stage.settings, Evaluate) else []
+    if not any(task.measure == "Preferences" for task in tasks):
+        return []
+    found = [reference_of(spec, model) for model in measured_models(spec, stage)]
+    return [model for place, model in enumerate(found) if model not in found[:place]]
+
+
+def reference_of(spec: AlignmentJobSpec, model: StageModel) -> StageModel:
+    """Find what a model's last training started from; the job's own model has only itself."""
+    training = last_training(spec, model)
+    return _model_of(parent_of(spec, training)) if training else model
+
+
+def last_training(spec: AlignmentJobSpec, model: StageModel) -> Stage | None:
+    """Find the stage whose training made a model, of an export that of the exported one; None for the job's own model."""
+    stage = next((known for known in spec.stages or [] if known.name == model.stage), None)
+    while stage and not KINDS[stage.kind].trains:
+        stage = parent_of(spec, stage)
+    return stage
+
+
+def _model_of(stage: Stage | None) -> StageModel:
+    return StageModel(stage=stage.name) if stage else StageModel(base=True)
 
 
 def surroundings(spec: AlignmentJobSpec, stage: Stage) -> dict[str, Any]:

@@ -10,6 +10,11 @@ from reported import exported, report
 BASE, DPO = ("arc", "accuracy", "base"), ("arc", "accuracy", "dpo")
 
 
+def test_a_record_names_the_model_that_its_score_is_relative_to() -> None:
+    (record,) = score_records([Measured("job", "eval", report({DPO: (0.1, 0.01)}, relative_to=("sft", "hash-of-sft")))])
+    assert (record["against"], record["against_weights"]) == ("sft", "hash-of-sft")
+
+
 def test_each_score_is_a_record_with_its_difference() -> None:
     scores = {BASE: (0.3, 0.02), DPO: (0.4, 0.02), ("arc", "margin", "dpo"): (1.5, None)}
     records = score_records([Measured("job", "eval", report(scores, {DPO: (0.1, 0.01)}, side=["margin"]))])

@@ -108,6 +108,32 @@ def test_unlike_settings_are_columns_of_their_own_and_said_in_words() -> None:
     assert sentence in found.sentences
 
 
+TITLES = {
+    "the same": ("one", "one", ["arc accuracy against one"]),
+    "of unlike names": ("one", "two", ["arc accuracy against one", "arc accuracy against two"]),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "titles"), TITLES.values(), ids=TITLES)
+def test_scores_against_unlike_models_are_not_ranked_together(first: str, second: str, titles: list[str]) -> None:
+    names = zip(("a", "b"), (first, second), strict=True)
+    found = table(
+        [Measured(job, "eval", report({DPO: (0.3, 0.001)}, relative_to=(name, f"hash-of-{name}"))) for job, name in names]
+    )
+    assert [column.title for column in found.columns] == titles
+
+
+def test_scores_against_unlike_weights_of_one_name_are_not_ranked_together() -> None:
+    weights = {"a": "11111111-long", "b": "22222222-long"}
+    reports = [Measured(job, "eval", report({DPO: (0.3, 0.001)}, relative_to=("sft", of))) for job, of in weights.items()]
+    found = table(reports)
+    assert [column.title for column in found.columns] == [
+        "arc accuracy against sft 11111111",
+        "arc accuracy against sft 22222222",
+    ]
+    assert best_of(found) == []
+
+
 def test_the_order_of_settings_makes_no_difference() -> None:
     one = Measured("job", "eval", report({BASE: (0.3, 0.01)}, settings={"arc": {"a": 1, "b": 2}}))
     two = Measured("job", "late", report({DPO: (0.4, 0.01)}, settings={"arc": {"b": 2, "a": 1}}))

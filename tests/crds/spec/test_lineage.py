@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 from alignment_api.resolving.validation import read_job, resolve_job
-from alignment_api.spec.lineage import building_on, foundations, input_hash, last_stages, parent_of, rows_needed, stages_needed
+from alignment_api.spec.lineage import (
+    building_on,
+    foundations,
+    input_hash,
+    last_stages,
+    models_needed,
+    parent_of,
+    rows_needed,
+    stages_needed,
+)
 from branching_jobs import BRANCHES, DIAMOND
 from builders import a_document, a_training
 
@@ -147,3 +156,23 @@ def test_a_stage_needs_the_rows_of_earlier_stages_that_it_or_a_later_one_reads()
         "judged": ["distill"],
         "last": ["judged"],
     }
+
+
+PAIRS = {"name": "pairs", "measure": "Preferences", "dataset": {"uri": "workspace://pairs.jsonl"}}
+QUIZ = {"name": "quiz", "measure": "MultipleChoice", "dataset": {"uri": "workspace://quiz.jsonl"}}
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "needed"),
+    [
+        ({"tasks": [PAIRS], "models": [{"stage": "again"}]}, ["sft", "again"]),
+        ({"tasks": [PAIRS], "models": [{"stage": "raw"}, {"base": True}]}, ["raw"]),
+        ({"tasks": [QUIZ], "models": [{"stage": "again"}]}, ["again"]),
+        # The model that it starts from is no model that it asks.
+        ({"tasks": [PAIRS]}, ["sft"]),
+    ],
+    ids=["its reference", "a reference that is the job's own", "another measure", "of the model before"],
+)
+def test_preferences_need_the_model_that_a_training_started_from(evaluate: dict[str, Any], needed: list[str]) -> None:
+    spec = resolved(stages=[*STAGES, {"name": "exam", "evaluate": evaluate}])
+    assert [stage.name for stage in models_needed(spec, spec.stages[-1])] == needed

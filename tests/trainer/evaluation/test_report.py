@@ -11,7 +11,11 @@ from reported import row
 
 METRIC = Metric("accuracy", "Higher", is_main=True)
 MEASURE: Any = SimpleNamespace(
-    metrics=lambda _: [METRIC], settings=lambda _: {}, panel=lambda _, __: None, notes=lambda _, __: []
+    metrics=lambda _: [METRIC],
+    settings=lambda _: {},
+    seen=lambda _, __: {"window": 512},
+    panel=lambda _, __: None,
+    notes=lambda _, __: [],
 )
 TASK: Any = SimpleNamespace(
     name="quiz",
@@ -26,7 +30,21 @@ def test_the_best_of_three_is_known_by_the_rows_that_it_shares_with_the_next_bes
     right = {"base": range(0), "sft": range(0, 40, 3), "dpo": [*range(0, 40, 3), 1, 2, 4, 5, 7]}
     rows = {name: [row(str(number), float(number in known)) for number in range(40)] for name, known in right.items()}
     models: Any = [SimpleNamespace(name=name, weights=name, quantization=None) for name in right]
-    found = report_of(models, [Measured(TASK, MEASURE, rows)])
+    found = report_of(models, [Measured(TASK, MEASURE, rows, {})])
     assert [(one.model, one.against) for one in found.differences] == [("sft", "base"), ("dpo", "base"), ("dpo", "sft")]
     cells = table([MeasuredStage("job", "eval", found)]).cells
     assert [cells[line, 0].is_best for line in range(3)] == [False, False, True]
+
+
+def test_scores_against_unlike_models_have_no_difference() -> None:
+    models: Any = [SimpleNamespace(name=name, weights=f"hash of {name}", quantization=None) for name in ("base", "sft", "dpo")]
+    rows = {one.name: [row(str(number), 1.0) for number in range(4)] for one in models}
+    base, sft, _ = models
+    found = report_of(models, [Measured(TASK, MEASURE, rows, {"base": base, "sft": base, "dpo": sft})])
+    assert [(one.model, one.against.name, one.against.weights) for one in found.scores if one.against] == [
+        ("base", "base", "hash of base"),
+        ("sft", "base", "hash of base"),
+        ("dpo", "sft", "hash of sft"),
+    ]
+    assert [(one.model, one.against) for one in found.differences] == [("sft", "base")]
+    assert found.tasks[0].settings["window"] == 512, "also what only the rows tell"

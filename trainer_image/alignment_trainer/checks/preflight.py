@@ -9,7 +9,7 @@ from alignment_api.names import BUCKET_PREFIX, WORKSPACE_PREFIX
 from alignment_api.problems import Problem, first_line
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.kinds import KINDS
-from alignment_api.spec.lineage import foundations, parent_of
+from alignment_api.spec.lineage import foundations, parent_of, references_of
 from alignment_api.spec.parts import models_asked, starts_from_model
 
 from alignment_trainer.checks.datasets import Findings, dataset_faults, holdout_faults
@@ -128,4 +128,5 @@ def _earlier_faults(config: RunConfig, is_resumed: bool) -> Iterator[str]:
 
 def _starts_from_base(config: RunConfig) -> bool:
     starts = starts_from_model(config.stage) and parent_of(config.spec, config.stage) is None
-    return starts or any(model.base for _, model in models_asked(config.stage))
+    asked = [*(model for _, model in models_asked(config.stage)), *references_of(config.spec, config.stage)]
+    return starts or any(model.base for model in asked)

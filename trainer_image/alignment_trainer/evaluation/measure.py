@@ -54,6 +54,14 @@ def _no_others(task: OpenTask) -> Sequence[StageModel]:
     return ()
 
 
+def _no_model(task: OpenTask, model: str) -> StageModel | None:
+    return None
+
+
+def _nothing(task: OpenTask, rows: RowsOfModels) -> Settings:
+    return {}
+
+
 def _one_each(task: OpenTask) -> list[str]:
     return [row.place for row in task.rows]
 
@@ -81,6 +89,10 @@ class Measure(NamedTuple):
     """Returns a model's rows as they are published, made of those of all models; pure."""
     others: Callable[[OpenTask], Sequence[StageModel]] = _no_others
     """Returns models that are measured for the sake of the others, before these, and are in no table: an opponent."""
+    relative_to: Callable[[OpenTask, str], StageModel | None] = _no_model
+    """Returns the model that the scores of one are relative to: an opponent, or what a training started from."""
+    seen: Callable[[OpenTask, RowsOfModels], Settings] = _nothing
+    """Returns what shapes a score and is known only once models are loaded, such as how much they read at once."""
     panel: Callable[[OpenTask, RowsOfModels], JudgePanel | None] = _no_panel
     """Returns what the published rows show of their judges."""
     notes: Callable[[OpenTask, RowsOfModels], Iterable[str]] = _no_notes

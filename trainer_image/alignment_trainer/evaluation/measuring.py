@@ -64,6 +64,7 @@ class Measuring:
         wanted = {model_name(model): model for model in settings.models}
         others = {model_name(model): model for task, measure in measures for model in measure.others(task)}
         models = {name: candidate_of(config, model) for name, model in {**others, **wanted}.items()}
+        self._models = models
         self.candidates = [models[name] for name in wanted]
         # An opponent first: the others may be compared with it.
         self._parts = [
@@ -94,7 +95,11 @@ class Measuring:
         for task, measure in self._tasks:
             parts = [part for parts in self._parts for part in parts if part.task is task]
             rows = {part.candidate.name: _in_order(part) for part in parts}
-            yield Measured(task, measure, {each.name: measure.finish(task, each.name, rows) for each in self.candidates})
+            finished = {each.name: measure.finish(task, each.name, rows) for each in self.candidates}
+            against = {each.name: measure.relative_to(task, each.name) for each in self.candidates}
+            yield Measured(
+                task, measure, finished, {name: self._models[model_name(other)] for name, other in against.items() if other}
+            )
 
     def _measure(self, parts: list[_Part], progress: Progress) -> None:
         known = shared(lambda: [part.mark.exists() for part in parts])

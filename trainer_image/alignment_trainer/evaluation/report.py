@@ -1,6 +1,6 @@
 """The report of a stage: scores of all models in all tasks, and the differences between them; pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ class Measured(NamedTuple):
     task: OpenTask
     measure: Measure
     rows: RowsOfModels
+    against: Mapping[str, Candidate]
+    """By model, the one that its scores are relative to, if they are."""
 
 
 def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured]) -> EvaluationReport:
@@ -32,7 +34,7 @@ def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured]) -> 
     names = [candidate.name for candidate in candidates]
     panels = [panel for one in measured if (panel := one.measure.panel(one.task, one.rows))]
     return EvaluationReport(
-        models=[MeasuredModel(name=each.name, weights=each.weights, quantization=each.quantization) for each in candidates],
+        models=[_model(each) for each in candidates],
         tasks=[_task(one) for one in measured],
         scores=[score for one in measured for score in _scores(one, names)],
         differences=[found for one in measured for found in _differences(one, names)],
@@ -41,11 +43,20 @@ def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured]) -> 
     )
 
 
+def _model(candidate: Candidate) -> MeasuredModel:
+    return MeasuredModel(name=candidate.name, weights=candidate.weights, quantization=candidate.quantization)
+
+
 def _task(one: Measured) -> MeasuredTask:
     task = one.task.task
     # Scores of other rows or other prompts are not ranked together with these.
     prompts = digest(sorted(row.key for row in next(iter(one.rows.values()))))
-    settings = {"exact": one.task.settings.exact, "prompts": prompts, **one.measure.settings(one.task)}
+    settings = {
+        "exact": one.task.settings.exact,
+        "prompts": prompts,
+        **one.measure.settings(one.task),
+        **one.measure.seen(one.task, one.rows),
+    }
     return MeasuredTask(
         name=one.task.name, measure=str(task.measure or task.benchmark), rows=len(one.task.rows), settings=settings
     )
@@ -60,6 +71,7 @@ def _scores(one: Measured, names: Sequence[str]) -> Iterator[Score]:
                 model=name,
                 better=metric.better,
                 is_main=metric.is_main,
+                against=_model(one.against[name]) if name in one.against else None,
                 estimate=estimated(metric, one.rows[name]),
             )
 
@@ -68,6 +80,9 @@ def _differences(one: Measured, names: Sequence[str]) -> Iterator[Difference]:
     """Compare each model with all before it: the best of a table is often not the first, and its rival neither."""
     for metric in (metric for metric in one.measure.metrics(one.task) if not metric.whole):
         for against, name in combinations(names, 2):
+            if one.against.get(name) != one.against.get(against):
+                # What one gained over this model, and the other over that one, is no difference of the two.
+                continue
             yield Difference(
                 task=one.task.name,
                 metric=metric.name,

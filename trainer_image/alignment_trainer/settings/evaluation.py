@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from alignment_api.run_config import RunConfig
-from alignment_api.spec.lineage import parent_of
+from alignment_api.spec.lineage import measured_models
 from alignment_api.spec.settings.evaluation import Evaluate, Task
 from alignment_api.spec.stage_model import StageModel
 
@@ -43,7 +43,7 @@ def evaluation_settings(config: RunConfig) -> EvaluationSettings:
     tasks = given(settings.tasks, f"{path}.tasks")
     return EvaluationSettings(
         path=path,
-        models=tuple(settings.models or [_start(config)]),
+        models=tuple(measured_models(config.spec, config.stage)),
         tasks=tuple(TaskSettings(f"{path}.tasks[{index}]", task) for index, task in enumerate(tasks)),
         judges=tuple(Server(f"{path}.judges[{index}]", judge) for index, judge in enumerate(settings.judges or [])),
         sampling=sampling_settings(settings.sampling, f"{path}.sampling"),
@@ -57,9 +57,3 @@ def evaluation_settings(config: RunConfig) -> EvaluationSettings:
 def model_name(model: StageModel) -> str:
     """Return how tables call one of the job's models."""
     return model.stage or "base"
-
-
-def _start(config: RunConfig) -> StageModel:
-    """Return the model that the stage starts from."""
-    parent = parent_of(config.spec, config.stage)
-    return StageModel(stage=parent.name) if parent else StageModel(base=True)

@@ -106,7 +106,7 @@ class Task(Schema):
         Measure | None,
         Field(
             description="MultipleChoice: which choice the model finds likeliest. References: BLEU and ROUGE of its answers. "
-            "Preferences: reward accuracy and margin of pairs against the job's own model. Perplexity: of a text. "
+            "Preferences: reward accuracy and margin of pairs against what a training started from. Perplexity: of a text. "
             "MTBench: judges grade two turns. AlpacaEval: judges compare its answers with others. "
             "Refusals: how often it refuses. HumanEval: whether the programs that it writes pass their tests."
         ),

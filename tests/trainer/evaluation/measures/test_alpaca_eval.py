@@ -110,6 +110,8 @@ def test_another_model_of_the_job_is_the_opponent(duel: Configure, server: Fault
     assert [row.scores["win_rate"] for row in other] == [1.0] * 10
     assert other[0].reference == "theirs 0"
     assert measure_of(asked).settings(asked)["against"] == "sft"
+    opponent = measure_of(asked).relative_to(asked, "base")
+    assert opponent and opponent.stage == "sft", "scores against other weights of sft are not ranked with these"
 
 
 def test_a_judge_that_fails_on_a_tenth_leaves_the_mean_of_the_rest(duel: Configure, server: FaultyServer) -> None:
@@ -182,6 +184,16 @@ def test_another_text_of_the_opponent_is_judged_anew(duel: Configure, server: Fa
     outputs = [{"instruction": text, "output": f"theirs {at}{' corrected' * (at == 0)}"} for at, text in enumerate(QUESTIONS)]
     assert score(duel(outputs=outputs), "base")[0].reference == "theirs 0 corrected"
     assert server.arrivals == 22
+
+
+def test_other_texts_of_the_opponent_are_other_settings(duel: Configure) -> None:
+    outputs = [{"instruction": text, "output": f"theirs {at}", "generator": "other"} for at, text in enumerate(QUESTIONS)]
+    first = measure_of(asked := duel(outputs=outputs)).settings(asked)
+    corrected = duel(outputs=[{**outputs[0], "output": "corrected"}, *outputs[1:]])
+    assert measure_of(corrected).settings(corrected) != first
+    assert measure_of(asked).relative_to(asked, "base") is None
+    turned = duel(outputs=outputs[::-1])
+    assert measure_of(turned).settings(turned) == first
 
 
 def test_a_spent_budget_keeps_all_and_a_higher_one_continues(duel: Configure, server: FaultyServer) -> None:

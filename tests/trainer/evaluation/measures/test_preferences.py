@@ -8,7 +8,7 @@ from alignment_api.resolving.validation import read_job, resolve_job
 from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.spec.stage_model import StageModel
 from alignment_trainer.asking.prompts import readable
-from alignment_trainer.evaluation.measures.preferences import beta_of, rewarded
+from alignment_trainer.evaluation.measures.preferences import MEASURE, beta_of, rewarded
 from builders import a_document, a_training
 from pair_rows import ROWS
 
@@ -130,3 +130,40 @@ BETAS = {
 def test_beta_is_that_of_the_training_which_made_the_model(stages, model, beta):
     spec = resolve_job(read_job(a_document(stages=stages))).spec
     assert beta_of(SimpleNamespace(spec=spec), StageModel.model_validate(model)) == beta
+
+
+ALL = [SFT, DPO, {"name": "small", "export": {}}]
+EXAM = {"name": "exam", "evaluate": {"tasks": [{"name": "pairs", "measure": "Preferences", "dataset": {"uri": "workspace://p"}}]}}
+
+
+def exam_of(stages, models):
+    """Return the task of a stage that measures models."""
+    exam = {**EXAM, "evaluate": {**EXAM["evaluate"], "models": models}}
+    spec = resolve_job(read_job(a_document(stages=[*stages, exam]))).spec
+    return SimpleNamespace(name="pairs", config=SimpleNamespace(spec=spec, stage=spec.stages[-1]))
+
+
+NAMED = {
+    "base": ({"base": True}, "pairs: no training made base, so its reference is base itself, and all its rewards are 0"),
+    "sft": ({"stage": "sft"}, "pairs: the reference of sft is base, and beta is 1"),
+    "dpo": ({"stage": "dpo"}, "pairs: the reference of dpo is sft, and beta is 0.3"),
+    "small": ({"stage": "small"}, "pairs: the reference of small is sft, and beta is 0.3"),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_reference_is_what_the_last_training_of_a_model_started_from(name):
+    model, note = NAMED[name]
+    before = {"base": row(-5, -5), "sft": row(-3, -9), "dpo": row(-4, -8), "small": row(-4, -8)}
+    task = exam_of(ALL, [model])
+    (found,) = MEASURE.finish(task, name, {each: [one] for each, one in before.items()})
+    margin = {"base": 0, "sft": 6, "dpo": -0.6, "small": -0.6}[name]
+    assert found.scores["reward_margin"] == pytest.approx(margin)
+    assert list(MEASURE.notes(task, {name: [found]})) == [note]
+
+
+def test_the_references_are_measured_each_once_and_the_settings_name_no_model():
+    few, many = exam_of(ALL, [{"stage": "dpo"}]), exam_of(ALL, [{"base": True}, {"stage": "dpo"}, {"stage": "small"}])
+    assert [(one.stage, one.base) for one in MEASURE.others(few)] == [("sft", None)]
+    assert [(one.stage, one.base) for one in MEASURE.others(many)] == [(None, True), ("sft", None)]
+    assert MEASURE.settings(few) == MEASURE.settings(many)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from alignment_api.results.evaluation import Estimate, EvaluatedRow, JudgePanel, Settings
+from alignment_api.spec.lineage import digest
 from alignment_api.spec.stage_model import StageModel
 
 from alignment_trainer.asking.prompts import readable
@@ -39,6 +40,9 @@ def _settings(task: OpenTask) -> Settings:
     return {
         **judge_settings(task.settings, PROMPT),
         "against": model_name(against.model) if against.model else ", ".join(sorted(_generators(task))),
+        **(
+            {} if against.model else {"outputs": digest({one.instruction.strip(): one.text for one in outputs_of(task).values()})}
+        ),
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "maximum_tokens": sampling.maximum_tokens,
@@ -55,6 +59,10 @@ def _generators(task: OpenTask) -> set[str]:
 def _others(task: OpenTask) -> Sequence[StageModel]:
     assert task.task.against is not None
     return [task.task.against.model] if task.task.against.model else []
+
+
+def _opponent(task: OpenTask, model: str) -> StageModel | None:
+    return next(iter(_others(task)), None)
 
 
 def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
@@ -195,4 +203,6 @@ _METRICS = (
     Metric(LENGTH, "Neither"),
     Metric(OTHER_LENGTH, "Neither"),
 )
-MEASURE = Measure(lambda task: _METRICS, _settings, _measure, _score, others=_others, panel=_panel, notes=_notes)
+MEASURE = Measure(
+    lambda task: _METRICS, _settings, _measure, _score, others=_others, relative_to=_opponent, panel=_panel, notes=_notes
+)

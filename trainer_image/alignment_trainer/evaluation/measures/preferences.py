@@ -1,12 +1,11 @@
-"""Reward accuracy and margin: whether a model moved from the job's own model towards the better answer of each pair."""
+"""Reward accuracy and margin: whether a training moved its model towards the better answer of each pair."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from accelerate import PartialState
 from alignment_api.results.evaluation import EvaluatedRow, Settings
 from alignment_api.run_config import RunConfig
-from alignment_api.spec.kinds import KINDS
-from alignment_api.spec.lineage import parent_of
+from alignment_api.spec.lineage import last_training, reference_of, references_of
 from alignment_api.spec.stage_model import StageModel
 from jinja2 import TemplateError
 
@@ -39,23 +38,18 @@ _METRICS = (
 
 
 def _settings(task: OpenTask) -> Settings:
-    betas = {f"beta of {model_name(model)}": beta_of(task.config, model) for model in task.settings.models}
     return {
-        "reference": _BASE,
+        "reference": "what the last training of each model started from; of the job's own model itself",
         "reward": "beta times by how much the answer is likelier than under the reference, with its end token",
         "ties": "wrong",
         "normalized": "rewards by the tokens of the answer",
-        **betas,
     }
 
 
 def beta_of(config: RunConfig, model: StageModel) -> float:
     """Return the beta with which a model was trained on pairs; 1 where its last training was another one."""
-    stages = {stage.name: stage for stage in config.spec.stages or []}
-    stage = stages.get(model.stage or "")
-    while stage and not KINDS[stage.kind].trains:
-        stage = parent_of(config.spec, stage)
-    beta: float | None = getattr(stage.settings, "beta", None) if stage else None
+    training = last_training(config.spec, model)
+    beta: float | None = getattr(training.settings, "beta", None) if training else None
     return 1.0 if beta is None else beta
 
 
@@ -106,9 +100,26 @@ def _details(found: Sequence[Sequence[float]]) -> Details:
 
 
 def _finished(task: OpenTask, model: str, rows: RowsOfModels) -> list[EvaluatedRow]:
-    beta = beta_of(task.config, StageModel(base=True) if model == _BASE else StageModel(stage=model))
-    before = {row.row: row for row in rows[_BASE]}
+    beta = beta_of(task.config, _model(model))
+    before = {row.row: row for row in rows[model_name(_reference(task, model))]}
     return [rewarded(row, before[row.row], beta) for row in rows[model]]
+
+
+def _model(name: str) -> StageModel:
+    return StageModel(base=True) if name == _BASE else StageModel(stage=name)
+
+
+def _reference(task: OpenTask, model: str) -> StageModel:
+    return reference_of(task.config.spec, _model(model))
+
+
+def _notes(task: OpenTask, rows: RowsOfModels) -> Iterator[str]:
+    for model in rows:
+        reference = model_name(_reference(task, model))
+        if model == reference:
+            yield f"{task.name}: no training made {model}, so its reference is {model} itself, and all its rewards are 0"
+        else:
+            yield f"{task.name}: the reference of {model} is {reference}, and beta is {beta_of(task.config, _model(model)):g}"
 
 
 def rewarded(row: EvaluatedRow, reference: EvaluatedRow, beta: float) -> EvaluatedRow:
@@ -134,4 +145,10 @@ def _number(row: EvaluatedRow, name: str) -> float:
     return float(row.details[name] or 0)
 
 
-MEASURE = Measure(lambda task: _METRICS, _settings, _measure, finish=_finished, others=lambda task: [StageModel(base=True)])
+def _others(task: OpenTask) -> Sequence[StageModel]:
+    return references_of(task.config.spec, task.config.stage)
+
+
+MEASURE = Measure(
+    lambda task: _METRICS, _settings, _measure, finish=_finished, others=_others, relative_to=_reference, notes=_notes
+)
