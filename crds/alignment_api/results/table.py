@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from alignment_api.results.differences import Compared, Pair, identity, is_beyond_chance, paired_differences, unpaired, relative_to
+from alignment_api.results.differences import (
+    Compared,
+    Pair,
+    identity,
+    is_beyond_chance,
+    paired_differences,
+    relative_to,
+    unpaired,
+)
 from alignment_api.results.evaluation import Better, Estimate, EvaluationReport, MeasuredModel, MeasuredTask, Score
 from alignment_api.results.unlike import kind_of, unlike_sentences
 from alignment_api.results.written import DIRECTIONS
