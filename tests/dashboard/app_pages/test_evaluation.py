@@ -50,7 +50,10 @@ def log_files(home: Home, log_run: RunLogger) -> Callable[..., None]:
     """Log the files of a stage's run."""
 
     def log(job: str, stage: str, kind: str, files: Files) -> None:
-        run_id, client = log_run(f"uid-{job}", stage, {}), MlflowClient(home.tracking_uri)
+        client = MlflowClient(home.tracking_uri)
+        # The files of the default experiment are in the folder where the database was made.
+        experiment = client.create_experiment(f"{job}-{stage}", artifact_location=str(home.artifacts / job / stage))
+        run_id = log_run(f"uid-{job}", stage, {}, experiment_id=experiment)
         client.set_tag(run_id, KIND_TAG, kind)
         for path, text in files.items():
             client.log_text(run_id, text, path)
@@ -59,9 +62,8 @@ def log_files(home: Home, log_run: RunLogger) -> Callable[..., None]:
 
 
 @pytest.fixture
-def evaluated(write_job: JobWriter, log_files: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def evaluated(write_job: JobWriter, log_files: Callable[..., None]) -> None:
     """Write a run whose models are measured and exported."""
-    monkeypatch.chdir(tmp_path)
     write_job("one", SUCCEEDED, stages=[sft(), dpo(), evaluate("base", "sft", "dpo"), export()])
     log_files("one", "eval", "evaluate", files_of(REPORT, ROWS))
     log_files("one", "int8", "export", files_of(exported()))
@@ -110,14 +112,11 @@ def test_cells_can_show_differences_and_the_address_says_so() -> None:
 def test_what_is_missing_or_broken_is_a_sentence(
     write_job: JobWriter,
     log_files: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Any,
     situation: str,
     stages: list[Any],
     files: Files | None,
     sentence: str,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     write_job("one", SUCCEEDED, stages=stages)
     log_files("one", "eval", "evaluate", files or {})
     app = tab()
