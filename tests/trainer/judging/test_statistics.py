@@ -90,8 +90,21 @@ def test_a_difference_is_paired_by_question() -> None:
 
 def test_rows_of_one_prompt_are_one_observation() -> None:
     # mean 2; the sums of deviations by prompt are -1, -1, 2: error sqrt(3/2 * 6) / 5
-    rows = [("a", 1.0), ("b", 2.0), ("b", 1.0), ("c", 3.0), ("c", 3.0), ("d", None), ("c", None)]
+    rows = [("a", 1.0), ("b", 2.0), ("b", 1.0), ("c", 3.0), ("c", 3.0), ("d", None)]
     assert near(clustered(rows), 2, math.sqrt(9) / 5, 3, 1)
+
+
+def test_a_prompt_of_which_a_row_failed_has_failed_with_all_its_rows() -> None:
+    """First turns are graded better: 8 second turns that miss would lift the mean of the others."""
+    rows = [(str(question), grade) for question in range(80) for grade in (8.0, None if question < 8 else 6.0)]
+    assert near(clustered(rows), 7, 0, 72, 8)
+    sums = [(prompt, None if value is None else (value, 1.0)) for prompt, value in rows]
+    found = corpus(sums, lambda sums: float(sums[0] / sums[1]))
+    assert (found.value, found.count, found.failed) == (7, 72, 8)
+    of_rows = {str(place): row for place, row in enumerate(sums)}
+    against = {place: (prompt, (6.0, 1.0)) for place, (prompt, _) in of_rows.items()}
+    found = corpus_difference(of_rows, against, lambda sums: float(sums[0] / sums[1]))
+    assert (found.value, found.count, found.failed) == (1, 72, 8)
 
 
 def test_copies_of_all_rows_change_nothing() -> None:
@@ -122,6 +135,47 @@ def test_the_interval_is_students() -> None:
 def test_the_interval_of_a_share_has_a_width_where_all_rows_are_right(right: int, low: float, high: float) -> None:
     found = mean([1] * right + [0] * (20 - right))
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_a_mean_that_is_no_share_has_students_interval_even_if_all_values_are_0_or_1() -> None:
+    values = [0.0] * 99 + [1.0]
+    found, wanted = clustered(enumerated(values), is_share=False), stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
+
+
+def enumerated(values: list[float]) -> list[tuple[str, float]]:
+    return [(str(place), value) for place, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "is_beyond"),
+    # By hand from Agresti and Min's formula; the exact test of McNemar gives 1, 1, 1, 0.125, 0.03, 0.2 and 0.04.
+    [(0, 0, False), (1, 0, False), (0, 1, False), (4, 0, False), (6, 0, True), (12, 6, False), (15, 5, True)],
+)
+def test_right_answers_of_two_models_differ_beyond_chance_only_if_their_counts_do(
+    better: int, worse: int, is_beyond: bool
+) -> None:
+    new = {str(row): float(row < better) for row in range(100)}
+    old = {str(row): float(better <= row < better + worse) for row in range(100)}
+    found, turned = paired_difference(new, old), paired_difference(old, new)
+    assert found.value == pytest.approx((better - worse) / 100)
+    assert None not in (found.low, found.high, turned.low, turned.high)
+    assert (-(turned.high or 0), -(turned.low or 0)) == pytest.approx((found.low, found.high))
+    assert (found.low or 0) < (found.value or 0) < (found.high or 0)
+    assert ((found.low or 0) > 0 or (found.high or 0) < 0) == is_beyond
+
+
+@pytest.mark.parametrize("differing", [0.02, 0.1, 0.5])
+def test_of_many_models_that_are_equally_good_about_one_of_twenty_looks_different(differing: float) -> None:
+    draw = np.random.default_rng(3)
+    beyond = 0
+    for _ in range(1000):
+        differs, first = draw.random(100) < differing, draw.random(100) < 0.5
+        new = dict(enumerated((differs & first).astype(float).tolist()))
+        old = dict(enumerated((differs & ~first).astype(float).tolist()))
+        found = paired_difference(new, old)
+        beyond += (found.low or 0) > 0 or (found.high or 0) < 0
+    assert beyond < 75
 
 
 def test_a_paired_interval_is_that_of_scipy_and_narrower_than_an_unpaired_one() -> None:
@@ -206,6 +260,18 @@ def test_two_models_are_compared_on_the_same_drawn_documents() -> None:
     assert alone.high is not None
     assert alone.high > (before.low or 0), "unpaired, the models could not be told apart"
     assert (found.count, found.failed) == (10, 1)
+
+
+def test_a_metric_that_no_number_holds_has_no_value_and_ends_nothing() -> None:
+    rows = {str(place): (str(place), (500.0 * place, 1.0)) for place in range(4)}
+
+    def metric(sums: Numbers) -> float:
+        return math.inf if sums[0] / sums[1] > 700 else math.exp(sums[0] / sums[1])
+
+    assert corpus(rows.values(), metric) == Estimate(count=4)
+    assert corpus_difference(rows, rows, metric) == Estimate(count=4)
+    known = corpus([rows["0"], rows["1"], rows["2"]], metric)
+    assert (known.value, known.error, known.low, known.high) == (math.exp(500), None, None, None), "some draws have none"
 
 
 @pytest.mark.parametrize("rows", [[], [("a", (2.0, 1.0))]])

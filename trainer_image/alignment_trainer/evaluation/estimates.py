@@ -14,19 +14,16 @@ def estimated(metric: Metric, rows: Sequence[EvaluatedRow]) -> Estimate:
         return metric.whole(rows)
     rows = metric.own(rows)
     if metric.corpus is None:
-        return clustered((row.key, row.scores[metric.name]) for row in rows if metric.name in row.scores)
-    known = _statistics(metric.corpus, rows)
-    found = corpus(known.values(), metric.corpus.value)
-    return found.model_copy(update={"failed": len({row.key for row in rows}) - found.count})
+        return clustered(_values(metric, rows).values(), is_share=not metric.is_unbounded)
+    return corpus(_statistics(metric.corpus, rows).values(), metric.corpus.value)
 
 
 def difference(metric: Metric, rows: Sequence[EvaluatedRow], first: Sequence[EvaluatedRow]) -> Estimate:
     """Return by how much a metric exceeds that of the first model, on the rows that both have values of."""
     rows, first = metric.own(rows), metric.own(first)
     if metric.corpus is None:
-        return clustered_difference(_values(metric, rows), _values(metric, first))
-    found = corpus_difference(_statistics(metric.corpus, rows), _statistics(metric.corpus, first), metric.corpus.value)
-    return found.model_copy(update={"failed": len({row.key for row in (*rows, *first)}) - found.count})
+        return clustered_difference(_values(metric, rows), _values(metric, first), is_share=not metric.is_unbounded)
+    return corpus_difference(_statistics(metric.corpus, rows), _statistics(metric.corpus, first), metric.corpus.value)
 
 
 def _values(metric: Metric, rows: Sequence[EvaluatedRow]) -> dict[str, tuple[str, float | None]]:
@@ -34,5 +31,5 @@ def _values(metric: Metric, rows: Sequence[EvaluatedRow]) -> dict[str, tuple[str
     return {row.row: (row.key, row.scores[metric.name]) for row in rows if metric.name in row.scores}
 
 
-def _statistics(metric: Corpus, rows: Sequence[EvaluatedRow]) -> dict[str, tuple[str, Sequence[float]]]:
-    return {row.row: (row.key, numbers) for row in rows if (numbers := metric.statistics(row)) is not None}
+def _statistics(metric: Corpus, rows: Sequence[EvaluatedRow]) -> dict[str, tuple[str, Sequence[float] | None]]:
+    return {row.row: (row.key, metric.statistics(row)) for row in rows}

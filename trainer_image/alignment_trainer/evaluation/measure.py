@@ -41,6 +41,9 @@ class Metric(NamedTuple):
     is_about: Callable[[EvaluatedRow], bool] | None = None
     """Which rows a corpus metric is a figure of; of all, if None. The rows of a group of benchmarks belong to several tasks."""
 
+    is_unbounded: bool = False
+    """Whether it may lie beyond 0 and 1, such as a length or a grade, so that it is no share even if all its values are 0."""
+
     def own(self, rows: Sequence[EvaluatedRow]) -> Sequence[EvaluatedRow]:
         """Return the rows that it is a figure of."""
         return rows if self.is_about is None else [row for row in rows if self.is_about(row)]

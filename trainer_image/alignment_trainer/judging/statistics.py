@@ -17,6 +17,8 @@ Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Metric = Callable[[Numbers], float]
 """Computes a metric of a whole corpus from sums over its rows, such as perplexity from log-likelihood and number of tokens."""
 
+_Interval = Callable[[Numbers, float, float, int], tuple[float, float]]
+"""Returns both ends, from all values, their mean, its standard error and the number of prompts."""
 _LEVEL = 0.95
 _DRAWS = 2_000
 
@@ -31,20 +33,13 @@ def win_rate(outcomes: Iterable[float | None]) -> Estimate:
     return mean(outcomes)
 
 
-def clustered(rows: Iterable[tuple[str, float | None]]) -> Estimate:
-    """Return the mean over all rows, each with its prompt; the error counts the rows of one prompt as one observation."""
-    values: defaultdict[str, list[float]] = defaultdict(list)
-    for prompt, value in rows:
-        values[prompt] += [] if value is None else [value]
-    known = [np.array(found, dtype=float) for found in values.values() if found]
-    failed = len(values) - len(known)
-    if not known:
-        return Estimate(count=0, failed=failed)
-    every = np.concatenate(known)
-    value = float(every.mean())
-    error = _error(known, value, every.size)
-    low, high = _interval(every, value, error, len(known))
-    return Estimate(value=value, error=error, low=low, high=high, count=len(known), failed=failed)
+def clustered(rows: Iterable[tuple[str, float | None]], is_share: bool = True) -> Estimate:
+    """Return the mean over all rows, each with its prompt; the error counts the rows of one prompt as one observation.
+
+    A prompt of which a row has no value has failed, with all its rows: second turns that miss would lift the mean of the rest.
+    `is_share` is False for a mean that may lie beyond 0 and 1, such as that of a length.
+    """
+    return _mean(rows, _share_interval if is_share else _student_interval)
 
 
 def paired_difference(scores: Mapping[str, float], earlier: Mapping[str, float]) -> Estimate:
@@ -56,55 +51,86 @@ def paired_difference(scores: Mapping[str, float], earlier: Mapping[str, float])
 
 
 def clustered_difference(
-    rows: Mapping[str, tuple[str, float | None]], earlier: Mapping[str, tuple[str, float | None]]
+    rows: Mapping[str, tuple[str, float | None]], earlier: Mapping[str, tuple[str, float | None]], is_share: bool = True
 ) -> Estimate:
-    """Return by how much the first model exceeds the second on the rows that both have; each row has its prompt and value."""
+    """Return by how much the first model exceeds the second on the prompts of which both have all rows, each with its value."""
     prompts = {row: prompt for of in (earlier, rows) for row, (prompt, _) in of.items()}
     known = [{row: value for row, (_, value) in of.items() if value is not None} for of in (rows, earlier)]
-    return clustered(
-        (prompt, known[0][row] - known[1][row] if row in known[0] and row in known[1] else None)
-        for row, prompt in prompts.items()
+    values = {value for of in known for value in of.values()}
+    return _mean(
+        (
+            (prompt, known[0][row] - known[1][row] if row in known[0] and row in known[1] else None)
+            for row, prompt in prompts.items()
+        ),
+        _share_difference_interval if is_share and values <= {0, 1} else _student_interval,
     )
 
 
-def corpus(rows: Iterable[tuple[str, Sequence[float]]], metric: Metric, seed: int = 0) -> Estimate:
-    """Return a corpus metric of all rows' sums, with a bootstrap that draws prompts with all their rows."""
-    sums: dict[str, Numbers] = {}
+def corpus(rows: Iterable[tuple[str, Sequence[float] | None]], metric: Metric, seed: int = 0) -> Estimate:
+    """Return a corpus metric of all rows' sums, with a bootstrap that draws prompts with all their rows.
+
+    A prompt of which a row has no numbers has failed. A metric that is no finite number has no value.
+    """
+    of_prompts: defaultdict[str, list[Sequence[float] | None]] = defaultdict(list)
     for prompt, parts in rows:
-        sums[prompt] = sums.get(prompt, 0) + np.asarray(parts, dtype=float)
+        of_prompts[prompt].append(parts)
+    sums = [np.sum([part for part in parts if part is not None], axis=0) for parts in of_prompts.values() if None not in parts]
+    failed = len(of_prompts) - len(sums)
     if not sums:
-        return Estimate(count=0)
-    prompts = np.stack(list(sums.values()))
+        return Estimate(count=0, failed=failed)
+    prompts = np.stack(sums).astype(float)
     value, count = float(metric(prompts.sum(axis=0))), len(prompts)
+    if not np.isfinite(value):
+        return Estimate(count=count, failed=failed)
+    without_interval = Estimate(value=value, count=count, failed=failed)
     if count < 2:
-        return Estimate(value=value, count=count)
+        return without_interval
     draw = np.random.default_rng(seed)
     drawn = [metric(prompts[draw.integers(0, count, count)].sum(axis=0)) for _ in range(_DRAWS)]
+    if not np.isfinite(drawn).all():
+        return without_interval
     low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return Estimate(value=value, error=float(np.std(drawn, ddof=1)), low=float(low), high=float(high), count=count)
+    return without_interval.model_copy(update={"error": float(np.std(drawn, ddof=1)), "low": float(low), "high": float(high)})
 
 
 def corpus_difference(
-    rows: Mapping[str, tuple[str, Sequence[float]]],
-    earlier: Mapping[str, tuple[str, Sequence[float]]],
+    rows: Mapping[str, tuple[str, Sequence[float] | None]],
+    earlier: Mapping[str, tuple[str, Sequence[float] | None]],
     metric: Metric,
     seed: int = 0,
 ) -> Estimate:
     """Return by how much the first model's corpus metric exceeds the second's, both on the same drawn prompts."""
-    both = [(prompt, [*parts, *earlier[row][1]]) for row, (prompt, parts) in rows.items() if row in earlier]
+    prompts = {row: prompt for of in (earlier, rows) for row, (prompt, _) in of.items()}
+
+    def both(row: str) -> list[float] | None:
+        new, old = (of[row][1] if row in of else None for of in (rows, earlier))
+        return None if new is None or old is None else [*new, *old]
 
     def difference(sums: Numbers) -> float:
         new, old = np.split(sums, 2)
         return metric(new) - metric(old)
 
-    found = corpus(both, difference, seed)
-    prompts = {prompt for prompt, _ in (*rows.values(), *earlier.values())}
-    return found.model_copy(update={"failed": len(prompts) - found.count})
+    return corpus(((prompt, both(row)) for row, prompt in prompts.items()), difference, seed)
 
 
 def exceeds(estimate: Estimate, errors: float = 1.0) -> bool:
     """Return whether the value is above zero by more than so many standard errors."""
     return estimate.value is not None and estimate.error is not None and estimate.value > errors * estimate.error
+
+
+def _mean(rows: Iterable[tuple[str, float | None]], interval: _Interval) -> Estimate:
+    values: defaultdict[str, list[float | None]] = defaultdict(list)
+    for prompt, value in rows:
+        values[prompt].append(value)
+    known = [np.array(found, dtype=float) for found in values.values() if None not in found]
+    failed = len(values) - len(known)
+    if not known:
+        return Estimate(count=0, failed=failed)
+    every, count = np.concatenate(known), len(known)
+    value = float(every.mean())
+    error = _error(known, value, every.size)
+    low, high = (None, None) if error is None else interval(every, value, error, count)
+    return Estimate(value=value, error=error, low=low, high=high, count=count, failed=failed)
 
 
 def _error(prompts: Sequence[Numbers], value: float, rows: int) -> float | None:
@@ -116,12 +142,28 @@ def _error(prompts: Sequence[Numbers], value: float, rows: int) -> float | None:
     return float(np.sqrt(count / (count - 1) * (deviations**2).sum()) / rows)
 
 
-def _interval(every: Numbers, value: float, error: float | None, count: int) -> tuple[float | None, float | None]:
-    if error is None:
-        return None, None
-    if count == every.size and np.isin(every, (0, 1)).all():
-        # Of 20 right answers the other interval would say that the model is never wrong.
-        found = stats.binomtest(int(every.sum()), count).proportion_ci(_LEVEL, "wilson")
-        return float(found.low), float(found.high)
+def _student_interval(every: Numbers, value: float, error: float, count: int) -> tuple[float, float]:
     around = error * float(stats.t.ppf((1 + _LEVEL) / 2, count - 1))
     return value - around, value + around
+
+
+def _share_interval(every: Numbers, value: float, error: float, count: int) -> tuple[float, float]:
+    """Return Wilson's interval of a share: of 20 right answers Student's would say that the model is never wrong."""
+    if count != every.size or not np.isin(every, (0, 1)).all():
+        return _student_interval(every, value, error, count)
+    found = stats.binomtest(int(every.sum()), count).proportion_ci(_LEVEL, "wilson")
+    return float(found.low), float(found.high)
+
+
+def _share_difference_interval(every: Numbers, value: float, error: float, count: int) -> tuple[float, float]:
+    """Return the interval of Agresti and Min, which counts half a row more of each pair of right and wrong.
+
+    Of few rows on which the models differ, Student's would call four in one direction a difference.
+    """
+    if count != every.size:
+        return _student_interval(every, value, error, count)
+    rows = count + 2
+    middle = float(every.sum()) / rows
+    variance = (float(np.abs(every).sum()) + 1) / rows - middle**2
+    around = float(stats.norm.ppf((1 + _LEVEL) / 2)) * (variance / rows) ** 0.5
+    return max(-1.0, middle - around), min(1.0, middle + around)

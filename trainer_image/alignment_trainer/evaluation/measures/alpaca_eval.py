@@ -200,8 +200,8 @@ _METRICS = (
     Metric(WIN_RATE, "Higher", is_main=True),
     Metric(ADJUSTED, "Higher", whole=_adjusted_or_none),
     Metric(TIE, "Neither"),
-    Metric(LENGTH, "Neither"),
-    Metric(OTHER_LENGTH, "Neither"),
+    Metric(LENGTH, "Neither", is_unbounded=True),
+    Metric(OTHER_LENGTH, "Neither", is_unbounded=True),
 )
 MEASURE = Measure(
     lambda task: _METRICS, _settings, _measure, _score, others=_others, relative_to=_opponent, panel=_panel, notes=_notes

@@ -41,8 +41,8 @@ def sampling_of(category: str, sampling: SamplingSettings) -> SamplingSettings:
 def _metrics(task: OpenTask) -> list[Metric]:
     categories = dict.fromkeys(row.value.category for row in task.rows)
     parts = [*(f"turn_{turn + 1}" for turn in range(_most_turns(task))), *categories]
-    of_parts = [Metric(f"{GRADE}/{part}", "Higher") for part in parts]
-    return [Metric(GRADE, "Higher", is_main=True), *of_parts, Metric(LENGTH, "Neither")]
+    of_parts = [Metric(f"{GRADE}/{part}", "Higher", is_unbounded=True) for part in parts]
+    return [Metric(GRADE, "Higher", is_main=True, is_unbounded=True), *of_parts, Metric(LENGTH, "Neither", is_unbounded=True)]
 
 
 def _settings(task: OpenTask) -> Settings:

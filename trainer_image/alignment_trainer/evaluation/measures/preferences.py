@@ -30,10 +30,10 @@ _CHOSEN, _REJECTED = "chosen_likelihood", "rejected_likelihood"
 _UNCUT = 1 << 40
 _METRICS = (
     Metric(_ACCURACY, "Higher", is_main=True),
-    Metric(_MARGIN, "Higher"),
+    Metric(_MARGIN, "Higher", is_unbounded=True),
     Metric(_NORMALIZED, "Higher"),
     Metric(_TIES, "Lower"),
-    *(Metric(name, "Neither") for name in _LENGTHS),
+    *(Metric(name, "Neither", is_unbounded=True) for name in _LENGTHS),
 )
 
 
