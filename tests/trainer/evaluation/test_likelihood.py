@@ -9,6 +9,10 @@ from alignment_trainer.evaluation.row_file import RowFile
 ITEMS = [Item(f"row {n}", [Text([5, *range(6, 8 + n % 7)], 1), Text([5, 9, 7], 2)]) for n in range(20)]
 
 
+def unread(item, why):
+    return EvaluatedRow(key=item.row, row=item.row, prompt="", scores={}, reason=why)
+
+
 def measured(subject, stage):
     """Return the log-probabilities of each row, and the number of texts of each call of the model."""
     calls = []
@@ -16,9 +20,6 @@ def measured(subject, stage):
     def evaluated(item, found):
         values = {f"{text}": sum(logps) for text, logps in enumerate(found)}
         return EvaluatedRow(key=item.row, row=item.row, prompt="", scores=values)
-
-    def unread(item, why):
-        return EvaluatedRow(key=item.row, row=item.row, prompt="", scores={}, reason=why)
 
     original = likelihood.log_probabilities
     with pytest.MonkeyPatch.context() as patch, RowFile(stage, "task", "model") as file:
@@ -34,6 +35,16 @@ def test_exact_is_one_row_at_a_time_and_batches_change_nothing(subject, tmp_path
     assert set(together) == set(alone) == {item.row for item in ITEMS}
     for row, scores in alone.items():
         assert together[row] == pytest.approx(scores, rel=1e-4)
+
+
+def test_rows_that_are_too_long_have_one_reason_whatever_their_length(subject, tmp_path):
+    """A stage that fails counts them by it."""
+    items = [Item(f"row {n}", [Text([5] * (600 + n), 1)]) for n in range(3)]
+    with RowFile(tmp_path, "task", "model") as file:
+        measure_items(subject, items, file, lambda *_: pytest.fail("none fits"), unread)
+        rows = file.read()
+    assert {row.reason for row in rows} == {"it has more tokens than the 512 that the model reads"}
+    assert [row.details["tokens"] for row in rows] == [600, 601, 602]
 
 
 def test_a_row_of_an_earlier_attempt_keeps_its_batch_mates(subject, tmp_path):

@@ -1,6 +1,7 @@
 """Measures rows by what a model finds likely: each process some batches, each row once, whatever the number of processes."""
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -37,22 +38,24 @@ class Item(NamedTuple):
     texts: Sequence[Text]
 
 
+NOT_FINITE = "the model finds a likelihood of it that is not a finite number; its weights may be broken"
+Unread = Callable[[Item, str], EvaluatedRow]
+"""Returns the row of an item without a score, from the reason."""
 Evaluated = Callable[[Item, list[list[float]]], EvaluatedRow]
 """Returns the row of an item, from the log-probabilities of the wanted tokens of each of its texts."""
 
 
-def measure_items(
-    subject: Subject, items: Sequence[Item], file: RowFile, evaluated: Evaluated, unread: Callable[[Item, str], EvaluatedRow]
-) -> None:
-    """Append a row for each item that is not known; all processes call this alike. `unread` returns that of one too long."""
+def measure_items(subject: Subject, items: Sequence[Item], file: RowFile, evaluated: Evaluated, unread: Unread) -> None:
+    """Append a row for each item that is not known; all processes call this alike.
+
+    `unread` returns that of an item that cannot be measured: it is too long, or the model finds no likelihood of it.
+    """
     known, state = file.known(), PartialState()
     longest = readable_tokens(subject.model)
     fits = [longest is None or max(len(text.ids) for text in item.texts) <= longest for item in items]
     if state.is_main_process:
         file.append(
-            unread(item, _too_long(item, longest))
-            for item, fit in zip(items, fits, strict=True)
-            if not fit and item.row not in known
+            _too_long(item, longest, unread) for item, fit in zip(items, fits, strict=True) if not fit and item.row not in known
         )
     planned = _planned(subject, [item for item, fit in zip(items, fits, strict=True) if fit])
     left = [rest for batch in planned if (rest := [item for item in batch if item.row not in known])]
@@ -60,7 +63,8 @@ def measure_items(
         for batch in left[state.process_index :: state.num_processes]:
             texts = [text for item in batch for text in item.texts]
             found = iter(log_probabilities(subject, texts))
-            file.append(evaluated(item, [next(found) for _ in item.texts]) for item in batch)
+            each = [(item, [next(found) for _ in item.texts]) for item in batch]
+            file.append(evaluated(item, logps) if _are_numbers(logps) else unread(item, NOT_FINITE) for item, logps in each)
 
 
 def log_probabilities(subject: Subject, texts: Sequence[Text]) -> list[list[float]]:
@@ -111,5 +115,11 @@ def most_tokens(subject: Subject) -> int:
     return int(torch.cuda.get_device_properties(subject.device).total_memory) // _SHARE_OF_GPU // of_token
 
 
-def _too_long(item: Item, longest: int | None) -> str:
-    return f"it has {max(len(text.ids) for text in item.texts)} tokens, and the model reads at most {longest}"
+def _too_long(item: Item, longest: int | None, unread: Unread) -> EvaluatedRow:
+    # Rows are counted by their reason, so it is the same whatever their length.
+    row = unread(item, f"it has more tokens than the {longest} that the model reads")
+    return row.model_copy(update={"details": {**row.details, "tokens": max(len(text.ids) for text in item.texts)}})
+
+
+def _are_numbers(found: Sequence[Sequence[float]]) -> bool:
+    return all(math.isfinite(sum(logps)) for logps in found)

@@ -2,11 +2,15 @@
 
 import math
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
+from alignment_api.results.evaluation import EvaluatedRow
+from alignment_trainer.evaluation.encoded import Encoded
 from alignment_trainer.evaluation.estimates import estimated
-from alignment_trainer.evaluation.measures.perplexity import MEASURE
+from alignment_trainer.evaluation.measures.perplexity import MEASURE, Cut, whole
+from alignment_trainer.evaluation.tasks import TaskRow
 from alignment_trainer.failures import BadConfiguration
 
 TEXTS = [
@@ -117,6 +121,23 @@ def test_a_text_of_one_token_has_no_perplexity(exam):
     assert one.scores == {"perplexity": None}
     assert one.reason == "it has one token, and only a token before it predicts a token"
     assert value([one, other], "perplexity") == pytest.approx(other.scores["perplexity"])
+
+
+def test_a_perplexity_of_words_that_no_number_holds_has_no_value_and_a_note_says_so(exam, subject):
+    """Text without white space is one word, however long it is."""
+    rows = exam("texts", "Perplexity", [{"text": "Tag " + "日本語" * 60}, {"text": "Die " + "日本語" * 50}])
+    assert rows[0].details["loss"] / rows[0].details["words"] > 710
+    assert value(rows, "word_perplexity") is None
+    assert value(rows, "perplexity") > 1
+    task = SimpleNamespace(name="texts", rows=[SimpleNamespace(value="text")])
+    (note,) = MEASURE.notes(task, {"base": rows})
+    assert note.startswith("texts: word_perplexity of base is larger than a number can be; ")
+
+
+def test_a_text_of_which_the_loss_is_endless_has_failed():
+    window = EvaluatedRow(key="a", row="a#0", prompt="", scores={}, details={"loss": 9e4, "tokens": 9})
+    found = whole(TaskRow("a", "text"), [window], Cut(Encoded([], []), [], 8))
+    assert (found.scores, found.reason) == ({"perplexity": None}, "its perplexity is larger than a number can be")
 
 
 @pytest.mark.parametrize(

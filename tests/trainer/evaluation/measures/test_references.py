@@ -5,7 +5,9 @@ from alignment_trainer.data.tasks.references import Referenced
 from alignment_trainer.endpoints.question import Answer, Unanswered
 from alignment_trainer.evaluation.estimates import difference, estimated
 from alignment_trainer.evaluation.measures.references import METRICS, compared
+from alignment_trainer.evaluation.measures.words import Words
 from alignment_trainer.evaluation.tasks import TaskRow
+from rouge_score.tokenizers import DefaultTokenizer
 from sacrebleu.metrics import BLEU
 
 BLEU_METRIC, ROUGE_1, ROUGE_2, ROUGE_L = METRICS
@@ -38,6 +40,28 @@ def test_rouge_is_the_harmonic_mean_of_shared_words():
     # 3 of 4 and 3 of 5 words are shared, and also in this order; of pairs of words only "c d", of 3 and of 4.
     assert found.scores["rouge_1"] == found.scores["rouge_l"] == pytest.approx(2 * 3 / (4 + 5))
     assert found.scores["rouge_2"] == pytest.approx(2 * 1 / (3 + 4))
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "shared"),
+    [
+        ("你好 世界", "你好 世界", 1),
+        ("你好世界", "你好,朋友", 2 * 2 / (4 + 4)),
+        ("привет мир", "Привет, друг", 2 * 1 / (2 + 2)),
+        ("नमस्ते दुनिया", "नमस्ते भारत", 2 * 1 / (2 + 2)),
+        ("안녕 세상", "안녕 친구", 2 * 1 / (2 + 2)),
+        ("Ein Café", "ein cafe", 2 * 1 / (2 + 2)),
+    ],
+)
+def test_words_of_any_script_are_compared(answer, reference, shared):
+    assert row(0, answer, [reference]).scores["rouge_1"] == pytest.approx(shared)
+
+
+@pytest.mark.parametrize(
+    "text", [text for answer, others in PAIRS for text in (answer, *others)] + ["It's 3.5 o'clock -- U.S. time!"]
+)
+def test_words_of_english_are_those_of_rouge_score(text):
+    assert Words().tokenize(text) == DefaultTokenizer().tokenize(text)
 
 
 def test_the_best_of_several_references_counts():

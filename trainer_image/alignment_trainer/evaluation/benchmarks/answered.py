@@ -13,6 +13,7 @@ from lm_eval.utils import handle_non_serializable, hash_string
 from alignment_trainer.evaluation.benchmarks.figures import LIKELIHOOD, TASK, weight_of
 from alignment_trainer.evaluation.benchmarks.harness import Harness
 from alignment_trainer.evaluation.benchmarks.questions import Question, requests_of
+from alignment_trainer.evaluation.likelihood import NOT_FINITE
 from alignment_trainer.official_tasks.members import Benchmark
 from alignment_trainer.official_tasks.metrics import metric_named, scored_as
 from alignment_trainer.official_tasks.reported import names_in
@@ -37,6 +38,7 @@ def answered(harness: Harness, benchmark: Benchmark, questions: Sequence[Questio
 
 def _row(harness: Harness, benchmark: Benchmark, question: Question, requests: list[Instance]) -> EvaluatedRow:
     scores, details = _scored(benchmark, question, requests)
+    is_measured = all(_is_number(response) for request in requests for response in request.resps)
     prompt = str(requests[0].args[0])
     details |= {SHORTENED: True} if harness.cut & {str(request.args[0]) for request in requests} else {}
     return EvaluatedRow(
@@ -45,9 +47,16 @@ def _row(harness: Harness, benchmark: Benchmark, question: Question, requests: l
         prompt=prompt,
         answer=_answer(requests),
         reference=_reference(question, requests),
-        scores=scores,
-        details={TASK: question.task.task_name, **details},
+        scores=scores if is_measured else dict.fromkeys(scores),
+        reason=None if is_measured else NOT_FINITE,
+        details={TASK: question.task.task_name, **(details if is_measured else {})},
     )
+
+
+def _is_number(response: Any) -> bool:
+    """Return whether a response is a text, or a likelihood that is a number: the likeliest of none would be the first choice."""
+    likelihood = response[0] if isinstance(response, tuple) else response
+    return isinstance(likelihood, str) or bool(np.isfinite(likelihood))
 
 
 def _scored(benchmark: Benchmark, question: Question, requests: list[Instance]) -> tuple[dict[str, float | None], Details]:
@@ -75,7 +84,7 @@ def _score(kind: str, metric: str, value: Any) -> tuple[float | None, Details]:
         likelihood, weight = value if isinstance(value, tuple) else (value, 1)
         per_unit = -float(likelihood) / float(weight)
         score = per_unit / float(np.log(2)) if kind == "Bits" else float(np.exp(per_unit))
-        return score, {LIKELIHOOD: float(likelihood), weight_of(metric): float(weight)}
+        return (score if np.isfinite(score) else None), {LIKELIHOOD: float(likelihood), weight_of(metric): float(weight)}
     return (float(value) if isinstance(value, (int, float, np.number, np.bool_)) else None), {}
 
 

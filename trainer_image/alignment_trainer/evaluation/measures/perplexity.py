@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from accelerate import PartialState
@@ -14,8 +14,9 @@ from alignment_trainer.asking.answering import readable_tokens
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.data.tasks.documents import Document
 from alignment_trainer.evaluation.encoded import Encoded, encode
+from alignment_trainer.evaluation.estimates import estimated
 from alignment_trainer.evaluation.likelihood import Item, Text, measure_items
-from alignment_trainer.evaluation.measure import Corpus, Measure, Metric
+from alignment_trainer.evaluation.measure import Corpus, Measure, Metric, RowsOfModels
 from alignment_trainer.evaluation.row_file import RowFile
 from alignment_trainer.evaluation.subject import Subject
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
@@ -26,10 +27,14 @@ from alignment_trainer.synthesis.prompts import alone
 from alignment_trainer.workspace.activity import measured
 
 _SHOWN_CHARACTERS = 2000
+_MOST_EXPONENT = 700
+"""A float holds e to the power of 709."""
 _LOSS, _TOKENS, _WORDS, _BYTES, _WHOLE_LOSS, _WHOLE_TOKENS = "loss", "tokens", "words", "bytes", "whole_loss", "whole_tokens"
 _PERPLEXITY = "perplexity"
 _WINDOWS = "@windows"
 """No model has this sign in its name."""
+
+_ONE_TOKEN = "it has one token, and only a token before it predicts a token"
 
 Details = dict[str, str | int | float | bool | None]
 
@@ -61,6 +66,11 @@ class Cut(NamedTuple):
         }
 
 
+def _exponential(value: float) -> float:
+    """Return e to a power: a script without white space has few words, and more loss for each than a float holds."""
+    return math.exp(value) if value < _MOST_EXPONENT else math.inf
+
+
 def _settings(task: OpenTask) -> Settings:
     texts, window = _are_texts(task), task.task.window
     return {
@@ -74,7 +84,7 @@ def _settings(task: OpenTask) -> Settings:
 
 
 def _metrics(task: OpenTask) -> Sequence[Metric]:
-    perplexity = Metric(_PERPLEXITY, "Lower", is_main=True, corpus=_per(_LOSS, _TOKENS, math.exp))
+    perplexity = Metric(_PERPLEXITY, "Lower", is_main=True, corpus=_per(_LOSS, _TOKENS, _exponential))
     return [perplexity, *(_OF_TEXTS if _are_texts(task) else ()), _ALL_TOKENS]
 
 
@@ -92,7 +102,7 @@ def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
         return EvaluatedRow(key=place, row=item.row, prompt="", scores={}, details=cuts[place].numbers(window, found[0]))
 
     def unread(item: Item, why: str) -> EvaluatedRow:
-        raise AssertionError(f"{item.row}: {why}, but a window is no longer than that")
+        return EvaluatedRow(key=places[item.row][0], row=item.row, prompt="", scores={}, reason=why)
 
     # Windows are dealt to the processes, not documents: one joined text keeps all of them busy.
     with RowFile(task.stage, task.name, f"{subject.name}{_WINDOWS}") as parts:
@@ -104,19 +114,21 @@ def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
             file.append(whole(row, of_places[row.place], cuts[row.place]) for row in task.rows if row.place not in known)
 
 
-def whole(row: TaskRow, windows: Sequence[Details], cut: Cut) -> EvaluatedRow:
+def whole(row: TaskRow, windows: Sequence[EvaluatedRow], cut: Cut) -> EvaluatedRow:
     """Return the row of a document from what its windows gave."""
     text = _shown(row.value)
     found = EvaluatedRow(
         key=alone(text, row.place).key, row=row.place, prompt=_shortened(text), scores={_PERPLEXITY: None}, reason=cut.fault
     )
-    if not windows:
-        return found.model_copy(update={"reason": cut.fault or "it has one token, and only a token before it predicts a token"})
-    sums = {name: _sum([window[name] for window in windows]) for name in windows[0]}
-    per_token = float(sums[_LOSS] or 0) / float(sums[_TOKENS] or 1)
-    return found.model_copy(
-        update={"scores": {_PERPLEXITY: math.exp(per_token)}, "details": {**sums, "windows": len(windows), "bos": cut.bos}}
-    )
+    fault = next((window.reason for window in windows if window.reason), None)
+    if fault or not windows:
+        return found.model_copy(update={"reason": fault or cut.fault or _ONE_TOKEN})
+    sums = {name: _sum([window.details[name] for window in windows]) for name in windows[0].details}
+    perplexity = _exponential(float(sums[_LOSS] or 0) / float(sums[_TOKENS] or 1))
+    details = {**sums, "windows": len(windows), "bos": cut.bos}
+    if math.isinf(perplexity):
+        return found.model_copy(update={"reason": "its perplexity is larger than a number can be", "details": details})
+    return found.model_copy(update={"scores": {_PERPLEXITY: perplexity}, "details": details})
 
 
 def _cut(subject: Subject, task: OpenTask, document: Document) -> Cut:
@@ -142,15 +154,26 @@ def _sizes(subject: Subject, task: OpenTask) -> tuple[int, int]:
     return size, stride
 
 
+def _notes(task: OpenTask, rows: RowsOfModels) -> Iterator[str]:
+    for model, of in rows.items():
+        for metric in _metrics(task):
+            found = estimated(metric, of)
+            if found.count and found.value is None:
+                yield (
+                    f"{task.name}: {metric.name} of {model} is larger than a number can be; "
+                    "of text without white space between its words read bits_per_byte"
+                )
+
+
 def _text(cut: Cut, window: Window) -> Text:
     return Text(cut.encoded.ids[window.start : window.end], window.first - window.start)
 
 
-def _by_place(rows: Sequence[EvaluatedRow]) -> Mapping[str, list[Details]]:
-    found: defaultdict[str, list[Details]] = defaultdict(list)
+def _by_place(rows: Sequence[EvaluatedRow]) -> Mapping[str, list[EvaluatedRow]]:
+    found: defaultdict[str, list[EvaluatedRow]] = defaultdict(list)
     # In the order of the windows: a sum of floats depends on the order.
     for row in sorted(rows, key=lambda row: int(row.row.rpartition("#")[2])):
-        found[row.key].append(row.details)
+        found[row.key].append(row)
     return found
 
 
@@ -182,9 +205,9 @@ def _tokens(row: EvaluatedRow) -> Sequence[float] | None:
 
 
 _OF_TEXTS = (
-    Metric("whole_window_perplexity", "Lower", corpus=_per(_WHOLE_LOSS, _WHOLE_TOKENS, math.exp)),
-    Metric("word_perplexity", "Lower", corpus=_per(_LOSS, _WORDS, math.exp)),
+    Metric("whole_window_perplexity", "Lower", corpus=_per(_WHOLE_LOSS, _WHOLE_TOKENS, _exponential)),
+    Metric("word_perplexity", "Lower", corpus=_per(_LOSS, _WORDS, _exponential)),
     Metric("bits_per_byte", "Lower", corpus=_per(_LOSS, _BYTES, lambda loss: loss / math.log(2))),
 )
 _ALL_TOKENS = Metric("tokens", "Neither", corpus=Corpus(_tokens, lambda sums: float(sums[0])))
-MEASURE = Measure(_metrics, _settings, _measure)
+MEASURE = Measure(_metrics, _settings, _measure, notes=_notes)

@@ -14,6 +14,7 @@ from alignment_trainer.endpoints.question import Answer, Unanswered
 from alignment_trainer.evaluation.answers import about, draw, drawn, question
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.measure import Corpus, Measure, Metric
+from alignment_trainer.evaluation.measures.words import WORDS, Words
 from alignment_trainer.evaluation.row_file import RowFile
 from alignment_trainer.evaluation.subject import Subject
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
@@ -33,7 +34,7 @@ def _settings(task: OpenTask) -> Settings:
 
     bleu, counts = BLEU(), {len(row.value.references) for row in task.rows}
     bleu.num_refs = counts.pop() if len(counts) == 1 else -1
-    return {"bleu": str(bleu.get_signature()), "rouge": f"rouge-score {version('rouge-score')}, F1, without stemming"}
+    return {"bleu": str(bleu.get_signature()), "rouge": f"rouge-score {version('rouge-score')}, F1, without stemming, {WORDS}"}
 
 
 def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
@@ -87,7 +88,7 @@ def _rouge(text: str, references: Sequence[str]) -> dict[str, float]:
 def _rouge_scorer() -> Any:
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(list(_ROUGE.values()))
+    return RougeScorer(list(_ROUGE.values()), tokenizer=Words())
 
 
 def _statistics(row: EvaluatedRow) -> Sequence[float] | None:
