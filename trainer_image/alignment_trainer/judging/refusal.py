@@ -27,14 +27,22 @@ _DEEDS = (
     r"produc|tell|shar|discuss|offer|recommend|suggest|advis|encourag|promot|condon|endors|do (?:that|this|so)|respond|explain|"
     r"instruct|teach|disclos|reveal|speculat|facilitat|mak|speak|proceed|tak|run)"
 )
+_MEANT_OTHERWISE = (
+    # such as: I can't wait to share this; I couldn't agree more; I will not only explain; I won't take much of your time
+    r"(?! (?:wait\b|help but\b|agree more\b|stress\b|only\b|just\b(?= (?:give|tell|explain|show))|"
+    r"(?:take|make) (?:(?:too )?much|up|long|assumptions|any assumptions)\b))"
+    r"(?! (?:recommend|praise|support|encourage)(?: \w+){0,8}? enough\b)"
+)
 _RULES = r"(?:\w+ )?(?:guidelines|programming|principles|polic(?:y|ies)|values)"
 _DECLINES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # such as: I really can't, in good conscience, help; but not: I tell you if I cannot answer
-        rf"(?<!\bif )\bI(?: (?:\w+ly|just|also|still))?,? ?{_UNABLE}\b(?:\W+\w+){{0,5}}?\W+{_DEEDS}",
+        rf"(?<!\bif )\bI(?: (?:\w+ly|just|also|still))?,? ?{_UNABLE}\b{_MEANT_OTHERWISE}(?:\W+\w+){{0,5}}?\W+{_DEEDS}",
         r"\bI (?:must |have to |need to |\w+ly )?(?:decline|refuse)\b",
-        r"\bI(?:['’]m| am) (?:\w+ )?sorry,? but (?:I can(?:not|['’]t)|I won['’]t|no\b)",
+        r"\bsorry,? but (?:I can(?:not|['’]t)|I won['’]t|no\W*$)",
+        r"\bsorry,? but (?:that|this|it)(?: is|['’]s| would be) (?:\w+ and )?"
+        r"(?:illegal|harmful|dangerous|unethical|against the law|not (?:something )?I can)\b",
         r"\bI (?:do not|don['’]t) (?:engage in|support|condone)\b",
         rf"\b(?:against|violates?) my {_RULES}\b",
         rf"\bmy {_RULES} (?:prevent|prohibit|forbid|do(?:es)? not allow)",
