@@ -22,7 +22,13 @@ def chosen(needed: int, known: list[str], taken: list[list[str]]) -> list[str]:
     if needed == 0 or (len(free) < needed and not taken):
         # The trainer says what is missing.
         return []
-    if len(free) < needed or [] in taken:
+    if [] in taken:
+        raise Refused(
+            "GPUsTaken",
+            f"needs {needed} of this machine's GPUs, and a stage beside it uses GPUs that CUDA chose, so none is certain to be "
+            "free; it starts when that stage ends",
+        )
+    if len(free) < needed:
         raise Refused(
             "GPUsTaken",
             f"needs {needed} of this machine's GPUs, and the stages beside it have taken all but {len(free)} of {len(known)}; "

@@ -44,3 +44,12 @@ def test_the_gpus_of_an_attempt(needed: int, known: list[str], taken: list[list[
     with pytest.raises(Refused, match=f"needs {needed} of this machine's GPUs") as refusal:
         chosen(needed, known, taken)
     assert refusal.value.reason == "GPUsTaken"
+
+
+def test_gpus_beside_a_stage_for_which_cuda_chose_are_not_counted_as_free() -> None:
+    with pytest.raises(Refused) as refusal:
+        chosen(1, ["0", "1"], [["0"], []])
+    assert str(refusal.value) == (
+        "needs 1 of this machine's GPUs, and a stage beside it uses GPUs that CUDA chose, so none is certain to be free; "
+        "it starts when that stage ends"
+    )
