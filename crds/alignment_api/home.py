@@ -39,6 +39,6 @@ class Home:
 def _folders(parent: str | Path) -> list[str]:
     try:
         return [entry.path for entry in os.scandir(parent) if entry.is_dir()]
-    except (FileNotFoundError, NotADirectoryError):
-        # Nothing has run here yet, or a job was deleted after it was listed.
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # Nothing has run here yet, a job was deleted after it was listed, or the folder is another user's.
         return []
