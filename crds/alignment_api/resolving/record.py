@@ -9,7 +9,8 @@ from alignment_api.problems import InvalidJob, Problem
 from alignment_api.resolving.recipes import Recorded, resolve
 from alignment_api.resolving.validation import runnable_job
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
-from alignment_api.spec.lineage import input_hashes, surroundings
+from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.lineage import input_hashes, limits, surroundings
 from alignment_api.spec.status import Record
 
 _UNREADABLE = Problem(
@@ -26,6 +27,8 @@ class Settled(NamedTuple):
     """Stages whose result depends on what the edit has changed, directly or through an earlier stage."""
     moved: frozenset[str] = frozenset()
     """Stages whose pods the edit changes, but not their result."""
+    republished: frozenset[str] = frozenset()
+    """Those of them that export, and whose limits or destinations the edit changes: they check and copy again what they wrote."""
     refusal: str | None = None
     """Why the newest edit cannot run; the spec is then the one before the edit."""
 
@@ -45,7 +48,8 @@ def settle(job: AlignmentJob) -> Settled:
     except InvalidJob as error:
         return Settled(_with_edited_lifetime(before, job.spec), known, refusal=str(error))
     edited = _edited(before, spec)
-    return Settled(spec, _record(job.spec, spec), edited, _moved(before, spec) - edited)
+    moved = _moved(before, spec) - edited
+    return Settled(spec, _record(job.spec, spec), edited, moved, _republished(before, spec) & moved)
 
 
 def _first(job: AlignmentJob) -> Settled:
@@ -113,3 +117,9 @@ def _moved(before: AlignmentJobSpec, after: AlignmentJobSpec) -> frozenset[str]:
     return frozenset(
         stage.name for stage in after.stages or [] if stage.name in old and old[stage.name] != surroundings(after, stage)
     )
+
+
+def _republished(before: AlignmentJobSpec, after: AlignmentJobSpec) -> frozenset[str]:
+    old = {stage.name: limits(stage.settings) for stage in before.stages or []}
+    exports = (stage for stage in after.stages or [] if KINDS[stage.kind].leaves == "Export")
+    return frozenset(stage.name for stage in exports if stage.name in old and old[stage.name] != limits(stage.settings))

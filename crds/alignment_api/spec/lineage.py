@@ -25,9 +25,15 @@ LIMITS = frozenset(
         "tokensPerMinute",
         "timeoutSeconds",
         "price",
+        "destinations",
+        "registeredModel",
+        "maximumDivergence",
+        "maximumPerplexityIncrease",
+        "minimumAgreement",
     }
 )
-"""Settings that limit or pay for what a stage asks, wherever it has them: they shape no answer, so an edit continues its work."""
+"""Settings that limit or pay for what a stage asks, say where an export is copied, or how close it must come, wherever a stage
+has them: they shape no answer and no weight, so an edit continues its work."""
 
 
 def stages_before(spec: AlignmentJobSpec, stage: Stage) -> list[Stage]:

@@ -53,7 +53,8 @@ def plan(
     children, statuses, waits = [], [], [deadline_seconds]
     for run in runs:
         mine = [child for child in observed if child.stage == run.stage.name]
-        decision = decide(Situation(shared, run, records.get(run.stage.name), mine, turns.of(run.stage)))
+        is_republished = run.stage.name in settled.republished
+        decision = decide(Situation(shared, run, records.get(run.stage.name), mine, turns.of(run.stage), is_republished))
         turns.take(decision.status)
         children += [replace(run, attempt=attempt) for attempt in decision.attempts]
         statuses.append(_with_run(decision, report))

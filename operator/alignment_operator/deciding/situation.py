@@ -40,6 +40,8 @@ class Situation:
     """The stage's status as the operator last wrote it."""
     children: list[Child]
     turn: Turn
+    is_republished: bool = False
+    """Whether an edit asks for other copies or limits of what the stage has exported."""
 
     @property
     def pulse(self) -> Pulse | None:
@@ -58,6 +60,11 @@ class Situation:
     def writes_rows(self) -> bool:
         """Return whether the steps of the stage are rows, each of which is kept when it is written."""
         return KINDS[self.run.stage.kind].leaves in ("Rows", "Report")
+
+    @property
+    def exports(self) -> bool:
+        """Return whether the stage writes a model for serving."""
+        return KINDS[self.run.stage.kind].leaves == "Export"
 
     @property
     def measures(self) -> bool:

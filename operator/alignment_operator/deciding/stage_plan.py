@@ -20,7 +20,7 @@ def decide(situation: Situation) -> StageDecision:
     newest = _newest(situation, record)
     if record.state == "Succeeded":
         return StageDecision(record, [newest.attempt] if newest else [])
-    if newest and newest.state == "Succeeded" and newest.input_hash == record.input_hash:
+    if newest and newest.state == "Succeeded" and _has_result(situation, newest):
         return StageDecision(_succeeded(situation, record, newest), [newest.attempt])
     if newest and newest.state == "Failed" and newest.input_hash == record.input_hash and not is_counted(record, newest):
         return after_failure(situation, record, newest)
@@ -44,6 +44,12 @@ def decide(situation: Situation) -> StageDecision:
     return _next_attempt(situation, record, newest)
 
 
+def _has_result(situation: Situation, child: Child) -> bool:
+    """Return whether an attempt that succeeded has done all that the stage asks for; an older one knew other destinations."""
+    run = situation.run
+    return child.input_hash == run.input_hash and (not situation.exports or child.fingerprint == run.fingerprint)
+
+
 def _recorded(situation: Situation) -> StageStatus:
     """Return the stage's earlier status, or a new one if its inputs have changed since."""
     run, previous = situation.run, situation.previous
@@ -62,19 +68,27 @@ def _recorded(situation: Situation) -> StageStatus:
         )
     record = previous.model_copy(update={"attempts": attempts, "input_hash": run.input_hash, "fingerprint": run.fingerprint})
     if situation.job.renewed and record.state in ("Failed", "Restarting"):
-        record = record.model_copy(
-            update={
-                "state": "Restarting",
-                # What the last attempt asked for may be in the edit.
-                "reason": "SpecChanged",
-                "message": f"{_edit(previous, run)}it is tried again",
-                "application_failures": 0,
-                "infrastructure_failures": 0,
-                "retry_time": situation.job.now,
-                "completion_time": None,
-            }
+        # What the last attempt asked for may be in the edit.
+        return _again(situation, record, f"{_edit(previous, run)}it is tried again")
+    if situation.is_republished and record.state == "Succeeded":
+        return _again(
+            situation, record, "its destinations or limits were edited; what it has written is checked and copied again"
         )
     return record
+
+
+def _again(situation: Situation, record: StageStatus, message: str) -> StageStatus:
+    return record.model_copy(
+        update={
+            "state": "Restarting",
+            "reason": "SpecChanged",
+            "message": message,
+            "application_failures": 0,
+            "infrastructure_failures": 0,
+            "retry_time": situation.job.now,
+            "completion_time": None,
+        }
+    )
 
 
 def _edit(previous: StageStatus, run: StageRun) -> str:

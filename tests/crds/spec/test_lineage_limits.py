@@ -47,6 +47,17 @@ def test_of_other_teachers_no_limits_are_taken_over() -> None:
     assert limits(made) == {"teachers": [None, {"price": PRICE, "concurrency": 8}]}
 
 
+def test_where_an_export_goes_and_how_close_it_must_come_shape_no_weight() -> None:
+    proof = {"dataset": ROWS[0], "maximumTokens": 100}
+    plain = Stage.parse({"name": "a", "export": {"quantization": "Int8", "proof": proof}})
+    more = {"destinations": ["s3://bucket/a"], "registeredModel": "mine"}
+    limit = {"maximumDivergence": 0.1, "maximumPerplexityIncrease": 0.1, "minimumAgreement": 0.9}
+    full = Stage.parse({"name": "a", "export": {"quantization": "Int8", "proof": {**proof, **limit}, **more}})
+    assert shaping(full.settings) == plain.settings.dump()
+    assert limits(full.settings) == {**more, "proof": limit}
+    assert with_limits_of(plain.settings, full.settings) == full.settings
+
+
 def test_every_limit_is_a_field() -> None:
     def names(model: Any) -> set[str]:
         return set(model.get("properties", {})).union(*(names(known) for known in model.get("$defs", {}).values()))

@@ -10,7 +10,7 @@ from alignment_trainer.failures import BrokenExport, UnfaithfulExport
 from alignment_trainer.model_folder.fitness import fault_of
 from alignment_trainer.stages import export
 from alignment_trainer.synthesis.student import load_student
-from alignment_trainer.workspace.stage_folder import claim
+from alignment_trainer.workspace.stage_folder import claim, is_done
 from exports import PROOF, export_config
 from mlflow import MlflowClient
 
@@ -63,6 +63,20 @@ def test_a_later_attempt_repeats_nothing_and_finds_a_flipped_byte(own_workspace)
         export.run(config)
     assert run(config)["writtenWeights"] == report["writtenWeights"]
     assert MlflowClient(config.tracking.uri).search_model_versions("name = 'mine'")[0].version == "1"
+
+
+def test_another_destination_is_a_copy_of_what_was_written(own_workspace):
+    config = export_config(own_workspace, quantization="None")
+    run(config)
+    stage = Path(config.paths.stage)
+    weights = stage / "model/model.safetensors"
+    before = weights.stat().st_mtime_ns, (stage / "proof/proven.json").stat().st_mtime_ns
+    assert is_done(config)
+    edited = export_config(own_workspace, quantization="None", destinations=["workspace://served"])
+    assert edited.input_hash == config.input_hash and not is_done(edited)
+    assert run(edited)["destinations"] == ["workspace://served"]
+    assert (own_workspace / "served/model.safetensors").exists() and is_done(edited)
+    assert before == (weights.stat().st_mtime_ns, (stage / "proof/proven.json").stat().st_mtime_ns)
 
 
 def test_a_limit_fails_the_stage_and_keeps_both_models(own_workspace):

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from alignment_api.files import write_whole
-from alignment_api.names import CHECKPOINTS_FOLDER, DONE_FILE, METRICS_FILE, RUN_CONFIG_FILE
+from alignment_api.names import CHECKPOINTS_FOLDER, DONE_FILE, MANIFEST_FILE, METRICS_FILE, RUN_CONFIG_FILE
 from alignment_api.run_config import RunConfig
+from alignment_api.spec.kinds import KINDS
+from alignment_api.spec.lineage import limits
 
 from alignment_trainer.workspace.environment import library_versions
 from alignment_trainer.workspace.journal import latest_values
@@ -23,7 +25,16 @@ _OWNER_FILE = "input.json"
 def is_done(config: RunConfig) -> bool:
     """Return whether this stage already has its result, for the same inputs."""
     done = Path(config.paths.stage) / DONE_FILE
-    return done.exists() and done.read_text().strip() == config.input_hash
+    return done.exists() and done.read_text().strip() == config.input_hash and not _is_to_publish(config)
+
+
+def _is_to_publish(config: RunConfig) -> bool:
+    """Return whether a finished export was copied or judged as it is no longer asked for."""
+    if KINDS[config.stage.kind].leaves != "Export":
+        return False
+    published = json.loads((Path(config.paths.stage) / MANIFEST_FILE).read_text())["settings"]
+    settings = config.stage.settings
+    return bool(limits(type(settings).parse_stored(published)) != limits(settings))
 
 
 def is_ours(config: RunConfig) -> bool:
