@@ -61,6 +61,19 @@ def test_rows_that_cannot_be_measured_are_named(root, measure, row, sentence):
         check(exam_config(root, [task("rows", measure)]))
 
 
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"window": 1024}, r"tasks\[0\].window: 1024, but the model reads at most 512 tokens; lower it"),
+        ({"stride": 600}, r"tasks\[0\].stride: 600, so the text between two windows of 512 tokens would not be measured"),
+    ],
+)
+def test_windows_that_the_model_cannot_read_are_refused_before_it_is_trained(root, settings, fault):
+    write_rows(root, "texts", [{"text": "A text."}])
+    with pytest.raises(BadConfiguration, match=fault):
+        check(exam_config(root, [task("texts", "Perplexity", **settings)]))
+
+
 def test_a_model_without_a_chat_template_cannot_be_asked_but_measured_by_likelihood(root):
     for folder in (root / "inputs/tiny/model", root / "job/sft/model"):
         (folder / "chat_template.jinja").unlink(missing_ok=True)
