@@ -1,6 +1,7 @@
 """The page of the rows of one task: where do two models of a run differ?"""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas
 import streamlit as st
@@ -149,6 +150,14 @@ def _turn(key: str) -> None:
 
 
 def _show_download(shown: Sequence[RowPair], metric: str) -> None:
+    # Written when it is clicked: rows may have tens of megabytes of text.
+    write = partial(_csv, shown, metric)
+    st.download_button(
+        "CSV", write, "rows.csv", "text/csv", key="rows-csv", type="tertiary", icon=":material/download:", on_click="ignore"
+    )
+
+
+def _csv(shown: Sequence[RowPair], metric: str) -> bytes:
     rows = [
         {
             **{"key": pair.first.key, "row": pair.first.row, "difference": pair.difference, "prompt": pair.first.prompt},
@@ -157,8 +166,7 @@ def _show_download(shown: Sequence[RowPair], metric: str) -> None:
         }
         for pair in shown
     ]
-    text = pandas.DataFrame(rows).to_csv(index=False).encode("utf-8", errors="backslashreplace")
-    st.download_button("CSV", text, "rows.csv", "text/csv", key="rows-csv", type="tertiary", icon=":material/download:")
+    return str(pandas.DataFrame(rows).to_csv(index=False)).encode("utf-8", errors="backslashreplace")
 
 
 show()

@@ -1,6 +1,7 @@
 """Models by tasks as a table that sorts by number."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas
@@ -30,14 +31,13 @@ def show_scores(
         every = st.toggle("All metrics", key="metrics", bind="query-params", help="Otherwise one metric of each task.")
         found = table(reports, only_main=not every)
         cells = _choose_cells(found)
-        text = pandas.DataFrame(score_records(reports)).to_csv(index=False)
-        st.download_button("CSV", text, "scores.csv", "text/csv", key="scores-csv", type="tertiary", icon=":material/download:")
+        _show_download(reports)
     if not found.columns:
         st.text("The report has no scores.")
         return
     lines = [_line(found, number, made, jobs or {}) for number in range(len(found.lines))]
     st.dataframe(
-        _styled(pandas.DataFrame(lines), found, cells == DIFFERENCES),
+        styled_scores(pandas.DataFrame(lines), found, cells == DIFFERENCES),
         height=ROW_PIXELS * (len(lines) + 1) + 3,
         row_height=ROW_PIXELS,
         hide_index=True,
@@ -48,6 +48,18 @@ def show_scores(
     )
     for sentence in found.sentences:
         st.caption(plain(sentence))
+
+
+def _show_download(reports: Sequence[Measured]) -> None:
+    # Written when it is clicked: a harness measures hundreds of metrics.
+    write = partial(_csv, reports)
+    st.download_button(
+        "CSV", write, "scores.csv", "text/csv", key="scores-csv", type="tertiary", icon=":material/download:", on_click="ignore"
+    )
+
+
+def _csv(reports: Sequence[Measured]) -> str:
+    return str(pandas.DataFrame(score_records(reports)).to_csv(index=False))
 
 
 def _choose_cells(found: Table) -> str:
@@ -75,16 +87,21 @@ def _line(found: Table, number: int, made: Sequence[Mapping[str, Any]] | None, j
     return {MODEL: name} | dict(made[number] if made else {}) | values
 
 
-def _styled(frame: pandas.DataFrame, found: Table, shows_differences: bool) -> Styler:
+def styled_scores(frame: pandas.DataFrame, found: Table, shows_differences: bool) -> Styler:
     """Return the table with the text of each cell; it still sorts by the score behind it."""
-    dark, styles = is_dark(), pandas.DataFrame("", frame.index, frame.columns)
-    styled = frame.style.format(na_rep="–")
+    styled, best = frame.style.format(na_rep="–"), tint("best", is_dark())
+    counted = [not shared_count(found, place) for place in range(len(found.columns))]
+    styles = {name: [""] * len(frame) for name in frame.columns}
+    texts: dict[int, dict[str, str]] = {}
     for (line, place), cell in found.cells.items():
         title = found.columns[place].title
-        text = _write(cell, shows_differences, with_count=not shared_count(found, place))
-        styled = styled.format(_constant(text), subset=pandas.IndexSlice[[line], [title]])
-        styles.loc[line, title] = tint("best", dark) if cell.is_best else ""
-    return styled.apply(lambda _: styles, axis=None)
+        texts.setdefault(line, {})[title] = _write(cell, shows_differences, counted[place])
+        styles[title][line] = best if cell.is_best else ""
+    # One call for each line: pandas looks up the cells of each call anew.
+    for line, of_line in texts.items():
+        written = {title: _constant(text) for title, text in of_line.items()}
+        styled = styled.format(written, subset=pandas.IndexSlice[[line], list(written)])
+    return styled.apply(lambda _: pandas.DataFrame(styles, frame.index), axis=None)
 
 
 def _constant(text: str) -> Any:

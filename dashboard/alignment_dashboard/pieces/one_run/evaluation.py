@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 from alignment_api.results.collected import Reports
-from alignment_api.results.table import table
+from alignment_api.results.table import model_lines
 from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard import cache
@@ -64,7 +64,7 @@ def _show_rows_link(identity: str, found: Reports) -> None:
 
 def _made(job: AlignmentJob, found: Reports) -> Sequence[Mapping[str, Any]]:
     """Return the columns that say how each model was made."""
-    known = made(job, [line.model.name for line in table(found.evaluations).lines])
+    known = made(job, [line.model.name for line in model_lines(found.evaluations)])
     names = list(dict.fromkeys(name for one in known for name in one.settings))
     return [
         {MADE_BY: one.chain} | {name: write_value(one.settings[name]) if name in one.settings else None for name in names}
