@@ -61,13 +61,14 @@ def show() -> None:
     if stage and view != EVALUATION:
         _show_verdict(comparison, stage)
     rail, content = st.columns([1, 4], gap="medium")
+    hidden = jobs_in(st.query_params.get(HIDDEN))
     with rail:
-        show_rail(comparison, names, looks, jobs_in(st.query_params.get(HIDDEN)))
+        show_rail(comparison, names, looks, hidden)
     with content:
         show_configuration(comparison, names, looks)
         if view == EVALUATION:
             st.header("Evaluation", anchor=False)
-            st.fragment(compared.show_evaluations)(comparison, names)
+            st.fragment(compared.show_evaluations)(comparison, names, hidden)
         elif stage:
             st.fragment(_show_view)(comparison, stage, view)
             st.fragment(_show_results)(comparison, stage)

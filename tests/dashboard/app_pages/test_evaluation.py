@@ -142,6 +142,31 @@ def test_a_comparison_shows_the_models_of_all_runs(write_job: JobWriter, log_fil
     assert "three has no stage that evaluates or exports." in shown
 
 
+@pytest.mark.usefixtures("evaluated")
+@pytest.mark.parametrize(
+    ("hidden", "models"), [("uid-two", ["one"]), ("uid-one", ["two"]), ("", ["one", "two"]), ("uid-one,uid-two", [])]
+)
+def test_a_comparison_leaves_out_the_models_of_hidden_runs(
+    write_job: JobWriter, log_files: Callable[..., None], hidden: str, models: list[str]
+) -> None:
+    write_job("two", SUCCEEDED, stages=[sft(), evaluate("sft")])
+    log_files("two", "eval", "evaluate", files_of(report({("arc", "accuracy", "sft"): (0.5, 0.01)})))
+    app = page_at("app_pages/compare.py", jobs="uid-one,uid-two", view="evaluation", hidden=hidden)
+    links = [link for table in app.dataframe for link in table.value.get("Model", [])]
+    assert list(dict.fromkeys(link.partition("job=")[2].partition("&")[0].removeprefix("uid-") for link in links)) == models
+    assert ("All runs are hidden." in words(app)) == (not models)
+
+
+@pytest.mark.usefixtures("evaluated")
+@pytest.mark.parametrize("open_page", [tab, lambda: page_at("app_pages/rows.py", job="uid-one")], ids=["scores", "rows"])
+def test_a_csv_is_written_when_it_is_clicked(monkeypatch: pytest.MonkeyPatch, open_page: Callable[[], AppTest]) -> None:
+    written: list[object] = []
+    monkeypatch.setattr("pandas.DataFrame.to_csv", lambda frame, **_: written.append(frame) or "")
+    app = open_page()
+    assert [one for one in app.get("download_button") if one.proto.label == "CSV"]
+    assert written == []
+
+
 def rows_page(**query: str) -> AppTest:
     """Open the rows of the run."""
     return page_at("app_pages/rows.py", job="uid-one", **query)

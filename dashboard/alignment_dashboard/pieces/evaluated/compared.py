@@ -1,6 +1,6 @@
 """What the models of several runs reached, in one table: models by tasks, those of the baseline first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 from alignment_api.spec.job import AlignmentJob
@@ -17,12 +17,12 @@ from alignment_dashboard.pieces.notice import show_notice
 from alignment_dashboard.text import listed
 
 
-def show_evaluations(comparison: Comparison, names: Mapping[str, str]) -> None:
-    """Show what was measured of the models of all runs."""
-    jobs = [
-        comparison.jobs[comparison.baseline],
-        *(job for job in comparison.jobs if job != comparison.jobs[comparison.baseline]),
-    ]
+def show_evaluations(comparison: Comparison, names: Mapping[str, str], hidden: Collection[str]) -> None:
+    """Show what was measured of the models of all runs that are not hidden."""
+    first = comparison.jobs[comparison.baseline]
+    jobs = [job for job in (first, *(job for job in comparison.jobs if job != first)) if identify(job) not in hidden]
+    if not jobs:
+        st.text("All runs are hidden.")
     _show_missing(jobs, names)
     known = {names[identify(job)]: cache.reports(identify(job)) for job in jobs if reporting_stages(job)}
     for problem in dict.fromkeys(one.problem for one in known.values() if one.problem):
