@@ -1,6 +1,7 @@
 """Reads what the stages of a job have reported, from the files of their runs in MLflow."""
 
 import asyncio
+import sys
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from alignment_api.results.collected import ReportFile, Reports, collected, repo
 from alignment_api.results.reading import EVALUATION_FOLDER, EXPORT_FOLDER, rows_file
 
 from alignment_operator.deciding.untrusted import printable
-from alignment_operator.progress.tracked_runs import TrackedRun, newest, searching
+from alignment_operator.progress.tracked_runs import Search, TrackedRun, newest, reading_files, searching
 
 _LONGEST_CAUSE = 200
 
@@ -50,10 +51,10 @@ class TrackedReports:
         namespace, _, name = self._name.rpartition("/")
         async with searching(self._uri, self._credentials) as search:
             found = [run for run in await search.of_name(name) if namespace in ("", run.namespace)]
-        self._runs = _stages(self._chosen(found))
-        if not self._runs:
-            raise NoResults(f"{self._name} has no run of a stage that evaluates or exports")
-        return collected(name, [await self._file(stage, run) for stage, run in self._runs.items()])
+            self._runs = in_order(self._chosen(found))
+            if not self._runs:
+                raise NoResults(f"{self._name} has no run of a stage that evaluates or exports")
+            return collected(name, [await _file(search, stage, run) for stage, run in self._runs.items()])
 
     def _chosen(self, runs: list[TrackedRun]) -> list[TrackedRun]:
         """Return the runs of the newest job of the name."""
@@ -66,12 +67,8 @@ class TrackedReports:
         latest = newest(runs, _now())
         return [run for run in runs if latest and run.job_uid == latest.job_uid]
 
-    async def _file(self, stage: str, run: TrackedRun) -> ReportFile:
-        path = f"{EXPORT_FOLDER if run.kind == 'export' else EVALUATION_FOLDER}/{REPORT_FILE}"
-        return ReportFile(stage, run.kind, await self._read(run, path), f"{path} of stage {stage}")
-
     async def _read(self, run: TrackedRun, path: str) -> bytes | None:
-        async with searching(self._uri, self._credentials) as search:
+        async with reading_files(self._uri, self._credentials) as search:
             return await search.read_file(run.info.run_id, path)
 
     def _away(self, error: Exception) -> StoreAway:
@@ -81,14 +78,24 @@ class TrackedReports:
         )
 
 
-def _stages(runs: list[TrackedRun]) -> dict[str, TrackedRun]:
-    """Return the newest run of each stage that reports, in the order in which they began."""
+async def _file(search: Search, stage: str, run: TrackedRun) -> ReportFile:
+    path = f"{EXPORT_FOLDER if run.kind == 'export' else EVALUATION_FOLDER}/{REPORT_FILE}"
+    return ReportFile(stage, run.kind, await search.read_file(run.info.run_id, path), f"{path} of stage {stage}")
+
+
+def in_order(runs: list[TrackedRun]) -> dict[str, TrackedRun]:
+    """Return the newest run of each stage that reports, in the order of the spec: the first model is what others exceed."""
     of_stage = defaultdict[str, list[TrackedRun]](list)
     for run in runs:
         if run.stage and reports(run.kind):
             of_stage[run.stage].append(run)
     found = {stage: chosen for stage, known in of_stage.items() if (chosen := newest(known, _now()))}
-    return dict(sorted(found.items(), key=lambda item: item[1].info.start_time or 0))
+    return dict(sorted(found.items(), key=lambda item: _place(item[1])))
+
+
+def _place(run: TrackedRun) -> tuple[int, int]:
+    """Return the stage's place in the spec, or else, after those that have one, when the run began."""
+    return sys.maxsize if run.stage_index is None else run.stage_index, run.info.start_time or 0
 
 
 def _now() -> int:

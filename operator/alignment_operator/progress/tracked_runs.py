@@ -20,6 +20,7 @@ _PAUSE_SECONDS = 0.2
 _Id = Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
 
 _MILLISECONDS = re.compile("[0-9]{1,15}", re.ASCII)
+_INDEX = re.compile("[0-9]{1,6}", re.ASCII)
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,12 @@ class TrackedRun(BaseModel):
         return self._tag(metrics.KIND_TAG)
 
     @property
+    def stage_index(self) -> int | None:
+        """Return where the stage stands in the spec; None if the trainer that began the run did not say it."""
+        index = self._tag(metrics.STAGE_INDEX_TAG)
+        return int(index) if _INDEX.fullmatch(index) else None
+
+    @property
     def progress_milliseconds(self) -> int:
         """Return when the stage last advanced: at its newest measurement, or when it trained a step again later."""
         again = self._tag(metrics.PROGRESS_TIME_TAG)
@@ -121,7 +128,11 @@ class Search:
             answer.raise_for_status()
             if path not in {file["path"] for file in (await answer.json()).get("files", [])}:
                 return None
-        async with self._session.get(f"{self._uri}/get-artifact", params={"run_id": run_id, "path": path}) as answer:
+        # A large file may take long, as long as it keeps coming.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_TIMEOUT_SECONDS, sock_read=_TIMEOUT_SECONDS)
+        async with self._session.get(
+            f"{self._uri}/get-artifact", params={"run_id": run_id, "path": path}, timeout=timeout
+        ) as answer:
             answer.raise_for_status()
             return await answer.read()
 
@@ -165,13 +176,21 @@ class Search:
 async def searching(
     uri: str, credentials: Path | None, runs_at_once: int = 1000, experiments_at_once: int = 1000
 ) -> AsyncIterator[Search]:
-    """Connect to MLflow; the login is read each time, since a mounted Secret may change."""
+    """Connect to MLflow, and look up its experiments."""
+    async with reading_files(uri, credentials, runs_at_once, experiments_at_once) as search:
+        await search.look_up_experiments()
+        yield search
+
+
+@asynccontextmanager
+async def reading_files(
+    uri: str, credentials: Path | None, runs_at_once: int = 1000, experiments_at_once: int = 1000
+) -> AsyncIterator[Search]:
+    """Connect to MLflow to read files of known runs; the login is read each time, since a mounted Secret may change."""
     auth = aiohttp.BasicAuth(*read_login(credentials), encoding="utf-8") if credentials else None
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, auth=auth) as session:
-        search = Search(session, uri, runs_at_once, experiments_at_once)
-        await search.look_up_experiments()
-        yield search
+        yield Search(session, uri, runs_at_once, experiments_at_once)
 
 
 def _read(document: Any) -> TrackedRun | None:

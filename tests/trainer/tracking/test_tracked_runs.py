@@ -41,6 +41,11 @@ def test_the_next_attempt_resumes_the_newest_run(config):
     assert TrackedRuns(config, True, None).ids.run_id == first
 
 
+def test_a_run_says_where_its_stage_stands_in_the_spec(config):
+    run = MlflowClient(config.tracking.uri).get_run(TrackedRuns(config, True, None).ids.run_id)
+    assert run.data.tags[metrics.STAGE_INDEX_TAG] == str(config.stage_index)
+
+
 def test_of_several_runs_the_newest_is_resumed_whatever_its_status(config):
     client = MlflowClient(config.tracking.uri)
     first = TrackedRuns(config, True, begun(config, 60))

@@ -224,6 +224,7 @@ def _stage_tags(config: RunConfig) -> dict[str, str]:
         **_job_tags(config),
         metrics.STAGE_TAG: config.stage_name,
         metrics.KIND_TAG: config.stage.kind,
+        metrics.STAGE_INDEX_TAG: str(config.stage_index),
         metrics.INPUT_HASH_TAG: config.input_hash,
     }
 
