@@ -19,9 +19,10 @@ MEASURE: Any = SimpleNamespace(
 )
 TASK: Any = SimpleNamespace(
     name="quiz",
-    rows=range(40),
+    rows=[SimpleNamespace(value=number) for number in range(40)],
     task=SimpleNamespace(measure="MultipleChoice", benchmark=None),
     settings=SimpleNamespace(exact=True),
+    config=SimpleNamespace(compute=SimpleNamespace(gpus_per_node=0)),
 )
 
 
@@ -48,3 +49,18 @@ def test_scores_against_unlike_models_have_no_difference() -> None:
     ]
     assert [(one.model, one.against) for one in found.differences] == [("sft", "base")]
     assert found.tasks[0].settings["window"] == 512, "also what only the rows tell"
+
+
+def settings_of(**task: Any) -> dict[str, Any]:
+    rows = {"base": [row(str(number), 1.0) for number in range(40)]}
+    model: Any = SimpleNamespace(name="base", weights="base", quantization=None)
+    one: Any = SimpleNamespace(**{**vars(TASK), **task})
+    return report_of([model], [Measured(one, MEASURE, rows, {})]).tasks[0].settings
+
+
+def test_other_right_answers_to_the_same_prompts_and_other_numbers_are_other_settings() -> None:
+    known = settings_of()
+    other = settings_of(rows=[SimpleNamespace(value=-number) for number in range(40)])
+    assert {name for name in known if known[name] != other[name]} == {"rows"}
+    gpus = settings_of(config=SimpleNamespace(compute=SimpleNamespace(gpus_per_node=1)), settings=SimpleNamespace(exact=False))
+    assert (known["numbers"], gpus["numbers"]) == ("float32", "bfloat16")

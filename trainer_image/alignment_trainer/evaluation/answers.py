@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from alignment_api.results.evaluation import Settings
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import digest
 
@@ -29,6 +30,17 @@ def continued(text: str, seed: int) -> Asked:
     """Return a text that a model of the job continues."""
     asked = question([{"role": "user", "content": text}], seed)
     return asked._replace(key=f"{asked.key}/continued", continues=True)
+
+
+def sampling_settings(task: OpenTask) -> Settings:
+    """Return how the models answer, which shapes every score of answers."""
+    sampling = task.settings.sampling
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "maximum_tokens": sampling.maximum_tokens,
+        "seed": task.settings.seed,
+    }
 
 
 def draw(subject: Subject, task: OpenTask, asked: Sequence[Asked], sampling: SamplingSettings) -> None:

@@ -268,7 +268,8 @@ def test_lengths_on_one_side_are_not_adjusted_for_and_a_note_says_why(duel: Conf
     server.otherwise = prefers(POINTS).serve
     asked = duel()
     rows = score(asked, "base")
-    assert estimates(asked, rows)["win_rate_length_adjusted"].value is None
+    refused = estimates(asked, rows)["win_rate_length_adjusted"]
+    assert (refused.value, refused.failed) == (None, 0), "its rows are measured; it is the figure that they do not allow"
     assert list(measure_of(asked).notes(asked, {"base": rows})) == [
         "duel: the win rate of base is not adjusted for length: 10 rows are compared, and it needs 20"
     ]

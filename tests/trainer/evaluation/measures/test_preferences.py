@@ -8,7 +8,9 @@ from alignment_api.resolving.validation import read_job, resolve_job
 from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.spec.stage_model import StageModel
 from alignment_trainer.asking.prompts import readable
+from alignment_trainer.evaluation.measures import preferences
 from alignment_trainer.evaluation.measures.preferences import MEASURE, beta_of, rewarded
+from alignment_trainer.forms.examples import Pair
 from builders import a_document, a_training
 from pair_rows import ROWS
 
@@ -167,3 +169,8 @@ def test_the_references_are_measured_each_once_and_the_settings_name_no_model():
     assert [(one.stage, one.base) for one in MEASURE.others(few)] == [("sft", None)]
     assert [(one.stage, one.base) for one in MEASURE.others(many)] == [(None, True), ("sft", None)]
     assert MEASURE.settings(few) == MEASURE.settings(many)
+
+
+def test_pairs_without_a_prompt_are_not_rows_of_one_prompt():
+    keys = {preferences._row(f"pairs.jsonl:{n}", Pair("", f"{n} is {n}.", "Ugh!")).key for n in range(3)}
+    assert len(keys) == 3

@@ -10,7 +10,7 @@ from alignment_api.spec.stage_model import StageModel
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.data.openings import Opening
 from alignment_trainer.endpoints.question import Answer, Ask, Unanswered
-from alignment_trainer.evaluation.answers import about, draw, drawn, question
+from alignment_trainer.evaluation.answers import about, draw, drawn, question, sampling_settings
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.judged.judges import Judge, Judged, all_say, judge_rows, judge_settings, judges_of
 from alignment_trainer.evaluation.judged.opponents import outputs_of
@@ -36,17 +36,13 @@ _TIE = 0.5
 def _settings(task: OpenTask) -> Settings:
     against = task.task.against
     assert against is not None
-    sampling = task.settings.sampling
     return {
         **judge_settings(task.settings, PROMPT),
         "against": model_name(against.model) if against.model else ", ".join(sorted(_generators(task))),
         **(
             {} if against.model else {"outputs": digest({one.instruction.strip(): one.text for one in outputs_of(task).values()})}
         ),
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "maximum_tokens": sampling.maximum_tokens,
-        "seed": task.settings.seed,
+        **sampling_settings(task),
     }
 
 
@@ -157,7 +153,7 @@ def adjusted(rows: Sequence[EvaluatedRow]) -> Estimate | str:
 
 def _adjusted_or_none(rows: Sequence[EvaluatedRow]) -> Estimate:
     found = adjusted(rows)
-    return Estimate(count=0, failed=len(rows)) if isinstance(found, str) else found
+    return Estimate(count=0) if isinstance(found, str) else found
 
 
 def _panel(task: OpenTask, rows: RowsOfModels) -> JudgePanel:

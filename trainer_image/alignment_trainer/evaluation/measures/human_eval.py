@@ -8,7 +8,7 @@ from alignment_api.results.evaluation import EvaluatedRow, Settings
 
 from alignment_trainer.data.tasks.problems import Problem
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.evaluation.answers import continued, draw, drawn, question
+from alignment_trainer.evaluation.answers import continued, draw, drawn, question, sampling_settings
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.measure import Measure, Metric, RowsOfModels
 from alignment_trainer.evaluation.programs.assembly import answered, completed, request, with_test
@@ -29,6 +29,7 @@ _LIMITS = Limits()
 
 def _settings(task: OpenTask) -> Settings:
     return {
+        **sampling_settings(task),
         "asked": "a model without a chat template of its own continues the prompt; any other is asked in a dialogue",
         "passes": "by a random token that is printed after its tests",
         "limits": f"{_LIMITS.processor_seconds} s of processor time, {_LIMITS.wall_seconds} s, {_LIMITS.memory >> 20} MiB",

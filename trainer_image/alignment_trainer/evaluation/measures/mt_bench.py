@@ -9,7 +9,7 @@ from alignment_api.results.evaluation import EvaluatedRow, JudgePanel, Settings
 
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.endpoints.question import Answer, Ask, Message, SamplingSettings, Unanswered
-from alignment_trainer.evaluation.answers import about, draw, drawn, question
+from alignment_trainer.evaluation.answers import about, draw, drawn, question, sampling_settings
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.judged.judges import Judge, Judged, all_say, judge_rows, judge_settings, judges_of
 from alignment_trainer.evaluation.judged.panel import panel_of
@@ -46,13 +46,10 @@ def _metrics(task: OpenTask) -> list[Metric]:
 
 
 def _settings(task: OpenTask) -> Settings:
-    sampling = task.settings.sampling
     return {
         **judge_settings(task.settings, PROMPT),
         "temperatures": ", ".join([*(f"{name} {value}" for name, value in _TEMPERATURES.items()), f"others {_OTHERS}"]),
-        "top_p": sampling.top_p,
-        "maximum_tokens": sampling.maximum_tokens,
-        "seed": task.settings.seed,
+        **{name: value for name, value in sampling_settings(task).items() if name != "temperature"},
         "with_references": len(right_answers(task)),
     }
 

@@ -85,7 +85,8 @@ def _texts(pair: Pair, subject: Subject) -> list[Text] | str:
 def _row(place: str, pair: Pair) -> EvaluatedRow:
     prompt = readable(pair.prompt) if pair.prompt else ""
     return EvaluatedRow(
-        key=alone(prompt, place).key,
+        # Pairs without a prompt are not of one prompt: they share nothing.
+        key=alone(prompt or "\n\n".join(map(readable, (pair.chosen, pair.rejected))), place).key,
         row=place,
         prompt=prompt,
         answer=readable(pair.rejected),

@@ -11,7 +11,7 @@ from alignment_api.results.evaluation import EvaluatedRow, Settings
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.data.tasks.references import Referenced
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.evaluation.answers import about, draw, drawn, question
+from alignment_trainer.evaluation.answers import about, draw, drawn, question, sampling_settings
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.measure import Corpus, Measure, Metric
 from alignment_trainer.evaluation.measures.words import WORDS, Words
@@ -34,7 +34,11 @@ def _settings(task: OpenTask) -> Settings:
 
     bleu, counts = BLEU(), {len(row.value.references) for row in task.rows}
     bleu.num_refs = counts.pop() if len(counts) == 1 else -1
-    return {"bleu": str(bleu.get_signature()), "rouge": f"rouge-score {version('rouge-score')}, F1, without stemming, {WORDS}"}
+    return {
+        **sampling_settings(task),
+        "bleu": str(bleu.get_signature()),
+        "rouge": f"rouge-score {version('rouge-score')}, F1, without stemming, {WORDS}",
+    }
 
 
 def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:

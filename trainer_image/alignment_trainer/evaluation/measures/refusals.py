@@ -5,7 +5,7 @@ from alignment_api.results.evaluation import Better, EvaluatedRow, Settings
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.data.tasks.stances import Sensitive
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.evaluation.answers import about, draw, drawn, question
+from alignment_trainer.evaluation.answers import about, draw, drawn, question, sampling_settings
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.measure import Measure, Metric
 from alignment_trainer.evaluation.row_file import RowFile
@@ -40,14 +40,7 @@ def _metrics(task: OpenTask) -> list[Metric]:
 
 
 def _settings(task: OpenTask) -> Settings:
-    sampling = task.settings.sampling
-    return {
-        "rule": RULE,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "maximum_tokens": sampling.maximum_tokens,
-        "seed": task.settings.seed,
-    }
+    return {"rule": RULE, **sampling_settings(task)}
 
 
 def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
