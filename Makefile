@@ -25,7 +25,7 @@ CHART = charts/alignment-operator
 HELM = $(or $(shell command -v helm),$(or $(ALIGNMENT_CLUSTER_STATE),$(HOME)/.cache/alignment-operator/cluster)/bin/helm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo demo-ablation demo-teacher serve screenshot
+.PHONY: help setup lock generate format check test test-long test-cluster cluster cluster-down images chart demo demo-ablation demo-teacher demo-tutor serve screenshot
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,12 @@ demo-teacher: setup ## the same with a teacher and a judge: make demo-teacher EX
 	done; \
 	$(BIN)/alignment run examples/$(EXAMPLE).yaml
 	$(BIN)/python examples/ask.py $(EXAMPLE)
+
+demo-tutor: setup ## adapters, schedules, DPO from two models, 8 and 4 bit, and one table of all
+	$(BIN)/python examples/make_tiny.py --workspace "$(HOME_FOLDER)/workspace"
+	$(BIN)/python examples/make_tutor.py --workspace "$(HOME_FOLDER)/workspace"
+	$(BIN)/alignment run examples/tutor-tiny.yaml
+	$(BIN)/alignment results tutor-tiny
 
 serve: setup ## start the dashboard of this machine's jobs on http://localhost:8501
 	$(BIN)/python -m alignment_dashboard --port $(PORT)

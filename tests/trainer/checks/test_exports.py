@@ -28,6 +28,17 @@ def test_groups_of_weights_must_fit(own_workspace, quantization):
     assert exports.check_export(export_config(own_workspace, quantization="FP8")) is None
 
 
+def test_4_bit_on_a_cpu_needs_whole_blocks(own_workspace):
+    narrow(own_workspace)
+    config = export_config(own_workspace, quantization="Int4")
+    with pytest.raises(
+        BadConfiguration, match=r"on a CPU bitsandbytes computes in 4 bit only with inputs .* by 64, and \S+ has 96"
+    ):
+        exports.check_export(config)
+    on_gpu = config.compute.model_copy(update={"gpus_per_node": 1})
+    assert exports.check_export(config.model_copy(update={"compute": on_gpu})) is None
+
+
 def test_a_missing_package_is_named_with_how_to_build_the_image(own_workspace, monkeypatch):
     monkeypatch.setattr(exports, "find_spec", lambda name: None if name == "llmcompressor" else util.find_spec(name))
     assert exports.check_export(export_config(own_workspace, quantization="Int4")) is None

@@ -62,7 +62,7 @@ def test_a_later_attempt_repeats_nothing_and_finds_a_flipped_byte(own_workspace)
     ):
         export.run(config)
     assert run(config)["writtenWeights"] == report["writtenWeights"]
-    assert MlflowClient(config.tracking.uri).search_model_versions("name = 'mine'")[0].version == "1"
+    assert len(MlflowClient(config.tracking.uri).search_model_versions("name = 'mine'")) == 1
 
 
 def test_another_destination_is_a_copy_of_what_was_written(own_workspace):

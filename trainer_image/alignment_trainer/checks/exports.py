@@ -22,6 +22,8 @@ from alignment_trainer.workspace.paths import workspace_path
 
 GROUP = 128
 """So many weights of a row share a scale."""
+CPU_BLOCK = 64
+"""So many weights of Int4 share a scale; the kernels of the CPU read whole blocks alone."""
 _EXTRA = "llmcompressor"
 
 
@@ -49,18 +51,25 @@ def _format_faults(config: RunConfig, settings: ExportSettings) -> Iterator[str]
             f"{field}: {quantization} needs the package {_EXTRA}, which this image lacks; build the trainer's image with "
             f"--build-arg EXTRAS=compression, or choose Int8 or Int4"
         )
+    if quantization == "Int4" and not config.compute.gpus_per_node:
+        uneven = _uneven_layer(config, CPU_BLOCK)
+        if uneven:
+            yield (
+                f"{field}: on a CPU bitsandbytes computes in 4 bit only with inputs that can be divided by {CPU_BLOCK}, and "
+                f"{uneven[0]} has {uneven[1]}; set compute.gpusPerNode of this stage, or choose Int8"
+            )
     if quantization in GROUPED:
-        uneven = _uneven_layer(config)
+        uneven = _uneven_layer(config, GROUP)
         if uneven:
             name, inputs = uneven
             yield (
                 f"{field}: {quantization} rounds weights in groups of {GROUP}, and {name} has {inputs} inputs, which cannot be "
-                f"divided by it; choose FP8, Int8 or Int4"
+                f"divided by it; choose FP8 or Int8"
             )
 
 
-def _uneven_layer(config: RunConfig) -> tuple[str, int] | None:
-    """Return the first linear layer that groups do not divide; None also for a model that is not on the volume or not known."""
+def _uneven_layer(config: RunConfig, size: int) -> tuple[str, int] | None:
+    """Return the first linear layer whose inputs a size does not divide; None also where they are not known yet."""
     folder = local_base(config)
     if folder is None or not (folder / CONFIGURATION).exists():
         return None
@@ -71,7 +80,7 @@ def _uneven_layer(config: RunConfig) -> tuple[str, int] | None:
         return None
     shapes = wanted.shapes.items() if wanted else ()
     layers = ((name, shape[1]) for name, shape in shapes if len(shape) == 2 and any(map(str.isdigit, name.split("."))))
-    return next(((name.removesuffix(".weight"), inputs) for name, inputs in layers if inputs % GROUP), None)
+    return next(((name.removesuffix(".weight"), inputs) for name, inputs in layers if inputs % size), None)
 
 
 def _destination_faults(config: RunConfig, settings: ExportSettings) -> Iterator[str]:
