@@ -64,7 +64,8 @@ def load_student(folder: Path, chat_template: str, dtype: torch.dtype, quantizat
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
-            quantization_config=quantization,
+            # Given as None, it would win over that of an exported model, whose codes would then be taken for weights.
+            **({"quantization_config": quantization} if quantization else {}),
             # Quantized weights cannot be moved afterwards.
             device_map={"": device},
             trust_remote_code=False,
