@@ -44,3 +44,12 @@ def exam(subject: Any, workspace: Path, tmp_path: Path) -> Callable[..., list[Ev
         return own.finish(opened, "base", {"base": [found[row.place] for row in opened.rows]})
 
     return measured
+
+
+@pytest.fixture(scope="session")
+def confined() -> None:
+    """Skip where the kernel does not let a process confine itself."""
+    from alignment_trainer.evaluation.programs.trial import fault
+
+    if found := fault():
+        pytest.skip(found)

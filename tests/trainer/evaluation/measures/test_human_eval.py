@@ -1,7 +1,6 @@
 """HumanEval: the answers of known models, and what of a real small one becomes a row."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from alignment_trainer.data.tasks.problems import read_problem
@@ -9,7 +8,10 @@ from alignment_trainer.endpoints.question import Answer, Unanswered
 from alignment_trainer.evaluation.estimates import estimated
 from alignment_trainer.evaluation.measures.human_eval import MEASURE, judged
 from alignment_trainer.evaluation.tasks import TaskRow
+from alignment_trainer.failures import BadConfiguration
 from programming_problems import PROBLEMS
+
+pytestmark = pytest.mark.usefixtures("confined")
 
 ANSWER = Answer("", "stop", prompt_tokens=9, answer_tokens=5)
 ROWS = [TaskRow(row["task_id"], read_problem(row)) for row in PROBLEMS]
@@ -24,7 +26,7 @@ MODELS = {
 
 @pytest.mark.parametrize(("write", "wanted"), MODELS.values(), ids=MODELS)
 def test_the_share_of_problems_that_are_solved(write, wanted):
-    rows = [judged(row, replace(ANSWER, text=write(row.value)), True, []) for row in ROWS]
+    rows = [judged(row, replace(ANSWER, text=write(row.value)), True) for row in ROWS]
     (metric,) = MEASURE.metrics(None)
     found = estimated(metric, rows)
     assert (metric.name, found.value, found.count) == ("pass_at_1", wanted, 2)
@@ -32,25 +34,45 @@ def test_the_share_of_problems_that_are_solved(write, wanted):
 
 
 def test_a_problem_that_was_not_answered_is_no_wrong_one():
-    row = judged(ROWS[0], Unanswered("UnreadablePrompt", "the model cannot read it"), True, [])
+    row = judged(ROWS[0], Unanswered("UnreadablePrompt", "the model cannot read it"), True)
     assert (row.scores, row.reason) == ({"pass_at_1": None}, "the model cannot read it")
 
 
 def test_a_reply_is_searched_for_its_code():
     row = judged(
-        ROWS[0], replace(ANSWER, text="```python\ndef double(value):\n    return value + value\n```", finish="length"), False, []
+        ROWS[0], replace(ANSWER, text="```python\ndef double(value):\n    return value + value\n```", finish="length"), False
     )
     assert row.scores == {"pass_at_1": 1}
     assert (row.details["asked"], row.details["cut"]) == ("dialogue", True)
 
 
 def test_a_failed_program_says_why():
-    row = judged(ROWS[0], replace(ANSWER, text="    return unknown"), True, ["start processes", "open network connections"])
+    row = judged(ROWS[0], replace(ANSWER, text="    return unknown"), True)
     assert (row.scores, row.reason) == ({"pass_at_1": 0}, "NameError: name 'unknown' is not defined")
-    assert MEASURE.notes(SimpleNamespace(name="programs"), {"sft": [row]}) == [
-        "programs: the kernel let the programs start processes and open network connections; "
-        "run them only where nothing can be harmed"
-    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "continues", "cut"),
+    [
+        ("    return 2 * value\n\n\ndef other():\n    ret", True, False),
+        ("    return 2 * value + ", True, True),
+        ("```python\ndef double(value):\n    return 2\nif ", False, True),
+    ],
+)
+def test_an_answer_is_cut_only_if_its_function_is(text, continues, cut):
+    row = judged(ROWS[0], replace(ANSWER, text=text, finish="length"), continues)
+    assert row.details["cut"] is cut
+
+
+@pytest.mark.parametrize("part", ["measure", "score"])
+def test_no_program_runs_where_it_cannot_be_confined(exam, monkeypatch, part):
+    found = iter(["a program can start processes"] if part == "measure" else [None, "a program can start processes"])
+    monkeypatch.setattr("alignment_trainer.evaluation.measures.human_eval.fault", lambda: next(found))
+    monkeypatch.setattr("alignment_trainer.evaluation.measures.human_eval.tried", None)
+    with pytest.raises(
+        BadConfiguration, match=r"tasks\[0\]: no program of a model may run .*: a program can start processes; run"
+    ):
+        exam("programs", "HumanEval", list(PROBLEMS), runUntrustedCode=True)
 
 
 @pytest.mark.parametrize(("template", "asked"), [(True, "dialogue"), (False, "continuation")])

@@ -8,6 +8,8 @@ from alignment_trainer.evaluation.programs.assembly import answered, completed, 
 from alignment_trainer.evaluation.programs.trial import Limits, tried
 from programming_problems import DOUBLE, PROBLEMS, UNSHIFT
 
+pytestmark = pytest.mark.usefixtures("confined")
+
 
 def whole(problem: Problem) -> str:
     return f"{problem.prompt}{problem.solution}"

@@ -21,6 +21,11 @@ def completed(problem: Problem, text: str) -> str:
     return problem.prompt + _NEXT.split(text, maxsplit=1)[0]
 
 
+def is_whole(text: str) -> bool:
+    """Return whether what a model wrote directly after the prompt goes on after the function's end, which is then not cut."""
+    return _NEXT.search(text) is not None
+
+
 def answered(problem: Problem, reply: str) -> str:
     """Return the function, from a reply of a dialogue: the code block that defines it, or else the first, or all of it."""
     blocks = list(_blocks(reply)) or [reply]

@@ -1,10 +1,9 @@
 """A process that confines itself, then runs the program on its standard input; a script of the standard library alone.
 
-It may write only in its working folder, read only what Python needs, and start no process, open no socket and signal none.
-What the kernel does not let an ordinary user forbid stays open: `trial.openings` finds out by trying.
+It may write only in its working folder and read only what Python needs. It can start no process, open no socket, and neither
+signal, slow nor read another process. Where the kernel does not let it confine itself, it runs no program.
 """
 
-import contextlib
 import ctypes
 import os
 import platform
@@ -13,6 +12,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_FILTER = 38, 22, 2
 
@@ -21,12 +21,29 @@ _READ, _READ_FILE = 1 | 4 | 8, 1 | 4
 """Landlock's rights to execute, to read a file, to read a folder."""
 
 _FORBIDDEN = {
-    # socket, io_uring_setup; fork, vfork; setpgid, setsid; kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo,
-    # pidfd_send_signal; ptrace, process_vm_writev; unshare, setns
-    "x86_64": (41, 425, 57, 58, 109, 112, 62, 200, 234, 129, 297, 424, 101, 311, 272, 308),
-    # the same; this machine has no fork and no vfork
-    "aarch64": (198, 425, 154, 157, 129, 130, 131, 138, 240, 424, 117, 271, 97, 268),
+    "x86_64": (
+        # socket, io_uring_setup; fork, vfork; setpgid, setsid; kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo
+        *(41, 425, 57, 58, 109, 112, 62, 200, 234, 129, 297),
+        # pidfd_open, pidfd_send_signal, pidfd_getfd; ptrace, process_vm_readv, process_vm_writev, process_madvise; unshare, setns
+        *(434, 424, 438, 101, 310, 311, 440, 272, 308),
+        # sched_setaffinity, sched_setscheduler, sched_setparam, sched_setattr, setpriority, ioprio_set; move_pages, migrate_pages
+        *(203, 144, 142, 314, 141, 251, 279, 256),
+        # what landlock leaves open: truncate, before Linux 6.2; all forms of chmod, chown, utime, setxattr and removexattr
+        *(76, 90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 188, 189, 190, 197, 198, 199),
+    ),
+    # the same; this machine has no fork, no vfork, and fewer forms
+    "aarch64": (
+        *(198, 425, 154, 157, 129, 130, 131, 138, 240),
+        *(434, 424, 438, 117, 270, 271, 440, 97, 268),
+        *(122, 119, 118, 274, 140, 30, 239, 238),
+        *(45, 52, 53, 452, 54, 55, 88, 5, 6, 7, 14, 15, 16),
+    ),
 }
+_PRLIMIT = {"x86_64": 302, "aarch64": 261}
+_FCNTL = {"x86_64": 72, "aarch64": 25}
+_IOCTL = {"x86_64": 16, "aarch64": 29}
+_SET_OWNER = {"fcntl": (8, 15), "ioctl": (0x8901, 0x8902)}
+"""F_SETOWN and F_SETOWN_EX, FIOSETOWN and SIOCSPGRP: whom the kernel signals when a file is ready."""
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3, _CLONE_THREAD, _FOREIGN_CALLS = 435, 0x10000, 0x40000000
@@ -34,16 +51,34 @@ _ALLOW, _KILL, _REFUSE, _UNKNOWN = 0x7FFF0000, 0x80000000, 0x00050001, 0x0005002
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 
 
+_TOKEN_BYTES, _OPEN_FILES = 32, 64
+
+
 def main(seconds: int, memory: int, file_bytes: int, processes: int) -> None:
-    """Run the program; it has succeeded if it printed what its end prints, whatever the exit code says."""
-    program = sys.stdin.read()
+    """Run the program; it has succeeded if the token was printed, whatever the exit code says."""
+    tokens, program = [os.read(0, _TOKEN_BYTES)], _rest()
+    # What the program could read again from its standard input is gone.
+    os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
     compiled = compile(program, "program.py", "exec", dont_inherit=True)
     _limit(seconds, memory, file_bytes, processes)
-    for confine in (_forbid_privileges, _forbid_files, _forbid_calls):
-        # A kernel without one of them still has the others.
-        with contextlib.suppress(OSError, KeyError):
-            confine()
+    _forbid_privileges()
+    _forbid_files()
+    _forbid_calls()
+    # While the program runs, no name of this frame holds the token.
+    _end(tokens.pop(), _run(compiled))
+
+
+def _run(compiled: CodeType) -> bool:
     exec(compiled, {"__name__": "__main__"})
+    return True
+
+
+def _rest() -> bytes:
+    return b"".join(iter(lambda: os.read(0, 1 << 16), b""))
+
+
+def _end(token: bytes, _: bool) -> None:
+    os.write(1, token)
     # A thread that the program left behind must not be waited for.
     os._exit(0)
 
@@ -54,6 +89,8 @@ def _limit(seconds: int, memory: int, file_bytes: int, processes: int) -> None:
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NPROC, processes),
+        # A file that is removed while it is open has no place in the folder.
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
         _, known = resource.getrlimit(what)
@@ -86,7 +123,7 @@ def _rights(version: int) -> int:
 
 
 def _forbid_calls() -> None:
-    """Refuse the system calls for sockets, processes and signals (seccomp); threads remain."""
+    """Refuse the system calls for sockets and other processes (seccomp); threads remain."""
     code = b"".join(_filter(platform.machine()))
     held = ctypes.create_string_buffer(code)
     described = ctypes.create_string_buffer(struct.pack("@HP", len(code) // 8, ctypes.addressof(held)))
@@ -94,11 +131,17 @@ def _forbid_calls() -> None:
 
 
 def _filter(machine: str) -> Iterator[bytes]:
-    """Yield the instructions of the filter: each looks at the number of a system call, some at its first argument."""
+    """Yield the instructions of the filter: each looks at the number of a system call, some at an argument."""
 
     def unless(test: int, value: int, answer: int) -> Iterator[bytes]:
         yield struct.pack("=HBBI", test, 0, 1, value)
         yield struct.pack("=HBBI", _RETURN, 0, 0, answer)
+
+    def unless_argument(number: int, place: int, test: int, value: int) -> Iterator[bytes]:
+        yield struct.pack("=HBBI", _EQUAL, 0, 4, number)
+        yield struct.pack("=HBBI", _LOAD, 0, 0, 16 + 8 * place)
+        yield from unless(test, value, _REFUSE)
+        yield struct.pack("=HBBI", _LOAD, 0, 0, 0)
 
     yield struct.pack("=HBBI", _LOAD, 0, 0, 4)
     yield struct.pack("=HBBI", _EQUAL, 1, 0, _ARCHITECTURE[machine])
@@ -108,6 +151,11 @@ def _filter(machine: str) -> Iterator[bytes]:
     yield from unless(_AT_LEAST, _FOREIGN_CALLS, _REFUSE)
     for number in _FORBIDDEN[machine]:
         yield from unless(_EQUAL, number, _REFUSE)
+    # limits of another process
+    yield from unless_argument(_PRLIMIT[machine], 0, _AT_LEAST, 1)
+    for number, call in ((_FCNTL[machine], "fcntl"), (_IOCTL[machine], "ioctl")):
+        for what in _SET_OWNER[call]:
+            yield from unless_argument(number, 1, _EQUAL, what)
     # the C library then takes clone, whose flags the filter can see
     yield from unless(_EQUAL, _CLONE3, _UNKNOWN)
     yield struct.pack("=HBBI", _EQUAL, 0, 3, _CLONE[machine])
