@@ -47,8 +47,8 @@ def test_rows_that_are_too_long_have_one_reason_whatever_their_length(subject, t
     assert [row.details["tokens"] for row in rows] == [600, 601, 602]
 
 
-def test_a_row_of_an_earlier_attempt_keeps_its_batch_mates(subject, tmp_path):
-    """In 16 bit they may decide a digit, so the batches are planned as if nothing were known."""
+def test_known_rows_are_left_out_of_their_batches_and_the_others_stay_together(subject, tmp_path):
+    """In 16 bit batch mates may decide a digit, but a row that is measured is never computed again."""
     whole, _ = measured(subject, tmp_path / "stage")
     file = next((tmp_path / "stage").rglob("process-0.jsonl"))
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:3]) + b'{"key": "torn')

@@ -48,7 +48,7 @@ def draw(subject: Subject, task: OpenTask, asked: Sequence[Asked], sampling: Sam
     once = list({one.key: one for one in asked}.values())
     folder = _folder(task.config, task.settings, subject.candidate, sampling)
     what = f"answers of {subject.name} to {task.name}"
-    sample(subject.student, readable(subject.student, once), sampling, folder, what, alone=subject.exact)
+    sample(subject.student, readable(subject.student, once), sampling, folder, what, subject.exact, task.config.stage_name)
 
 
 def drawn(task: OpenTask, candidate: Candidate, asked: Sequence[Asked], sampling: SamplingSettings) -> list[Answer | Unanswered]:

@@ -98,7 +98,10 @@ def _of_text(logits: torch.Tensor, text: Text, first: int) -> list[float]:
 
 
 def _planned(subject: Subject, items: Sequence[Item]) -> list[list[Item]]:
-    """Plan the same batches on any number of processes, since in 16 bit a batch mate may change the last digit of a logit."""
+    """Plan the same batches on any number of processes, since in 16 bit a batch mate may change the last digit of a logit.
+
+    Rows that are known are left out of them afterwards: another attempt may then differ in that digit, which `exact` prevents.
+    """
     lengths = {place: max(len(text.ids) for text in item.texts) for place, item in enumerate(items)}
     most_texts = max((len(item.texts) for item in items), default=1)
     room = 1 if subject.exact else most_tokens(subject) // most_texts

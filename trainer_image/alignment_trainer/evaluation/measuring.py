@@ -23,10 +23,10 @@ from alignment_trainer.settings.evaluation import EvaluationSettings, model_name
 from alignment_trainer.synthesis.first_process import on_first_process, shared
 from alignment_trainer.synthesis.student import free
 
-_ALL_FILE = "all"
+_ALL_FILE = ".all"
 """Marks the folder of a model that was measured on all rows of a task."""
-_ROWS_FILE = "rows"
-"""Holds a hash of the rows of a task."""
+_ROWS_FILE = ".rows"
+"""Holds a hash of the rows of a task, beside the folders of its models, whose names begin with no dot."""
 _ANSWERED = 0.5
 """How much of a row is done when the model has answered it, and the answer is still to be scored."""
 

@@ -1,5 +1,6 @@
 """The rows of one task as one model answered it, while they are measured: each process appends to a file of its own."""
 
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,7 @@ class RowFile:
 
     def __init__(self, stage: Path, task: str, model: str) -> None:
         self._files = ProcessLines(stage / MEASURED_FOLDER / task / model, PartialState().process_index)
+        self._counting, self._read, self._counted = threading.Lock(), dict[str, int](), set[str]()
 
     def __enter__(self) -> Self:
         self._files.__enter__()
@@ -48,8 +50,10 @@ class RowFile:
         return list({row.row: row for row in rows}.values())
 
     def count(self) -> int:
-        """Return how many rows are written."""
-        return len({line["row"] for line in self._files.lines()})
+        """Return how many rows are written; several threads ask again and again, so what is counted is not read again."""
+        with self._counting:
+            self._counted.update(line["row"] for line in self._files.lines_after(self._read))
+            return len(self._counted)
 
     def await_all(self, wanted: Sequence[str]) -> None:
         """Let the first process wait until it sees the wanted rows; all processes call this alike."""

@@ -89,15 +89,17 @@ def sample(
     folder: Path,
     what: str = "sampling the student",
     alone: bool = False,
+    stage: str = "",
 ) -> None:
     """Write the answers to a folder, which belongs to these weights and settings; all processes call this alike.
 
     What an earlier attempt wrote there is not drawn again. `read_said` reads the answers when all processes are done.
-    With `alone`, each prompt is answered without batch mates. `what` is how the progress calls it.
+    With `alone`, each prompt is answered without batch mates. `what` is how the progress calls it. Stages that use the folder
+    beside each other name themselves with `stage`.
     """
     state = PartialState()
     prompts = [_ids(student, one) for one in asked]
-    written = SampledBatches(folder, state.process_index)
+    written = SampledBatches(folder, state.process_index, stage)
     # One plan for all processes: their GPUs may differ, and what they see of the volume.
     plan: list[Any] = [_planned(student, prompts, sampling, alone), written.known()]
     broadcast_object_list(plan)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -15,9 +16,10 @@ _PATIENCE_SECONDS = 90.0
 class ProcessLines:
     """The files of one folder; a line is there whole or not at all."""
 
-    def __init__(self, folder: Path, process: int) -> None:
+    def __init__(self, folder: Path, process: int, stage: str = "") -> None:
+        """Name the file of a process; also of a stage, where several may write beside each other."""
         self.folder = folder
-        self._own = folder / f"process-{process}.jsonl"
+        self._own = folder / f"process-{process}{stage and f'.{stage}'}.jsonl"
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -38,10 +40,17 @@ class ProcessLines:
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield what all processes of all attempts wrote."""
+        return self.lines_after({})
+
+    def lines_after(self, read: dict[str, int]) -> Iterator[dict[str, Any]]:
+        """Yield what was written since; `read` has for each file how many bytes of it are read, and is brought up to date."""
         for path in sorted(self.folder.glob("process-*.jsonl")):
             with path.open("rb") as file:
-                # A line without an end was torn when its process was killed.
-                yield from (json.loads(line) for line in file if line.endswith(b"\n"))
+                file.seek(read.get(path.name, 0))
+                # A line without an end was torn when its process was killed, or is being written.
+                for line in takewhile(lambda line: line.endswith(b"\n"), file):
+                    read[path.name] = read.get(path.name, 0) + len(line)
+                    yield json.loads(line)
 
     def sizes(self) -> dict[str, int]:
         """Return the size of this process's file, as it sees it."""
