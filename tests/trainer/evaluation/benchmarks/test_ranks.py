@@ -73,3 +73,12 @@ def test_rows_are_joined_with_those_of_lm_eval_by_their_hashes(measured, officia
         sample = samples[row.row]
         assert row.key == f"{sample['prompt_hash'][:16]}-{sample['doc_hash'][:16]}"
         assert row.scores == {"acc": sample["acc"], "acc_norm": sample["acc_norm"]}
+
+
+@pytest.mark.parametrize("name", ["arc_challenge", "gsm8k"])
+def test_a_row_has_its_question_and_only_the_first_its_examples(measured, official, name):
+    asked = {f"{name}/{one['doc_id']}": one["arguments"][0][0] for one in official["samples"][name]}
+    for row in written(measured, "one", name):
+        assert asked[row.row].endswith(row.prompt) and row.prompt.count("Question:") == 1
+        assert row.details.get("worked_examples", "") + row.prompt == asked[row.row] or row.row != f"{name}/0"
+        assert ("worked_examples" in row.details) == (row.row == f"{name}/0")

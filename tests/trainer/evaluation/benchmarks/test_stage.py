@@ -41,5 +41,7 @@ def test_the_leaderboard_and_wikitext_are_measured(workspace, tmp_path, trainer,
     tasks = [estimate.value for name, estimate in main.items() if name not in ("average", "word_perplexity")]
     assert main["average"].value == pytest.approx(sum(tasks) / 6)
     assert main["word_perplexity"].error > 0
+    # The windows of a document, and what is left of a prompt, depend on it.
+    assert (wiki.settings["model_reads"], board.settings["model_reads"]) == ("512", "512")
     # 25 examples are more than the tiny model can read.
     assert any("prompts are longer than base can read" in note for note in report.notes)

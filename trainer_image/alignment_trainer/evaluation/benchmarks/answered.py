@@ -12,13 +12,15 @@ from lm_eval.utils import handle_non_serializable, hash_string
 
 from alignment_trainer.evaluation.benchmarks.figures import LIKELIHOOD, TASK, weight_of
 from alignment_trainer.evaluation.benchmarks.harness import Harness
-from alignment_trainer.evaluation.benchmarks.questions import Question, requests_of
+from alignment_trainer.evaluation.benchmarks.questions import Question, requests_of, shown_question
 from alignment_trainer.evaluation.likelihood import NOT_FINITE
 from alignment_trainer.official_tasks.members import Benchmark
 from alignment_trainer.official_tasks.metrics import metric_named, scored_as
 from alignment_trainer.official_tasks.reported import names_in
 
-SHORTENED = "shortened"
+SHORTENED, EXAMPLES, CONTEXT = "shortened", "worked_examples", "model_reads"
+"""Details of a row: whether its prompt lost its beginning, the text before its question in the first row of each task, and how
+many tokens the model reads at once, where the score depends on it."""
 _HASH_DIGITS = 16
 Details = dict[str, str | int | float | bool | None]
 
@@ -40,11 +42,16 @@ def _row(harness: Harness, benchmark: Benchmark, question: Question, requests: l
     scores, details = _scored(benchmark, question, requests)
     is_measured = all(_is_number(response) for request in requests for response in request.resps)
     prompt = str(requests[0].args[0])
-    details |= {SHORTENED: True} if harness.cut & {str(request.args[0]) for request in requests} else {}
+    shown = shown_question(question, prompt)
+    is_cut = bool(harness.cut & {str(request.args[0]) for request in requests})
+    details |= {SHORTENED: True} if is_cut else {}
+    details |= {CONTEXT: harness.max_length} if is_cut or requests[0].request_type == "loglikelihood_rolling" else {}
+    # The examples are many times as long as the question.
+    details |= {EXAMPLES: prompt.removesuffix(shown)} if question.examples and not question.number else {}
     return EvaluatedRow(
         key=_key(question, prompt),
         row=question.row,
-        prompt=prompt,
+        prompt=shown,
         answer=_answer(requests),
         reference=_reference(question, requests),
         scores=scores if is_measured else dict.fromkeys(scores),

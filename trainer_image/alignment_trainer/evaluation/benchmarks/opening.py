@@ -7,10 +7,12 @@ from alignment_api.results.evaluation import Settings
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.settings.evaluation import Task as JobTask
 
+from alignment_trainer.evaluation.benchmarks.answered import CONTEXT
 from alignment_trainer.evaluation.benchmarks.figures import benchmark_in
 from alignment_trainer.evaluation.benchmarks.harness import SOFTMAX
 from alignment_trainer.evaluation.benchmarks.loading import EXAMPLES_SEED, load_tasks
 from alignment_trainer.evaluation.benchmarks.questions import questions_of
+from alignment_trainer.evaluation.measure import RowsOfModels
 from alignment_trainer.evaluation.subject import dtype_of
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
 from alignment_trainer.official_tasks.members import Benchmark, Group, Task
@@ -48,6 +50,12 @@ def settings_of(task: OpenTask) -> Settings:
         **({"versions": _each(benchmark, lambda one: one.version)} if isinstance(benchmark, Group) else {}),
         **({"perplexity": _WINDOWS} if texts else {}),
     }
+
+
+def seen_in(task: OpenTask, rows: RowsOfModels) -> Settings:
+    """Return how many tokens the models read at once, where a score depends on it."""
+    found = {int(row.details[CONTEXT] or 0) for of in rows.values() for row in of if CONTEXT in row.details}
+    return {CONTEXT: " and ".join(map(str, sorted(found)))} if found else {}
 
 
 def _folder(config: RunConfig, task: JobTask) -> Path | None:

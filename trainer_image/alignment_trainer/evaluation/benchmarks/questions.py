@@ -60,6 +60,11 @@ def requests_of(question: Question) -> list[Instance]:
         ) from error
 
 
+def shown_question(question: Question, asked: str) -> str:
+    """Return the beginning of what a model is asked about a row, `asked`, without the worked examples."""
+    return str(requests_of(question._replace(examples=()))[0].args[0]) if question.examples else asked
+
+
 def _requests(question: Question) -> list[Instance]:
     task = question.task
     task.sampler = _Known(question.examples)
