@@ -285,3 +285,21 @@ def test_too_few_documents_have_no_error(rows: list[tuple[str, tuple[float, floa
 )
 def test_a_gain_within_its_error_is_none(value: float | None, error: float | None, wanted: bool) -> None:
     assert exceeds(Estimate(value=value, error=error, count=9)) is wanted
+
+
+@pytest.mark.parametrize(
+    ("rows", "within"),
+    [
+        ([("a", 1.0), ("a", 1.0), ("b", 1.0), ("c", 1.0)], (0.43, 1.0)),
+        ([("a", 1.0), ("a", 0.0), ("b", 0.0), ("c", 0.0), ("d", 1.0), ("e", 0.0), ("f", 0.0), ("g", 0.0)], (0.0, 0.7)),
+        ([("a", 0.5), ("b", 0.0), ("c", 0.0)], (0.0, 1.0)),
+    ],
+    ids=["all are right", "a prompt twice", "ties count half"],
+)
+def test_the_interval_of_a_share_has_a_width_and_stays_within_0_and_1(
+    rows: list[tuple[str, float]], within: tuple[float, float]
+) -> None:
+    found = clustered(rows)
+    assert found.low is not None and found.high is not None and found.value is not None
+    assert within[0] <= found.low < found.value + 1e-9 and found.value - 1e-9 < found.high <= within[1] + 1e-9
+    assert found.high - found.low > 0.1

@@ -149,10 +149,15 @@ def _student_interval(every: Numbers, value: float, error: float, count: int) ->
 
 def _share_interval(every: Numbers, value: float, error: float, count: int) -> tuple[float, float]:
     """Return Wilson's interval of a share: of 20 right answers Student's would say that the model is never wrong."""
-    if count != every.size or not np.isin(every, (0, 1)).all():
-        return _student_interval(every, value, error, count)
-    found = stats.binomtest(int(every.sum()), count).proportion_ci(_LEVEL, "wilson")
-    return float(found.low), float(found.high)
+    if not np.isin(every, (0, 1)).all():
+        low, high = _student_interval(every, value, error, count)
+        return max(0.0, low), min(1.0, high)
+    # As many independent rows would have this error: rows of one prompt say less. Without an error, each prompt counts as one.
+    rows = min(every.size, value * (1 - value) / error**2) if error and count != every.size else count
+    square = float(stats.norm.ppf((1 + _LEVEL) / 2)) ** 2
+    middle = (value + square / (2 * rows)) / (1 + square / rows)
+    around = float(np.sqrt(square * (value * (1 - value) / rows + square / (4 * rows**2)))) / (1 + square / rows)
+    return max(0.0, middle - around), min(1.0, middle + around)
 
 
 def _share_difference_interval(every: Numbers, value: float, error: float, count: int) -> tuple[float, float]:

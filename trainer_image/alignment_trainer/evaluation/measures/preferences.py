@@ -101,9 +101,18 @@ def _details(found: Sequence[Sequence[float]]) -> Details:
 
 
 def _finished(task: OpenTask, model: str, rows: RowsOfModels) -> list[EvaluatedRow]:
-    beta = beta_of(task.config, _model(model))
-    before = {row.row: row for row in rows[model_name(_reference(task, model))]}
+    beta, reference = beta_of(task.config, _model(model)), model_name(_reference(task, model))
+    if model == reference:
+        return [_unrewarded(row) for row in rows[model]]
+    before = {row.row: row for row in rows[reference]}
     return [rewarded(row, before[row.row], beta) for row in rows[model]]
+
+
+def _unrewarded(row: EvaluatedRow) -> EvaluatedRow:
+    """Return the row of a model that is its own reference: rewards of 0 would stand in the table as if it were always wrong."""
+    if row.reason:
+        return row.model_copy(update={"scores": dict.fromkeys(metric.name for metric in _METRICS)})
+    return row.model_copy(update={"scores": {name: _number(row, name) for name in _LENGTHS}})
 
 
 def _model(name: str) -> StageModel:
@@ -118,7 +127,7 @@ def _notes(task: OpenTask, rows: RowsOfModels) -> Iterator[str]:
     for model in rows:
         reference = model_name(_reference(task, model))
         if model == reference:
-            yield f"{task.name}: no training made {model}, so its reference is {model} itself, and all its rewards are 0"
+            yield f"{task.name}: no training made {model}, so it has no reference and no reward"
         else:
             yield f"{task.name}: the reference of {model} is {reference}, and beta is {beta_of(task.config, _model(model)):g}"
 
