@@ -21,6 +21,7 @@ from alignment_trainer.official_tasks.reported import names_in
 SHORTENED, EXAMPLES, CONTEXT = "shortened", "worked_examples", "model_reads"
 """Details of a row: whether its prompt lost its beginning, the text before its question in the first row of each task, and how
 many tokens the model reads at once, where the score depends on it."""
+EMPTY = "the text is empty"
 _HASH_DIGITS = 16
 Details = dict[str, str | int | float | bool | None]
 
@@ -40,7 +41,7 @@ def answered(harness: Harness, benchmark: Benchmark, questions: Sequence[Questio
 
 def _row(harness: Harness, benchmark: Benchmark, question: Question, requests: list[Instance]) -> EvaluatedRow:
     scores, details = _scored(benchmark, question, requests)
-    is_measured = all(_is_number(response) for request in requests for response in request.resps)
+    reason = _unmeasured(requests)
     prompt = str(requests[0].args[0])
     shown = shown_question(question, prompt)
     is_cut = bool(harness.cut & {str(request.args[0]) for request in requests})
@@ -54,10 +55,18 @@ def _row(harness: Harness, benchmark: Benchmark, question: Question, requests: l
         prompt=shown,
         answer=_answer(requests),
         reference=_reference(question, requests),
-        scores=scores if is_measured else dict.fromkeys(scores),
-        reason=None if is_measured else NOT_FINITE,
-        details={TASK: question.task.task_name, **(details if is_measured else {})},
+        scores=dict.fromkeys(scores) if reason else scores,
+        reason=reason,
+        details={TASK: question.task.task_name, **({} if reason else details)},
     )
+
+
+def _unmeasured(requests: list[Instance]) -> str | None:
+    """Return why a row has no score, if it has none."""
+    if requests[0].request_type == "loglikelihood_rolling" and not any(request.args[0] for request in requests):
+        return EMPTY
+    is_measured = all(_is_number(response) for request in requests for response in request.resps)
+    return None if is_measured else NOT_FINITE
 
 
 def _is_number(response: Any) -> bool:
@@ -89,6 +98,9 @@ def _score(kind: str, metric: str, value: Any) -> tuple[float | None, Details]:
     """Return the score of one row, and what a perplexity of all rows is made of."""
     if kind in ("Perplexity", "Bits"):
         likelihood, weight = value if isinstance(value, tuple) else (value, 1)
+        if not weight:
+            # An empty text has no word to be likely.
+            return None, {}
         per_unit = -float(likelihood) / float(weight)
         score = per_unit / float(np.log(2)) if kind == "Bits" else float(np.exp(per_unit))
         return (score if np.isfinite(score) else None), {LIKELIHOOD: float(likelihood), weight_of(metric): float(weight)}

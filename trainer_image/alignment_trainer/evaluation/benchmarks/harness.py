@@ -41,6 +41,9 @@ class Harness(HFLM):  # type: ignore[misc]
     def _loglikelihood_tokens(
         self, requests: list[Any], disable_tqdm: bool = False, override_bs: int | None = None
     ) -> list[tuple[float, bool]]:
+        if not requests:
+            # Empty texts have no token.
+            return []
         lengths = [len(context) + len(wanted) for _, context, wanted in requests]
         self.cut |= {
             asked[0] for (asked, *_), tokens in zip(requests, lengths, strict=True) if asked and tokens > self.max_length + 1
