@@ -27,6 +27,12 @@ def test_the_mean_of_mmlu_weights_each_row_alike():
     assert (len(mmlu.tasks), mmlu.mean_of, mmlu.is_weighted) == (57, "acc", True)
 
 
+def test_a_mean_may_be_written_without_a_list():
+    culture = benchmark_of("arab_culture")
+    assert isinstance(culture, Group)
+    assert (culture.mean_of, culture.is_weighted) == ("acc", True)
+
+
 def test_a_tag_is_a_group_without_a_mean():
     truthful = benchmark_of("truthfulqa")
     assert isinstance(truthful, Group)

@@ -84,7 +84,9 @@ def _named(name: str, set_by_group: dict[str, Any], given: dict[str, Any]) -> It
     if "group" not in settings:
         yield _task(name, set_by_group, given)
         return
-    mean = (settings.get("aggregate_metric_list") or [{}])[0]
+    means = settings.get("aggregate_metric_list") or [{}]
+    # Groups with one mean may write it without a list.
+    mean = means if isinstance(means, dict) else means[0]
     yield Group(
         name,
         tuple(_members(settings, set_by_group, given)),
