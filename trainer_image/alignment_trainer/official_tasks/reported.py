@@ -57,8 +57,11 @@ def _averages(benchmark: Benchmark) -> Iterator[Reported]:
         yield Reported(AVERAGE, "Higher", "Average", True, AVERAGE, tasks, tuple(map(_main_name, benchmark.members)))
     elif benchmark.mean_of and not benchmark.is_weighted:
         scored = _mean_name(benchmark)
-        metric = metric_named(benchmark.tasks[0], scored)
-        yield Reported(scored, metric.better, "Average", True, metric.name, tasks, tuple(f"{name}.{scored}" for name in tasks))
+        having = [task for task in benchmark.tasks if scored in scored_names(task)]
+        if scored and having:
+            metric, names = metric_named(having[0], scored), tuple(task.name for task in having)
+            averaged = tuple(f"{name}.{scored}" for name in names)
+            yield Reported(scored, metric.better, "Average", True, metric.name, names, averaged)
 
 
 def _main_names(benchmark: Benchmark) -> set[str]:
@@ -66,8 +69,9 @@ def _main_names(benchmark: Benchmark) -> set[str]:
         return {main_metric(benchmark)}
     if benchmark.name == LEADERBOARD:
         return set(map(_main_name, benchmark.members))
-    if benchmark.mean_of:
-        return {_mean_name(benchmark)}
+    mean = _mean_name(benchmark)
+    if mean:
+        return {mean}
     return {f"{task.name}.{main_metric(task)}" for task in benchmark.tasks}
 
 
@@ -76,9 +80,10 @@ def _main_name(member: Benchmark) -> str:
     return f"{member.name}.{main_metric(member) if isinstance(member, Task) else _mean_name(member)}"
 
 
-def _mean_name(group: Group) -> str:
-    """Return the metric of a group's mean, as its tasks' rows name it."""
-    return next(name for name in scored_names(group.tasks[0]) if name.partition(".")[0] == group.mean_of)
+def _mean_name(group: Group) -> str | None:
+    """Return the metric of a group's mean, as its tasks' rows name it; None if no task has it."""
+    names = (name for task in group.tasks for name in scored_names(task))
+    return next((name for name in names if name.partition(".")[0] == group.mean_of), None)
 
 
 def _around(group: Group, task: Task) -> Iterator[Group]:
