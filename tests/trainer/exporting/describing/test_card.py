@@ -48,7 +48,7 @@ ANCESTORS = [
 ]
 
 
-def measured(root):
+def measured(root, weights="b" * 64):
     folder = root / "job/exam"
     folder.mkdir(parents=True)
     score = Score(
@@ -60,7 +60,7 @@ def measured(root):
         estimate=Estimate(value=0.75, error=0.02, count=400),
     )
     report = EvaluationReport(
-        models=[MeasuredModel(name="sft", weights="b" * 64)],
+        models=[MeasuredModel(name="sft", weights=weights)],
         tasks=[MeasuredTask(name="arc", measure="Benchmark", rows=400, settings={})],
         scores=[score, score.model_copy(update={"model": "base"})],
         differences=[],
@@ -89,6 +89,13 @@ def test_all_that_was_measured_and_chosen_is_on_the_card(tmp_path):
         "| sft.packing | True | default |",
     ):
         assert line in card.text, card.text
+
+
+def test_scores_of_other_weights_are_left_out(tmp_path):
+    measured(tmp_path, weights="0" * 64)
+    card = ModelCard(card_of(export_config(tmp_path, before=[SFT, EXAM], quantization="Int4"), REPORT, ANCESTORS, []))
+    assert card.data.eval_results is None
+    assert "## Scores" not in card.text
 
 
 def test_without_a_proof_the_card_claims_none(tmp_path):

@@ -22,7 +22,7 @@ CARD_FILE = "README.md"
 
 def card_of(config: RunConfig, report: ExportReport, ancestors: Sequence[Ancestor], destinations: Sequence[str]) -> str:
     """Return the text of the card, with the metadata that the Hub reads at its head."""
-    scores = list(scores_of(config, report.model))
+    scores = list(scores_of(config, report.model, report.weights))
     sections = [
         f"# {_name(config)}",
         _summary(config, report),
