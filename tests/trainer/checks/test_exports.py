@@ -39,6 +39,14 @@ def test_4_bit_on_a_cpu_needs_whole_blocks(own_workspace):
     assert exports.check_export(config.model_copy(update={"compute": on_gpu})) is None
 
 
+def test_a_family_without_linear_layers_is_refused_where_only_they_are_rounded(own_workspace):
+    path = own_workspace / "inputs/tiny/model/config.json"
+    path.write_text(json.dumps({"model_type": "gpt2", "n_embd": 128, "n_layer": 1, "n_head": 2, "vocab_size": 128}))
+    with pytest.raises(BadConfiguration, match=r"quantization: FP8 rounds linear layers, and models of the family gpt2 have"):
+        exports.check_export(export_config(own_workspace, quantization="FP8"))
+    assert exports.check_export(export_config(own_workspace, quantization="Int8")) is None
+
+
 def test_a_missing_package_is_named_with_how_to_build_the_image(own_workspace, monkeypatch):
     monkeypatch.setattr(exports, "find_spec", lambda name: None if name == "llmcompressor" else util.find_spec(name))
     assert exports.check_export(export_config(own_workspace, quantization="Int4")) is None

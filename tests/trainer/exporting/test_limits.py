@@ -57,3 +57,8 @@ def test_only_what_exceeds_a_limit_is_refused(limits, expected):
 )
 def test_files_that_are_not_in_the_format_are_found(quantization, size, expected):
     assert size_fault(quantization, 100, size) == expected
+
+
+def test_a_model_without_linear_layers_is_no_rounded_one():
+    size = Size(all_bytes=9, linear_bytes=0, dtypes={"I8": 1})
+    assert size_fault("Int8", 0, size) == "has no linear layer that could be rounded"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 from alignment_api.names import BUCKET_PREFIX, HUB_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
@@ -25,6 +26,8 @@ GROUP = 128
 CPU_BLOCK = 64
 """So many weights of Int4 share a scale; the kernels of the CPU read whole blocks alone."""
 _EXTRA = "llmcompressor"
+_TRANSPOSED = ("gpt2", "openai-gpt")
+"""Families whose layers are not the linear ones that llm-compressor rounds; bitsandbytes rounds them."""
 
 
 def check_export(config: RunConfig) -> None:
@@ -51,6 +54,12 @@ def _format_faults(config: RunConfig, settings: ExportSettings) -> Iterator[str]
             f"{field}: {quantization} needs the package {_EXTRA}, which this image lacks; build the trainer's image with "
             f"--build-arg EXTRAS=compression, or choose Int8 or Int4"
         )
+    family = _family(config)
+    if quantization in COMPRESSED and family in _TRANSPOSED:
+        yield (
+            f"{field}: {quantization} rounds linear layers, and models of the family {family} have others in their place; "
+            f"choose Int8 or Int4"
+        )
     if quantization == "Int4" and not config.compute.gpus_per_node:
         uneven = _uneven_layer(config, CPU_BLOCK)
         if uneven:
@@ -68,13 +77,28 @@ def _format_faults(config: RunConfig, settings: ExportSettings) -> Iterator[str]
             )
 
 
-def _uneven_layer(config: RunConfig, size: int) -> tuple[str, int] | None:
-    """Return the first linear layer whose inputs a size does not divide; None also where they are not known yet."""
+def _family(config: RunConfig) -> str | None:
+    described = _description(config)
+    return str(described.get("model_type")) if described else None
+
+
+def _description(config: RunConfig) -> dict[str, Any] | None:
+    """Read the configuration of the job's model; None where it is not known yet."""
     folder = local_base(config)
     if folder is None or not (folder / CONFIGURATION).exists():
         return None
     try:
-        wanted = wanted_tensors(read_object(folder / CONFIGURATION, COPY))
+        return read_object(folder / CONFIGURATION, COPY)
+    except Unfit:
+        # The check of the model says so.
+        return None
+
+
+def _uneven_layer(config: RunConfig, size: int) -> tuple[str, int] | None:
+    """Return the first linear layer whose inputs a size does not divide; None also where they are not known yet."""
+    described = _description(config)
+    try:
+        wanted = wanted_tensors(described) if described else None
     except Unfit:
         # The check of the model says so.
         return None

@@ -41,6 +41,8 @@ def size_fault(quantization: str, weights: int, after: Size) -> str | None:
         return None
     if wanted.dtype not in after.dtypes:
         return f"has no tensor of {wanted.dtype} in its files, but {', '.join(after.dtypes)}"
+    if not weights:
+        return "has no linear layer that could be rounded"
     share = after.linear_bytes / (2 * weights)
     if share > wanted.largest_share:
         return (
