@@ -104,7 +104,7 @@ def test_a_broken_upload_does_not_look_whole_and_is_continued(folder, tmp_path, 
     with pytest.raises(KeyboardInterrupt):
         copy_everywhere(config, folder, "a", [uri])
     before = made.objects()
-    assert set(before) == {"mine/config.json"}
+    assert set(before) == {"mine/config.json", "mine/export.begun.json"}
     monkeypatch.setattr(bucket, "_upload", upload)
     copy_everywhere(config, folder, "a", [uri])
     assert set(made.objects()) == {f"mine/{name}" for name in contents(folder)}
@@ -123,6 +123,26 @@ def test_a_whole_copy_in_a_bucket_is_not_written_again_and_a_new_export_replaces
     (folder / "old.json").unlink()
     copy_everywhere(config, folder, "b", [uri])
     assert set(made.objects()) == {f"mine/{name}" for name in contents(folder)}
+
+
+def test_a_replacement_that_was_killed_leaves_nothing_of_the_older_export(folder, tmp_path, made, monkeypatch):
+    config, uri = export_config(tmp_path), f"s3://{made.name}/mine"
+    (folder / "old.safetensors").write_text("{}")
+    copy_everywhere(config, folder, "a", [uri])
+    (folder / "old.safetensors").unlink()
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(bucket, "_upload", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        copy_everywhere(config, folder, "b", [uri])
+    assert "mine/export.json" not in made.objects()
+    copy_everywhere(config, folder, "b", [uri])
+    assert set(made.objects()) == {f"mine/{name}" for name in contents(folder)}
+
+
+def test_files_of_others_in_a_bucket_are_not_replaced(folder, tmp_path, made):
+    made.client.put_object(Bucket=made.name, Key="mine/config.json", Body=b"precious")
+    with pytest.raises(BadConfiguration, match=r"mine has files and was not exported, so they would be lost"):
+        copy_everywhere(export_config(tmp_path), folder, "a", [f"s3://{made.name}/mine"])
+    assert made.client.get_object(Bucket=made.name, Key="mine/config.json")["Body"].read() == b"precious"
 
 
 def test_a_missing_bucket_is_named(folder, tmp_path, made):

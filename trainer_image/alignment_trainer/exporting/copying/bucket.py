@@ -1,6 +1,6 @@
 """Copies an exported folder to a bucket: the list of its files last, so that a copy without it is not whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,12 +12,14 @@ from alignment_api.run_config import Paths
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.fetching.buckets import configure_credentials, system
 from alignment_trainer.fetching.retries import with_retries
-from alignment_trainer.model_folder.copies import LIST_FILE, FileList, read_list
+from alignment_trainer.model_folder.copies import LIST_FILE, FileList, ListedFile, read_list
 from alignment_trainer.workspace.activity import advancing
 
 Result = TypeVar("Result")
 
 _HASH = "sha256"
+_BEGUN_FILE = "export.begun.json"
+"""Lists all files that a copy may have while it is written: those of the older export and its own."""
 
 
 def copy(folder: Path, listed: FileList, uri: str, paths: Paths) -> None:
@@ -37,19 +39,40 @@ def copy(folder: Path, listed: FileList, uri: str, paths: Paths) -> None:
 def _copy(folder: Path, listed: FileList, uri: str) -> None:
     files, root = system(), uri.removeprefix(BUCKET_PREFIX)
     place = f"{root}/{LIST_FILE}"
-    known = _retried(uri, lambda: read_list(files.cat_file(place).decode()) if files.exists(place) else None)
+    begun_place = f"{root}/{_BEGUN_FILE}"
+    known, begun = (_retried(uri, partial(_list_at, files, where)) for where in (place, begun_place))
+    if known is None and begun is None and _retried(uri, partial(files.find, root)):
+        raise BadConfiguration(f"{uri} has files and was not exported, so they would be lost; name another prefix")
     if known == listed:
+        if begun:
+            _retried(uri, partial(files.rm_file, begun_place))
         return
+    every = FileList(weights=listed.weights, files={**_files(known), **_files(begun), **listed.files})
+    _retried(uri, lambda: files.pipe_file(begun_place, every.model_dump_json().encode()))
     if known:
         # While its files change, nothing there looks whole.
         _retried(uri, lambda: files.rm_file(place))
+    _replace(folder, listed, uri, every.files.keys() - listed.files.keys())
+    _retried(uri, lambda: files.put_file(str(folder / LIST_FILE), place))
+    _retried(uri, lambda: files.rm_file(begun_place))
+
+
+def _replace(folder: Path, listed: FileList, uri: str, old: Collection[str]) -> None:
+    files, root = system(), uri.removeprefix(BUCKET_PREFIX)
     with advancing(f"copying to {uri}", sum(file.size for file in listed.files.values()), "bytes") as advance:
         for name, file in listed.files.items():
             _retried(uri, partial(_upload, files, folder / name, f"{root}/{name}", file.sha256))
             advance(file.size)
-    for name in known.files.keys() - listed.files.keys() if known else ():
+    for name in old:
         _retried(uri, partial(files.rm_file, f"{root}/{name}"))
-    _retried(uri, lambda: files.put_file(str(folder / LIST_FILE), place))
+
+
+def _list_at(files: Any, place: str) -> FileList | None:
+    return read_list(files.cat_file(place).decode()) if files.exists(place) else None
+
+
+def _files(found: FileList | None) -> dict[str, ListedFile]:
+    return found.files if found else {}
 
 
 def _upload(files: Any, path: Path, key: str, sha256: str) -> None:
