@@ -40,10 +40,11 @@ def test_each_format_is_written_and_proven(own_workspace, quantization, share, d
     assert fault_of(Path(config.paths.stage) / "model", is_resumed=True) is None
     ids = torch.tensor([[5, 60, 170]])
     exported, original = (
-        load_student(folder, "Model", torch.float32).model(ids).logits
+        load_student(folder, "Model", torch.float32).model(ids).logits.detach().flatten()
         for folder in (Path(config.paths.stage) / "model", own_workspace / "inputs/tiny/model")
     )
-    assert float((exported - original).abs().max()) < 0.05 < float(original.abs().max())
+    # Codes that are taken for weights give other logits altogether.
+    assert float(torch.nn.functional.cosine_similarity(exported, original, dim=0)) > 0.95
 
 
 def test_a_later_attempt_repeats_nothing_and_finds_a_flipped_byte(own_workspace):
