@@ -153,10 +153,10 @@ def test_a_missing_bucket_is_named(folder, tmp_path, made):
 class _Hub(BaseHTTPRequestHandler):
     """As much of the Hub as an upload of small files needs."""
 
-    made: dict[str, bytes] = {}
-    commits: list[str] = []
-    seen: list[str | None] = []
-    wanted: list[dict[str, object]] = []
+    made: dict[str, bytes]
+    commits: list[str]
+    seen: list[str | None]
+    wanted: list[dict[str, object]]
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -171,40 +171,78 @@ class _Hub(BaseHTTPRequestHandler):
             for line in map(json.loads, body.splitlines()):
                 if line["key"] == "file":
                     self.made[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+                elif line["key"] == "deletedFile":
+                    del self.made[line["value"]["path"]]
             self.commits.append("one")
             self._answer({"commitOid": "a" * 40, "commitUrl": f"http://{self.headers['Host']}/me/mine/commit/{'a' * 40}"})
         else:
             self._answer({})
 
     def do_GET(self):
-        self._answer([] if "/tree/" in self.path else {"id": "me/mine", "sha": "a" * 40, "siblings": []})
+        if "/tree/" in self.path:
+            oid = "b" * 40
+            self._answer([{"type": "file", "path": path, "size": len(body), "oid": oid} for path, body in self.made.items()])
+        elif "/resolve/" in self.path:
+            self._send(self.made[self.path.rpartition("/")[2]], {"ETag": f'"{len(self.commits)}"', "X-Repo-Commit": "a" * 40})
+        else:
+            self._answer({"id": "me/mine", "sha": "a" * 40, "siblings": []})
+
+    def do_HEAD(self):
+        self.do_GET()
 
     def _answer(self, document):
-        body = json.dumps(document).encode()
+        self._send(json.dumps(document).encode(), {"Content-Type": "application/json"})
+
+    def _send(self, body, headers):
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, *_):
         pass
 
 
-def test_the_hub_gets_all_files_in_one_commit(folder, tmp_path, monkeypatch):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """An empty repository, and the RunConfig of a job that has a token for it."""
+    kind = type("Hub", (_Hub,), {"made": {}, "commits": [], "seen": [], "wanted": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     (tmp_path / "token").write_text("hf_secret\n")
     config = export_config(tmp_path)
-    config = config.model_copy(update={"paths": config.paths.model_copy(update={"hub_token": str(tmp_path / "token")})})
-    try:
+    yield kind, config.model_copy(update={"paths": config.paths.model_copy(update={"hub_token": str(tmp_path / "token")})})
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_hub_gets_all_files_in_one_commit(folder, hub):
+    server, config = hub
+    copy_everywhere(config, folder, "a", ["hf://me/mine"])
+    assert server.made == contents(folder)
+    assert server.commits == ["one"]
+    assert "private" in str(server.wanted[0]) and "False" not in str(server.wanted[0])
+    assert set(server.seen) == {"Bearer hf_secret"}
+
+
+def test_a_new_export_removes_from_the_hub_only_files_of_the_older_one(folder, hub):
+    server, config = hub
+    (folder / "old.json").write_text("{}")
+    copy_everywhere(config, folder, "a", ["hf://me/mine"])
+    server.made["notes.txt"] = b"precious"
+    (folder / "old.json").unlink()
+    copy_everywhere(config, folder, "b", ["hf://me/mine"])
+    assert server.made == {**contents(folder), "notes.txt": b"precious"}
+
+
+def test_a_repository_of_others_is_not_replaced(folder, hub):
+    server, config = hub
+    server.made["model.safetensors"] = b"precious"
+    with pytest.raises(BadConfiguration, match=r"hf://me/mine has files and was not exported, so they would be lost"):
         copy_everywhere(config, folder, "a", ["hf://me/mine"])
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert _Hub.made == contents(folder)
-    assert _Hub.commits == ["one"]
-    assert "private" in str(_Hub.wanted[0]) and "False" not in str(_Hub.wanted[0])
-    assert set(_Hub.seen) == {"Bearer hf_secret"}
+    assert server.made == {"model.safetensors": b"precious"}
