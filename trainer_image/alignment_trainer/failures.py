@@ -142,6 +142,13 @@ class BrokenExport(StageFailure):
     reason = "BrokenExport"
 
 
+class ProofLacksMemory(StageFailure):
+    """The written folder is kept, and its proof needs more memory than there is."""
+
+    exit_code = ExitCode.DEFECT
+    reason = "OutOfMemory"
+
+
 class UnfaithfulExport(StageFailure):
     """The written model differs from the original by more than the job allows; a retry would write the same."""
 

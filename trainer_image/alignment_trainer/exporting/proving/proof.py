@@ -18,7 +18,7 @@ from alignment_trainer.exporting.original import Original
 from alignment_trainer.exporting.proving.request import Compared, Proven, Rendered, Request
 from alignment_trainer.exporting.texts import LONGEST, Text, first_tokens, texts_of
 from alignment_trainer.exporting.writing.model import Written
-from alignment_trainer.failures import BadConfiguration, BrokenExport
+from alignment_trainer.failures import BadConfiguration, BrokenExport, ProofLacksMemory, StageFailure
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.settings.export import ExportSettings
 from alignment_trainer.workspace.activity import measured
@@ -109,19 +109,22 @@ def _run(folder: Path, request: Request) -> Proven:
     if process.returncode == 0 and result.exists():
         return Proven.model_validate_json(result.read_text(encoding="utf-8"))
     print(process.stdout, file=sys.stderr, flush=True)
-    raise BrokenExport(_failed(request.folder, process.returncode, process.stdout))
+    raise failure(request.folder, process.returncode, process.stdout)
 
 
-def _failed(folder: Path, code: int, output: str) -> str:
+def failure(folder: Path, code: int, output: str) -> StageFailure:
+    """Return why the process has found nothing; only a folder that cannot be loaded is written again."""
     if code < 0:
-        return f"the process that loads {folder} again was killed (signal {-code}), perhaps for memory; raise compute.memory"
+        return ProofLacksMemory(
+            f"the process that loads {folder} again was killed (signal {-code}), perhaps for memory; raise compute.memory"
+        )
     last = next((line for line in reversed(output.splitlines()) if line.strip()), "it says nothing")
     if "OutOfMemoryError" in last:
-        return (
+        return ProofLacksMemory(
             f"the GPU has no room for the original in 32 bit beside the written model of {folder}, which are compared; take a "
             f"GPU with more memory, or set compute.gpusPerNode of this stage to 0"
         )
-    return f"{folder} cannot be loaded in a fresh process ({last.strip()[:300]})"
+    return BrokenExport(f"{folder} cannot be loaded in a fresh process ({last.strip()[:300]})")
 
 
 def _done(progress: Path) -> int:
