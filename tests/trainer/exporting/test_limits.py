@@ -62,3 +62,8 @@ def test_files_that_are_not_in_the_format_are_found(quantization, size, expected
 def test_a_model_without_linear_layers_is_no_rounded_one():
     size = Size(all_bytes=9, linear_bytes=0, dtypes={"I8": 1})
     assert size_fault("Int8", 0, size) == "has no linear layer that could be rounded"
+
+
+def test_a_perplexity_without_a_value_exceeds_every_limit():
+    (found,) = excesses(proof(increase=0.09), ORIGINAL, WRITTEN.model_copy(update={"perplexity": Estimate(count=9)}))
+    assert found.startswith("its perplexity is inf where the original's is 4.0000")

@@ -13,6 +13,7 @@ from alignment_trainer.synthesis.student import load_student
 from alignment_trainer.workspace.stage_folder import claim, is_done
 from exports import PROOF, export_config
 from mlflow import MlflowClient
+from safetensors.torch import load_file, save_file
 
 
 def run(config):
@@ -96,3 +97,15 @@ def test_a_limit_fails_the_stage_and_keeps_both_models(own_workspace):
     stage = Path(config.paths.stage)
     assert not (stage / "DONE").exists()
     assert (stage / "model" / "model.safetensors").exists() and (stage / "report.json").exists()
+
+
+def test_a_model_that_predicts_no_numbers_ends_without_a_retry(own_workspace):
+    weights = own_workspace / "inputs/tiny/model/model.safetensors"
+    tensors = load_file(weights)
+    # Numbers themselves, but what is computed with them is none.
+    tensors["model.norm.weight"].fill_(3e38)
+    save_file(tensors, weights, metadata={"format": "pt"})
+    config = export_config(own_workspace, quantization="None", proof={**PROOF, "maximumTokens": 64})
+    claim(config)
+    with pytest.raises(UnfaithfulExport, match="predicts NaN or infinity"):
+        export.run(config)

@@ -1,5 +1,6 @@
 """Decides whether a written model is close enough to the original; pure."""
 
+import math
 from collections.abc import Iterator
 
 from alignment_api.results.evaluation import Estimate
@@ -52,5 +53,6 @@ def size_fault(quantization: str, weights: int, after: Size) -> str | None:
 
 
 def _value(estimate: Estimate | None) -> float:
-    assert estimate is not None and estimate.value is not None, "a proof has compared at least one token"
-    return estimate.value
+    assert estimate is not None, "a proof has compared at least one token"
+    # A perplexity that is too large for a number has no value.
+    return math.inf if estimate.value is None else estimate.value

@@ -34,3 +34,7 @@ def test_the_error_is_that_of_a_bootstrap_over_rows():
 def test_without_two_rows_there_is_no_error(sums, tokens, value):
     found = per_token(sums, tokens)
     assert (found.value, found.error) == (value, None)
+
+
+def test_a_perplexity_that_is_too_large_for_a_number_has_no_value():
+    assert perplexity([9000.0, 8000.0], [10, 10]).value is None

@@ -1,5 +1,6 @@
 """Compares the predictions of two models, token by token."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,11 @@ class Likenesses:
         self.second_losses: list[float] = []
         self.divergences: list[float] = []
         self.agreements: list[float] = []
+
+    @property
+    def are_numbers(self) -> bool:
+        """Return whether both models predict numbers, and neither NaN nor infinity."""
+        return all(map(math.isfinite, (*self.first_losses, *self.second_losses, *self.divergences)))
 
     def first(self) -> Fidelity:
         """Return how well the first model predicts."""

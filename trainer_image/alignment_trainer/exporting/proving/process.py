@@ -39,7 +39,9 @@ def prove(request: Request) -> Proven:
     if faults:
         return Proven(weights=request.weights, faults=faults)
     ends = form.ends_an_answer(written, [one.ids for one in request.rendered], written_ends(request.folder))
-    return Proven(weights=request.weights, faults=[], ends_its_answers=ends, likeness=_likeness(request, written))
+    likeness = _likeness(request, written)
+    predicts = likeness is not None or request.original is None
+    return Proven(weights=request.weights, faults=[], predicts_numbers=predicts, ends_its_answers=ends, likeness=likeness)
 
 
 def _likeness(request: Request, written: Any) -> Likeness | None:
@@ -50,6 +52,8 @@ def _likeness(request: Request, written: Any) -> Likeness | None:
     advance = _counter(request.progress)
     rounded = compare(original, _load(request.original, torch.bfloat16, request.device), request.compared, advance)
     found = compare(original, written, request.compared, advance)
+    if not (rounded.are_numbers and found.are_numbers):
+        return None
     return Likeness(original=found.first(), rounded=rounded.second(), written=found.second(), tokens=sum(found.tokens))
 
 

@@ -18,7 +18,7 @@ from alignment_trainer.exporting.original import Original
 from alignment_trainer.exporting.proving.request import Compared, Proven, Rendered, Request
 from alignment_trainer.exporting.texts import LONGEST, Text, first_tokens, texts_of
 from alignment_trainer.exporting.writing.model import Written
-from alignment_trainer.failures import BadConfiguration, BrokenExport, ProofLacksMemory, StageFailure
+from alignment_trainer.failures import BadConfiguration, BrokenExport, ProofLacksMemory, StageFailure, UnfaithfulExport
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.settings.export import ExportSettings
 from alignment_trainer.workspace.activity import measured
@@ -52,6 +52,11 @@ def prove(
     proven = known or _run(folder, request)
     if proven.faults:
         raise BrokenExport(f"{written.folder} {'; it '.join(proven.faults)}; the stage writes it again")
+    if not proven.predicts_numbers:
+        raise UnfaithfulExport(
+            f"{written.folder} or the model that it was written of predicts NaN or infinity; train the model again, or choose "
+            f"another quantization"
+        )
     return proven
 
 

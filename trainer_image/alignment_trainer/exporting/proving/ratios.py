@@ -7,6 +7,8 @@ import numpy as np
 from alignment_api.results.evaluation import Estimate
 
 _NINETY_FIVE = 1.96
+_LARGEST_LOSS = 700
+"""The exponential of a larger one is no number of a computer."""
 
 
 def per_token(sums: Sequence[float], tokens: Sequence[int]) -> Estimate:
@@ -23,10 +25,12 @@ def per_token(sums: Sequence[float], tokens: Sequence[int]) -> Estimate:
 
 
 def perplexity(losses: Sequence[float], tokens: Sequence[int]) -> Estimate:
-    """Return the perplexity of rows from the sums of their losses; its interval is that of the mean loss."""
+    """Return the perplexity of rows from the sums of their losses; one too large for a number has no value."""
     loss = per_token(losses, tokens)
     if loss.value is None:
         return loss
+    if max(loss.value, loss.high or 0.0) > _LARGEST_LOSS:
+        return Estimate(count=loss.count)
     value = math.exp(loss.value)
     if loss.error is None or loss.low is None or loss.high is None:
         return Estimate(value=value, count=loss.count)

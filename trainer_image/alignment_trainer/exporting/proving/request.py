@@ -62,5 +62,7 @@ class Proven(BaseModel):
     weights: str
     faults: list[str]
     """Ends of sentences that begin with the folder's name: what makes it useless for serving."""
+    predicts_numbers: bool = True
+    """False if the model or the original predicts NaN or infinity, and there is nothing to compare."""
     ends_its_answers: bool | None = None
     likeness: Likeness | None = None
