@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_results(known: argparse.ArgumentParser) -> None:
     known.add_argument("job", help="its name, or NAMESPACE/NAME")
     known.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="csv and json have every number, of all metrics")
+    known.add_argument("--against", metavar="MODEL", help="the model to which differences are taken (default: the first)")
     known.add_argument(
         "--rows", metavar="TASK", help="the rows of a task in which two models differ, the largest difference first"
     )

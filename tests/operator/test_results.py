@@ -68,6 +68,20 @@ def test_the_tables_of_a_job(home: Home, capsys: pytest.CaptureFixture[str]) -> 
     assert "\x1b" not in out
 
 
+def test_differences_are_taken_to_the_model_that_is_named(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "tutor", "--against", "dpo", "--home", str(home.root))
+    assert "difference to dpo" in out and "−0.100 [−0.120, −0.080]" in out
+    records = list(
+        csv.DictReader(io.StringIO(printed(capsys, "tutor", "--against", "dpo", "--format", "csv", "--home", str(home.root))))
+    )
+    assert [(one["model"], one["difference_to"], one["difference"]) for one in records[:2]] == [
+        ("base", "dpo", "-0.1"),
+        ("dpo", "", ""),
+    ]
+    assert main(["results", "tutor", "--against", "sft", "--home", str(home.root)]) == REFUSED
+    assert "no report has a model 'sft'; name one of base, dpo" in capsys.readouterr().err
+
+
 def test_markdown_escapes_what_is_not_ours(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     out = printed(capsys, "tutor", "--format", "markdown", "--home", str(home.root))
     assert "| dpo | ★ 0.400 ± 0.020 |" in out

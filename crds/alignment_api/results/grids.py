@@ -17,7 +17,7 @@ class Grid(NamedTuple):
 
 
 def grids(found: Table, exports: Sequence[Exported]) -> list[Grid]:
-    """Return the tables that have something to say: scores, differences to the first model, exports before and after."""
+    """Return the tables that have something to say: scores, differences to one model, exports before and after."""
     known = [_scores(found)] if found.columns else []
     if any(cell.difference for cell in found.cells.values()):
         known.append(_differences(found))
@@ -48,7 +48,8 @@ def _differences(found: Table) -> Grid:
         for line in range(len(found.lines))
     ]
     titles = (column.title for column in found.columns)
-    return Grid(f"difference to {found.lines[0].name}", ("model", *titles), _named(found, lines)[1:])
+    others = [named for place, named in enumerate(_named(found, lines)) if place != found.baseline]
+    return Grid(f"difference to {found.lines[found.baseline].name}", ("model", *titles), tuple(others))
 
 
 def _exports(exports: Sequence[Exported]) -> Grid:

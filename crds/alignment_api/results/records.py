@@ -17,9 +17,9 @@ FIELDS = (
 """All fields of a record; one that does not apply is None."""
 
 
-def score_records(reports: Sequence[Measured]) -> list[dict[str, Any]]:
-    """Return a record for each score, with its difference to the first model."""
-    found = table(reports, only_main=False)
+def score_records(reports: Sequence[Measured], against: str | None = None) -> list[dict[str, Any]]:
+    """Return a record for each score, with its difference to one model: the named one, or the first."""
+    found = table(reports, only_main=False, against=against)
     return [
         _whole(_of_score(found, found.lines[line], found.columns[place], one))
         for (line, place), cell in found.cells.items()
@@ -42,7 +42,11 @@ def _of_score(found: Table, line: Line, column: Column, cell: Cell) -> dict[str,
     }
     if cell.difference:
         ends = cell.difference.estimate
-        record |= {"difference_to": found.lines[0].name, "difference": ends.value, "paired": cell.difference.is_paired}
+        record |= {
+            "difference_to": found.lines[found.baseline].name,
+            "difference": ends.value,
+            "paired": cell.difference.is_paired,
+        }
         record |= {"difference_low": ends.low, "difference_high": ends.high}
     return record
 

@@ -64,13 +64,15 @@ class Cell(NamedTuple):
     estimate: Estimate
     is_best: bool
     difference: Compared | None
-    """To the first line of the table; None in that line, and where that line has no score."""
+    """To the baseline of the table; None in its own line, and where it has no score."""
 
 
 class Table(NamedTuple):
     """All scores; a cell that is missing was not measured."""
 
     lines: tuple[Line, ...]
+    baseline: int
+    """The line to which differences are taken."""
     columns: tuple[Column, ...]
     cells: Mapping[tuple[int, int], Cell]
     """By the numbers of line and column."""
@@ -101,9 +103,10 @@ _Paired = Sequence[Mapping[Pair, Estimate]]
 """The paired differences of each report."""
 
 
-def table(reports: Sequence[Measured], only_main: bool = True) -> Table:
-    """Return the table of reports; differences are those to the first model of the first report."""
+def table(reports: Sequence[Measured], only_main: bool = True, against: str | None = None) -> Table:
+    """Return the table of reports, with differences to one model; if none is named, to the first one of the first report."""
     lines, found = model_lines(reports), _by_column(_scored(reports, only_main))
+    baseline = next((number for number, line in enumerate(lines) if against in (None, line.name)), 0)
     columns, known = _columns(found), [paired_differences(one.report) for one in reports]
     places = {(line.job, _key(line.model)): number for number, line in enumerate(lines)}
     cells: dict[tuple[int, int], Cell] = {}
@@ -113,11 +116,11 @@ def table(reports: Sequence[Measured], only_main: bool = True) -> Table:
         last = {line: of_line[-1] for line, of_line in by_line.items()}
         best = _best(last, columns[number].better, known)
         for line, of_line in by_line.items():
-            first = last.get(0) if line else None
+            first = last.get(baseline) if line != baseline else None
             *before, cells[line, number] = (_cell(one, first, line == best and one is last[line], known) for one in of_line)
             if before:
                 earlier[line, number] = tuple(before)
-    return Table(lines, columns, cells, earlier, tuple(_sentences(reports, cells.values(), bool(earlier))))
+    return Table(lines, baseline, columns, cells, earlier, tuple(_sentences(reports, cells.values(), bool(earlier))))
 
 
 def _cell(one: _Scored, first: _Scored | None, is_best: bool, known: _Paired) -> Cell:

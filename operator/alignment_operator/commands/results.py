@@ -29,7 +29,7 @@ def results(options: argparse.Namespace) -> int:
         if options.rows:
             text = write_rows(row_differences(source, found, options.rows, options.between), options.format)
         else:
-            text = write_reports(found, options.format)
+            text = write_reports(found, options.format, options.against)
     except NoResults as error:
         return refuse(printable(str(error)))
     except StoreAway as error:

@@ -12,13 +12,14 @@ from alignment_api.results.grids import Grid, grids
 from alignment_api.results.judges import panel_sentence
 from alignment_api.results.proofs import proof_sentences
 from alignment_api.results.records import FIELDS, export_records, score_records
-from alignment_api.results.table import table
+from alignment_api.results.table import model_lines, table
 from alignment_api.results.written import write_number
 from rich.table import Table
 from rich.text import Text
 
 from alignment_operator.machine.row_differences import RowDifferences
 from alignment_operator.machine.terminal import Printer
+from alignment_operator.progress.tracked_reports import NoResults
 
 _WIDTH_OF_FILES = 200
 _LONGEST_CELL = 160
@@ -26,12 +27,15 @@ _SHOWN_ROWS = 20
 _ROW_FIELDS = ("key", "row", "difference", "first_score", "second_score", "prompt", "reference", "first_answer", "second_answer")
 
 
-def write_reports(found: Reports, form: str) -> str:
-    """Write all tables of a job, with the sentences that one must know to read them."""
+def write_reports(found: Reports, form: str, against: str | None = None) -> str:
+    """Write all tables of a job, with the sentences that one must know to read them, and differences to one model."""
+    names = [line.name for line in model_lines(found.evaluations)]
+    if against is not None and against not in names:
+        raise NoResults(f"no report has a model {against!r}; name one of {', '.join(names) or 'a job that has evaluated'}")
     if form in ("csv", "json"):
-        records = [*score_records(found.evaluations), *export_records(found.exports)]
+        records = [*score_records(found.evaluations, against), *export_records(found.exports)]
         return _csv(FIELDS, records) if form == "csv" else _json({"scores": records, "notes": _sentences(found)})
-    return _written(grids(table(found.evaluations), found.exports), _sentences(found), form)
+    return _written(grids(table(found.evaluations, against=against), found.exports), _sentences(found), form)
 
 
 def write_rows(found: RowDifferences, form: str) -> str:

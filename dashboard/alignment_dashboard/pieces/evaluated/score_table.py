@@ -65,7 +65,7 @@ def _csv(reports: Sequence[Measured]) -> str:
 def _choose_cells(found: Table) -> str:
     if not any(cell.difference for cell in found.cells.values()):
         return SCORES
-    written = {SCORES: "Scores", DIFFERENCES: f"Differences to {plain(found.lines[0].name)}"}
+    written = {SCORES: "Scores", DIFFERENCES: f"Differences to {plain(found.lines[found.baseline].name)}"}
     st.segmented_control(
         "Cells",
         list(written),
