@@ -192,8 +192,16 @@ REFUSED = [
             "what is measured on": {"dpo": a_training(decontamination={"datasets": [{"stage": "first"}]})},
             "prompts": {"feedback": {"prompts": [{"uri": "hf://a/b"}, {"stage": "first"}]}},
             "prompts for a student": {"dpoDistillation": {"prompts": [{"stage": "first"}]}},
-            "a task": {"evaluate": {"tasks": [{"name": "a"}, {"name": "b", "dataset": {"stage": "first"}}]}},
-            "a text": {"export": {"perplexity": {"stage": "first"}}},
+            "a task": {
+                "evaluate": {
+                    "tasks": [
+                        {"name": "a", "benchmark": "arc_easy"},
+                        {"name": "b", "measure": "References", "dataset": {"stage": "first"}},
+                    ]
+                }
+            },
+            "a proof": {"export": {"proof": {"dataset": {"stage": "first"}}}},
+            "calibration": {"export": {"quantization": "GPTQ", "calibration": {"stage": "first"}}},
         }.items()
     ),
     Refusal(
