@@ -21,6 +21,7 @@ from alignment_trainer.models.load_faults import loading
 from alignment_trainer.models.tokenizer import load_tokenizer
 from alignment_trainer.settings.export import ExportSettings, export_settings
 from alignment_trainer.synthesis.first_process import on_first_process
+from alignment_trainer.synthesis.student import free
 
 
 def run(config: RunConfig) -> None:
@@ -35,6 +36,8 @@ def _export(config: RunConfig, settings: ExportSettings, original: Original) -> 
     with loading("its tokenizer", start_name(config)):
         tokenizer = load_tokenizer(original.folder, settings.chat_template, needs_answers=False)
     written = _write(config, settings, original, tokenizer)
+    # Another process loads the model for its proof, on the same GPU.
+    free()
     try:
         proven = prove(config, settings, original, written, tokenizer, PartialState().device)
         report = report_of(config.paths.workspace, settings.quantization, original, written, proven)

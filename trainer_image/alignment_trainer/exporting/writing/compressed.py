@@ -23,6 +23,7 @@ def write(
     original: Path, target: Path, quantization: str, device: torch.device, calibration: Callable[[], Iterator[Text]]
 ) -> None:
     """Write a model as compressed tensors; only GPTQ reads texts."""
+    from llmcompressor.core import reset_session
     from llmcompressor.entrypoints.oneshot import oneshot
 
     with reading("loading the weights", weight_files(original)):
@@ -33,6 +34,8 @@ def write(
     with advancing("rounding the weights", None, "layers"):
         oneshot(model=model, recipe=_recipe(quantization), **(_batches(texts) if texts else {"pipeline": "datafree"}))
         model.save_pretrained(target, save_compressed=True)
+    # It keeps the model, and the proof needs the memory.
+    reset_session()  # type: ignore[no-untyped-call]
 
 
 def _recipe(quantization: str) -> Any:
