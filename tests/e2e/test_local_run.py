@@ -303,7 +303,8 @@ def test_the_same_command_runs_the_job_after_its_data_is_corrected(home: Home, t
 def small_zephyr(folder: Path, teacher: ExampleTeacher) -> Path:
     """Write the example with a teacher, with few rows and few steps, in one process."""
     document = yaml.safe_load(ZEPHYR.read_text().replace("http://127.0.0.1:8199/v1", teacher.base_url))
-    distill, sft, feedback, dpo = document["spec"]["stages"]
+    distill, sft, feedback, dpo, *_ = document["spec"]["stages"]
+    document["spec"]["stages"] = [distill, sft, feedback, dpo]
     distill["distill"]["prompts"] = [{"uri": "workspace://inputs/tiny/sft.jsonl", "maxExamples": 40}]
     feedback["feedback"]["prompts"] = [{"uri": "workspace://inputs/tiny/sft.jsonl", "maxExamples": 12}]
     for settings in (sft["sft"], dpo["dpo"]):

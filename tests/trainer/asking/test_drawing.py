@@ -47,11 +47,11 @@ def test_each_stage_and_attempt_finds_what_the_first_one_drew(rows, ask, tmp_pat
     first = ask("sft")
     assert by_stage(first) == {"sft": 4, "dpo": 4}
     assert len({prompt.key for prompt in first}) == 8
-    written = (tmp_path / "job" / "prompts.json").stat()
+    written = (tmp_path / "job" / "prompts.json").stat().st_mtime_ns
     # A source may change; a stage that resumes must ask the same.
     write(tmp_path / "sft.jsonl", [{"messages": [user("Another?"), assistant("Yes.")]}] * 100)
     assert ask("dpo") == ask("sft") == first
-    assert (tmp_path / "job" / "prompts.json").stat() == written
+    assert (tmp_path / "job" / "prompts.json").stat().st_mtime_ns == written
 
 
 def test_a_prompt_has_the_answers_of_its_row(rows, ask):

@@ -172,7 +172,7 @@ def test_a_judge_compares_each_round_with_the_start_and_ends_the_stage_without_g
     result = trainer.train(config(**online(), **judged(classroom), optimization=still, studentSampling=greedy), root)
     assert result.code == 0, result.output
     (only,) = manifest(root)["rounds"]
-    assert only["winRate"] == {"value": 0.5, "error": 0.0, "count": 8, "left_out": 0}
+    assert only["winRate"] == {"value": 0.5, "error": 0.0, "low": 0.5, "high": 0.5, "count": 8, "failed": 0}
     assert not classroom.asked_of("judge"), "equal answers need no judge"
     assert "no more than chance" in result.output
     last = JournalTail(root / "job/kd/metrics.jsonl").read().progress()
