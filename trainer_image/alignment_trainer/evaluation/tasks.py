@@ -13,7 +13,6 @@ from alignment_trainer.checks.tasks import TaskKind, task_kind
 from alignment_trainer.data.mixture import draw
 from alignment_trainer.failures import BadData
 from alignment_trainer.forms.left_out import LeftOut
-from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import PlacedRow
 from alignment_trainer.settings.evaluation import EvaluationSettings, TaskSettings, evaluation_settings
 
@@ -77,10 +76,6 @@ def _limited(dataset: Dataset, limit: int) -> Dataset:
 
 def _read(row: PlacedRow, own: TaskSettings, kind: TaskKind) -> TaskRow | None:
     try:
-        if row.fault:
-            raise row.fault
-        return TaskRow(row.place, kind.read(row.values))
+        return TaskRow(row.place, row.read_as(kind.read, f"{own.path}.dataset"))
     except LeftOut:
         return None
-    except BadRow as fault:
-        raise BadData(f"{row.place}: {fault} ({own.path}.dataset)") from fault

@@ -10,12 +10,10 @@ from alignment_api.spec.data import Dataset
 from alignment_trainer.data.mixture import draw
 from alignment_trainer.data.tasks.compared import read_compared
 from alignment_trainer.data.tokens import IGNORED, dialogue_tokens
-from alignment_trainer.failures import BadData
 from alignment_trainer.forms.columns import find_rows
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.messages import Message
-from alignment_trainer.reading.bad_row import BadRow
 
 LONGEST = 2048
 """Longer rows are cut, which bounds the memory for their logits."""
@@ -42,13 +40,9 @@ def texts_of(config: RunConfig, dataset: Dataset, field: str, seed: int, tokeniz
     drawn = draw([dataset], [sum(source.counts)], None, seed)[0]
     for row in source.rows(frozenset(drawn.train)):
         try:
-            if row.fault:
-                raise row.fault
-            text = _text(read_compared(row.values).example, tokenizer, longest)
+            text = row.read_as(lambda values: _text(read_compared(values).example, tokenizer, longest), field)
         except LeftOut:
             continue
-        except BadRow as fault:
-            raise BadData(f"{row.place}: {fault} ({field})") from fault
         if text and text.tokens:
             yield text
 

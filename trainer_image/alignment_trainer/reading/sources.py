@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from alignment_api.names import BUCKET_PREFIX, HUB_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import Paths
@@ -21,6 +21,8 @@ from alignment_trainer.workspace.file_kinds import irregular
 from alignment_trainer.workspace.links import system_file
 from alignment_trainer.workspace.paths import workspace_path
 
+Read = TypeVar("Read")
+
 _USERS_FAULTS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
 """Of the errors of a path, those that a later attempt would meet again."""
 
@@ -31,6 +33,15 @@ class PlacedRow(NamedTuple):
     place: str
     values: dict[str, Any]
     fault: BadRow | None = None
+
+    def read_as(self, read: Callable[[dict[str, Any]], Read], field: str) -> Read:
+        """Return what a reader makes of the row; raise BadData with its place and the field of its dataset, if it cannot."""
+        try:
+            if self.fault:
+                raise self.fault
+            return read(self.values)
+        except BadRow as fault:
+            raise BadData(f"{self.place}: {fault} ({field})") from fault
 
 
 @dataclass(frozen=True)

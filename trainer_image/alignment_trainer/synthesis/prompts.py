@@ -12,11 +12,9 @@ from alignment_trainer.data.cleaning import speaks_of_itself, truecased
 from alignment_trainer.data.mixture import draw
 from alignment_trainer.data.openings import ReadOpening, read_opening
 from alignment_trainer.endpoints.question import Message
-from alignment_trainer.failures import BadData
 from alignment_trainer.forms import left_out
 from alignment_trainer.forms.columns import find_rows
 from alignment_trainer.forms.examples import Dialogue
-from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import PlacedRow, Source
 from alignment_trainer.synthesis.made import LeftOut
 
@@ -90,13 +88,9 @@ def _prompts(
 
 def _prompt(row: PlacedRow, cleaning: tuple[str, ...], field: str, read: ReadOpening) -> Prompt | LeftOut:
     try:
-        if row.fault:
-            raise row.fault
-        messages = read(row.values).messages
+        messages = row.read_as(read, field).messages
     except left_out.LeftOut as unused:
         return LeftOut(unused.reason, place=row.place)
-    except BadRow as fault:
-        raise BadData(f"{row.place}: {fault} ({field})") from fault
     if "DropRefusals" in cleaning and speaks_of_itself(Dialogue(None, [dict(message) for message in messages])):
         return LeftOut("refusals", place=row.place)
     if "Truecase" in cleaning:

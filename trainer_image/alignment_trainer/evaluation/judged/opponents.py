@@ -3,7 +3,6 @@
 from alignment_trainer.data.tasks.outputs import Output, read_output
 from alignment_trainer.evaluation.tasks import OpenTask
 from alignment_trainer.failures import BadData
-from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import find_source
 
 
@@ -32,12 +31,7 @@ def _known(task: OpenTask) -> dict[str, Output]:
     assert task.task.against.outputs is not None
     known: dict[str, Output] = {}
     for row in find_source(task.task.against.outputs, task.config.paths).rows():
-        try:
-            if row.fault:
-                raise row.fault
-            output = read_output(row.values)
-        except BadRow as fault:
-            raise BadData(f"{row.place}: {fault} ({field})") from fault
+        output = row.read_as(read_output, field)
         earlier = known.setdefault(output.instruction.strip(), output)
         if earlier.text != output.text:
             raise BadData(f"{row.place}: it is another answer to an instruction before it; keep one of each ({field})")

@@ -5,7 +5,6 @@ from collections import Counter
 from alignment_trainer.data.tasks.mt_bench import TurnsOfQuestion, read_reference
 from alignment_trainer.evaluation.tasks import OpenTask
 from alignment_trainer.failures import BadData
-from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.reading.sources import find_source
 
 NEEDING = ("math", "coding", "reasoning")
@@ -29,12 +28,7 @@ def _written(task: OpenTask) -> dict[str, tuple[str, ...]]:
         return found
     field = f"{task.path}.references"
     for row in find_source(task.task.references, task.config.paths).rows():
-        try:
-            if row.fault:
-                raise row.fault
-            answer = read_reference(row.values)
-        except BadRow as fault:
-            raise BadData(f"{row.place}: {fault} ({field})") from fault
+        answer = row.read_as(read_reference, field)
         if answer.id in found:
             raise BadData(f"{row.place}: it is a second answer to question_id {answer.id}; keep one ({field})")
         found[answer.id] = answer.turns
