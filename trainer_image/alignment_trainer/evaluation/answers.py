@@ -1,16 +1,17 @@
 """Answers of the job's models to the questions of tasks: drawn once per weights, template, question and sampling, and kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from alignment_api.results.evaluation import Settings
+from alignment_api.results.evaluation import EvaluatedRow, Settings
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import digest
 
 from alignment_trainer.endpoints.question import Answer, Message, SamplingSettings, Unanswered
 from alignment_trainer.evaluation.candidates import Candidate
+from alignment_trainer.evaluation.row_file import RowFile
 from alignment_trainer.evaluation.subject import Subject, dtype_of
-from alignment_trainer.evaluation.tasks import OpenTask
+from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
 from alignment_trainer.settings.evaluation import EvaluationSettings
 from alignment_trainer.synthesis.drawing import drawn_seed
 from alignment_trainer.synthesis.prompts import key_of
@@ -54,6 +55,33 @@ def draw(subject: Subject, task: OpenTask, asked: Sequence[Asked], sampling: Sam
 def drawn(task: OpenTask, candidate: Candidate, asked: Sequence[Asked], sampling: SamplingSettings) -> list[Answer | Unanswered]:
     """Return the answers in the order of what was asked, without loading the model."""
     return list(read_said(_folder(task.config, task.settings, candidate, sampling), asked))
+
+
+def question_of_each(task: OpenTask) -> list[Asked]:
+    """Return the question of each row of a task whose rows are dialogues up to an answer."""
+    return [question(row.value.messages, task.settings.seed) for row in task.rows]
+
+
+def answer_each(subject: Subject, task: OpenTask, file: RowFile) -> None:
+    """Have a model answer the question of each row; the rows themselves come from `score`."""
+    subject.check_template(task.path)
+    draw(subject, task, question_of_each(task), task.settings.sampling)
+
+
+def answers_of_each(task: OpenTask, candidate: Candidate) -> list[Answer | Unanswered]:
+    """Return a model's answers to the questions of all rows, in their order."""
+    return drawn(task, candidate, question_of_each(task), task.settings.sampling)
+
+
+def score_each(scored: Callable[[TaskRow, Answer | Unanswered], EvaluatedRow]) -> Callable[[OpenTask, Candidate, RowFile], None]:
+    """Return the `score` of a measure that makes each row of its answer alone."""
+
+    def score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
+        known = file.known_here()
+        answered = zip(task.rows, answers_of_each(task, candidate), strict=True)
+        file.append(scored(row, said) for row, said in answered if row.place not in known)
+
+    return score
 
 
 def about(answer: Answer) -> dict[str, bool | int]:

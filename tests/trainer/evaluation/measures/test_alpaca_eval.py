@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alignment_trainer.evaluation.answers import question_of_each
 from alignment_trainer.evaluation.judged.judges import judges_of
 from alignment_trainer.evaluation.measure import measure_of
-from alignment_trainer.evaluation.measures import alpaca_eval
 from alignment_trainer.evaluation.tasks import OpenTask
 from alignment_trainer.failures import BadData, BudgetSpent, TooFewRows, UnusableAnswers
 from evaluated_jobs import exam_config, task, write_rows
@@ -48,7 +48,7 @@ def duel(tmp_path: Path, server: FaultyServer) -> Configure:
         endpoints = [{"baseUrl": server.url, "model": f"judge-{at}", "concurrency": 2} for at in range(judges)]
         against = settings.pop("against", {"outputs": {"uri": "workspace://theirs.json"}})
         found = opened(exam_config(tmp_path, [task("duel", "AlpacaEval", against=against)], judges=endpoints, **settings))
-        write_answers(found, "base", alpaca_eval._asked(found), found.settings.sampling, say)
+        write_answers(found, "base", question_of_each(found), found.settings.sampling, say)
         return found
 
     return configured
@@ -103,7 +103,7 @@ def test_another_model_of_the_job_is_the_opponent(duel: Configure, server: Fault
     server.otherwise = Judge(lambda shown: ["A" if shown[0].startswith("ours") else "B"]).serve
     asked = duel(against={"model": {"stage": "sft"}})
     write_answers(
-        asked, "sft", alpaca_eval._asked(asked), asked.settings.sampling, lambda messages: f"theirs {number_of(messages)}"
+        asked, "sft", question_of_each(asked), asked.settings.sampling, lambda messages: f"theirs {number_of(messages)}"
     )
     own, other = score(asked, "sft"), score(asked, "base")
     assert [row.scores["win_rate"] for row in own] == [0.5] * 10

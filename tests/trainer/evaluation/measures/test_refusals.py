@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alignment_trainer.evaluation.answers import question_of_each
 from alignment_trainer.evaluation.measure import measure_of
-from alignment_trainer.evaluation.measures import refusals
 from evaluated_jobs import exam_config, task, write_rows
 from judged_exams import estimates, opened, score, write_answers
 
@@ -28,7 +28,7 @@ def scored(tmp_path: Path) -> Any:
         write_rows(tmp_path, "prompts", [row for _, row in rows])
         asked = opened(exam_config(tmp_path, [task("prompts", "Refusals")], **settings))
         said = {row["prompt"]: answer for answer, row in rows}
-        questions = refusals._asked(asked)
+        questions = question_of_each(asked)
         write_answers(asked, "base", questions, asked.settings.sampling, lambda messages: said[messages[-1]["content"]])
         return asked, score(asked, "base")
 

@@ -10,7 +10,7 @@ from alignment_api.spec.stage_model import StageModel
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.data.openings import Opening
 from alignment_trainer.endpoints.question import Answer, Ask, Unanswered
-from alignment_trainer.evaluation.answers import about, draw, drawn, question, sampling_settings
+from alignment_trainer.evaluation.answers import about, answer_each, answers_of_each, sampling_settings
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.judged.judges import Judge, Judged, all_say, judge_rows, judge_settings, judges_of
 from alignment_trainer.evaluation.judged.opponents import outputs_of
@@ -26,7 +26,6 @@ from alignment_trainer.judging.pairwise import PROMPT, Duel, compare
 from alignment_trainer.settings.evaluation import model_name
 from alignment_trainer.synthesis.drawing import drawn_seed
 from alignment_trainer.synthesis.prompts import key_of
-from alignment_trainer.synthesis.student import Asked
 
 WIN_RATE, ADJUSTED, TIE, LENGTH, OTHER_LENGTH = "win_rate", "win_rate_length_adjusted", "ties", "length", "opponent_length"
 _SCORES = (WIN_RATE, TIE, LENGTH, OTHER_LENGTH)
@@ -62,17 +61,13 @@ def _opponent(task: OpenTask, model: str) -> StageModel | None:
 
 
 def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
-    subject.check_template(task.path)
+    # Before anything is generated: an answer that is missing there ends the stage.
     outputs_of(task)
-    draw(subject, task, _asked(task), task.settings.sampling)
-
-
-def _asked(task: OpenTask) -> list[Asked]:
-    return [question(row.value.messages, task.settings.seed) for row in task.rows]
+    answer_each(subject, task, file)
 
 
 def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
-    answers = drawn(task, candidate, _asked(task), task.settings.sampling)
+    answers = answers_of_each(task, candidate)
     others, judges = _opponents_answers(task, candidate, answers), judges_of(task.settings)
     comparisons = [_Comparison(task, *each) for each in zip(task.rows, answers, others, strict=True)]
     judge_rows(task, candidate.name, file, [one.asked(judges) for one in comparisons])

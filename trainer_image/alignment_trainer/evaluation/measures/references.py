@@ -11,15 +11,11 @@ from alignment_api.results.evaluation import EvaluatedRow, Settings
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.data.tasks.references import Referenced
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.evaluation.answers import about, draw, drawn, question, sampling_settings
-from alignment_trainer.evaluation.candidates import Candidate
+from alignment_trainer.evaluation.answers import about, answer_each, sampling_settings, score_each
 from alignment_trainer.evaluation.measure import Corpus, Measure, Metric
 from alignment_trainer.evaluation.measures.words import WORDS, Words
-from alignment_trainer.evaluation.row_file import RowFile
-from alignment_trainer.evaluation.subject import Subject
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
 from alignment_trainer.synthesis.prompts import key_of
-from alignment_trainer.synthesis.student import Asked
 
 _BLEU = "bleu"
 _COUNTS = "bleu_counts"
@@ -39,21 +35,6 @@ def _settings(task: OpenTask) -> Settings:
         "bleu": str(bleu.get_signature()),
         "rouge": f"rouge-score {version('rouge-score')}, F1, without stemming, {WORDS}",
     }
-
-
-def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
-    subject.check_template(task.path)
-    draw(subject, task, _asked(task), task.settings.sampling)
-
-
-def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
-    known = file.known_here()
-    answers = drawn(task, candidate, _asked(task), task.settings.sampling)
-    file.append(compared(row, said) for row, said in zip(task.rows, answers, strict=True) if row.place not in known)
-
-
-def _asked(task: OpenTask) -> list[Asked]:
-    return [question(row.value.messages, task.settings.seed) for row in task.rows]
 
 
 def compared(row: TaskRow, said: Answer | Unanswered) -> EvaluatedRow:
@@ -113,4 +94,4 @@ METRICS = (
     Metric("rouge_2", "Higher"),
     Metric("rouge_l", "Higher", is_main=True),
 )
-MEASURE = Measure(lambda task: METRICS, _settings, _measure, _score)
+MEASURE = Measure(lambda task: METRICS, _settings, answer_each, score_each(compared))

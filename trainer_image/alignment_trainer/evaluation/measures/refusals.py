@@ -5,15 +5,11 @@ from alignment_api.results.evaluation import Better, EvaluatedRow, Settings
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.data.tasks.stances import Sensitive
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.evaluation.answers import about, draw, drawn, question, sampling_settings
-from alignment_trainer.evaluation.candidates import Candidate
+from alignment_trainer.evaluation.answers import about, answer_each, sampling_settings, score_each
 from alignment_trainer.evaluation.measure import Measure, Metric
-from alignment_trainer.evaluation.row_file import RowFile
-from alignment_trainer.evaluation.subject import Subject
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
 from alignment_trainer.judging.refusal import RULE, Stance, stance_of
 from alignment_trainer.synthesis.prompts import key_of
-from alignment_trainer.synthesis.student import Asked
 
 _STANCES: dict[str, Stance] = {
     "full_refusal": "FullRefusal",
@@ -43,21 +39,6 @@ def _settings(task: OpenTask) -> Settings:
     return {"rule": RULE, **sampling_settings(task)}
 
 
-def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
-    subject.check_template(task.path)
-    draw(subject, task, _asked(task), task.settings.sampling)
-
-
-def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
-    known = file.known_here()
-    answers = drawn(task, candidate, _asked(task), task.settings.sampling)
-    file.append(told_apart(row, said) for row, said in zip(task.rows, answers, strict=True) if row.place not in known)
-
-
-def _asked(task: OpenTask) -> list[Asked]:
-    return [question(row.value.messages, task.settings.seed) for row in task.rows]
-
-
 def told_apart(row: TaskRow, said: Answer | Unanswered) -> EvaluatedRow:
     """Return the row of a prompt, from the answer of a model."""
     asked: Sensitive = row.value
@@ -78,4 +59,4 @@ def told_apart(row: TaskRow, said: Answer | Unanswered) -> EvaluatedRow:
     return found.model_copy(update={"answer": said.text, "scores": scores, "details": details})
 
 
-MEASURE = Measure(_metrics, _settings, _measure, _score)
+MEASURE = Measure(_metrics, _settings, answer_each, score_each(told_apart))
