@@ -9,6 +9,7 @@ from alignment_api.schema import Schema
 Better = Literal["Higher", "Lower", "Neither"]
 """Which value of a metric is better; of a length, neither is."""
 Settings = dict[str, str | int | float | bool | None]
+Details = dict[str, str | int | float | bool | None]
 
 
 class Estimate(Schema):
@@ -104,4 +105,4 @@ class EvaluatedRow(Schema):
     reference: str | None = None
     scores: dict[str, float | None] = Field(description="By metric; None where the row failed.")
     reason: str | None = Field(default=None, description="Why a score is missing, or what a judge said.")
-    details: dict[str, str | int | float | bool | None] = Field(default_factory=dict, description="Category, verdicts, lengths.")
+    details: Details = Field(default_factory=dict, description="Category, verdicts, lengths.")

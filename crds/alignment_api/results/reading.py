@@ -8,11 +8,13 @@ from alignment_api.names import ROWS_FOLDER
 from alignment_api.problems import from_validation
 from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
 from alignment_api.results.export import ExportReport
+from alignment_api.spec.kinds import KINDS, Leaves
 
 Report = TypeVar("Report", EvaluationReport, ExportReport)
 
 EVALUATION_FOLDER, EXPORT_FOLDER = "evaluation", "export"
 """Where reports and rows are among the files of the stage's run in MLflow."""
+_FOLDERS: dict[Leaves, str] = {"Report": EVALUATION_FOLDER, "Export": EXPORT_FOLDER}
 
 
 class UnreadableReport(ValueError):
@@ -29,6 +31,11 @@ def read_report(form: type[Report], content: bytes, name: str) -> Report:
     if isinstance(found, EvaluationReport):
         _require_named(found, name)
     return found
+
+
+def run_folder(kind: str) -> str | None:
+    """Return the folder of a stage's report in its run, by its kind; None if such stages write none."""
+    return _FOLDERS.get(KINDS[kind].leaves) if kind in KINDS else None
 
 
 def rows_file(task: str, model: str) -> str:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 from alignment_api.names import REPORT_FILE
 from alignment_api.results.collected import ReportFile, Reports, collected
 from alignment_api.results.evaluation import EvaluatedRow
-from alignment_api.results.reading import EVALUATION_FOLDER, EXPORT_FOLDER, UnreadableReport, read_rows, rows_file
-from alignment_api.spec.kinds import KINDS
+from alignment_api.results.reading import EVALUATION_FOLDER, UnreadableReport, read_rows, rows_file, run_folder
 
 from alignment_dashboard.store.store import Store, StoredFile
 from alignment_dashboard.store.stored_run import StoredRun
@@ -47,7 +46,7 @@ def read_reports(
     store: Store, job: str, stages: Mapping[str, str], runs: Mapping[str | None, StoredRun], known: JobReports
 ) -> JobReports:
     """Read the reports of the stages that are named with their kinds, if one of them has changed."""
-    files = {stage: _find(store, runs.get(stage), f"{_folder(kind)}/{REPORT_FILE}") for stage, kind in stages.items()}
+    files = {stage: _find(store, runs.get(stage), f"{run_folder(kind)}/{REPORT_FILE}") for stage, kind in stages.items()}
     if files == known.marks:
         return known
     return JobReports(collected(job, [_read(store, runs, stage, stages[stage], mark) for stage, mark in files.items()]), files)
@@ -70,17 +69,13 @@ def read_model_rows(store: Store, run: StoredRun | None, task: str, model: str, 
         return ModelRows((), str(error), mark)
 
 
-def _folder(kind: str) -> str:
-    return EVALUATION_FOLDER if KINDS[kind].leaves == "Report" else EXPORT_FOLDER
-
-
 def _find(store: Store, run: StoredRun | None, path: str) -> Mark | None:
     files = store.files(run, path.rpartition("/")[0]) if run else []
     return next((Mark(run.run_id, run.end_time, file) for file in files if run and file.path == path), None)
 
 
 def _read(store: Store, runs: Mapping[str | None, StoredRun], stage: str, kind: str, mark: Mark | None) -> ReportFile:
-    name = f"{_folder(kind)}/{REPORT_FILE} of stage {stage}"
+    name = f"{run_folder(kind)}/{REPORT_FILE} of stage {stage}"
     if mark is None:
         return ReportFile(stage, kind, None, name)
     # What is longer than a report can be is cut, and then refused with a sentence.

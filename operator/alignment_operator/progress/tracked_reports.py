@@ -10,7 +10,7 @@ import aiohttp
 from alignment_api.credentials import without_credentials
 from alignment_api.names import REPORT_FILE
 from alignment_api.results.collected import ReportFile, Reports, collected, reports
-from alignment_api.results.reading import EVALUATION_FOLDER, EXPORT_FOLDER, rows_file
+from alignment_api.results.reading import EVALUATION_FOLDER, rows_file, run_folder
 
 from alignment_operator.deciding.untrusted import printable
 from alignment_operator.progress.tracked_runs import Search, TrackedRun, newest, reading_files, searching
@@ -79,7 +79,7 @@ class TrackedReports:
 
 
 async def _file(search: Search, stage: str, run: TrackedRun) -> ReportFile:
-    path = f"{EXPORT_FOLDER if run.kind == 'export' else EVALUATION_FOLDER}/{REPORT_FILE}"
+    path = f"{run_folder(run.kind)}/{REPORT_FILE}"
     return ReportFile(stage, run.kind, await search.read_file(run.info.run_id, path), f"{path} of stage {stage}")
 
 

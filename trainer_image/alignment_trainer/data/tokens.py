@@ -16,6 +16,8 @@ _SILENT = {"verbose": False}
 """No warnings about texts longer than the model's limit, because they are cut here."""
 
 Tokens = dict[str, list[int]]
+UNCUT = 1 << 40
+"""As the longest length: nothing is cut."""
 
 
 class _Encoded(NamedTuple):

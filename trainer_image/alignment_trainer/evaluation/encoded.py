@@ -4,11 +4,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from alignment_trainer.data.tasks.documents import Document
-from alignment_trainer.data.tokens import IGNORED, dialogue_tokens
+from alignment_trainer.data.tokens import IGNORED, UNCUT, dialogue_tokens
 from alignment_trainer.evaluation.windows import Window
 from alignment_trainer.reading.bad_row import BadRow
-
-_UNCUT = 1 << 40
 
 
 class Encoded(NamedTuple):
@@ -50,7 +48,7 @@ def encode(document: Document, tokenizer: Any) -> Encoded:
     """Return a document's tokens; raise BadRow if the chat template cannot write it, or if it has no answer."""
     if isinstance(document, str):
         return _text(document, tokenizer)
-    tokens, _ = dialogue_tokens(document, tokenizer, assistant_only=True, max_length=_UNCUT)
+    tokens, _ = dialogue_tokens(document, tokenizer, assistant_only=True, max_length=UNCUT)
     if tokens is None:
         raise BadRow("has no answer, and only answers count in a dialogue; remove it")
     return Encoded(tokens["input_ids"], [label != IGNORED for label in tokens["labels"]])
@@ -61,6 +59,6 @@ def _text(text: str, tokenizer: Any) -> Encoded:
     ids = list(found["input_ids"])
     starts = [start for start, _ in found["offset_mapping"]] if tokenizer.is_fast else None
     if ids and ids[-1] == tokenizer.eos_token_id and not text.endswith(tokenizer.eos_token):
-        # Some tokenizers end every text; nobody wrote this token.
+        # Some tokenizers end every text with a token that the text does not have.
         ids, starts = ids[:-1], starts and starts[:-1]
     return Encoded(ids, [True] * len(ids), text, starts)

@@ -13,8 +13,8 @@ from alignment_trainer.asking.answering import readable_tokens, ready_to_answer
 from alignment_trainer.evaluation.row_file import RowFile
 from alignment_trainer.evaluation.subject import Subject
 from alignment_trainer.synthesis.sampling.batches import Batch, batches
+from alignment_trainer.synthesis.student import batch_bytes
 
-_CPU_BYTES = 1 << 30
 _SHARE_OF_GPU = 8
 """The logits of a batch take at most an eighth of the GPU, in 16 and in 32 bit together."""
 _LOGIT_BYTES = 6
@@ -112,10 +112,7 @@ def _planned(subject: Subject, items: Sequence[Item]) -> list[list[Item]]:
 def most_tokens(subject: Subject) -> int:
     """Return how many tokens a batch may have, so that its logits fit beside the weights."""
     of_token = _LOGIT_BYTES * int(subject.model.config.get_text_config().vocab_size)
-    if subject.device.type != "cuda":
-        return _CPU_BYTES // of_token
-    # Of all memory, not of what is free: on the same GPU each attempt has the same plan.
-    return int(torch.cuda.get_device_properties(subject.device).total_memory) // _SHARE_OF_GPU // of_token
+    return batch_bytes(subject.device, _SHARE_OF_GPU) // of_token
 
 
 def _too_long(item: Item, longest: int | None, unread: Unread) -> EvaluatedRow:

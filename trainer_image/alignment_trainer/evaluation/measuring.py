@@ -17,7 +17,7 @@ from alignment_trainer.evaluation.measure import Measure, measure_of
 from alignment_trainer.evaluation.progress import Progress
 from alignment_trainer.evaluation.report import Measured
 from alignment_trainer.evaluation.row_file import MEASURED_FOLDER, RowFile
-from alignment_trainer.evaluation.subject import dtype_of, load_subject
+from alignment_trainer.evaluation.subject import load_subject, numbers_of
 from alignment_trainer.evaluation.tasks import OpenTask
 from alignment_trainer.settings.evaluation import EvaluationSettings, model_name
 from alignment_trainer.synthesis.first_process import on_first_process, shared
@@ -131,7 +131,7 @@ class Measuring:
 def _forget_other_rows(task: OpenTask) -> None:
     """Remove what an earlier attempt measured, if its rows or, by an edit of GPUs, the number format have changed since."""
     folder = task.stage / MEASURED_FOLDER / task.name
-    numbers = str(dtype_of(task.config, task.settings))
+    numbers = numbers_of(task.config, task.settings)
     known, now = folder / _ROWS_FILE, digest([numbers, *([row.place, repr(row.value)] for row in task.rows)])
     if known.exists() and known.read_text() != now:
         why = "its rows or the number format have changed"

@@ -16,7 +16,7 @@ from alignment_api.spec.lineage import digest
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.estimates import difference, estimated
 from alignment_trainer.evaluation.measure import Measure, RowsOfModels
-from alignment_trainer.evaluation.subject import dtype_of
+from alignment_trainer.evaluation.subject import numbers_of
 from alignment_trainer.evaluation.tasks import OpenTask
 
 
@@ -54,7 +54,7 @@ def _task(one: Measured) -> MeasuredTask:
     prompts = digest(sorted(row.key for row in next(iter(one.rows.values()))))
     settings = {
         "exact": one.task.settings.exact,
-        "numbers": str(dtype_of(one.task.config, one.task.settings)).removeprefix("torch."),
+        "numbers": numbers_of(one.task.config, one.task.settings),
         "rows": digest(sorted(repr(row.value) for row in one.task.rows)),
         "prompts": prompts,
         **one.measure.settings(one.task),

@@ -55,6 +55,11 @@ def load_subject(config: RunConfig, candidate: Candidate, settings: EvaluationSe
     return Subject(candidate, student, settings.exact)
 
 
+def numbers_of(config: RunConfig, settings: EvaluationSettings) -> str:
+    """Return how reports call that number format, such as bfloat16."""
+    return str(dtype_of(config, settings)).removeprefix("torch.")
+
+
 def dtype_of(config: RunConfig, settings: EvaluationSettings) -> torch.dtype:
     """Return the number format in which models are measured."""
     return torch.bfloat16 if config.compute.gpus_per_node and not settings.exact else torch.float32

@@ -151,10 +151,15 @@ def token_budget(student: Student) -> int:
     size = getattr(configuration, "head_dim", None) or configuration.hidden_size // heads
     keys = getattr(configuration, "num_key_value_heads", None) or heads
     of_token = int(2 * configuration.num_hidden_layers * keys * size * torch.finfo(student.model.dtype).bits // 8)
-    if student.device.type != "cuda":
-        return _CPU_BYTES // of_token
+    return batch_bytes(student.device, _SHARE_OF_GPU) // of_token
+
+
+def batch_bytes(device: torch.device, share_of_gpu: int) -> int:
+    """Return how many bytes a batch may take, on a GPU one of so many shares."""
+    if device.type != "cuda":
+        return _CPU_BYTES
     # Of all memory, not of what is free: on the same GPU each attempt has the same plan.
-    return int(torch.cuda.get_device_properties(student.device).total_memory) // _SHARE_OF_GPU // of_token
+    return int(torch.cuda.get_device_properties(device).total_memory) // share_of_gpu
 
 
 def _takes_system(student: Student) -> bool:

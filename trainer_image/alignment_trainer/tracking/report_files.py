@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignment_api.names import REPORT_FILE, ROWS_FOLDER
-from alignment_api.results.reading import EVALUATION_FOLDER, EXPORT_FOLDER
-from alignment_api.spec.kinds import KINDS, Leaves
-
-_FOLDERS: dict[Leaves, str] = {"Report": EVALUATION_FOLDER, "Export": EXPORT_FOLDER}
+from alignment_api.results.reading import run_folder
 
 
 class RunFolder(NamedTuple):
@@ -28,8 +25,8 @@ def report_state(stage: Path) -> tuple[int, int] | None:
 
 
 def report_folders(stage: Path, kind: str) -> Iterator[RunFolder]:
-    """Yield the rows of the stage, a folder for each task, and at last the report: who finds it finds them too."""
-    folder = _FOLDERS.get(KINDS[kind].leaves)
+    """Yield the rows of the stage, a folder for each task, and at last the report, whose readers then find its rows."""
+    folder = run_folder(kind)
     if folder is None:
         return
     for task in sorted((stage / ROWS_FOLDER).glob("*/")):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from alignment_api.results.evaluation import EvaluatedRow
+from alignment_api.results.evaluation import Details, EvaluatedRow
 from lm_eval.api.instance import Instance
 from lm_eval.utils import handle_non_serializable, hash_string
 
@@ -23,7 +23,6 @@ SHORTENED, EXAMPLES, CONTEXT = "shortened", "worked_examples", "model_reads"
 many tokens the model reads at once, where the score depends on it."""
 EMPTY = "the text is empty"
 _HASH_DIGITS = 16
-Details = dict[str, str | int | float | bool | None]
 
 
 def answered(harness: Harness, benchmark: Benchmark, questions: Sequence[Question]) -> list[EvaluatedRow]:

@@ -13,7 +13,7 @@ from alignment_trainer.evaluation.benchmarks.harness import SOFTMAX
 from alignment_trainer.evaluation.benchmarks.loading import EXAMPLES_SEED, load_tasks
 from alignment_trainer.evaluation.benchmarks.questions import questions_of
 from alignment_trainer.evaluation.measure import RowsOfModels
-from alignment_trainer.evaluation.subject import dtype_of
+from alignment_trainer.evaluation.subject import numbers_of
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
 from alignment_trainer.official_tasks.members import Benchmark, Group, Task
 from alignment_trainer.official_tasks.packaged import harness_version
@@ -46,7 +46,7 @@ def settings_of(task: OpenTask) -> Settings:
         "split": _each(benchmark, lambda one: str(_splits(benchmark, one, folder))),
         "limit": task.task.limit,
         "prompt": _PLAIN,
-        "numbers": f"{str(dtype_of(task.config, task.settings)).removeprefix('torch.')}, softmax in {SOFTMAX}",
+        "numbers": f"{numbers_of(task.config, task.settings)}, softmax in {SOFTMAX}",
         **({"versions": _each(benchmark, lambda one: one.version)} if isinstance(benchmark, Group) else {}),
         **({"perplexity": _WINDOWS} if texts else {}),
     }

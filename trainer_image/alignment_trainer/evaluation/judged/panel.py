@@ -1,20 +1,18 @@
 """What the verdicts of one task show of its judges: agreement, places, lengths, failures; pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
-from alignment_api.results.evaluation import EvaluatedRow, JudgePanel, Settings
+from alignment_api.results.evaluation import JudgePanel, Settings
 
 from alignment_trainer.evaluation.judged.verdicts import Said, said_in
-
-Rows = Mapping[str, Sequence[EvaluatedRow]]
-"""The rows of one task, by model."""
+from alignment_trainer.evaluation.measure import RowsOfModels
 
 
 def panel_of(
-    task: str, judges: Sequence[str], rows: Rows, verdict: Callable[[float], float], longer: Iterable[float]
+    task: str, judges: Sequence[str], rows: RowsOfModels, verdict: Callable[[float], float], longer: Iterable[float]
 ) -> JudgePanel:
     """Return what the verdicts show; `verdict` is what two judges agree on, `longer` what the longer answers won."""
     every = [list(said_in(row, judges)) for of in rows.values() for row in of]
@@ -45,7 +43,7 @@ def _pairs(said: Sequence[Said]) -> Iterator[tuple[float, float]]:
     return combinations(known, 2)
 
 
-def _by_judge_and_model(judges: Sequence[str], rows: Rows) -> Settings:
+def _by_judge_and_model(judges: Sequence[str], rows: RowsOfModels) -> Settings:
     found: Settings = {}
     for judge in judges:
         for model, of in rows.items():

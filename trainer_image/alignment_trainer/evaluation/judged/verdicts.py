@@ -7,12 +7,10 @@ would be another measure.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
-from alignment_api.results.evaluation import EvaluatedRow
+from alignment_api.results.evaluation import Details, EvaluatedRow
 
 from alignment_trainer.judging.grade import Grade
 from alignment_trainer.judging.pairwise import Duel, Winner
-
-Details = dict[str, str | int | float | bool | None]
 
 _VALUE, _STRAIGHT, _SWAPPED, _FAILURE = "judge", "straight", "swapped", "failure"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from accelerate import PartialState
-from alignment_api.results.evaluation import EvaluatedRow, Settings
+from alignment_api.results.evaluation import Details, EvaluatedRow, Settings
 from alignment_api.spec.settings.evaluation import USUAL_WINDOW
 from jinja2 import TemplateError
 
@@ -35,8 +35,6 @@ _WINDOWS = "@windows"
 """No model has this sign in its name."""
 
 _ONE_TOKEN = "it has one token, and only a token before it predicts a token"
-
-Details = dict[str, str | int | float | bool | None]
 
 
 class Cut(NamedTuple):

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from accelerate import PartialState
-from alignment_api.results.evaluation import EvaluatedRow, Settings
+from alignment_api.results.evaluation import Details, EvaluatedRow, Settings
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import last_training, reference_of, references_of
 from alignment_api.spec.stage_model import StageModel
 from jinja2 import TemplateError
 
 from alignment_trainer.asking.prompts import readable
-from alignment_trainer.data.tokens import pair_tokens
+from alignment_trainer.data.tokens import UNCUT, pair_tokens
 from alignment_trainer.evaluation.likelihood import Item, Text, measure_items
 from alignment_trainer.evaluation.measure import Measure, Metric, RowsOfModels
 from alignment_trainer.evaluation.row_file import RowFile
@@ -21,13 +21,10 @@ from alignment_trainer.reading.bad_row import BadRow
 from alignment_trainer.settings.evaluation import model_name
 from alignment_trainer.synthesis.prompts import alone
 
-Details = dict[str, str | int | float | bool | None]
-
 _BASE = model_name(StageModel(base=True))
 _ACCURACY, _MARGIN, _NORMALIZED, _TIES = "reward_accuracy", "reward_margin", "normalized_accuracy", "ties"
 _LENGTHS = ("chosen_tokens", "rejected_tokens")
 _CHOSEN, _REJECTED = "chosen_likelihood", "rejected_likelihood"
-_UNCUT = 1 << 40
 _METRICS = (
     Metric(_ACCURACY, "Higher", is_main=True),
     Metric(_MARGIN, "Higher", is_unbounded=True),
@@ -73,7 +70,7 @@ def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
 def _texts(pair: Pair, subject: Subject) -> list[Text] | str:
     """Return the prompt with each of its answers, or why the model's chat template cannot write it."""
     try:
-        tokens, _ = pair_tokens(pair, subject.tokenizer, _UNCUT)
+        tokens, _ = pair_tokens(pair, subject.tokenizer, UNCUT)
     except (BadRow, TemplateError) as error:
         return str(error)
     assert tokens is not None, "nothing is cut"
