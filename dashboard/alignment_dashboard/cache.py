@@ -177,7 +177,7 @@ def _read_headlines(_key: None, known: Headlines) -> Headlines:
 def _read_overview(_key: None, known: Overview) -> Overview:
     jobs, runs, now = listing(), headlines().value, datetime.now(UTC)
     curves = outlines(see(jobs, runs, now, _seen), LOSS)
-    found = overview_of(jobs, runs, now, _seen, curves)
+    found = overview_of(jobs, now, _seen, curves)
     return known if known == found else found
 
 

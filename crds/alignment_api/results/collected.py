@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alignment_api.results.evaluation import EvaluationReport
 from alignment_api.results.export import ExportReport
 from alignment_api.results.proofs import Exported
-from alignment_api.results.reading import UnreadableReport, read_report, run_folder
+from alignment_api.results.reading import UnreadableReport, read_report
 from alignment_api.results.table import Measured
 from alignment_api.spec.kinds import KINDS
 
@@ -33,7 +33,7 @@ class Reports(NamedTuple):
 
 def reports(kind: str) -> bool:
     """Return whether stages of a kind write a report."""
-    return run_folder(kind) is not None
+    return kind in KINDS and KINDS[kind].reports
 
 
 def collected(job: str, files: Iterable[ReportFile]) -> Reports:

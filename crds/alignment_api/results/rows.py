@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from alignment_api.results.evaluation import EvaluatedRow
+from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
 
 
 class RowPair(NamedTuple):
@@ -28,6 +28,12 @@ def shared_metric(metrics: Sequence[str], first: Iterable[EvaluatedRow], second:
     """Return the first of the metrics that rows of both models have: some are only of a whole task, such as an average."""
     of_both = set(row_metrics(first)) & set(row_metrics(second))
     return next((name for name in (*metrics, *sorted(of_both)) if name in of_both), None)
+
+
+def task_metrics(report: EvaluationReport, task: str) -> list[str]:
+    """Return the metrics of a task, its main ones first."""
+    of_task = [score for score in report.scores if score.task == task]
+    return list(dict.fromkeys(score.metric for score in sorted(of_task, key=lambda score: not score.is_main)))
 
 
 def row_metrics(rows: Iterable[EvaluatedRow]) -> list[str]:

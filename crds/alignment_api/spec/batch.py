@@ -12,6 +12,11 @@ def processes_per_node(compute: Compute) -> int:
     return compute.gpus_per_node or compute.processes_per_node or 1
 
 
+def gpus_of(compute: Compute) -> int:
+    """Return how many GPUs all nodes of a stage have."""
+    return (compute.nodes or 1) * (compute.gpus_per_node or 0)
+
+
 def world_size(compute: Compute) -> int:
     """Count the processes of a stage."""
     return (compute.nodes or 1) * processes_per_node(compute)

@@ -26,6 +26,11 @@ class Kind:
     """Whether the stage starts from the job's model or an earlier stage's; the others only ask endpoints, without a GPU."""
 
     @property
+    def reports(self) -> bool:
+        """Return whether it reports on models of the job, by their names."""
+        return self.leaves in ("Report", "Export")
+
+    @property
     def leaves_weights(self) -> bool:
         """Return whether later stages can measure what it leaves."""
         return self.leaves in ("Model", "Export")

@@ -8,15 +8,10 @@ from pydantic.alias_generators import to_camel
 
 from alignment_api.schema import Rule, Schema
 from alignment_api.spec.data import Dataset
-from alignment_api.spec.kinds import KINDS, Leaves
+from alignment_api.spec.kinds import KINDS
 from alignment_api.spec.parts import RowsRead, models_asked, rows_read
-from alignment_api.spec.stage_model import StageModel
+from alignment_api.spec.stage_model import BASE, StageModel
 from alignment_api.spec.stages import Stage
-
-BASE = "base"
-"""How reports call the job's own model, beside the names of stages."""
-_NAME_MODELS: tuple[Leaves, ...] = ("Report", "Export")
-"""What stages leave that name the models of the job."""
 
 
 class _Reading(NamedTuple):
@@ -103,7 +98,7 @@ def _blame_rowless_reading(spec: Any) -> tuple[str, str]:
 def _called_base(spec: Any) -> int | None:
     """Return the position of a stage whose name means the job's own model where models are measured or exported."""
     stages: list[Stage] = spec.stages or []
-    names_base = any(KINDS[stage.kind].leaves in _NAME_MODELS for stage in stages)
+    names_base = any(KINDS[stage.kind].reports for stage in stages)
     return next((index for index, stage in enumerate(stages) if names_base and stage.name == BASE), None)
 
 
@@ -165,7 +160,7 @@ UNIQUE_NAMES = Rule(
 )
 NO_STAGE_IS_BASE = Rule(
     f"!has(self.stages) || !self.stages.exists(stage, stage.name == '{BASE}') || !self.stages.exists(stage, "
-    + " || ".join(f"has(stage.{to_camel(kind)})" for kind in KINDS if KINDS[kind].leaves in _NAME_MODELS)
+    + " || ".join(f"has(stage.{to_camel(kind)})" for kind in KINDS if KINDS[kind].reports)
     + ")",
     lambda spec: _called_base(spec) is None,
     f"in a job that measures or exports models, no stage can be called {BASE}: that is the job's own model",

@@ -7,6 +7,9 @@ from pydantic import Field
 from alignment_api.schema import Rule, Schema, count_set, exactly_one
 from alignment_api.spec.values import StageName
 
+BASE = "base"
+"""How reports call the job's own model, beside the names of stages."""
+
 
 class StageModel(Schema):
     """One of the job's models."""

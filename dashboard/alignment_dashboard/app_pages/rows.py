@@ -6,7 +6,7 @@ from functools import partial
 import pandas
 import streamlit as st
 from alignment_api.results.evaluation import EvaluatedRow
-from alignment_api.results.rows import RowPair, paired_rows
+from alignment_api.results.rows import RowPair, paired_rows, row_metrics, task_metrics
 from alignment_api.results.table import Measured
 from alignment_api.results.written import write_number
 from alignment_api.spec.job import AlignmentJob
@@ -68,12 +68,11 @@ def _show_task(job: AlignmentJob, measured: Sequence[Measured]) -> None:
         task = _choose("Task", TASK, names, names[0])
         first = _choose("First model", FIRST, models, models[0])
         second = _choose("Second model", SECOND, models, models[-1])
-        of_task = sorted((score for score in report.scores if score.task == task), key=lambda score: not score.is_main)
-        metrics = list(dict.fromkeys(score.metric for score in of_task))
         of_first, of_second = (_read(job, stage, task, model) for model in (first, second))
-        in_rows = {name for row in (*of_first, *of_second) for name in row.scores}
-        metric = _choose("Metric", METRIC, [name for name in metrics if name in in_rows] or sorted(in_rows), "")
-    lower = any(score.better == "Lower" for score in of_task if score.metric == metric)
+        in_rows = row_metrics((*of_first, *of_second))
+        known = [name for name in task_metrics(report, task) if name in in_rows]
+        metric = _choose("Metric", METRIC, known or sorted(in_rows), "")
+    lower = any(score.better == "Lower" for score in report.scores if (score.task, score.metric) == (task, metric))
     pairs = paired_rows(of_first, of_second, metric) if metric else []
     if pairs:
         _show_pairs(pairs, (first, second), metric, lower)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from alignment_api.spec.batch import gpus_of
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.lineage import stages_needed
-from alignment_api.spec.stages import Stage
 from pydantic import ValidationError
 
 
@@ -46,11 +46,6 @@ def _branches(spec: str) -> Mapping[str, Branch]:
     except (ValueError, ValidationError):
         return {}
     return {
-        stage.name: Branch(tuple(known.name for known in stages_needed(read, stage)), _gpus(read, stage))
+        stage.name: Branch(tuple(known.name for known in stages_needed(read, stage)), gpus_of(read.compute_of(stage)))
         for stage in read.stages or []
     }
-
-
-def _gpus(spec: AlignmentJobSpec, stage: Stage) -> int:
-    compute = spec.compute_of(stage)
-    return (compute.nodes or 1) * (compute.gpus_per_node or 0)

@@ -3,22 +3,19 @@
 import sys
 from collections.abc import Iterable
 
+from alignment_operator.deciding.untrusted import without_controls
+
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def refuse(problems: str) -> int:
     """Print each problem, and return the exit code of what was not begun."""
     for line in problems.splitlines():
-        print(f"error: {_plain(line)}", file=sys.stderr)
+        print(f"error: {without_controls(line)}", file=sys.stderr)
     return REFUSED
 
 
 def warn(warnings: Iterable[str]) -> None:
     """Print each warning."""
     for warning in warnings:
-        print(f"warning: {_plain(warning)}", file=sys.stderr)
-
-
-def _plain(line: str) -> str:
-    """Write a line without characters that a terminal would interpret: it may quote names of others."""
-    return "".join(sign if sign.isprintable() else " " for sign in line)
+        print(f"warning: {without_controls(warning)}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from alignment_api.durations import readable_duration
+from alignment_api.spec.batch import gpus_of
 from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.status import (
     ENDED,
@@ -143,8 +144,7 @@ def _message_of(stage: StageStatus) -> str:
 
 def _gpus(spec: AlignmentJobSpec, stages: list[StageStatus]) -> int:
     names = {stage.name for stage in stages}
-    computes = [spec.compute_of(stage) for stage in spec.stages or [] if stage.name in names]
-    return sum((compute.nodes or 1) * (compute.gpus_per_node or 0) for compute in computes)
+    return sum(gpus_of(spec.compute_of(stage)) for stage in spec.stages or [] if stage.name in names)
 
 
 def _eta(running: list[StageStatus]) -> str | None:

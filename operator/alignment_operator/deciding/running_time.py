@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from alignment_api.spec.batch import gpus_of
 from alignment_api.spec.job import AlignmentJobSpec
 from alignment_api.spec.status import AlignmentJobStatus, StageStatus
 
@@ -14,7 +15,7 @@ def counted_time(situation: Situation, record: StageStatus, child: Child) -> dic
     if child.start_time is None or (record.counted_attempt or 0) >= child.attempt:
         return {}
     seconds = max(0, int(((child.end_time or situation.job.now) - child.start_time).total_seconds()))
-    gpus = (situation.run.compute.nodes or 1) * (situation.run.compute.gpus_per_node or 0)
+    gpus = gpus_of(situation.run.compute)
     return {
         "counted_attempt": child.attempt,
         "active_seconds": record.active_seconds + seconds,

@@ -40,7 +40,7 @@ class Turns:
         has_failed: bool,
     ) -> None:
         self._foundations = foundations(spec)
-        # A halted job starts nothing, so all of its stages are told so.
+        # A halted job starts nothing: every stage that could run gets a turn, and `decide` gives it the reason of the halt.
         self._places = None if has_halted else spec.parallel_stages or 1
         self._has_failed = has_failed
         self._unended = {child.stage for child in observed if child.state in UNENDED}

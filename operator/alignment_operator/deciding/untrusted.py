@@ -41,7 +41,12 @@ def bounded_warnings(sentences: Iterable[str]) -> tuple[str, ...]:
 
 def printable(text: str) -> str:
     """Return the text without characters that a terminal or a page would interpret."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return " ".join(without_controls(text).split())
+
+
+def without_controls(text: str, kept: str = "") -> str:
+    """Return the text with a space for each character that a terminal would interpret, but for those that are kept."""
+    return "".join(character if character.isprintable() or character in kept else " " for character in text)
 
 
 class Sightings:

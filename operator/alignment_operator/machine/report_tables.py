@@ -12,11 +12,13 @@ from alignment_api.results.grids import Grid, grids
 from alignment_api.results.judges import panel_sentence
 from alignment_api.results.proofs import proof_sentences
 from alignment_api.results.records import FIELDS, export_records, score_records
+from alignment_api.results.table import Table as ScoreTable
 from alignment_api.results.table import model_lines, table
 from alignment_api.results.written import write_number
 from rich.table import Table
 from rich.text import Text
 
+from alignment_operator.deciding.untrusted import without_controls
 from alignment_operator.machine.row_differences import RowDifferences
 from alignment_operator.machine.terminal import Printer
 from alignment_operator.progress.tracked_reports import NoResults
@@ -32,10 +34,11 @@ def write_reports(found: Reports, form: str, against: str | None = None) -> str:
     names = [line.name for line in model_lines(found.evaluations)]
     if against is not None and against not in names:
         raise NoResults(f"no report has a model {against!r}; name one of {', '.join(names) or 'a job that has evaluated'}")
+    shown = table(found.evaluations, against=against)
     if form in ("csv", "json"):
         records = [*score_records(found.evaluations, against), *export_records(found.exports)]
-        return _csv(FIELDS, records) if form == "csv" else _json({"scores": records, "notes": _sentences(found)})
-    return _written(grids(table(found.evaluations, against=against), found.exports), _sentences(found), form)
+        return _csv(FIELDS, records) if form == "csv" else _json({"scores": records, "notes": _sentences(found, shown)})
+    return _written(grids(shown, found.exports), _sentences(found, shown), form)
 
 
 def write_rows(found: RowDifferences, form: str) -> str:
@@ -84,24 +87,26 @@ def _row_sentences(found: RowDifferences) -> list[str]:
     return [differing, failed] if found.failed else [differing]
 
 
-def _sentences(found: Reports) -> list[str]:
-    of_table = table(found.evaluations).sentences if found.evaluations else ()
+def _sentences(found: Reports, shown: ScoreTable) -> list[str]:
+    of_table = shown.sentences if found.evaluations else ()
     panels = [panel_sentence(panel) for one in found.evaluations for panel in one.report.panels]
     return [*of_table, *panels, *proof_sentences(found.exports)]
 
 
 def _written(known: Sequence[Grid], sentences: Sequence[str], form: str) -> str:
     parts = [_markdown(grid) if form == "markdown" else _text(grid) for grid in known]
-    ends = "".join(f"- {_escaped(sentence)}\n" if form == "markdown" else f"{_plain(sentence)}\n" for sentence in sentences)
+    ends = "".join(
+        f"- {_escaped(sentence)}\n" if form == "markdown" else f"{without_controls(sentence)}\n" for sentence in sentences
+    )
     return "\n".join([*parts, ends])
 
 
 def _text(grid: Grid) -> str:
-    shown = Table(title=_plain(grid.title), title_justify="left")
+    shown = Table(title=without_controls(grid.title), title_justify="left")
     for number, head in enumerate(grid.heads):
-        shown.add_column(Text(_plain(head)), overflow="fold", justify="right" if number else "left")
+        shown.add_column(Text(without_controls(head)), overflow="fold", justify="right" if number else "left")
     for line in grid.lines:
-        shown.add_row(*(Text(_plain(cell)) for cell in line))
+        shown.add_row(*(Text(without_controls(cell)) for cell in line))
     written = io.StringIO()
     width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
     Printer(file=written, width=width, no_color=True).print(shown)
@@ -118,18 +123,11 @@ def _markdown(grid: Grid) -> str:
 
 def _escaped(text: str) -> str:
     """Write a text so that markdown shows it as it is."""
-    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#&~$" else sign for sign in _plain(text))
-
-
-def _plain(text: str) -> str:
-    """Write a text in one line, without the control characters that would move a terminal's cursor."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#&~$" else sign for sign in without_controls(text))
 
 
 def _cleaned(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in value)
+    return without_controls(value, kept="\n\t") if isinstance(value, str) else value
 
 
 def _short(text: object) -> str:

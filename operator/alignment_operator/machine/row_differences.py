@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from alignment_api.results.collected import Reports
 from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.results.reading import UnreadableReport, read_rows, rows_file
-from alignment_api.results.rows import RowPair, paired_rows, shared_metric
+from alignment_api.results.rows import RowPair, paired_rows, shared_metric, task_metrics
 from alignment_api.results.table import Measured
 
 from alignment_operator.progress.tracked_reports import NoResults
@@ -42,18 +42,12 @@ def row_differences(source: RowSource, found: Reports, task: str, between: Seque
         if name not in models:
             raise NoResults(f"{name} was not measured in {task}; name two of {', '.join(models)}")
     of_first, of_second = (_rows(source, measured.stage, task, name) for name in (first, second))
-    metric = shared_metric(_metrics(measured, task), of_first, of_second)
+    metric = shared_metric(task_metrics(measured.report, task), of_first, of_second)
     if metric is None:
         raise NoResults(f"the rows of {first} and {second} in {task} have no score in common, so they cannot be compared")
     pairs = paired_rows(of_first, of_second, metric)
     failed = sum(pair.difference is None for pair in pairs)
     return RowDifferences(task, metric, (first, second), [pair for pair in pairs if pair.difference], failed)
-
-
-def _metrics(measured: Measured, task: str) -> list[str]:
-    """Return the metrics of a task, its main ones first."""
-    of_task = [score for score in measured.report.scores if score.task == task]
-    return list(dict.fromkeys(score.metric for score in sorted(of_task, key=lambda score: not score.is_main)))
 
 
 def _tasks(measured: Measured) -> list[str]:

@@ -40,7 +40,8 @@ class StoredReports:
 
 
 def _find(home: Home, name: str) -> AlignmentJob:
-    jobs = [stored_job(path) for path in home.job_files()]
+    # The folder of a job has its name: no other job's file has to be readable.
+    jobs = [stored_job(path) for path in home.job_files() if path.parent.name == name.rpartition("/")[2]]
     found = [job for job in jobs if name in (job.metadata.name, f"{job.metadata.namespace}/{job.metadata.name}")]
     if not found:
         raise NoResults(f"{home.root} has no job {name}; name a job that `alignment run` has run, or another --home")

@@ -5,16 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import aiohttp
 from alignment_api.credentials import without_credentials
 from alignment_api.progress.course import Course
 from alignment_api.spec.status import Progress, TrackingStatus
 
 from alignment_operator.deciding.observation import FirstPod
-from alignment_operator.deciding.untrusted import Sightings, printable
-from alignment_operator.progress.tracked_runs import Point, Search, TrackedRun, newest, searching
+from alignment_operator.deciding.untrusted import Sightings
+from alignment_operator.progress.tracked_runs import AWAY, Point, Search, TrackedRun, cause_of, newest, searching
 
-_LONGEST_CAUSE = 200
 _LONGEST_URL = 1024
 
 
@@ -65,11 +63,10 @@ class TrackedProgress:
         try:
             async with searching(self._uri, self._credentials, self._page_size, self._page_size) as search:
                 found, parents = await self._look(search, wanted)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except AWAY as error:
             newly = self._silent_since is None
             self._silent_since = self._silent_since or datetime.now(UTC)
-            message = f"{type(error).__name__}: {error}".rstrip(": ")
-            self._reason = printable(without_credentials(message))[:_LONGEST_CAUSE]
+            self._reason = cause_of(error)
             return {pod.job_uid for pod in pods} if newly else set()
         returned = {pod.job_uid for pod in pods} if self._silent_since else set()
         self._silent_since = None

@@ -6,16 +6,12 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-import aiohttp
 from alignment_api.credentials import without_credentials
 from alignment_api.names import REPORT_FILE
 from alignment_api.results.collected import ReportFile, Reports, collected, reports
 from alignment_api.results.reading import EVALUATION_FOLDER, rows_file, run_folder
 
-from alignment_operator.deciding.untrusted import printable
-from alignment_operator.progress.tracked_runs import Search, TrackedRun, newest, reading_files, searching
-
-_LONGEST_CAUSE = 200
+from alignment_operator.progress.tracked_runs import AWAY, Search, TrackedRun, cause_of, newest, reading_files, searching
 
 
 class NoResults(Exception):
@@ -37,14 +33,14 @@ class TrackedReports:
         """Return all reports of the job. Raises NoResults and StoreAway."""
         try:
             return asyncio.run(self._reports())
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except AWAY as error:
             raise self._away(error) from error
 
     def rows(self, stage: str, task: str, model: str) -> bytes | None:
         """Return the rows of a model in a task; None if there are none. Raises StoreAway."""
         try:
             return asyncio.run(self._read(self._runs[stage], f"{EVALUATION_FOLDER}/{rows_file(task, model)}"))
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except AWAY as error:
             raise self._away(error) from error
 
     async def _reports(self) -> Reports:
@@ -72,9 +68,8 @@ class TrackedReports:
             return await search.read_file(run.info.run_id, path)
 
     def _away(self, error: Exception) -> StoreAway:
-        cause = printable(without_credentials(f"{type(error).__name__}: {error}".rstrip(": ")))[:_LONGEST_CAUSE]
         return StoreAway(
-            f"MLflow at {without_credentials(self._uri)} cannot be read now ({cause}); check the address, or try later"
+            f"MLflow at {without_credentials(self._uri)} cannot be read now ({cause_of(error)}); check the address, or try later"
         )
 
 

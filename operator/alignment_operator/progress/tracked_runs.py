@@ -10,11 +10,17 @@ from typing import Annotated, Any
 
 import aiohttp
 from alignment_api import metrics
-from alignment_api.credentials import read_login
+from alignment_api.credentials import read_login, without_credentials
 from alignment_api.runs import Beginning, newest_run
 from pydantic import BaseModel, Field, ValidationError
 
+from alignment_operator.deciding.untrusted import printable
+
+AWAY = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+"""What is raised while MLflow cannot be read."""
+
 _TIMEOUT_SECONDS = 10
+_LONGEST_CAUSE = 200
 _TRIES = 3
 _PAUSE_SECONDS = 0.2
 _Id = Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
@@ -170,6 +176,11 @@ class Search:
                     return body
             await asyncio.sleep(_PAUSE_SECONDS)
         raise AssertionError("the last try returns or raises")
+
+
+def cause_of(error: Exception) -> str:
+    """Return why MLflow cannot be read, for a sentence."""
+    return printable(without_credentials(f"{type(error).__name__}: {error}".rstrip(": ")))[:_LONGEST_CAUSE]
 
 
 @asynccontextmanager

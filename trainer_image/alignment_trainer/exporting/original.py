@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 from alignment_api.names import MANIFEST_FILE
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import parent_of
+from alignment_api.spec.stage_model import BASE
 from alignment_api.spec.stages import Stage
 
 from alignment_trainer.failures import BadData
 from alignment_trainer.models.start import check_model, check_start, start_folder
 from alignment_trainer.synthesis.first_process import shared
 from alignment_trainer.workspace.base_record import read_base
-
-BASE = "base"
 
 
 class Ancestor(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import measured_models
 from alignment_api.spec.settings.evaluation import Evaluate, Task
-from alignment_api.spec.stage_model import StageModel
+from alignment_api.spec.stage_model import BASE, StageModel
 
 from alignment_trainer.settings.given import given, stage_path
 from alignment_trainer.settings.servers import SamplingSettings, Server, sampling_settings
@@ -56,4 +56,4 @@ def evaluation_settings(config: RunConfig) -> EvaluationSettings:
 
 def model_name(model: StageModel) -> str:
     """Return how tables call one of the job's models."""
-    return model.stage or "base"
+    return model.stage or BASE

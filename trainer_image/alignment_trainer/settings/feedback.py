@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.data import Dataset
 from alignment_api.spec.settings.synthesis import Aspect, Feedback, Principles, Responder
-from alignment_api.spec.stage_model import StageModel
+from alignment_api.spec.stage_model import BASE, StageModel
 
 from alignment_trainer.settings.given import given, stage_path
 from alignment_trainer.settings.servers import SamplingSettings, Server, sampling_settings
@@ -122,4 +122,4 @@ def _name(responder: Responder) -> str:
     if responder.endpoint:
         return responder.endpoint.model
     assert responder.model is not None
-    return responder.model.stage or "base"
+    return responder.model.stage or BASE

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from alignment_api.resolving.parameters import Value
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.lineage import parent_of
+from alignment_api.spec.stage_model import BASE
 
 from alignment_dashboard.facts.configuration import most_telling, parameters
 
-BASE = "base"
 MOST_PARAMETERS = 4
 
 

@@ -35,11 +35,8 @@ class Seen(NamedTuple):
     """Why it needs attention, if it has ended."""
 
 
-def overview(
-    listing: Listing, runs: Mapping[str, StoredRun], now: datetime, seen: dict[str, Seen], curves: Mapping[str, list[float]]
-) -> Overview:
-    """Return the overview; `seen` keeps what is known of each job, since most have not changed and each costs a millisecond."""
-    see(listing, runs, now, seen)
+def overview(listing: Listing, now: datetime, seen: Mapping[str, Seen], curves: Mapping[str, list[float]]) -> Overview:
+    """Return the overview, from what `see` has noted of the listing."""
     found = {
         identity: why
         for identity, known in seen.items()
@@ -49,7 +46,10 @@ def overview(
 
 
 def see(listing: Listing, runs: Mapping[str, StoredRun], now: datetime, seen: dict[str, Seen]) -> list[Target]:
-    """Note in `seen` what the list says of each job, and return where the courses of their losses are."""
+    """Note in `seen` what the list says of each job, and return where the courses of their losses are.
+
+    What is known of a job is kept: most have not changed, and each costs a millisecond.
+    """
     made = {}
     for job in listing.jobs:
         identity = identify(job)

@@ -8,7 +8,7 @@ import pytest
 from alignment_api.metrics import EVALUATION_REWARD_MARGIN, LOSS, REWARD_MARGIN, of_stage
 from alignment_api.spec.job import AlignmentJob
 from alignment_dashboard.data.listing import Guidance, Listing
-from alignment_dashboard.facts.run_list.overview import Seen, overview, see
+from alignment_dashboard.facts.run_list.overview import Overview, Seen, overview, see
 from alignment_dashboard.facts.run_list.row import newest_first, row_of
 from alignment_dashboard.store.stored_run import StoredRun
 from list_rows import a_row
@@ -97,17 +97,22 @@ def test_a_list_opens_with_what_runs_and_then_the_newest() -> None:
     assert [row.name for row in sorted(rows, key=newest_first)] == ["runs", "new", "old", "unknown"]
 
 
+def looked_at(listing: Listing, runs: dict[str, StoredRun], now: datetime, seen: dict[str, Seen]) -> Overview:
+    see(listing, runs, now, seen)
+    return overview(listing, now, seen, {})
+
+
 def test_what_has_not_changed_is_made_once() -> None:
     seen: dict[str, Seen] = {}
     first, second = made(name="first"), made(name="second")
-    before = overview(Listing((first, second), (), GUIDANCE), {"uid-first": stored(**{DPO: NAN})}, STARTED, seen, {})
+    before = looked_at(Listing((first, second), (), GUIDANCE), {"uid-first": stored(**{DPO: NAN})}, STARTED, seen)
     changed = made({"phase": "Failed"}, "second")
-    after = overview(Listing((first, changed), (), GUIDANCE), {"uid-first": stored(**{DPO: NAN})}, STARTED, seen, {})
+    after = looked_at(Listing((first, changed), (), GUIDANCE), {"uid-first": stored(**{DPO: NAN})}, STARTED, seen)
     assert {row.name: row.phase for row in after.rows} == {"first": "Pending", "second": "Failed"}
     assert next(row for row in after.rows if row.name == "first") == next(row for row in before.rows if row.name == "first")
     assert list(after.attention) == ["uid-second"]
     assert set(seen) == {"uid-first", "uid-second"}
-    gone = overview(Listing((changed,), (), GUIDANCE), {}, STARTED, seen, {})
+    gone = looked_at(Listing((changed,), (), GUIDANCE), {}, STARTED, seen)
     assert (len(gone.rows), set(seen)) == (1, {"uid-second"})
 
 
@@ -122,7 +127,7 @@ def test_what_has_not_changed_is_made_once() -> None:
 )
 def test_a_running_job_whose_loss_is_no_number_needs_attention(phase: str, loss: float, message: str | None) -> None:
     job = made({"phase": phase, "stages": [DONE, stage("dpo", "Running")]})
-    found = overview(Listing((job,), (), GUIDANCE), {"uid-one": stored(**{DPO: loss})}, STARTED, {}, {}).attention.get("uid-one")
+    found = looked_at(Listing((job,), (), GUIDANCE), {"uid-one": stored(**{DPO: loss})}, STARTED, {}).attention.get("uid-one")
     assert (found.message if found else None) == message
 
 
@@ -137,5 +142,5 @@ def test_why_an_ended_job_failed_is_said_as_long_as_it_does_not_change() -> None
     seen: dict[str, Seen] = {}
     failed = Listing((made({"phase": "Failed", "reason": "BadData", "message": "a row is empty"}),), (), GUIDANCE)
     for later in (0, 10_000):
-        found = overview(failed, {}, STARTED + timedelta(seconds=later), seen, {})
+        found = looked_at(failed, {}, STARTED + timedelta(seconds=later), seen)
         assert [why.message for why in found.attention.values()] == ["a row is empty"]

@@ -9,6 +9,7 @@ from alignment_api.results.export import ExportReport
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.data import Dataset
 from alignment_api.spec.parts import parts_of
+from alignment_api.spec.stage_model import BASE
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from alignment_trainer.exporting.describing.origins import Setting, settings_of
@@ -43,7 +44,7 @@ def _name(config: RunConfig) -> str:
 
 
 def _summary(config: RunConfig, report: ExportReport) -> str:
-    what = "The job's own model" if report.model == "base" else f"The model of stage `{report.model}`"
+    what = "The job's own model" if report.model == BASE else f"The model of stage `{report.model}`"
     notes = "".join(f"\n- {note}" for note in report.notes)
     return f"{what} of the alignment job `{config.job.name}`, {FORMATS[report.quantization].described}." + (
         f"\n{notes}" if notes else ""
@@ -101,7 +102,7 @@ def _lineage_rows(config: RunConfig, report: ExportReport, ancestors: Iterable[A
     base, model = read_base(config), config.spec.model
     first = (model.uri if model else None) or "-"
     revision = base.revision if base and base.revision else ""
-    rows = [("base", f"{first}{f' at {revision}' if revision else ''}", _short(base.digest if base else None))]
+    rows = [(BASE, f"{first}{f' at {revision}' if revision else ''}", _short(base.digest if base else None))]
     rows += [(one.stage, str(one.manifest.get("kind", "-")), _short(one.made)) for one in ancestors]
     rows.append((config.stage_name, f"export, {report.quantization}", _short(report.written_weights)))
     return [("stage", "what", "hash of the weights"), *rows]
