@@ -21,6 +21,7 @@ ROWS = [
         {"a": "FINISHED", "c": "FINISHED", "d": "FAILED"},
         "FAILED",
     ),
+    ("the folders of the stages below were removed", "b", "FINISHED", {"d": "FINISHED"}, "FINISHED"),
     ("it fails while another runs", "a", "FAILED", {"c": "runs"}, None),
     ("it fails, and the next is yet to begin", "a", "FAILED", {}, "FAILED"),
     ("it is stopped, the other was before", "a", "KILLED", {"c": "KILLED"}, "KILLED"),

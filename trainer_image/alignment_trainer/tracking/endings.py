@@ -56,7 +56,9 @@ def job_ending(config: RunConfig, status: str) -> str | None:
         return status
     failed = {name: state for name, state in others.items() if state not in (None, _FINISHED)}
     below = foundations(config.spec)
-    if any(state is None and not below[name] & failed.keys() for name, state in others.items()):
+    # A person may have removed the folder of a stage since another was made from it; it does not run again.
+    used = below[config.stage_name].union(*(below[name] for name, state in others.items() if state is not None))
+    if any(state is None and name not in used and not below[name] & failed.keys() for name, state in others.items()):
         return None
     return next(iter(failed.values()), _FINISHED)
 
