@@ -3,10 +3,13 @@
 import contextlib
 import errno
 import fcntl
+import json
 import os
+import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 """The error numbers of a write for which a volume has no room, or a quota none for this user."""
@@ -52,6 +55,24 @@ def without_torn_line(path: Path) -> None:
 def _partial(path: Path) -> Path:
     # Pods share a volume, and their processes have the same ids, so the name contains the host.
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+
+
+def write_folder(target: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder beside its name, and give it the name, in place of an earlier one, when all of it is on the disk."""
+    staged = target.with_name(f".{target.name}")
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    write(staged)
+    flush_tree(staged)
+    shutil.rmtree(target, ignore_errors=True)
+    rename_whole(staged, target)
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as JSON, one a line."""
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def set_aside(damaged: Path) -> Path:

@@ -10,9 +10,9 @@ from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
-from alignment_trainer.process.lifeline import die_with
+from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE, die_with
 
-die_with(int(os.environ["ALIGNMENT_LAUNCHER_PID"]))
+die_with(int(os.environ[LAUNCHER_VARIABLE]))
 
 from alignment_api.exit_codes import ExitCode  # noqa: E402
 from alignment_api.run_config import RunConfig  # noqa: E402

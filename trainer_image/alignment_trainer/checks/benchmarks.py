@@ -25,8 +25,9 @@ def check_benchmark(config: RunConfig, own: TaskSettings) -> None:
     task = own.task
     assert task.benchmark is not None
     try:
-        fault = next(benchmark_faults(benchmark_of(task.benchmark), task.few_shot), None)
-        benchmark = benchmark_of(task.benchmark, task.few_shot)
+        official = benchmark_of(task.benchmark)
+        fault = next(benchmark_faults(official, task.few_shot), None)
+        benchmark = official if task.few_shot is None else benchmark_of(task.benchmark, task.few_shot)
     except Unknown as unknown:
         raise BadConfiguration(f"{own.path}.benchmark: {unknown}") from unknown
     if fault:

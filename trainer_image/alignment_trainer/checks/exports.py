@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
 
 from alignment_api.names import BUCKET_PREFIX, HUB_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
@@ -14,9 +13,8 @@ from alignment_trainer.data.tasks.compared import read_compared
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.fetching.buckets import has_credentials
 from alignment_trainer.model_folder.copies import is_export
-from alignment_trainer.model_folder.documents import COPY, Unfit, read_object
-from alignment_trainer.model_folder.fitness import CONFIGURATION
-from alignment_trainer.model_folder.start import local_base
+from alignment_trainer.model_folder.documents import Unfit
+from alignment_trainer.model_folder.start import base_description
 from alignment_trainer.model_folder.tensors import wanted_tensors
 from alignment_trainer.settings.export import ExportSettings, export_settings
 from alignment_trainer.workspace.paths import workspace_path
@@ -78,25 +76,13 @@ def _format_faults(config: RunConfig, settings: ExportSettings) -> Iterator[str]
 
 
 def _family(config: RunConfig) -> str | None:
-    described = _description(config)
+    described = base_description(config)
     return str(described.get("model_type")) if described else None
-
-
-def _description(config: RunConfig) -> dict[str, Any] | None:
-    """Read the configuration of the job's model; None where it is not known yet."""
-    folder = local_base(config)
-    if folder is None or not (folder / CONFIGURATION).exists():
-        return None
-    try:
-        return read_object(folder / CONFIGURATION, COPY)
-    except Unfit:
-        # The check of the model says so.
-        return None
 
 
 def _uneven_layer(config: RunConfig, size: int) -> tuple[str, int] | None:
     """Return the first linear layer whose inputs a size does not divide; None also where they are not known yet."""
-    described = _description(config)
+    described = base_description(config)
     try:
         wanted = wanted_tensors(described) if described else None
     except Unfit:

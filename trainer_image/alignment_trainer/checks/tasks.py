@@ -22,9 +22,8 @@ from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.pairs.labelled_rows import find_pairs
 from alignment_trainer.forms.rows import read_pair
-from alignment_trainer.model_folder.documents import COPY, Unfit, read_object
-from alignment_trainer.model_folder.fitness import CONFIGURATION
-from alignment_trainer.model_folder.start import local_base
+from alignment_trainer.model_folder.configuration import size_of
+from alignment_trainer.model_folder.start import base_description
 from alignment_trainer.reading.row_survey import Seen
 from alignment_trainer.reading.sources import find_source
 from alignment_trainer.settings.evaluation import TaskSettings, evaluation_settings
@@ -91,17 +90,11 @@ def check_evaluation(config: RunConfig) -> None:
 
 def _check_window(config: RunConfig, settings: TaskSettings) -> None:
     """Refuse windows that the job's model cannot read; training does not change how much it reads."""
-    folder, task = local_base(config), settings.task
-    if folder is None or not (folder / CONFIGURATION).exists():
-        return
-    try:
-        most = read_object(folder / CONFIGURATION, COPY).get("max_position_embeddings")
-    except Unfit:
-        # The check of the model says so.
-        return
-    if isinstance(most, int) and task.window and task.window > most:
+    described, task = base_description(config), settings.task
+    most = size_of(described, "max_position_embeddings") if described else None
+    if most and task.window and task.window > most:
         raise BadConfiguration(f"{settings.path}.window: {task.window}, but the model reads at most {most} tokens; lower it")
-    if isinstance(most, int) and task.stride and task.stride > (task.window or most):
+    if most and task.stride and task.stride > (task.window or most):
         raise BadConfiguration(
             f"{settings.path}.stride: {task.stride}, so the text between two windows of {task.window or most} tokens would not "
             "be measured; lower it"

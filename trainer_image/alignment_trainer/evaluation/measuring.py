@@ -48,7 +48,7 @@ class _Part(NamedTuple):
 
     @property
     def mark(self) -> Path:
-        return self.task.stage / MEASURED_FOLDER / self.task.name / self.candidate.name / _ALL_FILE
+        return self.file.folder / _ALL_FILE
 
     @property
     def places(self) -> list[str]:

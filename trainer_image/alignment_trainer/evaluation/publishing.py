@@ -1,20 +1,19 @@
 """Publishes what a stage has measured: the rows, the report, the manifest, then DONE; each is complete before the next begins."""
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from alignment_api import metrics
-from alignment_api.files import flush_tree, rename_whole, write_whole
-from alignment_api.names import DONE_FILE, MANIFEST_FILE, REPORT_FILE, ROWS_FOLDER
+from alignment_api.files import write_folder, write_lines, write_whole
+from alignment_api.names import REPORT_FILE, ROWS_FOLDER
 from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.evaluation.report import Measured
 from alignment_trainer.evaluation.row_file import MEASURED_FOLDER
 from alignment_trainer.workspace.samples import Sample, Samples
-from alignment_trainer.workspace.stage_folder import manifest
+from alignment_trainer.workspace.stage_folder import finish, manifest
 
 _SHOWN = 4
 """Of each task; all rows are files of the stage."""
@@ -38,12 +37,10 @@ def publish_samples(config: RunConfig, report: EvaluationReport, measured: Seque
 
 def publish_end(config: RunConfig, report: EvaluationReport) -> None:
     """Write the manifest and DONE, and remove what is published."""
-    stage = Path(config.paths.stage)
     models = {model.name: model.weights for model in report.models}
     rows = {task.name: task.rows for task in report.tasks}
-    write_whole(stage / MANIFEST_FILE, json.dumps(manifest(config, models=models, rows=rows), indent=1))
-    write_whole(stage / DONE_FILE, config.input_hash)
-    shutil.rmtree(stage / MEASURED_FOLDER, ignore_errors=True)
+    finish(config, manifest(config, models=models, rows=rows))
+    shutil.rmtree(Path(config.paths.stage) / MEASURED_FOLDER, ignore_errors=True)
 
 
 def main_scores(report: EvaluationReport) -> dict[str, float]:
@@ -63,18 +60,14 @@ def _sample(step: int, row: EvaluatedRow) -> Sample:
 
 
 def _write_rows(stage: Path, measured: Sequence[Measured]) -> None:
-    target, staged = stage / ROWS_FOLDER, stage / f".{ROWS_FOLDER}"
-    shutil.rmtree(staged, ignore_errors=True)
-    for one in measured:
-        _write_task(staged / one.task.name, one.rows)
-    flush_tree(staged)
-    shutil.rmtree(target, ignore_errors=True)
-    rename_whole(staged, target)
+    def write(folder: Path) -> None:
+        for one in measured:
+            _write_task(folder / one.task.name, one.rows)
+
+    write_folder(stage / ROWS_FOLDER, write)
 
 
 def _write_task(folder: Path, rows: Mapping[str, Sequence[EvaluatedRow]]) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir()
     for model, found in rows.items():
-        with (folder / f"{model}.jsonl").open("w", encoding="utf-8") as file:
-            for row in found:
-                file.write(json.dumps(row.dump(), ensure_ascii=False) + "\n")
+        write_lines(folder / f"{model}.jsonl", (row.dump() for row in found))

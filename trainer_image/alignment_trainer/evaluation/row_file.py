@@ -9,7 +9,6 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from alignment_api.results.evaluation import EvaluatedRow
 
-from alignment_trainer.failures import IncompleteAnswers
 from alignment_trainer.synthesis.first_process import shared
 from alignment_trainer.synthesis.sampling.process_lines import ProcessLines
 
@@ -23,6 +22,11 @@ class RowFile:
     def __init__(self, stage: Path, task: str, model: str) -> None:
         self._files = ProcessLines(stage / MEASURED_FOLDER / task / model, PartialState().process_index)
         self._counting, self._read, self._counted = threading.Lock(), dict[str, int](), set[str]()
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder with the files of all processes."""
+        return self._files.folder
 
     def __enter__(self) -> Self:
         self._files.__enter__()
@@ -59,13 +63,7 @@ class RowFile:
         """Let the first process wait until it sees the wanted rows; all processes call this alike."""
         seen = gather_object([self._files.sizes()])
         if PartialState().is_main_process:
-            self._files.await_sizes(seen)
-            missing = set(wanted) - {row.row for row in self.read()}
-            if missing:
-                raise IncompleteAnswers(
-                    f"{self._files.folder}: rank 0 does not see what all processes wrote ({len(missing)} of {len(wanted)} rows "
-                    "are missing); mount the same ReadWriteMany workspace volume into all pods"
-                )
+            self._files.await_lines(seen, set(wanted), lambda: {row.row for row in self.read()}, "rows")
         PartialState().wait_for_everyone()
 
 

@@ -1,11 +1,10 @@
 """Publishes an exported model: its card, its copies, its version in the registry, then report, manifest and DONE."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from alignment_api.files import write_whole
-from alignment_api.names import DONE_FILE, MANIFEST_FILE, MODEL_FOLDER
+from alignment_api.names import MODEL_FOLDER
 from alignment_api.results.export import ExportReport
 from alignment_api.run_config import RunConfig
 
@@ -16,7 +15,7 @@ from alignment_trainer.exporting.report import figures, write_report
 from alignment_trainer.settings.export import ExportSettings
 from alignment_trainer.templates.source import template_hash
 from alignment_trainer.tracking.model_registry import register
-from alignment_trainer.workspace.stage_folder import manifest
+from alignment_trainer.workspace.stage_folder import finish, manifest
 
 
 def publish(config: RunConfig, settings: ExportSettings, original: Original, report: ExportReport, tokenizer: Any) -> None:
@@ -36,8 +35,7 @@ def publish(config: RunConfig, settings: ExportSettings, original: Original, rep
         templateHash=template_hash(tokenizer.chat_template),
         weights={"start": original.weights, "made": report.written_weights},
     )
-    write_whole(stage / MANIFEST_FILE, json.dumps(own, indent=1))
-    write_whole(stage / DONE_FILE, config.input_hash)
+    finish(config, own)
 
 
 def _registered(config: RunConfig, name: str, report: ExportReport) -> str:

@@ -29,7 +29,7 @@ an answer with another result is wrong, however well it reads; other words for t
 """
 _KEY = "grade"
 PROMPT = template_hash(_TEXT, _REFERENCES, REPAIR, _RUBRIC.text)
-"""Hash of all that a judge is told beside the texts themselves: grades under other prompts are other grades."""
+"""Hash of the prompt to a judge, without the texts that it reads: grades under other prompts are other grades."""
 
 
 class Grade(NamedTuple):

@@ -23,7 +23,7 @@ Then end with this line, with A, B or Tie in place of the question mark:
 _BEST = "best"
 _VALUES = ("A", "B", "Tie")
 PROMPT = template_hash(_TEXT, REPAIR)
-"""Hash of all that a judge is told beside the texts themselves: wins under other prompts are other wins."""
+"""Hash of the prompt to a judge, without the texts that it reads: wins under other prompts are other wins."""
 
 Winner = Literal["First", "Second", "Tie"]
 _POINTS: dict[Winner, float] = {"First": 1.0, "Tie": 0.5, "Second": 0.0}

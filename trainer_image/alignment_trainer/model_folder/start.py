@@ -1,12 +1,15 @@
 """Which model a stage starts from: its folder if it is on the workspace volume, its repository, and its name in sentences."""
 
 from pathlib import Path
+from typing import Any
 
 from alignment_api.names import HUB_PREFIX
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.job import Model
 
 from alignment_trainer.fetching.hub import HubRepository
+from alignment_trainer.model_folder.documents import COPY, Unfit, read_object
+from alignment_trainer.model_folder.fitness import CONFIGURATION
 from alignment_trainer.workspace.paths import workspace_path
 
 PARENT = "the model of the stage before"
@@ -21,6 +24,17 @@ def local_base(config: RunConfig) -> Path | None:
     """Return the folder of the job's model; None for a model of the Hub."""
     uri = named_base(config)[1]
     return None if uri.startswith(HUB_PREFIX) else workspace_path(uri, config.paths.workspace)
+
+
+def base_description(config: RunConfig) -> dict[str, Any] | None:
+    """Return the config.json of the job's model; None for one of the Hub, or where it cannot be read: its own check says why."""
+    folder = local_base(config)
+    if folder is None or not (folder / CONFIGURATION).exists():
+        return None
+    try:
+        return read_object(folder / CONFIGURATION, COPY)
+    except Unfit:
+        return None
 
 
 def base_repository(config: RunConfig) -> HubRepository:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alignment_trainer.official_tasks.packaged import Unknown, file_of, read, tagged
+from alignment_trainer.official_tasks.packaged import Unknown, file_of, is_named, read, tagged
 
 LEADERBOARD = "openllm"
 _COUNTED = {"truthfulqa": "truthfulqa_mc2"}
@@ -64,18 +64,13 @@ Benchmark = Task | Group
 
 def benchmark_of(name: str, few_shot: int | None = None) -> Benchmark:
     """Return a task, a group, or the tasks of a tag; raise Unknown if lm-eval has none of that name."""
-    try:
-        file_of(name)
-    except Unknown:
-        if not tagged(name):
-            raise
     given = {} if few_shot is None else {"num_fewshot": few_shot}
     (member,) = _named(name, {}, given)
     return member
 
 
 def _named(name: str, set_by_group: dict[str, Any], given: dict[str, Any]) -> Iterator[Benchmark]:
-    members = () if _is_file(name) else tagged(name)
+    members = () if is_named(name) else tagged(name)
     if members:
         yield Group(name, tuple(_task(member, set_by_group, given) for member in members), None, False, "")
         return
@@ -115,14 +110,6 @@ def _written_out(group: str, member: dict[str, Any]) -> tuple[str, dict[str, Any
 
 def _task(name: str, set_by_group: dict[str, Any], given: dict[str, Any]) -> Task:
     return Task(name, file_of(name), {**set_by_group, **given})
-
-
-def _is_file(name: str) -> bool:
-    try:
-        file_of(name)
-    except Unknown:
-        return False
-    return True
 
 
 def _version(settings: dict[str, Any]) -> str:

@@ -32,6 +32,11 @@ def harness_version() -> str:
     return version("lm_eval")
 
 
+def is_named(name: str) -> bool:
+    """Return whether a task or group has this name."""
+    return name in _files()
+
+
 def file_of(name: str) -> Path:
     """Return the file of a task or group."""
     if name not in _files():

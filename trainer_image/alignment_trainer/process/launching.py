@@ -9,6 +9,7 @@ from pathlib import Path
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.parts import loads_model
 
+from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE
 from alignment_trainer.process.outcome import RankFailure, record_failures
 
 _RANK = "alignment_trainer.rank"
@@ -37,5 +38,5 @@ def _alone() -> dict[str, str]:
         "LOCAL_RANK": "0",
         "WORLD_SIZE": "1",
         "LOCAL_WORLD_SIZE": "1",
-        "ALIGNMENT_LAUNCHER_PID": str(os.getpid()),
+        LAUNCHER_VARIABLE: str(os.getpid()),
     }

@@ -10,6 +10,10 @@ from contextlib import contextmanager
 _PR_SET_PDEATHSIG = 1
 
 
+LAUNCHER_VARIABLE = "ALIGNMENT_LAUNCHER_PID"
+"""The process that started this one, and without which it ends."""
+
+
 def die_with(parent: int) -> None:
     """Ask the kernel to kill this process when its parent dies; only Linux can do this."""
     _ask_for(signal.SIGKILL)

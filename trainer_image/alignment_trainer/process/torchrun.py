@@ -12,7 +12,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import RendezvousError
 
 from alignment_trainer.failures import PeerLost
-from alignment_trainer.process.lifeline import die_with
+from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE, die_with
 from alignment_trainer.process.outcome import (
     OUTCOMES_VARIABLE,
     RankFailure,
@@ -24,7 +24,6 @@ from alignment_trainer.process.outcome import (
 
 SUPERVISOR_VARIABLE = "ALIGNMENT_SUPERVISOR_PID"
 WORKSPACE_VARIABLE = "ALIGNMENT_WORKSPACE"
-LAUNCHER_VARIABLE = "ALIGNMENT_LAUNCHER_PID"
 _RENDEZVOUS_SECONDS = 20 * 24 * 3600
 """As long as torch can wait, which counts milliseconds in 32 bits; the operator decides when a node is too late."""
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import torch
 from accelerate import PartialState
-from alignment_api.files import flush, flush_tree, rename_whole, write_whole
+from alignment_api.files import flush, write_folder
 from alignment_api.journal import read_points
-from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
+from alignment_api.names import METRICS_FILE, MODEL_FOLDER
 from alignment_api.resolving.training_warnings import warnings_at_end
 from alignment_api.run_config import RunConfig
 
@@ -22,7 +22,7 @@ from alignment_trainer.settings.training import Settings
 from alignment_trainer.templates.source import template_hash
 from alignment_trainer.workspace.activity import advancing
 from alignment_trainer.workspace.checkpoints import Checkpoint, clear_staging, newest_verified
-from alignment_trainer.workspace.stage_folder import manifest
+from alignment_trainer.workspace.stage_folder import finish, manifest
 from alignment_trainer.workspace.stage_warnings import warn
 
 ADAPTER_FOLDER = "adapter"
@@ -67,29 +67,26 @@ def publish(config: RunConfig, trained: Trained) -> None:
     else:
         publish_folder(stage / MODEL_FOLDER, lambda folder: link_files(checkpoint.folder, folder, PUBLISHED_FILES))
     warn(stage, warnings_at_end(config, read_points(stage / METRICS_FILE)))
-    write_whole(stage / MANIFEST_FILE, json.dumps(_manifest(config, checkpoint, trained), indent=1))
     clear_staging(stage)
-    write_whole(stage / DONE_FILE, config.input_hash)
+    finish(config, _manifest(config, checkpoint, trained))
 
 
 def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
     """Write a folder of weights beside its name, and give it the name when all of it is on the disk."""
-    staged = target.with_name(f".{target.name}")
-    shutil.rmtree(staged, ignore_errors=True)
-    staged.mkdir(parents=True)
-    write(staged)
-    empty = empty_tensors(staged)
-    assert not empty, f"{empty[0]} and {len(empty) - 1} more tensors were saved empty"
-    files = [path for path in staged.rglob("*") if path.is_file()]
-    with advancing(f"flushing the {target.name} to disk", sum(path.stat().st_size for path in files), "bytes") as advance:
-        for path in files:
-            # Some libraries write files that only their own user can read; other users need the model too.
-            path.chmod(0o644)
-            flush(path)
-            advance(path.stat().st_size)
-    flush_tree(staged)
-    shutil.rmtree(target, ignore_errors=True)
-    rename_whole(staged, target)
+
+    def write_weights(staged: Path) -> None:
+        write(staged)
+        empty = empty_tensors(staged)
+        assert not empty, f"{empty[0]} and {len(empty) - 1} more tensors were saved empty"
+        files = [path for path in staged.rglob("*") if path.is_file()]
+        with advancing(f"flushing the {target.name} to disk", sum(path.stat().st_size for path in files), "bytes") as advance:
+            for path in files:
+                # Some libraries write files that only their own user can read; other users need the model too.
+                path.chmod(0o644)
+                flush(path)
+                advance(path.stat().st_size)
+
+    write_folder(target, write_weights)
 
 
 def link_files(source: Path, target: Path, patterns: tuple[str, ...]) -> None:

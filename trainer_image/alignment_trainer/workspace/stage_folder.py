@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,13 @@ def manifest(config: RunConfig, **own: Any) -> dict[str, Any]:
         "warnings": recorded_warnings(stage),
         "versions": library_versions(),
     }
+
+
+def finish(config: RunConfig, document: Mapping[str, Any]) -> None:
+    """Write the manifest, then DONE: all else that the stage leaves is on the disk."""
+    stage = Path(config.paths.stage)
+    write_whole(stage / MANIFEST_FILE, json.dumps(document, indent=1))
+    write_whole(stage / DONE_FILE, config.input_hash)
 
 
 def _owner(stage: Path) -> str | None:

@@ -14,7 +14,7 @@ class Output(NamedTuple):
     """By which it joins the questions."""
     text: str
     generator: str
-    """Who wrote it, if the row says so."""
+    """The system that wrote it; empty if the row names none."""
 
 
 def read_output(row: Row) -> Output:

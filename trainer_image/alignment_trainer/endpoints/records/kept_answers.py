@@ -26,7 +26,7 @@ _OFFSET_BITS = 40
 _OPEN_FILES = 32
 _LOOK_SECONDS = 5.0
 _LATELY_SECONDS = 24 * 60 * 60
-"""Whoever writes a file that did not grow for a day writes no more: a stage whose servers ask to wait so long ends."""
+"""A file that did not grow for a day has no writer any longer: a stage whose servers ask to wait so long ends."""
 
 
 def answer_key(endpoint: Endpoint, question: Question) -> str:

@@ -72,7 +72,7 @@ class Harness(HFLM):  # type: ignore[misc]
     def _model_call(self, inps: torch.Tensor, attn_mask: Any = None, labels: Any = None) -> torch.Tensor:
         self.calls += 1
         with torch.no_grad():
-            # Keys and values would take as much memory as the logits, and nobody reads them.
+            # Keys and values would take as much memory as the logits, and nothing reads them.
             found: torch.Tensor = self.model(inps, use_cache=False).logits
         return found
 

@@ -51,7 +51,7 @@ def judges_of(settings: EvaluationSettings) -> list[Judge]:
 
 
 def judge_settings(settings: EvaluationSettings, prompt: str) -> Settings:
-    """Return what shapes the verdicts of a stage's judges; `prompt` is the hash of what they are told."""
+    """Return what shapes the verdicts of a stage's judges; `prompt` is the hash of their prompt."""
     return {
         "judges": ", ".join(judge.name for judge in judges_of(settings)),
         "judge_temperature": settings.judge_sampling.temperature,

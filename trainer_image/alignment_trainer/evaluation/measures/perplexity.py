@@ -91,7 +91,8 @@ def _are_texts(task: OpenTask) -> bool:
 
 
 def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
-    cuts = {row.place: _cut(subject, task, row.value) for row in task.rows}
+    size, stride = _sizes(subject, task)
+    cuts = {row.place: _cut(subject, row.value, size, stride) for row in task.rows}
     places = {f"{place}#{index}": (place, window) for place, cut in cuts.items() for index, window in enumerate(cut.windows)}
     items = [Item(row, [_text(cuts[place], window)]) for row, (place, window) in places.items()]
 
@@ -129,8 +130,7 @@ def whole(row: TaskRow, windows: Sequence[EvaluatedRow], cut: Cut) -> EvaluatedR
     return found.model_copy(update={"scores": {_PERPLEXITY: perplexity}, "details": details})
 
 
-def _cut(subject: Subject, task: OpenTask, document: Document) -> Cut:
-    size, stride = _sizes(subject, task)
+def _cut(subject: Subject, document: Document, size: int, stride: int) -> Cut:
     try:
         encoded = encode(document, subject.tokenizer)
     except (BadRow, TemplateError) as error:

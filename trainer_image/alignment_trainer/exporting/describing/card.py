@@ -62,11 +62,6 @@ def _serving(report: ExportReport, destinations: Sequence[str]) -> Iterator[str]
     )
 
 
-def config_destinations(config: RunConfig) -> list[str]:
-    """Return where the stage copies its model."""
-    return getattr(config.stage.settings, "destinations", None) or []
-
-
 def _proof(report: ExportReport) -> Iterator[str]:
     if not (report.original and report.rounded and report.written):
         return

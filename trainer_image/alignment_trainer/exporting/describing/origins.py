@@ -12,7 +12,7 @@ _OF_THE_JOB = "the job"
 
 
 class Setting(NamedTuple):
-    """One value, and who chose it."""
+    """One value, and whether the job, its recipe or the defaults chose it."""
 
     field: str
     value: str

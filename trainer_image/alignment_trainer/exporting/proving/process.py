@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alignment_trainer.process.lifeline import die_with
+from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE, die_with
 
 if __name__ == "__main__":
-    die_with(int(os.environ["ALIGNMENT_LAUNCHER_PID"]))
+    die_with(int(os.environ[LAUNCHER_VARIABLE]))
 
 import torch
 from alignment_api.files import write_whole

@@ -1,6 +1,5 @@
 """Has a written folder proven in a fresh process, which sees only files: memory may be better than what was written."""
 
-import json
 import os
 import subprocess
 import sys
@@ -20,11 +19,15 @@ from alignment_trainer.exporting.texts import LONGEST, Text, first_tokens, texts
 from alignment_trainer.exporting.writing.model import Written
 from alignment_trainer.failures import BadConfiguration, BrokenExport, ProofLacksMemory, StageFailure, UnfaithfulExport
 from alignment_trainer.forms.examples import Dialogue
+from alignment_trainer.model_folder.configuration import size_of
+from alignment_trainer.model_folder.documents import COPY, read_object
+from alignment_trainer.model_folder.fitness import CONFIGURATION
+from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE
 from alignment_trainer.settings.export import ExportSettings
 from alignment_trainer.workspace.activity import measured
 
 _FOLDER = "proof"
-_RESULT_FILE = "proven.json"
+_REQUEST_FILE, _RESULT_FILE = "request.json", "proven.json"
 _PROMPTS = 2
 _QUESTION = "Hello! What can you do for me?"
 _OF_RANKS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -64,7 +67,7 @@ def _texts(config: RunConfig, settings: ExportSettings, original: Original, toke
     proof = settings.proof
     if proof is None:
         return []
-    longest = min(LONGEST, _readable(original.folder) or LONGEST)
+    longest = min(LONGEST, size_of(read_object(original.folder / CONFIGURATION, COPY), "max_position_embeddings") or LONGEST)
     field = f"{proof.path}.dataset"
     found = first_tokens(texts_of(config, proof.dataset, field, settings.seed, tokenizer, longest), proof.maximum_tokens)
     if not found:
@@ -85,22 +88,18 @@ def _rendered(texts: list[Text], tokenizer: Any) -> list[Rendered]:
 
 def _known(folder: Path, request: Request) -> Proven | None:
     """Return the finding of an earlier attempt if it was asked the same."""
-    asked, result = folder / "request.json", folder / _RESULT_FILE
-    if not (asked.exists() and result.exists()) or asked.read_text(encoding="utf-8") != _written(request):
+    asked, result = folder / _REQUEST_FILE, folder / _RESULT_FILE
+    if not (asked.exists() and result.exists()) or asked.read_text(encoding="utf-8") != request.model_dump_json():
         return None
     found = Proven.model_validate_json(result.read_text(encoding="utf-8"))
     return None if found.faults else found
 
 
-def _written(request: Request) -> str:
-    return request.model_dump_json()
-
-
 def _run(folder: Path, request: Request) -> Proven:
-    asked, result = folder / "request.json", folder / _RESULT_FILE
+    asked, result = folder / _REQUEST_FILE, folder / _RESULT_FILE
     result.unlink(missing_ok=True)
     request.progress.unlink(missing_ok=True)
-    write_whole(asked, _written(request))
+    write_whole(asked, request.model_dump_json())
     total = 2 * sum(map(sum, (text.measured for text in request.compared)))
     with measured("proving the written model", total or None, "tokens", lambda: _done(request.progress)):
         process = subprocess.run(
@@ -139,10 +138,5 @@ def _done(progress: Path) -> int:
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
     return {
         **{name: value for name, value in own.items() if name not in _OF_RANKS and not name.startswith("TORCHELASTIC")},
-        "ALIGNMENT_LAUNCHER_PID": str(os.getpid()),
+        LAUNCHER_VARIABLE: str(os.getpid()),
     }
-
-
-def _readable(folder: Path) -> int | None:
-    found: int | None = json.loads((folder / "config.json").read_text()).get("max_position_embeddings")
-    return found

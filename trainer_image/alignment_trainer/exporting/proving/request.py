@@ -1,4 +1,4 @@
-"""What the process that proves a written folder is told, and what it answers; both are files."""
+"""The request to the process that proves a written folder, and its answer; both are files."""
 
 from pathlib import Path
 

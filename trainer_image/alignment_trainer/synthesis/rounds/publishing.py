@@ -8,8 +8,7 @@ from typing import Any
 
 from accelerate import PartialState
 from alignment_api import metrics
-from alignment_api.files import write_whole
-from alignment_api.names import DONE_FILE, MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
+from alignment_api.names import MANIFEST_FILE, METRICS_FILE, MODEL_FOLDER
 from alignment_api.problems import Problem
 from alignment_api.run_config import RunConfig
 
@@ -20,6 +19,7 @@ from alignment_trainer.synthesis.rounds.lessons import without_lesson
 from alignment_trainer.synthesis.rounds.round_config import Student
 from alignment_trainer.training.publishing import ADAPTER_FILES, ADAPTER_FOLDER, PUBLISHED_FILES, link_files, publish_folder
 from alignment_trainer.workspace.journal import Journal, latest_values
+from alignment_trainer.workspace.stage_folder import finish
 from alignment_trainer.workspace.stage_warnings import recorded_warnings, warn
 
 
@@ -38,8 +38,7 @@ def publish_best(config: RunConfig, start: Student, ended: Sequence[Ended]) -> N
         # The adapter of a later round belongs to the model of the round before, which is not kept.
         publish_folder(stage / ADAPTER_FOLDER, lambda folder: link_files(source / ADAPTER_FOLDER, folder, ADAPTER_FILES))
     publish_folder(stage / MODEL_FOLDER, lambda folder: link_files(source / MODEL_FOLDER, folder, PUBLISHED_FILES))
-    write_whole(stage / MANIFEST_FILE, json.dumps(_manifest(config, start, ended, best), indent=1))
-    write_whole(stage / DONE_FILE, config.input_hash)
+    finish(config, _manifest(config, start, ended, best))
     for each in ended:
         for folder in (MODEL_FOLDER, ADAPTER_FOLDER):
             shutil.rmtree(each.one.folder / folder, ignore_errors=True)

@@ -2,12 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, Self
 
 from alignment_api.files import without_torn_line
+
+from alignment_trainer.failures import IncompleteAnswers
 
 _PATIENCE_SECONDS = 90.0
 """Longer than NFS caches a folder's attributes: 60 seconds with the default mount options."""
@@ -63,6 +65,23 @@ class ProcessLines:
             lambda: all(self._size(name) >= size for name, size in sizes.items()),
             _PATIENCE_SECONDS if patience is None else patience,
         )
+
+    def await_lines(
+        self,
+        seen: Sequence[Mapping[str, int]],
+        wanted: Set[str],
+        known: Callable[[], Set[str]],
+        what: str,
+        patience: float | None = None,
+    ) -> None:
+        """Wait until this process sees what all processes wrote, and refuse a volume on which that does not happen."""
+        self.await_sizes(seen, patience)
+        missing = wanted - known()
+        if missing:
+            raise IncompleteAnswers(
+                f"{self.folder}: rank 0 does not see what all processes wrote ({len(missing)} of {len(wanted)} {what} are "
+                f"missing); mount the same ReadWriteMany workspace volume into all pods"
+            )
 
     def _size(self, name: str) -> int:
         path = self.folder / name

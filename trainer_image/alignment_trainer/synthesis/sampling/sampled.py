@@ -4,7 +4,6 @@ from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 from alignment_trainer.endpoints.question import Answer
-from alignment_trainer.failures import IncompleteAnswers
 from alignment_trainer.synthesis.sampling.process_lines import ProcessLines
 
 
@@ -27,14 +26,8 @@ class SampledBatches(ProcessLines):
         return {answer["key"] for line in self.lines() for answer in line["answers"]}
 
     def await_all(self, seen: Sequence[dict[str, int]], wanted: Set[str], patience: float | None = None) -> None:
-        """Wait until this process sees what all processes wrote, and refuse a volume on which that does not happen."""
-        self.await_sizes(seen, patience)
-        missing = wanted - self.known()
-        if missing:
-            raise IncompleteAnswers(
-                f"{self.folder}: rank 0 does not see what all processes wrote ({len(missing)} of {len(wanted)} answers are "
-                f"missing); mount the same ReadWriteMany workspace volume into all pods"
-            )
+        """Wait until this process sees the answers that all processes wrote."""
+        self.await_lines(seen, wanted, self.known, "answers", patience)
 
     def read(self) -> dict[str, Answer]:
         """Return all answers by the keys of their prompts; a batch that two attempts drew has the same answers in both."""
