@@ -1,5 +1,6 @@
 """The dashboard as an ASGI application: Streamlit's pages, and an address that tells whether they can be served."""
 
+import gc
 import json
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -57,6 +58,9 @@ def _read_first() -> None:
     cache.listing()
     # The first reading of runs imports MLflow, which takes seconds.
     cache.headlines()
+    # What is there now stays: Python's collector need not scan it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 async def answer_health(_: Request) -> PlainTextResponse:
@@ -90,9 +94,13 @@ def _server() -> str:
 
 def _early(parts: Sequence[str]) -> str:
     """Return a script that loads parts of Streamlit's script once the page itself is loaded; without one, they come later."""
-    files = [file.name for part in parts for file in (_INDEX.parent / "static" / "js").glob(f"{part}.*.js")]
-    loads = "".join(f"import('./static/js/{name}').catch(() => {{}});" for name in files)
-    return f'<script>addEventListener("load", () => {{ {loads} }});</script>' if files else ""
+    static = _INDEX.parent / "static"
+    scripts = [file.name for part in parts for file in (static / "js").glob(f"{part}.*.js")]
+    styles = [file.name for part in parts for file in (static / "css").glob(f"{part}.*.css")]
+    loads = "".join(f"import('./static/js/{name}').catch(() => {{}});" for name in scripts)
+    # Streamlit draws a part only when its style sheet is there as well.
+    loads += "".join(f"fetch('./static/css/{name}').catch(() => {{}});" for name in styles)
+    return f'<script>addEventListener("load", () => {{ {loads} }});</script>' if loads else ""
 
 
 async def _answer_page(html: str, _: Request) -> HTMLResponse:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from alignment_dashboard.__main__ import listen, main, read_flags
-from alignment_dashboard.server import PAGES
+from alignment_dashboard.server import PAGES, TABLE
 from alignment_dashboard.settings import SETTINGS
 from ports import free_port
 from websockets.sync.client import connect
@@ -89,6 +89,9 @@ def test_a_page_says_what_the_server_would_say_about_its_hosts(served: Served) -
 def test_a_page_loads_early_what_it_needs_of_streamlits_script(served: Served, page: str) -> None:
     loaded = re.findall(r"import\('\./(static/js/(\w+)\.[^']+)'\)", served.fetch(f"/{page}"))
     assert sorted(part for _, part in loaded) == sorted(PAGES[page])
+    styles = re.findall(r"fetch\('\./(static/css/(\w+)\.[^']+)'\)", served.fetch(f"/{page}"))
+    assert [part for _, part in styles] == [part for part in PAGES[page] if part == TABLE]
+    loaded += styles
     # What is not there is answered with the page.
     assert [path for path, _ in loaded if "<html" in served.fetch(f"/{path}")[:2000] or served.fetch(f"/{path}") == "404"] == []
 
@@ -158,7 +161,8 @@ def test_flags_with_their_values() -> None:
     assert read_flags(["--theme.base", "dark", "--server.baseUrlPath=a/b"]) == {"theme.base": "dark", "server.baseUrlPath": "a/b"}
 
 
-def test_telemetry_and_tracebacks_are_off() -> None:
+def test_telemetry_tracebacks_and_a_collection_after_each_run_are_off() -> None:
+    assert SETTINGS["runner.postScriptGC"] is False
     assert SETTINGS["browser.gatherUsageStats"] is False
     assert SETTINGS["logger.hideWelcomeMessage"] is True
     assert SETTINGS["client.showErrorDetails"] == "none"
