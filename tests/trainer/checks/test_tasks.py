@@ -6,6 +6,7 @@ import pytest
 from alignment_api.spec.settings.evaluation import Measure
 from alignment_trainer.checks.preflight import check
 from alignment_trainer.checks.tasks import TASKS
+from alignment_trainer.evaluation.tasks import open_tasks
 from alignment_trainer.failures import BadConfiguration, BadData
 from evaluated_jobs import copy_models, exam_config, task, write_rows
 
@@ -72,6 +73,62 @@ def test_windows_that_the_model_cannot_read_are_refused_before_it_is_trained(roo
     write_rows(root, "texts", [{"text": "A text."}])
     with pytest.raises(BadConfiguration, match=fault):
         check(exam_config(root, [task("texts", "Perplexity", **settings)]))
+
+
+BENCH = [
+    {"question_id": 1, "category": "math", "turns": ["What is 1 + 1?"]},
+    {"question_id": 2, "category": "coding", "turns": ["Print 1."], "reference": ["print(1)"]},
+    {"question_id": 3, "category": "writing", "turns": ["Write a line."]},
+]
+ANSWERS = [{"question_id": 1, "choices": [{"turns": ["2"]}]}]
+DUEL = [{"instruction": f"What is {number} + 1?", "output": f"It is {number + 1}."} for number in range(3)]
+JUDGED = [
+    task("bench", "MTBench", references={"uri": "workspace://answers.jsonl"}),
+    task("duel", "AlpacaEval", against={"outputs": {"uri": "workspace://theirs.jsonl"}}),
+]
+_BENCH, _THEIRS = r"spec.stages\[1\].evaluate.tasks\[0\]", r"spec.stages\[1\].evaluate.tasks\[1\].against.outputs"
+UNJOINED = {
+    "a question twice": ({"bench": [*BENCH, BENCH[0]]}, rf"{_BENCH}.dataset: question_id 1 occurs twice; [^\n]*"),
+    "no reference answer": (
+        {"answers": [{**ANSWERS[0], "question_id": 3}]},
+        rf"{_BENCH}.references: it has no answer to 1 of 2 questions of math, coding and reasoning, such as question_id 1; .*",
+    ),
+    "two reference answers": ({"answers": ANSWERS * 2}, r"answers.jsonl:2: it is a second answer to question_id 1; [^\n]*"),
+    "an answer of the opponent is missing": (
+        {"theirs": DUEL[:2]},
+        rf"{_THEIRS}: it has no answer to 1 of 3 instructions, such as the one at duel.jsonl:3; [^\n]*",
+    ),
+    "faults of two tasks": (
+        {"bench": [*BENCH, BENCH[0]], "theirs": [*DUEL, {**DUEL[1], "output": "3"}]},
+        rf"{_BENCH}.dataset: question_id 1 occurs twice; [^\n]*\ntheirs.jsonl:4: it is another answer to an instruction [^\n]*",
+    ),
+}
+
+
+def judged(root, **files):
+    for name, rows in {"bench": BENCH, "answers": ANSWERS, "duel": DUEL, "theirs": DUEL, **files}.items():
+        write_rows(root, name, rows)
+    return exam_config(root, JUDGED, judges=[{"baseUrl": "http://judge/v1", "model": "large"}])
+
+
+@pytest.mark.parametrize("situation", UNJOINED)
+def test_rows_that_lack_what_is_in_a_file_beside_them_are_found_before(root, situation):
+    files, sentences = UNJOINED[situation]
+    check(judged(root))
+    with pytest.raises(BadData, match=f"^{sentences}$"):
+        check(judged(root, **files))
+
+
+def test_only_rows_that_are_measured_need_an_answer_of_the_opponent(root):
+    judged(root)
+    config = exam_config(root, [{**JUDGED[1], "limit": 1}], judges=[{"baseUrl": "http://judge/v1", "model": "large"}])
+    (measured,) = open_tasks(config)[0].rows
+    drawn = DUEL[int(measured.place.rpartition(":")[2]) - 1]
+    write_rows(root, "theirs", [drawn])
+    check(config)
+    write_rows(root, "theirs", [row for row in DUEL if row != drawn])
+    with pytest.raises(BadData, match="it has no answer to 1 of 1 instructions"):
+        check(config)
 
 
 def test_a_model_without_a_chat_template_cannot_be_asked_but_measured_by_likelihood(root):

@@ -186,6 +186,19 @@ def test_rows_that_were_changed_between_two_attempts_are_measured_again(config, 
     assert calls(tmp_path / "again") == {"calls-0": {"log_probabilities": 3 * 4}}
 
 
+def test_what_a_later_task_lacks_ends_the_stage_before_a_model_is_called(config, tmp_path, trainer):
+    write_rows(tmp_path, "texts", [{"text": "a"}])
+    write_rows(tmp_path, "more", [{"text": "."}])
+    asked = config(tasks=[*TASKS, task("texts", "Perplexity"), task("more", "Perplexity", window=64)])
+    result = trainer.train(asked, tmp_path, before=counting(tmp_path / "counted"))
+    assert result.termination.reason == "BadConfiguration"
+    assert [line.partition(", more")[0] for line in result.termination.message.splitlines()] == [
+        f"spec.stages[1].evaluate.tasks[{at}].dataset: in 1 of 1 rows no token is predicted, such as {name}.jsonl:1"
+        for at, name in ((2, "texts"), (3, "more"))
+    ]
+    assert calls(tmp_path / "counted") == {}
+
+
 def test_failed_rows_are_counted_and_never_0(config, tmp_path, trainer):
     asked = config(tasks=TASKS[:1], models=[{"base": True}], maximumFailedShare=0.25)
     long = {"question": "word " * 3000, "choices": ["a", "b"], "answer": 0}

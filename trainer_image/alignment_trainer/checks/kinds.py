@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.checks.datasets import Rows, feedback_rows, held_out_rows, prompt_rows, training_rows
+from alignment_trainer.checks.datasets import Findings, Rows, feedback_rows, held_out_rows, prompt_rows, training_rows
 from alignment_trainer.checks.exports import check_export, export_rows
+from alignment_trainer.checks.opened_tasks import opened_faults
 from alignment_trainer.checks.start_template import lacks_template
-from alignment_trainer.checks.tasks import check_evaluation, evaluation_rows
+from alignment_trainer.checks.tasks import check_evaluation, evaluation_rows, joined_faults
 from alignment_trainer.data.readers import DIALOGUES, PAIRS
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.dpo_distillation import dpo_distillation_settings
@@ -18,9 +19,15 @@ from alignment_trainer.settings.given import stage_path
 from alignment_trainer.settings.synthesis import distill_settings
 from alignment_trainer.settings.training import dpo_settings, sft_settings
 
+Faults = Callable[[RunConfig, Findings], Iterator[str]]
+
 
 def _never(_: RunConfig) -> bool:
     return False
+
+
+def _no_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
+    return iter(())
 
 
 class Kind(NamedTuple):
@@ -40,6 +47,10 @@ class Kind(NamedTuple):
     """The function `form(config, settings, tokenizer)` that returns how a stage that trains reads its rows; a name, too."""
     makes_rows: bool = False
     """Whether a stage that trains makes its rows itself: what it reads is then no row to learn."""
+    joined_faults: Faults = _no_faults
+    """Yields why rows lack what belongs to them in other files; only after all of these were read."""
+    opened_faults: Faults = _no_faults
+    """Yields what only libraries find that open the rows in the stage itself; a process of their own loads these."""
 
 
 def _dpo_distillation_rows(config: RunConfig) -> Iterator[Rows]:
@@ -85,7 +96,13 @@ KINDS: dict[str, Kind] = {
         form="alignment_trainer.data.stage_form:dpo_form",
         makes_rows=True,
     ),
-    "evaluate": Kind("alignment_trainer.stages.evaluate", check_evaluation, evaluation_rows),
+    "evaluate": Kind(
+        "alignment_trainer.stages.evaluate",
+        check_evaluation,
+        evaluation_rows,
+        joined_faults=joined_faults,
+        opened_faults=opened_faults,
+    ),
     "export": Kind("alignment_trainer.stages.export", check_export, export_rows),
 }
 

@@ -31,15 +31,19 @@ _SHOWN = 5
 
 def check(config: RunConfig) -> Findings:
     """Refuse to start a stage if it or one that builds on it cannot run; return what is known of the rows."""
-    findings = _checked(with_those_building_on(config))
+    findings = Findings(unfinished=unfinished_stages(config))
+    _check(with_those_building_on(config), findings, config)
     for sentence in findings.remarks:
         print(sentence, file=sys.stderr, flush=True)
     return findings
 
 
 def check_job(config: RunConfig) -> Findings:
-    """Refuse a job of which any stage cannot run; the config is that of its first stage."""
-    return _checked(list(all_stages(config)))
+    """Refuse a job of which any stage cannot run; the config is that of its first stage, and none of them begins."""
+    stages = list(all_stages(config))
+    findings = Findings(unfinished=unfinished_stages(stages[0]))
+    _check(stages, findings)
+    return findings
 
 
 def doubts(config: RunConfig, findings: Findings) -> Iterator[Problem]:
@@ -57,13 +61,6 @@ def doubts(config: RunConfig, findings: Findings) -> Iterator[Problem]:
             yield Problem(named[0], f"{named[1]} ({seen})")
 
 
-def _checked(stages: list[RunConfig]) -> Findings:
-    """Check stages of a job; the first of them is the one that begins."""
-    findings = Findings(unfinished=unfinished_stages(stages[0]))
-    _check(stages, findings, stages[0])
-    return findings
-
-
 def _check(stages: list[RunConfig], findings: Findings, beginning: RunConfig | None = None) -> None:
     _refuse(chain(*map(key_faults, stages)), BadConfiguration)
     for stage in stages:
@@ -74,6 +71,10 @@ def _check(stages: list[RunConfig], findings: Findings, beginning: RunConfig | N
     _refuse(template_faults(read), BadConfiguration)
     _refuse(chain(*(_dataset_faults(stage, findings) for stage in read)))
     _refuse(chain(*(holdout_faults(stage, findings) for stage in read)))
+    joined = (kind_of(stage).joined_faults(stage, findings) for stage in read)
+    # The stage that begins opens its rows itself, before it loads a model.
+    opened = (kind_of(stage).opened_faults(stage, findings) for stage in read if stage is not beginning)
+    _refuse(chain(*joined, *opened))
 
 
 def _refuse(faults: Iterator[str], failure: type[StageFailure] = BadData) -> None:

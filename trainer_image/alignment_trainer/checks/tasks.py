@@ -1,13 +1,14 @@
 """What each measure of an evaluate stage reads, and where it is computed, one row a measure; its rows are checked before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.checks.benchmarks import benchmark_rows, check_benchmark
-from alignment_trainer.checks.datasets import Rows
+from alignment_trainer.checks.datasets import Findings, Rows
 from alignment_trainer.checks.start_template import lacks_template
 from alignment_trainer.data.openings import read_opening
 from alignment_trainer.data.tasks.choices import read_choices
@@ -17,7 +18,7 @@ from alignment_trainer.data.tasks.outputs import read_output
 from alignment_trainer.data.tasks.problems import read_problem
 from alignment_trainer.data.tasks.references import read_references
 from alignment_trainer.data.tasks.stances import read_sensitive
-from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.forms.columns import Find, find_rows
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.pairs.labelled_rows import find_pairs
@@ -41,10 +42,15 @@ class TaskKind(NamedTuple):
     """Whether models are asked in dialogues, for which they need a chat template."""
     opened: str = ""
     """The function that opens the task where a library reads its rows; a name, too."""
+    joined: str = ""
+    """The function that refuses rows of the opened task which lack what a file beside them has for them; a name, too."""
 
 
 _MEASURES = "alignment_trainer.evaluation.measures"
 _BENCHMARKS = "alignment_trainer.evaluation.benchmarks"
+_JUDGED = "alignment_trainer.evaluation.judged"
+OPEN_TASK = "alignment_trainer.evaluation.tasks:open_task"
+"""Opens a task from the RunConfig, the settings of the stage and those of the task; a name, too."""
 _BENCHMARK = "benchmark"
 
 
@@ -56,8 +62,10 @@ TASKS: dict[str, TaskKind] = {
     _BENCHMARK: TaskKind(f"{_BENCHMARKS}.measure:MEASURE", _as_it_is, opened=f"{_BENCHMARKS}.opening:opened"),
     "MultipleChoice": TaskKind(f"{_MEASURES}.multiple_choice:MEASURE", read_choices),
     "References": TaskKind(f"{_MEASURES}.references:MEASURE", read_references, asks=True),
-    "MTBench": TaskKind(f"{_MEASURES}.mt_bench:MEASURE", read_turns, find_source, asks=True),
-    "AlpacaEval": TaskKind(f"{_MEASURES}.alpaca_eval:MEASURE", read_opening, asks=True),
+    "MTBench": TaskKind(
+        f"{_MEASURES}.mt_bench:MEASURE", read_turns, find_source, asks=True, joined=f"{_JUDGED}.right_answers:check_right_answers"
+    ),
+    "AlpacaEval": TaskKind(f"{_MEASURES}.alpaca_eval:MEASURE", read_opening, asks=True, joined=f"{_JUDGED}.opponents:outputs_of"),
     "Refusals": TaskKind(f"{_MEASURES}.refusals:MEASURE", read_sensitive, asks=True),
     "Preferences": TaskKind(f"{_MEASURES}.preferences:MEASURE", lambda row: read_pair(row).example, find_pairs),
     "Perplexity": TaskKind(f"{_MEASURES}.perplexity:MEASURE", read_document),
@@ -85,31 +93,53 @@ def check_evaluation(config: RunConfig) -> None:
         if task.task.benchmark:
             check_benchmark(config, task)
         if task.task.measure == "Perplexity":
-            _check_window(config, task)
+            described = base_description(config)
+            for fault in window_faults(task, described) if described else ():
+                raise BadConfiguration(fault)
 
 
-def _check_window(config: RunConfig, settings: TaskSettings) -> None:
-    """Refuse windows that the job's model cannot read; training does not change how much it reads."""
-    described, task = base_description(config), settings.task
-    most = size_of(described, "max_position_embeddings") if described else None
+def window_faults(settings: TaskSettings, described: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why a model, by its config.json, cannot read the windows of a task; training does not change how much it reads."""
+    task, most = settings.task, size_of(described, "max_position_embeddings")
     if most and task.window and task.window > most:
-        raise BadConfiguration(f"{settings.path}.window: {task.window}, but the model reads at most {most} tokens; lower it")
+        yield f"{settings.path}.window: {task.window}, but the model reads at most {most} tokens; lower it"
     if most and task.stride and task.stride > (task.window or most):
-        raise BadConfiguration(
+        yield (
             f"{settings.path}.stride: {task.stride}, so the text between two windows of {task.window or most} tokens would not "
             "be measured; lower it"
         )
 
 
+def joined_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
+    """Yield why rows of tasks lack what files beside them have for each row, such as an opponent's answers."""
+    settings = evaluation_settings(config)
+    for own in settings.tasks:
+        joined = task_kind(own).joined
+        if joined and is_read(own, findings):
+            try:
+                resolve_name(joined)(resolve_name(OPEN_TASK)(config, settings, own))
+            except BadData as fault:
+                yield str(fault)
+
+
+def is_read(own: TaskSettings, findings: Findings) -> bool:
+    """Return whether all files of a task were read and have rows: those of an earlier stage may still be missing."""
+    return all(findings.counts.get(rows.field) for rows in _rows_of(own))
+
+
 def evaluation_rows(config: RunConfig) -> Iterator[Rows]:
     """Return the rows that the tasks measure."""
     for settings in evaluation_settings(config).tasks:
-        if settings.task.benchmark:
-            yield from benchmark_rows(settings)
-        elif settings.task.dataset:
-            kind = task_kind(settings)
-            yield Rows(f"{settings.path}.dataset", [settings.task.dataset], _Check(kind.read), kind.find, is_one=True)
-        yield from _beside(settings)
+        yield from _rows_of(settings)
+
+
+def _rows_of(settings: TaskSettings) -> Iterator[Rows]:
+    if settings.task.benchmark:
+        yield from benchmark_rows(settings)
+    elif settings.task.dataset:
+        kind = task_kind(settings)
+        yield Rows(f"{settings.path}.dataset", [settings.task.dataset], _Check(kind.read), kind.find, is_one=True)
+    yield from _beside(settings)
 
 
 def _beside(settings: TaskSettings) -> Iterator[Rows]:

@@ -15,6 +15,8 @@ from alignment_trainer.settings.given import given
 from alignment_trainer.synthesis.first_process import shared
 from alignment_trainer.templates.source import template_hash
 
+_NO_TEMPLATE = template_hash(None)
+
 
 class Candidate(NamedTuple):
     """A model of the job."""
@@ -41,6 +43,14 @@ def candidate_of(config: RunConfig, model: StageModel) -> Candidate:
         template=shared(lambda: template_hash(load_tokenizer(folder, chat_template(config), needs_answers=False).chat_template)),
         quantization=_quantization(folder),
     )
+
+
+def template_fault(candidate: Candidate, path: str) -> str | None:
+    """Return why a model cannot be asked in dialogues, if it cannot; `path` is the field of the task that does."""
+    if candidate.template != _NO_TEMPLATE:
+        return None
+    asked = "has no chat template, and is asked in dialogues"
+    return f"{path}: {candidate.name} {asked}; set spec.model.chatTemplate to Zephyr or ChatML"
 
 
 def chat_template(config: RunConfig) -> str:

@@ -1,6 +1,7 @@
 """What a measure is: how a model is measured on a task's rows, and which metrics follow from the rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
@@ -73,6 +74,10 @@ def _no_notes(task: OpenTask, rows: RowsOfModels) -> Iterable[str]:
     return ()
 
 
+def _no_faults(task: OpenTask, folder: Path) -> Iterable[str]:
+    return ()
+
+
 def _no_panel(task: OpenTask, rows: RowsOfModels) -> JudgePanel | None:
     return None
 
@@ -100,6 +105,8 @@ class Measure(NamedTuple):
     """Returns what the published rows show of their judges."""
     notes: Callable[[OpenTask, RowsOfModels], Iterable[str]] = _no_notes
     """Returns sentences about what limits the figures of the published rows."""
+    faults: Callable[[OpenTask, Path], Iterable[str]] = _no_faults
+    """Returns sentences about why no model can be measured in the task, from a folder of one and before one is loaded."""
     places: Callable[[OpenTask], list[str]] = _one_each
     """Returns `EvaluatedRow.row` of all rows that are measured of each model, in order: one for each turn of a dialogue."""
 

@@ -12,14 +12,16 @@ from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import digest
 
-from alignment_trainer.evaluation.candidates import Candidate, candidate_of
+from alignment_trainer.checks.tasks import task_kind
+from alignment_trainer.evaluation.candidates import Candidate, candidate_of, template_fault
 from alignment_trainer.evaluation.measure import Measure, measure_of
 from alignment_trainer.evaluation.progress import Progress
 from alignment_trainer.evaluation.report import Measured
 from alignment_trainer.evaluation.row_file import MEASURED_FOLDER, RowFile
 from alignment_trainer.evaluation.subject import load_subject, numbers_of
 from alignment_trainer.evaluation.tasks import OpenTask
-from alignment_trainer.settings.evaluation import EvaluationSettings, model_name
+from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.settings.evaluation import EvaluationSettings, TaskSettings, model_name
 from alignment_trainer.synthesis.first_process import on_first_process, shared
 from alignment_trainer.synthesis.student import free
 
@@ -82,6 +84,12 @@ class Measuring:
         """Return how many rows there are, of all models in all tasks."""
         return sum(len(part.places) for parts in self._parts for part in parts)
 
+    def check(self) -> None:
+        """Refuse tasks that cannot be measured, before a model is loaded; all processes call this alike."""
+        faults = shared(lambda: [fault for task, measure in self._tasks for fault in self._faults(task, measure)])
+        if faults:
+            raise BadConfiguration("\n".join(faults))
+
     def run(self, progress: Progress) -> None:
         """Measure all of them; all processes call this alike."""
         for task, _ in self._tasks:
@@ -100,6 +108,11 @@ class Measuring:
             yield Measured(
                 task, measure, finished, {name: self._models[model_name(other)] for name, other in against.items() if other}
             )
+
+    def _faults(self, task: OpenTask, measure: Measure) -> Iterator[str]:
+        if task_kind(TaskSettings(task.path, task.task)).asks:
+            yield from filter(None, (template_fault(candidate, task.path) for candidate in self._models.values()))
+        yield from measure.faults(task, self.candidates[0].folder)
 
     def _measure(self, parts: list[_Part], progress: Progress) -> None:
         known = shared(lambda: [part.mark.exists() for part in parts])

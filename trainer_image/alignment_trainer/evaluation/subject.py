@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from alignment_api.run_config import RunConfig
 
-from alignment_trainer.evaluation.candidates import Candidate, chat_template
+from alignment_trainer.evaluation.candidates import Candidate, chat_template, template_fault
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.evaluation import EvaluationSettings
 from alignment_trainer.synthesis.student import Student, load_student
@@ -41,11 +41,8 @@ class Subject(NamedTuple):
 
     def check_template(self, path: str) -> None:
         """Refuse a model that cannot be asked in dialogues; `path` is the field of the task that does."""
-        if not self.tokenizer.chat_template:
-            raise BadConfiguration(
-                f"{path}: {self.name} has no chat template, and is asked in dialogues; "
-                "set spec.model.chatTemplate to Zephyr or ChatML"
-            )
+        if fault := template_fault(self.candidate, path):
+            raise BadConfiguration(fault)
 
 
 def load_subject(config: RunConfig, candidate: Candidate, settings: EvaluationSettings) -> Subject:

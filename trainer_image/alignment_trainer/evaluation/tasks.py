@@ -11,7 +11,7 @@ from alignment_api.spec.settings.evaluation import Task
 
 from alignment_trainer.checks.tasks import TaskKind, task_kind
 from alignment_trainer.data.mixture import draw
-from alignment_trainer.failures import BadData
+from alignment_trainer.failures import BadConfiguration, BadData
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.reading.sources import PlacedRow
 from alignment_trainer.settings.evaluation import EvaluationSettings, TaskSettings, evaluation_settings
@@ -45,12 +45,21 @@ class OpenTask(NamedTuple):
 
 
 def open_tasks(config: RunConfig) -> list[OpenTask]:
-    """Open all tasks of the stage."""
+    """Open all tasks of the stage; a failure has a sentence for each of them that cannot be opened."""
     settings = evaluation_settings(config)
-    return [_opened(config, settings, each) for each in settings.tasks]
+    opened, failures = list[OpenTask](), list[BadConfiguration | BadData]()
+    for own in settings.tasks:
+        try:
+            opened.append(open_task(config, settings, own))
+        except (BadConfiguration, BadData) as failure:
+            failures.append(failure)
+    if failures:
+        raise type(failures[0])("\n".join(map(str, failures)))
+    return opened
 
 
-def _opened(config: RunConfig, settings: EvaluationSettings, own: TaskSettings) -> OpenTask:
+def open_task(config: RunConfig, settings: EvaluationSettings, own: TaskSettings) -> OpenTask:
+    """Open one task: read all rows that it measures."""
     kind = task_kind(own)
     open_rows: Callable[[RunConfig, TaskSettings], list[TaskRow]] | None = resolve_name(kind.opened) if kind.opened else None
     rows = open_rows(config, own) if open_rows else _rows(config, settings, own, kind)

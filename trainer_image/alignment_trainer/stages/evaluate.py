@@ -17,6 +17,7 @@ def run(config: RunConfig) -> None:
     """Measure each model in each task, and publish one table."""
     with stopping_soon():
         measuring = Measuring(config, evaluation_settings(config), open_tasks(config))
+        measuring.check()
         progress = Progress(config, measuring.total)
         with progress.reported():
             measuring.run(progress)

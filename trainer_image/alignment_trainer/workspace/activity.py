@@ -30,6 +30,7 @@ class _Phase:
     unit: str
     measure: Callable[[], int] | None = None
     done: int = 0
+    is_counted: bool = True
 
 
 class _Reporter:
@@ -100,7 +101,8 @@ class _Reporter:
             phase = self._phases[-1] if self._phases else self._last
             # A file that grows while it is read gives more bytes than expected.
             done = phase.done if phase.total is None else min(phase.done, phase.total)
-            return Activity(what=phase.what, done=done, total=phase.total, unit=phase.unit, time=self._advanced_time)
+            known = done if phase.is_counted else None
+            return Activity(what=phase.what, done=known, total=phase.total, unit=phase.unit, time=self._advanced_time)
 
     def _write(self, activity: Activity) -> None:
         if activity != self._written and self._try_to_write(lambda: self._replace(activity)):
@@ -138,6 +140,13 @@ def advancing(what: str, total: int | None, unit: str) -> Iterator[Advance]:
     """Report a phase such as "hashing weights"; the caller passes each newly done count to the function that this yields."""
     with _phase(_Phase(what, total, unit)) as advance:
         yield advance
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Report a phase in which nothing is counted, such as "loading libraries"."""
+    with _phase(_Phase(what, None, "", is_counted=False)):
+        yield
 
 
 def counted(items: Iterable[Item], what: str, total: int | None, unit: str) -> Iterator[Item]:

@@ -6,6 +6,7 @@ import pytest
 from alignment_trainer.failures import BadData
 from alignment_trainer.official_tasks.members import benchmark_of
 from benchmark_rows import write_benchmark
+from evaluated_jobs import exam_config
 
 PATH = "spec.stages[1].evaluate.tasks[0]"
 
@@ -43,6 +44,28 @@ def test_a_single_broken_row_is_named(tmp_path):
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(BadData, match="row 3 of arc_challenge or one of its examples lacks what the task reads"):
         opened("arc_challenge", tmp_path / "arc")
+
+
+def test_all_rows_and_examples_are_looked_at_before_a_model_is_loaded(tmp_path):
+    from alignment_trainer.evaluation.tasks import open_tasks
+
+    for name, split in (("rows", "test"), ("examples", "train")):
+        file = write_benchmark(tmp_path / name, "arc_challenge") / f"{split}.jsonl"
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        rows[2]["choices"] = rows[4]["choices"] = {"text": ["a"], "label": ["A"]}
+        rows[2]["answerKey"] = rows[4]["answerKey"] = "none of them"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_benchmark(tmp_path / "whole", "arc_challenge")
+    tasks = [
+        {"name": name, "benchmark": "arc_challenge", "fewShot": 3, "dataset": {"uri": f"workspace://{name}"}}
+        for name in ("rows", "whole", "examples")
+    ]
+    with pytest.raises(BadData) as refused:
+        open_tasks(exam_config(tmp_path, tasks))
+    of_rows, of_examples = str(refused.value).splitlines()
+    assert of_rows.startswith("spec.stages[1].evaluate.tasks[0].dataset: row 3 of arc_challenge lacks what the task reads (")
+    assert of_rows.endswith("; correct it (and 1 more)")
+    assert of_examples.startswith("spec.stages[1].evaluate.tasks[2].dataset: the worked example {'id': 'made-")
 
 
 def test_more_examples_than_rows_are_refused(tmp_path):

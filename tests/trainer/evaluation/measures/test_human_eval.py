@@ -1,5 +1,6 @@
 """HumanEval: the answers of known models, and what of a real small one becomes a row."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,8 +8,9 @@ from alignment_trainer.data.tasks.problems import read_problem
 from alignment_trainer.endpoints.question import Answer, Unanswered
 from alignment_trainer.evaluation.estimates import estimated
 from alignment_trainer.evaluation.measures.human_eval import MEASURE, judged
-from alignment_trainer.evaluation.tasks import TaskRow
+from alignment_trainer.evaluation.tasks import TaskRow, open_tasks
 from alignment_trainer.failures import BadConfiguration
+from evaluated_jobs import exam_config, task
 from programming_problems import PROBLEMS
 
 pytestmark = pytest.mark.usefixtures("confined")
@@ -64,15 +66,15 @@ def test_an_answer_is_cut_only_if_its_function_is(text, continues, cut):
     assert row.details["cut"] is cut
 
 
-@pytest.mark.parametrize("part", ["measure", "score"])
-def test_no_program_runs_where_it_cannot_be_confined(exam, monkeypatch, part):
-    found = iter(["a program can start processes"] if part == "measure" else [None, "a program can start processes"])
-    monkeypatch.setattr("alignment_trainer.evaluation.measures.human_eval.fault", lambda: next(found))
+def test_no_program_runs_where_it_cannot_be_confined(exam, monkeypatch, tmp_path):
+    monkeypatch.setattr("alignment_trainer.evaluation.measures.human_eval.fault", lambda: "a program can start processes")
     monkeypatch.setattr("alignment_trainer.evaluation.measures.human_eval.tried", None)
-    with pytest.raises(
-        BadConfiguration, match=r"tasks\[0\]: no program of a model may run .*: a program can start processes; run"
-    ):
+    sentence = r"tasks\[0\]: no program of a model may run .*: a program can start processes; run"
+    with pytest.raises(BadConfiguration, match=sentence):
         exam("programs", "HumanEval", list(PROBLEMS), runUntrustedCode=True)
+    (opened,) = open_tasks(exam_config(tmp_path, [task("programs", "HumanEval", runUntrustedCode=True)]))
+    (found,) = MEASURE.faults(opened, tmp_path)
+    assert re.search(sentence, found), "also before a model is loaded"
 
 
 @pytest.mark.parametrize(("template", "asked"), [(True, "dialogue"), (False, "continuation")])

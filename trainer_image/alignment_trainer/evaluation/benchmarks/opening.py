@@ -11,7 +11,7 @@ from alignment_trainer.evaluation.benchmarks.answered import CONTEXT
 from alignment_trainer.evaluation.benchmarks.figures import benchmark_in
 from alignment_trainer.evaluation.benchmarks.harness import SOFTMAX
 from alignment_trainer.evaluation.benchmarks.loading import EXAMPLES_SEED, load_tasks
-from alignment_trainer.evaluation.benchmarks.questions import questions_of
+from alignment_trainer.evaluation.benchmarks.questions import check_questions, questions_of
 from alignment_trainer.evaluation.measure import RowsOfModels
 from alignment_trainer.evaluation.subject import numbers_of
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
@@ -27,9 +27,12 @@ _WINDOWS = "of a whole document in windows as long as the model reads, by words 
 
 def opened(config: RunConfig, own: TaskSettings) -> list[TaskRow]:
     """Return the rows of a benchmark; all processes call this alike."""
-    benchmark = benchmark_in(own.task)
-    tasks = load_tasks(benchmark, _folder(config, own.task), own.path)
-    questions = (question for name in tasks for question in questions_of(tasks[name], own.task.limit, own.path))
+    benchmark, folder = benchmark_in(own.task), _folder(config, own.task)
+    tasks = load_tasks(benchmark, folder, own.path)
+    questions = [question for name in tasks for question in questions_of(tasks[name], own.task.limit, own.path)]
+    if folder:
+        # The Hub's rows are those that lm-eval was written for.
+        check_questions(questions, own.path)
     return [TaskRow(question.row, question) for question in questions]
 
 

@@ -1,6 +1,6 @@
 """The rows of a benchmark's tasks, each with the worked examples that are shown before it, and what lm-eval asks about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -12,6 +12,10 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 from alignment_trainer.failures import BadData
+from alignment_trainer.workspace.activity import counted
+
+_SHOWN = 80
+"""So many characters of an example say which it is."""
 
 # lm-eval compiles a template at each use, which takes longer than a small model.
 lm_eval.utils.env.from_string = cache(lm_eval.utils.env.from_string)
@@ -49,15 +53,49 @@ def questions_of(task: ConfigurableTask, limit: int | None, path: str) -> list[Q
     return [Question(f"{task.task_name}/{number}", task, number, _drawn(task, documents[number])) for number in numbers]
 
 
+def check_questions(questions: Sequence[Question], path: str) -> None:
+    """Refuse rows and examples of which lm-eval cannot make a request, before a model is loaded; each is written once."""
+    faults = list(_faults(counted(questions, f"checking the rows of {path}", len(questions), "rows")))
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise BadData(f"{path}.dataset: {faults[0]}{more}")
+
+
+def _faults(questions: Iterable[Question]) -> Iterator[str]:
+    known: set[int] = set()
+    for question in questions:
+        new = [example for example in question.examples if id(example) not in known]
+        known.update(map(id, new))
+        own = _written(question._replace(examples=()))
+        if isinstance(own, str):
+            yield f"{_place(question)} {own}"
+            continue
+        of_examples = (_written(question._replace(examples=[example])) for example in new)
+        yield from (
+            f"the worked example {str(example)[:_SHOWN]} of {question.task.task_name} {fault}"
+            for example, fault in zip(new, of_examples, strict=True)
+            if isinstance(fault, str)
+        )
+
+
 def requests_of(question: Question) -> list[Instance]:
     """Return what lm-eval asks a model about a row: one request, or one for each choice."""
+    found = _written(question)
+    if isinstance(found, str):
+        raise BadData(f"{_place(question)} or one of its examples {found}")
+    return found
+
+
+def _place(question: Question) -> str:
+    return f"row {question.number + 1} of {question.task.task_name}"
+
+
+def _written(question: Question) -> list[Instance] | str:
+    """Return what lm-eval asks, or what a row or one of its examples lacks."""
     try:
         return _requests(question)
     except (TemplateError, LookupError, TypeError, ValueError) as error:
-        raise BadData(
-            f"row {question.number + 1} of {question.task.task_name} or one of its examples lacks what the task reads "
-            f"({type(error).__name__}: {first_line(error)}); correct the row"
-        ) from error
+        return f"lacks what the task reads ({type(error).__name__}: {first_line(error)}); correct it"
 
 
 def shown_question(question: Question, asked: str) -> str:

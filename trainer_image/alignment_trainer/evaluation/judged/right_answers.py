@@ -10,6 +10,18 @@ from alignment_trainer.reading.sources import find_source
 NEEDING = ("math", "coding", "reasoning")
 
 
+def check_right_answers(task: OpenTask) -> None:
+    """Refuse a file of references that lacks the answer to a question; where a task has no such file, a note counts these."""
+    needing: list[TurnsOfQuestion] = [row.value for row in task.rows if row.value.category in NEEDING]
+    found = right_answers(task)
+    missing = [one.id for one in needing if one.id not in found]
+    if task.task.references and missing:
+        raise BadData(
+            f"{task.path}.references: it has no answer to {len(missing)} of {len(needing)} questions of math, coding and "
+            f"reasoning, such as question_id {missing[0]}; add them, or remove references, and judges grade without them"
+        )
+
+
 def right_answers(task: OpenTask) -> dict[str, tuple[str, ...]]:
     """Return the right answers to the turns of questions, by question_id; raise BadData where they belong to no one question."""
     asked: list[TurnsOfQuestion] = [row.value for row in task.rows]

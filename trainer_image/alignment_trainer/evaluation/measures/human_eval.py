@@ -1,7 +1,9 @@
 """HumanEval: whether the programs that a model writes pass their tests; each runs in a process that can do little else."""
 
 import platform
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from alignment_api.results.evaluation import EvaluatedRow, Settings
 
@@ -38,27 +40,29 @@ def _settings(task: OpenTask) -> Settings:
 
 
 def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
-    _check_confinement(task)
     draw(subject, task, _asked(task, subject.candidate), task.settings.sampling)
 
 
 def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
     known, said = file.known_here(), drawn(task, candidate, _asked(task, candidate), task.settings.sampling)
     left = [(row, answer) for row, answer in zip(task.rows, said, strict=True) if row.place not in known]
-    if left:
-        # The answers may be of another attempt, on another machine.
-        _check_confinement(task)
+    if left and (why := fault()):
+        raise BadConfiguration(_unconfined(task, why))
     continues = _continues(candidate)
     with ThreadPoolExecutor(worker_count()) as pool:
         file.append(pool.map(lambda each: judged(each[0], each[1], continues), left))
 
 
-def _check_confinement(task: OpenTask) -> None:
+def _confinement_faults(task: OpenTask, folder: Path) -> Iterator[str]:
     if why := fault():
-        raise BadConfiguration(
-            f"{task.path}: no program of a model may run on this machine: {why}; "
-            "run the stage where the kernel has landlock and seccomp (Linux 5.13 or later), or remove the task"
-        )
+        yield _unconfined(task, why)
+
+
+def _unconfined(task: OpenTask, why: str) -> str:
+    return (
+        f"{task.path}: no program of a model may run on this machine: {why}; "
+        "run the stage where the kernel has landlock and seccomp (Linux 5.13 or later), or remove the task"
+    )
 
 
 def judged(row: TaskRow, said: Answer | Unanswered, continues: bool) -> EvaluatedRow:
@@ -95,4 +99,4 @@ def _continues(candidate: Candidate) -> bool:
     return read_source(candidate.folder) is None
 
 
-MEASURE = Measure(lambda task: _METRICS, _settings, _measure, _score)
+MEASURE = Measure(lambda task: _METRICS, _settings, _measure, _score, faults=_confinement_faults)

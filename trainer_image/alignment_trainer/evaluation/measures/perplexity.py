@@ -17,6 +17,7 @@ from alignment_trainer.evaluation.encoded import Encoded, encode
 from alignment_trainer.evaluation.estimates import estimated
 from alignment_trainer.evaluation.likelihood import Item, Text, measure_items
 from alignment_trainer.evaluation.measure import Corpus, Measure, Metric, RowsOfModels
+from alignment_trainer.evaluation.measures.short_texts import perplexity_faults
 from alignment_trainer.evaluation.row_file import RowFile
 from alignment_trainer.evaluation.subject import Subject
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
@@ -208,4 +209,4 @@ _OF_TEXTS = (
     Metric("bits_per_byte", "Lower", corpus=_per(_LOSS, _BYTES, lambda loss: loss / math.log(2))),
 )
 _ALL_TOKENS = Metric("tokens", "Neither", corpus=Corpus(_tokens, lambda sums: float(sums[0])))
-MEASURE = Measure(_metrics, _settings, _measure, notes=_notes)
+MEASURE = Measure(_metrics, _settings, _measure, notes=_notes, faults=perplexity_faults)
