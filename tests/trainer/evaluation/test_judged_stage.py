@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
 from evaluated_jobs import copy_models, exam_config, task, write_rows
-from faulty_server import a_faulty_server
+from faulty_server import a_faulty_server, says
 from judges import Judge
 
 QUESTIONS = 6
@@ -47,6 +47,40 @@ def stage(workspace: Path, tmp_path: Path) -> Any:
         return exam_config(tmp_path, TASKS, judges=[judge], **settings)
 
     return configured
+
+
+def refuses_duels(handler: Any) -> None:
+    """Grade, but accept no key where two answers are compared."""
+    if " answer B\n" in handler.body["messages"][0]["content"]:
+        says(401)(handler)
+    else:
+        Judge(decides).serve(handler)
+
+
+def test_a_stage_that_fails_in_one_task_reports_all_others_and_a_resume_completes_it(
+    stage: Any, tmp_path: Path, trainer: Any
+) -> None:
+    with a_faulty_server() as server:
+        server.otherwise = refuses_duels
+        config = stage(server.url)
+        folder = Path(config.paths.stage)
+        failed = trainer.train(config, tmp_path)
+        assert failed.termination.reason == "KeyRefused", failed.output
+        found = report_of(folder)
+        assert [task.name for task in found.tasks] == ["bench", "refused"]
+        grades = {(score.model, score.estimate.value) for score in found.scores if score.metric == "grade"}
+        assert grades == {("base", 7), ("sft", 7)}
+        assert found.notes[0].startswith("duel is not measured of base, sft yet: ") and "401" in found.notes[0]
+        assert len(rows_of(folder, "refused", "sft")) == QUESTIONS and not (folder / "DONE").exists()
+        server.otherwise = Judge(decides).serve
+        asked = len(server.bodies)
+        result = trainer.train(config, tmp_path)
+        assert result.code == 0, result.output
+        again = [body["messages"][0]["content"] for body in server.bodies[asked:]]
+    assert again and all(" answer B\n" in text for text in again), "what was graded is not graded again"
+    found = report_of(folder)
+    assert [task.name for task in found.tasks] == ["bench", "duel", "refused"]
+    assert not any("is not measured" in note for note in found.notes)
 
 
 def report_of(stage: Path) -> EvaluationReport:

@@ -51,6 +51,17 @@ def test_scores_against_unlike_models_have_no_difference() -> None:
     assert found.tasks[0].settings["window"] == 512, "also what only the rows tell"
 
 
+def test_the_report_of_a_stage_that_failed_has_what_is_finished() -> None:
+    models: Any = [SimpleNamespace(name=name, weights=name, quantization=None) for name in ("base", "sft", "dpo")]
+    rows = {name: [row(str(number), 1.0) for number in range(4)] for name in ("base", "dpo")}
+    found = report_of(models, [Measured(TASK, MEASURE, rows, {})], ["quiz is not measured of sft yet: it failed"])
+    assert [one.model for one in found.scores] == ["base", "dpo"]
+    assert [(one.model, one.against) for one in found.differences] == [("dpo", "base")]
+    shown = table([MeasuredStage("job", "eval", found)])
+    assert [line.name for line in shown.lines] == ["base", "sft", "dpo"] and sorted(shown.cells) == [(0, 0), (2, 0)]
+    assert "eval: quiz is not measured of sft yet: it failed" in shown.sentences
+
+
 def settings_of(**task: Any) -> dict[str, Any]:
     rows = {"base": [row(str(number), 1.0) for number in range(40)]}
     model: Any = SimpleNamespace(name="base", weights="base", quantization=None)

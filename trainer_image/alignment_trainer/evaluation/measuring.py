@@ -2,15 +2,18 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from alignment_api.files import write_whole
+from alignment_api.problems import first_line
 from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import digest
+from alignment_api.spec.settings.evaluation import JUDGED
 
 from alignment_trainer.checks.tasks import task_kind
 from alignment_trainer.evaluation.candidates import Candidate, candidate_of, template_fault
@@ -78,6 +81,8 @@ class Measuring:
             for name, candidate in models.items()
         ]
         self._tasks = measures
+        self._measuring: OpenTask | None = None
+        """The task that is measured at the moment."""
 
     @property
     def total(self) -> int:
@@ -99,15 +104,24 @@ class Measuring:
         on_first_process(lambda: self._score(progress))
 
     def measured(self) -> Iterator[Measured]:
-        """Return the rows of each task, for the report; only after `run`."""
+        """Return the rows of each task, for the report: of all models after `run`, and of those that are finished if it fails."""
         for task, measure in self._tasks:
-            parts = [part for parts in self._parts for part in parts if part.task is task]
-            rows = {part.candidate.name: _in_order(part) for part in parts}
-            finished = {each.name: measure.finish(task, each.name, rows) for each in self.candidates}
-            against = {each.name: measure.relative_to(task, each.name) for each in self.candidates}
-            yield Measured(
-                task, measure, finished, {name: self._models[model_name(other)] for name, other in against.items() if other}
-            )
+            rows = {part.candidate.name: found for part in self._parts_of(task) if (found := _in_order(part)) is not None}
+            others = {each.name: measure.relative_to(task, each.name) for each in self.candidates if each.name in rows}
+            against = {name: self._models[model_name(other)] for name, other in others.items() if other}
+            known = [name for name in others if name not in against or against[name].name in rows]
+            if known:
+                finished = {name: measure.finish(task, name, rows) for name in known}
+                yield Measured(task, measure, finished, {name: against[name] for name in known if name in against})
+
+    def missing(self, measured: Sequence[Measured], failure: Exception) -> Iterator[str]:
+        """Yield which tasks are not measured of which models, and why, after `run` has failed."""
+        rows = {one.task.name: one.rows for one in measured}
+        for task, _ in self._tasks:
+            models = [each.name for each in self.candidates if each.name not in rows.get(task.name, {})]
+            if models:
+                why = first_line(failure) if task is self._measuring else "the stage failed before"
+                yield f"{task.name} is not measured of {', '.join(models)} yet: {why}"
 
     def _faults(self, task: OpenTask, measure: Measure) -> Iterator[str]:
         if task_kind(TaskSettings(task.path, task.task)).asks:
@@ -125,7 +139,7 @@ class Measuring:
         subject = load_subject(self._config, left[0].candidate, self._settings)
         for part in left:
             what = f"measuring {part.candidate.name} on {part.task.name}"
-            with part.file as file, progress.part(what, len(part.places), file.count, part.weight):
+            with self._begun(part), part.file as file, progress.part(what, len(part.places), file.count, part.weight):
                 part.measure.measure(subject, part.task, file)
                 if not part.measure.score:
                     file.await_all(part.places)
@@ -134,11 +148,23 @@ class Measuring:
         free()
 
     def _score(self, progress: Progress) -> None:
-        for part in (part for parts in self._parts for part in parts):
+        # Judges last, and one task after the other: where they fail, everything else is finished.
+        tasks = sorted((task for task, _ in self._tasks), key=lambda task: task.task.measure in JUDGED)
+        for part in (part for task in tasks for part in self._parts_of(task)):
             if part.measure.score:
                 what = f"scoring {part.candidate.name} on {part.task.name}"
-                with part.file as file, progress.part(what, len(part.places), file.count, part.weight):
+                with self._begun(part), part.file as file, progress.part(what, len(part.places), file.count, part.weight):
                     part.measure.score(part.task, part.candidate, file)
+
+    def _parts_of(self, task: OpenTask) -> list[_Part]:
+        return [part for parts in self._parts for part in parts if part.task is task]
+
+    @contextmanager
+    def _begun(self, part: _Part) -> Iterator[None]:
+        self._measuring = part.task
+        yield
+        # Not after a failure, whose task it is.
+        self._measuring = None
 
 
 def _forget_other_rows(task: OpenTask) -> None:
@@ -154,6 +180,7 @@ def _forget_other_rows(task: OpenTask) -> None:
     write_whole(known, now)
 
 
-def _in_order(part: _Part) -> list[EvaluatedRow]:
-    rows = {row.row: row for row in part.file.read()}
-    return [rows[place] for place in part.places]
+def _in_order(part: _Part) -> list[EvaluatedRow] | None:
+    """Return the rows of a model in a task; None while some are still to be measured."""
+    rows = {row.row: row for row in part.file.read()} if part.mark.exists() else {}
+    return [rows[place] for place in part.places] if rows.keys() >= set(part.places) else None

@@ -1,6 +1,6 @@
 """The report of a stage: scores of all models in all tasks, and the differences between them; pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from alignment_trainer.evaluation.tasks import OpenTask
 
 
 class Measured(NamedTuple):
-    """A task with the published rows of all models."""
+    """A task with the published rows of all models that are measured in it."""
 
     task: OpenTask
     measure: Measure
@@ -30,8 +30,8 @@ class Measured(NamedTuple):
     """By model, the one that its scores are relative to, if they are."""
 
 
-def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured]) -> EvaluationReport:
-    """Return the report; each model is compared with all before it."""
+def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured], missing: Iterable[str] = ()) -> EvaluationReport:
+    """Return the report; each model is compared with all before it. `missing` says what a stage that failed has not measured."""
     names = [candidate.name for candidate in candidates]
     panels = [panel for one in measured if (panel := one.measure.panel(one.task, one.rows))]
     return EvaluationReport(
@@ -40,7 +40,7 @@ def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured]) -> 
         scores=[score for one in measured for score in _scores(one, names)],
         differences=[found for one in measured for found in _differences(one, names)],
         panels=panels,
-        notes=[note for one in measured for note in (*_notes(one), *one.measure.notes(one.task, one.rows))],
+        notes=[*missing, *(note for one in measured for note in (*_notes(one), *one.measure.notes(one.task, one.rows)))],
     )
 
 
@@ -67,7 +67,7 @@ def _task(one: Measured) -> MeasuredTask:
 
 def _scores(one: Measured, names: Sequence[str]) -> Iterator[Score]:
     for metric in one.measure.metrics(one.task):
-        for name in names:
+        for name in (name for name in names if name in one.rows):
             yield Score(
                 task=one.task.name,
                 metric=metric.name,
@@ -82,7 +82,7 @@ def _scores(one: Measured, names: Sequence[str]) -> Iterator[Score]:
 def _differences(one: Measured, names: Sequence[str]) -> Iterator[Difference]:
     """Compare each model with all before it: the best of a table is often not the first, and its rival neither."""
     for metric in (metric for metric in one.measure.metrics(one.task) if not metric.whole):
-        for against, name in combinations(names, 2):
+        for against, name in combinations((name for name in names if name in one.rows), 2):
             if one.against.get(name) != one.against.get(against):
                 # What one gained over this model, and the other over that one, is no difference of the two.
                 continue

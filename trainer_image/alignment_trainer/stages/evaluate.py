@@ -1,5 +1,11 @@
 """Models of the job are measured in the same tasks, and compared row by row."""
 
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from accelerate import PartialState
 from alignment_api.run_config import RunConfig
 
 from alignment_trainer.evaluation.limits import check_failures
@@ -9,6 +15,7 @@ from alignment_trainer.evaluation.publishing import main_scores, publish_end, pu
 from alignment_trainer.evaluation.report import report_of
 from alignment_trainer.evaluation.stopping import stopping_soon
 from alignment_trainer.evaluation.tasks import open_tasks
+from alignment_trainer.failures import Stopped
 from alignment_trainer.settings.evaluation import evaluation_settings
 from alignment_trainer.synthesis.first_process import on_first_process
 
@@ -19,9 +26,34 @@ def run(config: RunConfig) -> None:
         measuring = Measuring(config, evaluation_settings(config), open_tasks(config))
         measuring.check()
         progress = Progress(config, measuring.total)
-        with progress.reported():
+        with progress.reported(), _finished_published(config, measuring):
             measuring.run(progress)
         on_first_process(lambda: _publish(config, measuring, progress))
+
+
+@contextmanager
+def _finished_published(config: RunConfig, measuring: Measuring) -> Iterator[None]:
+    """If the measuring fails, publish the tasks that are finished; one that is stopped on request goes on soon."""
+    try:
+        yield
+    except Stopped:
+        raise
+    except Exception as failure:
+        if PartialState().is_main_process:
+            # The launcher stops this process when another one has failed too.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            _publish_finished(config, measuring, failure)
+        raise
+
+
+def _publish_finished(config: RunConfig, measuring: Measuring, failure: Exception) -> None:
+    measured = list(measuring.measured())
+    if measured:
+        try:
+            publish_report(config, report_of(measuring.candidates, measured, measuring.missing(measured, failure)), measured)
+        except OSError as error:
+            # The failure of the stage must reach the operator, also from a full disk.
+            print(f"the report of what is finished could not be written ({error})", file=sys.stderr, flush=True)
 
 
 def _publish(config: RunConfig, measuring: Measuring, progress: Progress) -> None:
