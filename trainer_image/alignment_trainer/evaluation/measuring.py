@@ -1,7 +1,5 @@
 """Measures the models of a stage in its tasks, one model after the other; a model that is measured already is not loaded."""
 
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,16 +10,16 @@ from alignment_api.files import write_whole
 from alignment_api.problems import first_line
 from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.run_config import RunConfig
-from alignment_api.spec.lineage import digest
 from alignment_api.spec.settings.evaluation import JUDGED
 
 from alignment_trainer.checks.tasks import task_kind
+from alignment_trainer.evaluation.beginning.kept_rows import forget_other_rows
 from alignment_trainer.evaluation.candidates import Candidate, candidate_of, template_fault
 from alignment_trainer.evaluation.measure import Measure, measure_of
 from alignment_trainer.evaluation.progress import Progress
 from alignment_trainer.evaluation.report import Measured
-from alignment_trainer.evaluation.row_file import MEASURED_FOLDER, RowFile
-from alignment_trainer.evaluation.subject import load_subject, numbers_of
+from alignment_trainer.evaluation.row_file import RowFile
+from alignment_trainer.evaluation.subject import load_subject
 from alignment_trainer.evaluation.tasks import OpenTask
 from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.settings.evaluation import EvaluationSettings, TaskSettings, model_name
@@ -30,8 +28,6 @@ from alignment_trainer.synthesis.student import free
 
 _ALL_FILE = ".all"
 """Marks the folder of a model that was measured on all rows of a task."""
-_ROWS_FILE = ".rows"
-"""Holds a hash of the rows of a task, beside the folders of its models, whose names begin with no dot."""
 _ANSWERED = 0.5
 """How much of a row is done when the model has answered it, and the answer is still to be scored."""
 
@@ -97,8 +93,8 @@ class Measuring:
 
     def run(self, progress: Progress) -> None:
         """Measure all of them; all processes call this alike."""
-        for task, _ in self._tasks:
-            shared(partial(_forget_other_rows, task))
+        for task, measure in self._tasks:
+            shared(partial(forget_other_rows, task, measure))
         for parts in self._parts:
             self._measure(parts, progress)
         on_first_process(lambda: self._score(progress))
@@ -165,19 +161,6 @@ class Measuring:
         yield
         # Not after a failure, whose task it is.
         self._measuring = None
-
-
-def _forget_other_rows(task: OpenTask) -> None:
-    """Remove what an earlier attempt measured, if its rows or, by an edit of GPUs, the number format have changed since."""
-    folder = task.stage / MEASURED_FOLDER / task.name
-    numbers = numbers_of(task.config, task.settings)
-    known, now = folder / _ROWS_FILE, digest([numbers, *([row.place, repr(row.value)] for row in task.rows)])
-    if known.exists() and known.read_text() != now:
-        why = "its rows or the number format have changed"
-        print(f"{task.path}: {why}, so all of them are measured again", file=sys.stderr, flush=True)
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(known, now)
 
 
 def _in_order(part: _Part) -> list[EvaluatedRow] | None:
