@@ -8,6 +8,7 @@ from alignment_api.run_config import RunConfig
 from alignment_api.spec.settings.export import COMPRESSED, GROUPED
 
 from alignment_trainer.checks.datasets import ExampleCheck, Rows
+from alignment_trainer.checks.destinations import check_destination
 from alignment_trainer.checks.start_template import lacks_template
 from alignment_trainer.data.tasks.compared import read_compared
 from alignment_trainer.failures import BadConfiguration
@@ -29,10 +30,11 @@ _TRANSPOSED = ("gpt2", "openai-gpt")
 
 
 def check_export(config: RunConfig) -> None:
-    """Refuse an export that lacks a setting, a package, a fitting model, or what its destinations ask for."""
+    """Refuse an export that lacks a setting, a package, a fitting model, or whose destinations cannot be written."""
     settings = export_settings(config)
-    for fault in (*_format_faults(config, settings), *_destination_faults(config, settings)):
-        raise BadConfiguration(fault)
+    faults = [*_format_faults(config, settings), *_destination_faults(config, settings)]
+    if faults:
+        raise BadConfiguration("\n".join(faults))
 
 
 def export_rows(config: RunConfig) -> Iterator[Rows]:
@@ -104,3 +106,8 @@ def _destination_faults(config: RunConfig, settings: ExportSettings) -> Iterator
             folder = workspace_path(uri, config.paths.workspace)
             if folder.exists() and not is_export(folder):
                 yield f"{field} exists and was not exported, so it would be lost; name another folder"
+        else:
+            try:
+                check_destination(uri, config.paths)
+            except BadConfiguration as fault:
+                yield f"{settings.path}.destinations[{index}]: {fault}"

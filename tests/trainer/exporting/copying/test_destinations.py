@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 import torch
+from alignment_trainer.checks.exports import check_export
 from alignment_trainer.exporting.copying import bucket
 from alignment_trainer.exporting.copying.destinations import copy_everywhere
 from alignment_trainer.failures import BadConfiguration
 from exports import export_config
 from moto.server import ThreadedMotoServer
+from ports import free_port
 from safetensors.torch import save_file
 
 
@@ -138,16 +140,39 @@ def test_a_replacement_that_was_killed_leaves_nothing_of_the_older_export(folder
     assert set(made.objects()) == {f"mine/{name}" for name in contents(folder)}
 
 
-def test_files_of_others_in_a_bucket_are_not_replaced(folder, tmp_path, made):
+def test_files_of_others_in_a_bucket_are_not_replaced(folder, own_workspace, made):
     made.client.put_object(Bucket=made.name, Key="mine/config.json", Body=b"precious")
-    with pytest.raises(BadConfiguration, match=r"mine has files and was not exported, so they would be lost"):
-        copy_everywhere(export_config(tmp_path), folder, "a", [f"s3://{made.name}/mine"])
+    uri = f"s3://{made.name}/mine"
+    lost = r"mine has files and was not exported, so they would be lost"
+    with pytest.raises(BadConfiguration, match=lost):
+        copy_everywhere(export_config(own_workspace), folder, "a", [uri])
+    # Before any stage of the job, all destinations at once.
+    with pytest.raises(BadConfiguration, match=rf"export.destinations\[0\]: s3://\S*/{lost}; .*\n.*destinations\[2\]: hf://me/x"):
+        check_export(export_config(own_workspace, destinations=[uri, f"s3://{made.name}/free", "hf://me/x"]))
     assert made.client.get_object(Bucket=made.name, Key="mine/config.json")["Body"].read() == b"precious"
 
 
-def test_a_missing_bucket_is_named(folder, tmp_path, made):
-    with pytest.raises(BadConfiguration, match=r"s3://none/mine cannot be written \(.*check bucket, prefix"):
-        copy_everywhere(export_config(tmp_path), folder, "a", ["s3://none/mine"])
+def test_a_missing_bucket_is_named(folder, own_workspace, made):
+    missing = r"s3://none/mine cannot be written \(.*check bucket, prefix"
+    with pytest.raises(BadConfiguration, match=missing):
+        copy_everywhere(export_config(own_workspace), folder, "a", ["s3://none/mine"])
+    with pytest.raises(BadConfiguration, match=missing):
+        check_export(export_config(own_workspace, destinations=["s3://none/mine"]))
+
+
+def test_before_the_job_a_copy_of_an_export_may_be_replaced_and_a_bucket_that_does_not_answer_is_left_to_the_copy(
+    folder, own_workspace, made, tmp_path, capsys
+):
+    uri = f"s3://{made.name}/mine"
+    copy_everywhere(export_config(own_workspace), folder, "a", [uri])
+    check_export(export_config(own_workspace, destinations=[uri]))
+    assert capsys.readouterr().err == ""
+    credentials = tmp_path / "credentials"
+    credentials.write_text(
+        re.sub(r"endpoint_url = .*", f"endpoint_url = http://127.0.0.1:{free_port()}", credentials.read_text())
+    )
+    check_export(export_config(own_workspace, destinations=[uri]))
+    assert re.match(rf"{uri} does not answer now \(.*\); whether it has files of others is seen", capsys.readouterr().err)
 
 
 class _Hub(BaseHTTPRequestHandler):
@@ -179,7 +204,12 @@ class _Hub(BaseHTTPRequestHandler):
             self._answer({})
 
     def do_GET(self):
-        if "/tree/" in self.path:
+        if "/me/new" in self.path:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "RepoNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif "/tree/" in self.path:
             oid = "b" * 40
             self._answer([{"type": "file", "path": path, "size": len(body), "oid": oid} for path, body in self.made.items()])
         elif "/resolve/" in self.path:
@@ -240,9 +270,15 @@ def test_a_new_export_removes_from_the_hub_only_files_of_the_older_one(folder, h
     assert server.made == {**contents(folder), "notes.txt": b"precious"}
 
 
-def test_a_repository_of_others_is_not_replaced(folder, hub):
+def test_a_repository_of_others_is_not_replaced(folder, hub, own_workspace):
     server, config = hub
+    known = export_config(own_workspace, destinations=["hf://me/mine", "hf://me/new"]).model_copy(update={"paths": config.paths})
+    check_export(known)
+    assert server.commits == [] and server.wanted == [], "looking makes nothing"
     server.made["model.safetensors"] = b"precious"
-    with pytest.raises(BadConfiguration, match=r"hf://me/mine has files and was not exported, so they would be lost"):
+    lost = r"hf://me/mine has files and was not exported, so they would be lost"
+    with pytest.raises(BadConfiguration, match=lost):
         copy_everywhere(config, folder, "a", ["hf://me/mine"])
+    with pytest.raises(BadConfiguration, match=rf"destinations\[0\]: {lost}"):
+        check_export(known)
     assert server.made == {"model.safetensors": b"precious"}

@@ -6,43 +6,30 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alignment_api.names import BUCKET_PREFIX
-from alignment_api.problems import first_line
 from alignment_api.run_config import Paths
 
-from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.checks.destinations import BEGUN_FILE, lists_in_bucket, writing_to_bucket
 from alignment_trainer.fetching.buckets import configure_credentials, system
 from alignment_trainer.fetching.retries import with_retries
-from alignment_trainer.model_folder.copies import LIST_FILE, FileList, ListedFile, read_list
+from alignment_trainer.model_folder.copies import LIST_FILE, FileList, ListedFile
 from alignment_trainer.workspace.activity import advancing
 
 Result = TypeVar("Result")
 
 _HASH = "sha256"
-_BEGUN_FILE = "export.begun.json"
-"""Lists all files that a copy may have while it is written: those of the older export and its own."""
 
 
 def copy(folder: Path, listed: FileList, uri: str, paths: Paths) -> None:
     """Upload what the bucket does not have yet; an older export there is replaced."""
-    # Imported late: most jobs write no bucket.
-    from botocore.exceptions import BotoCoreError, ClientError
-
     configure_credentials(paths)
-    try:
+    with writing_to_bucket(uri):
         _copy(folder, listed, uri)
-    except (FileNotFoundError, PermissionError, BotoCoreError, ClientError) as error:
-        raise BadConfiguration(
-            f"{uri} cannot be written ({first_line(error)}); check bucket, prefix and spec.s3CredentialsSecret"
-        ) from error
 
 
 def _copy(folder: Path, listed: FileList, uri: str) -> None:
     files, root = system(), uri.removeprefix(BUCKET_PREFIX)
-    place = f"{root}/{LIST_FILE}"
-    begun_place = f"{root}/{_BEGUN_FILE}"
-    known, begun = (_retried(uri, partial(_list_at, files, where)) for where in (place, begun_place))
-    if known is None and begun is None and _retried(uri, partial(files.find, root)):
-        raise BadConfiguration(f"{uri} has files and was not exported, so they would be lost; name another prefix")
+    place, begun_place = f"{root}/{LIST_FILE}", f"{root}/{BEGUN_FILE}"
+    known, begun = _retried(uri, partial(lists_in_bucket, files, uri))
     if known == listed:
         if begun:
             _retried(uri, partial(files.rm_file, begun_place))
@@ -65,10 +52,6 @@ def _replace(folder: Path, listed: FileList, uri: str, old: Collection[str]) -> 
             advance(file.size)
     for name in old:
         _retried(uri, partial(files.rm_file, f"{root}/{name}"))
-
-
-def _list_at(files: Any, place: str) -> FileList | None:
-    return read_list(files.cat_file(place).decode()) if files.exists(place) else None
 
 
 def _files(found: FileList | None) -> dict[str, ListedFile]:
