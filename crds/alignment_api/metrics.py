@@ -83,6 +83,8 @@ _RESULTS = (f"{EVALUATED}/", f"{EXPORTED}/")
 
 TOTAL_STEPS = "progress/total_steps"
 SECONDS_LEFT = "progress/seconds_left"
+STEP = "progress/step"
+"""Where a stage stands that keeps its rows, which may be before the highest step of an earlier attempt; only in the journal."""
 
 _ASKED = (ROWS_WRITTEN, ROWS_LEFT_OUT, REQUESTS, PROMPT_TOKENS, ANSWER_TOKENS, COST, POSSIBLY_PAID, UNANSWERED)
 _ROUND = (ROUND, ROUND_WIN_RATE, ROUND_WIN_RATE_ERROR)

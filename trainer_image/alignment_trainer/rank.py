@@ -75,12 +75,14 @@ def _check_gpus(config: RunConfig) -> None:
 def _run_stage(config: RunConfig) -> None:
     for name, value in _environment(config).items():
         os.environ.setdefault(name, value)
-    if loads_model(config.stage):
-        _prepare_torch(config)
-    # Imported late: of most kinds this loads torch, which reads the variables set above.
-    from alignment_trainer.checks.kinds import kind_of
+    with activity.working("loading libraries"):
+        if loads_model(config.stage):
+            _prepare_torch(config)
+        # Imported late: of most kinds this loads torch, which reads the variables set above.
+        from alignment_trainer.checks.kinds import kind_of
 
-    import_module(kind_of(config).page).run(config)
+        page = import_module(kind_of(config).page)
+    page.run(config)
 
 
 def _prepare_torch(config: RunConfig) -> None:

@@ -84,7 +84,7 @@ class Supervisor:
             activity.begin(self.stage)
             if not holds_other_work(self.config):
                 self._write_log()
-        with self._checking():
+        with self._checking(), activity.working("checking settings and data"):
             findings = preflight.check(self.config)
             doubts = list(preflight.doubts(self.config, findings)) if self._is_first_node else []
         if self._is_first_node:
@@ -93,7 +93,7 @@ class Supervisor:
             self._write_log()
             clear_unfinished(self.stage)
             self._check_room(findings)
-            with self._checking():
+            with self._checking(), activity.working("asking its servers"):
                 check_servers(self.config)
         if self.stop_requested:
             raise Stopped(MESSAGE)
@@ -167,6 +167,7 @@ class Supervisor:
         try:
             reserve_room(folder)
             pipes = self._pipes(folder)
+            activity.hand_over("starting its processes")
             self._start(folder)
             if uploader:
                 uploader.start()

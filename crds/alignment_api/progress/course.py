@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from alignment_api import metrics
+from alignment_api.metrics import SECONDS_LEFT, STEP, TOTAL_STEPS
 from alignment_api.spec.status import Progress
 
 MOST_STEPS = 100_000_000
@@ -27,14 +28,17 @@ class Course:
     def add(self, time: int, step: int, metrics: Mapping[str, float]) -> None:
         """Add what was measured at a step; the time is in milliseconds since 1970."""
         self._step, self._milliseconds = max(self._step, step), max(self._milliseconds, time)
+        if STEP in metrics:
+            # The time left belongs to the step; that of an earlier attempt counts no more.
+            self._latest.pop(SECONDS_LEFT, None)
         self._latest.update(metrics)
 
     def progress(self, updated_time: datetime | None = None) -> Progress | None:
         """Return how far the stage is, by default as of the newest point; None while the number of steps is unknown."""
         return bounded_progress(
-            self._step,
-            self._latest.get(metrics.TOTAL_STEPS, math.nan),
-            self._latest.get(metrics.SECONDS_LEFT),
+            int(self._latest.get(STEP, self._step)),
+            self._latest.get(TOTAL_STEPS, math.nan),
+            self._latest.get(SECONDS_LEFT),
             self._latest,
             updated_time or datetime.fromtimestamp(self._milliseconds // 1000, UTC),
         )

@@ -47,13 +47,17 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
     if running is None or running.start_time is None:
         return StageFiles(progress, None, runs)
     since = running.start_time.timestamp() * 1000
+    # A repeated step logs no loss again, but always the time left.
+    has_stepped = any(metrics.SECONDS_LEFT in point.newest and point.time >= since for point in points)
+    if progress and not has_stepped:
+        # An earlier attempt expected it.
+        progress = progress.model_copy(update={"seconds_left": None})
     pulse = Pulse(
         attempt=running.attempt,
         heard_time=now,
         # Its lock already proves that a local process is alive.
         alive_time=now,
-        # A repeated step logs no loss again, but always the time left.
-        has_stepped=any(metrics.SECONDS_LEFT in point.newest and point.time >= since for point in points),
+        has_stepped=has_stepped,
         doing=activity_text(activity) if activity else None,
         warnings=bounded_warnings(read_warnings(stage / WARNINGS_FILE)),
     )

@@ -38,6 +38,14 @@ def test_the_newest_values_count_and_the_highest_step():
     )
 
 
+def test_where_a_new_attempt_begins_replaces_the_step_and_the_time_left_of_an_earlier_one():
+    earlier = (5000, 70, {metrics.TOTAL_STEPS: 100.0, metrics.SECONDS_LEFT: 30.0})
+    begun = course(earlier, (9000, 70, {metrics.TOTAL_STEPS: 100.0, metrics.STEP: 40.0}))
+    assert (begun.step, begun.percent, begun.seconds_left) == (40, 40, None)
+    later = course(earlier, (9000, 70, {metrics.STEP: 40.0}), (9500, 41, {metrics.STEP: 41.0, metrics.SECONDS_LEFT: 50.0}))
+    assert (later.step, later.seconds_left) == (41, 50)
+
+
 def test_a_loss_that_is_no_number_is_not_shown_as_the_one_before():
     progress = course((1000, 1, {metrics.TOTAL_STEPS: 2.0, metrics.LOSS: 2.0}), (2000, 2, {metrics.LOSS: math.nan}))
     assert (progress.percent, progress.metrics) == (100, {})

@@ -76,6 +76,12 @@ def test_steps_that_are_trained_again_are_progress(tmp_path: Path) -> None:
     assert found.metrics == {metrics.LOSS: 0.5}
 
 
+@pytest.mark.parametrize(("seconds", "left"), [(-60, None), (30, 9)], ids=["an earlier attempt", "this attempt"])
+def test_only_this_attempt_says_how_much_time_is_left(seconds: int, left: int | None, tmp_path: Path) -> None:
+    found = read_stage(write(tmp_path, [point(seconds, 8, **LEFT)]), RUNNING, SINCE).progress
+    assert found is not None and (found.step, found.seconds_left) == (8, left)
+
+
 def test_a_stage_that_does_not_run_has_no_pulse(tmp_path: Path) -> None:
     files = read_stage(write(tmp_path, [point(30, 8)]), None, SINCE)
     assert (files.pulse, files.progress.step if files.progress else None) == (None, 8)

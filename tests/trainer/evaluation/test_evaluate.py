@@ -8,6 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from alignment_api.journal import read_points
+from alignment_api.metrics import SECONDS_LEFT, STEP
 from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
 from evaluated_jobs import copy_models, exam_config, task, write_rows
 
@@ -164,8 +166,14 @@ def test_a_killed_stage_measures_no_finished_row_again(config, tmp_path, trainer
         assert "all rows measured so far are kept" in result.output + result.termination.message
     known = measured_rows(stage)
     assert len(QUIZ) < len(known) < 2 * len(QUIZ) and set(known.values()) == {1}
+    answered = len(list(stage.glob("measured/talk/*/.all"))) * len(TALK) // 2
+    before = sum(1 for _ in read_points(stage / "metrics.jsonl"))
     result = trainer.train(asked, tmp_path, before=counting(tmp_path / "second"))
     assert result.code == 0, result.output
+    begun = list(read_points(stage / "metrics.jsonl"))[before]
+    assert begun.newest[STEP] == len(known) + answered and SECONDS_LEFT not in begun.newest, (
+        "it begins with the rows that are kept"
+    )
     read = sum((each for each in calls(tmp_path / "second").values()), Counter())
     assert read["log_probabilities"] == 3 * (2 * len(QUIZ) - len(known))
     assert [len(rows(asked, "quiz", name)) for name in ("base", "sft")] == [len(QUIZ)] * 2

@@ -76,7 +76,7 @@ def test_steps_of_an_earlier_attempt_do_not_count_for_this_one(config, stage):
     journal.append(1, {metrics.LOSS: 2.5}, {metrics.SECONDS_LEFT: 46.0})
     time.sleep(0.01)
     watch = StageWatch(config)
-    assert (seen(watch).step, seen(watch).has_stepped) == (1, False)
+    assert (seen(watch).step, seen(watch).has_stepped, seen(watch).seconds_left) == (1, False, None)
     journal.append(1, {}, {metrics.TOTAL_STEPS: 24.0})
     assert not seen(watch).has_stepped
     # The same step again, as after a restart: its values are known, but it was trained in this attempt.

@@ -52,6 +52,24 @@ def test_a_phase_is_reported_while_it_lasts(stage, capfd):
     assert not (stage / "activity.json").exists()
 
 
+def test_a_phase_in_which_nothing_is_counted_has_a_name_alone(stage):
+    with activity.working("loading libraries"):
+        wait_until(reports(stage, what="loading libraries", done=None, total=None))
+        assert activity_text(read(stage)) == "loading libraries"
+        with activity.advancing("hashing", 3, "files"):
+            wait_until(reports(stage, what="hashing", done=0))
+    assert not (stage / "activity.json").exists()
+
+
+def test_a_phase_that_is_handed_over_stays_until_another_process_reports(stage):
+    with activity.working("checking"):
+        wait_until(reports(stage, what="checking"))
+    activity.hand_over("starting the processes")
+    assert read(stage).what == "starting the processes"
+    activity.begin(stage)
+    assert not (stage / "activity.json").exists()
+
+
 def test_a_short_phase_is_not_reported(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(activity, "_reporter", None)
     activity.begin(tmp_path / "sft")

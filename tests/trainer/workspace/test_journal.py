@@ -37,6 +37,16 @@ def test_repeated_steps_are_reported_as_progress_at_the_highest_step(tmp_path):
     assert tail.trained_milliseconds >= before
 
 
+def test_where_an_attempt_stands_is_progress_and_no_measurement(tmp_path):
+    Journal(tmp_path).append(5, {"rows/written": 5.0}, {**progress(5), metrics.STEP: 5.0})
+    Journal(tmp_path).append(3, {"rows/written": 3.0}, {metrics.TOTAL_STEPS: 10.0, metrics.STEP: 3.0})
+    points = list(read_points(tmp_path / "metrics.jsonl"))
+    assert [dict(point.progress) for point in points] == [{metrics.STEP: 5.0}, {metrics.STEP: 3.0}]
+    assert not any(metrics.STEP in point.metrics for point in points)
+    shown = JournalTail(tmp_path / "metrics.jsonl").read().progress()
+    assert (shown.step, shown.total_steps, shown.seconds_left) == (3, 10, None)
+
+
 def test_a_new_value_of_a_repeated_step_comes_with_its_progress(tmp_path):
     Journal(tmp_path).append(5, {"train/loss": 1.0}, progress(5))
     Journal(tmp_path).append(5, {"eval/loss": 2.0}, progress(6))

@@ -1,6 +1,6 @@
 """What each measure of an evaluate stage reads, and where it is computed, one row a measure; its rows are checked before."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
@@ -98,7 +98,7 @@ def check_evaluation(config: RunConfig) -> None:
                 raise BadConfiguration(fault)
 
 
-def window_faults(settings: TaskSettings, described: Mapping[str, Any]) -> Iterator[str]:
+def window_faults(settings: TaskSettings, described: dict[str, Any]) -> Iterator[str]:
     """Yield why a model, by its config.json, cannot read the windows of a task; training does not change how much it reads."""
     task, most = settings.task, size_of(described, "max_position_embeddings")
     if most and task.window and task.window > most:

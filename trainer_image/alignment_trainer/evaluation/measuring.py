@@ -55,6 +55,14 @@ class _Part(NamedTuple):
     def places(self) -> list[str]:
         return self.measure.places(self.task)
 
+    @property
+    def kept(self) -> float:
+        """Return how many rows are measured; one that is only answered counts half."""
+        rows = min(len(self.places), self.file.count())
+        if not self.measure.score:
+            return float(rows)
+        return _ANSWERED * (rows + (len(self.places) if self.mark.exists() else 0))
+
 
 class Measuring:
     """The models of a stage, each with the tasks that it is measured in."""
@@ -91,10 +99,17 @@ class Measuring:
         if faults:
             raise BadConfiguration("\n".join(faults))
 
-    def run(self, progress: Progress) -> None:
-        """Measure all of them; all processes call this alike."""
+    def forget_other_rows(self) -> None:
+        """Remove rows of earlier attempts that this one would measure in another way; all processes call this alike."""
         for task, measure in self._tasks:
             shared(partial(forget_other_rows, task, measure))
+
+    def kept(self) -> float:
+        """Return how many rows are measured already, as this process sees it."""
+        return sum(part.kept for parts in self._parts for part in parts)
+
+    def run(self, progress: Progress) -> None:
+        """Measure all of them; all processes call this alike."""
         for parts in self._parts:
             self._measure(parts, progress)
         on_first_process(lambda: self._score(progress))

@@ -28,20 +28,22 @@ class _Moment(NamedTuple):
 class Progress:
     """The progress of one attempt; only the first process reports it. A step is a row of one model in one task."""
 
-    def __init__(self, config: RunConfig, total: int) -> None:
+    def __init__(self, config: RunConfig, total: int, kept: Callable[[], float]) -> None:
         self._journal = Journal(Path(config.paths.stage)) if PartialState().is_main_process else None
         self.total = total
         self._lock = threading.Lock()
-        self._before = 0.0
+        # What earlier attempts have measured in parts that are still to come, and what is measured in those before.
+        self._kept, self._before = kept() if self._journal else 0.0, 0.0
         self._now: Callable[[], float] = float
         self._recent: deque[_Moment] = deque(maxlen=_RECENT)
 
     @contextmanager
     def reported(self) -> Iterator[None]:
-        """Report until the block ends, and at its end."""
+        """Report until the block ends, at its begin and at its end; what an earlier attempt reported counts no more."""
         if self._journal is None:
             yield
             return
+        self._report(self._journal)
         ended = threading.Event()
         thread = threading.Thread(target=self._repeat, args=(self._journal, ended), name="progress", daemon=True)
         thread.start()
@@ -58,7 +60,9 @@ class Progress:
         if self._journal is None:
             yield
             return
-        self._now = lambda: weight * min(rows, count())
+        with self._lock:
+            self._kept -= weight * min(rows, count())
+            self._now = lambda: weight * min(rows, count())
         try:
             with measured(what, rows, "rows", count):
                 yield
@@ -69,7 +73,9 @@ class Progress:
 
     def skip(self, rows: int, weight: float = 1.0) -> None:
         """Count rows that an earlier attempt measured."""
-        self._before += weight * rows
+        with self._lock:
+            self._kept -= weight * rows
+            self._before += weight * rows
 
     def finish(self, values: dict[str, float]) -> None:
         """Write the scores, at the last step."""
@@ -83,12 +89,12 @@ class Progress:
 
     def _report(self, journal: Journal) -> None:
         with self._lock:
-            done = int(self._before + self._now())
+            done = int(self._before + self._now() + self._kept)
         self._recent.append(_Moment(time.monotonic(), done))
         self._append(journal, done, {}, self._left(done))
 
     def _append(self, journal: Journal, done: int, values: dict[str, float], left: dict[str, float]) -> None:
-        progress = {metrics.TOTAL_STEPS: float(self.total), **left}
+        progress = {metrics.TOTAL_STEPS: float(self.total), metrics.STEP: float(done), **left}
         journal.append(done, {metrics.ROWS_WRITTEN: float(done), **values}, progress)
 
     def _left(self, done: int) -> dict[str, float]:

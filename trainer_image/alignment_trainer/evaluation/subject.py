@@ -7,8 +7,10 @@ from alignment_api.run_config import RunConfig
 
 from alignment_trainer.evaluation.candidates import Candidate, chat_template, template_fault
 from alignment_trainer.failures import BadConfiguration
+from alignment_trainer.model_folder.headers import weight_files
 from alignment_trainer.settings.evaluation import EvaluationSettings
 from alignment_trainer.synthesis.student import Student, load_student
+from alignment_trainer.workspace.activity import reading
 
 
 class Subject(NamedTuple):
@@ -48,7 +50,8 @@ class Subject(NamedTuple):
 def load_subject(config: RunConfig, candidate: Candidate, settings: EvaluationSettings) -> Subject:
     """Load a model to measure it."""
     name = f"the model {candidate.name!r}"
-    student = load_student(candidate.folder, chat_template(config), dtype_of(config, settings), name=name)
+    with reading(f"loading {candidate.name}", weight_files(candidate.folder)):
+        student = load_student(candidate.folder, chat_template(config), dtype_of(config, settings), name=name)
     return Subject(candidate, student, settings.exact)
 
 

@@ -66,13 +66,15 @@ class StageWatch:
         # Before this stage claims the folder, it may contain the work of other inputs.
         is_claimed = is_ours(self._config)
         progress = self._journal.read().progress() if is_claimed else None
+        has_stepped = is_claimed and self._journal.trained_milliseconds >= self._start_milliseconds
         times = (self._progress_time, activity and activity.time, progress and progress.updated_time)
         self._progress_time = max((known for known in times if known), default=None)
         return {
-            "has_stepped": is_claimed and self._journal.trained_milliseconds >= self._start_milliseconds,
+            "has_stepped": has_stepped,
             "step": progress and progress.step,
             "total_steps": progress and progress.total_steps,
-            "seconds_left": progress and progress.seconds_left,
+            # An earlier attempt expected another time.
+            "seconds_left": progress.seconds_left if progress and has_stepped else None,
             "metrics": progress and progress.metrics,
             "progress_time": self._progress_time,
             "activity": activity,

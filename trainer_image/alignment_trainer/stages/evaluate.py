@@ -18,14 +18,19 @@ from alignment_trainer.evaluation.tasks import open_tasks
 from alignment_trainer.failures import Stopped
 from alignment_trainer.settings.evaluation import evaluation_settings
 from alignment_trainer.synthesis.first_process import on_first_process
+from alignment_trainer.workspace.activity import working
 
 
 def run(config: RunConfig) -> None:
     """Measure each model in each task, and publish one table."""
     with stopping_soon():
-        measuring = Measuring(config, evaluation_settings(config), open_tasks(config))
-        measuring.check()
-        progress = Progress(config, measuring.total)
+        with working("opening its tasks"):
+            tasks = open_tasks(config)
+        with working("looking at its models"):
+            measuring = Measuring(config, evaluation_settings(config), tasks)
+            measuring.check()
+            measuring.forget_other_rows()
+        progress = Progress(config, measuring.total, measuring.kept)
         with progress.reported(), _finished_published(config, measuring):
             measuring.run(progress)
         on_first_process(lambda: _publish(config, measuring, progress))
@@ -47,19 +52,22 @@ def _finished_published(config: RunConfig, measuring: Measuring) -> Iterator[Non
 
 
 def _publish_finished(config: RunConfig, measuring: Measuring, failure: Exception) -> None:
-    measured = list(measuring.measured())
-    if measured:
-        try:
-            publish_report(config, report_of(measuring.candidates, measured, measuring.missing(measured, failure)), measured)
-        except OSError as error:
-            # The failure of the stage must reach the operator, also from a full disk.
-            print(f"the report of what is finished could not be written ({error})", file=sys.stderr, flush=True)
+    try:
+        with working("writing the report of what is finished"):
+            measured = list(measuring.measured())
+            if measured:
+                missing = measuring.missing(measured, failure)
+                publish_report(config, report_of(measuring.candidates, measured, missing), measured)
+    except OSError as error:
+        # The failure of the stage must reach the operator, also from a full disk.
+        print(f"the report of what is finished could not be written ({error})", file=sys.stderr, flush=True)
 
 
 def _publish(config: RunConfig, measuring: Measuring, progress: Progress) -> None:
-    measured = list(measuring.measured())
-    report = report_of(measuring.candidates, measured)
-    publish_report(config, report, measured)
+    with working("writing the report"):
+        measured = list(measuring.measured())
+        report = report_of(measuring.candidates, measured)
+        publish_report(config, report, measured)
     check_failures(measured, [candidate.name for candidate in measuring.candidates])
     publish_samples(config, report, measured)
     progress.finish(main_scores(report))

@@ -76,6 +76,10 @@ class _Reporter:
             ended.set()
             thread.join()
 
+    def hand_over(self, what: str) -> None:
+        activity = Activity(what=what, time=datetime.now(UTC))
+        self._try_to_write(lambda: self._replace(activity))
+
     def _report(self, ended: threading.Event) -> None:
         seconds = 0.0
         while not ended.wait(_WRITE_SECONDS):
@@ -133,6 +137,12 @@ def begin(stage_folder: Path) -> None:
     """Start reporting from this process; call it only in the first process of the first node."""
     global _reporter
     _reporter = _Reporter(stage_folder)
+
+
+def hand_over(what: str) -> None:
+    """Report a phase that ends when another process begins to report, such as "starting the processes"."""
+    if _reporter:
+        _reporter.hand_over(what)
 
 
 @contextmanager

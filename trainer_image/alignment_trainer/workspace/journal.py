@@ -29,7 +29,8 @@ class Journal:
 
     def append(self, step: int, values: Mapping[str, float], progress: Mapping[str, float]) -> None:
         """Write the values of this step that are new; progress is written in any case, so that readers see no stall."""
-        new = {name: value for name, value in {**values, **progress}.items() if (step, name) not in self._known}
+        known = {name: value for name, value in {**values, **progress}.items() if name != metrics.STEP}
+        new = {name: value for name, value in known.items() if (step, name) not in self._known}
         if not new and not progress:
             return
         self._known.update((step, name) for name in new)
