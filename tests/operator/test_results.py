@@ -158,7 +158,8 @@ def test_no_message_moves_the_cursor(home: Home, capsys: pytest.CaptureFixture[s
     (folder,) = home.workspace.rglob("eval")
     other = report({("arc", "accuracy", "base"): (0.3, 0.02), (f"task{HOSTILE}", "accuracy", "base"): (0.3, 0.02)})
     (folder / REPORT_FILE).write_text(other.model_dump_json(by_alias=True))
-    broken = exported().model_dump(by_alias=True, mode="json") | {HOSTILE: 1}
+    broken = exported().model_dump(by_alias=True, mode="json")
+    broken["after"]["dtypes"] = {HOSTILE: "many"}
     (folder.parent / "int8" / REPORT_FILE).write_text(json.dumps(broken))
     assert main(["results", "tutor", *arguments, "--home", str(home.root)]) == code
     assert not {"\x1b", "\u202e", "\r", "\x07"} & set(capsys.readouterr().err)

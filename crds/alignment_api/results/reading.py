@@ -1,11 +1,11 @@
-"""Reads reports and the rows beside them; a broken one is a sentence."""
+"""Reads reports and the rows beside them: fields of a newer trainer are left out, and a broken file is a sentence."""
 
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from alignment_api.names import ROWS_FOLDER
-from alignment_api.problems import from_validation
+from alignment_api.problems import dotted, from_validation
 from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
 from alignment_api.results.export import ExportReport
 from alignment_api.spec.kinds import KINDS, Leaves
@@ -24,10 +24,9 @@ class UnreadableReport(ValueError):
 def read_report(form: type[Report], content: bytes, name: str) -> Report:
     """Read a report; the name is for the message."""
     try:
-        found = form.model_validate_json(content)
-    except (ValidationError, ValueError) as error:
-        why = str(from_validation(error, form)[0]) if isinstance(error, ValidationError) else str(error)
-        raise UnreadableReport(f"{name} is not a report that this version can read ({why}).") from error
+        found = form.model_validate_json(content, extra="ignore")
+    except ValidationError as error:
+        raise UnreadableReport(f"{name} is not a report that this version can read ({_why(error, form)}).") from error
     if isinstance(found, EvaluationReport):
         _require_named(found, name)
     return found
@@ -51,10 +50,19 @@ def read_rows(content: bytes, name: str) -> list[EvaluatedRow]:
     rows = []
     for number, line in enumerate(content.splitlines(), 1):
         try:
-            rows.append(EvaluatedRow.model_validate_json(line))
+            rows.append(EvaluatedRow.model_validate_json(line, extra="ignore"))
         except ValidationError as error:
-            raise UnreadableReport(f"{name}, line {number} is not a row that this version can read.") from error
+            why = _why(error, EvaluatedRow)
+            raise UnreadableReport(f"{name}, line {number} is not a row that this version can read ({why}).") from error
     return rows
+
+
+def _why(error: ValidationError, form: type[BaseModel]) -> str:
+    missing = [dotted(detail["loc"]) for detail in error.errors(include_url=False) if detail["type"] == "missing"]
+    if missing:
+        more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+        return f"it lacks {missing[0]}{more}; read it with the version that wrote it"
+    return str(from_validation(error, form)[0])
 
 
 def _require_named(report: EvaluationReport, name: str) -> None:

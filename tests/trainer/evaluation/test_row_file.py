@@ -39,6 +39,13 @@ def test_the_last_of_two_measurements_counts(tmp_path):
         assert file.count() == 2
 
 
+def test_rows_of_a_newer_trainer_are_continued(tmp_path):
+    with RowFile(tmp_path, "arc", "base") as file:
+        file.append([row("a", 1.0)])
+        file._files.append_line({**row("b", 0.0).dump(), "fieldOfTomorrow": 1})
+        assert file.read() == [row("a", 1.0), row("b", 0.0)]
+
+
 def test_counting_again_reads_only_what_is_new(tmp_path, monkeypatch):
     parsed = []
     with RowFile(tmp_path, "arc", "base") as file:

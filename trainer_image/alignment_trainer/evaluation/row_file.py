@@ -50,7 +50,7 @@ class RowFile:
 
     def read(self) -> list[EvaluatedRow]:
         """Return all rows; of one that was measured again, the last."""
-        rows = (EvaluatedRow.parse_stored(line) for line in self._files.lines())
+        rows = (EvaluatedRow.model_validate(line, extra="ignore") for line in self._files.lines())
         return list({row.row: row for row in rows}.values())
 
     def count(self) -> int:

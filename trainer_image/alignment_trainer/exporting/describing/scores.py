@@ -1,11 +1,11 @@
 """What the evaluate stages before an export have measured of its model."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from alignment_api.names import DONE_FILE, REPORT_FILE
 from alignment_api.results.evaluation import EvaluationReport, Score
+from alignment_api.results.reading import read_report
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.lineage import stages_before
 
@@ -19,7 +19,7 @@ def scores_of(config: RunConfig, model: str, weights: str) -> Iterator[tuple[str
         folder = Path(config.paths.stage).parent / stage.name
         if stage.kind != "evaluate" or not ((folder / DONE_FILE).exists() and (folder / REPORT_FILE).exists()):
             continue
-        report = EvaluationReport.parse_stored(json.loads((folder / REPORT_FILE).read_text()))
+        report = read_report(EvaluationReport, (folder / REPORT_FILE).read_bytes(), str(folder / REPORT_FILE))
         if not any(measured.name == model and measured.weights == weights for measured in report.models):
             continue
         yield from ((stage.name, score) for score in report.scores if score.model == model and score.is_main)
