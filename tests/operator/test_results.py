@@ -98,6 +98,26 @@ def test_csv_and_json_have_every_number(home: Home, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
+    ("form", "parts"),
+    [
+        ("text", ["maximumDivergence 0.001 failed: 0.0123", "int8 failed: maximumDivergence is 0.001, and the written model"]),
+        ("markdown", ["maximumDivergence 0.001 failed: 0.0123", "- int8 failed: maximumDivergence is 0.001, and the written"]),
+        ("csv", ["0.0123,", ",0.001,True,"]),
+        ("json", ['"limit": 0.001,\n   "limit_failed": true', "int8 failed: maximumDivergence is 0.001, and the written model"]),
+    ],
+)
+def test_a_broken_limit_of_an_export_is_shown(
+    home: Home, capsys: pytest.CaptureFixture[str], form: str, parts: list[str]
+) -> None:
+    (folder,) = home.workspace.rglob("int8")
+    limit = {"name": "maximumDivergence", "limit": 0.001, "figure": 0.0123, "is_broken": True}
+    (folder / REPORT_FILE).write_text(exported(limits=[limit]).model_dump_json(by_alias=True))
+    out = printed(capsys, "tutor", "--format", form, "--home", str(home.root))
+    for part in parts:
+        assert part in out, part
+
+
+@pytest.mark.parametrize(
     ("form", "part"), [("text", "+1"), ("markdown", "1  yes"), ("csv", "yes"), ("json", '"second_answer": "yes"')]
 )
 def test_the_rows_in_which_two_models_differ(home: Home, capsys: pytest.CaptureFixture[str], form: str, part: str) -> None:

@@ -24,6 +24,15 @@ class Size(Schema):
     dtypes: dict[str, int] = Field(description="Tensors by the number format in the files' headers.")
 
 
+class Limit(Schema):
+    """A limit of the proof, and what the written model reached; beyond it the stage fails."""
+
+    name: str = Field(description="As the spec names it, such as minimumAgreement.")
+    limit: float
+    figure: float | None = Field(default=None, description="None if it is no finite number.")
+    is_broken: bool
+
+
 class ExportReport(Schema):
     """What an export stage has written."""
 
@@ -39,6 +48,7 @@ class ExportReport(Schema):
     rounded: Fidelity | None = Field(default=None, description="The original in bfloat16: no export in 16 bit comes closer.")
     written: Fidelity | None = Field(default=None, description="The written folder, loaded in a fresh process.")
     tokens: int = Field(default=0, ge=0, description="Tokens on which they were compared.")
+    limits: list[Limit] = Field(default_factory=list, description="The limits that its proof has.")
     ends_its_answers: bool | None = Field(default=None, description="Whether its greedy answer ends with an end token.")
     destinations: list[str] = Field(default_factory=list, description="Where it was copied.")
     registered: str | None = Field(default=None, description="Name and version in MLflow's model registry.")

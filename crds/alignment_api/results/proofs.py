@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from alignment_api.results.evaluation import Estimate
-from alignment_api.results.export import ExportReport, Fidelity
+from alignment_api.results.export import ExportReport, Fidelity, Limit
 from alignment_api.results.written import MISSING, write_bytes, write_estimate, write_number, write_share
 
 LEGEND = (
@@ -13,7 +13,7 @@ LEGEND = (
 )
 HEADS = (
     *("export", "model", "format", "size", "linear layers", "perplexity", "after", "bf16"),
-    *("KL", "bf16 KL", "agreement", "bf16 agreement", "tokens", "ends its answers"),
+    *("KL", "bf16 KL", "agreement", "bf16 agreement", "tokens", "limits", "ends its answers"),
 )
 
 
@@ -27,19 +27,35 @@ class Exported(NamedTuple):
 
 def proof_lines(reports: Sequence[Exported]) -> list[tuple[str, ...]]:
     """Return the cells of each export, in the order of HEADS."""
-    several_jobs = len({one.job for one in reports}) > 1
-    return [_line(f"{one.job}/{one.stage}" if several_jobs else one.stage, one.report) for one in reports]
+    return [_line(name, one.report) for name, one in zip(_names(reports), reports, strict=True)]
 
 
 def proof_sentences(reports: Sequence[Exported]) -> list[str]:
     """Return what one must know to read the table of exports."""
-    notes = [f"{one.stage}: {note}" for one in reports for note in one.report.notes]
+    named = list(zip(_names(reports), reports, strict=True))
+    notes = [f"{name}: {note}" for name, one in named for note in one.report.notes]
     return [LEGEND, *notes] if reports else []
+
+
+def broken_limits(reports: Sequence[Exported]) -> list[str]:
+    """Return a sentence for each limit that an export breaks."""
+    return [
+        f"{name} failed: {limit.name} is {write_number(limit.limit)}, and the written model reached {write_number(limit.figure)}. "
+        "Both models are kept."
+        for name, one in zip(_names(reports), reports, strict=True)
+        for limit in one.report.limits
+        if limit.is_broken
+    ]
 
 
 def size_ratio(report: ExportReport) -> float | None:
     """Return the size after, as a share of that before."""
     return report.after.all_bytes / report.before.all_bytes if report.before.all_bytes else None
+
+
+def _names(reports: Sequence[Exported]) -> list[str]:
+    several_jobs = len({one.job for one in reports}) > 1
+    return [f"{one.job}/{one.stage}" if several_jobs else one.stage for one in reports]
 
 
 def _line(name: str, report: ExportReport) -> tuple[str, ...]:
@@ -52,8 +68,13 @@ def _line(name: str, report: ExportReport) -> tuple[str, ...]:
         *(_estimate(one.perplexity if one else None) for one in (report.original, report.written, report.rounded)),
         *_closeness(report.written, report.rounded),
         f"{report.tokens:,}" if report.tokens else MISSING,
+        "; ".join(map(_limit, report.limits)) or MISSING,
         ends,
     )
+
+
+def _limit(one: Limit) -> str:
+    return f"{one.name} {write_number(one.limit)} {'failed' if one.is_broken else 'kept'}: {write_number(one.figure)}"
 
 
 def _closeness(written: Fidelity | None, rounded: Fidelity | None) -> tuple[str, ...]:

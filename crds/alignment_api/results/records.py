@@ -5,16 +5,23 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from alignment_api.results.evaluation import Estimate
-from alignment_api.results.export import Fidelity
+from alignment_api.results.export import ExportReport, Fidelity, Limit
 from alignment_api.results.proofs import Exported, size_ratio
 from alignment_api.results.table import Cell, Column, Line, Measured, Table, table
 
 FIELDS = (
     *("job", "stage", "model", "weights", "task", "metric", "better", "value", "error", "low", "high", "n", "failed", "best"),
     *("against", "against_weights"),
-    *("difference_to", "difference", "difference_low", "difference_high", "paired", "settings"),
+    *("difference_to", "difference", "difference_low", "difference_high", "paired", "limit", "limit_failed", "settings"),
 )
 """All fields of a record; one that does not apply is None."""
+
+_LIMITED = {
+    "maximumDivergence": "divergence",
+    "minimumAgreement": "agreement",
+    "maximumPerplexityIncrease": "perplexity_increase",
+}
+"""The metric that each limit of a proof is about."""
 
 
 def score_records(reports: Sequence[Measured], against: str | None = None) -> list[dict[str, Any]]:
@@ -67,9 +74,18 @@ def _of_export(one: Exported) -> Iterable[dict[str, Any]]:
         (written, "linear_bytes", report.after.linear_bytes),
     ):
         yield {**whose, "metric": metric, "better": "Lower", "value": value}
-    for whose, fidelity in ((original, report.original), (rounded, report.rounded), (written, report.written)):
+    for whose, fidelity in ((original, report.original), (rounded, report.rounded)):
         for metric, better, estimate in _measures(fidelity):
             yield {**whose, "metric": metric, "better": better, **_estimate(estimate)}
+    yield from _of_written(written, report)
+
+
+def _of_written(written: dict[str, Any], report: ExportReport) -> Iterable[dict[str, Any]]:
+    limits = {_LIMITED.get(one.name, one.name): one for one in report.limits}
+    for metric, better, estimate in _measures(report.written):
+        yield {**written, "metric": metric, "better": better, **_estimate(estimate), **_limit(limits.pop(metric, None))}
+    for metric, one in limits.items():
+        yield {**written, "metric": metric, "value": one.figure, **_limit(one)}
 
 
 def _measures(found: Fidelity | None) -> Iterable[tuple[str, str, Estimate]]:
@@ -78,6 +94,10 @@ def _measures(found: Fidelity | None) -> Iterable[tuple[str, str, Estimate]]:
         yield from ((name, better, estimate) for name, better, estimate in measures if estimate)
         if found.agreement:
             yield "agreement", "Higher", found.agreement
+
+
+def _limit(one: Limit | None) -> dict[str, Any]:
+    return {"limit": one.limit, "limit_failed": one.is_broken} if one else {}
 
 
 def _estimate(found: Estimate) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from alignment_api.results.collected import Reports
 from alignment_api.results.grids import Grid, grids
 from alignment_api.results.judges import panel_sentence
-from alignment_api.results.proofs import proof_sentences
+from alignment_api.results.proofs import broken_limits, proof_sentences
 from alignment_api.results.records import FIELDS, export_records, score_records
 from alignment_api.results.table import Table as ScoreTable
 from alignment_api.results.table import model_lines, table
@@ -90,7 +90,7 @@ def _row_sentences(found: RowDifferences) -> list[str]:
 def _sentences(found: Reports, shown: ScoreTable) -> list[str]:
     of_table = shown.sentences if found.evaluations else ()
     panels = [panel_sentence(panel) for one in found.evaluations for panel in one.report.panels]
-    return [*of_table, *panels, *proof_sentences(found.exports)]
+    return [*broken_limits(found.exports), *of_table, *panels, *proof_sentences(found.exports)]
 
 
 def _written(known: Sequence[Grid], sentences: Sequence[str], form: str) -> str:

@@ -40,6 +40,17 @@ def test_each_number_of_an_export_has_the_hash_of_its_weights() -> None:
     assert {one["metric"] for one in records if one["model"] == "dpo"} == {"bytes_before", "linear_bytes_before", "perplexity"}
 
 
+def test_a_number_that_has_a_limit_says_it_and_whether_it_is_broken() -> None:
+    limits = [
+        {"name": "maximumDivergence", "limit": 0.05, "figure": 0.0123, "is_broken": False},
+        {"name": "maximumPerplexityIncrease", "limit": 0.0001, "figure": 0.0008, "is_broken": True},
+    ]
+    records = export_records([Exported("job", "int8", exported(limits=limits))])
+    assert {
+        (one["model"], one["metric"]): (one["value"], one["limit"], one["limit_failed"]) for one in records if one["limit"]
+    } == {("int8", "divergence"): (0.0123, 0.05, False), ("int8", "perplexity_increase"): (0.0008, 0.0001, True)}
+
+
 def test_each_number_of_an_export_is_a_record() -> None:
     found = {(one["model"], one["metric"]): one["value"] for one in export_records([Exported("job", "int8", exported())])}
     assert found["int8", "size_ratio"] == 836 / 2778

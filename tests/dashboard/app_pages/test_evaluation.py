@@ -87,6 +87,16 @@ def test_scores_judges_and_exports_of_a_run() -> None:
     assert "eval: <b>3 rows</b> are *cut*." in words(app)
 
 
+def test_a_broken_limit_of_an_export_is_shown(write_job: JobWriter, log_files: Callable[..., None]) -> None:
+    write_job("one", {"phase": "Failed"}, stages=[sft(), export()])
+    limit = {"name": "minimumAgreement", "limit": 0.995, "figure": 0.993, "is_broken": True}
+    log_files("one", "int8", "export", files_of(exported(limits=[limit])))
+    app = tab()
+    assert "int8 failed: minimumAgreement is 0.995, and the written model reached 0.993." in words(app)
+    (exports,) = (table.value for table in app.table)
+    assert exports.loc["limits"].item() == "minimumAgreement 0.995 failed: 0.993"
+
+
 @pytest.mark.usefixtures("evaluated")
 def test_cells_can_show_differences_and_the_address_says_so() -> None:
     app = tab(cells="differences")

@@ -4,7 +4,7 @@ import pytest
 from alignment_api.results.evaluation import Estimate
 from alignment_api.results.export import Fidelity, Size
 from alignment_api.spec.data import Dataset
-from alignment_trainer.exporting.limits import excesses, size_fault
+from alignment_trainer.exporting.limits import excesses, limits_of, size_fault
 from alignment_trainer.settings.export import ProofSettings
 
 ORIGINAL = Fidelity(perplexity=Estimate(value=4.0, count=9))
@@ -37,7 +37,14 @@ def proof(divergence=None, increase=None, agreement=None):
     ids=["no limits", "just within", "divergence", "perplexity", "agreement"],
 )
 def test_only_what_exceeds_a_limit_is_refused(limits, expected):
-    assert excesses(limits, ORIGINAL, WRITTEN) == expected
+    found = limits_of(limits, ORIGINAL, WRITTEN)
+    assert excesses(found, ORIGINAL, WRITTEN) == expected
+    assert sum(one.is_broken for one in found) == len(expected)
+
+
+def test_each_limit_stands_in_the_report_with_what_was_reached():
+    found = [(one.name, one.limit, one.figure, one.is_broken) for one in limits_of(proof(0.019, None, 0.97), ORIGINAL, WRITTEN)]
+    assert found == [("maximumDivergence", 0.019, 0.02, True), ("minimumAgreement", 0.97, 0.97, False)]
 
 
 @pytest.mark.parametrize(
@@ -65,5 +72,8 @@ def test_a_model_without_linear_layers_is_no_rounded_one():
 
 
 def test_a_perplexity_without_a_value_exceeds_every_limit():
-    (found,) = excesses(proof(increase=0.09), ORIGINAL, WRITTEN.model_copy(update={"perplexity": Estimate(count=9)}))
+    written = WRITTEN.model_copy(update={"perplexity": Estimate(count=9)})
+    (limit,) = limits_of(proof(increase=0.09), ORIGINAL, written)
+    assert (limit.figure, limit.is_broken) == (None, True)
+    (found,) = excesses([limit], ORIGINAL, written)
     assert found.startswith("its perplexity is inf where the original's is 4.0000")

@@ -96,7 +96,12 @@ def test_a_limit_fails_the_stage_and_keeps_both_models(own_workspace):
         run(config)
     stage = Path(config.paths.stage)
     assert not (stage / "DONE").exists()
-    assert (stage / "model" / "model.safetensors").exists() and (stage / "report.json").exists()
+    assert (stage / "model" / "model.safetensors").exists()
+    limits = json.loads((stage / "report.json").read_text())["limits"]
+    assert [(one["name"], one["limit"], one["isBroken"]) for one in limits] == [
+        ("maximumDivergence", 1e-9, True),
+        ("minimumAgreement", 1.0, True),
+    ]
 
 
 def test_a_model_that_predicts_no_numbers_ends_without_a_retry(own_workspace):

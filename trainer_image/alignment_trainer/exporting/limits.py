@@ -1,38 +1,58 @@
 """Decides whether a written model is close enough to the original; pure."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from alignment_api.results.evaluation import Estimate
-from alignment_api.results.export import Fidelity, Size
+from alignment_api.results.export import Fidelity, Limit, Size
 
 from alignment_trainer.exporting.formats import FORMATS
 from alignment_trainer.settings.export import ProofSettings
 
-
-def excesses(proof: ProofSettings, original: Fidelity, written: Fidelity) -> list[str]:
-    """Return which limits a written model exceeds, with the figures."""
-    return list(_excesses(proof, original, written))
+_DIVERGENCE, _INCREASE, _AGREEMENT = "maximumDivergence", "maximumPerplexityIncrease", "minimumAgreement"
 
 
-def _excesses(proof: ProofSettings, original: Fidelity, written: Fidelity) -> Iterator[str]:
+def limits_of(proof: ProofSettings, original: Fidelity, written: Fidelity) -> list[Limit]:
+    """Return each limit that is set, with what the written model reached."""
     divergence, agreement = _value(written.divergence), _value(written.agreement)
-    if proof.maximum_divergence is not None and divergence > proof.maximum_divergence:
-        yield (
-            f"it diverges by {divergence:.4g} nats per token from the original, more than maximumDivergence "
-            f"{proof.maximum_divergence:g}"
+    known = (
+        (_DIVERGENCE, proof.maximum_divergence, divergence),
+        (_INCREASE, proof.maximum_perplexity_increase, _increase(original, written)),
+        (_AGREEMENT, proof.minimum_agreement, agreement),
+    )
+    return [
+        Limit(
+            name=name,
+            limit=limit,
+            figure=figure if math.isfinite(figure) else None,
+            is_broken=figure < limit if name == _AGREEMENT else figure > limit,
         )
-    increase = _value(written.perplexity) / _value(original.perplexity) - 1
-    if proof.maximum_perplexity_increase is not None and increase > proof.maximum_perplexity_increase:
-        yield (
-            f"its perplexity is {_value(written.perplexity):.4f} where the original's is {_value(original.perplexity):.4f}, an "
-            f"increase of {increase:.4g}, more than maximumPerplexityIncrease {proof.maximum_perplexity_increase:g}"
+        for name, limit, figure in known
+        if limit is not None
+    ]
+
+
+def excesses(limits: Iterable[Limit], original: Fidelity, written: Fidelity) -> list[str]:
+    """Return what a written model exceeds, with the figures."""
+    return [_excess(one, original, written) for one in limits if one.is_broken]
+
+
+def _excess(one: Limit, original: Fidelity, written: Fidelity) -> str:
+    if one.name == _DIVERGENCE:
+        found = f"diverges by {_value(written.divergence):.4g} nats per token from the original, more"
+    elif one.name == _AGREEMENT:
+        found = f"finds the same token likeliest for {_value(written.agreement):.4f} of the tokens, less"
+    else:
+        before, after = _value(original.perplexity), _value(written.perplexity)
+        return (
+            f"its perplexity is {after:.4f} where the original's is {before:.4f}, an increase of "
+            f"{_increase(original, written):.4g}, more than {one.name} {one.limit:g}"
         )
-    if proof.minimum_agreement is not None and agreement < proof.minimum_agreement:
-        yield (
-            f"it finds the same token likeliest for {agreement:.4f} of the tokens, less than minimumAgreement "
-            f"{proof.minimum_agreement:g}"
-        )
+    return f"it {found} than {one.name} {one.limit:g}"
+
+
+def _increase(original: Fidelity, written: Fidelity) -> float:
+    return _value(written.perplexity) / _value(original.perplexity) - 1
 
 
 def size_fault(quantization: str, weights: int, after: Size) -> str | None:

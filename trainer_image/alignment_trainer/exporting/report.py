@@ -9,26 +9,27 @@ from alignment_api.names import REPORT_FILE, WORKSPACE_PREFIX
 from alignment_api.results.export import ExportReport
 
 from alignment_trainer.exporting.formats import FORMATS
-from alignment_trainer.exporting.limits import size_fault
+from alignment_trainer.exporting.limits import limits_of, size_fault
 from alignment_trainer.exporting.linear import linear_layers
 from alignment_trainer.exporting.original import Original
 from alignment_trainer.exporting.proving.request import Proven
 from alignment_trainer.exporting.sizes import size_of
 from alignment_trainer.exporting.writing.model import Written
 from alignment_trainer.failures import BrokenExport
+from alignment_trainer.settings.export import ExportSettings
 from alignment_trainer.workspace.journal import Journal
 
 
-def report_of(workspace: str, quantization: str, original: Original, written: Written, proven: Proven) -> ExportReport:
+def report_of(workspace: str, settings: ExportSettings, original: Original, written: Written, proven: Proven) -> ExportReport:
     """Return the report, from the headers of the files and the proof."""
     layers = linear_layers(original.folder)
     after = size_of(written.folder, layers)
-    fault = size_fault(quantization, sum(layers.values()), after)
+    fault = size_fault(settings.quantization, sum(layers.values()), after)
     if fault:
         raise BrokenExport(f"{written.folder} {fault}; the stage writes it again")
     likeness = proven.likeness
     return ExportReport(
-        quantization=quantization,
+        quantization=settings.quantization,
         model=original.name,
         weights=original.weights,
         written_weights=written.weights,
@@ -39,8 +40,9 @@ def report_of(workspace: str, quantization: str, original: Original, written: Wr
         rounded=likeness.rounded if likeness else None,
         written=likeness.written if likeness else None,
         tokens=likeness.tokens if likeness else 0,
+        limits=limits_of(settings.proof, likeness.original, likeness.written) if likeness and settings.proof else [],
         ends_its_answers=proven.ends_its_answers,
-        notes=_notes(quantization, proven),
+        notes=_notes(settings.quantization, proven),
     )
 
 

@@ -40,7 +40,7 @@ def _export(config: RunConfig, settings: ExportSettings, original: Original) -> 
     free()
     try:
         proven = prove(config, settings, original, written, tokenizer, PartialState().device)
-        report = report_of(config.paths.workspace, settings.quantization, original, written, proven)
+        report = report_of(config.paths.workspace, settings, original, written, proven)
     except BrokenExport:
         forget(stage)
         raise
@@ -62,7 +62,7 @@ def _write(config: RunConfig, settings: ExportSettings, original: Original, toke
 def _refuse_unfaithful(settings: ExportSettings, report: ExportReport) -> None:
     if settings.proof is None or report.original is None or report.written is None:
         return
-    found = excesses(settings.proof, report.original, report.written)
+    found = excesses(report.limits, report.original, report.written)
     if found:
         raise UnfaithfulExport(
             f"{settings.proof.path}: the {settings.quantization} model is too far from the original: {'; '.join(found)}; choose "
