@@ -10,11 +10,11 @@ from alignment_api.results.proofs import Exported, size_ratio
 from alignment_api.results.table import Cell, Column, Line, Measured, Table, table
 
 FIELDS = (
-    *("job", "stage", "model", "weights", "task", "metric", "better", "value", "error", "low", "high", "n", "failed", "best"),
-    *("against", "against_weights"),
+    *("job", "stage", "model", "weights", "task", "metric", "better", "value", "error", "low", "high", "best"),
+    *("prompts", "failed_prompts", "texts", "against", "against_weights"),
     *("difference_to", "difference", "difference_low", "difference_high", "paired", "limit", "limit_failed", "settings"),
 )
-"""All fields of a record; one that does not apply is None."""
+"""All fields of a record; one that does not apply is None. The scores of tasks rest on prompts, the proof of an export on texts."""
 
 _LIMITED = {
     "maximumDivergence": "divergence",
@@ -44,6 +44,7 @@ def _of_score(found: Table, line: Line, column: Column, cell: Cell) -> dict[str,
         **{"job": line.job, "stage": cell.stage, "model": line.model.name, "weights": line.model.weights},
         **{"task": column.task.name, "metric": column.metric, "better": column.better, "best": cell.is_best},
         **_estimate(cell.estimate),
+        **{"prompts": cell.estimate.count, "failed_prompts": cell.estimate.failed},
         **({"against": column.against.name, "against_weights": column.against.weights} if column.against else {}),
         "settings": json.dumps(column.task.settings, ensure_ascii=False, sort_keys=True),
     }
@@ -76,14 +77,14 @@ def _of_export(one: Exported) -> Iterable[dict[str, Any]]:
         yield {**whose, "metric": metric, "better": "Lower", "value": value}
     for whose, fidelity in ((original, report.original), (rounded, report.rounded)):
         for metric, better, estimate in _measures(fidelity):
-            yield {**whose, "metric": metric, "better": better, **_estimate(estimate)}
+            yield {**whose, "metric": metric, "better": better, **_of_texts(estimate)}
     yield from _of_written(written, report)
 
 
 def _of_written(written: dict[str, Any], report: ExportReport) -> Iterable[dict[str, Any]]:
     limits = {_LIMITED.get(one.name, one.name): one for one in report.limits}
     for metric, better, estimate in _measures(report.written):
-        yield {**written, "metric": metric, "better": better, **_estimate(estimate), **_limit(limits.pop(metric, None))}
+        yield {**written, "metric": metric, "better": better, **_of_texts(estimate), **_limit(limits.pop(metric, None))}
     for metric, one in limits.items():
         yield {**written, "metric": metric, "value": one.figure, **_limit(one)}
 
@@ -101,8 +102,11 @@ def _limit(one: Limit | None) -> dict[str, Any]:
 
 
 def _estimate(found: Estimate) -> dict[str, Any]:
-    ends = {"value": found.value, "error": found.error, "low": found.low, "high": found.high}
-    return {**ends, "n": found.count, "failed": found.failed}
+    return {"value": found.value, "error": found.error, "low": found.low, "high": found.high}
+
+
+def _of_texts(found: Estimate) -> dict[str, Any]:
+    return {**_estimate(found), "texts": found.count}
 
 
 def _whole(record: dict[str, Any]) -> dict[str, Any]:

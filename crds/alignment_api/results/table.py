@@ -14,7 +14,7 @@ from alignment_api.results.differences import (
 )
 from alignment_api.results.evaluation import Better, Estimate, EvaluationReport, MeasuredModel, MeasuredTask, Score
 from alignment_api.results.unlike import kind_of, unlike_sentences
-from alignment_api.results.written import DIRECTIONS
+from alignment_api.results.written import DIRECTIONS, write_prompts
 
 STAR = "★"
 LEGEND = (
@@ -140,7 +140,7 @@ def model_lines(reports: Sequence[Measured]) -> tuple[Line, ...]:
 
 
 def heads(found: Table) -> list[str]:
-    """Return the heads of the columns: title, which way is better, and n where it is the same for all models."""
+    """Return the heads of the columns: title, which way is better, and how many prompts where all models have as many."""
     parts = [
         (column.title, DIRECTIONS[column.better], shared_count(found, number)) for number, column in enumerate(found.columns)
     ]
@@ -152,7 +152,7 @@ def shared_count(found: Table, column: int) -> str:
     places = ((line, column) for line in range(len(found.lines)))
     estimates = [found.cells[place].estimate for place in places if place in found.cells]
     counts = {(estimate.count, estimate.failed) for estimate in estimates}
-    return f"(n {estimates[0].count:,})" if len(counts) == 1 and not estimates[0].failed else ""
+    return f"({write_prompts(estimates[0].count)})" if len(counts) == 1 and not estimates[0].failed else ""
 
 
 def _key(model: MeasuredModel) -> str:

@@ -40,7 +40,12 @@ def write_number(value: float | None, sign: str = "") -> str:
 
 def write_count(estimate: Estimate) -> str:
     """Write on how many prompts a value rests, and how many have none."""
-    return f"n {estimate.count:,}" + (f", {estimate.failed:,} failed" if estimate.failed else "")
+    return write_prompts(estimate.count) + (f", {estimate.failed:,} failed" if estimate.failed else "")
+
+
+def write_prompts(count: int) -> str:
+    """Write how many prompts there are."""
+    return f"{count:,} {'prompt' if count == 1 else 'prompts'}"
 
 
 def write_share(share: float | None) -> str:

@@ -20,7 +20,8 @@ def test_each_score_is_a_record_with_its_difference() -> None:
     records = score_records([Measured("job", "eval", report(scores, {DPO: (0.1, 0.01)}, side=["margin"]))])
     assert all(tuple(record) == FIELDS for record in records)
     base, dpo, margin = records
-    assert (base["model"], base["value"], base["error"], base["n"], base["difference"]) == ("base", 0.3, 0.02, 100, None)
+    assert (base["model"], base["value"], base["error"], base["difference"]) == ("base", 0.3, 0.02, None)
+    assert (base["prompts"], base["failed_prompts"], base["texts"]) == (100, 0, None)
     assert (dpo["difference_to"], dpo["difference"], dpo["paired"], dpo["best"]) == ("base", 0.1, True, True)
     assert (margin["metric"], margin["error"]) == ("margin", None)
     assert json.loads(dpo["settings"]) == {"seed": 0}
@@ -54,5 +55,6 @@ def test_a_number_that_has_a_limit_says_it_and_whether_it_is_broken() -> None:
 def test_each_number_of_an_export_is_a_record() -> None:
     found = {(one["model"], one["metric"]): one["value"] for one in export_records([Exported("job", "int8", exported())])}
     assert found["int8", "size_ratio"] == 836 / 2778
+    assert {one["texts"] for one in export_records([Exported("job", "int8", exported())])} == {None, 100}
     assert (found["dpo", "perplexity"], found["int8", "perplexity"]) == (2.3321, 2.334)
     assert (found["dpo in bf16", "divergence"], found["int8", "agreement"]) == (1e-5, 0.993)

@@ -18,7 +18,7 @@ def test_models_are_lines_and_tasks_are_columns_in_the_order_of_the_report() -> 
     scores = SCORES | {("pairs", "perplexity", "sft"): (9.0, None), ("pairs", "length", "sft"): (70.0, 2.0)}
     found = table([Measured("job", "eval", report(scores))])
     assert [line.name for line in found.lines] == ["base", "sft", "dpo"]
-    assert heads(found) == ["arc accuracy ↑ (n 100)", "pairs perplexity ↓ (n 100)", "pairs length (n 100)"]
+    assert heads(found) == [*("arc accuracy ↑ (100 prompts)", "pairs perplexity ↓ (100 prompts)", "pairs length (100 prompts)")]
     assert {place: cell.estimate.value for place, cell in found.cells.items()} == {
         **{(0, 0): 0.30, (1, 0): 0.40, (2, 0): 0.42},
         **{(1, 1): 9.0, (1, 2): 70.0},

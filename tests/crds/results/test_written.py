@@ -38,8 +38,8 @@ def test_a_difference(value: float | None, low: float | None, high: float | None
 
 
 def test_counts_shares_sizes_and_numbers() -> None:
-    assert write_count(Estimate(count=1172)) == "n 1,172"
-    assert write_count(Estimate(count=1160, failed=12)) == "n 1,160, 12 failed"
+    assert write_count(Estimate(count=1172)) == "1,172 prompts"
+    assert write_count(Estimate(count=1, failed=12)) == "1 prompt, 12 failed"
     assert (write_share(0.814), write_share(None)) == ("81 %", "–")
     assert [write_bytes(size) for size in (0, 999, 2_778_000, 14_500_000_000)] == ["0 B", "999 B", "2.78 MB", "14.5 GB"]
     assert [write_number(value) for value in (None, float("nan"), 12345.6, 3.0)] == ["–", "–", "1.235e4", "3"]

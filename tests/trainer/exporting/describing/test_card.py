@@ -60,7 +60,7 @@ def measured(root, weights="b" * 64):
         estimate=Estimate(value=0.75, error=0.02, count=400),
     )
     report = EvaluationReport(
-        models=[MeasuredModel(name="sft", weights=weights)],
+        models=[MeasuredModel(name="sft", weights=weights), MeasuredModel(name="base", weights="1" * 64)],
         tasks=[MeasuredTask(name="arc", measure="Benchmark", rows=400, settings={})],
         scores=[score, score.model_copy(update={"model": "base"})],
         differences=[],
@@ -74,7 +74,7 @@ def test_all_that_was_measured_and_chosen_is_on_the_card(tmp_path):
     config = export_config(tmp_path, before=[SFT, EXAM], quantization="Int4", destinations=["hf://me/mine"])
     card = ModelCard(card_of(config, REPORT, ANCESTORS, ["hf://me/mine"]))
     (result,) = card.data.eval_results
-    assert (result.metric_value, result.metric_args) == (0.75, {"n": 400, "standard_error": 0.02})
+    assert (result.metric_value, result.metric_args) == (0.75, {"prompts": 400, "standard_error": 0.02})
     assert card.data.datasets == ["HuggingFaceH4/ultrachat_200k"]
     assert card.data.tags == ["alignment-operator", "int4"]
     for line in (
@@ -82,6 +82,7 @@ def test_all_that_was_measured_and_chosen_is_on_the_card(tmp_path):
         "`pip install bitsandbytes`",
         "| this | 4.2 ± 0.1 | 0.012 ± 0.001 | 0.97 ± 0.005 |",
         "| original in bfloat16 | 4.01 ± 0.1 | 1e-05 | - |",
+        "| stage | task | metric | value | prompts |",
         "| exam | arc | accuracy | 0.75 ± 0.02 | 400 |",
         f"| sft | ultrachat_200k | {'f' * 40} | 200 | 150 |",
         "| sft | sft | bbbbbbbbbbbb |",

@@ -77,7 +77,7 @@ def _proof(report: ExportReport) -> Iterator[str]:
 
 
 def _score_rows(scores: Iterable[tuple[str, Score]]) -> list[tuple[str, ...]]:
-    head = ("stage", "task", "metric", "value", "n")
+    head = ("stage", "task", "metric", "value", "prompts")
     rows = [(stage, one.task, one.metric, _figure(one.estimate), str(one.estimate.count)) for stage, one in scores]
     return [head, *rows] if rows else []
 
@@ -137,7 +137,7 @@ def _result(score: Score) -> EvalResult:
         dataset_name=score.task,
         metric_type=score.metric,
         metric_value=estimate.value,
-        metric_args={"n": estimate.count, "standard_error": estimate.error},
+        metric_args={"prompts": estimate.count, "standard_error": estimate.error},
     )
 
 
