@@ -21,13 +21,18 @@ class Beginning(NamedTuple):
 
 def newest_run(runs: Iterable[Run], beginning: Callable[[Run], Beginning], now_milliseconds: int) -> Run | None:
     """Return the run that started last, of equals the one with the greater id; a start in the future counts as the oldest."""
+    return next(iter(newest_first(runs, beginning, now_milliseconds)), None)
+
+
+def newest_first(runs: Iterable[Run], beginning: Callable[[Run], Beginning], now_milliseconds: int) -> list[Run]:
+    """Return runs in the order of their starts, the newest first."""
     latest = now_milliseconds + _CLOCK_SKEW_MILLISECONDS
 
     def order(run: Run) -> tuple[int, str]:
         start, run_id = beginning(run)
         return (start if start is not None and start <= latest else 0), run_id
 
-    return max(runs, key=order, default=None)
+    return sorted(runs, key=order, reverse=True)
 
 
 class RunIds(BaseModel):

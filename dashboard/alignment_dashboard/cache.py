@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from alignment_api.home import Home
 from alignment_api.metrics import LOSS
-from alignment_api.results.collected import Reports
+from alignment_api.results.collected import Reports, reporting
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import StageStatus
 
@@ -20,7 +20,7 @@ from alignment_dashboard.facts import colours
 from alignment_dashboard.facts.colours import Look
 from alignment_dashboard.facts.run_list.overview import Overview, Seen, see
 from alignment_dashboard.facts.run_list.overview import overview as overview_of
-from alignment_dashboard.facts.stages import folder_of, reporting_stages
+from alignment_dashboard.facts.stages import folder_of
 from alignment_dashboard.facts.status import BEGUN, stages_of
 from alignment_dashboard.keeper import FIRST_SECONDS, Keeper, Known
 from alignment_dashboard.store.address import open_store, tracking_uri
@@ -28,9 +28,17 @@ from alignment_dashboard.store.curves import NO_CURVES, Curves, read_curves
 from alignment_dashboard.store.headlines import NO_HEADLINES, Headlines, read_headlines
 from alignment_dashboard.store.history import Histories
 from alignment_dashboard.store.logs import NO_LOG, Log, read_live_log, read_stored_log
-from alignment_dashboard.store.newest import by_stage
+from alignment_dashboard.store.newest import NO_RUNS, JobRuns, runs_of_job
 from alignment_dashboard.store.outlines import RUNS_AT_ONCE, Outlines, Target, due, read_outlines
-from alignment_dashboard.store.reports import NO_REPORTS, NO_ROWS, JobReports, ModelRows, read_model_rows, read_reports
+from alignment_dashboard.store.reports import (
+    NO_REPORTS,
+    NO_ROWS,
+    JobReports,
+    ModelRows,
+    read_model_rows,
+    read_reports,
+    run_of_report,
+)
 from alignment_dashboard.store.samples import Samples, fault_of, read_samples, rows_of
 from alignment_dashboard.store.store import Store, StoreUnavailable
 from alignment_dashboard.store.stored_run import StoredRun
@@ -77,7 +85,8 @@ def looks() -> Mapping[str, Look]:
 
 def runs(job_uid: str) -> Known[Runs]:
     """Return the newest run of each stage of a job; None stands for the run of the whole job."""
-    return _runs.get(job_uid)
+    known = _runs.get(job_uid)
+    return Known(known.value.newest, known.problem, known.as_of)
 
 
 def headlines() -> Known[Mapping[str, StoredRun]]:
@@ -166,8 +175,8 @@ def _store() -> Store:
     return open_store(tracking_uri())
 
 
-def _read_runs(job_uid: str, _known: Runs) -> Runs:
-    return by_stage(_store().runs_of(job_uid))
+def _read_runs(job_uid: str, _known: JobRuns) -> JobRuns:
+    return runs_of_job(_store().runs_of(job_uid))
 
 
 def _read_headlines(_key: None, known: Headlines) -> Headlines:
@@ -192,13 +201,17 @@ def _read_samples(key: StageKey, known: Samples) -> Samples:
 
 def _read_reports(job_uid: str, known: JobReports) -> JobReports:
     job = listing().find(job_uid)
-    stages = reporting_stages(job) if job else {}
-    return read_reports(_store(), job.metadata.name, stages, _runs_of(job_uid), known) if job and stages else NO_REPORTS
+    stages = reporting(job.spec.stages or [], job.status) if job else {}
+    if not job or not stages:
+        return NO_REPORTS
+    return read_reports(_store(), job.metadata.name, stages, _runs_of(job_uid).of_stages, known)
 
 
 def _read_rows(key: RowsKey, known: ModelRows) -> ModelRows:
     job_uid, stage, task, model = key
-    return read_model_rows(_store(), _run(job_uid, stage), task, model, known)
+    runs = _runs_of(job_uid).of_stages.get(stage, ())
+    run = run_of_report(_reports.get(job_uid).value, stage, runs)
+    return read_model_rows(_store(), run, task, model, known)
 
 
 def _read_log(key: StageKey, known: Log) -> Log:
@@ -224,10 +237,10 @@ def _read_outlines(metric: str, known: Outlines) -> Outlines:
 
 
 def _run(job_uid: str, stage: str) -> StoredRun | None:
-    return _runs_of(job_uid).get(stage)
+    return _runs_of(job_uid).newest.get(stage)
 
 
-def _runs_of(job_uid: str) -> Runs:
+def _runs_of(job_uid: str) -> JobRuns:
     known = _runs.get(job_uid, seconds=FIRST_SECONDS)
     if known.problem:
         raise StoreUnavailable(known.problem)
@@ -239,8 +252,9 @@ def _begun(job: AlignmentJob) -> dict[str, StageStatus]:
     return {stage.name: stage for stage in stages_of(job) if stage.state in BEGUN}
 
 
-def _pause(runs: Runs) -> float:
-    return ENDED_SECONDS if runs and not any(run.is_running for run in runs.values()) else GROWING_SECONDS
+def _pause(runs: JobRuns) -> float:
+    newest = runs.newest.values()
+    return ENDED_SECONDS if newest and not any(run.is_running for run in newest) else GROWING_SECONDS
 
 
 def _pause_of_list(found: Overview) -> float:
@@ -253,7 +267,7 @@ def _pause_after(found: Curves) -> float:
 
 
 _jobs = Keeper[None, Jobs | None](_read_jobs, None, lambda _: JOBS_SECONDS, first_seconds=threading.TIMEOUT_MAX)
-_runs = Keeper[str, Runs](_read_runs, {}, _pause, most=2000)
+_runs = Keeper[str, JobRuns](_read_runs, NO_RUNS, _pause, most=2000)
 _headlines = Keeper[None, Headlines](
     _read_headlines,
     NO_HEADLINES,

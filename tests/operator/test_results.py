@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ STAGES = [
 ]
 
 
-def write_job(home: Home, name: str = "tutor", namespace: str = "default", stages: Any = STAGES) -> Path:
+def write_job(
+    home: Home, name: str = "tutor", namespace: str = "default", stages: Any = STAGES, status: Any = None
+) -> Path:
     """Write a job as `alignment run` does, and return the folder of its stages."""
     folder = home.job_folder(namespace, name)
     folder.mkdir(parents=True)
@@ -32,6 +35,7 @@ def write_job(home: Home, name: str = "tutor", namespace: str = "default", stage
         **{"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob"},
         "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}"},
         "spec": {"model": {"uri": "workspace://model"}, "stages": stages},
+        **({"status": status} if status else {}),
     }
     (folder / "job.json").write_text(json.dumps(document))
     return home.workspace / namespace / f"{name}-{f'uid-{name}'[:8]}"
@@ -217,6 +221,60 @@ def test_rows_that_were_not_kept_are_said(home: Home, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == (
         "error: rows/arc/base.jsonl of stage eval is not there; the rows were not kept, or the task has none\n"
     )
+
+
+AGAIN = "Stage eval runs again or has not ended: its figures are those of the last report that it wrote."
+EARLIER = (
+    "The settings of stage eval, or of a stage that it builds on, were changed: its figures are those of before, until it has "
+    "run again."
+)
+
+
+@pytest.mark.parametrize(
+    ("situation", "is_moved", "reported", "state", "sign"),
+    [
+        ("the stage runs again", False, "a", "Running", AGAIN),
+        ("the stage was edited and waits", False, "b", "Waiting", EARLIER),
+        ("the stage was edited and has begun", True, "b", "Running", EARLIER),
+        ("the stage has succeeded", False, "a", "Succeeded", None),
+    ],
+)
+def test_an_earlier_report_is_shown_with_a_sign(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    situation: str,
+    is_moved: bool,
+    reported: str,
+    state: str,
+    sign: str | None,
+) -> None:
+    home, stages = Home(tmp_path), [{"name": "eval", "state": state, "inputHash": "a"}]
+    folder = write_job(home, status={"stages": stages})
+    read = folder / ("eval.b" if is_moved else "eval")
+    write_reports(read, folder / "int8")
+    (read / "run.json").write_text(json.dumps({"inputHash": reported}))
+    if is_moved:
+        (folder / "eval").mkdir()
+        (folder / "eval" / "run.json").write_text(json.dumps({"inputHash": "a"}))
+    for form in ("text", "markdown", "json"):
+        out = printed(capsys, "tutor", "--format", form, "--home", str(tmp_path))
+        assert [known for known in (AGAIN, EARLIER) if known in out] == ([sign] if sign else []), situation
+    records = list(csv.DictReader(io.StringIO(printed(capsys, "tutor", "--format", "csv", "--home", str(tmp_path)))))
+    expected = {AGAIN: "NotEnded", EARLIER: "EarlierSettings", None: "Final"}[sign]
+    assert {one["report"] for one in records if one["stage"] == "eval"} == {expected}
+    out = printed(capsys, "tutor", "--rows", "arc", "--home", str(tmp_path))
+    assert "Prompt a" in out and (sign is None or sign in out)
+
+
+def test_of_reports_with_earlier_settings_the_newest_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_job(Home(tmp_path))
+    for number, (name, score) in enumerate((("eval.b", 0.7), ("eval.a", 0.8))):
+        write_reports(folder / name, folder / f"unused-{number}")
+        found = folder / name / REPORT_FILE
+        found.write_text(report({BASE: (score, 0.02)}).model_dump_json(by_alias=True))
+        os.utime(found, (number, number))
+    out = printed(capsys, "tutor", "--home", str(tmp_path))
+    assert "0.800 ± 0.020" in out and "0.700" not in out
 
 
 def test_before_the_first_report_there_is_only_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,20 @@ def test_stages_stand_in_the_order_of_the_spec(situation: str, runs: list[tuple[
     assert list(in_order([TrackedRun.model_validate(run) for run in known])) == stages, situation
 
 
+def test_while_a_stage_runs_with_other_settings_its_earlier_report_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served_mlflow(tmp_path) as uri:
+        log_reports(uri)
+        tags = {metrics.JOB_TAG: "tutor", metrics.NAMESPACE_TAG: "default", metrics.JOB_UID_TAG: "uid-tutor"}
+        tags |= {metrics.STAGE_TAG: "eval", metrics.KIND_TAG: "evaluate", metrics.INPUT_HASH_TAG: "new"}
+        MlflowClient(uri).create_run("0", tags=tags, start_time=3000)
+        out = printed(capsys, "tutor", "--tracking-uri", uri)
+        rows = printed(capsys, "tutor", "--rows", "arc", "--format", "csv", "--tracking-uri", uri)
+    assert "★ 0.400 ± 0.020" in out and "The settings of stage eval, or of a stage that it builds on, were changed" in out
+    assert len(rows.splitlines()) == 2
+
+
 class Trickling(BaseHTTPRequestHandler):
     """An MLflow whose file takes longer than any of its answers may, but never stops."""
 
@@ -105,7 +119,7 @@ def log_reports(uri: str) -> None:
         tags = {metrics.JOB_TAG: "tutor", metrics.NAMESPACE_TAG: "default", metrics.JOB_UID_TAG: uid}
         client.create_run("0", tags=tags, start_time=1000 + number)
     for number, (stage, kind, content) in enumerate((("eval", "evaluate", REPORT), ("int8", "export", exported()))):
-        own = {metrics.STAGE_TAG: stage, metrics.KIND_TAG: kind}
+        own = {metrics.STAGE_TAG: stage, metrics.KIND_TAG: kind, metrics.INPUT_HASH_TAG: "known"}
         run = client.create_run("0", tags=tags | own, start_time=2000 + number).info.run_id
         folder = {"evaluate": "evaluation"}.get(kind, kind)
         client.log_text(run, content.model_dump_json(by_alias=True), f"{folder}/report.json")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from alignment_api.results.evaluation import Estimate
 from alignment_api.results.export import ExportReport, Fidelity, Limit
+from alignment_api.results.standing import Standing
 from alignment_api.results.written import MISSING, write_bytes, write_estimate, write_number, write_share
 
 LEGEND = (
@@ -23,6 +24,7 @@ class Exported(NamedTuple):
     job: str
     stage: str
     report: ExportReport
+    standing: Standing = "Final"
 
 
 def proof_lines(reports: Sequence[Exported]) -> list[tuple[str, ...]]:
@@ -40,8 +42,8 @@ def proof_sentences(reports: Sequence[Exported]) -> list[str]:
 def broken_limits(reports: Sequence[Exported]) -> list[str]:
     """Return a sentence for each limit that an export breaks."""
     return [
-        f"{name} failed: {limit.name} is {write_number(limit.limit)}, and the written model reached {write_number(limit.figure)}. "
-        "Both models are kept."
+        f"{name} failed: {limit.name} is {write_number(limit.limit)}, and the written model reached "
+        f"{write_number(limit.figure)}. Both models are kept."
         for name, one in zip(_names(reports), reports, strict=True)
         for limit in one.report.limits
         if limit.is_broken

@@ -12,9 +12,10 @@ from alignment_api.results.table import Cell, Column, Line, Measured, Table, tab
 FIELDS = (
     *("job", "stage", "model", "weights", "task", "metric", "better", "value", "error", "low", "high", "best"),
     *("prompts", "failed_prompts", "texts", "against", "against_weights"),
-    *("difference_to", "difference", "difference_low", "difference_high", "paired", "limit", "limit_failed", "settings"),
+    *("difference_to", "difference", "difference_low", "difference_high", "paired"),
+    *("limit", "limit_failed", "report", "settings"),
 )
-"""All fields of a record; one that does not apply is None. The scores of tasks rest on prompts, the proof of an export on texts."""
+"""All fields of a record; one that does not apply is None. Scores of tasks rest on prompts, the proof of an export on texts."""
 
 _LIMITED = {
     "maximumDivergence": "divergence",
@@ -27,8 +28,14 @@ _LIMITED = {
 def score_records(reports: Sequence[Measured], against: str | None = None) -> list[dict[str, Any]]:
     """Return a record for each score, with its difference to one model: the named one, or the first."""
     found = table(reports, only_main=False, against=against)
+    standings = {(one.job, one.stage): one.standing for one in reports}
     return [
-        _whole(_of_score(found, found.lines[line], found.columns[place], one))
+        _whole(
+            {
+                **_of_score(found, found.lines[line], found.columns[place], one),
+                "report": standings[found.lines[line].job, one.stage],
+            }
+        )
         for (line, place), cell in found.cells.items()
         for one in (*found.earlier.get((line, place), ()), cell)
     ]
@@ -61,7 +68,7 @@ def _of_score(found: Table, line: Line, column: Column, cell: Cell) -> dict[str,
 
 def _of_export(one: Exported) -> Iterable[dict[str, Any]]:
     report = one.report
-    common: dict[str, Any] = {"job": one.job, "stage": one.stage, "task": "export"}
+    common: dict[str, Any] = {"job": one.job, "stage": one.stage, "task": "export", "report": one.standing}
     common |= {"settings": json.dumps({"quantization": report.quantization, "tokens": report.tokens})}
     original = {**common, "model": report.model, "weights": report.weights}
     # What is only rounded is never written, so that no hash of it is known.

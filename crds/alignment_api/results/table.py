@@ -13,6 +13,7 @@ from alignment_api.results.differences import (
     unpaired,
 )
 from alignment_api.results.evaluation import Better, Estimate, EvaluationReport, MeasuredModel, MeasuredTask, Score
+from alignment_api.results.standing import Standing
 from alignment_api.results.unlike import kind_of, unlike_sentences
 from alignment_api.results.written import DIRECTIONS, write_prompts
 
@@ -33,6 +34,7 @@ class Measured(NamedTuple):
     job: str
     stage: str
     report: EvaluationReport
+    standing: Standing = "Final"
 
 
 class Line(NamedTuple):

@@ -1,13 +1,14 @@
 """What the stages of a job have reported, and the rows behind it: each file is read once, unless it changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from alignment_api.names import REPORT_FILE
-from alignment_api.results.collected import ReportFile, Reports, collected
+from alignment_api.results.collected import ReportFile, Reporting, Reports, collected
 from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.results.reading import EVALUATION_FOLDER, UnreadableReport, read_rows, rows_file, run_folder
+from alignment_api.results.standing import standing
 
 from alignment_dashboard.store.store import Store, StoredFile
 from alignment_dashboard.store.stored_run import StoredRun
@@ -23,11 +24,19 @@ class Mark(NamedTuple):
     file: StoredFile
 
 
+class Reported(NamedTuple):
+    """A stage as it was when its report was read, and where that was."""
+
+    stage: Reporting
+    mark: Mark | None
+    """None if there is no report."""
+
+
 class JobReports(NamedTuple):
-    """The reports of a job, and which files they were read from."""
+    """The reports of a job, and where they were read."""
 
     reports: Reports
-    marks: Mapping[str, Mark | None]
+    read: Mapping[str, Reported]
     """By stage."""
 
 
@@ -43,13 +52,24 @@ NO_REPORTS, NO_ROWS = JobReports(Reports(), {}), ModelRows((), None, None)
 
 
 def read_reports(
-    store: Store, job: str, stages: Mapping[str, str], runs: Mapping[str | None, StoredRun], known: JobReports
+    store: Store,
+    job: str,
+    stages: Mapping[str, Reporting],
+    runs: Mapping[str | None, Sequence[StoredRun]],
+    known: JobReports,
 ) -> JobReports:
-    """Read the reports of the stages that are named with their kinds, if one of them has changed."""
-    files = {stage: _find(store, runs.get(stage), f"{run_folder(kind)}/{REPORT_FILE}") for stage, kind in stages.items()}
-    if files == known.marks:
+    """Read the newest reports of stages, if one of them has changed; of the runs of a stage, the newest is the first."""
+    found = {name: Reported(stage, _newest(store, stage.kind, runs.get(name, ()))) for name, stage in stages.items()}
+    if found == known.read:
         return known
-    return JobReports(collected(job, [_read(store, runs, stage, stages[stage], mark) for stage, mark in files.items()]), files)
+    return JobReports(collected(job, [_file(store, runs, *named) for named in found.items()]), found)
+
+
+def run_of_report(known: JobReports, stage: str, runs: Sequence[StoredRun]) -> StoredRun | None:
+    """Return the run of a stage that has its report, or else the newest."""
+    read = known.read.get(stage)
+    having = (run for run in runs if read and read.mark and read.mark.run_id == run.run_id)
+    return next(having, next(iter(runs), None))
 
 
 def read_model_rows(store: Store, run: StoredRun | None, task: str, model: str, known: ModelRows) -> ModelRows:
@@ -74,9 +94,19 @@ def _find(store: Store, run: StoredRun | None, path: str) -> Mark | None:
     return next((Mark(run.run_id, run.end_time, file) for file in files if run and file.path == path), None)
 
 
-def _read(store: Store, runs: Mapping[str | None, StoredRun], stage: str, kind: str, mark: Mark | None) -> ReportFile:
-    name = f"{run_folder(kind)}/{REPORT_FILE} of stage {stage}"
+def _newest(store: Store, kind: str, runs: Sequence[StoredRun]) -> Mark | None:
+    """Return the newest report of a stage: while it runs with other settings, an earlier run has it."""
+    path = f"{run_folder(kind)}/{REPORT_FILE}"
+    return next((mark for run in runs if (mark := _find(store, run, path))), None)
+
+
+def _file(store: Store, runs: Mapping[str | None, Sequence[StoredRun]], name: str, found: Reported) -> ReportFile:
+    stage, mark = found
+    shown = f"{run_folder(stage.kind)}/{REPORT_FILE} of stage {name}"
     if mark is None:
-        return ReportFile(stage, kind, None, name)
+        return ReportFile(name, stage.kind, None, shown)
+    run = next(run for run in runs[name] if run.run_id == mark.run_id)
     # What is longer than a report can be is cut, and then refused with a sentence.
-    return ReportFile(stage, kind, store.read_end(runs[stage], mark.file, MOST_BYTES), name)
+    content = store.read_end(run, mark.file, MOST_BYTES)
+    current = stage.input_hash or runs[name][0].input_hash
+    return ReportFile(name, stage.kind, content, shown, standing(run.input_hash, current, stage.state))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment_api.credentials import read_login, without_credentials
-from alignment_api.metrics import JOB_UID_TAG, KIND_TAG, STAGE_TAG
+from alignment_api.metrics import INPUT_HASH_TAG, JOB_UID_TAG, KIND_TAG, STAGE_TAG
 from alignment_api.problems import first_line
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
@@ -168,6 +168,7 @@ def _run(found: dict[str, Any]) -> StoredRun:
         parameters={parameter["key"]: parameter.get("value", "") for parameter in data.get("params", [])},
         latest={metric["key"]: _value(metric) for metric in metrics},
         marks={metric["key"]: Mark(int(metric.get("step", 0)), int(metric.get("timestamp", 0))) for metric in metrics},
+        input_hash=tags.get(INPUT_HASH_TAG),
     )
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from alignment_api.metrics import JOB_UID_TAG, KIND_TAG, STAGE_TAG
+from alignment_api.metrics import INPUT_HASH_TAG, JOB_UID_TAG, KIND_TAG, STAGE_TAG
 from alignment_api.problems import first_line
 
 from alignment_dashboard.store import local_files
@@ -27,12 +27,13 @@ BUSY_SECONDS = 5
 _RUNS = f"""
 SELECT
     run.run_uuid, run.experiment_id, run.status, run.start_time, run.end_time, run.artifact_uri,
-    job.value, stage.value, kind.value
+    job.value, stage.value, kind.value, inputs.value
 FROM tags AS job
 JOIN runs AS run ON run.run_uuid = job.run_uuid AND run.lifecycle_stage = 'active'
 JOIN experiments AS experiment ON experiment.experiment_id = run.experiment_id AND experiment.lifecycle_stage = 'active'
 LEFT JOIN tags AS stage ON stage.run_uuid = run.run_uuid AND stage.key = '{STAGE_TAG}'
 LEFT JOIN tags AS kind ON kind.run_uuid = run.run_uuid AND kind.key = '{KIND_TAG}'
+LEFT JOIN tags AS inputs ON inputs.run_uuid = run.run_uuid AND inputs.key = '{INPUT_HASH_TAG}'
 WHERE job.key = '{JOB_UID_TAG}'
 """
 _PARAMETERS = "SELECT run_uuid, key, value FROM params WHERE run_uuid IN (SELECT value FROM json_each(?))"
@@ -142,9 +143,10 @@ def _runs(connection: sqlite3.Connection, chosen: str, values: Sequence[object])
 
 
 def _run(row: Sequence[Any], parameters: dict[str, str], latest: dict[str, float], marks: dict[str, Mark]) -> StoredRun:
-    run_id, experiment, status, start, end, artifacts, job, stage, kind = row
+    run_id, experiment, status, start, end, artifacts, job, stage, kind, inputs = row
+    times = moment(start), moment(end)
     return StoredRun(
-        run_id, str(experiment), job, stage, kind, status, moment(start), moment(end), artifacts or "", parameters, latest, marks
+        run_id, str(experiment), job, stage, kind, status, *times, artifacts or "", parameters, latest, marks, inputs
     )
 
 

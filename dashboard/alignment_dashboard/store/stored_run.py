@@ -35,6 +35,8 @@ class StoredRun(NamedTuple):
     """The latest value of each metric; NaN and infinity as they were logged."""
     marks: Mapping[str, Mark] = MappingProxyType({})
     """Where the latest value of each metric is: if it has not moved, the metric has no new points."""
+    input_hash: str | None = None
+    """The hash of the inputs that the stage's run is of."""
 
     @property
     def is_running(self) -> bool:

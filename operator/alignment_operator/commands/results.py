@@ -23,7 +23,7 @@ def results(options: argparse.Namespace) -> int:
     try:
         source = _source(options)
         found = source.reports()
-        print_problems(found)
+        print_notes(found, options.format)
         if not found.evaluations and not found.exports:
             return FAILED
         if options.rows:
@@ -39,10 +39,10 @@ def results(options: argparse.Namespace) -> int:
     return SUCCEEDED
 
 
-def print_problems(found: Reports) -> None:
-    """Print why reports are missing."""
-    for problem in found.problems:
-        print(f"note: {printable(problem)}", file=sys.stderr)
+def print_notes(found: Reports, form: str) -> None:
+    """Print why reports are missing; beside a CSV, which has no place for sentences, also whose figures are not final."""
+    for note in (*found.problems, *(found.signs() if form == "csv" else ())):
+        print(f"note: {printable(note)}", file=sys.stderr)
 
 
 def _source(options: argparse.Namespace) -> StoredReports | TrackedReports:

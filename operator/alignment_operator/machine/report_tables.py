@@ -61,7 +61,10 @@ def write_rows(found: RowDifferences, form: str) -> str:
         return _csv(_ROW_FIELDS, records)
     if form == "json":
         return _json(
-            {"task": found.task, "metric": found.metric, "models": found.models, "failed": found.failed, "rows": records}
+            {
+                **{"task": found.task, "metric": found.metric, "models": found.models, "failed": found.failed},
+                **{"notes": _row_sentences(found), "rows": records},
+            }
         )
     return _written([_row_grid(found, records)], _row_sentences(found), form)
 
@@ -84,13 +87,13 @@ def _row_sentences(found: RowDifferences) -> list[str]:
     shown = f"; these are the first {_SHOWN_ROWS}, --format csv has all" if count > _SHOWN_ROWS else ""
     differing = f"{found.models[0]} and {found.models[1]} differ in {count:,} rows of {found.task}{shown}."
     failed = f"In {found.failed:,} rows one of them has no {found.metric}, so that these cannot be compared."
-    return [differing, failed] if found.failed else [differing]
+    return [*filter(None, [found.sign]), differing, *([failed] if found.failed else [])]
 
 
 def _sentences(found: Reports, shown: ScoreTable) -> list[str]:
     of_table = shown.sentences if found.evaluations else ()
     panels = [panel_sentence(panel) for one in found.evaluations for panel in one.report.panels]
-    return [*broken_limits(found.exports), *of_table, *panels, *proof_sentences(found.exports)]
+    return [*found.signs(), *broken_limits(found.exports), *of_table, *panels, *proof_sentences(found.exports)]
 
 
 def _written(known: Sequence[Grid], sentences: Sequence[str], form: str) -> str:

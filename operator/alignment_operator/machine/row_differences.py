@@ -7,6 +7,7 @@ from alignment_api.results.collected import Reports
 from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.results.reading import UnreadableReport, read_rows, rows_file
 from alignment_api.results.rows import RowPair, paired_rows, shared_metric, task_metrics
+from alignment_api.results.standing import standing_sentence
 from alignment_api.results.table import Measured
 
 from alignment_operator.progress.tracked_reports import NoResults
@@ -28,6 +29,8 @@ class RowDifferences(NamedTuple):
     pairs: Sequence[RowPair]
     failed: int
     """In how many rows one of them has no score."""
+    sign: str | None = None
+    """Why these rows are not the last word of their stage."""
 
 
 def row_differences(source: RowSource, found: Reports, task: str, between: Sequence[str] | None) -> RowDifferences:
@@ -46,8 +49,8 @@ def row_differences(source: RowSource, found: Reports, task: str, between: Seque
     if metric is None:
         raise NoResults(f"the rows of {first} and {second} in {task} have no score in common, so they cannot be compared")
     pairs = paired_rows(of_first, of_second, metric)
-    failed = sum(pair.difference is None for pair in pairs)
-    return RowDifferences(task, metric, (first, second), [pair for pair in pairs if pair.difference], failed)
+    failed, sign = sum(pair.difference is None for pair in pairs), standing_sentence(measured.stage, measured.standing)
+    return RowDifferences(task, metric, (first, second), [pair for pair in pairs if pair.difference], failed, sign)
 
 
 def _tasks(measured: Measured) -> list[str]:

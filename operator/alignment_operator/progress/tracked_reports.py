@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,8 +11,22 @@ from alignment_api.credentials import without_credentials
 from alignment_api.names import REPORT_FILE
 from alignment_api.results.collected import ReportFile, Reports, collected, reports
 from alignment_api.results.reading import EVALUATION_FOLDER, rows_file, run_folder
+from alignment_api.results.standing import standing
+from alignment_api.spec.status import StageState
 
-from alignment_operator.progress.tracked_runs import AWAY, Search, TrackedRun, cause_of, newest, reading_files, searching
+from alignment_operator.progress.tracked_runs import (
+    AWAY,
+    Search,
+    TrackedRun,
+    cause_of,
+    latest_first,
+    newest,
+    reading_files,
+    searching,
+)
+
+_STATES: dict[str, StageState] = {"RUNNING": "Running", "FAILED": "Failed", "KILLED": "Suspended", "FINISHED": "Succeeded"}
+"""What MLflow's words mean for a stage."""
 
 
 class NoResults(Exception):
@@ -47,10 +62,11 @@ class TrackedReports:
         namespace, _, name = self._name.rpartition("/")
         async with searching(self._uri, self._credentials) as search:
             found = [run for run in await search.of_name(name) if namespace in ("", run.namespace)]
-            self._runs = in_order(self._chosen(found))
-            if not self._runs:
+            stages = in_order(self._chosen(found))
+            if not stages:
                 raise NoResults(f"{self._name} has no run of a stage that evaluates or exports")
-            return collected(name, [await _file(search, stage, run) for stage, run in self._runs.items()])
+            files = [await self._file(search, stage, runs) for stage, runs in stages.items()]
+            return collected(name, files)
 
     def _chosen(self, runs: list[TrackedRun]) -> list[TrackedRun]:
         """Return the runs of the newest job of the name."""
@@ -63,6 +79,18 @@ class TrackedReports:
         latest = newest(runs, _now())
         return [run for run in runs if latest and run.job_uid == latest.job_uid]
 
+    async def _file(self, search: Search, stage: str, runs: Sequence[TrackedRun]) -> ReportFile:
+        """Read the newest report of a stage: while it runs with other settings, an earlier run has it."""
+        latest, path = runs[0], f"{run_folder(runs[0].kind)}/{REPORT_FILE}"
+        name = f"{path} of stage {stage}"
+        for run in runs:
+            content = await search.read_file(run.info.run_id, path)
+            if content is not None:
+                self._runs[stage] = run
+                found = standing(run.input_hash, latest.input_hash, _STATES.get(latest.info.status))
+                return ReportFile(stage, latest.kind, content, name, found)
+        return ReportFile(stage, latest.kind, None, name)
+
     async def _read(self, run: TrackedRun, path: str) -> bytes | None:
         async with reading_files(self._uri, self._credentials) as search:
             return await search.read_file(run.info.run_id, path)
@@ -73,19 +101,14 @@ class TrackedReports:
         )
 
 
-async def _file(search: Search, stage: str, run: TrackedRun) -> ReportFile:
-    path = f"{run_folder(run.kind)}/{REPORT_FILE}"
-    return ReportFile(stage, run.kind, await search.read_file(run.info.run_id, path), f"{path} of stage {stage}")
-
-
-def in_order(runs: list[TrackedRun]) -> dict[str, TrackedRun]:
-    """Return the newest run of each stage that reports, in the order of the spec: the first model is what others exceed."""
+def in_order(runs: list[TrackedRun]) -> dict[str, list[TrackedRun]]:
+    """Return the runs of each stage that reports, the newest first; stages in the order of the spec, whose first model others exceed."""
     of_stage = defaultdict[str, list[TrackedRun]](list)
     for run in runs:
         if run.stage and reports(run.kind):
             of_stage[run.stage].append(run)
-    found = {stage: chosen for stage, known in of_stage.items() if (chosen := newest(known, _now()))}
-    return dict(sorted(found.items(), key=lambda item: _place(item[1])))
+    found = {stage: latest_first(known, _now()) for stage, known in of_stage.items()}
+    return dict(sorted(found.items(), key=lambda item: _place(item[1][0])))
 
 
 def _place(run: TrackedRun) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import aiohttp
 from alignment_api import metrics
 from alignment_api.credentials import read_login, without_credentials
-from alignment_api.runs import Beginning, newest_run
+from alignment_api.runs import Beginning, newest_first
 from pydantic import BaseModel, Field, ValidationError
 
 from alignment_operator.deciding.untrusted import printable
@@ -49,6 +49,7 @@ class _Info(BaseModel):
     run_id: _Id
     experiment_id: _Id
     start_time: int | None = None
+    status: str = ""
 
 
 class _Data(BaseModel):
@@ -83,6 +84,11 @@ class TrackedRun(BaseModel):
         return self._tag(metrics.KIND_TAG)
 
     @property
+    def input_hash(self) -> str:
+        """Return the hash of the inputs that the stage's run is of."""
+        return self._tag(metrics.INPUT_HASH_TAG)
+
+    @property
     def stage_index(self) -> int | None:
         """Return where the stage stands in the spec; None if the trainer that began the run did not say it."""
         index = self._tag(metrics.STAGE_INDEX_TAG)
@@ -101,7 +107,12 @@ class TrackedRun(BaseModel):
 
 def newest(runs: list[TrackedRun], now_milliseconds: int) -> TrackedRun | None:
     """Return the newest of a stage's runs."""
-    return newest_run(runs, lambda run: Beginning(run.info.start_time, run.info.run_id), now_milliseconds)
+    return next(iter(latest_first(runs, now_milliseconds)), None)
+
+
+def latest_first(runs: list[TrackedRun], now_milliseconds: int) -> list[TrackedRun]:
+    """Return a stage's runs, the newest first."""
+    return newest_first(runs, lambda run: Beginning(run.info.start_time, run.info.run_id), now_milliseconds)
 
 
 class Search:

@@ -15,6 +15,14 @@ def test_a_record_names_the_model_that_its_score_is_relative_to() -> None:
     assert (record["against"], record["against_weights"]) == ("sft", "hash-of-sft")
 
 
+def test_a_record_says_what_its_report_is() -> None:
+    evaluated = Measured("job", "eval", report({BASE: (0.3, 0.02)}), "EarlierSettings")
+    assert [one["report"] for one in score_records([evaluated, evaluated._replace(job="other", standing="Final")])] == [
+        *("EarlierSettings", "Final")
+    ]
+    assert {one["report"] for one in export_records([Exported("job", "int8", exported(), "Failed")])} == {"Failed"}
+
+
 def test_each_score_is_a_record_with_its_difference() -> None:
     scores = {BASE: (0.3, 0.02), DPO: (0.4, 0.02), ("arc", "margin", "dpo"): (1.5, None)}
     records = score_records([Measured("job", "eval", report(scores, {DPO: (0.1, 0.01)}, side=["margin"]))])

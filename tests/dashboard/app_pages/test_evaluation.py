@@ -94,7 +94,7 @@ def test_a_broken_limit_of_an_export_is_shown(write_job: JobWriter, log_files: C
     app = tab()
     assert "int8 failed: minimumAgreement is 0.995, and the written model reached 0.993." in words(app)
     (exports,) = (table.value for table in app.table)
-    assert exports.loc["limits"].item() == "minimumAgreement 0.995 failed: 0.993"
+    assert exports.loc["limits"].item().replace("\\", "") == "minimumAgreement 0.995 failed: 0.993"
 
 
 @pytest.mark.usefixtures("evaluated")
@@ -132,6 +132,25 @@ def test_what_is_missing_or_broken_is_a_sentence(
     app = tab()
     assert sentence in words(app), situation
     assert not app.dataframe
+
+
+@pytest.mark.parametrize("open_page", [tab, lambda: page_at("app_pages/rows.py", job="uid-one")], ids=["scores", "rows"])
+def test_figures_of_a_stage_that_runs_again_are_shown_with_a_sign(
+    write_job: JobWriter, log_files: Callable[..., None], open_page: Callable[[], AppTest]
+) -> None:
+    running = {"phase": "Running", "stages": [{"name": "eval", "state": "Running"}]}
+    write_job("one", running, stages=[sft(), dpo(), evaluate("base", "sft", "dpo")])
+    log_files("one", "eval", "evaluate", files_of(REPORT, ROWS))
+    app = open_page()
+    assert "Stage eval runs again or has not ended: its figures are those of the last report that it wrote." in words(app)
+
+
+def test_a_comparison_says_whose_figures_are_not_final(write_job: JobWriter, log_files: Callable[..., None]) -> None:
+    for name, state in (("one", "Succeeded"), ("two", "Running")):
+        write_job(name, {"phase": state, "stages": [{"name": "eval", "state": state}]}, stages=[sft(), evaluate("sft")])
+        log_files(name, "eval", "evaluate", files_of(report({("arc", "accuracy", "sft"): (0.5, 0.01)})))
+    shown = words(page_at("app_pages/compare.py", jobs="uid-one,uid-two", view="evaluation"))
+    assert "two: Stage eval runs again or has not ended" in shown and "one: Stage" not in shown
 
 
 @pytest.mark.usefixtures("evaluated")

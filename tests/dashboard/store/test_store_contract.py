@@ -3,18 +3,28 @@
 import json
 import math
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
-from alignment_api.metrics import JOB_UID_TAG, KIND_TAG, LOSS, STAGE_TAG
+from alignment_api.metrics import INPUT_HASH_TAG, JOB_UID_TAG, KIND_TAG, LOSS, STAGE_TAG
+from alignment_api.results.collected import Reporting
 from alignment_dashboard.store import rest
 from alignment_dashboard.store.curves import NO_CURVES, read_curves
 from alignment_dashboard.store.headlines import NO_HEADLINES, read_headlines
 from alignment_dashboard.store.logs import NO_LOG, read_stored_log
-from alignment_dashboard.store.newest import by_stage
-from alignment_dashboard.store.reports import NO_REPORTS, NO_ROWS, JobReports, read_model_rows, read_reports
+from alignment_dashboard.store.newest import by_stage, runs_of_job
+from alignment_dashboard.store.reports import (
+    NO_REPORTS,
+    NO_ROWS,
+    JobReports,
+    read_model_rows,
+    read_reports,
+    run_of_report,
+)
 from alignment_dashboard.store.samples import fault_of, read_samples, rows_of
 from alignment_dashboard.store.store import Store, StoredFile, StoreUnavailable
 from alignment_dashboard.store.stored_run import StoredRun, milliseconds
@@ -315,11 +325,13 @@ def test_a_file_that_is_not_there_is_one_sentence(store: Store, writer: Writer) 
 
 
 REPORT = report({("arc", "accuracy", "base"): (0.3, 0.01)})
-STAGES = {"eval": "evaluate", "int8": "export"}
+STAGES = {"eval": Reporting("evaluate"), "int8": Reporting("export")}
 
 
-def read(store: Store, writer: Writer, known: JobReports = NO_REPORTS) -> JobReports:
-    return read_reports(store, "job", STAGES, by_stage(store.runs_of(writer.job)), known)
+def read(
+    store: Store, writer: Writer, known: JobReports = NO_REPORTS, stages: Mapping[str, Reporting] = MappingProxyType(STAGES)
+) -> JobReports:
+    return read_reports(store, "job", stages, runs_of_job(store.runs_of(writer.job)).of_stages, known)
 
 
 def test_reports_and_rows_are_read_once_and_again_when_they_change(store: Store, writer: Writer) -> None:
@@ -338,6 +350,31 @@ def test_reports_and_rows_are_read_once_and_again_when_they_change(store: Store,
         "evaluation/report.json of stage eval is not a report that this version can read"
     ]
     assert later.reports.exports == found.reports.exports
+
+
+def test_while_a_stage_runs_with_other_settings_its_earlier_report_is_read(store: Store, writer: Writer) -> None:
+    def begin(inputs: str, start: int) -> str:
+        tags = {JOB_UID_TAG: writer.job, STAGE_TAG: "eval", KIND_TAG: "evaluate", INPUT_HASH_TAG: inputs}
+        return writer.run("eval", tags=tags, start_time=start)
+
+    old = begin("old", 1000)
+    writer.client.log_text(old, REPORT.model_dump_json(by_alias=True), "evaluation/report.json")
+    standings = []
+    for stage in (
+        Reporting("evaluate", "old", "Succeeded"),
+        Reporting("evaluate", "old", "Running"),
+        Reporting("evaluate", "new"),
+    ):
+        found = read(store, writer, stages={"eval": stage})
+        standings.append(found.reports.evaluations[0].standing)
+    new = begin("new", 2000)
+    found = read(store, writer, found)
+    standings.append(found.reports.evaluations[0].standing)
+    assert standings == ["Final", "NotEnded", "EarlierSettings", "EarlierSettings"]
+    runs = runs_of_job(store.runs_of(writer.job)).of_stages["eval"]
+    assert [run.run_id for run in runs] == [new, old]
+    having, none = run_of_report(found, "eval", runs), run_of_report(NO_REPORTS, "eval", runs)
+    assert (having and having.run_id, none and none.run_id) == (old, new)
 
 
 def test_the_rows_of_a_model(store: Store, writer: Writer) -> None:

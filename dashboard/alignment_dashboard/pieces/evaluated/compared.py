@@ -31,6 +31,8 @@ def show_evaluations(comparison: Comparison, names: Mapping[str, str], hidden: C
     for name, one in known.items():
         for problem in () if one.problem else one.value.problems:
             st.text(f"{name}: {problem}")
+        for sign in () if one.problem else one.value.signs():
+            show_notice("Not final", "orange", f"{name}: {sign}")
     # Two runs may have one name; that of this page is unique.
     measured = [report._replace(job=name) for name, one in known.items() for report in one.value.evaluations]
     if measured:

@@ -47,13 +47,15 @@ def show(identity: str) -> None:
 
 
 def show_problems(known: Known[Reports]) -> None:
-    """Show why reports are missing or may be old."""
+    """Show why reports are missing, may be old or are not final."""
     if known.problem:
         is_old = known.value.evaluations or known.value.exports
         show_notice("Evaluation", "orange", known.problem + (f" These are as of {write_clock(known.as_of)}." if is_old else ""))
         return
     for problem in known.value.problems:
         st.text(problem)
+    for sign in known.value.signs():
+        show_notice("Not final", "orange", sign)
 
 
 def _show_rows_link(identity: str, found: Reports) -> None:
