@@ -16,7 +16,8 @@ from reported import exported, report, row
 
 BASE, DPO = ("arc", "accuracy", "base"), ("arc", "accuracy", "dpo")
 NOTE = "<script>*3* rows\x1b[2J are cut."
-REPORT = report({BASE: (0.3, 0.02), DPO: (0.4, 0.02)}, {DPO: (0.1, 0.01)}, notes=[NOTE])
+SETTINGS = {"seed": 0, "exact": True, "temperature": 0.7, "split": None}
+REPORT = report({BASE: (0.3, 0.02), DPO: (0.4, 0.02)}, {DPO: (0.1, 0.01)}, settings={"arc": SETTINGS}, notes=[NOTE])
 ROWS = {"base": [row("a", 0.0, answer="|no|"), row("b", 1.0)], "dpo": [row("a", 1.0, answer="yes"), row("b", 1.0)]}
 STAGES = [
     {"name": "dpo", "dpo": {"datasets": [{"uri": "workspace://pairs.jsonl"}]}},
@@ -97,6 +98,11 @@ def test_csv_and_json_have_every_number(home: Home, capsys: pytest.CaptureFixtur
     assert (records[1]["model"], records[1]["value"], records[1]["best"]) == ("dpo", "0.4", "True")
     found = json.loads(printed(capsys, "tutor", "--format", "json", "--home", str(home.root)))
     assert [one["metric"] for one in found["scores"][:2]] == ["accuracy", "accuracy"]
+    assert [one["settings"] for one in (found["scores"][0], found["scores"][-1])] == [
+        SETTINGS,
+        {"quantization": "Int8", "tokens": 4096},
+    ]
+    assert json.loads(records[1]["settings"]) == found["scores"][0]["settings"]
     assert f"eval: {NOTE}" in found["notes"]
     assert {one["metric"] for one in found["scores"]} >= {"size_ratio", "divergence", "agreement"}
 

@@ -1,7 +1,7 @@
 """The scores of reports as records, one for each number, for CSV and JSON."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alignment_api.results.evaluation import Estimate
@@ -46,6 +46,11 @@ def export_records(reports: Sequence[Exported]) -> list[dict[str, Any]]:
     return [_whole(record) for one in reports for record in _of_export(one)]
 
 
+def flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record as a line of a CSV, where settings are JSON."""
+    return {**record, "settings": json.dumps(record["settings"], ensure_ascii=False, sort_keys=True)}
+
+
 def _of_score(found: Table, line: Line, column: Column, cell: Cell) -> dict[str, Any]:
     record = {
         **{"job": line.job, "stage": cell.stage, "model": line.model.name, "weights": line.model.weights},
@@ -53,7 +58,7 @@ def _of_score(found: Table, line: Line, column: Column, cell: Cell) -> dict[str,
         **_estimate(cell.estimate),
         **{"prompts": cell.estimate.count, "failed_prompts": cell.estimate.failed},
         **({"against": column.against.name, "against_weights": column.against.weights} if column.against else {}),
-        "settings": json.dumps(column.task.settings, ensure_ascii=False, sort_keys=True),
+        "settings": column.task.settings,
     }
     if cell.difference:
         ends = cell.difference.estimate
@@ -69,7 +74,7 @@ def _of_score(found: Table, line: Line, column: Column, cell: Cell) -> dict[str,
 def _of_export(one: Exported) -> Iterable[dict[str, Any]]:
     report = one.report
     common: dict[str, Any] = {"job": one.job, "stage": one.stage, "task": "export", "report": one.standing}
-    common |= {"settings": json.dumps({"quantization": report.quantization, "tokens": report.tokens})}
+    common |= {"settings": {"quantization": report.quantization, "tokens": report.tokens}}
     original = {**common, "model": report.model, "weights": report.weights}
     # What is only rounded is never written, so that no hash of it is known.
     rounded = {**common, "model": f"{report.model} in bf16", "weights": None}

@@ -11,7 +11,7 @@ from alignment_api.results.collected import Reports
 from alignment_api.results.grids import Grid, grids
 from alignment_api.results.judges import panel_sentence
 from alignment_api.results.proofs import broken_limits, proof_sentences
-from alignment_api.results.records import FIELDS, export_records, score_records
+from alignment_api.results.records import FIELDS, export_records, flat, score_records
 from alignment_api.results.table import Table as ScoreTable
 from alignment_api.results.table import model_lines, table
 from alignment_api.results.written import write_number
@@ -37,7 +37,9 @@ def write_reports(found: Reports, form: str, against: str | None = None) -> str:
     shown = table(found.evaluations, against=against)
     if form in ("csv", "json"):
         records = [*score_records(found.evaluations, against), *export_records(found.exports)]
-        return _csv(FIELDS, records) if form == "csv" else _json({"scores": records, "notes": _sentences(found, shown)})
+        if form == "csv":
+            return _csv(FIELDS, [flat(record) for record in records])
+        return _json({"scores": records, "notes": _sentences(found, shown)})
     return _written(grids(shown, found.exports), _sentences(found, shown), form)
 
 

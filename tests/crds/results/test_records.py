@@ -1,9 +1,7 @@
 """The scores of reports as records."""
 
-import json
-
 from alignment_api.results.proofs import Exported
-from alignment_api.results.records import FIELDS, export_records, score_records
+from alignment_api.results.records import FIELDS, export_records, flat, score_records
 from alignment_api.results.table import Measured
 from reported import exported, report
 
@@ -32,7 +30,8 @@ def test_each_score_is_a_record_with_its_difference() -> None:
     assert (base["prompts"], base["failed_prompts"], base["texts"]) == (100, 0, None)
     assert (dpo["difference_to"], dpo["difference"], dpo["paired"], dpo["best"]) == ("base", 0.1, True, True)
     assert (margin["metric"], margin["error"]) == ("margin", None)
-    assert json.loads(dpo["settings"]) == {"seed": 0}
+    assert dpo["settings"] == {"seed": 0}
+    assert flat(dpo) == {**dpo, "settings": '{"seed": 0}'}
 
 
 def test_every_score_is_a_record_also_where_two_stages_measured_one_model_alike() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas
 import streamlit as st
 from alignment_api.results.grids import write_score
-from alignment_api.results.records import score_records
+from alignment_api.results.records import flat, score_records
 from alignment_api.results.table import Cell, Measured, Table, heads, shared_count, table
 from alignment_api.results.written import write_difference
 from pandas.io.formats.style import Styler
@@ -59,7 +59,7 @@ def _show_download(reports: Sequence[Measured]) -> None:
 
 
 def _csv(reports: Sequence[Measured]) -> str:
-    return str(pandas.DataFrame(score_records(reports)).to_csv(index=False))
+    return str(pandas.DataFrame([flat(record) for record in score_records(reports)]).to_csv(index=False))
 
 
 def _choose_cells(found: Table) -> str:
