@@ -33,6 +33,8 @@ STILL_SECONDS = 15
 STILL: tuple[Phase, ...] = (*ENDED, "Suspended", "Queued")
 CURVES, MATRIX, EVALUATION = "curves", "matrix", "evaluation"
 VIEWS = (CURVES, MATRIX, "scatter", EVALUATION)
+HIDES = {CURVES: "the curves", EVALUATION: "the scores and exports"}
+"""What a view hides of a run; the others show all runs."""
 HOW_TO_CHOOSE = (
     "Choose at least two runs: here, or tick them in the list of runs and follow its link Compare, or write their ids into "
     "the address, as in /compare?jobs=ID,ID."
@@ -63,7 +65,7 @@ def show() -> None:
     rail, content = st.columns([1, 4], gap="medium")
     hidden = jobs_in(st.query_params.get(HIDDEN))
     with rail:
-        show_rail(comparison, names, looks, hidden)
+        show_rail(comparison, names, looks, hidden, HIDES.get(view))
     with content:
         show_configuration(comparison, names, looks)
         if view == EVALUATION:

@@ -18,15 +18,17 @@ JOBS, BASELINE, HIDDEN = "jobs", "baseline", "hidden"
 """The parts of the address that the rail changes."""
 
 
-def show_rail(comparison: Comparison, names: Mapping[str, str], looks: Mapping[str, Look], hidden: Collection[str]) -> None:
-    """Show one line for each run, with buttons that hide it, remove it, or make it the baseline."""
+def show_rail(
+    comparison: Comparison, names: Mapping[str, str], looks: Mapping[str, Look], hidden: Collection[str], hides: str | None
+) -> None:
+    """Show one line for each run, with buttons that hide what the view has of it, remove it, or make it the baseline."""
     with st.container(gap=None):
         for number, job in enumerate(comparison.jobs):
             identity = identify(job)
             with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", wrap=False):
                 st.html(_swatch(looks.get(identity)), width=26)
                 _show_link(job, names[identity])
-                _show_buttons(identity, names[identity], number == comparison.baseline, identity in hidden)
+                _show_buttons(identity, names[identity], number == comparison.baseline, identity in hidden, hides)
 
 
 def _show_link(job: AlignmentJob, name: str) -> None:
@@ -35,7 +37,7 @@ def _show_link(job: AlignmentJob, name: str) -> None:
     st.page_link("app_pages/run.py", label=label, query_params={"job": identify(job)}, icon="", help=badge.word, width="stretch")
 
 
-def _show_buttons(identity: str, name: str, is_baseline: bool, is_hidden: bool) -> None:
+def _show_buttons(identity: str, name: str, is_baseline: bool, is_hidden: bool, hides: str | None) -> None:
     # An icon has a name that is read aloud.
     flag, does = (FLAG, "is the baseline") if is_baseline else (":material/flag:", "becomes the baseline")
     eye, shown = (":material/visibility_off:", "Show") if is_hidden else (":material/visibility:", "Hide")
@@ -44,7 +46,8 @@ def _show_buttons(identity: str, name: str, is_baseline: bool, is_hidden: bool) 
         st.button(
             flag, f"baseline-{identity}", f"{run} {does}", write, (BASELINE, identity), type="tertiary", disabled=is_baseline
         )
-        st.button(eye, f"hidden-{identity}", f"{shown} the curves of {run}", _toggle_hidden, (identity,), type="tertiary")
+        if hides:
+            st.button(eye, f"hidden-{identity}", f"{shown} {hides} of {run}", _toggle_hidden, (identity,), type="tertiary")
         st.button(
             ":material/close:", f"remove-{identity}", f"Remove {run} from the comparison", _remove, (identity,), type="tertiary"
         )

@@ -118,6 +118,21 @@ def test_a_view_is_in_the_address(view: str) -> None:
 
 
 @pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("view", "hints"),
+    [
+        ("curves", ["Hide the curves of a", "Show the curves of b"]),
+        ("evaluation", ["Hide the scores and exports of a", "Show the scores and exports of b"]),
+        ("matrix", []),
+        ("scatter", []),
+    ],
+)
+def test_the_eye_of_a_run_says_what_it_hides_in_the_view(view: str, hints: list[str]) -> None:
+    app = compare("a", "b", view=view, hidden="uid-b")
+    assert [button.help for button in app.button if (button.key or "").startswith("hidden-")] == hints
+
+
+@pytest.mark.usefixtures("two")
 def test_the_sft_stage_of_runs_is_chosen_by_the_address(write_job: JobWriter, log_run: RunLogger) -> None:
     for name, loss in (("c", 1.5), ("d", 1.2)):
         write_job(name, SUCCEEDED)
