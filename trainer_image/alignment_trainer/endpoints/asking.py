@@ -1,6 +1,7 @@
 """Asks the servers of a stage, and keeps their answers."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +24,9 @@ from alignment_trainer.endpoints.together import all_ended
 from alignment_trainer.failures import StageFailure
 from alignment_trainer.settings.given import stage_path
 
+_NOTE_SECONDS = 5.0
+"""A stage that is killed forgets the kept answers that it took in so many seconds."""
+
 
 @asynccontextmanager
 async def open_asking(config: RunConfig, patience: Patience = PATIENCE) -> AsyncIterator["Asking"]:
@@ -42,7 +46,9 @@ async def open_asking(config: RunConfig, patience: Patience = PATIENCE) -> Async
         spending = Spending(budget, f"{stage_path(config)}.budget", history.spent)
         attempts = Attempts(servers, spending, ledger, history, patience)
         closing.push_async_callback(attempts.finish)
-        yield Asking(kept, attempts, spending, history)
+        asking = Asking(kept, attempts, spending, history, ledger)
+        closing.push_async_callback(asking.note_kept)
+        yield asking
 
 
 async def _settle(history: History, ledger: Ledger, kept: KeptAnswers) -> None:
@@ -59,9 +65,10 @@ async def _settle(history: History, ledger: Ledger, kept: KeptAnswers) -> None:
 class Asking:
     """Asks servers; each answer is paid for once."""
 
-    def __init__(self, kept: KeptAnswers, attempts: Attempts, spending: Spending, history: History) -> None:
-        self._kept, self._attempts, self._spending, self._history = kept, attempts, spending, history
-        self._kept_answers = 0
+    def __init__(self, kept: KeptAnswers, attempts: Attempts, spending: Spending, history: History, ledger: Ledger) -> None:
+        self._kept, self._attempts, self._spending, self._history, self._ledger = kept, attempts, spending, history, ledger
+        self._taken, self._noted = 0, time.monotonic()
+        """How many kept answers were taken since the ledger was told, and when that was."""
         self._unanswered: Counter[str] = Counter()
         self._asked_now: dict[str, asyncio.Event] = {}
 
@@ -71,12 +78,21 @@ class Asking:
         async with self._alone(key):
             kept = self._kept.get(key)
             if kept:
-                self._kept_answers += 1
+                self._taken += 1
+                if time.monotonic() - self._noted >= _NOTE_SECONDS:
+                    await self.note_kept()
                 return kept
             answer = await self._attempts.ask(server, question, key, partial(self._keep, key, question))
         if isinstance(answer, Unanswered):
             self._unanswered[answer.reason] += 1
         return answer
+
+    async def note_kept(self) -> None:
+        """Tell the ledger how many kept answers were taken: a stage may ask several times, and each attempt again."""
+        taken, self._taken, self._noted = self._taken, 0, time.monotonic()
+        if taken:
+            self._history.kept += taken
+            await self._ledger.kept(taken)
 
     async def _keep(self, key: str, question: Question, answer: Answer) -> None:
         if question.may_keep is None or question.may_keep(answer.text):
@@ -105,7 +121,7 @@ class Asking:
             spent.answer_tokens,
             spent.cost,
             answers=self._attempts.answers,
-            kept_answers=self._kept_answers,
+            kept_answers=history.kept + self._taken,
             possibly_paid=history.possibly_paid,
             estimated=self._attempts.estimated,
             unanswered=dict(self._unanswered),

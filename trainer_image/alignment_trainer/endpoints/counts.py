@@ -15,7 +15,7 @@ class Counts:
     answers: int = 0
     """Answers that these requests have brought."""
     kept_answers: int = 0
-    """Answers of this attempt that earlier requests had paid for."""
+    """Answers that earlier requests of this stage or of other jobs had paid for."""
     possibly_paid: int = 0
     """Requests that were in flight when an earlier attempt was killed; all numbers include the most that they may cost."""
     estimated: int = 0

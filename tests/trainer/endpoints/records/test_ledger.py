@@ -54,6 +54,17 @@ def test_the_next_attempt_knows_what_was_paid_and_what_possibly_was(case: str, t
     assert read_history(tmp_path / "asked.jsonl") == history
 
 
+def test_kept_answers_of_all_openings_are_counted(tmp_path: Path) -> None:
+    async def take(answers: int) -> None:
+        ledger = Ledger(tmp_path / "asked.jsonl", 0)
+        await ledger.kept(answers)
+        await ledger.close()
+
+    for answers in (12, 5):
+        asyncio.run(take(answers))
+    assert read_history(tmp_path / "asked.jsonl") == History(kept=17)
+
+
 def test_attempts_continue_the_numbers_of_the_ledger(tmp_path: Path) -> None:
     path = tmp_path / "asked.jsonl"
     asyncio.run(write(path, "answered", "lost"))

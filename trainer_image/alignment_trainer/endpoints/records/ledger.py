@@ -29,12 +29,17 @@ class History:
     possibly_paid: int = 0
     in_flight: dict[int, dict[str, Any]] = field(default_factory=dict)
     """The lines of requests of which no end is written: they were in flight when their process was killed."""
+    kept: int = 0
+    """Answers that were taken from the kept ones instead of asked for."""
 
     def take(self, line: dict[str, Any]) -> None:
         """Add one line."""
         if "sent" in line:
             self.last = line["sent"]
             self.in_flight[self.last] = line
+            return
+        if "kept" in line:
+            self.kept += line["kept"]
             return
         self.spent += charge_of_line(line)
         sent = self.in_flight.pop(next(line[end] for end in _ENDS if end in line), None)
@@ -93,6 +98,10 @@ class Ledger:
     async def possibly_paid(self, number: int, most: Charge) -> dict[str, Any]:
         """Write that a request was in flight when its process was killed, and that its answer is unknown; return the line."""
         return await self._append({"possiblyPaid": number}, most)
+
+    async def kept(self, answers: int) -> None:
+        """Write how many answers were taken from the kept ones since the last such line."""
+        await self._file.append(f"{json.dumps({'kept': answers})}\n".encode())
 
     async def _append(self, what: dict[str, Any], charge: Charge) -> dict[str, Any]:
         line = {
