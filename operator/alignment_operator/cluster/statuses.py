@@ -55,7 +55,7 @@ class Statuses:
         for line in log_lines(name_of(job), job.status, status):
             logger.info("%s", line)
         for event in new_events(job.status, status):
-            await self._post_event(job, event)
+            await self.post_event(job, event)
 
     async def _put_status(self, job: AlignmentJob, status: AlignmentJobStatus) -> bool:
         """Write a status, and return whether the API server stored all of it."""
@@ -86,11 +86,9 @@ class Statuses:
         self._refused[uid] = status
         if known is None:
             logger.warning("%s: the status is not stored in full: %s", name_of(job), one_line(refusal))
-            await self._post_event(
-                job, NewEvent("Warning", "StatusRefused", f"the API server refused the full status: {refusal}")
-            )
+            await self.post_event(job, NewEvent("Warning", "StatusRefused", f"the API server refused the full status: {refusal}"))
 
-    async def _post_event(self, job: AlignmentJob, event: NewEvent) -> None:
+    async def post_event(self, job: AlignmentJob, event: NewEvent) -> None:
         """Create an Event whose name is derived from its content, so that the same Event is never created twice."""
         try:
             await self._writing(job).post(

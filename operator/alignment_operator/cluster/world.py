@@ -13,6 +13,7 @@ from kubernetes.aio.client import ApiClient, ApiException
 
 from alignment_operator.backends import ClusterBackend, Resource
 from alignment_operator.backends.run_config_map import config_name
+from alignment_operator.backends.workspace_claim import narrow_claim, needs_several_nodes
 from alignment_operator.cluster.children import Children
 from alignment_operator.cluster.job_cache import JobCache
 from alignment_operator.cluster.kubernetes_api import KubernetesApi, already_exists
@@ -20,6 +21,7 @@ from alignment_operator.cluster.refusals import refusal_of
 from alignment_operator.cluster.resource_versions import Object, version_of
 from alignment_operator.cluster.statuses import Statuses, name_of
 from alignment_operator.cluster.stuck_pods import StuckPods
+from alignment_operator.deciding.events import NewEvent
 from alignment_operator.deciding.observation import Child, FirstPod, Key, Report
 from alignment_operator.progress.combined_progress import ProgressReader
 from alignment_operator.reconcile import Refused
@@ -116,6 +118,8 @@ class KubernetesCluster:
             except ApiException as error:
                 if not already_exists(error):
                     raise refusal_of(manifest, error, self._backend) from error
+                if manifest["kind"] == "PersistentVolumeClaim":
+                    await self._warn_of_claim(job, manifest)
                 if manifest["kind"] != self._kind:
                     continue
                 created = await self._mine(job, manifest["metadata"]["name"])
@@ -185,6 +189,20 @@ class KubernetesCluster:
         except ApiException as error:
             if error.status != 404:
                 raise
+
+    async def _warn_of_claim(self, job: AlignmentJob, wanted: Object) -> None:
+        """Post an Event if a claim that exists already is too narrow for what the job needs now."""
+        if not needs_several_nodes(wanted):
+            return
+        try:
+            found = await self._api.get(_path(self._collections[wanted["kind"]], _namespace(job), wanted["metadata"]["name"]))
+        except ApiException as error:
+            # Without permission, or if it was deleted meanwhile, nothing is known of it; the pods wait or run all the same.
+            logger.info("%s: claim %s cannot be read: %s", name_of(job), wanted["metadata"]["name"], error)
+            return
+        if sentence := narrow_claim(wanted, found):
+            logger.warning("%s: %s", name_of(job), sentence)
+            await self._statuses.post_event(job, NewEvent("Warning", "ClaimOfOneNode", sentence))
 
     async def _mine(self, job: AlignmentJob, name: str) -> Object:
         """Return a child that already exists, if it is this job's; raise Refused otherwise."""

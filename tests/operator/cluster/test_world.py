@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from alignment_api.names import JOB_LABEL
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.status import AlignmentJobStatus, Phase, StageStatus
 from alignment_operator import __main__ as process
@@ -19,7 +20,7 @@ from alignment_operator.progress.heartbeats import Heartbeats
 from alignment_operator.progress.tracked_progress import TrackedProgress
 from alignment_operator.settings import Settings
 from api_server import ApiServer, with_api
-from builders import a_child, a_document, a_run
+from builders import a_child, a_document, a_job, a_run
 from kubernetes.aio.client import ApiClient, ApiException
 
 KEY = Key("team", "job")
@@ -137,6 +138,35 @@ def test_children_are_stopped_even_without_permission_to_delete_config_maps() ->
         world.server.refusals[f"DELETE {config}"] = (403, "forbidden")
         await world.cluster.delete(job, child)
         assert CHILD not in world.server.objects
+
+    with_world(act)
+
+
+CLAIM = "/api/v1/namespaces/team/persistentvolumeclaims/job-workspace"
+
+
+@pytest.mark.parametrize(
+    ("situation", "modes", "may_read", "reasons"),
+    [
+        ("the claim is too narrow", ["ReadWriteOnce"], True, ["ClaimOfOneNode"]),
+        ("the claim is wide enough", ["ReadWriteMany"], True, []),
+        ("the operator may not read claims", ["ReadWriteOnce"], False, []),
+    ],
+)
+def test_a_claim_that_is_too_narrow_for_an_edit_is_said_in_an_event(
+    situation: str, modes: list[str], may_read: bool, reasons: list[str]
+) -> None:
+    async def act(world: World) -> None:
+        world.server.store(CLAIM, {"metadata": {"labels": {JOB_LABEL: "job"}}, "spec": {"accessModes": modes}})
+        if not may_read:
+            world.server.refusals[f"GET {CLAIM}"] = (403, "forbidden")
+        job = await world.job()
+        edited = a_job(storage={"size": "1Gi"}, compute={"nodes": 1, "gpusPerNode": 0}, parallelStages=2)
+        for _ in range(2):
+            await world.cluster.create(job, pytorchjob.render(a_run(edited, "sft"), SETTINGS))
+        events = [found["reason"] for path, found in world.server.objects.items() if "/events/" in path]
+        assert events == reasons, situation
+        assert CHILD in world.server.objects
 
     with_world(act)
 
