@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from alignment_api.results.proofs import HEADS, Exported, proof_lines
-from alignment_api.results.table import STAR, Cell, Table, heads, shared_count
+from alignment_api.results.table import STAR, Cell, Table, directed_heads, heads, shared_count
 from alignment_api.results.written import MISSING, write_count, write_difference, write_estimate
 
 
@@ -47,9 +47,8 @@ def _differences(found: Table) -> Grid:
         tuple(_write_difference(found.cells.get((line, place))) for place in range(len(found.columns)))
         for line in range(len(found.lines))
     ]
-    titles = (column.title for column in found.columns)
     others = [named for place, named in enumerate(_named(found, lines)) if place != found.baseline]
-    return Grid(f"difference to {found.lines[found.baseline].name}", ("model", *titles), tuple(others))
+    return Grid(f"difference to {found.lines[found.baseline].name}", ("model", *directed_heads(found)), tuple(others))
 
 
 def _exports(exports: Sequence[Exported]) -> Grid:

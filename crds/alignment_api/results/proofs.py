@@ -9,12 +9,14 @@ from alignment_api.results.standing import Standing
 from alignment_api.results.written import MISSING, write_bytes, write_estimate, write_number, write_share
 
 LEGEND = (
-    "KL is the divergence per token from the original, in nats; agreement is the share of tokens for which both find the same "
-    "token likeliest. bf16 is the original rounded to 16 bit, whose distance no export in 16 bit or less can beat but by chance."
+    "Of the exports, KL is the divergence per token from the original, in nats; agreement is the share of tokens for which both "
+    "find the same token likeliest. bf16 is the original rounded to 16 bit, whose distance no export in 16 bit or less can beat "
+    "but by chance."
 )
 HEADS = (
-    *("export", "model", "format", "size", "linear layers", "perplexity", "after", "bf16"),
-    *("KL", "bf16 KL", "agreement", "bf16 agreement", "tokens", "limits", "ends its answers"),
+    *("export", "model", "format", "size", "linear layers"),
+    *("perplexity before ↓", "perplexity after ↓", "perplexity of bf16 ↓", "KL ↓", "KL of bf16 ↓"),
+    *("agreement ↑", "agreement of bf16 ↑", "tokens", "limits", "ends its answers"),
 )
 
 

@@ -8,9 +8,10 @@ from alignment_api.results.evaluation import Estimate
 from alignment_api.results.export import ExportReport, Fidelity, Limit
 from alignment_api.results.proofs import Exported, size_ratio
 from alignment_api.results.table import Cell, Column, Line, Measured, Table, table
+from alignment_api.results.units import unit_of
 
 FIELDS = (
-    *("job", "stage", "model", "weights", "task", "metric", "better", "value", "error", "low", "high", "best"),
+    *("job", "stage", "model", "weights", "task", "metric", "unit", "better", "value", "error", "low", "high", "best"),
     *("prompts", "failed_prompts", "texts", "against", "against_weights"),
     *("difference_to", "difference", "difference_low", "difference_high", "paired"),
     *("limit", "limit_failed", "report", "settings"),
@@ -122,4 +123,5 @@ def _of_texts(found: Estimate) -> dict[str, Any]:
 
 
 def _whole(record: dict[str, Any]) -> dict[str, Any]:
-    return {field: record.get(field) for field in FIELDS}
+    known = {**record, "unit": unit_of(record["metric"])}
+    return {field: known.get(field) for field in FIELDS}

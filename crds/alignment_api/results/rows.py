@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from alignment_api.results.evaluation import EvaluatedRow, EvaluationReport
+from alignment_api.results.evaluation import Better, EvaluatedRow, EvaluationReport
 
 
 class RowPair(NamedTuple):
@@ -34,6 +34,12 @@ def task_metrics(report: EvaluationReport, task: str) -> list[str]:
     """Return the metrics of a task, its main ones first."""
     of_task = [score for score in report.scores if score.task == task]
     return list(dict.fromkeys(score.metric for score in sorted(of_task, key=lambda score: not score.is_main)))
+
+
+def direction_of(report: EvaluationReport, task: str, metric: str) -> Better:
+    """Return which values of a metric are better; of a metric that only rows have, neither."""
+    known = (score.better for score in report.scores if (score.task, score.metric) == (task, metric))
+    return next(known, "Neither")
 
 
 def row_metrics(rows: Iterable[EvaluatedRow]) -> list[str]:

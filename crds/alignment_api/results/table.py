@@ -14,12 +14,15 @@ from alignment_api.results.differences import (
 )
 from alignment_api.results.evaluation import Better, Estimate, EvaluationReport, MeasuredModel, MeasuredTask, Score
 from alignment_api.results.standing import Standing
+from alignment_api.results.units import unit_sentence
 from alignment_api.results.unlike import kind_of, unlike_sentences
 from alignment_api.results.written import DIRECTIONS, write_prompts
 
 STAR = "★"
 LEGEND = (
-    f"± is the standard error. {STAR} marks the best of a column where its difference to the next best exceeds its 95 % interval."
+    f"{DIRECTIONS['Higher']} means that higher is better, {DIRECTIONS['Lower']} that lower is. ± is the standard error over "
+    "prompts; rows of one prompt, such as the turns of a dialogue, count as one. A difference stands before its 95 % interval. "
+    f"{STAR} marks the best of a column where its difference to the next best exceeds that interval."
 )
 UNPAIRED = (
     "Two models that no report has together are compared as if their rows had nothing in common, so the intervals of these "
@@ -122,7 +125,7 @@ def table(reports: Sequence[Measured], only_main: bool = True, against: str | No
             *before, cells[line, number] = (_cell(one, first, line == best and one is last[line], known) for one in of_line)
             if before:
                 earlier[line, number] = tuple(before)
-    return Table(lines, baseline, columns, cells, earlier, tuple(_sentences(reports, cells.values(), bool(earlier))))
+    return Table(lines, baseline, columns, cells, earlier, tuple(_sentences(reports, columns, cells.values(), bool(earlier))))
 
 
 def _cell(one: _Scored, first: _Scored | None, is_best: bool, known: _Paired) -> Cell:
@@ -143,10 +146,13 @@ def model_lines(reports: Sequence[Measured]) -> tuple[Line, ...]:
 
 def heads(found: Table) -> list[str]:
     """Return the heads of the columns: title, which way is better, and how many prompts where all models have as many."""
-    parts = [
-        (column.title, DIRECTIONS[column.better], shared_count(found, number)) for number, column in enumerate(found.columns)
-    ]
-    return [" ".join(filter(None, part)) for part in parts]
+    counts = (shared_count(found, number) for number in range(len(found.columns)))
+    return [" ".join(filter(None, (head, count))) for head, count in zip(directed_heads(found), counts, strict=True)]
+
+
+def directed_heads(found: Table) -> list[str]:
+    """Return the titles of the columns, and which way is better."""
+    return [f"{column.title} {DIRECTIONS[column.better]}".rstrip() for column in found.columns]
 
 
 def shared_count(found: Table, column: int) -> str:
@@ -237,8 +243,10 @@ def _difference(one: _Scored, other: _Scored, known: _Paired) -> Compared | None
     return unpaired(one.score.estimate, other.score.estimate)
 
 
-def _sentences(reports: Sequence[Measured], cells: Iterable[Cell], has_earlier: bool) -> Iterable[str]:
+def _sentences(reports: Sequence[Measured], columns: Iterable[Column], cells: Iterable[Cell], has_earlier: bool) -> Iterable[str]:
     yield LEGEND
+    if units := unit_sentence(column.metric for column in columns):
+        yield units
     yield from unlike_sentences([(one.job, one.stage, task) for one in reports for task in one.report.tasks])
     if any(cell.difference and not cell.difference.is_paired for cell in cells) and len(reports) > 1:
         yield UNPAIRED

@@ -6,7 +6,7 @@ from functools import partial
 import pandas
 import streamlit as st
 from alignment_api.results.evaluation import EvaluatedRow
-from alignment_api.results.rows import RowPair, paired_rows, row_metrics, task_metrics
+from alignment_api.results.rows import RowPair, direction_of, paired_rows, row_metrics, task_metrics
 from alignment_api.results.table import Measured
 from alignment_api.results.written import write_number
 from alignment_api.spec.job import AlignmentJob
@@ -72,7 +72,7 @@ def _show_task(job: AlignmentJob, measured: Sequence[Measured]) -> None:
         in_rows = row_metrics((*of_first, *of_second))
         known = [name for name in task_metrics(report, task) if name in in_rows]
         metric = _choose("Metric", METRIC, known or sorted(in_rows), "")
-    lower = any(score.better == "Lower" for score in report.scores if (score.task, score.metric) == (task, metric))
+    lower = direction_of(report, task, metric) == "Lower"
     pairs = paired_rows(of_first, of_second, metric) if metric else []
     if pairs:
         _show_pairs(pairs, (first, second), metric, lower)

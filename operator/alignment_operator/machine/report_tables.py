@@ -14,7 +14,7 @@ from alignment_api.results.proofs import broken_limits, proof_sentences
 from alignment_api.results.records import FIELDS, export_records, flat, score_records
 from alignment_api.results.table import Table as ScoreTable
 from alignment_api.results.table import model_lines, table
-from alignment_api.results.written import write_number
+from alignment_api.results.written import DIRECTIONS, write_number
 from rich.table import Table
 from rich.text import Text
 
@@ -64,8 +64,8 @@ def write_rows(found: RowDifferences, form: str) -> str:
     if form == "json":
         return _json(
             {
-                **{"task": found.task, "metric": found.metric, "models": found.models, "failed": found.failed},
-                **{"notes": _row_sentences(found), "rows": records},
+                **{"task": found.task, "metric": found.metric, "better": found.better, "models": found.models},
+                **{"failed": found.failed, "notes": _row_sentences(found), "rows": records},
             }
         )
     return _written([_row_grid(found, records)], _row_sentences(found), form)
@@ -81,7 +81,7 @@ def _row_grid(found: RowDifferences, records: Sequence[dict[str, Any]]) -> Grid:
         )
         for one in records[:_SHOWN_ROWS]
     ]
-    return Grid(f"{found.task}, {found.metric}", heads, tuple(lines))
+    return Grid(f"{found.task}, {found.metric} {DIRECTIONS[found.better]}".rstrip(), heads, tuple(lines))
 
 
 def _row_sentences(found: RowDifferences) -> list[str]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from alignment_api.results.collected import Reports
-from alignment_api.results.evaluation import EvaluatedRow
+from alignment_api.results.evaluation import Better, EvaluatedRow
 from alignment_api.results.reading import UnreadableReport, read_rows, rows_file
-from alignment_api.results.rows import RowPair, paired_rows, shared_metric, task_metrics
+from alignment_api.results.rows import RowPair, direction_of, paired_rows, shared_metric, task_metrics
 from alignment_api.results.standing import standing_sentence
 from alignment_api.results.table import Measured
 
@@ -29,6 +29,7 @@ class RowDifferences(NamedTuple):
     pairs: Sequence[RowPair]
     failed: int
     """In how many rows one of them has no score."""
+    better: Better = "Neither"
     sign: str | None = None
     """Why these rows are not the last word of their stage."""
 
@@ -48,9 +49,9 @@ def row_differences(source: RowSource, found: Reports, task: str, between: Seque
     metric = shared_metric(task_metrics(measured.report, task), of_first, of_second)
     if metric is None:
         raise NoResults(f"the rows of {first} and {second} in {task} have no score in common, so they cannot be compared")
-    pairs = paired_rows(of_first, of_second, metric)
+    pairs, better = paired_rows(of_first, of_second, metric), direction_of(measured.report, task, metric)
     failed, sign = sum(pair.difference is None for pair in pairs), standing_sentence(measured.stage, measured.standing)
-    return RowDifferences(task, metric, (first, second), [pair for pair in pairs if pair.difference], failed, sign)
+    return RowDifferences(task, metric, (first, second), [pair for pair in pairs if pair.difference], failed, better, sign)
 
 
 def _tasks(measured: Measured) -> list[str]:

@@ -17,7 +17,11 @@ def test_scores_and_differences_as_texts() -> None:
             ("model", "arc accuracy ↑ (100 prompts)", "text perplexity ↓"),
             (("base", "0.300 ± 0.020", "–"), ("dpo", "★ 0.400 ± 0.020", "9.00 ± 0.50 (100 prompts, 4 failed)")),
         ),
-        Grid("difference to base", ("model", "arc accuracy", "text perplexity"), (("dpo", "+0.100 [+0.080, +0.120]", "–"),)),
+        Grid(
+            "difference to base",
+            ("model", "arc accuracy ↑", "text perplexity ↓"),
+            (("dpo", "+0.100 [+0.080, +0.120]", "–"),),
+        ),
     ]
 
 

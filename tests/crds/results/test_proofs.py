@@ -11,9 +11,10 @@ def test_an_export_before_and_after() -> None:
     assert dict(zip(HEADS, line, strict=True)) == {
         **{"export": "int8", "model": "dpo", "format": "Int8", "tokens": "4,096", "ends its answers": "yes", "limits": "–"},
         **{"size": "2.78 MB → 836 KB (30 %)", "linear layers": "2.4 MB → 600 KB"},
-        **{"perplexity": "2.332 ± 0.041", "after": "2.334 ± 0.041", "bf16": "2.332 ± 0.041"},
-        **{"KL": "0.0123 ± 0.0021", "bf16 KL": "1e-5 ± 2e-6"},
-        **{"agreement": "0.9930 ± 0.0012", "bf16 agreement": "0.9950 ± 0.0010"},
+        "perplexity before ↓": "2.332 ± 0.041",
+        **{"perplexity after ↓": "2.334 ± 0.041", "perplexity of bf16 ↓": "2.332 ± 0.041"},
+        **{"KL ↓": "0.0123 ± 0.0021", "KL of bf16 ↓": "1e-5 ± 2e-6"},
+        **{"agreement ↑": "0.9930 ± 0.0012", "agreement of bf16 ↑": "0.9950 ± 0.0010"},
     }
     assert "int8: Loading needs bitsandbytes." in proof_sentences([Exported("job", "int8", exported())])
 

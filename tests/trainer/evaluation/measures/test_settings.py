@@ -1,6 +1,8 @@
-"""What shapes the answers of a model is among the settings of each measure of answers: others are not ranked with them."""
+"""What each measure says of its figures: the settings without which others are not ranked with them, and their units."""
 
 import pytest
+from alignment_api.results.units import unit_of
+from alignment_trainer.checks.tasks import TASKS
 from alignment_trainer.evaluation.measure import measure_of
 from evaluated_jobs import exam_config, task, write_rows
 from judged_exams import opened
@@ -20,3 +22,24 @@ def test_sampling_is_named(measure, tmp_path):
     )
     found = measure_of(asked).settings(asked)
     assert [found[name] for name in ("temperature", "top_p", "maximum_tokens", "seed")] == [0.3, 0.9, 7, 5]
+
+
+ALL_ROWS = {
+    **ROWS,
+    "Refusals": {"prompt": "Why?", "label": "safe"},
+    "MultipleChoice": {"question": "Why?", "choices": ["So.", "No."], "answer": 0},
+    "Perplexity": {"text": "It is so."},
+    "Preferences": {"prompt": "Why?", "chosen": "So.", "rejected": "No."},
+    "MTBench": {"question_id": 1, "category": "math", "turns": ["Why?", "Why not?"]},
+    "AlpacaEval": {"instruction": "Why?"},
+}
+
+
+@pytest.mark.parametrize("measure", [name for name in TASKS if name != "benchmark"])
+def test_each_figure_has_a_unit(measure, tmp_path):
+    write_rows(tmp_path, "task", [ALL_ROWS[measure]])
+    others = {"HumanEval": {"runUntrustedCode": True}, "AlpacaEval": {"against": {"model": {"base": True}}}}.get(measure, {})
+    judges = [{"baseUrl": "http://127.0.0.1:9", "model": "judge"}] if measure in ("MTBench", "AlpacaEval") else None
+    asked = opened(exam_config(tmp_path, [task("task", measure, **others)], **({"judges": judges} if judges else {})))
+    found = [metric.name for metric in measure_of(asked).metrics(asked)]
+    assert found and [name for name in found if unit_of(name) is None] == []
