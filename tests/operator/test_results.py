@@ -26,9 +26,7 @@ STAGES = [
 ]
 
 
-def write_job(
-    home: Home, name: str = "tutor", namespace: str = "default", stages: Any = STAGES, status: Any = None
-) -> Path:
+def write_job(home: Home, name: str = "tutor", namespace: str = "default", stages: Any = STAGES, status: Any = None) -> Path:
     """Write a job as `alignment run` does, and return the folder of its stages."""
     folder = home.job_folder(namespace, name)
     folder.mkdir(parents=True)
@@ -71,6 +69,21 @@ def test_the_tables_of_a_job(home: Home, capsys: pytest.CaptureFixture[str]) -> 
     for part in ("arc accuracy ↑ (100", "★ 0.400 ± 0.020", "+0.100 [+0.080, +0.120]", "2.78 MB → 836 KB (30 %)", "± is the"):
         assert part in out, part
     assert "\x1b" not in out
+
+
+def test_no_number_is_broken_on_a_narrow_terminal(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder,) = home.workspace.rglob("eval")
+    scores = {(f"task-{number}", "accuracy", name): (0.41, 0.02) for number in range(9) for name in ("base", "dpo")}
+    (folder / REPORT_FILE).write_text(report(scores).model_dump_json(by_alias=True))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    out = printed(capsys, "tutor", "--home", str(home.root))
+    tables = [line for line in out.splitlines() if line.startswith(("┃", "│", "┏", "└"))]
+    assert max(map(len, tables)) <= 80
+    assert out.count("0.410 ± 0.020") == 18
+    assert "scores (1 of 3)" in out
 
 
 def test_differences_are_taken_to_the_model_that_is_named(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,11 @@ from alignment_api.results.proofs import HEADS, Exported, proof_lines
 from alignment_api.results.table import STAR, Cell, Table, directed_heads, heads, shared_count
 from alignment_api.results.written import MISSING, write_count, write_difference, write_estimate
 
+_UNBROKEN = 24
+"""Characters of a difference with its interval; what is longer is broken between words."""
+_BETWEEN = 3
+"""A line and two spaces."""
+
 
 class Grid(NamedTuple):
     """A table of texts; each line has as many cells as there are heads."""
@@ -22,6 +27,30 @@ def grids(found: Table, exports: Sequence[Exported]) -> list[Grid]:
     if any(cell.difference for cell in found.cells.values()):
         known.append(_differences(found))
     return known + ([_exports(exports)] if exports else [])
+
+
+def parts(grid: Grid, width: int) -> list[Grid]:
+    """Return the table in as many parts as a width of so many characters needs; each begins with the first column."""
+    needed = [_needed(grid, place) for place in range(len(grid.heads))]
+    groups: list[list[int]] = []
+    for place in range(1, len(needed)):
+        if not groups or 1 + needed[0] + sum(needed[one] for one in (*groups[-1], place)) > width:
+            groups.append([])
+        groups[-1].append(place)
+    if len(groups) < 2:
+        return [grid]
+    return [_part(grid, f"{grid.title} ({number} of {len(groups)})", [0, *group]) for number, group in enumerate(groups, 1)]
+
+
+def _needed(grid: Grid, place: int) -> int:
+    """Return the width of a column in which no number is broken, with what stands between two columns."""
+    words = max(map(len, grid.heads[place].split()), default=0)
+    return _BETWEEN + max([words, *(min(len(line[place]), _UNBROKEN) for line in grid.lines)])
+
+
+def _part(grid: Grid, title: str, places: Sequence[int]) -> Grid:
+    heads, *lines = (tuple(line[place] for place in places) for line in (grid.heads, *grid.lines))
+    return Grid(title, heads, tuple(lines))
 
 
 def write_score(cell: Cell, with_count: bool) -> str:

@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from alignment_api.results.collected import Reports
-from alignment_api.results.grids import Grid, grids
+from alignment_api.results.grids import Grid, grids, parts
 from alignment_api.results.judges import panel_sentence
 from alignment_api.results.proofs import broken_limits, proof_sentences
 from alignment_api.results.records import FIELDS, export_records, flat, score_records
@@ -99,21 +100,24 @@ def _sentences(found: Reports, shown: ScoreTable) -> list[str]:
 
 
 def _written(known: Sequence[Grid], sentences: Sequence[str], form: str) -> str:
-    parts = [_markdown(grid) if form == "markdown" else _text(grid) for grid in known]
+    if form == "markdown":
+        tables = [_markdown(grid) for grid in known]
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH_OF_FILES
+        tables = [_text(part, width) for grid in known for part in parts(grid, width)]
     ends = "".join(
         f"- {_escaped(sentence)}\n" if form == "markdown" else f"{without_controls(sentence)}\n" for sentence in sentences
     )
-    return "\n".join([*parts, ends])
+    return "\n".join([*tables, ends])
 
 
-def _text(grid: Grid) -> str:
+def _text(grid: Grid, width: int) -> str:
     shown = Table(title=without_controls(grid.title), title_justify="left")
     for number, head in enumerate(grid.heads):
         shown.add_column(Text(without_controls(head)), overflow="fold", justify="right" if number else "left")
     for line in grid.lines:
         shown.add_row(*(Text(without_controls(cell)) for cell in line))
     written = io.StringIO()
-    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
     Printer(file=written, width=width, no_color=True).print(shown)
     return written.getvalue()
 

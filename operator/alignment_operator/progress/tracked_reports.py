@@ -102,7 +102,7 @@ class TrackedReports:
 
 
 def in_order(runs: list[TrackedRun]) -> dict[str, list[TrackedRun]]:
-    """Return the runs of each stage that reports, the newest first; stages in the order of the spec, whose first model others exceed."""
+    """Return the runs of each stage that reports, the newest first; the stages have the order of the spec."""
     of_stage = defaultdict[str, list[TrackedRun]](list)
     for run in runs:
         if run.stage and reports(run.kind):
