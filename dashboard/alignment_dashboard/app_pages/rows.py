@@ -5,15 +5,14 @@ from functools import partial
 
 import pandas
 import streamlit as st
-from alignment_api.results.evaluation import EvaluatedRow
+from alignment_api.results.evaluation import Better, EvaluatedRow
 from alignment_api.results.rows import RowPair, direction_of, paired_rows, row_metrics, task_metrics
 from alignment_api.results.table import Measured
-from alignment_api.results.written import write_number
 from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard import cache
 from alignment_dashboard.data.listing import identify
-from alignment_dashboard.facts.evaluated.row_choice import WANTED, choose_rows, count_rows
+from alignment_dashboard.facts.evaluated.row_choice import WANTED, choose_rows, count_rows, difference_in_words, name_of
 from alignment_dashboard.pictures.answers import markup
 from alignment_dashboard.pictures.answers.row_cards import row_columns
 from alignment_dashboard.pieces import address
@@ -72,10 +71,9 @@ def _show_task(job: AlignmentJob, measured: Sequence[Measured]) -> None:
         in_rows = row_metrics((*of_first, *of_second))
         known = [name for name in task_metrics(report, task) if name in in_rows]
         metric = _choose("Metric", METRIC, known or sorted(in_rows), "")
-    lower = direction_of(report, task, metric) == "Lower"
     pairs = paired_rows(of_first, of_second, metric) if metric else []
     if pairs:
-        _show_pairs(pairs, (first, second), metric, lower)
+        _show_pairs(pairs, (first, second), metric, direction_of(report, task, metric))
     elif of_first and of_second:
         st.text("The two models have no row in common.")
 
@@ -100,8 +98,9 @@ def _read(job: AlignmentJob, stage: str, task: str, model: str) -> tuple[Evaluat
     return known.value.rows
 
 
-def _show_pairs(pairs: Sequence[RowPair], models: tuple[str, str], metric: str, lower_is_better: bool) -> None:
-    counts = count_rows(pairs, lower_is_better)
+def _show_pairs(pairs: Sequence[RowPair], models: tuple[str, str], metric: str, better: Better) -> None:
+    lower = better == "Lower"
+    counts = count_rows(pairs, lower)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         usual = "different" if counts["different"] else "all"
         st.segmented_control(
@@ -111,13 +110,13 @@ def _show_pairs(pairs: Sequence[RowPair], models: tuple[str, str], metric: str, 
             key=address.bind_choice(SHOW, WANTED, usual),
             on_change=_follow,
             args=(SHOW, usual),
-            format_func=lambda wanted: f"{wanted} {counts[wanted]:,}",
+            format_func=lambda wanted: f"{name_of(wanted, better)} {counts[wanted]:,}",
         )
         st.text_input("Search", key=address.bind(TEXT), on_change=_follow, args=(TEXT, ""), placeholder="in prompts and answers")
         marks = st.toggle("Mark words that differ", key="marks", bind="query-params")
         whole = st.toggle("Whole texts", key="whole", bind="query-params")
         wanted = next(known for known in WANTED if known == address.choice(SHOW, WANTED, usual))
-        shown = choose_rows(pairs, wanted, st.query_params.get(TEXT, ""), lower_is_better)
+        shown = choose_rows(pairs, wanted, st.query_params.get(TEXT, ""), lower)
         _show_download(shown, metric)
     if not shown:
         st.text("No row fits.")
@@ -127,8 +126,7 @@ def _show_pairs(pairs: Sequence[RowPair], models: tuple[str, str], metric: str, 
     tones = markup.DARK if is_dark() else markup.LIGHT
     for pair in shown[(number - 1) * PER_PAGE : number * PER_PAGE]:
         with st.container(border=True, gap="xsmall"):
-            difference = "no score" if pair.difference is None else f"{metric} {write_number(pair.difference, '+')}"
-            st.text(f"{difference}  ·  row {visible(pair.first.row)}")
+            st.text(f"{visible(difference_in_words(pair, metric, models[1], better))}  ·  row {visible(pair.first.row)}")
             st.html(markup.draw_prompt(pair.first.prompt, tones, whole))
             st.html(markup.draw_answers(row_columns(pair, models, marks), tones, whole))
 
