@@ -182,11 +182,15 @@ def _scored(reports: Sequence[Measured], only_main: bool) -> Iterable[_Scored]:
 
 
 def _by_column(scores: Iterable[_Scored]) -> dict[_Key, list[_Scored]]:
-    """Return the scores of each column: those of one task and metric that were measured alike, against the same weights."""
+    """Return the scores of each column: those of one task and metric that were measured alike, against the same weights.
+
+    Columns of one task and metric stand side by side.
+    """
     found: dict[_Key, list[_Scored]] = {}
     for one in scores:
         found.setdefault((one.task.name, one.score.metric, relative_to(one.score), one.kind), []).append(one)
-    return found
+    places = {key: place for place, key in enumerate(dict.fromkeys(key[:2] for key in found))}
+    return dict(sorted(found.items(), key=lambda item: places[item[0][:2]]))
 
 
 def _by_line(scores: Iterable[_Scored], places: Mapping[tuple[str, str], int]) -> dict[int, list[_Scored]]:

@@ -108,6 +108,15 @@ def test_unlike_settings_are_columns_of_their_own_and_said_in_words() -> None:
     assert sentence in found.sentences
 
 
+def test_columns_of_one_metric_stand_side_by_side() -> None:
+    few, many = ({"arc": {"few_shot": shots}} for shots in (5, 25))
+    one = Measured("job", "eval", report({BASE: (0.3, 0.1), ("quiz", "accuracy", "base"): (0.3, 0.1)}, settings=few))
+    two = Measured("job", "late", report({DPO: (0.9, 0.1), ("quiz", "accuracy", "dpo"): (0.3, 0.1)}, settings=many))
+    assert [column.title for column in table([one, two]).columns] == [
+        *("arc accuracy in eval", "arc accuracy in late", "quiz accuracy")
+    ]
+
+
 TITLES = {
     "the same": ("one", "one", ["arc accuracy against one"]),
     "of unlike names": ("one", "two", ["arc accuracy against one", "arc accuracy against two"]),

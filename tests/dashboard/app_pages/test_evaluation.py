@@ -82,7 +82,7 @@ def test_scores_judges_and_exports_of_a_run() -> None:
     assert list(scores["arc accuracy"]) == [0.3, 0.35, 0.45]
     assert list(scores["Made by"]) == ["base", "base → sft", "base → sft → dpo"]
     judges, exports = (table.value.map(lambda text: text.replace("\\", "")) for table in app.table)
-    assert list(judges["two judges agree"]) == ["81 % of 160"]
+    assert list(judges["two judges agree"]) == ["81 % of 160 verdicts"]
     assert exports.loc["size"].item() == "2.78 MB → 836 KB (30 %)"
     assert "eval: <b>3 rows</b> are *cut*." in words(app)
 

@@ -27,7 +27,7 @@ def show_panels(panels: Sequence[tuple[str, JudgePanel]]) -> None:
 
 
 def _line(stage: str, panel: JudgePanel) -> dict[str, str]:
-    agreement = f"{write_share(panel.agreement)} of {panel.agreement_count:,}" if panel.agreement_count else MISSING
+    agreement = f"{write_share(panel.agreement)} of {panel.agreement_count:,} verdicts" if panel.agreement_count else MISSING
     grades = (panel.grades or {}).items()
     return {
         "task": f"{panel.task} in {stage}",
