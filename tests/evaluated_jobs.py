@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from alignment_api.names import MODEL_FOLDER
 from alignment_api.resolving.recipes import resolve
 from alignment_api.run_config import JobIdentity, Paths, RunConfig, TrackingTarget
 from alignment_api.spec.batch import world_size
 from alignment_api.spec.job import AlignmentJob
 from alignment_api.spec.lineage import input_hash, models_needed
+from safetensors.numpy import load_file, save_file
 
 _TRAINED = {"learningRate": 1e-3, "maxSteps": 2, "globalBatchSize": 2}
 SFT = {
@@ -69,4 +71,14 @@ def write_rows(root: Path, name: str, rows: list[dict[str, Any]]) -> None:
 def copy_models(workspace: Path, root: Path) -> None:
     """Put the base model into a workspace, and as the model of stage sft one whose weights differ."""
     shutil.copytree(workspace / "inputs", root / "inputs")
-    shutil.copytree(workspace / "inputs/tiny/model", root / "job/sft/model")
+    trained = root / "job/sft/model"
+    shutil.copytree(workspace / "inputs/tiny/model", trained)
+    _change(trained / "model.safetensors")
+
+
+def _change(weights: Path) -> None:
+    """Change all weights, always in the same way: enough for other choices and other words."""
+    draw = np.random.default_rng(1)
+    tensors = sorted(load_file(weights).items())
+    changed = {name: (tensor * (1 + draw.normal(size=tensor.shape))).astype(tensor.dtype) for name, tensor in tensors}
+    save_file(changed, weights, metadata={"format": "pt"})
