@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 from alignment_api.results.evaluation import Estimate
 from alignment_trainer.judging.statistics import (
-    Numbers,
     clustered,
     clustered_difference,
-    corpus,
-    corpus_difference,
     exceeds,
     mean,
     paired_difference,
@@ -98,13 +95,6 @@ def test_a_prompt_of_which_a_row_failed_has_failed_with_all_its_rows() -> None:
     """First turns are graded better: 8 second turns that miss would lift the mean of the others."""
     rows = [(str(question), grade) for question in range(80) for grade in (8.0, None if question < 8 else 6.0)]
     assert near(clustered(rows), 7, 0, 72, 8)
-    sums = [(prompt, None if value is None else (value, 1.0)) for prompt, value in rows]
-    found = corpus(sums, lambda sums: float(sums[0] / sums[1]))
-    assert (found.value, found.count, found.failed) == (7, 72, 8)
-    of_rows = {str(place): row for place, row in enumerate(sums)}
-    against = {place: (prompt, (6.0, 1.0)) for place, (prompt, _) in of_rows.items()}
-    found = corpus_difference(of_rows, against, lambda sums: float(sums[0] / sums[1]))
-    assert (found.value, found.count, found.failed) == (1, 72, 8)
 
 
 def test_copies_of_all_rows_change_nothing() -> None:
@@ -204,80 +194,6 @@ def test_rows_that_one_model_lacks_are_no_part_of_a_difference() -> None:
     old = {"1": ("a", 1.0), "2": ("b", 1.0), "4": ("d", 2.0), "5": ("e", 2.0)}
     # differences 2 and 0; c, d and e have none
     assert near(clustered_difference(new, old), 1, 1, 2, 3)
-
-
-def perplexity(sums: Numbers) -> float:
-    return math.exp(sums[0] / sums[1])
-
-
-def documents(seed: int, shift: float = 0) -> list[tuple[str, tuple[float, float]]]:
-    """Draw the summed surprise of documents of very different lengths."""
-    draw = np.random.default_rng(seed)
-    lengths = draw.integers(20, 400, size=50)
-    return [(str(place), (float(tokens * draw.normal(3 + shift, 0.4)), float(tokens))) for place, tokens in enumerate(lengths)]
-
-
-def test_a_corpus_metric_is_of_the_sums_and_its_interval_that_of_scipys_bootstrap() -> None:
-    rows = documents(4)
-    surprise, tokens = np.array([parts for _, parts in rows]).T
-    found = corpus(rows, perplexity)
-    wanted = stats.bootstrap(
-        (surprise, tokens),
-        lambda one, two, axis=-1: np.exp(one.sum(axis=axis) / two.sum(axis=axis)),
-        paired=True,
-        method="percentile",
-        rng=np.random.default_rng(5),
-    )
-    assert found.value == pytest.approx(math.exp(surprise.sum() / tokens.sum()))
-    assert found.error == pytest.approx(wanted.standard_error, rel=0.06)
-    assert (found.low, found.high) == pytest.approx(tuple(wanted.confidence_interval), rel=0.02)
-    assert found.count == 50
-
-
-def test_a_bootstrap_repeats_itself_and_depends_on_its_seed() -> None:
-    rows = documents(6)
-    assert corpus(rows, perplexity, seed=1) == corpus(rows, perplexity, seed=1)
-    assert corpus(rows, perplexity, seed=1) != corpus(rows, perplexity, seed=2)
-
-
-def test_a_corpus_metric_of_a_mean_has_the_error_of_the_mean() -> None:
-    rows = answers(7)
-    found = corpus([(prompt, (value, 1.0)) for prompt, value in rows], lambda sums: float(sums[0] / sums[1]))
-    wanted = clustered(rows)
-    assert found.value == pytest.approx(wanted.value)
-    assert found.error == pytest.approx(wanted.error, rel=0.05)
-
-
-def test_two_models_are_compared_on_the_same_drawn_documents() -> None:
-    old = dict(zip("abcdefghij" * 5, documents(8), strict=False))
-    new = {row: (prompt, (0.98 * surprise, tokens)) for row, (prompt, (surprise, tokens)) in old.items()}
-    found = corpus_difference({**new, "only": ("x", (1.0, 1.0))}, old, perplexity)
-    alone = corpus(new.values(), perplexity)
-    before = corpus(old.values(), perplexity)
-    assert found.value == pytest.approx((alone.value or 0) - (before.value or 0))
-    assert found.high is not None
-    assert found.high < 0
-    assert alone.high is not None
-    assert alone.high > (before.low or 0), "unpaired, the models could not be told apart"
-    assert (found.count, found.failed) == (10, 1)
-
-
-def test_a_metric_that_no_number_holds_has_no_value_and_ends_nothing() -> None:
-    rows = {str(place): (str(place), (500.0 * place, 1.0)) for place in range(4)}
-
-    def metric(sums: Numbers) -> float:
-        return math.inf if sums[0] / sums[1] > 700 else math.exp(sums[0] / sums[1])
-
-    assert corpus(rows.values(), metric) == Estimate(count=4)
-    assert corpus_difference(rows, rows, metric) == Estimate(count=4)
-    known = corpus([rows["0"], rows["1"], rows["2"]], metric)
-    assert (known.value, known.error, known.low, known.high) == (math.exp(500), None, None, None), "some draws have none"
-
-
-@pytest.mark.parametrize("rows", [[], [("a", (2.0, 1.0))]])
-def test_too_few_documents_have_no_error(rows: list[tuple[str, tuple[float, float]]]) -> None:
-    found = corpus(rows, perplexity)
-    assert (found.error, found.low, found.high, found.count) == (None, None, None, len(rows))
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ class Corpus(NamedTuple):
 
     statistics: Callable[[EvaluatedRow], Sequence[float] | None]
     """Returns numbers of a row that add up over rows; None where the row failed."""
-    value: Callable[[np.ndarray[Any, Any]], float]
-    """Computes the metric from their sums."""
+    value: Callable[[np.ndarray[Any, Any]], Any]
+    """Computes the metric from their sums; of many corpora at once, each sum is an array (judging/bootstrap.py)."""
 
 
 class Metric(NamedTuple):

@@ -14,7 +14,7 @@ from alignment_api.results.evaluation import (
 from alignment_api.spec.lineage import digest
 
 from alignment_trainer.evaluation.candidates import Candidate
-from alignment_trainer.evaluation.estimates import difference, estimated
+from alignment_trainer.evaluation.estimates import Estimates
 from alignment_trainer.evaluation.measure import Measure, RowsOfModels
 from alignment_trainer.evaluation.subject import numbers_of
 from alignment_trainer.evaluation.tasks import OpenTask
@@ -33,12 +33,13 @@ class Measured(NamedTuple):
 def report_of(candidates: Sequence[Candidate], measured: Sequence[Measured], missing: Iterable[str] = ()) -> EvaluationReport:
     """Return the report; each model is compared with all before it. `missing` says what a stage that failed has not measured."""
     names = [candidate.name for candidate in candidates]
+    estimates = [(one, Estimates(metric, one.rows)) for one in measured for metric in one.measure.metrics(one.task)]
     panels = [panel for one in measured if (panel := one.measure.panel(one.task, one.rows))]
     return EvaluationReport(
         models=[_model(each) for each in candidates],
         tasks=[_task(one) for one in measured],
-        scores=[score for one in measured for score in _scores(one, names)],
-        differences=[found for one in measured for found in _differences(one, names)],
+        scores=[score for each in estimates for score in _scores(*each, names)],
+        differences=[found for each in estimates for found in _differences(*each, names)],
         panels=panels,
         notes=[*missing, *(note for one in measured for note in (*_notes(one), *one.measure.notes(one.task, one.rows)))],
     )
@@ -65,33 +66,33 @@ def _task(one: Measured) -> MeasuredTask:
     )
 
 
-def _scores(one: Measured, names: Sequence[str]) -> Iterator[Score]:
-    for metric in one.measure.metrics(one.task):
-        for name in (name for name in names if name in one.rows):
-            yield Score(
-                task=one.task.name,
-                metric=metric.name,
-                model=name,
-                better=metric.better,
-                is_main=metric.is_main,
-                against=_model(one.against[name]) if name in one.against else None,
-                estimate=estimated(metric, one.rows[name]),
-            )
+def _scores(one: Measured, estimates: Estimates, names: Sequence[str]) -> Iterator[Score]:
+    metric = estimates.metric
+    for name in (name for name in names if name in one.rows):
+        yield Score(
+            task=one.task.name,
+            metric=metric.name,
+            model=name,
+            better=metric.better,
+            is_main=metric.is_main,
+            against=_model(one.against[name]) if name in one.against else None,
+            estimate=estimates.of(name),
+        )
 
 
-def _differences(one: Measured, names: Sequence[str]) -> Iterator[Difference]:
+def _differences(one: Measured, estimates: Estimates, names: Sequence[str]) -> Iterator[Difference]:
     """Compare each model with all before it: the best of a table is often not the first, and its rival neither."""
-    for metric in (metric for metric in one.measure.metrics(one.task) if not metric.whole):
-        for against, name in combinations((name for name in names if name in one.rows), 2):
-            if one.against.get(name) != one.against.get(against):
-                # What one gained over this model, and the other over that one, is no difference of the two.
-                continue
+    if estimates.metric.whole:
+        return
+    for against, name in combinations((name for name in names if name in one.rows), 2):
+        # What one gained over this model, and the other over that one, is no difference of the two.
+        if one.against.get(name) == one.against.get(against):
             yield Difference(
                 task=one.task.name,
-                metric=metric.name,
+                metric=estimates.metric.name,
                 model=name,
                 against=against,
-                estimate=difference(metric, one.rows[name], one.rows[against]),
+                estimate=estimates.difference(name, against),
             )
 
 

@@ -1,4 +1,4 @@
-"""Means, rates and corpus metrics with standard errors and 95 % intervals, and paired differences of two models; pure.
+"""Means and rates with standard errors and 95 % intervals, and paired differences of two models; pure.
 
 Rows of one prompt depend on each other: samples of one answer, turns of one dialogue, both orders of one comparison. So
 each prompt is one observation, however many rows it has.
@@ -14,13 +14,9 @@ from scipy import stats
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
-Metric = Callable[[Numbers], float]
-"""Computes a metric of a whole corpus from sums over its rows, such as perplexity from log-likelihood and number of tokens."""
-
 _Interval = Callable[[Numbers, float, float, int], tuple[float, float]]
 """Returns both ends, from all values, their mean, its standard error and the number of prompts."""
-_LEVEL = 0.95
-_DRAWS = 2_000
+LEVEL = 0.95
 
 
 def mean(values: Iterable[float | None]) -> Estimate:
@@ -66,53 +62,6 @@ def clustered_difference(
     )
 
 
-def corpus(rows: Iterable[tuple[str, Sequence[float] | None]], metric: Metric, seed: int = 0) -> Estimate:
-    """Return a corpus metric of all rows' sums, with a bootstrap that draws prompts with all their rows.
-
-    A prompt of which a row has no numbers has failed. A metric that is no finite number has no value.
-    """
-    of_prompts: defaultdict[str, list[Sequence[float] | None]] = defaultdict(list)
-    for prompt, parts in rows:
-        of_prompts[prompt].append(parts)
-    sums = [np.sum([part for part in parts if part is not None], axis=0) for parts in of_prompts.values() if None not in parts]
-    failed = len(of_prompts) - len(sums)
-    if not sums:
-        return Estimate(count=0, failed=failed)
-    prompts = np.stack(sums).astype(float)
-    value, count = float(metric(prompts.sum(axis=0))), len(prompts)
-    if not np.isfinite(value):
-        return Estimate(count=count, failed=failed)
-    without_interval = Estimate(value=value, count=count, failed=failed)
-    if count < 2:
-        return without_interval
-    draw = np.random.default_rng(seed)
-    drawn = [metric(prompts[draw.integers(0, count, count)].sum(axis=0)) for _ in range(_DRAWS)]
-    if not np.isfinite(drawn).all():
-        return without_interval
-    low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return without_interval.model_copy(update={"error": float(np.std(drawn, ddof=1)), "low": float(low), "high": float(high)})
-
-
-def corpus_difference(
-    rows: Mapping[str, tuple[str, Sequence[float] | None]],
-    earlier: Mapping[str, tuple[str, Sequence[float] | None]],
-    metric: Metric,
-    seed: int = 0,
-) -> Estimate:
-    """Return by how much the first model's corpus metric exceeds the second's, both on the same drawn prompts."""
-    prompts = {row: prompt for of in (earlier, rows) for row, (prompt, _) in of.items()}
-
-    def both(row: str) -> list[float] | None:
-        new, old = (of[row][1] if row in of else None for of in (rows, earlier))
-        return None if new is None or old is None else [*new, *old]
-
-    def difference(sums: Numbers) -> float:
-        new, old = np.split(sums, 2)
-        return metric(new) - metric(old)
-
-    return corpus(((prompt, both(row)) for row, prompt in prompts.items()), difference, seed)
-
-
 def exceeds(estimate: Estimate, errors: float = 1.0) -> bool:
     """Return whether the value is above zero by more than so many standard errors."""
     return estimate.value is not None and estimate.error is not None and estimate.value > errors * estimate.error
@@ -143,7 +92,7 @@ def _error(prompts: Sequence[Numbers], value: float, rows: int) -> float | None:
 
 
 def _student_interval(every: Numbers, value: float, error: float, count: int) -> tuple[float, float]:
-    around = error * float(stats.t.ppf((1 + _LEVEL) / 2, count - 1))
+    around = error * float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
     return value - around, value + around
 
 
@@ -154,7 +103,7 @@ def _share_interval(every: Numbers, value: float, error: float, count: int) -> t
         return max(0.0, low), min(1.0, high)
     # As many independent rows would have this error: rows of one prompt say less. Without an error, each prompt counts as one.
     rows = min(every.size, value * (1 - value) / error**2) if error and count != every.size else count
-    square = float(stats.norm.ppf((1 + _LEVEL) / 2)) ** 2
+    square = float(stats.norm.ppf((1 + LEVEL) / 2)) ** 2
     middle = (value + square / (2 * rows)) / (1 + square / rows)
     around = float(np.sqrt(square * (value * (1 - value) / rows + square / (4 * rows**2)))) / (1 + square / rows)
     return max(0.0, middle - around), min(1.0, middle + around)
@@ -170,5 +119,5 @@ def _share_difference_interval(every: Numbers, value: float, error: float, count
     rows = count + 2
     middle = float(every.sum()) / rows
     variance = (float(np.abs(every).sum()) + 1) / rows - middle**2
-    around = float(stats.norm.ppf((1 + _LEVEL) / 2)) * (variance / rows) ** 0.5
+    around = float(stats.norm.ppf((1 + LEVEL) / 2)) * (variance / rows) ** 0.5
     return max(-1.0, middle - around), min(1.0, middle + around)

@@ -7,7 +7,7 @@ import pytest
 from alignment_api.results.evaluation import EvaluatedRow
 from alignment_api.spec.settings.evaluation import Task
 from alignment_trainer.evaluation.benchmarks.figures import figures_of
-from alignment_trainer.evaluation.estimates import difference, estimated
+from alignment_trainer.evaluation.estimates import Estimates, estimated
 
 
 def figures(benchmark):
@@ -39,7 +39,7 @@ def test_perplexities_are_of_all_words_and_bytes_together():
 def test_the_difference_of_perplexities_is_of_the_same_texts():
     rows = [text(number, -30.0 - number, 10, 50) for number in range(8)]
     better = [text(number, -29.0 - number, 10, 50) for number in range(8)]
-    found = difference(figures("wikitext")["word_perplexity"], better, rows)
+    found = Estimates(figures("wikitext")["word_perplexity"], {"new": better, "old": rows}).difference("new", "old")
     assert found.value == pytest.approx(math.exp(260 / 80) - math.exp(268 / 80))
     assert found.high < 0
 

@@ -1,9 +1,10 @@
 """BLEU and ROUGE of answers: equal to what sacreBLEU says of the whole corpus, and to longest common subsequences by hand."""
 
+import numpy as np
 import pytest
 from alignment_trainer.data.tasks.references import Referenced
 from alignment_trainer.endpoints.question import Answer, Unanswered
-from alignment_trainer.evaluation.estimates import difference, estimated
+from alignment_trainer.evaluation.estimates import Estimates, estimated
 from alignment_trainer.evaluation.measures.references import METRICS, compared
 from alignment_trainer.evaluation.measures.words import Words
 from alignment_trainer.evaluation.tasks import TaskRow
@@ -33,6 +34,16 @@ def test_bleu_is_that_of_the_whole_corpus():
     assert abs(found.value - expected.score) < 1e-9
     assert found.low < found.value < found.high
     assert (found.count, found.failed) == (4, 0)
+
+
+def test_bleu_of_many_drawn_corpora_is_that_of_each():
+    drawn = [[0, 1, 2, 3], [3, 3, 1, 0], [2, 2, 2, 2]]
+    sums = [np.sum([BLEU_METRIC.corpus.statistics(ROWS[place]) for place in places], axis=0) for places in drawn]
+    expected = [
+        BLEU().corpus_score([PAIRS[place][0] for place in places], [[PAIRS[place][1][at] for place in places] for at in (0, 1)])
+        for places in drawn
+    ]
+    assert BLEU_METRIC.corpus.value(np.array(sums).T) == pytest.approx([found.score for found in expected])
 
 
 def test_rouge_is_the_harmonic_mean_of_shared_words():
@@ -75,4 +86,5 @@ def test_an_answer_that_failed_is_counted_and_never_0():
     for metric in METRICS:
         found, alone = estimated(metric, [*ROWS, failed]), estimated(metric, ROWS)
         assert (found.value, found.error, found.count, found.failed) == (alone.value, alone.error, 4, 1)
-        assert difference(metric, [*ROWS, failed], [*ROWS, failed]).failed == 1
+        both = {"one": [*ROWS, failed], "other": [*ROWS, failed]}
+        assert Estimates(metric, both).difference("one", "other").failed == 1

@@ -52,12 +52,12 @@ def _likelihood(metric: str, row: EvaluatedRow) -> Sequence[float] | None:
     return None if likelihood is None or weight is None else (float(likelihood), float(weight))
 
 
-def _perplexity(sums: Sums) -> float:
-    return float(np.exp(-sums[0] / sums[1]))
+def _perplexity(sums: Sums) -> Any:
+    return np.exp(-sums[0] / sums[1])
 
 
-def _bits(sums: Sums) -> float:
-    return float(-sums[0] / sums[1] / np.log(2))
+def _bits(sums: Sums) -> Any:
+    return -sums[0] / sums[1] / np.log(2)
 
 
 def _parts(averaged: Sequence[str], row: EvaluatedRow) -> Sequence[float] | None:
@@ -68,7 +68,8 @@ def _parts(averaged: Sequence[str], row: EvaluatedRow) -> Sequence[float] | None
     return [number for value in values for number in ((0.0, 0.0) if value is None else (value, 1.0))]
 
 
-def _average(sums: Sums) -> float:
+def _average(sums: Sums) -> Any:
     """Return the mean of the figures; a drawn sample of few rows may have none of a task."""
     values, counts = sums[0::2], sums[1::2]
-    return float((values[counts > 0] / counts[counts > 0]).mean())
+    figures = np.divide(values, counts, out=np.full_like(values, np.nan), where=counts > 0)
+    return np.nanmean(figures, axis=0)

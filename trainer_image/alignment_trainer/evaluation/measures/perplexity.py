@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from accelerate import PartialState
 from alignment_api.results.evaluation import Details, EvaluatedRow, Settings
 from alignment_api.spec.settings.evaluation import USUAL_WINDOW
@@ -14,7 +15,6 @@ from alignment_trainer.asking.answering import readable_tokens
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.data.tasks.documents import Document
 from alignment_trainer.evaluation.encoded import Encoded, encode
-from alignment_trainer.evaluation.estimates import estimated
 from alignment_trainer.evaluation.likelihood import Item, Text, measure_items
 from alignment_trainer.evaluation.measure import Corpus, Measure, Metric, RowsOfModels
 from alignment_trainer.evaluation.measures.short_texts import perplexity_faults
@@ -28,8 +28,6 @@ from alignment_trainer.synthesis.prompts import alone
 from alignment_trainer.workspace.activity import measured
 
 _SHOWN_CHARACTERS = 2000
-_MOST_EXPONENT = 700
-"""A float holds e to the power of 709."""
 _LOSS, _TOKENS, _WORDS, _BYTES, _WHOLE_LOSS, _WHOLE_TOKENS = "loss", "tokens", "words", "bytes", "whole_loss", "whole_tokens"
 _PERPLEXITY = "perplexity"
 _WINDOWS = "@windows"
@@ -65,9 +63,10 @@ class Cut(NamedTuple):
         }
 
 
-def _exponential(value: float) -> float:
+def _exponential(value: Any) -> Any:
     """Return e to a power: a script without white space has few words, and more loss for each than a float holds."""
-    return math.exp(value) if value < _MOST_EXPONENT else math.inf
+    with np.errstate(over="ignore"):
+        return np.exp(value)
 
 
 def _settings(task: OpenTask) -> Settings:
@@ -124,7 +123,7 @@ def whole(row: TaskRow, windows: Sequence[EvaluatedRow], cut: Cut) -> EvaluatedR
     if fault or not windows:
         return found.model_copy(update={"reason": fault or cut.fault or _ONE_TOKEN})
     sums = {name: _sum([window.details[name] for window in windows]) for name in windows[0].details}
-    perplexity = _exponential(float(sums[_LOSS] or 0) / float(sums[_TOKENS] or 1))
+    perplexity = float(_exponential(float(sums[_LOSS] or 0) / float(sums[_TOKENS] or 1)))
     details = {**sums, "windows": len(windows), "bos": cut.bos}
     if math.isinf(perplexity):
         return found.model_copy(update={"reason": "its perplexity is larger than a number can be", "details": details})
@@ -156,12 +155,16 @@ def _sizes(subject: Subject, task: OpenTask) -> tuple[int, int]:
 def _notes(task: OpenTask, rows: RowsOfModels) -> Iterator[str]:
     for model, of in rows.items():
         for metric in _metrics(task):
-            found = estimated(metric, of)
-            if found.count and found.value is None:
+            if metric.corpus and _is_too_large(metric.corpus, of):
                 yield (
                     f"{task.name}: {metric.name} of {model} is larger than a number can be; "
                     "of text without white space between its words read bits_per_byte"
                 )
+
+
+def _is_too_large(corpus: Corpus, rows: Sequence[EvaluatedRow]) -> bool:
+    numbers = [found for row in rows if (found := corpus.statistics(row)) is not None]
+    return bool(numbers) and math.isinf(corpus.value(np.sum(numbers, axis=0)))
 
 
 def _text(cut: Cut, window: Window) -> Text:
@@ -188,14 +191,14 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
-def _per(part: str, of: str, value: Callable[[float], float]) -> Corpus:
+def _per(part: str, of: str, value: Callable[[Any], Any]) -> Corpus:
     """Return a metric of a loss by some number, such as that of tokens; rows without any of these have none."""
 
     def statistics(row: EvaluatedRow) -> Sequence[float] | None:
         numbers = [row.details.get(name) for name in (part, of)]
         return [float(number) for number in numbers if number is not None] if numbers[1] else None
 
-    return Corpus(statistics, lambda sums: value(float(sums[0] / sums[1])))
+    return Corpus(statistics, lambda sums: value(sums[0] / sums[1]))
 
 
 def _tokens(row: EvaluatedRow) -> Sequence[float] | None:
@@ -208,5 +211,5 @@ _OF_TEXTS = (
     Metric("word_perplexity", "Lower", corpus=_per(_LOSS, _WORDS, _exponential)),
     Metric("bits_per_byte", "Lower", corpus=_per(_LOSS, _BYTES, lambda loss: loss / math.log(2))),
 )
-_ALL_TOKENS = Metric("tokens", "Neither", corpus=Corpus(_tokens, lambda sums: float(sums[0])))
+_ALL_TOKENS = Metric("tokens", "Neither", corpus=Corpus(_tokens, lambda sums: sums[0]))
 MEASURE = Measure(_metrics, _settings, _measure, notes=_notes, faults=perplexity_faults)

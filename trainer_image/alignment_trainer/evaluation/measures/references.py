@@ -81,10 +81,14 @@ def _statistics(row: EvaluatedRow) -> Sequence[float] | None:
     return [float(count) for count in str(counts).split()] if counts is not None else None
 
 
-def _corpus_bleu(sums: np.ndarray[Any, Any]) -> float:
+def _corpus_bleu(sums: np.ndarray[Any, Any]) -> Any:
+    return np.apply_along_axis(_of_counts, 0, sums)
+
+
+def _of_counts(counts: np.ndarray[Any, Any]) -> float:
     from sacrebleu.metrics import BLEU
 
-    sys_len, ref_len, *grams = (int(count) for count in sums)
+    sys_len, ref_len, *grams = map(int, counts)
     return float(BLEU.compute_bleu(grams[:_ORDERS], grams[_ORDERS:], sys_len, ref_len, smooth_method="exp").score)
 
 
