@@ -43,7 +43,7 @@ class TaskKind(NamedTuple):
     opened: str = ""
     """The function that opens the task where a library reads its rows; a name, too."""
     joined: str = ""
-    """The function that refuses rows of the opened task which lack what a file beside them has for them; a name, too."""
+    """The function that adds to the rows what judges see beside the answers, from a file of its own; a name, too."""
 
 
 _MEASURES = "alignment_trainer.evaluation.measures"
@@ -63,9 +63,11 @@ TASKS: dict[str, TaskKind] = {
     "MultipleChoice": TaskKind(f"{_MEASURES}.multiple_choice:MEASURE", read_choices),
     "References": TaskKind(f"{_MEASURES}.references:MEASURE", read_references, asks=True),
     "MTBench": TaskKind(
-        f"{_MEASURES}.mt_bench:MEASURE", read_turns, find_source, asks=True, joined=f"{_JUDGED}.right_answers:check_right_answers"
+        f"{_MEASURES}.mt_bench:MEASURE", read_turns, find_source, asks=True, joined=f"{_JUDGED}.right_answers:with_right_answers"
     ),
-    "AlpacaEval": TaskKind(f"{_MEASURES}.alpaca_eval:MEASURE", read_opening, asks=True, joined=f"{_JUDGED}.opponents:outputs_of"),
+    "AlpacaEval": TaskKind(
+        f"{_MEASURES}.alpaca_eval:MEASURE", read_opening, asks=True, joined=f"{_JUDGED}.opponents:with_outputs"
+    ),
     "Refusals": TaskKind(f"{_MEASURES}.refusals:MEASURE", read_sensitive, asks=True),
     "Preferences": TaskKind(f"{_MEASURES}.preferences:MEASURE", lambda row: read_pair(row).example, find_pairs),
     "Perplexity": TaskKind(f"{_MEASURES}.perplexity:MEASURE", read_document),
@@ -114,10 +116,9 @@ def joined_faults(config: RunConfig, findings: Findings) -> Iterator[str]:
     """Yield why rows of tasks lack what files beside them have for each row, such as an opponent's answers."""
     settings = evaluation_settings(config)
     for own in settings.tasks:
-        joined = task_kind(own).joined
-        if joined and is_read(own, findings):
+        if task_kind(own).joined and is_read(own, findings):
             try:
-                resolve_name(joined)(resolve_name(OPEN_TASK)(config, settings, own))
+                resolve_name(OPEN_TASK)(config, settings, own)
             except BadData as fault:
                 yield str(fault)
 

@@ -23,7 +23,7 @@ class TaskRow(NamedTuple):
     place: str
     """Where it is, as messages show it; unique within the task, and `EvaluatedRow.row`."""
     value: Any
-    """What the task's kind reads of it (checks/tasks.py)."""
+    """What the task's kind reads of it (checks/tasks.py), and what judges see beside the answers to it."""
 
 
 class OpenTask(NamedTuple):
@@ -65,6 +65,8 @@ def open_task(config: RunConfig, settings: EvaluationSettings, own: TaskSettings
     rows = open_rows(config, own) if open_rows else _rows(config, settings, own, kind)
     if not rows:
         raise BadData(f"{own.path}.dataset: none of its rows can be measured; correct it, or remove the task")
+    if kind.joined:
+        rows = resolve_name(kind.joined)(config, own, rows)
     return OpenTask(own.task.name, own.path, own.task, rows, settings, config)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from alignment_trainer.evaluation.answers import question_of_each
+from alignment_trainer.evaluation.beginning.kept_rows import forget_other_rows
 from alignment_trainer.evaluation.judged.judges import judges_of
 from alignment_trainer.evaluation.measure import measure_of
 from alignment_trainer.evaluation.tasks import OpenTask
@@ -186,6 +187,18 @@ def test_another_text_of_the_opponent_is_judged_anew(duel: Configure, server: Fa
     assert server.arrivals == 22
 
 
+def test_an_attempt_with_other_texts_of_the_opponent_measures_its_rows_again(duel: Configure, server: FaultyServer) -> None:
+    server.otherwise = prefers(POINTS).serve
+    known = [{"instruction": text, "output": f"theirs {at}"} for at, text in enumerate(QUESTIONS)]
+    corrected = [{**known[0], "output": "theirs 0 corrected"}, *known[1:]]
+    for outputs, is_kept in ((known, False), (known, True), (corrected, False)):
+        asked = duel(outputs=outputs)
+        forget_other_rows(asked, measure_of(asked))
+        assert bool(rows_of(asked, "base")) is is_kept
+        score(asked, "base")
+    assert server.arrivals == 22, "the verdicts on the nine other rows are paid once"
+
+
 def test_other_texts_of_the_opponent_are_other_settings(duel: Configure) -> None:
     outputs = [{"instruction": text, "output": f"theirs {at}", "generator": "other"} for at, text in enumerate(QUESTIONS)]
     first = measure_of(asked := duel(outputs=outputs)).settings(asked)
@@ -259,9 +272,8 @@ WRONG = {
 @pytest.mark.parametrize("situation", WRONG)
 def test_outputs_that_do_not_join_are_refused(duel: Configure, situation: str) -> None:
     outputs, said = WRONG[situation]
-    asked = duel(outputs=outputs)
     with pytest.raises(BadData, match=said):
-        score(asked, "base")
+        duel(outputs=outputs)
 
 
 def test_lengths_on_one_side_are_not_adjusted_for_and_a_note_says_why(duel: Configure, server: FaultyServer) -> None:

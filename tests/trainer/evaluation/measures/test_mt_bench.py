@@ -16,7 +16,7 @@ from alignment_trainer.failures import BadData
 from evaluated_jobs import exam_config, task, write_rows
 from faulty_server import FaultyServer, a_faulty_server
 from judged_exams import candidate, estimates, opened, score, write_answers
-from judges import Judge
+from judges import Judge, answers_in
 
 QUESTIONS = [
     {"question_id": 1, "category": "writing", "turns": ["Write w1.", "Rewrite w2."]},
@@ -53,7 +53,7 @@ def bench(tmp_path: Path, server: FaultyServer) -> Configure:
         write_rows(tmp_path, "bench", questions)
         write_rows(tmp_path, "right", right)
         endpoints = [{"baseUrl": server.url, "model": f"judge-{at}", "concurrency": 2} for at in range(judges)]
-        own = task("bench", "MTBench", references={"uri": "workspace://right.jsonl"})
+        own = task("bench", "MTBench", **({"references": {"uri": "workspace://right.jsonl"}} if right else {}))
         found = opened(exam_config(tmp_path, [own], judges=endpoints, **settings))
         for turn in (0, 1):
             asked = mt_bench._asked(found, candidate("base"), turn)
@@ -109,6 +109,35 @@ def test_judges_see_the_dialogue_and_right_answers_only_where_one_is_right(bench
     assert [row.reference for row in rows] == [None, None, "right m1", "right m2", "right n1", None, None]
 
 
+def first_answer(text: str) -> Callable[[Sequence[Message]], str]:
+    """Return a model that begins its dialogue about w1 with another text, and ends it like the first model."""
+    return lambda messages: text if named(messages[-1]["content"]) == "w1" else says(messages)
+
+
+CHANGED = {
+    "nothing": ({}, []),
+    "the reference of a first turn, which judges of the second one see too": (
+        {"right": [{"question_id": 2, "choices": [{"turns": ["really right m1", "right m2"]}]}]},
+        ["m1", "m2"],
+    ),
+    "a reference that judges do not see": ({"questions": [*QUESTIONS[:3], {**QUESTIONS[3], "reference": ["other"]}]}, []),
+    "the answer of a first turn": ({"say": first_answer("other answer to w1")}, ["w1", "w2"]),
+    "a question": ({"questions": [{**QUESTIONS[0], "turns": ["Please write w1.", "Rewrite w2."]}, *QUESTIONS[1:]]}, ["w1", "w2"]),
+}
+
+
+@pytest.mark.parametrize("situation", CHANGED)
+def test_only_what_judges_are_shown_anew_is_judged_anew(bench: Configure, server: FaultyServer, situation: str) -> None:
+    change, judged_again = CHANGED[situation]
+    known, asked = score(bench(), "base"), len(server.bodies)
+    found = score(bench(**change), "base")
+    prompts = [body["messages"][0]["content"] for body in server.bodies[asked:]]
+    answers = [answer for text in prompts for answer in answers_in(text, text.splitlines()[-1].split()[0])]
+    assert sorted(map(named, answers)) == judged_again
+    if not judged_again:
+        assert found == known
+
+
 def test_a_turn_after_one_without_an_answer_fails_too(bench: Configure) -> None:
     def no_first(messages: Sequence[Message]) -> str | None:
         return None if named(messages[-1]["content"]) == "m1" else says(messages)
@@ -159,7 +188,7 @@ WRONG = {
 def test_files_that_do_not_fit_are_refused(bench: Configure, situation: str) -> None:
     files, said = WRONG[situation]
     with pytest.raises(BadData, match=said):
-        score(bench(**files), "base")
+        bench(**files)
 
 
 def test_longer_answers_are_counted_where_grades_differ() -> None:

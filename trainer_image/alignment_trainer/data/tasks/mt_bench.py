@@ -14,7 +14,8 @@ class TurnsOfQuestion(NamedTuple):
     category: str
     turns: tuple[str, ...]
     references: tuple[str, ...]
-    """What the row itself calls right, for each turn or for none; MT-Bench has an empty text where it calls nothing right."""
+    """What the row itself calls right, for each turn or for none; MT-Bench has an empty text where it calls nothing right.
+    In an open task, what judges see (evaluation/judged/right_answers.py)."""
 
 
 class ReferenceAnswer(NamedTuple):

@@ -12,6 +12,7 @@ from alignment_trainer.endpoints.pacing.pace import CONCURRENCY
 from alignment_trainer.endpoints.question import Ask, Server
 from alignment_trainer.endpoints.together import all_ended, dealt
 from alignment_trainer.evaluation.judged.verdicts import Said, said_in
+from alignment_trainer.evaluation.measure import RowsOfModels
 from alignment_trainer.evaluation.row_file import RowFile, has_score
 from alignment_trainer.evaluation.tasks import OpenTask
 from alignment_trainer.failures import TooFewRows, UnusableAnswers
@@ -30,13 +31,16 @@ class Judge(NamedTuple):
     server: Server
 
 
+_SHOWN = "shown"
+"""In a row's details until it is published: `Judged.shown`."""
+
+
 class Judged(NamedTuple):
     """A row that judges are asked about."""
 
     row: str
-    answer: str | None
-    reference: str | None
-    """What judges see: an earlier attempt's row with other texts is no row of this one."""
+    shown: str
+    """Hash of all that judges are shown: an earlier attempt's row about other texts is no row of this one."""
     ask: Callable[[Ask], Awaitable[EvaluatedRow]]
 
 
@@ -67,10 +71,18 @@ async def all_say(judges: Sequence[Judge], ask: Callable[[Judge], Awaitable[Said
 
 def judge_rows(task: OpenTask, model: str, file: RowFile, rows: Sequence[Judged]) -> None:
     """Append the rows that no earlier attempt has finished; what is answered already costs nothing again."""
-    known = {row.row: (row.answer, row.reference) for row in file.read() if has_score(row)}
-    left = [row for row in rows if known.get(row.row) != (row.answer, row.reference)]
+    known = {row.row: row.details.get(_SHOWN) for row in file.read() if has_score(row)}
+    left = [row for row in rows if known.get(row.row) != row.shown]
     if left:
         run_until_stopped(task.config, lambda asking: _judge(task, model, file, left, len(rows), asking))
+
+
+def published(task: OpenTask, model: str, rows: RowsOfModels) -> list[EvaluatedRow]:
+    """Return a model's rows without what only the next attempt would read."""
+    return [
+        row.model_copy(update={"details": {name: value for name, value in row.details.items() if name != _SHOWN}})
+        for row in rows[model]
+    ]
 
 
 async def _judge(task: OpenTask, model: str, file: RowFile, rows: Sequence[Judged], total: int, asking: StoppableAsking) -> None:
@@ -80,7 +92,7 @@ async def _judge(task: OpenTask, model: str, file: RowFile, rows: Sequence[Judge
         # Where all answers are kept, nothing else waits: a signal has to be heard.
         await asyncio.sleep(0)
         found = await row.ask(asking)
-        file.append([found])
+        file.append([found.model_copy(update={"details": {**found.details, _SHOWN: row.shown}})])
         failed.extend([] if has_score(found) else [found])
         if len(failed) > task.settings.maximum_failed_share * total:
             raise _failure(task, model, failed, total)

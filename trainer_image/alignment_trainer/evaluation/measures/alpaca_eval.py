@@ -8,17 +8,16 @@ from alignment_api.spec.lineage import digest
 from alignment_api.spec.stage_model import StageModel
 
 from alignment_trainer.asking.prompts import readable
-from alignment_trainer.data.openings import Opening
+from alignment_trainer.data.tasks.outputs import Output
 from alignment_trainer.endpoints.question import Answer, Ask, Unanswered
 from alignment_trainer.evaluation.answers import about, answer_each, answers_of_each, sampling_settings
 from alignment_trainer.evaluation.candidates import Candidate
-from alignment_trainer.evaluation.judged.judges import Judge, Judged, all_say, judge_rows, judge_settings, judges_of
-from alignment_trainer.evaluation.judged.opponents import outputs_of
+from alignment_trainer.evaluation.judged.judges import Judge, Judged, all_say, judge_rows, judge_settings, judges_of, published
+from alignment_trainer.evaluation.judged.opponents import Opposed
 from alignment_trainer.evaluation.judged.panel import panel_of, winner
 from alignment_trainer.evaluation.judged.verdicts import Said, details_of, of_duel, reason_of, said_in, score_of
 from alignment_trainer.evaluation.measure import Measure, Metric, RowsOfModels
 from alignment_trainer.evaluation.row_file import RowFile
-from alignment_trainer.evaluation.subject import Subject
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
 from alignment_trainer.judging.bias import DuelBias
 from alignment_trainer.judging.length_adjusted import length_adjusted
@@ -33,22 +32,18 @@ _TIE = 0.5
 
 
 def _settings(task: OpenTask) -> Settings:
+    return {**judge_settings(task.settings, PROMPT), **_opponent_settings(task), **sampling_settings(task)}
+
+
+def _opponent_settings(task: OpenTask) -> Settings:
     against = task.task.against
     assert against is not None
-    return {
-        **judge_settings(task.settings, PROMPT),
-        "against": model_name(against.model) if against.model else ", ".join(sorted(_generators(task))),
-        **(
-            {} if against.model else {"outputs": digest({one.instruction.strip(): one.text for one in outputs_of(task).values()})}
-        ),
-        **sampling_settings(task),
-    }
-
-
-def _generators(task: OpenTask) -> set[str]:
-    assert task.task.against is not None
-    assert task.task.against.outputs is not None
-    return {one.generator for one in outputs_of(task).values() if one.generator} or {task.task.against.outputs.source}
+    if against.outputs is None:
+        return {"against": ", ".join(map(model_name, _others(task)))}
+    outputs: list[Output] = [row.value.output for row in task.rows]
+    generators = {one.generator for one in outputs if one.generator} or {against.outputs.source}
+    texts = digest({one.instruction.strip(): one.text for one in outputs})
+    return {"against": ", ".join(sorted(generators)), "outputs": texts}
 
 
 def _others(task: OpenTask) -> Sequence[StageModel]:
@@ -58,12 +53,6 @@ def _others(task: OpenTask) -> Sequence[StageModel]:
 
 def _opponent(task: OpenTask, model: str) -> StageModel | None:
     return next(iter(_others(task)), None)
-
-
-def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
-    # Before anything is generated: an answer that is missing there ends the stage.
-    outputs_of(task)
-    answer_each(subject, task, file)
 
 
 def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
@@ -81,8 +70,7 @@ def _opponents_answers(task: OpenTask, candidate: Candidate, own: Sequence[Answe
         # Its own rows were written before.
         said = {row.row: row.answer for row in RowFile(task.stage, task.name, model_name(model)).read()}
         return [said.get(row.place) for row in task.rows]
-    outputs = outputs_of(task)
-    return [outputs[row.place].text for row in task.rows]
+    return [row.value.output.text for row in task.rows]
 
 
 class _Comparison:
@@ -94,7 +82,8 @@ class _Comparison:
     def asked(self, judges: Sequence[Judge]) -> Judged:
         """Return what judges are asked about."""
         text = self._answer.text if isinstance(self._answer, Answer) else None
-        return Judged(self._row.place, text, self._other, partial(self.judged, judges))
+        shown = digest([PROMPT, self._row.value.messages, text, self._other])
+        return Judged(self._row.place, shown, partial(self.judged, judges))
 
     async def judged(self, judges: Sequence[Judge], ask: Ask) -> EvaluatedRow:
         """Return the row; about equal answers no judge is asked."""
@@ -116,7 +105,7 @@ class _Comparison:
         return of_duel(judge.name, duel)
 
     def _evaluated(self, outcome: float | None, said: Sequence[Said], reason: str) -> EvaluatedRow:
-        asked: Opening = self._row.value
+        asked: Opposed = self._row.value
         answer = self._answer if isinstance(self._answer, Answer) else None
         scores: dict[str, float | None] = dict.fromkeys(_SCORES)
         if outcome is not None and answer is not None and self._other is not None:
@@ -195,5 +184,13 @@ _METRICS = (
     Metric(OTHER_LENGTH, "Neither", is_unbounded=True),
 )
 MEASURE = Measure(
-    lambda task: _METRICS, _settings, _measure, _score, others=_others, relative_to=_opponent, panel=_panel, notes=_notes
+    lambda task: _METRICS,
+    _settings,
+    answer_each,
+    _score,
+    published,
+    others=_others,
+    relative_to=_opponent,
+    panel=_panel,
+    notes=_notes,
 )

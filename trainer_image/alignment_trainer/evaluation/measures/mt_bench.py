@@ -6,14 +6,15 @@ from functools import partial
 from itertools import combinations, groupby
 
 from alignment_api.results.evaluation import EvaluatedRow, JudgePanel, Settings
+from alignment_api.spec.lineage import digest
 
 from alignment_trainer.asking.prompts import readable
 from alignment_trainer.endpoints.question import Answer, Ask, Message, SamplingSettings, Unanswered
 from alignment_trainer.evaluation.answers import about, draw, drawn, question, sampling_settings
 from alignment_trainer.evaluation.candidates import Candidate
-from alignment_trainer.evaluation.judged.judges import Judge, Judged, all_say, judge_rows, judge_settings, judges_of
+from alignment_trainer.evaluation.judged.judges import Judge, Judged, all_say, judge_rows, judge_settings, judges_of, published
 from alignment_trainer.evaluation.judged.panel import panel_of
-from alignment_trainer.evaluation.judged.right_answers import NEEDING, right_answers
+from alignment_trainer.evaluation.judged.right_answers import NEEDING
 from alignment_trainer.evaluation.judged.verdicts import Said, details_of, of_grade, reason_of, score_of
 from alignment_trainer.evaluation.measure import Measure, Metric, RowsOfModels
 from alignment_trainer.evaluation.row_file import RowFile
@@ -50,7 +51,7 @@ def _settings(task: OpenTask) -> Settings:
         **judge_settings(task.settings, PROMPT),
         "temperatures": ", ".join([*(f"{name} {value}" for name, value in _TEMPERATURES.items()), f"others {_OTHERS}"]),
         **{name: value for name, value in sampling_settings(task).items() if name != "temperature"},
-        "with_references": len(right_answers(task)),
+        "with_references": sum(bool(row.value.references) for row in task.rows),
     }
 
 
@@ -60,7 +61,6 @@ def _places(task: OpenTask) -> list[str]:
 
 def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
     subject.check_template(task.path)
-    right_answers(task)
     for turn in range(_most_turns(task)):
         # The others may see later what was answered before.
         asked = shared(partial(_asked, task, subject.candidate, turn))
@@ -69,15 +69,14 @@ def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
 
 
 def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
-    right, judges = right_answers(task), judges_of(task.settings)
+    judges = judges_of(task.settings)
     rows: list[Judged] = []
     for turn in range(_most_turns(task)):
         asked = _asked(task, candidate, turn)
         answers = _answers(task, candidate, asked)
         for row in task.rows:
             if turn < len(row.value.turns):
-                known = _Turn(task, row, turn, asked.get(row.place), answers.get(row.place), right.get(row.value.id, ()))
-                rows.append(known.asked(judges))
+                rows.append(_Turn(task, row, turn, asked.get(row.place), answers.get(row.place)).asked(judges))
     judge_rows(task, candidate.name, file, rows)
 
 
@@ -85,16 +84,10 @@ class _Turn:
     """One turn of a question with a model's answer, or without where an earlier one has none."""
 
     def __init__(
-        self,
-        task: OpenTask,
-        row: TaskRow,
-        turn: int,
-        messages: tuple[Message, ...] | None,
-        answer: Answer | Unanswered | None,
-        right: tuple[str, ...],
+        self, task: OpenTask, row: TaskRow, turn: int, messages: tuple[Message, ...] | None, answer: Answer | Unanswered | None
     ) -> None:
         self._task, self._row, self._turn = task, row, turn
-        self._messages, self._answer, self._right = messages, answer, right[: turn + 1]
+        self._messages, self._answer, self._right = messages, answer, row.value.references[: turn + 1]
 
     @property
     def _reference(self) -> str | None:
@@ -103,7 +96,8 @@ class _Turn:
     def asked(self, judges: list[Judge]) -> Judged:
         """Return what judges are asked about."""
         text = self._answer.text if isinstance(self._answer, Answer) else None
-        return Judged(_place(self._row, self._turn), text, self._reference, partial(self.graded, judges))
+        shown = digest([PROMPT, self._messages, text, self._right])
+        return Judged(_place(self._row, self._turn), shown, partial(self.graded, judges))
 
     async def graded(self, judges: list[Judge], ask: Ask) -> EvaluatedRow:
         """Return the row of the answer."""
@@ -181,7 +175,7 @@ def _panel(task: OpenTask, rows: RowsOfModels) -> JudgePanel:
 
 def _notes(task: OpenTask, rows: RowsOfModels) -> Iterator[str]:
     needing = [row.value for row in task.rows if row.value.category in NEEDING]
-    missing = len(needing) - len(right_answers(task))
+    missing = sum(not asked.references for asked in needing)
     if missing:
         yield (
             f"{task.name}: {missing} of {len(needing)} questions of math, coding and reasoning have no reference answer, "
@@ -216,4 +210,4 @@ def _user(text: str) -> Message:
     return {"role": "user", "content": text}
 
 
-MEASURE = Measure(_metrics, _settings, _measure, _score, panel=_panel, notes=_notes, places=_places)
+MEASURE = Measure(_metrics, _settings, _measure, _score, published, panel=_panel, notes=_notes, places=_places)
