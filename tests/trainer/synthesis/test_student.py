@@ -1,6 +1,7 @@
 """What a model of the job answers to many prompts, with the tiny example's model."""
 
 import copy
+import re
 import shutil
 
 import pytest
@@ -73,6 +74,18 @@ def test_a_system_message_reaches_a_model_whose_template_takes_none(template, ta
         one.messages for one in QUESTIONS[1:]
     ]
     assert all(isinstance(said, Answer) for said in answers(other, tmp_path, asked_so))
+
+
+def test_an_answer_ends_where_its_stop_text_occurs_and_its_batch_mates_go_on(student, tmp_path):
+    whole = answers(student, tmp_path / "whole")
+    stops = {place: re.compile(re.escape(whole[place].text[3:6])) for place in (0, 2)}
+    found = answers(student, tmp_path / "stopped", [one._replace(stop=stops.get(place)) for place, one in enumerate(QUESTIONS)])
+    for place, (said, known) in enumerate(zip(found, whole, strict=True)):
+        if place in stops:
+            assert known.text.startswith(said.text) and stops[place].search(said.text)
+            assert said.answer_tokens < known.answer_tokens and said.finish == "stop"
+        else:
+            assert said == known
 
 
 def test_an_answer_says_whether_it_was_cut(student, tmp_path):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from transformers import GenerationConfig, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 NEW_TOKENS = 128
 """Maximum length of an answer: enough to see how it begins."""
@@ -51,8 +51,12 @@ def answers_at_once(
     device: torch.device,
     most: int,
     drawing: LogitsProcessorList | None = None,
+    stopping: StoppingCriteriaList | None = None,
 ) -> list[list[int]]:
-    """Return the ids of the answers to a batch of prompts, padded after their end; `drawing` may choose other tokens."""
+    """Return the ids of the answers to a batch of prompts, padded after their end.
+
+    `drawing` may choose other tokens, and `stopping` end answers before their end.
+    """
     longest = max(map(len, prompts))
     ids = [[signs.padding] * (longest - len(prompt)) + prompt for prompt in prompts]
     mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
@@ -66,6 +70,7 @@ def answers_at_once(
             do_sample=False, max_new_tokens=most, eos_token_id=signs.ends, pad_token_id=signs.padding
         ),
         logits_processor=drawing,
+        stopping_criteria=stopping,
         **balanced,
     )
     answers: list[list[int]] = made[:, longest:].tolist()

@@ -1,5 +1,6 @@
 """Answers of the job's models to the questions of tasks: drawn once per weights, template, question and sampling, and kept."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,10 +28,10 @@ def question(messages: Sequence[Message], seed: int, index: int = 0) -> Asked:
     return Asked(f"{key}/{seed}/{index}", messages, drawn_seed(seed, key, index))
 
 
-def continued(text: str, seed: int) -> Asked:
-    """Return a text that a model of the job continues."""
+def continued(text: str, seed: int, stop: re.Pattern[str]) -> Asked:
+    """Return a text that a model of the job continues until `stop` occurs in what it writes."""
     asked = question([{"role": "user", "content": text}], seed)
-    return asked._replace(key=f"{asked.key}/continued", continues=True)
+    return asked._replace(key=f"{asked.key}/continued", continues=True, stop=stop)
 
 
 def sampling_settings(task: OpenTask) -> Settings:

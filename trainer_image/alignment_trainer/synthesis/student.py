@@ -1,6 +1,7 @@
 """Lets a model of the job answer many prompts: each process some batches, each answer with its own seed, none drawn twice."""
 
 import gc
+import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 from jinja2 import TemplateError
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, StoppingCriteriaList
 
 from alignment_trainer.asking.answering import Signs, answers_at_once, readable_tokens, ready_to_answer
 from alignment_trainer.data.chat import chat_of, end_ids
@@ -24,6 +25,7 @@ from alignment_trainer.synthesis.prompts import told_by_user
 from alignment_trainer.synthesis.sampling.batches import Batch, batches
 from alignment_trainer.synthesis.sampling.drawn_tokens import drawing
 from alignment_trainer.synthesis.sampling.sampled import Said, SampledBatches
+from alignment_trainer.synthesis.sampling.stop_texts import StopTexts
 from alignment_trainer.workspace.activity import counted
 
 _CPU_BYTES = 1 << 30
@@ -45,6 +47,8 @@ class Asked(NamedTuple):
     """Of what is drawn for its answer; the same model gives the same answer again."""
     continues: bool = False
     """Whether the model continues the text of its only message, as a model does that knows no dialogues."""
+    stop: re.Pattern[str] | None = None
+    """What ends the answer where it occurs in it: a model that continues a text seldom ends by itself."""
 
 
 class Student(NamedTuple):
@@ -183,21 +187,25 @@ def _said(
 ) -> list[Said]:
     ids = [found for place in batch if (found := prompts[place]) is not None]
     signs = Signs(student.tokenizer.pad_token_id, end_ids(student.tokenizer))
-    seeds = [asked[place].seed for place in batch]
-    made = answers_at_once(
-        student.model, ids, signs, student.device, sampling.maximum_tokens, drawing(seeds, max(map(len, ids)), sampling)
-    )
+    ones, longest = [asked[place] for place in batch], max(map(len, ids))
+    drawn = drawing([one.seed for one in ones], longest, sampling)
+    stops = StopTexts(student.tokenizer, [one.stop for one in ones], longest)
+    stopping = StoppingCriteriaList([stops]) if any(one.stop for one in ones) else None
+    made = answers_at_once(student.model, ids, signs, student.device, sampling.maximum_tokens, drawn, stopping)
     return [
-        Said(asked[place].key, _answer(student, prompt, answer, signs.ends, asked[place].continues))
-        for place, prompt, answer in zip(batch, ids, made, strict=True)
+        Said(one.key, _answer(student, prompt, answer, signs.ends, one.continues, stopped))
+        for one, prompt, answer, stopped in zip(ones, ids, made, stops.lengths, strict=True)
     ]
 
 
-def _answer(student: Student, prompt: list[int], made: list[int], ends: list[int], continues: bool) -> Answer:
-    end = next((position for position, token in enumerate(made) if token in ends), None)
-    text = _continued(student.tokenizer, prompt, made[:end]) if continues else _decoded(student.tokenizer, made[:end]).strip()
-    finish, tokens = ("length", len(made)) if end is None else ("stop", end + 1)
-    return Answer(text, finish, prompt_tokens=len(prompt), answer_tokens=tokens)
+def _answer(
+    student: Student, prompt: list[int], made: list[int], ends: list[int], continues: bool, stopped: int | None
+) -> Answer:
+    end = next((position for position, token in enumerate(made[:stopped]) if token in ends), None)
+    said = made[: stopped if end is None else end]
+    text = _continued(student.tokenizer, prompt, said) if continues else _decoded(student.tokenizer, said).strip()
+    tokens = len(said) if end is None else end + 1
+    return Answer(text, "length" if end is None and stopped is None else "stop", len(prompt), tokens)
 
 
 def _continued(tokenizer: Any, prompt: list[int], made: list[int]) -> str:

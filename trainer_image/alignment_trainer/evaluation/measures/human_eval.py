@@ -12,7 +12,7 @@ from alignment_trainer.endpoints.question import Answer, Unanswered
 from alignment_trainer.evaluation.answers import about, continued, draw, drawn, question, sampling_settings
 from alignment_trainer.evaluation.candidates import Candidate
 from alignment_trainer.evaluation.measure import Measure, Metric
-from alignment_trainer.evaluation.programs.assembly import answered, completed, is_whole, request, with_test
+from alignment_trainer.evaluation.programs.assembly import NEXT, answered, completed, is_whole, request, with_test
 from alignment_trainer.evaluation.programs.trial import Limits, fault, tried
 from alignment_trainer.evaluation.row_file import RowFile
 from alignment_trainer.evaluation.subject import Subject
@@ -80,7 +80,7 @@ def judged(row: TaskRow, said: Answer | Unanswered, continues: bool) -> Evaluate
         return found.model_copy(update={"reason": said.detail})
     function = completed(problem, said.text) if continues else answered(problem, said.text)
     trial = tried(with_test(problem, function), _LIMITS)
-    # A model that continues a text seldom stops after the function.
+    # What ends the function may be the very last that there was room for.
     cut = said.finish == "length" and not (continues and is_whole(said.text))
     details = {**found.details, **about(said), "cut": cut}
     scores = {PASSED: float(trial.passed)}
@@ -90,7 +90,7 @@ def judged(row: TaskRow, said: Answer | Unanswered, continues: bool) -> Evaluate
 def _asked(task: OpenTask, candidate: Candidate) -> list[Asked]:
     seed, problems = task.settings.seed, [row.value for row in task.rows]
     if _continues(candidate):
-        return [continued(problem.prompt, seed) for problem in problems]
+        return [continued(problem.prompt, seed, NEXT) for problem in problems]
     return [question([{"role": "user", "content": request(problem)}], seed) for problem in problems]
 
 

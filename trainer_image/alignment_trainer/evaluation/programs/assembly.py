@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from alignment_trainer.data.tasks.problems import Problem
 
-_NEXT = re.compile(r"\n(?=class|def|#|if|print)")
+NEXT = re.compile(r"\n(?=class|def|#|if|print)")
 """Where a function has ended, and something else begins, as the authors cut the completions."""
 _BLOCK = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
@@ -18,12 +18,12 @@ def request(problem: Problem) -> str:
 
 def completed(problem: Problem, text: str) -> str:
     """Return the function, from what a model wrote directly after the prompt."""
-    return problem.prompt + _NEXT.split(text, maxsplit=1)[0]
+    return problem.prompt + NEXT.split(text, maxsplit=1)[0]
 
 
 def is_whole(text: str) -> bool:
     """Return whether what a model wrote directly after the prompt goes on after the function's end, which is then not cut."""
-    return _NEXT.search(text) is not None
+    return NEXT.search(text) is not None
 
 
 def answered(problem: Problem, reply: str) -> str:
