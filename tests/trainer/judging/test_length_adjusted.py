@@ -1,12 +1,13 @@
 """A win rate at equal length: what lengths explain is taken out, and what the rows do not show is refused."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from alignment_api.results.evaluation import Estimate
-from alignment_trainer.judging.length_adjusted import length_adjusted
+from alignment_trainer.judging.length_adjusted import Compared, length_adjusted
 from scipy.special import expit
 
 
@@ -26,8 +27,13 @@ class Found(NamedTuple):
     high: float
 
 
-def adjusted(*rows: list[float]) -> Found:
-    found = length_adjusted(*rows)
+def compared(outcomes: Sequence[float], lengths: Sequence[float], others: Sequence[float]) -> list[Compared]:
+    """Return comparisons, each of another prompt."""
+    return [Compared(str(at), *row) for at, row in enumerate(zip(outcomes, lengths, others, strict=True))]
+
+
+def adjusted(*rows: list[float], copies: int = 1) -> Found:
+    found = length_adjusted(compared(*rows) * copies)
     assert isinstance(found, Estimate), found
     assert None not in (found.value, found.error, found.low, found.high)
     assert found.count == len(rows[0])
@@ -60,9 +66,16 @@ def test_without_an_effect_of_length_it_is_the_mean() -> None:
     assert found.error == pytest.approx(np.std(outcomes * 2) / 80**0.5, rel=1e-6)
 
 
-def test_the_error_is_that_of_many_drawings() -> None:
-    """The error of one set of rows is how much the estimate differs from set to set."""
-    found = [adjusted(*drawn(300, 0.2, 1.0, 40, seed)) for seed in range(80)]
+def test_copies_of_all_rows_change_nothing() -> None:
+    """Otherwise an error shrinks by being counted twice."""
+    rows = [1.0, 1.0, 1.0, 0.0] * 20, [900.0] * 40 + [1100.0] * 40, [1000.0] * 80
+    assert adjusted(*rows, copies=3) == pytest.approx(adjusted(*rows))
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_the_error_is_that_of_many_drawings(copies: int) -> None:
+    """The error of one set of rows is how much the estimate differs from set to set, whatever the rows of a prompt."""
+    found = [adjusted(*drawn(300, 0.2, 1.0, 40, seed), copies=copies) for seed in range(80)]
     assert np.std([one.value for one in found]) == pytest.approx(np.mean([one.error for one in found]), rel=0.25)
 
 
@@ -79,7 +92,7 @@ def test_one_length_that_always_wins_has_a_finite_effect() -> None:
 
 
 REFUSED = {
-    "few rows": ([1.0, 0.0] * 5, [9, 11] * 5, "10 rows are compared"),
+    "few rows": ([1.0, 0.0] * 5, [9, 11] * 5, "answers to 10 prompts are compared"),
     "hardly any longer": ([1.0, 0.0] * 50, [9] * 91 + [11] * 9, "9 % of the answers are longer .* 91 % shorter"),
     "hardly any shorter": ([1.0, 0.0] * 50, [11] * 91 + [9] * 9, "91 % of the answers are longer .* 9 % shorter"),
     "all equal": ([1.0, 0.0] * 50, [10] * 100, "0 % of the answers are longer .* 0 % shorter"),
@@ -90,6 +103,6 @@ REFUSED = {
 @pytest.mark.parametrize("situation", REFUSED)
 def test_what_the_rows_do_not_show_is_refused(situation: str) -> None:
     outcomes, lengths, reason = REFUSED[situation]
-    found = length_adjusted(outcomes, lengths, [10] * len(lengths))
+    found = length_adjusted(compared(outcomes, lengths, [10] * len(lengths)))
     assert isinstance(found, str)
     assert re.search(reason, found)

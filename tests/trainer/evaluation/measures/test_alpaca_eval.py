@@ -13,12 +13,14 @@ from alignment_trainer.evaluation.answers import question_of_each
 from alignment_trainer.evaluation.beginning.kept_rows import forget_other_rows
 from alignment_trainer.evaluation.judged.judges import judges_of
 from alignment_trainer.evaluation.measure import measure_of
+from alignment_trainer.evaluation.measures.alpaca_eval import adjusted
 from alignment_trainer.evaluation.tasks import OpenTask
 from alignment_trainer.failures import BadData, BudgetSpent, TooFewRows, UnusableAnswers
 from evaluated_jobs import exam_config, task, write_rows
 from faulty_server import FaultyServer, a_faulty_server, answers
 from judged_exams import estimates, opened, rows_of, score, write_answers
 from judges import Judge, answers_in
+from reported import row
 
 QUESTIONS = [f"What is {number}?" for number in range(10)]
 Configure = Callable[..., OpenTask]
@@ -276,12 +278,28 @@ def test_outputs_that_do_not_join_are_refused(duel: Configure, situation: str) -
         duel(outputs=outputs)
 
 
+@pytest.mark.parametrize(("shorter", "value"), [(40, True), (0, False)], ids=["allowed", "refused"])
+def test_a_rate_at_equal_length_counts_prompts_whether_it_is_refused_or_not(shorter: int, value: bool) -> None:
+    """Each prompt has two rows; of one of 90 prompts one row failed, so the prompt has."""
+    rows = [
+        row(f"{prompt}/{at}", 1.0).model_copy(update={"key": str(prompt), "scores": scores})
+        for prompt in range(90)
+        for at in (0, 1)
+        for length in [900.0 if prompt < shorter else 1100.0]
+        for outcome in [None if prompt == 89 and at else float(prompt % 3 > 0)]
+        for scores in [{"win_rate": outcome, "length": length, "opponent_length": 1000.0}]
+    ]
+    found, refusal = adjusted(rows)
+    assert (found.value is not None, found.count, found.failed) == (value, 89, 1)
+    assert bool(refusal) is not value
+
+
 def test_lengths_on_one_side_are_not_adjusted_for_and_a_note_says_why(duel: Configure, server: FaultyServer) -> None:
     server.otherwise = prefers(POINTS).serve
     asked = duel()
     rows = score(asked, "base")
     refused = estimates(asked, rows)["win_rate_length_adjusted"]
-    assert (refused.value, refused.failed) == (None, 0), "its rows are measured; it is the figure that they do not allow"
+    assert (refused.value, refused.count, refused.failed) == (None, 10, 0), "all are compared; they do not allow the figure"
     assert list(measure_of(asked).notes(asked, {"base": rows})) == [
-        "duel: the win rate of base is not adjusted for length: 10 rows are compared, and it needs 20"
+        "duel: the win rate of base is not adjusted for length: answers to 10 prompts are compared, and it needs 20"
     ]

@@ -20,7 +20,7 @@ from alignment_trainer.evaluation.measure import Measure, Metric, RowsOfModels
 from alignment_trainer.evaluation.row_file import RowFile
 from alignment_trainer.evaluation.tasks import OpenTask, TaskRow
 from alignment_trainer.judging.bias import DuelBias
-from alignment_trainer.judging.length_adjusted import length_adjusted
+from alignment_trainer.judging.length_adjusted import Compared, length_adjusted
 from alignment_trainer.judging.pairwise import PROMPT, Duel, compare
 from alignment_trainer.settings.evaluation import model_name
 from alignment_trainer.synthesis.drawing import drawn_seed
@@ -127,17 +127,18 @@ class _Comparison:
         )
 
 
-def adjusted(rows: Sequence[EvaluatedRow]) -> Estimate | str:
-    """Return the win rate at equal length, or why the rows do not allow it."""
-    known = [row.scores for row in rows if row.scores.get(WIN_RATE) is not None]
-    outcomes, lengths, others = ([float(scores[name] or 0) for scores in known] for name in (WIN_RATE, LENGTH, OTHER_LENGTH))
-    found = length_adjusted(outcomes, lengths, others)
-    return found if isinstance(found, str) else found.model_copy(update={"failed": len(rows) - len(known)})
+def adjusted(rows: Sequence[EvaluatedRow]) -> tuple[Estimate, str]:
+    """Return the win rate at equal length, or an estimate without a value and why the rows do not allow one."""
+    failed = {row.key for row in rows if row.scores.get(WIN_RATE) is None}
+    known = [row for row in rows if row.key not in failed]
+    found = length_adjusted([_compared(row) for row in known])
+    if isinstance(found, str):
+        return Estimate(count=len({row.key for row in known}), failed=len(failed)), found
+    return found.model_copy(update={"failed": len(failed)}), ""
 
 
-def _adjusted_or_none(rows: Sequence[EvaluatedRow]) -> Estimate:
-    found = adjusted(rows)
-    return Estimate(count=0) if isinstance(found, str) else found
+def _compared(row: EvaluatedRow) -> Compared:
+    return Compared(row.key, *(float(row.scores[name] or 0) for name in (WIN_RATE, LENGTH, OTHER_LENGTH)))
 
 
 def _panel(task: OpenTask, rows: RowsOfModels) -> JudgePanel:
@@ -157,9 +158,9 @@ def longer_wins(judges: Sequence[str], rows: RowsOfModels) -> Iterator[float]:
 def _notes(task: OpenTask, rows: RowsOfModels) -> Iterator[str]:
     opponents = [model_name(model) for model in _others(task)]
     for model, of in rows.items():
-        found = adjusted(of)
-        if isinstance(found, str) and model not in opponents:
-            yield f"{task.name}: the win rate of {model} is not adjusted for length: {found}"
+        _, refusal = adjusted(of)
+        if refusal and model not in opponents:
+            yield f"{task.name}: the win rate of {model} is not adjusted for length: {refusal}"
     for judge in judges_of(task.settings):
         for warning in _bias(judge.name, rows).warnings:
             yield f"{task.name}, {judge.name}: {warning}"
@@ -178,7 +179,7 @@ def _bias(judge: str, rows: RowsOfModels) -> DuelBias:
 
 _METRICS = (
     Metric(WIN_RATE, "Higher", is_main=True),
-    Metric(ADJUSTED, "Higher", whole=_adjusted_or_none),
+    Metric(ADJUSTED, "Higher", whole=lambda rows: adjusted(rows)[0]),
     Metric(TIE, "Neither"),
     Metric(LENGTH, "Neither", is_unbounded=True),
     Metric(OTHER_LENGTH, "Neither", is_unbounded=True),
