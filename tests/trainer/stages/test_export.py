@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from alignment_trainer.checks import preflight
+from alignment_trainer.exporting.original import find_original
 from alignment_trainer.failures import BrokenExport, UnfaithfulExport
 from alignment_trainer.model_folder.fitness import fault_of
+from alignment_trainer.models.tokenizer import load_tokenizer
+from alignment_trainer.settings.export import export_settings
 from alignment_trainer.stages import export
 from alignment_trainer.synthesis.student import load_student
 from alignment_trainer.workspace.stage_folder import claim, is_done
@@ -46,6 +49,17 @@ def test_each_format_is_written_and_proven(own_workspace, quantization, share, d
     )
     # Codes that are taken for weights give other logits altogether.
     assert float(torch.nn.functional.cosine_similarity(exported, original, dim=0)) > 0.95
+
+
+def test_rows_of_calibration_are_cut_to_what_the_model_reads(own_workspace, monkeypatch):
+    (own_workspace / "long.jsonl").write_text(json.dumps({"text": "A fox lives in a den. " * 200}) + "\n")
+    config = export_config(own_workspace, quantization="GPTQ", calibration={"uri": "workspace://long.jsonl"})
+    monkeypatch.setattr(export, "write_model", lambda *given: list(given[-1]()))
+    claim(config)
+    original = find_original(config)
+    tokenizer = load_tokenizer(original.folder, "Model", needs_answers=False)
+    (text,) = export._write(config, export_settings(config), original, tokenizer)
+    assert len(text.ids) == 512
 
 
 def test_a_later_attempt_repeats_nothing_and_finds_a_flipped_byte(own_workspace):

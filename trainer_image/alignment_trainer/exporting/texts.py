@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from alignment_api.run_config import RunConfig
@@ -14,8 +15,11 @@ from alignment_trainer.forms.columns import find_rows
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.forms.left_out import LeftOut
 from alignment_trainer.forms.messages import Message
+from alignment_trainer.model_folder.configuration import size_of
+from alignment_trainer.model_folder.documents import COPY, read_object
+from alignment_trainer.model_folder.fitness import CONFIGURATION
 
-LONGEST = 2048
+_LONGEST = 2048
 """Longer rows are cut, which bounds the memory for their logits."""
 
 
@@ -32,6 +36,11 @@ class Text(NamedTuple):
     def tokens(self) -> int:
         """Return how many tokens count."""
         return sum(self.measured)
+
+
+def longest_text(model: Path) -> int:
+    """Return how many tokens a row may have: no more than the model of a folder reads at once."""
+    return min(_LONGEST, size_of(read_object(model / CONFIGURATION, COPY), "max_position_embeddings") or _LONGEST)
 
 
 def texts_of(config: RunConfig, dataset: Dataset, field: str, seed: int, tokenizer: Any, longest: int) -> Iterator[Text]:

@@ -13,7 +13,7 @@ from alignment_trainer.exporting.original import Original, find_original
 from alignment_trainer.exporting.proving.proof import prove
 from alignment_trainer.exporting.publishing import publish
 from alignment_trainer.exporting.report import report_of, write_metrics, write_report
-from alignment_trainer.exporting.texts import LONGEST, Text, texts_of
+from alignment_trainer.exporting.texts import Text, longest_text, texts_of
 from alignment_trainer.exporting.writing.model import Written, forget, write_model
 from alignment_trainer.failures import BrokenExport, UnfaithfulExport
 from alignment_trainer.model_folder.start import start_name
@@ -53,7 +53,8 @@ def _export(config: RunConfig, settings: ExportSettings, original: Original) -> 
 def _write(config: RunConfig, settings: ExportSettings, original: Original, tokenizer: Any) -> Written:
     def calibration() -> Iterator[Text]:
         assert settings.calibration is not None
-        return texts_of(config, settings.calibration, f"{settings.path}.calibration", settings.seed, tokenizer, LONGEST)
+        field, longest = f"{settings.path}.calibration", longest_text(original.folder)
+        return texts_of(config, settings.calibration, field, settings.seed, tokenizer, longest)
 
     device = PartialState().device
     return write_model(Path(config.paths.stage), original, settings.quantization, tokenizer, device, calibration)

@@ -55,11 +55,12 @@ def bench(tmp_path: Path, server: FaultyServer) -> Configure:
         endpoints = [{"baseUrl": server.url, "model": f"judge-{at}", "concurrency": 2} for at in range(judges)]
         own = task("bench", "MTBench", **({"references": {"uri": "workspace://right.jsonl"}} if right else {}))
         found = opened(exam_config(tmp_path, [own], judges=endpoints, **settings))
-        for turn in (0, 1):
-            asked = mt_bench._asked(found, candidate("base"), turn)
+        asked = mt_bench._first_turn(found)
+        for turn in (1, 2):
             for sampling, places in mt_bench._by_sampling(found, asked):
                 questions = [mt_bench.question(asked[place], found.settings.seed) for place in places]
                 write_answers(found, "base", questions, sampling, say)
+            asked = mt_bench._asked_then(found, candidate("base"), asked, turn)
         return found
 
     return configured
@@ -89,6 +90,20 @@ def test_grades_by_turn_and_category_with_errors_over_questions(bench: Configure
     sums = [14 - 80 / 7, 7 - 80 / 7, 12 - 80 / 7, 7 - 40 / 7]
     assert found["grade"].error == pytest.approx(math.sqrt(4 / 3 * sum(each**2 for each in sums)) / 7)
     assert (found["grade"].count, found["grade/math"].count, found["grade/math"].failed) == (4, 2, 0)
+
+
+def test_each_answer_is_read_once(bench: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    drawn = mt_bench.drawn
+
+    def recorded(task: OpenTask, model: Any, asked: Any, sampling: SamplingSettings) -> Any:
+        read.extend(one.key for one in asked)
+        return drawn(task, model, asked, sampling)
+
+    asked = bench()
+    monkeypatch.setattr(mt_bench, "drawn", recorded)
+    score(asked, "base")
+    assert len(read) == len(set(read)) == 7
 
 
 def test_judges_see_the_dialogue_and_right_answers_only_where_one_is_right(bench: Configure, server: FaultyServer) -> None:

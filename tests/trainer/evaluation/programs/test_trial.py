@@ -1,6 +1,7 @@
 """What programs that a model wrote may do and may not, by running them; each is one that was meant to be run here."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,21 @@ def test_its_folder_is_gone_when_it_has_ended(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert tried("import os\nos.makedirs('deep/er')\nopen('deep/er/file', 'w')").passed
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(autouse=True)
+def untried() -> Iterator[None]:
+    """Let each test find out anew what the kernel leaves open."""
+    fault.cache_clear()
+    yield
+    fault.cache_clear()
+
+
+def test_the_kernel_is_tried_once_for_all_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs: list[str] = []
+    monkeypatch.setattr(trial, "tried", lambda program: programs.append(program) or tried(program))
+    found, tries = fault(), len(programs)
+    assert fault() == found and len(programs) == tries > 0
 
 
 @pytest.mark.usefixtures("unconfined")

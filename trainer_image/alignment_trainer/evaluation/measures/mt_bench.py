@@ -61,9 +61,11 @@ def _places(task: OpenTask) -> list[str]:
 
 def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
     subject.check_template(task.path)
+    asked = _first_turn(task)
     for turn in range(_most_turns(task)):
-        # The others may see later what was answered before.
-        asked = shared(partial(_asked, task, subject.candidate, turn))
+        if turn:
+            # The others may see later what was answered before.
+            asked = shared(partial(_asked_then, task, subject.candidate, asked, turn))
         for sampling, places in _by_sampling(task, asked):
             draw(subject, task, [question(asked[place], task.settings.seed) for place in places], sampling)
 
@@ -71,12 +73,13 @@ def _measure(subject: Subject, task: OpenTask, file: RowFile) -> None:
 def _score(task: OpenTask, candidate: Candidate, file: RowFile) -> None:
     judges = judges_of(task.settings)
     rows: list[Judged] = []
+    asked = _first_turn(task)
     for turn in range(_most_turns(task)):
-        asked = _asked(task, candidate, turn)
         answers = _answers(task, candidate, asked)
         for row in task.rows:
             if turn < len(row.value.turns):
                 rows.append(_Turn(task, row, turn, asked.get(row.place), answers.get(row.place)).asked(judges))
+        asked = _next_turn(task, asked, answers, turn + 1)
     judge_rows(task, candidate.name, file, rows)
 
 
@@ -137,18 +140,22 @@ class _Turn:
         )
 
 
-def _asked(task: OpenTask, candidate: Candidate, turn: int) -> Asked:
-    """Return what a model is asked in a turn, after it has answered the earlier ones."""
-    asked: Asked = {row.place: (_user(row.value.turns[0]),) for row in task.rows}
+def _first_turn(task: OpenTask) -> Asked:
+    return {row.place: (_user(row.value.turns[0]),) for row in task.rows}
+
+
+def _asked_then(task: OpenTask, candidate: Candidate, asked: Asked, turn: int) -> Asked:
+    """Return what a model is asked in a turn, after it has answered what it was asked in the one before."""
+    return _next_turn(task, asked, _answers(task, candidate, asked), turn)
+
+
+def _next_turn(task: OpenTask, asked: Asked, answers: Mapping[str, Answer | Unanswered], turn: int) -> Asked:
     turns = {row.place: row.value.turns for row in task.rows}
-    for after in range(1, turn + 1):
-        answers = _answers(task, candidate, asked)
-        asked = {
-            place: (*asked[place], {"role": "assistant", "content": answer.text}, _user(turns[place][after]))
-            for place, answer in answers.items()
-            if isinstance(answer, Answer) and after < len(turns[place])
-        }
-    return asked
+    return {
+        place: (*asked[place], {"role": "assistant", "content": answer.text}, _user(turns[place][turn]))
+        for place, answer in answers.items()
+        if isinstance(answer, Answer) and turn < len(turns[place])
+    }
 
 
 def _answers(task: OpenTask, candidate: Candidate, asked: Asked) -> dict[str, Answer | Unanswered]:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -64,8 +65,9 @@ def _folder() -> Iterator[Path]:
         subprocess.run(["rm", "-rf", "--", path], stderr=subprocess.DEVNULL, check=False)
 
 
+@cache
 def fault() -> str | None:
-    """Return why programs must not run here: what one could do, as this kernel leaves it open; found out by trying."""
+    """Return why programs must not run here: what one could do, as this kernel leaves it open; found out by trying, once."""
     found = openings()
     if found:
         return f"a program can {' and '.join(found)}"

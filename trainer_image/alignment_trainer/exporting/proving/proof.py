@@ -15,13 +15,10 @@ from alignment_trainer.data.chat import end_ids
 from alignment_trainer.data.tokens import prompt_ids
 from alignment_trainer.exporting.original import Original
 from alignment_trainer.exporting.proving.request import Compared, Proven, Rendered, Request
-from alignment_trainer.exporting.texts import LONGEST, Text, first_tokens, texts_of
+from alignment_trainer.exporting.texts import Text, first_tokens, longest_text, texts_of
 from alignment_trainer.exporting.writing.model import Written
 from alignment_trainer.failures import BadConfiguration, BrokenExport, ProofLacksMemory, StageFailure, UnfaithfulExport
 from alignment_trainer.forms.examples import Dialogue
-from alignment_trainer.model_folder.configuration import size_of
-from alignment_trainer.model_folder.documents import COPY, read_object
-from alignment_trainer.model_folder.fitness import CONFIGURATION
 from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE
 from alignment_trainer.settings.export import ExportSettings
 from alignment_trainer.workspace.activity import measured
@@ -67,8 +64,7 @@ def _texts(config: RunConfig, settings: ExportSettings, original: Original, toke
     proof = settings.proof
     if proof is None:
         return []
-    longest = min(LONGEST, size_of(read_object(original.folder / CONFIGURATION, COPY), "max_position_embeddings") or LONGEST)
-    field = f"{proof.path}.dataset"
+    field, longest = f"{proof.path}.dataset", longest_text(original.folder)
     found = first_tokens(texts_of(config, proof.dataset, field, settings.seed, tokenizer, longest), proof.maximum_tokens)
     if not found:
         raise BadConfiguration(f"{field}: {proof.dataset.source} has no token to compare; name a dataset with answers or texts")
