@@ -94,8 +94,8 @@ def memory(amount: Any) -> dict[str, Any]:
 
 
 REFUSED = [
-    Refusal("a misspelt field", stages(optimzation={}), 'unknown field "optimzation"'),
-    Refusal("an unknown field", {"storage": {"claimName": "a", "zzz": 1}}, 'unknown field "zzz"'),
+    Refusal("a misspelt field", stages(optimzation={}), 'unknown field "spec.stages[0].sft.optimzation"'),
+    Refusal("an unknown field", {"storage": {"claimName": "a", "zzz": 1}}, 'unknown field "spec.storage.zzz"'),
     Refusal("no stages", {"stages": None}, "set stages, or a recipe that has them"),
     Refusal("an empty list of stages", {"stages": []}, "spec.stages in body should have at least 1 items"),
     Refusal("no model", {"model": None}, "set model.uri, or a recipe that has it"),
@@ -129,7 +129,7 @@ REFUSED = [
         "two warm-ups", optimization(epochs=1, warmup={"fraction": 0.1, "steps": 3}), "set exactly one of fraction and steps"
     ),
     Refusal("a rate below zero", optimization(epochs=1, learningRate=-1), "learningRate in body should be greater than 0"),
-    Refusal("a rate as text", optimization(epochs=1, learningRate="3e-3"), 'got "string", expected "number"'),
+    Refusal("a rate as text", optimization(epochs=1, learningRate="3e-3"), 'in body must be of type number: "string"'),
     Refusal("an unknown scheme", {"model": {"uri": "ftp://x"}}, "must be hf://owner/name, workspace://path or s3://"),
     Refusal("a model without a scheme", {"model": {"uri": "team/model"}}, "must be hf://owner/name, workspace://path or s3://"),
     Refusal(

@@ -31,19 +31,19 @@ REFUSED_BY_OPERATOR: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize("refusal", REFUSED, ids=lambda refusal: refusal.situation)
 def test_an_impossible_spec_is_refused_with_a_sentence(refusal: Refusal, installation: Installation) -> None:
     with pytest.raises(Refused) as refused:
-        Kubectl(JOBS).apply(documented(refusal.spec), dry_run=True)
+        Kubectl(JOBS).admit(documented(refusal.spec))
     assert refusal.sentence in str(refused.value)
 
 
 @pytest.mark.parametrize("spec", [spec for _, spec in TAKEN], ids=[situation for situation, _ in TAKEN])
 def test_a_possible_spec_is_accepted(spec: dict[str, Any], installation: Installation) -> None:
-    Kubectl(JOBS).apply(documented(spec), dry_run=True)
+    Kubectl(JOBS).admit(documented(spec))
 
 
 @pytest.mark.parametrize("name", ["Job", "job.one", "1job", "j" * 33])
 def test_a_name_that_is_invalid_for_children_is_refused(name: str, installation: Installation) -> None:
     with pytest.raises(Refused):
-        Kubectl(JOBS).apply(a_document(name), dry_run=True)
+        Kubectl(JOBS).admit(a_document(name))
 
 
 @pytest.mark.parametrize(("name", "spec", "sentence"), REFUSED_BY_OPERATOR, ids=[row[0] for row in REFUSED_BY_OPERATOR])
