@@ -80,7 +80,7 @@ def delays(installation: Installation, workspace: Workspace) -> Iterator[Delays]
             untracked.wait("the job is suspended", lambda status: status["phase"] == "Suspended")
             # From here on nothing of this uses the late node, which another test switches off.
             for job in (patient, late):
-                job.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600, pause_seconds=1)
+                job.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600)
             yield Delays(installation, workspace, patient, late, untracked, waiting, silent, history)
         finally:
             delete(*jobs)

@@ -1,6 +1,8 @@
 """AlignmentJobs for tests: how to write one, and how to read its status, children, Events and logs."""
 
 import copy
+import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +12,12 @@ import yaml
 from alignment_api.document import read_document
 from alignment_api.names import JOB_LABEL, PLURAL, stage_folder
 from cluster.installation import Installation
-from cluster.kubectl import Kubectl, Object, Refused, wait_for
+from cluster.kubectl import Kubectl, Object, Refused
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TINY: Object = read_document(EXAMPLES / "tiny.yaml")
 CHECKPOINT_EVERY_STEPS = 5
+_PAUSE_SECONDS = 0.3
 
 
 def short_job(name: str, **spec: Any) -> Object:
@@ -83,20 +86,21 @@ class Job:
         """Change fields of its spec."""
         self.kubectl.patch(PLURAL, self.name, {"spec": spec})
 
-    def wait(
-        self, what: str, holds: Callable[[Object], object], patience_seconds: float = 300, pause_seconds: float = 0.3
-    ) -> Object:
-        """Wait until the status satisfies the condition, and return the status."""
-
-        def look() -> Object | None:
-            status = self.status
-            return status if holds(status) else None
-
-        return wait_for(what, look, self.describe, patience_seconds, pause_seconds)
+    def wait(self, what: str, holds: Callable[[Object], object], patience_seconds: float = 300) -> Object:
+        """Watch the status until it satisfies the condition, and return it."""
+        end = time.monotonic() + patience_seconds
+        while (left := end - time.monotonic()) > 0:
+            with self.kubectl.watched(PLURAL, self.name, "{.status}", left) as lines:
+                for status in (json.loads(line or "{}") for line in lines):
+                    if holds(status):
+                        return status
+            # The connection ended, or there is no such job yet.
+            time.sleep(_PAUSE_SECONDS)
+        raise AssertionError(f"timed out after {patience_seconds:.0f} s waiting until {what}\n{self.describe()}")
 
     def wait_for_end(self, phase: str = "Succeeded") -> Object:
         """Wait until the job has ended, check its phase, and return its status."""
-        status = self.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600, pause_seconds=1)
+        status = self.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600)
         assert status["phase"] == phase, self.describe()
         return status
 

@@ -70,6 +70,23 @@ class Kubectl:
         self("delete", kind, *names_and_flags, "--ignore-not-found")
 
     @contextlib.contextmanager
+    def watched(self, kind: str, name: str, path: str, seconds: float) -> Iterator[Iterator[str]]:
+        """Yield a line for each state of an object, of what is at a JSONPath; the lines end at the latest after these seconds.
+
+        Asking again and again would take the processor from training: each kubectl takes 0.06 s of it, and the API server more.
+        """
+        shown = ("--watch", "--output", f'jsonpath={path}{{"\\n"}}', f"--request-timeout={seconds:.1f}s")
+        # A list, even of one: for a name, kubectl passes over a change between its first look and its watch.
+        selected = ("get", kind, "--field-selector", f"metadata.name={name}")
+        command = ["kubectl", "--namespace", self.namespace, *selected, *shown]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as watching:
+            assert watching.stdout is not None
+            try:
+                yield (line.strip() for line in watching.stdout)
+            finally:
+                watching.kill()
+
+    @contextlib.contextmanager
     def forwarded(self, service: str, port: int) -> Iterator[str]:
         """Forward a port of this machine to a service, and yield the address."""
         command = ["kubectl", "--namespace", self.namespace, "port-forward", f"service/{service}", f":{port}"]
