@@ -97,6 +97,8 @@ def _pod(image: str, node_selector: dict[str, str]) -> Object:
                 "image": image,
                 "command": [*command, "--api-key-file", f"/etc/key/{KEY}"],
                 "env": [{"name": "OMP_NUM_THREADS", "value": "1"}],
+                # without a request, it would get no processor while pods of jobs compute
+                "resources": {"requests": {"cpu": "100m"}},
                 "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2},
                 "volumeMounts": [
                     {"name": "program", "mountPath": "/etc/teacher"},

@@ -119,6 +119,8 @@ def _keeper(image: str, node_selector: dict[str, str]) -> Object:
                     "name": "keeper",
                     "image": image,
                     "command": ["sleep", "infinity"],
+                    # without a request, what runs in it would get no processor while pods of jobs compute
+                    "resources": {"requests": {"cpu": "50m"}},
                     "volumeMounts": [{"name": "workspace", "mountPath": _PATH}],
                 }
             ],
