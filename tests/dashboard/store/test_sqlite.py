@@ -18,6 +18,7 @@ from alignment_dashboard.store import sqlite
 from alignment_dashboard.store.sqlite import SCHEMA_VERSION, SqliteStore
 from alignment_dashboard.store.store import StoreUnavailable
 from mlflow import MlflowClient
+from mlflow.entities import Metric
 
 JOB = "uid-a"
 
@@ -27,16 +28,21 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.fixture
-def path(tmp_path: Path, empty_database: Path) -> Path:
-    """Return a database with one run."""
-    path = tmp_path / "mlflow.db"
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """Return a database with one run; tests must not write to it."""
+    path = tmp_path_factory.mktemp("written") / "mlflow.db"
     shutil.copy(empty_database, path)
     client = MlflowClient(f"sqlite:///{path}")
     run_id = client.create_run("0", tags={JOB_UID_TAG: JOB}).info.run_id
-    for step in range(300):
-        client.log_metric(run_id, LOSS, 1 / (step + 1), step=step)
+    client.log_batch(run_id, [Metric(LOSS, 1 / (step + 1), 0, step) for step in range(300)])
     return path
+
+
+@pytest.fixture
+def path(tmp_path: Path, written: Path) -> Path:
+    """Return a copy of it that a test may change."""
+    return Path(shutil.copy(written, tmp_path / "mlflow.db"))
 
 
 def refusal(path: Path) -> str:
