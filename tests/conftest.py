@@ -15,6 +15,10 @@ from alignment_api.spec.kinds import KINDS
 from example_teacher import ExampleTeacher, served_teacher
 from made_once import made_once
 
+# Tests run side by side: threads of torch that wait for each other would only take processor time from the other tests. Torch
+# reads this while it is imported, also in all programs that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 _EXAMPLES = Path(__file__).parents[1] / "examples"
 _LARGE = {"bitsandbytes", "datasets", "deepspeed", "mlflow", "moto", "peft", "streamlit", "torch", "transformers", "trl"}
 _STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn", "subprocess.Popen"}
@@ -56,10 +60,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the tiny example's model and rows; tests must not write to it."""
 
     def make(root: Path) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run(
-            [sys.executable, _EXAMPLES / "make_tiny.py", "--workspace", root], check=True, capture_output=True, env=environment
-        )
+        subprocess.run([sys.executable, _EXAMPLES / "make_tiny.py", "--workspace", root], check=True, capture_output=True)
 
     return made_once(tmp_path_factory, "workspace", make)
 
