@@ -66,6 +66,18 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs, since creating its tables takes seconds; copy it, and never write to it."""
+
+    def make(folder: Path) -> None:
+        from mlflow import MlflowClient
+
+        MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+
+    return made_once(tmp_path_factory, "mlflow", make) / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
 def example_teacher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExampleTeacher]:
     """A real server of examples/models, one for each process that runs tests."""
     with served_teacher(_EXAMPLES / "models", tmp_path_factory.mktemp("teacher") / "log") as server:

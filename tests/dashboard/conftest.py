@@ -12,7 +12,6 @@ import pytest
 from alignment_api.home import Home
 from alignment_api.metrics import JOB_UID_TAG, KIND_TAG, PARENT_TAG, STAGE_TAG
 from alignment_api.spec.job import AlignmentJob
-from made_once import made_once
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 from watched_api import STAGES, ApiServer, write_kubeconfig
@@ -57,16 +56,6 @@ def write_job(home: Home) -> JobWriter:
         return job
 
     return write
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create one MLflow database for all tests, since creating its tables takes seconds; copy it, and never write to it."""
-
-    def make(folder: Path) -> None:
-        MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
-
-    return made_once(tmp_path_factory, "mlflow", make) / "mlflow.db"
 
 
 @pytest.fixture

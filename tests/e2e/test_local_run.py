@@ -79,19 +79,21 @@ def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 @pytest.fixture
-def home(workspace: Path, tmp_path: Path) -> Home:
-    """A home in which nothing has run yet."""
-    return home_with_inputs(tmp_path / "home", workspace)
+def home(workspace: Path, tmp_path: Path, empty_database: Path) -> Home:
+    """A home in which nothing has run yet, with the tables of MLflow's database, which take seconds to create."""
+    home = home_with_inputs(tmp_path / "home", workspace)
+    shutil.copy(empty_database, home.root)
+    return home
 
 
-def short_job(folder: Path, name: str = "short", **changes: Any) -> Path:
+def short_job(folder: Path, name: str = "short", steps: int = 40, **changes: Any) -> Path:
     """Write the example with a few steps of SFT only, saved often, in one process."""
     document = read_document(TINY)
     document["metadata"]["name"] = name
     document["spec"]["compute"]["nodes"] = 1
     stage = document["spec"]["stages"][0]
     del stage["sft"]["optimization"]["epochs"]
-    stage["sft"]["optimization"]["maxSteps"] = 40
+    stage["sft"]["optimization"]["maxSteps"] = steps
     stage["sft"].update({"checkpoint": {"everySteps": 5}, "evaluation": {"everySteps": 20}, **changes})
     document["spec"]["stages"] = [stage]
     path = folder / f"{name}.yaml"
@@ -293,7 +295,7 @@ def test_stages_run_side_by_side_and_one_that_fails_stops_only_what_builds_on_it
 def test_the_same_command_runs_the_job_after_its_data_is_corrected(home: Home, tmp_path: Path) -> None:
     source = home.workspace / "inputs/tiny/sft.jsonl"
     hidden = source.rename(source.with_suffix(".hidden"))
-    file = short_job(tmp_path)
+    file = short_job(tmp_path, steps=2)
     assert run(home, file).returncode == ExitCode.BAD_DATA
     hidden.rename(source)
     ended = run(home, file)

@@ -1,6 +1,7 @@
 """`alignment results` of a job of a cluster: its reports are files of its runs in MLflow."""
 
 import asyncio
+import shutil
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +29,8 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def test_a_job_of_a_cluster_is_read_from_mlflow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_of_a_cluster_is_read_from_mlflow(tmp_path: Path, empty_database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(empty_database, tmp_path)
     with served_mlflow(tmp_path) as uri:
         log_reports(uri)
         out = printed(capsys, "tutor", "--tracking-uri", uri)

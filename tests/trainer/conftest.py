@@ -34,9 +34,10 @@ PATIENCE_SECONDS = 600
 
 
 @pytest.fixture
-def own_workspace(workspace: Path, tmp_path: Path) -> Path:
+def own_workspace(workspace: Path, tmp_path: Path, empty_database: Path) -> Path:
     """A copy of the workspace that a test may change."""
     shutil.copytree(workspace / "inputs", tmp_path / "inputs")
+    shutil.copy(empty_database, tmp_path)
     return tmp_path
 
 

@@ -22,10 +22,9 @@ from mlflow import MlflowClient
 
 
 @pytest.fixture
-def started_again(finished, tmp_path, trainer):
+def started_again(own_workspace):
     """A workspace like the finished one, with no stage run yet; the same seeds must give the same weights."""
-    shutil.copytree(finished / "inputs", tmp_path / "inputs")
-    return tmp_path
+    return own_workspace
 
 
 def connections(attempt, state="01"):

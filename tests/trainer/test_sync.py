@@ -70,7 +70,8 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, empty_database):
+    shutil.copy(empty_database, tmp_path / "server.db")
     made = Server(tmp_path)
     yield made
     made.stop()

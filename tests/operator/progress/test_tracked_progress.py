@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import shutil
 import threading
 import time
 import urllib.error
@@ -26,8 +27,10 @@ from pydantic import ValidationError
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served_mlflow(tmp_path_factory.mktemp("mlflow")) as uri:
+def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("mlflow")
+    shutil.copy(empty_database, folder)
+    with served_mlflow(folder) as uri:
         yield uri
 
 

@@ -13,11 +13,11 @@ from mlflow import MlflowClient
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """One empty database for all tests of this module, because creating one takes seconds."""
-    folder = tmp_path_factory.mktemp("database")
-    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").create_experiment("tests")
-    return folder / "mlflow.db"
+def database(tmp_path_factory, empty_database):
+    """A database with the experiment of all tests of this module; copy it, and never write to it."""
+    database = Path(shutil.copy(empty_database, tmp_path_factory.mktemp("database")))
+    MlflowClient(f"sqlite:///{database}").create_experiment("tests")
+    return database
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import errno
 import math
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -23,9 +24,11 @@ from mlflow import MlflowClient
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """One database for all tests of this module, because creating one takes seconds."""
-    return tmp_path_factory.mktemp("tracking")
+def root(tmp_path_factory, empty_database):
+    """A folder with one database for all tests of this module."""
+    root = tmp_path_factory.mktemp("tracking")
+    shutil.copy(empty_database, root)
+    return root
 
 
 @pytest.fixture
