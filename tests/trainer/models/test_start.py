@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -285,10 +286,15 @@ def test_a_damaged_model_is_refused_after_a_checkpoint_too(own_workspace, traine
 
 
 def test_an_attempt_ends_if_its_base_model_was_changed(own_workspace, trainer, tmp_path):
-    first = trainer.attempt(trainer.config(own_workspace), tmp_path)
-    first.wait_until(first.has_checkpoint)
-    first.stop()
-    assert first.wait().termination.reason == "Stopped"
+    config, stopped = trainer.config(own_workspace), []
+
+    def stop(ranks):
+        if not stopped and any((Path(config.paths.stage) / "checkpoints").glob("step-*")):
+            stopped.extend(ranks)
+            for rank in ranks:
+                os.kill(rank, signal.SIGTERM)
+
+    assert trainer.train(config, tmp_path, stop).termination.reason == "Stopped"
     change(own_workspace / "inputs" / "tiny" / "model")
     result = trainer.train(trainer.config(own_workspace, attempt=2), tmp_path)
     assert (result.code, result.termination.reason) == (65, "BadData")
