@@ -9,11 +9,11 @@ from playwright.sync_api import Locator, Page
 from settled_pages import open_settled, tables
 
 PATIENCE_SECONDS = 60
-CHECKBOX_PIXELS, NAME_PIXELS, HEADER_PIXELS, ROW_PIXELS, STEP_PIXELS = 16, 56, 32, 28, 34
+CHECKBOX_PIXELS, NAME_PIXELS, HEADER_PIXELS, ROW_PIXELS, STEP_PIXELS = 16, 56, 32, 28, 12
 _ROWS = "[...document.querySelectorAll('[data-testid=stDataFrame] table tr')]"
 _CELLS_OF_ROW = "[...row.children].map(cell => cell.textContent)"
 _FOCUS = "() => document.activeElement.id"
-_places: dict[tuple[str, ...], dict[str, float]] = {}
+_places: "dict[tuple[str, ...], Places]" = {}
 
 
 def until(page: Page, holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
@@ -103,20 +103,54 @@ def click_header(page: Page, title: str) -> None:
     before = _shown_title(page, title)
 
     def clicked() -> bool:
-        """Click again if the table was just drawn anew and has not seen the click, or another column is there by now."""
-        titles = tuple(_plain(known) for known in header(page))
-        if title not in _places.get(titles, {}):
-            _places[titles] = _find_titles(page)
-        if title not in _places[titles]:
+        """Click where the title should be; a click that the table has not seen, or another column's, shows where it is not."""
+        then = header(page)
+        titles = tuple(map(_plain, then))
+        if title not in titles:
             return False
-        place, box = _places[titles][title], _box(page)
+        places, box = _places.setdefault(titles, Places()), _box(page)
+        place = places.of(titles.index(title), len(titles), box["width"])
         page.mouse.click(box["x"] + place, box["y"] + HEADER_PIXELS / 2)
-        if _comes(page, lambda: _shown_title(page, title) not in (None, before)):
-            return True
-        del _places[titles]
-        return False
+        if not _comes(page, lambda: header(page) not in ([], then)):
+            places.note_nothing(place)
+            return False
+        for number, (now, earlier) in enumerate(zip(header(page), then, strict=False)):
+            if now != earlier and now != _plain(now):
+                places.note(number, place)
+        return _shown_title(page, title) not in (None, before)
 
     until(page, clicked, 2 * PATIENCE_SECONDS)
+
+
+class Places:
+    """Where the columns of a table are, in pixels from its left; only the arrow that a click sets tells whose title it hit."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, float] = {}
+        self._nothing: list[float] = []
+
+    def note(self, number: int, place: float) -> None:
+        """Note that a column is at a place."""
+        self._known[number] = place
+
+    def note_nothing(self, place: float) -> None:
+        """Note that a click there had no effect: it is between two columns, or the table was just drawn anew."""
+        self._known = {number: known for number, known in self._known.items() if known != place}
+        self._nothing.append(place)
+
+    def of(self, number: int, columns: int, width: float) -> float:
+        """Return where a column is, or where it most likely is between those that are known."""
+        if number in self._known:
+            return self._known[number]
+        ends = {-1: 2.0 * CHECKBOX_PIXELS, columns: width} | self._known
+        before, after = max(n for n in ends if n < number), min(n for n in ends if n > number)
+        likely = ends[before] + (ends[after] - ends[before]) * (number - before) / (after - before)
+        between = [likely + step * STEP_PIXELS for near in range(40) for step in (near, -near)]
+        possible = [place for place in between if ends[before] < place < ends[after]]
+        fresh = [place for place in possible if all(abs(place - known) > STEP_PIXELS / 2 for known in self._nothing)]
+        if not fresh:
+            self._nothing.clear()
+        return (fresh or possible or [likely])[0]
 
 
 def visible_rows(page: Page) -> int:
@@ -125,23 +159,6 @@ def visible_rows(page: Page) -> int:
     assert size
     bottom = min(box["y"] + box["height"], size["height"])
     return min(int((bottom - box["y"] - HEADER_PIXELS) // ROW_PIXELS), len(_cells(page)) - 1)
-
-
-def _find_titles(page: Page) -> dict[str, float]:
-    """Find where each title is, by the arrow that a click sets; nothing else says it."""
-    found: dict[str, float] = {}
-    place = 2.0 * STEP_PIXELS
-    while place < _box(page)["width"]:
-        before, box = header(page), _box(page)
-        page.mouse.click(box["x"] + place, box["y"] + HEADER_PIXELS / 2)
-        if not _comes(page, lambda before=before: header(page) != before):
-            place += STEP_PIXELS / 3  # between two columns
-            continue
-        changed = [_plain(now) for now, then in zip(header(page), before, strict=True) if now != then and now != _plain(now)]
-        for title in changed:
-            found.setdefault(title, place)
-        place += STEP_PIXELS
-    return found
 
 
 def _comes(page: Page, holds: Callable[[], object]) -> bool:
