@@ -1,5 +1,6 @@
 """How many rows an attempt reports as done: also those that earlier ones have measured, in parts that are still to come."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from alignment_api import metrics
@@ -38,3 +39,15 @@ def test_kept_rows_count_from_the_beginning_and_once(tmp_path: Path) -> None:
     assert found == [60, 60, 60, 65, 80, 80]
     _, first, *_ = read_points(stage / "metrics.jsonl")
     assert first.newest[metrics.STEP] == 60 and metrics.SECONDS_LEFT not in first.newest, "at once, not after some seconds"
+
+
+def test_a_part_that_fails_counts_with_the_rows_that_it_has(tmp_path: Path) -> None:
+    from alignment_trainer.evaluation.progress import Progress
+
+    config = exam_config(tmp_path, [task("quiz", "MultipleChoice")])
+    progress, counted = Progress(config, 40, lambda: 0.0), [0]
+    with suppress(ZeroDivisionError), progress.reported(), progress.part("measuring", 40, lambda: counted[0]):
+        counted[0] = 25
+        raise ZeroDivisionError
+    *_, last = read_points(Path(config.paths.stage) / "metrics.jsonl")
+    assert last.progress[metrics.STEP] == 25

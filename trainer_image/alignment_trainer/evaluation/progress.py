@@ -63,13 +63,12 @@ class Progress:
         with self._lock:
             self._kept -= weight * min(rows, count())
             self._now = lambda: weight * min(rows, count())
-        try:
-            with measured(what, rows, "rows", count):
-                yield
-        finally:
-            with self._lock:
-                self._now = float
-                self._before += weight * rows
+        with measured(what, rows, "rows", count):
+            yield
+        # Not after a failure: then the rows that were written count.
+        with self._lock:
+            self._now = float
+            self._before += weight * rows
 
     def skip(self, rows: int, weight: float = 1.0) -> None:
         """Count rows that an earlier attempt measured."""
