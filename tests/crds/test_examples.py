@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from alignment_api.document import read_document
 from alignment_api.resolving.validation import read_job, resolve_job, runnable_job
-from alignment_api.spec.job import AlignmentJobSpec
+from alignment_api.spec.job import AlignmentJob, AlignmentJobSpec
 from alignment_api.spec.lineage import stages_needed
 from alignment_operator.backends import pytorchjob
 from alignment_operator.deciding.stage_run import fresh_run
@@ -17,14 +18,31 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
+def accepted(job: AlignmentJob) -> AlignmentJob:
+    """Return a job as the API server has it."""
+    return job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": "0123456789", "namespace": "team"})})
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_resolves_and_renders(path: Path) -> None:
     job = read_job(read_document(path))
-    spec = resolve_job(job).spec
-    named = job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": "0123456789", "namespace": "team"})})
+    spec, named = resolve_job(job).spec, accepted(job)
     for stage in spec.stages or []:
         *_, child = pytorchjob.render(fresh_run(named, spec, stage), Settings())
         assert child["kind"] == "PyTorchJob"
+
+
+def test_the_stage_of_the_page_on_exports_resolves_and_renders() -> None:
+    [shown] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/export.md").read_text(), re.DOTALL)
+    document = read_document(ROOT / "examples/tiny.yaml")
+    document["spec"]["stages"] += yaml.safe_load(shown)
+    document["spec"] |= {"hubTokenSecret": {"name": "hub", "key": "token"}, "s3CredentialsSecret": {"name": "bucket", "key": "credentials"}}
+    spec = resolve_job(read_job(document)).spec
+    named = accepted(read_job(document))
+    export = (spec.stages or [])[-1]
+    assert export.kind == "export" and stages_needed(spec, export)[-1].kind == "dpo"
+    *_, child = pytorchjob.render(fresh_run(named, spec, export), Settings())
+    assert child["kind"] == "PyTorchJob"
 
 
 M1 = ("m1-capped-cos", "m1-capped-const", "m1-all-cos", "m1-all-const")
@@ -62,8 +80,7 @@ FULL_SIZE: list[tuple[str, dict[str, tuple[int, int]], dict[str, float]]] = [
 def test_a_full_size_example_fits_and_holds_gpus_only_where_weights_are_loaded(
     name: str, pods: dict[str, tuple[int, int]], most: dict[str, float], tmp_path: Path
 ) -> None:
-    job = read_job(read_document(ROOT / f"examples/{name}.yaml"))
-    named = job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": "0123456789", "namespace": "team"})})
+    named = accepted(read_job(read_document(ROOT / f"examples/{name}.yaml")))
     spec = runnable_job(named).spec
     found = {}
     for stage in spec.stages or []:
