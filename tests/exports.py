@@ -15,12 +15,19 @@ from alignment_api.spec.lineage import input_hash, parent_of
 PROOF: Mapping[str, Any] = MappingProxyType({"dataset": {"uri": "workspace://inputs/tiny/sft.jsonl"}, "maximumTokens": 400})
 
 
-def export_config(root: Path, *, before: Sequence[dict[str, Any]] = (), name: str = "out", **export: Any) -> RunConfig:
+def export_config(
+    root: Path, *, before: Sequence[dict[str, Any]] = (), name: str = "out", processes: int = 1, **export: Any
+) -> RunConfig:
     """Return the RunConfig of a stage that exports the tiny example's model, or what the stages before it have made."""
+    return stage_config(root, [*before, {"name": name, "export": export}], name, processes)
+
+
+def stage_config(root: Path, stages: Sequence[dict[str, Any]], name: str, processes: int = 1) -> RunConfig:
+    """Return the RunConfig of one stage of a job that begins with the tiny example's model."""
     document = {
         "model": {"uri": "workspace://inputs/tiny/model"},
-        "compute": {"gpusPerNode": 0},
-        "stages": [*before, {"name": name, "export": export}],
+        "compute": {"gpusPerNode": 0, "processesPerNode": processes},
+        "stages": list(stages),
         "storage": {"claimName": "workspace"},
     }
     job = {"apiVersion": "alignment-operator.dev/v1alpha1", "kind": "AlignmentJob", "metadata": {"name": "tiny"}}

@@ -36,7 +36,10 @@ def test_the_stage_of_the_page_on_exports_resolves_and_renders() -> None:
     [shown] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/export.md").read_text(), re.DOTALL)
     document = read_document(ROOT / "examples/tiny.yaml")
     document["spec"]["stages"] += yaml.safe_load(shown)
-    document["spec"] |= {"hubTokenSecret": {"name": "hub", "key": "token"}, "s3CredentialsSecret": {"name": "bucket", "key": "credentials"}}
+    document["spec"] |= {
+        "hubTokenSecret": {"name": "hub", "key": "token"},
+        "s3CredentialsSecret": {"name": "bucket", "key": "credentials"},
+    }
     spec = resolve_job(read_job(document)).spec
     named = accepted(read_job(document))
     export = (spec.stages or [])[-1]

@@ -142,8 +142,8 @@ class BrokenExport(StageFailure):
     reason = "BrokenExport"
 
 
-class ProofLacksMemory(StageFailure):
-    """The written folder is kept, and its proof needs more memory than there is."""
+class LacksMemory(StageFailure):
+    """A process that rounds or proves a model needs more memory than there is; a folder that is written is kept."""
 
     exit_code = ExitCode.DEFECT
     reason = "OutOfMemory"

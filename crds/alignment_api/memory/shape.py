@@ -1,5 +1,6 @@
 """Reads the shape of a model from its config.json: the sizes that an estimate of memory needs."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -178,12 +179,17 @@ class ModelShape(NamedTuple):
         return self.linear_parameters + self.embedding_parameters + self.vector_parameters
 
 
+def has_experts(config: Mapping[str, Any]) -> bool:
+    """Return whether a config.json describes a mixture of experts."""
+    return any(config.get(name) for name in _EXPERTS)
+
+
 def shape_of(config: Any) -> ModelShape:
     """Read a shape from the content of a config.json."""
     if not isinstance(config, dict):
         raise UnknownShape("its config.json is not a JSON object")
     found = _sizes(config)
-    if any(config.get(name) for name in _EXPERTS):
+    if has_experts(config):
         raise UnknownShape("it is a mixture of experts, whose parts this version cannot count")
     family = str(config.get("model_type", ""))
     traits = _FAMILIES.get(family, Family())

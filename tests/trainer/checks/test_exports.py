@@ -47,6 +47,17 @@ def test_a_family_without_linear_layers_is_refused_where_only_they_are_rounded(o
     assert exports.check_export(export_config(own_workspace, quantization="Int8")) is None
 
 
+@pytest.mark.parametrize("quantization", ["Int8", "W4A16"])
+def test_experts_are_not_rounded(own_workspace, quantization):
+    path = own_workspace / "inputs/tiny/model/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "model_type": "mixtral", "num_local_experts": 4}))
+    with pytest.raises(
+        BadConfiguration, match=rf"the model is a mixture of experts, of which {quantization} would .* choose None"
+    ):
+        exports.check_export(export_config(own_workspace, quantization=quantization))
+    assert exports.check_export(export_config(own_workspace, quantization="None")) is None
+
+
 def test_a_missing_package_is_named_with_how_to_build_the_image(own_workspace, monkeypatch):
     monkeypatch.setattr(exports, "find_spec", lambda name: None if name == "llmcompressor" else util.find_spec(name))
     assert exports.check_export(export_config(own_workspace, quantization="Int4")) is None

@@ -1,20 +1,23 @@
 """A stage that exports: what it writes, what it finds of it in a fresh process, and how a later attempt continues."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 import torch
+from alignment_api.names import BASE_MODEL_FILE
 from alignment_trainer.checks import preflight
 from alignment_trainer.exporting.original import find_original
-from alignment_trainer.failures import BrokenExport, UnfaithfulExport
+from alignment_trainer.failures import BadData, BrokenExport, UnfaithfulExport
 from alignment_trainer.model_folder.fitness import fault_of
 from alignment_trainer.models.tokenizer import load_tokenizer
 from alignment_trainer.settings.export import export_settings
 from alignment_trainer.stages import export
 from alignment_trainer.synthesis.student import load_student
 from alignment_trainer.workspace.stage_folder import claim, is_done
-from exports import PROOF, export_config
+from exports import PROOF, export_config, stage_config
 from mlflow import MlflowClient
 from safetensors.torch import load_file, save_file
 
@@ -128,3 +131,90 @@ def test_a_model_that_predicts_no_numbers_ends_without_a_retry(own_workspace):
     claim(config)
     with pytest.raises(UnfaithfulExport, match="predicts NaN or infinity"):
         export.run(config)
+
+
+SFT = {
+    "datasets": [{"uri": "workspace://inputs/tiny/sft.jsonl", "maxExamples": 8}],
+    "optimization": {"learningRate": 1e-2, "warmup": {"steps": 0}, "maxSteps": 2, "globalBatchSize": 2},
+    "maxLength": 128,
+    "precision": "Float32",
+}
+
+
+@pytest.mark.parametrize(
+    ("adapter", "quantization"),
+    [({"lora": {"rank": 4}}, "W8A16"), ({"lora": {"rank": 4}, "quantization": "NF4"}, "FP8")],
+    ids=["LoRA", "QLoRA"],
+)
+def test_what_an_adapter_has_learned_is_exported(own_workspace, trainer, adapter, quantization):
+    before = [{"name": "sft", "sft": {**SFT, "adapter": adapter}}]
+    result = trainer.train(stage_config(own_workspace, before, "sft"), own_workspace)
+    assert result.code == 0, result.output
+    config = export_config(own_workspace, before=before, quantization=quantization, proof={**PROOF, "maximumTokens": 100})
+    report = run(config)
+    manifest = json.loads((own_workspace / "job/sft/manifest.json").read_text())
+    assert report["weights"] == manifest["weights"]["made"] != manifest["weights"]["start"]
+    assert 0 < report["written"]["divergence"]["value"] < 0.01
+    base = own_workspace / "job" / BASE_MODEL_FILE
+    base.write_text(json.dumps({**json.loads(base.read_text()), "digest": "0" * 64}))
+    with pytest.raises(
+        BadData, match=r"stage 'sft' was trained from weights with the hash \w+, and those of 'base' have 0{12} now"
+    ):
+        export.run(config)
+
+
+# The first process waits in the middle of a copy until it is killed.
+SLOW_COPY = """
+import time
+from alignment_trainer.exporting.copying import workspace
+workspace.advancing = lambda *_: time.sleep(600)
+"""
+
+
+def test_a_compressed_export_that_is_killed_while_it_writes_proves_and_copies_is_completed(own_workspace, trainer):
+    config = export_config(
+        own_workspace,
+        processes=2,
+        quantization="GPTQ",
+        calibration={"uri": "workspace://inputs/tiny/sft.jsonl", "maxExamples": 16},
+        proof={**PROOF, "maximumTokens": 100},
+        destinations=["workspace://served"],
+    )
+    stage = Path(config.paths.stage)
+    for begun in (stage / ".model", stage / "proof/request.json", own_workspace / ".served"):
+        killed = []
+
+        def kill(ranks, begun=begun, killed=killed):
+            if begun.exists() and not killed:
+                killed.extend(ranks)
+                for rank in ranks:
+                    os.kill(rank, signal.SIGKILL)
+
+        result = trainer.train(config, own_workspace, kill, before=SLOW_COPY)
+        assert killed and result.code, result.output
+        assert not (stage / "DONE").exists() and not children(killed)
+    weights = stage / "model/model.safetensors"
+    before = weights.stat().st_mtime_ns, (stage / "proof/proven.json").stat().st_mtime_ns
+    result = trainer.train(config, own_workspace)
+    assert result.code == 0, result.output
+    assert (weights.stat().st_mtime_ns, (stage / "proof/proven.json").stat().st_mtime_ns) == before
+    report = json.loads((stage / "report.json").read_text())
+    assert report["after"]["linearBytes"] / report["before"]["linearBytes"] == pytest.approx(0.129, abs=0.01)
+    assert 0 < report["written"]["divergence"]["value"] < 0.01
+    listed = json.loads((own_workspace / "served/export.json").read_text())["files"]
+    for folder in (stage / "model", own_workspace / "served"):
+        assert {path.name for path in folder.iterdir()} == {*listed, "export.json"}
+    assert not [path for path in own_workspace.rglob(".*") if path.name in (".model", ".served")]
+
+
+def children(processes):
+    """Return the processes that were started by some others, and still run."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (process / "environ").read_text()
+        except OSError:
+            continue
+        if any(f"ALIGNMENT_LAUNCHER_PID={number}\0" in variables for number in processes):
+            found.append(int(process.name))
+    return found

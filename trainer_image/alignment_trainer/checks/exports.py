@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
+from alignment_api.memory.shape import has_experts
 from alignment_api.names import BUCKET_PREFIX, HUB_PREFIX, WORKSPACE_PREFIX
 from alignment_api.run_config import RunConfig
-from alignment_api.spec.settings.export import COMPRESSED, GROUPED
+from alignment_api.spec.settings.export import COMPRESSED, GROUPED, UNROUNDED
 
 from alignment_trainer.checks.datasets import ExampleCheck, Rows
 from alignment_trainer.checks.destinations import check_destination
@@ -32,7 +34,17 @@ _TRANSPOSED = ("gpt2", "openai-gpt")
 def check_export(config: RunConfig) -> None:
     """Refuse an export that lacks a setting, a package, a fitting model, or whose destinations cannot be written."""
     settings = export_settings(config)
-    faults = [*_format_faults(config, settings), *_destination_faults(config, settings)]
+    described = base_description(config)
+    faults = [*_package_faults(settings), *_destination_faults(config, settings)]
+    # Of a model on the Hub, nothing is known yet.
+    faults += _format_faults(config, settings, described) if described else ()
+    if faults:
+        raise BadConfiguration("\n".join(faults))
+
+
+def check_format(config: RunConfig, settings: ExportSettings, described: dict[str, Any]) -> None:
+    """Refuse a number format that the model of a config.json cannot have."""
+    faults = list(_format_faults(config, settings, described))
     if faults:
         raise BadConfiguration("\n".join(faults))
 
@@ -47,46 +59,44 @@ def export_rows(config: RunConfig) -> Iterator[Rows]:
         yield Rows(f"{settings.proof.path}.dataset", [settings.proof.dataset], check, is_one=True)
 
 
-def _format_faults(config: RunConfig, settings: ExportSettings) -> Iterator[str]:
-    field, quantization = f"{settings.path}.quantization", settings.quantization
-    if quantization in COMPRESSED and find_spec(_EXTRA) is None:
+def _package_faults(settings: ExportSettings) -> Iterator[str]:
+    if settings.quantization in COMPRESSED and find_spec(_EXTRA) is None:
         yield (
-            f"{field}: {quantization} needs the package {_EXTRA}, which this image lacks; build the trainer's image with "
-            f"--build-arg EXTRAS=compression, or choose Int8 or Int4"
+            f"{settings.path}.quantization: {settings.quantization} needs the package {_EXTRA}, which this image lacks; build "
+            f"the trainer's image with --build-arg EXTRAS=compression, or choose Int8 or Int4"
         )
-    family = _family(config)
+
+
+def _format_faults(config: RunConfig, settings: ExportSettings, described: dict[str, Any]) -> Iterator[str]:
+    field, quantization, family = f"{settings.path}.quantization", settings.quantization, described.get("model_type")
+    if quantization != UNROUNDED and has_experts(described):
+        yield (
+            f"{field}: the model is a mixture of experts, of which {quantization} would round little, or in a form that "
+            f"transformers cannot load; choose None"
+        )
     if quantization in COMPRESSED and family in _TRANSPOSED:
         yield (
             f"{field}: {quantization} rounds linear layers, and models of the family {family} have others in their place; "
             f"choose Int8 or Int4"
         )
-    if quantization == "Int4" and not config.compute.gpus_per_node:
-        uneven = _uneven_layer(config, CPU_BLOCK)
-        if uneven:
-            yield (
-                f"{field}: on a CPU bitsandbytes computes in 4 bit only with inputs that can be divided by {CPU_BLOCK}, and "
-                f"{uneven[0]} has {uneven[1]}; set compute.gpusPerNode of this stage, or choose Int8"
-            )
-    if quantization in GROUPED:
-        uneven = _uneven_layer(config, GROUP)
-        if uneven:
-            name, inputs = uneven
-            yield (
-                f"{field}: {quantization} rounds weights in groups of {GROUP}, and {name} has {inputs} inputs, which cannot be "
-                f"divided by it; choose FP8 or Int8"
-            )
+    uneven = _uneven_layer(described, CPU_BLOCK) if quantization == "Int4" and not config.compute.gpus_per_node else None
+    if uneven:
+        yield (
+            f"{field}: on a CPU bitsandbytes computes in 4 bit only with inputs that can be divided by {CPU_BLOCK}, and "
+            f"{uneven[0]} has {uneven[1]}; set compute.gpusPerNode of this stage, or choose Int8"
+        )
+    uneven = _uneven_layer(described, GROUP) if quantization in GROUPED else None
+    if uneven:
+        yield (
+            f"{field}: {quantization} rounds weights in groups of {GROUP}, and {uneven[0]} has {uneven[1]} inputs, which cannot "
+            f"be divided by it; choose FP8 or Int8"
+        )
 
 
-def _family(config: RunConfig) -> str | None:
-    described = base_description(config)
-    return str(described.get("model_type")) if described else None
-
-
-def _uneven_layer(config: RunConfig, size: int) -> tuple[str, int] | None:
-    """Return the first linear layer whose inputs a size does not divide; None also where they are not known yet."""
-    described = base_description(config)
+def _uneven_layer(described: dict[str, Any], size: int) -> tuple[str, int] | None:
+    """Return the first linear layer whose inputs a size does not divide; None also for a family of unknown tensors."""
     try:
-        wanted = wanted_tensors(described) if described else None
+        wanted = wanted_tensors(described)
     except Unfit:
         # The check of the model says so.
         return None

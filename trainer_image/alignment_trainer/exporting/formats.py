@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from alignment_api.spec.settings.export import UNROUNDED
+
 
 class Format(NamedTuple):
     """One format."""
@@ -16,9 +18,8 @@ class Format(NamedTuple):
 
 
 _BITS, _COMPRESSED = "bitsandbytes", "compressed-tensors"
-UNROUNDED = "None"
 
-FORMATS = {
+FORMATS: dict[str, Format] = {
     UNROUNDED: Format("with its weights as trained"),
     "Int8": Format("in 8 bit (bitsandbytes)", "I8", 0.65, _BITS),
     "Int4": Format("in 4 bit (bitsandbytes, NF4)", "U8", 0.45, _BITS),

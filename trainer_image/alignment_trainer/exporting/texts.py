@@ -11,6 +11,7 @@ from alignment_api.spec.data import Dataset
 from alignment_trainer.data.mixture import draw
 from alignment_trainer.data.tasks.compared import read_compared
 from alignment_trainer.data.tokens import IGNORED, dialogue_tokens
+from alignment_trainer.failures import BadConfiguration
 from alignment_trainer.forms.columns import find_rows
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.forms.left_out import LeftOut
@@ -18,9 +19,12 @@ from alignment_trainer.forms.messages import Message
 from alignment_trainer.model_folder.configuration import size_of
 from alignment_trainer.model_folder.documents import COPY, read_object
 from alignment_trainer.model_folder.fitness import CONFIGURATION
+from alignment_trainer.settings.export import ExportSettings
 
 _LONGEST = 2048
 """Longer rows are cut, which bounds the memory for their logits."""
+_CALIBRATING = 512
+"""Most rows by which weights are rounded; more of them hardly change how."""
 
 
 class Text(NamedTuple):
@@ -39,8 +43,19 @@ class Text(NamedTuple):
 
 
 def longest_text(model: Path) -> int:
-    """Return how many tokens a row may have: no more than the model of a folder reads at once."""
+    """Return how many tokens of a row a model gets: at most as many as it can read."""
     return min(_LONGEST, size_of(read_object(model / CONFIGURATION, COPY), "max_position_embeddings") or _LONGEST)
+
+
+def calibration(config: RunConfig, settings: ExportSettings, tokenizer: Any, model: Path) -> list[Text]:
+    """Return the texts by which weights are rounded: drawn by the stage's seed if the dataset has more rows than needed."""
+    assert settings.calibration is not None
+    field, dataset = f"{settings.path}.calibration", settings.calibration
+    some = dataset.model_copy(update={"max_examples": min(dataset.max_examples or _CALIBRATING, _CALIBRATING)})
+    found = list(texts_of(config, some, field, settings.seed, tokenizer, longest_text(model)))
+    if not found:
+        raise BadConfiguration(f"{field}: {dataset.source} has no text; name a dataset with answers or texts")
+    return found
 
 
 def texts_of(config: RunConfig, dataset: Dataset, field: str, seed: int, tokenizer: Any, longest: int) -> Iterator[Text]:

@@ -1,6 +1,6 @@
 """Writes a model for serving, proves what was written, and copies it to where it is wanted."""
 
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +8,17 @@ from accelerate import PartialState
 from alignment_api.results.export import ExportReport
 from alignment_api.run_config import RunConfig
 
+from alignment_trainer.checks.exports import check_format
 from alignment_trainer.exporting.limits import excesses
 from alignment_trainer.exporting.original import Original, find_original
 from alignment_trainer.exporting.proving.proof import prove
 from alignment_trainer.exporting.publishing import publish
 from alignment_trainer.exporting.report import report_of, write_metrics, write_report
-from alignment_trainer.exporting.texts import Text, longest_text, texts_of
+from alignment_trainer.exporting.texts import calibration
 from alignment_trainer.exporting.writing.model import Written, forget, write_model
 from alignment_trainer.failures import BrokenExport, UnfaithfulExport
+from alignment_trainer.model_folder.documents import COPY, read_object
+from alignment_trainer.model_folder.fitness import CONFIGURATION
 from alignment_trainer.model_folder.start import start_name
 from alignment_trainer.models.load_faults import loading
 from alignment_trainer.models.tokenizer import load_tokenizer
@@ -28,6 +31,8 @@ def run(config: RunConfig) -> None:
     """Write, prove and publish the model; one process does it, and all others wait."""
     settings = export_settings(config)
     original = find_original(config)
+    # Of a model of the Hub, nothing was known before.
+    check_format(config, settings, read_object(original.folder / CONFIGURATION, COPY))
     on_first_process(lambda: _export(config, settings, original))
 
 
@@ -51,13 +56,9 @@ def _export(config: RunConfig, settings: ExportSettings, original: Original) -> 
 
 
 def _write(config: RunConfig, settings: ExportSettings, original: Original, tokenizer: Any) -> Written:
-    def calibration() -> Iterator[Text]:
-        assert settings.calibration is not None
-        field, longest = f"{settings.path}.calibration", longest_text(original.folder)
-        return texts_of(config, settings.calibration, field, settings.seed, tokenizer, longest)
-
-    device = PartialState().device
-    return write_model(Path(config.paths.stage), original, settings.quantization, tokenizer, device, calibration)
+    stage, device = Path(config.paths.stage), PartialState().device
+    texts = partial(calibration, config, settings, tokenizer, original.folder)
+    return write_model(stage, original, settings.quantization, tokenizer, device, texts)
 
 
 def _refuse_unfaithful(settings: ExportSettings, report: ExportReport) -> None:

@@ -10,6 +10,8 @@ from alignment_api.spec.data import Dataset
 from alignment_api.spec.settings.synthesis import Seed
 
 Quantization = Literal["None", "Int8", "Int4", "W8A16", "W4A16", "GPTQ", "FP8"]
+UNROUNDED: Quantization = "None"
+"""The format whose weights stay as trained."""
 CALIBRATED: tuple[Quantization, ...] = ("GPTQ",)
 """Formats whose rounding depends on texts."""
 COMPRESSED: tuple[Quantization, ...] = ("W8A16", "W4A16", "GPTQ", "FP8")

@@ -1,6 +1,6 @@
 """Checks that a written folder is what a server needs: unchanged weights, its tokenizer, its template, its end tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,13 @@ def tokenizer_faults(tokenizer: Any, rendered: list[Rendered]) -> Iterator[str]:
         if found != one.ids:
             yield f"makes {len(found)} tokens of {one.text[:60]!r}, and the original makes others, {len(one.ids)} of them"
             return
+
+
+def loading_faults(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which weights transformers has made up, since the files have none of their name or shape."""
+    absent = sorted({*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])})
+    if absent:
+        yield f"lacks {absent[0]} and {len(absent) - 1} more of the tensors that its model needs"
 
 
 def vocabulary_faults(model: Any, tokenizer: Any) -> Iterator[str]:

@@ -30,8 +30,9 @@ def prove(request: Request) -> Proven:
     if changed:
         return Proven(weights=weights_digest(request.folder), faults=[changed])
     tokenizer = AutoTokenizer.from_pretrained(request.folder, trust_remote_code=False)
-    written = _load(request.folder, "auto", request.device)
+    written, found = _load(request.folder, "auto", request.device)
     faults = [
+        *form.loading_faults(found),
         *form.tokenizer_faults(tokenizer, request.rendered),
         *form.vocabulary_faults(written, tokenizer),
         *form.end_faults(request.folder, tokenizer, request.ends),
@@ -48,19 +49,28 @@ def _likeness(request: Request, written: Any) -> Likeness | None:
     """Compare the original in 32 bit with itself in bfloat16, which is the floor of any export, and with the written model."""
     if request.original is None:
         return None
-    original = _load(request.original, torch.float32, request.device)
+    original, _ = _load(request.original, torch.float32, request.device)
     advance = _counter(request.progress)
-    rounded = compare(original, _load(request.original, torch.bfloat16, request.device), request.compared, advance)
+    in_16_bit, _ = _load(request.original, torch.bfloat16, request.device)
+    rounded = compare(original, in_16_bit, request.compared, advance)
+    del in_16_bit
     found = compare(original, written, request.compared, advance)
     if not (rounded.are_numbers and found.are_numbers):
         return None
     return Likeness(original=found.first(), rounded=rounded.second(), written=found.second(), tokens=sum(found.tokens))
 
 
-def _load(folder: Path, dtype: torch.dtype | str, device: str) -> Any:
-    return AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, device_map={"": device}, trust_remote_code=False, use_safetensors=True
-    ).eval()
+def _load(folder: Path, dtype: torch.dtype | str, device: str) -> tuple[Any, dict[str, Any]]:
+    """Load a model, and what transformers says of the tensors that it has and has not found."""
+    model, found = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        device_map={"": device},
+        trust_remote_code=False,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
+    return model.eval(), found
 
 
 def _counter(progress: Path) -> Callable[[int], None]:

@@ -1,9 +1,5 @@
 """Has a written folder proven in a fresh process, which sees only files: memory may be better than what was written."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +9,14 @@ from alignment_api.run_config import RunConfig
 
 from alignment_trainer.data.chat import end_ids
 from alignment_trainer.data.tokens import prompt_ids
+from alignment_trainer.exporting.fresh_process import Ended, run_alone
 from alignment_trainer.exporting.original import Original
+from alignment_trainer.exporting.proving import process
 from alignment_trainer.exporting.proving.request import Compared, Proven, Rendered, Request
 from alignment_trainer.exporting.texts import Text, first_tokens, longest_text, texts_of
 from alignment_trainer.exporting.writing.model import Written
-from alignment_trainer.failures import BadConfiguration, BrokenExport, ProofLacksMemory, StageFailure, UnfaithfulExport
+from alignment_trainer.failures import BadConfiguration, BrokenExport, LacksMemory, StageFailure, UnfaithfulExport
 from alignment_trainer.forms.examples import Dialogue
-from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE
 from alignment_trainer.settings.export import ExportSettings
 from alignment_trainer.workspace.activity import measured
 
@@ -27,8 +24,6 @@ _FOLDER = "proof"
 _REQUEST_FILE, _RESULT_FILE = "request.json", "proven.json"
 _PROMPTS = 2
 _QUESTION = "Hello! What can you do for me?"
-_OF_RANKS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
-"""Without these the process is alone, and joins no group of processes."""
 
 
 def prove(
@@ -64,8 +59,9 @@ def _texts(config: RunConfig, settings: ExportSettings, original: Original, toke
     proof = settings.proof
     if proof is None:
         return []
-    field, longest = f"{proof.path}.dataset", longest_text(original.folder)
-    found = first_tokens(texts_of(config, proof.dataset, field, settings.seed, tokenizer, longest), proof.maximum_tokens)
+    field = f"{proof.path}.dataset"
+    texts = texts_of(config, proof.dataset, field, settings.seed, tokenizer, longest_text(original.folder))
+    found = first_tokens(texts, proof.maximum_tokens)
     if not found:
         raise BadConfiguration(f"{field}: {proof.dataset.source} has no token to compare; name a dataset with answers or texts")
     return found
@@ -98,41 +94,25 @@ def _run(folder: Path, request: Request) -> Proven:
     write_whole(asked, request.model_dump_json())
     total = 2 * sum(map(sum, (text.measured for text in request.compared)))
     with measured("proving the written model", total or None, "tokens", lambda: _done(request.progress)):
-        process = subprocess.run(
-            [sys.executable, "-m", "alignment_trainer.exporting.proving.process", str(asked), str(result)],
-            env=_environment(os.environ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    if process.returncode == 0 and result.exists():
+        ended = run_alone(process.__name__, str(asked), str(result))
+    if ended.code == 0 and result.exists():
         return Proven.model_validate_json(result.read_text(encoding="utf-8"))
-    print(process.stdout, file=sys.stderr, flush=True)
-    raise failure(request.folder, process.returncode, process.stdout)
+    raise failure(request.folder, ended)
 
 
-def failure(folder: Path, code: int, output: str) -> StageFailure:
+def failure(folder: Path, ended: Ended) -> StageFailure:
     """Return why the process has found nothing; only a folder that cannot be loaded is written again."""
-    if code < 0:
-        return ProofLacksMemory(
-            f"the process that loads {folder} again was killed (signal {-code}), perhaps for memory; raise compute.memory"
+    if ended.signal:
+        return LacksMemory(
+            f"the process that loads {folder} again was killed (signal {ended.signal}), perhaps for memory; raise compute.memory"
         )
-    last = next((line for line in reversed(output.splitlines()) if line.strip()), "it says nothing")
-    if "OutOfMemoryError" in last:
-        return ProofLacksMemory(
+    if ended.lacked_gpu_memory:
+        return LacksMemory(
             f"the GPU has no room for the original in 32 bit beside the written model of {folder}, which are compared; take a "
             f"GPU with more memory, or set compute.gpusPerNode of this stage to 0"
         )
-    return BrokenExport(f"{folder} cannot be loaded in a fresh process ({last.strip()[:300]})")
+    return BrokenExport(f"{folder} cannot be loaded in a fresh process ({ended.last_line})")
 
 
 def _done(progress: Path) -> int:
     return int(progress.read_text()) if progress.exists() else 0
-
-
-def _environment(own: Mapping[str, str]) -> dict[str, str]:
-    return {
-        **{name: value for name, value in own.items() if name not in _OF_RANKS and not name.startswith("TORCHELASTIC")},
-        LAUNCHER_VARIABLE: str(os.getpid()),
-    }

@@ -2,16 +2,15 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from alignment_api.files import write_whole
 from alignment_api.names import MODEL_FOLDER
-from alignment_api.spec.settings.export import COMPRESSED
+from alignment_api.spec.settings.export import COMPRESSED, UNROUNDED
 
-from alignment_trainer.exporting.formats import UNROUNDED
 from alignment_trainer.exporting.original import Original
 from alignment_trainer.exporting.texts import Text
 from alignment_trainer.exporting.writing import bits, compressed
@@ -38,7 +37,7 @@ def write_model(
     quantization: str,
     tokenizer: Any,
     device: torch.device,
-    calibration: Callable[[], Iterator[Text]],
+    calibration: Callable[[], list[Text]],
 ) -> Written:
     """Write the model to the stage's folder, under its name only once it is whole; what is written already stays."""
     folder = stage / MODEL_FOLDER
@@ -70,7 +69,7 @@ def _known(stage: Path, original: Original) -> str | None:
 
 
 def _write_weights(
-    original: Path, target: Path, quantization: str, device: torch.device, calibration: Callable[[], Iterator[Text]]
+    original: Path, target: Path, quantization: str, device: torch.device, calibration: Callable[[], list[Text]]
 ) -> None:
     if quantization == UNROUNDED:
         _copy(original, target)

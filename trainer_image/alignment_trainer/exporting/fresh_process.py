@@ -1,0 +1,58 @@
+"""Runs a module of this package in a fresh process, which is in no group of processes and whose memory is free when it ends."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE
+
+_OF_RANKS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""Without these the process is alone."""
+
+
+class Ended(NamedTuple):
+    """How the process ended."""
+
+    code: int
+    errors: str
+    """What it wrote to stderr."""
+
+    @property
+    def signal(self) -> int | None:
+        """Return the signal that killed it."""
+        return -self.code if self.code < 0 else None
+
+    @property
+    def last_line(self) -> str:
+        """Return the last line of its errors: of an exception, kind and message."""
+        lines = (line.strip() for line in reversed(self.errors.splitlines()))
+        return next(filter(None, lines), "it says nothing")[:300]
+
+    @property
+    def lacked_gpu_memory(self) -> bool:
+        """Return whether the GPU had no room."""
+        return "OutOfMemoryError" in self.last_line
+
+
+def run_alone(module: str, *arguments: str, given: str | None = None) -> Ended:
+    """Run a module that dies with this process; it reads what is given from stdin, and its errors are printed if it fails."""
+    process = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        input=given,
+        env=_environment(os.environ),
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    if process.returncode:
+        print(process.stderr, file=sys.stderr, flush=True)
+    return Ended(process.returncode, process.stderr)
+
+
+def _environment(own: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **{name: value for name, value in own.items() if name not in _OF_RANKS and not name.startswith("TORCHELASTIC")},
+        LAUNCHER_VARIABLE: str(os.getpid()),
+    }
