@@ -35,9 +35,9 @@ def check_export(config: RunConfig) -> None:
     """Refuse an export that lacks a setting, a package, a fitting model, or whose destinations cannot be written."""
     settings = export_settings(config)
     described = base_description(config)
-    faults = [*_package_faults(settings), *_destination_faults(config, settings)]
     # Of a model on the Hub, nothing is known yet.
-    faults += _format_faults(config, settings, described) if described else ()
+    of_model = _format_faults(config, settings, described) if described else ()
+    faults = [*_package_faults(settings), *of_model, *_destination_faults(config, settings)]
     if faults:
         raise BadConfiguration("\n".join(faults))
 
