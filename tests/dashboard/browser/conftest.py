@@ -10,6 +10,7 @@ from alignment_api.home import Home
 from chromium import opened_browser
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from seeded_home import write_home
+from seeded_reports import write_reports
 from served_dashboard import served
 
 WIDTH, HEIGHT = 1440, 900
@@ -25,15 +26,35 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Home:
+    """Write the home of tests/seeded_home.py, with runs whose models were measured."""
+    home = write_home(tmp_path_factory.mktemp("shared") / "home", empty_database, datetime.now(UTC))
+    write_reports(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def shared_dashboard(shared_home: Home) -> Iterator[str]:
+    """Serve it, and return the address."""
+    with served(ALIGNMENT_HOME=str(shared_home.root)) as address:
+        yield address
+
+
 @pytest.fixture(scope="module")
-def seeded(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Home:
-    """Write the home of tests/seeded_home.py; tests of the module may change it."""
+def seeded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Home:
+    """Return the home that all modules share and may add to, or of a module with OWN_HOME its own, which it may change."""
+    if not getattr(request.module, "OWN_HOME", False):
+        return request.getfixturevalue("shared_home")  # type: ignore[no-any-return]
     return write_home(tmp_path_factory.mktemp("seeded") / "home", empty_database, datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")
-def dashboard(browser: Browser, seeded: Home) -> Iterator[str]:
-    """Serve the seeded home, and return the address; without a browser nothing is served."""
+def dashboard(request: pytest.FixtureRequest, browser: Browser, seeded: Home) -> Iterator[str]:
+    """Return the address at which that home is served; without a browser nothing is served."""
+    if not getattr(request.module, "OWN_HOME", False):
+        yield request.getfixturevalue("shared_dashboard")
+        return
     with served(ALIGNMENT_HOME=str(seeded.root)) as address:
         yield address
 

@@ -6,10 +6,9 @@ from typing import Literal
 
 import axe_core_python
 import pytest
-from alignment_api.home import Home
 from playwright.sync_api import Page
 from seeded_home import FAILED, RUNNING, SWEEP
-from seeded_reports import OTHER, STUDY, write_reports
+from seeded_reports import OTHER, STUDY
 from settled_pages import keep_picture, open_settled
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
@@ -30,12 +29,6 @@ PAGES = {
     "compare-evaluation": f"/compare?jobs=uid-{STUDY},uid-{OTHER}&view=evaluation",
     "rows": f"/rows?job=uid-{STUDY}&task=alpaca",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def evaluated(seeded: Home) -> None:
-    """Write the runs whose models are measured too."""
-    write_reports(seeded)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,13 +1,11 @@
 """What models reached, in a real browser: from the scores of a run to the rows in which two of its models differ."""
 
-from alignment_api.home import Home
 from playwright.sync_api import Page, expect
-from seeded_reports import STUDY, write_reports
+from seeded_reports import STUDY
 from settled_pages import keep_picture, open_settled, settle, tables
 
 
-def test_from_the_scores_to_the_rows_and_back(page: Page, seeded: Home) -> None:
-    write_reports(seeded)
+def test_from_the_scores_to_the_rows_and_back(page: Page) -> None:
     open_settled(page, f"/run?job=uid-{STUDY}&tab=Evaluation")
     expect(tables(page).first).to_be_visible()
     expect(page.get_by_text("81 % of 1,610")).to_be_visible()

@@ -11,6 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 from seeded_home import FAILED, LONG_MESSAGE, RUNNING, SPIKE
 from settled_pages import charts, keep_picture, open_settled
 
+# A run that is training now: as the minutes pass, it would become a silent one.
+OWN_HOME = True
 SCREEN = 900
 FIRST_PANELS = 250
 """Pixels of the chart down to the end of its first row of panels."""
