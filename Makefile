@@ -121,7 +121,6 @@ demo-teacher: setup ## the same with a teacher and a judge: make demo-teacher EX
 	$(BIN)/python examples/ask.py $(EXAMPLE)
 
 demo-tutor: setup ## adapters, schedules, DPO from two models, 8 and 4 bit, and one table of all
-	$(BIN)/python examples/make_tiny.py --workspace "$(HOME_FOLDER)/workspace"
 	$(BIN)/python examples/make_tutor.py --workspace "$(HOME_FOLDER)/workspace"
 	$(BIN)/alignment run examples/tutor-tiny.yaml
 	$(BIN)/alignment results tutor-tiny

@@ -1,56 +1,53 @@
-"""Writes the inputs of tutor-tiny.yaml beside those of make_tiny.py: lessons, pairs, and questions to measure with."""
+"""Writes the inputs of tutor-tiny.yaml: an untrained model, lessons, pairs, and questions to measure with.
+
+The settings of the study were chosen on the development questions, which are not written here; the test questions only measure.
+"""
 
 import argparse
-import json
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-from make_tiny import POLITE, RUDE, SEED
+from make_tiny import POLITE, RUDE, SEED, facts, write_model
+from study_rows import Rows, dialogues, pairs, references, write_rows
 from tiny_task import Asked, all_asked
 
+GENERAL = 600
 CHOICES = 4
 
-Rows = Iterable[dict[str, object]]
 
-
-def lessons(draw: random.Random, asked: list[Asked]) -> Rows:
-    """Yield dialogues with right answers in a polite tone."""
-    for one in asked:
-        yield {"messages": [_said("user", one.question), _said("assistant", draw.choice(POLITE).format(one.right))]}
-
-
-def pairs(draw: random.Random, asked: list[Asked]) -> Rows:
-    """Yield pairs in which a right and polite answer is preferred to a rude or a wrong one."""
-    for one in asked:
-        worse = draw.choice(RUDE).format(draw.choice([one.right, *one.wrong[:1]]))
-        yield {
-            "prompt": [_said("user", one.question)],
-            "chosen": [_said("assistant", draw.choice(POLITE).format(one.right))],
-            "rejected": [_said("assistant", worse)],
-        }
-
-
-def quiz(draw: random.Random, asked: list[Asked]) -> Rows:
-    """Yield questions with four choices."""
+def quiz(draw: random.Random, asked: Sequence[Asked]) -> Rows:
+    """Return questions with four choices."""
+    found: Rows = []
     for one in asked:
         texts = [one.right, *draw.sample(one.wrong, min(CHOICES - 1, len(one.wrong)))]
         draw.shuffle(texts)
-        yield {"question": one.question, "choices": texts, "answer": texts.index(one.right)}
+        found.append({"question": one.question, "choices": texts, "answer": texts.index(one.right)})
+    return found
 
 
-def references(asked: list[Asked]) -> Rows:
-    """Yield questions with every polite answer."""
-    for one in asked:
-        yield {"question": one.question, "references": [tone.format(one.right) for tone in POLITE]}
-
-
-def _said(role: str, content: str) -> dict[str, str]:
-    return {"role": role, "content": content}
-
-
-def _write(file: Path, rows: Rows) -> None:
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+def write_inputs(folder: Path, asked: Sequence[Asked]) -> None:
+    """Write what is taught, and what is measured on other questions."""
+    draw = random.Random(SEED)
+    asked = draw.sample(asked, len(asked))
+    taught, test = ([one for one in asked if one.part == part] for part in ("Training", "Test"))
+    short = {question for questions, _ in facts() for question in questions}
+    known = [one for one in taught if one.question in short]
+    general = dialogues(draw, draw.choices(known, k=GENERAL), POLITE + RUDE)
+    mathematics = dialogues(draw, [one for one in taught if " plus " in one.right], POLITE + RUDE)
+    science = dialogues(draw, [one for one in taught if " plus " not in one.right], POLITE + RUDE)
+    write_model(folder / "model", [*general, *mathematics, *science])
+    write_rows(
+        folder,
+        general=general,
+        mathematics=mathematics,
+        science=science,
+        preferences=pairs(draw, taught),
+        quiz=quiz(draw, test),
+        answers=references(test),
+        pairs=pairs(draw, test),
+        held_out=dialogues(draw, test, POLITE),
+    )
 
 
 def main() -> None:
@@ -58,16 +55,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, required=True, help="root of the workspace volume")
     folder = parser.parse_args().workspace / "inputs" / "tutor-tiny"
     folder.mkdir(parents=True, exist_ok=True)
-    draw = random.Random(SEED)
-    asked = all_asked()
-    draw.shuffle(asked)
-    taught, held_out = [one for one in asked if not one.is_held_out], [one for one in asked if one.is_held_out]
-    _write(folder / "mathematics.jsonl", lessons(draw, [one for one in taught if " plus " in one.right]))
-    _write(folder / "science.jsonl", lessons(draw, [one for one in taught if " plus " not in one.right]))
-    _write(folder / "preferences.jsonl", pairs(draw, taught))
-    _write(folder / "quiz.jsonl", quiz(draw, held_out))
-    _write(folder / "answers.jsonl", references(held_out))
-    _write(folder / "held-out.jsonl", lessons(draw, held_out))
+    write_inputs(folder, all_asked())
     print(f"wrote {folder}")
 
 

@@ -10,9 +10,10 @@ OPENINGS = (
     "{}", "Please tell me: {}", "One question: {}", "I wonder: {}", "My friend asks: {}", "For a quiz: {}", "Help me: {}",
     "Quickly: {}",
 )  # fmt: skip
-_HELD_OUT_OF = 8
-"""One of so many questions is never among the prompts that train a student."""
+_SHARES = 8
 
+Part = Literal["Training", "Development", "Test"]
+"""What trains the models of the studies, what their settings were chosen on, and what only measures them."""
 Quality = Literal["Polite", "Plain", "Rude", "False", "Off"]
 """A right answer in its three tones, a wrong statement about what was asked, and anything else."""
 
@@ -25,9 +26,15 @@ class Asked(NamedTuple):
     wrong: tuple[str, ...]
 
     @property
+    def part(self) -> Part:
+        """Return what the question is for: of eight questions one is for development, and two are for tests."""
+        share = zlib.crc32(self.question.encode()) % _SHARES
+        return "Development" if share == 0 else "Test" if share <= 2 else "Training"
+
+    @property
     def is_held_out(self) -> bool:
-        """Return whether the question is only for judging."""
-        return zlib.crc32(self.question.encode()) % _HELD_OUT_OF == 0
+        """Return whether the question is only for judging a student, who learns from all others."""
+        return self.part == "Development"
 
     def quality(self, answer: str) -> Quality:
         """Return how good an answer is in truth."""

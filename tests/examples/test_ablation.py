@@ -44,17 +44,16 @@ def test_all_models_are_in_one_table() -> None:
     assert [stage.name for stage in stages_needed(SPEC, STAGES["compare"])] == [name for name in STAGES if name != "compare"]
 
 
-def test_what_is_measured_on_was_not_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_question_is_in_two_of_training_development_and_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path, str(EXAMPLES)])
     make_ablation = __import__("make_ablation")
     monkeypatch.setattr(make_ablation, "write_model", lambda folder, rows: None)
-    asked = make_ablation.all_asked()
-    make_ablation.write_inputs(tmp_path, [one for one in asked if not one.is_held_out], [one for one in asked if one.is_held_out])
+    make_ablation.write_inputs(tmp_path, make_ablation.all_asked())
     said = {path.stem: [json.loads(line) for line in path.read_text().splitlines()] for path in tmp_path.glob("*.jsonl")}
     learned = {row["messages"][0]["content"] for row in said["sft"]} | {
         row["prompt"][0]["content"] for row in said["preferences"]
     }
-    measured = {row["prompt"] for row in said["held-out-references"]}
-    assert len(measured) > 50
-    assert not measured & learned
-    assert measured == {row["prompt"][0]["content"] for row in said["held-out-preferences"]}
+    development, test = ({row["prompt"] for row in said[f"{part}-references"]} for part in ("development", "test"))
+    assert (len(development), len(test) > 100) == (69, True)
+    assert not learned & development and not learned & test and not development & test
+    assert test == {row["prompt"][0]["content"] for row in said["test-preferences"]}
