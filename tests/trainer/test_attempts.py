@@ -104,8 +104,9 @@ def test_the_log_of_a_stage_is_on_the_volume_and_in_mlflow(finished, tmp_path):
         log = (finished / "job" / stage / LOG_FILE).read_text()
         title, *lines = log.splitlines()
         assert title.startswith(f"=== attempt 1 of tiny/{stage}, 20")
-        # The supervisor's first line, and how the attempt ended.
-        assert (lines[0].startswith("spec.stages["), lines[-1]) == (True, "Completed: the stage is done")
+        # What the supervisor says of the stage, perhaps after a phase that takes long, and how the attempt ended.
+        assert any(line.startswith("spec.stages[") for line in lines)
+        assert lines[-1] == "Completed: the stage is done"
         printed = (finished / f"{stage}-1.log").read_text().splitlines()
         assert set(lines) <= set(printed)
         assert Path(client.download_artifacts(runs[stage], f"logs/{LOG_FILE}", str(tmp_path))).read_text() == log

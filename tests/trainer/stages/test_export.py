@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from alignment_trainer.workspace.stage_folder import claim, is_done
 from exports import PROOF, export_config, stage_config
 from mlflow import MlflowClient
 from safetensors.torch import load_file, save_file
+
+PATIENCE_SECONDS = 60
 
 
 def run(config):
@@ -192,7 +195,12 @@ def test_a_compressed_export_that_is_killed_while_it_writes_proves_and_copies_is
 
         result = trainer.train(config, own_workspace, kill, before=SLOW_COPY)
         assert killed and result.code, result.output
-        assert not (stage / "DONE").exists() and not children(killed)
+        assert not (stage / "DONE").exists()
+        # The kernel takes a moment to end a process that holds much memory.
+        limit = time.monotonic() + PATIENCE_SECONDS
+        while children(killed):
+            assert time.monotonic() < limit
+            time.sleep(0.1)
     weights = stage / "model/model.safetensors"
     before = weights.stat().st_mtime_ns, (stage / "proof/proven.json").stat().st_mtime_ns
     result = trainer.train(config, own_workspace)

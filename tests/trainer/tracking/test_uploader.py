@@ -149,11 +149,15 @@ def test_without_a_server_nothing_fails_and_nothing_is_lost(config, capfd):
     assert steps_arrived(config) == [1, 2, 3]
 
 
-def test_a_database_that_cannot_be_opened_is_reported_in_one_sentence(config, root, capfd, monkeypatch):
+def test_a_database_that_cannot_be_opened_is_reported_in_one_sentence(config, root, tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(uploading, "FLUSH_SECONDS", 3)
     monkeypatch.setenv(uploading.SYNC_VARIABLE, "alignment sync --home there")
-    away = config.model_copy(update={"tracking": config.tracking.model_copy(update={"uri": f"sqlite:///{root}"})})
-    write(config, range(1, 4))
+    # MLflow tries for minutes after the test, under the lock of this job.
+    stage = tmp_path / "job" / "sft"
+    stage.mkdir(parents=True)
+    changes = {"tracking": {"uri": f"sqlite:///{root}"}, "paths": {"stage": str(stage)}}
+    away = config.model_copy(update={name: getattr(config, name).model_copy(update=own) for name, own in changes.items()})
+    write(away, range(1, 4))
     uploader = Uploader(away)
     uploader.start()
     began = time.monotonic()
