@@ -22,9 +22,11 @@ def test_a_late_peer_uses_no_budget(delayed: Delays) -> None:
     assert "Insufficient alignment-suite.dev/port" in waiting["message"]
     delayed.late.wait_for_end()
     stage = delayed.late.stage("sft")
-    assert (stage["attempts"], stage["applicationFailures"], stage["infrastructureFailures"]) == (1, 0, 0), delayed.phases(
-        delayed.late
-    )
+    phases = delayed.phases(delayed.late)
+    # The scheduler may see the new device before the kubelet does, which then refuses a pod: a failure, but not of waiting.
+    refused = sum(reason.startswith("OutOf") for _, reason in phases)
+    counts = stage["attempts"], stage["applicationFailures"], stage["infrastructureFailures"]
+    assert counts == (1 + refused, 0, refused), phases
     expect_every_step_once(delayed.late, delayed.workspace)
 
 

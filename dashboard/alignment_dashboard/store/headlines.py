@@ -1,6 +1,6 @@
 """The runs of all whole jobs: what runs is read often, all of them rarely."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -37,6 +37,10 @@ NO_HEADLINES = Headlines({}, None)
 def read_headlines(store: Store, known: Headlines, now: datetime) -> Headlines:
     """Read what has changed since the last reading, or everything."""
     if known.whole_at is None or now - known.whole_at >= WHOLE:
-        return Headlines({run.run_id: run for run in store.jobs()}, now)
-    changed = {run.run_id: run for run in store.jobs(ended_after=now - CLOCKS_DIFFER)}
-    return known._replace(runs={**known.runs, **changed})
+        return Headlines(_kept(store.jobs(), known), now)
+    return known._replace(runs={**known.runs, **_kept(store.jobs(ended_after=now - CLOCKS_DIFFER), known)})
+
+
+def _kept(runs: Iterable[StoredRun], known: Headlines) -> dict[str, StoredRun]:
+    """Return runs by their id; one that has not changed stays the same object, so that memory does not fall into pieces."""
+    return {run.run_id: before if (before := known.runs.get(run.run_id)) == run else run for run in runs}

@@ -232,6 +232,8 @@ def test_headlines_are_those_of_whole_jobs_and_what_changes_is_seen(store: Store
     writer.client.set_terminated(parent, "FINISHED")
     known = read_headlines(store, known, NOW + timedelta(seconds=4))
     assert known.by_job[writer.job].status == "FINISHED"
+    # What has not changed stays the same object, also when all runs are read.
+    assert read_headlines(store, known, NOW + timedelta(minutes=2)).runs[parent] is known.runs[parent]
     writer.client.delete_run(parent)
     assert writer.job not in read_headlines(store, known, NOW + timedelta(minutes=2)).by_job
 
