@@ -27,15 +27,19 @@ _BETWEEN_PARTS = re.compile(r"[/.]")
 
 def unit_of(metric: str) -> str | None:
     """Return the range or the unit of a metric; None if it is not known, as of many a benchmark."""
-    return next((_UNITS[part] for part in _BETWEEN_PARTS.split(metric) if part in _UNITS), None)
+    part = _measured_part(metric)
+    return _UNITS[part] if part else None
 
 
 def unit_sentence(metrics: Iterable[str]) -> str | None:
     """Return the units of metrics that a table shows; None if none is known."""
     found: dict[str, dict[str, None]] = {}
     for metric in metrics:
-        part = next((part for part in _BETWEEN_PARTS.split(metric) if part in _UNITS), None)
-        if part:
+        if part := _measured_part(metric):
             found.setdefault(_UNITS[part], {})[part] = None
     units = "; ".join(f"{', '.join(names)}: {unit}" for unit, names in found.items())
     return f"Units: {units}." if units else None
+
+
+def _measured_part(metric: str) -> str | None:
+    return next((part for part in _BETWEEN_PARTS.split(metric) if part in _UNITS), None)

@@ -18,7 +18,7 @@ from reported import exported, report
         ("arc_challenge.acc_norm", "0 to 1"),
         ("gsm8k.exact_match.strict-match", "0 to 1"),
         ("length", "characters"),
-        ("a metric of a benchmark that nobody here knows", None),
+        ("a metric of a benchmark without a known unit", None),
     ],
 )
 def test_the_unit_of_a_metric(metric: str, unit: str | None) -> None:

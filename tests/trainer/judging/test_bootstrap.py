@@ -131,7 +131,7 @@ def test_two_models_are_compared_on_the_same_drawn_documents() -> None:
     assert found.high is not None
     assert found.high < 0
     assert alone.high is not None
-    assert alone.high > (before.low or 0), "unpaired, the models could not be told apart"
+    assert alone.high > (before.low or 0), "unpaired, the intervals of the two models overlap"
     assert (found.count, found.failed) == (10, 1)
 
 

@@ -68,7 +68,7 @@ class Asking:
     def __init__(self, kept: KeptAnswers, attempts: Attempts, spending: Spending, history: History, ledger: Ledger) -> None:
         self._kept, self._attempts, self._spending, self._history, self._ledger = kept, attempts, spending, history, ledger
         self._taken, self._noted = 0, time.monotonic()
-        """How many kept answers were taken since the ledger was told, and when that was."""
+        """How many kept answers were taken since the ledger counted them last, and when it did."""
         self._unanswered: Counter[str] = Counter()
         self._asked_now: dict[str, asyncio.Event] = {}
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from alignment_trainer.failures import LacksMemory
 from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE
 
 _OF_RANKS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -30,10 +31,17 @@ class Ended(NamedTuple):
         lines = (line.strip() for line in reversed(self.errors.splitlines()))
         return next(filter(None, lines), "it says nothing")[:300]
 
-    @property
-    def lacked_gpu_memory(self) -> bool:
-        """Return whether the GPU had no room."""
-        return "OutOfMemoryError" in self.last_line
+    def lack_of_memory(self, process: str, room: str) -> LacksMemory | None:
+        """Return the failure if the process lacked memory; it is called by what it does, and the room by what it is for."""
+        if self.signal:
+            return LacksMemory(
+                f"the process that {process} was killed (signal {self.signal}), perhaps for memory; raise compute.memory"
+            )
+        if "OutOfMemoryError" in self.last_line:
+            return LacksMemory(
+                f"the GPU has no room {room}; take a GPU with more memory, or set compute.gpusPerNode of this stage to 0"
+            )
+        return None
 
 
 def run_alone(module: str, *arguments: str, given: str | None = None) -> Ended:

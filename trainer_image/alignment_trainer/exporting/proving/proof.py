@@ -15,7 +15,7 @@ from alignment_trainer.exporting.proving import process
 from alignment_trainer.exporting.proving.request import Compared, Proven, Rendered, Request
 from alignment_trainer.exporting.texts import Text, first_tokens, longest_text, texts_of
 from alignment_trainer.exporting.writing.model import Written
-from alignment_trainer.failures import BadConfiguration, BrokenExport, LacksMemory, StageFailure, UnfaithfulExport
+from alignment_trainer.failures import BadConfiguration, BrokenExport, StageFailure, UnfaithfulExport
 from alignment_trainer.forms.examples import Dialogue
 from alignment_trainer.settings.export import ExportSettings
 from alignment_trainer.workspace.activity import measured
@@ -102,16 +102,10 @@ def _run(folder: Path, request: Request) -> Proven:
 
 def failure(folder: Path, ended: Ended) -> StageFailure:
     """Return why the process has found nothing; only a folder that cannot be loaded is written again."""
-    if ended.signal:
-        return LacksMemory(
-            f"the process that loads {folder} again was killed (signal {ended.signal}), perhaps for memory; raise compute.memory"
-        )
-    if ended.lacked_gpu_memory:
-        return LacksMemory(
-            f"the GPU has no room for the original in 32 bit beside the written model of {folder}, which are compared; take a "
-            f"GPU with more memory, or set compute.gpusPerNode of this stage to 0"
-        )
-    return BrokenExport(f"{folder} cannot be loaded in a fresh process ({ended.last_line})")
+    lack = ended.lack_of_memory(
+        f"loads {folder} again", f"for the original in 32 bit beside the written model of {folder}, which are compared"
+    )
+    return lack or BrokenExport(f"{folder} cannot be loaded in a fresh process ({ended.last_line})")
 
 
 def _done(progress: Path) -> int:

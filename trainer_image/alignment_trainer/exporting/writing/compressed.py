@@ -9,7 +9,6 @@ from alignment_api.spec.settings.export import CALIBRATED
 from alignment_trainer.exporting.fresh_process import Ended, run_alone
 from alignment_trainer.exporting.texts import Text
 from alignment_trainer.exporting.writing import rounding
-from alignment_trainer.failures import LacksMemory
 from alignment_trainer.workspace.activity import advancing
 
 
@@ -31,12 +30,5 @@ def write(original: Path, target: Path, quantization: str, device: torch.device,
 
 def failure(original: Path, ended: Ended) -> Exception:
     """Return why nothing was rounded; the words of other errors also say whether a volume is full."""
-    if ended.signal:
-        return LacksMemory(
-            f"the process that rounds {original} was killed (signal {ended.signal}), perhaps for memory; raise compute.memory"
-        )
-    if ended.lacked_gpu_memory:
-        return LacksMemory(
-            f"the GPU has no room to round {original}; take a GPU with more memory, or set compute.gpusPerNode of this stage to 0"
-        )
-    return RuntimeError(f"llm-compressor cannot round {original}: {ended.last_line}")
+    lack = ended.lack_of_memory(f"rounds {original}", f"to round {original}")
+    return lack or RuntimeError(f"llm-compressor cannot round {original}: {ended.last_line}")
