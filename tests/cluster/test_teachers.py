@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from alignment_api.document import read_document
+from alignment_api.metrics import STAGE_TAG
 from alignment_api.names import REPORT_FILE, STAGE_LABEL
 from alignment_api.results.evaluation import EvaluationReport
 from chromium import opened_browser
+from cluster import tracking
 from cluster.conftest import StartJob
 from cluster.environment import Environment
 from cluster.jobs import EXAMPLES, Job
@@ -146,6 +148,10 @@ def test_a_pod_killed_in_a_round_pays_for_no_verdict_twice(start: StartJob, work
     shown = status["stages"][0]["progress"]["metrics"]
     # The last heartbeat may be older than the end of the last round, which then takes less than the pause between two of them.
     assert shown["round/win_rate"] == pytest.approx(rounds[int(shown["round/number"]) - 1]["winRate"]["value"])
+    with tracking.client(job.installation) as mlflow:
+        runs = {run.data.tags[STAGE_TAG]: run.data.metrics for run in tracking.stage_runs(job, mlflow)}
+    logged = runs["distill"]
+    assert (logged["round/number"], logged["round/win_rate"]) == (2, pytest.approx(rounds[1]["winRate"]["value"]))
     # Both pods have sampled the student, in each round.
     assert all(
         _lines(workspace, f"{folder}/rounds/{one}/student/process-{process}.jsonl") for one in (1, 2) for process in (0, 1)
