@@ -111,16 +111,26 @@ def _show_head(comparison: Comparison) -> tuple[str | None, str]:
     names, usual = measured_in(jobs), default_stage(jobs)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(f"Compare {len(jobs)} runs", anchor=False, width="content")
-        stage = _choose("Stage", names, usual, "stage") if usual else None
+        stages = st.container(width="content")
         view = _choose("View", VIEWS, CURVES, "view")
+        with stages:
+            # Evaluations have stages of their own; the choice stays for the other views.
+            stage = _choose("Stage", names, usual, "stage", disabled=view == EVALUATION) if usual else None
         shown = {"jobs": ",".join(identify(job) for job in jobs)}
         st.page_link("app_pages/samples.py", label="Samples side by side", query_params=shown, icon=":material/notes:")
     return stage, view
 
 
-def _choose(label: str, options: Sequence[str], usual: str, key: str) -> str:
+def _choose(label: str, options: Sequence[str], usual: str, key: str, disabled: bool = False) -> str:
     chosen = st.segmented_control(
-        label, options, default=usual, required=True, key=key, bind="query-params", label_visibility="collapsed"
+        label,
+        options,
+        default=usual,
+        required=True,
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+        disabled=disabled,
     )
     return str(chosen or usual)
 

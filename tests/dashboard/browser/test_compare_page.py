@@ -44,6 +44,18 @@ def test_a_changed_baseline_and_view_are_in_the_address_and_come_back_with_it(pa
     expect(page.get_by_role("button", name="⚑", exact=True)).to_be_disabled()
 
 
+def test_a_chosen_stage_waits_while_the_view_shows_evaluations(page: Page) -> None:
+    open_settled(page, f"/compare?jobs={ALL}&stage=sft")
+    page.get_by_role("radio", name="evaluation").click()
+    expect(page).to_have_url(re.compile("view=evaluation"))
+    # An evaluation measures the models of all stages.
+    expect(page.get_by_role("radio", name="dpo")).to_be_disabled()
+    page.get_by_role("radio", name="curves").click()
+    expect(page.get_by_role("radio", name="dpo")).to_be_enabled()
+    expect(page.get_by_role("radio", name="sft")).to_be_checked()
+    expect(page).to_have_url(re.compile("stage=sft"))
+
+
 def test_the_best_of_the_sweep_and_its_settings_are_at_the_top_of_the_page(page: Page) -> None:
     open_settled(page, f"/compare?jobs={ALL}")
     rate, beta, seed, _ = BEST_OF_SWEEP.parameters
