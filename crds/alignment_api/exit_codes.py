@@ -47,6 +47,8 @@ class Termination(Schema):
     last_checkpoint: int | None = None
     model_revision: str | None = Field(default=None, max_length=64)
     warnings: list[str] | None = Field(default=None, description="What the training showed to be questionable, if it succeeded.")
+    total_steps: int | None = Field(default=None, description="Optimizer steps or rows in total, if it succeeded.")
+    metrics: dict[str, float] | None = Field(default=None, description="Last values of the main metrics, if it succeeded.")
 
 
 def consequence(exit_code: int, reason: str) -> Consequence:

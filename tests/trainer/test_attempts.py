@@ -133,6 +133,12 @@ def test_a_stage_that_is_done_is_not_run_again(finished, tmp_path, trainer):
     result = trainer.attempt(trainer.config(finished, attempt=2), tmp_path).wait()
     assert (result.code, result.termination.reason) == (0, "Completed")
     assert (finished / "job" / "sft" / "metrics.jsonl").stat() == before
+    # With its last figures: the operator may have asked for the heartbeat some steps before the end.
+    last = {
+        name: value for name, value in latest_values(finished / "job" / "sft" / METRICS_FILE).items() if name in metrics.HEADLINES
+    }
+    assert (result.termination.total_steps, result.termination.metrics) == (trainer.steps, last)
+    assert metrics.LOSS in last
 
 
 def test_an_attempt_that_died_while_publishing_is_finished_without_training(finished, tmp_path, trainer):

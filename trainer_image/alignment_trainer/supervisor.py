@@ -13,7 +13,9 @@ from pathlib import Path
 from types import FrameType
 
 from alignment_api.exit_codes import DISK_FULL, Termination
+from alignment_api.journal import read_points
 from alignment_api.names import METRICS_FILE, RUN_CONFIG_FILE
+from alignment_api.progress.course import course_of
 from alignment_api.run_config import RunConfig
 from alignment_api.spec.kinds import KINDS
 
@@ -78,7 +80,7 @@ class Supervisor:
         if is_done(self.config):
             self._ship_rest()
             done = Termination(exit_code=0, reason="Completed", message="the stage was done before")
-            return self._with_warnings(done)
+            return self._with_last_report(done)
         self.config = with_recorded_settings(self.config)
         if self._is_first_node:
             activity.begin(self.stage)
@@ -97,7 +99,7 @@ class Supervisor:
                 check_servers(self.config)
         if self.stop_requested:
             raise Stopped(MESSAGE)
-        termination = self._with_warnings(self._train())
+        termination = self._with_last_report(self._train())
         return termination.model_copy(
             update={
                 "step": last_step(self.stage / METRICS_FILE),
@@ -106,10 +108,18 @@ class Supervisor:
             }
         )
 
-    def _with_warnings(self, termination: Termination) -> Termination:
-        # Only after a success: operators of earlier versions cannot read a termination with this field, and need a failure's.
-        warnings = recorded_warnings(self.stage) if termination.exit_code == 0 else []
-        return termination.model_copy(update={"warnings": warnings or None})
+    def _with_last_report(self, termination: Termination) -> Termination:
+        # Only after a success: operators of earlier versions cannot read a termination with these fields, and need a failure's.
+        if termination.exit_code != 0:
+            return termination
+        progress = course_of(read_points(self.stage / METRICS_FILE)).progress()
+        return termination.model_copy(
+            update={
+                "warnings": recorded_warnings(self.stage) or None,
+                "total_steps": progress and progress.total_steps,
+                "metrics": progress and progress.metrics,
+            }
+        )
 
     def _write_log(self) -> None:
         if self._log:

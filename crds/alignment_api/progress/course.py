@@ -2,10 +2,11 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from alignment_api import metrics
+from alignment_api.journal import Point
 from alignment_api.metrics import SECONDS_LEFT, STEP, TOTAL_STEPS
 from alignment_api.spec.status import Progress
 
@@ -42,6 +43,14 @@ class Course:
             self._latest,
             updated_time or datetime.fromtimestamp(self._milliseconds // 1000, UTC),
         )
+
+
+def course_of(points: Iterable[Point]) -> Course:
+    """Return the course that the points of a journal describe."""
+    course = Course()
+    for point in points:
+        course.add(point.time, point.step, point.newest)
+    return course
 
 
 def bounded_progress(

@@ -69,6 +69,7 @@ def observe(child: Manifest, seen: list[Pod]) -> Child:
         last_checkpoint=written.last_checkpoint if written else None,
         model_revision=written.model_revision if written else None,
         warnings=success.warnings if success else None,
+        progress=success.progress if success else None,
         start_time=_running_since(child, seen, has_ended=bool(written)),
         end_time=pods.time_from(_completion(child, end)),
     )

@@ -4,8 +4,11 @@ import re
 from typing import Any, NamedTuple
 
 from alignment_api.exit_codes import Termination
+from alignment_api.progress.course import bounded_progress
+from alignment_api.spec.status import Progress
 from pydantic import ValidationError
 
+from alignment_operator.backends.pods import time_from
 from alignment_operator.deciding.untrusted import bounded_checkpoint, bounded_revision, bounded_warnings
 
 _LONGEST_SENTENCE = 3000
@@ -21,6 +24,8 @@ class CleanTermination(NamedTuple):
     last_checkpoint: int | None = None
     model_revision: str | None = None
     warnings: tuple[str, ...] | None = None
+    progress: Progress | None = None
+    """How far it was; None if it has not succeeded, or its trainer is of a version that does not say so."""
 
 
 def read_termination(terminated: dict[str, Any] | None, missing_exit_code: int) -> CleanTermination:
@@ -37,7 +42,14 @@ def read_termination(terminated: dict[str, Any] | None, missing_exit_code: int) 
         bounded_checkpoint(written.last_checkpoint),
         bounded_revision(written.model_revision),
         bounded_warnings(written.warnings) if written.warnings else None,
+        _progress(written, (terminated or {}).get("finishedAt")),
     )
+
+
+def _progress(written: Termination, end: str | None) -> Progress | None:
+    total, ended = written.total_steps, time_from(end)
+    # An attempt that succeeds has done all steps.
+    return bounded_progress(total, total, 0, written.metrics or {}, ended) if total is not None and ended else None
 
 
 def as_sentence(text: str) -> str:

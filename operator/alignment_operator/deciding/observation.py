@@ -35,6 +35,8 @@ class Child:
     model_revision: str | None = None
     warnings: tuple[str, ...] | None = None
     """What its training showed to be questionable; None if it has not succeeded, or reports none."""
+    progress: Progress | None = None
+    """How far it was at its end; None if it has not succeeded, or does not say so itself."""
     start_time: datetime | None = None
     end_time: datetime | None = None
 

@@ -112,7 +112,7 @@ def _succeeded(situation: Situation, record: StageStatus, child: Child) -> Stage
         child_uid=child.uid,
         start_time=record.start_time or child.start_time,
         completion_time=child.end_time or situation.job.now,
-        progress=_finished_progress(situation.progress or record.progress),
+        progress=child.progress or _finished_progress(situation.progress or record.progress),
         output=f"{WORKSPACE_PREFIX}{run.output.as_posix()}",
         retry_time=None,
         last_checkpoint=child.last_checkpoint,
@@ -130,7 +130,7 @@ def _warnings(situation: Situation, record: StageStatus, child: Child) -> list[s
 
 
 def _finished_progress(progress: Progress | None) -> Progress | None:
-    # The last report may be some steps old; a stage that succeeded has done all of them.
+    # The last heartbeat may be some steps old; a stage that succeeded has done all of them.
     return progress.model_copy(update={"step": progress.total_steps, "percent": 100, "seconds_left": 0}) if progress else None
 
 

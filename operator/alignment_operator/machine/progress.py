@@ -8,7 +8,7 @@ from alignment_api import metrics
 from alignment_api.heartbeat import Activity, activity_text, read_activity, read_warnings
 from alignment_api.journal import Point, read_points
 from alignment_api.names import ACTIVITY_FILE, METRICS_FILE, SHIPPED_FILE, WARNINGS_FILE
-from alignment_api.progress.course import Course
+from alignment_api.progress.course import course_of
 from alignment_api.runs import RunIds, read_run_ids
 from alignment_api.spec.status import Progress, TrackingStatus
 
@@ -38,10 +38,7 @@ def read_stage(stage: Path, running: Child | None, now: datetime) -> StageFiles:
     points = _newest_points(stage / METRICS_FILE)
     activity = _activity(stage / ACTIVITY_FILE, running)
     runs = _known_runs(stage / SHIPPED_FILE)
-    course = Course()
-    for point in points:
-        course.add(point.time, point.step, point.newest)
-    progress = course.progress()
+    progress = course_of(points).progress()
     if progress and activity and activity.time > progress.updated_time:
         progress = progress.model_copy(update={"updated_time": activity.time.replace(microsecond=0)})
     if running is None or running.start_time is None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from alignment_api import metrics
 from alignment_operator.backends.pytorchjob import is_replica, observe, trimmed
 from observed_pods import SAID, ended, pod, running, training_job, unscheduled, waiting
 
@@ -305,6 +306,33 @@ def test_warnings_come_with_the_last_words_of_a_success(said: dict[str, Any], wa
     document = {"exitCode": 0, "reason": "Completed", "message": "done", "lastCheckpoint": 7, **said}
     child = observe(training_job("Succeeded"), [pod(phase="Succeeded", **ended(0, document))])
     assert (child.warnings, child.message, child.last_checkpoint) == (warnings, "done", 7)
+
+
+FIGURES: list[tuple[str, dict[str, Any], tuple[int, dict[str, float]] | None]] = [
+    ("all steps, and the last figures", {"totalSteps": 40, "metrics": {metrics.LOSS: 0.25}}, (40, {metrics.LOSS: 0.25})),
+    ("a stage that measures nothing", {"totalSteps": 40}, (40, {})),
+    ("a trainer of an earlier version", {}, None),
+    (
+        "figures that no status shows",
+        {"totalSteps": 40, "metrics": {metrics.LOSS: 0.25, "made/up": 1.0}},
+        (40, {metrics.LOSS: 0.25}),
+    ),
+    ("more steps than any stage can have", {"totalSteps": 10**12}, None),
+    ("no steps", {"totalSteps": 0}, None),
+]
+
+
+@pytest.mark.parametrize(("said", "shown"), [row[1:] for row in FIGURES], ids=[row[0] for row in FIGURES])
+def test_the_last_figures_come_with_the_last_words_of_a_success(
+    said: dict[str, Any], shown: tuple[int, dict[str, float]] | None
+) -> None:
+    document = {"exitCode": 0, "reason": "Completed", "message": "done", **said}
+    found = observe(training_job("Succeeded"), [pod(phase="Succeeded", **ended(0, document, time="12:00:09"))]).progress
+    assert (found and (found.step, found.metrics)) == shown
+    if found:
+        assert (found.total_steps, found.percent, found.seconds_left) == (found.step, 100, 0)
+        assert f"{found.updated_time:%H:%M:%S}" == "12:00:09"
+    assert observe(training_job("Failed"), [pod(phase="Failed", **ended(1, document))]).progress is None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from alignment_api.spec.status import Progress
 from builders import NOW, a_child, a_job, a_training, later
 from plans import conditions, names, planned, progress, pulse, stage, then
 
@@ -91,6 +92,26 @@ def test_a_stage_keeps_what_its_training_shows(
     assert stage(decided, "sft").warnings == after
     again = planned(then(started, decided), observed, 60, pulses=pulse(60, **heard) if heard else {})
     assert stage(again, "sft") == stage(decided, "sft")
+
+
+ENDED_AT = progress(100, 50).model_copy(update={"metrics": {"loss": 0.25}})
+LAST_FIGURES: list[tuple[str, dict[str, Any], dict[str, Progress], Progress | None]] = [
+    ("its own last words", {"progress": ENDED_AT}, {"sft": progress(90, 40)}, ENDED_AT),
+    ("no heartbeat was ever heard", {"progress": ENDED_AT}, {}, ENDED_AT),
+    ("a trainer whose last words have no figures", {}, {"sft": progress(90, 40)}, progress(100, 40)),
+    ("nothing is known", {}, {}, None),
+]
+
+
+@pytest.mark.parametrize(("child", "heard", "shown"), [row[1:] for row in LAST_FIGURES], ids=[row[0] for row in LAST_FIGURES])
+def test_a_stage_that_succeeded_has_its_last_figures(
+    child: dict[str, Any], heard: dict[str, Progress], shown: Progress | None
+) -> None:
+    job = a_job()
+    decided = planned(job, [a_child(job, "sft", "Succeeded", **child)], 60, heard)
+    assert stage(decided, "sft").progress == shown
+    again = planned(then(job, decided), [a_child(job, "sft", "Succeeded", **child)], 120, heard)
+    assert stage(again, "sft").progress == shown
 
 
 def test_the_next_attempt_waits_for_a_child_that_is_stopping() -> None:
