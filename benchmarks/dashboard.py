@@ -6,10 +6,14 @@ instead of the standard library's `operator`) fills a home with 500 jobs, each w
 
 It needs Chromium (CHROMIUM, or Debian's) and a machine that does nothing else. A page is ready two frames after the parts that
 `views` names are drawn. Look at the pictures, which show the pages at that moment, before you believe the figures.
+
+To count bytes makes Chromium slower, so the visits that are timed count none. By default each server has a private window. With
+--profile both are visited in an ordinary profile, in which Chromium keeps compiled scripts of pages that were open for a while.
 """
 
 import argparse
 import json
+import math
 import os
 import shutil
 import signal
@@ -21,9 +25,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,11 +38,16 @@ from alignment_api.home import Home
 from alignment_api.resolving.parameters import parameters
 from alignment_api.resolving.recipes import resolve
 from alignment_api.spec.job import AlignmentJob
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, CDPSession, Page, Playwright, ViewportSize, sync_playwright
 from playwright.sync_api import TimeoutError as NotReady
 
 EXPERIMENT, COMPARED, STEP_SECONDS = 1, 10, 9
 READY_SECONDS = 120
+FILLING = 3
+"""Visits of a page before those that count: Chromium compiles a script once more before it keeps what it has compiled."""
+LOOKED_AT_SECONDS = 3
+"""How long a page stays open: Chromium keeps what it has compiled only some time later."""
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 STAGES = ("sft", "dpo")
 CURVES = (
     *(metrics.LOSS, metrics.LEARNING_RATE, metrics.GRADIENT_NORM, metrics.ENTROPY, metrics.KL, metrics.TOKEN_ACCURACY),
@@ -254,10 +264,26 @@ def settings_of_mlflow() -> str:
     """
 
 
-def visit(context: BrowserContext, base: str, view: View, picture: Path | None) -> Visit:
-    """Open a page in a new tab, wait until it is ready, and return what it took."""
+def visit(context: BrowserContext, base: str, view: View, counted: bool, picture: Path | None) -> Visit:
+    """Open a page in a new tab, wait until it is ready, and return what it took; without `counted` its bytes are NaN."""
     page = context.new_page()
-    protocol, received = context.new_cdp_session(page), [0.0]
+    protocol = context.new_cdp_session(page)
+    received = count_bytes(protocol) if counted else [math.nan]
+    protocol.send("Performance.enable")
+    page.goto(base + view.address, wait_until="commit")
+    ready = wait_until_ready(page, view)
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
+    found = {entry["name"]: entry["value"] for entry in protocol.send("Performance.getMetrics")["metrics"]}
+    if picture:
+        page.screenshot(path=picture)
+    page.wait_for_timeout(1000 * LOOKED_AT_SECONDS)
+    page.close()
+    return Visit(paint, ready, received[0] / 1000, found["JSHeapUsedSize"] / 1e6, found["Nodes"])
+
+
+def count_bytes(protocol: CDPSession) -> list[float]:
+    """Return a list whose only element grows with each byte that a page receives."""
+    received = [0.0]
 
     def count(message: dict[str, Any]) -> None:
         received[0] += message.get("encodedDataLength", 0)
@@ -270,15 +296,7 @@ def visit(context: BrowserContext, base: str, view: View, picture: Path | None) 
     protocol.on("Network.loadingFinished", count)
     protocol.on("Network.webSocketFrameReceived", count_frame)
     protocol.send("Network.enable")
-    protocol.send("Performance.enable")
-    page.goto(base + view.address, wait_until="commit")
-    ready = wait_until_ready(page, view)
-    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
-    found = {entry["name"]: entry["value"] for entry in protocol.send("Performance.getMetrics")["metrics"]}
-    if picture:
-        page.screenshot(path=picture)
-    page.close()
-    return Visit(paint, ready, received[0] / 1000, found["JSHeapUsedSize"] / 1e6, found["Nodes"])
+    return received
 
 
 def wait_until_ready(page: Page, view: View) -> float:
@@ -290,28 +308,55 @@ def wait_until_ready(page: Page, view: View) -> float:
     return float(page.evaluate(FRAMES))
 
 
-def measure(browser: Browser, bases: tuple[str, str], jobs: int, passes: int, pictures: Path | None) -> dict[str, Any]:
+def measure(
+    contexts: Callable[[], AbstractContextManager[Sequence[BrowserContext]]],
+    bases: tuple[str, str],
+    jobs: int,
+    passes: int,
+    pictures: Path | None,
+) -> dict[str, Any]:
     """Open each page of both in turn, the first of each pass being another one each time, and return medians and ratios."""
     figures = {}
     for name, pair in views(jobs).items():
-        contexts = [browser.new_context(viewport={"width": 1440, "height": 900}) for _ in bases]
-        contexts[1].add_init_script(settings_of_mlflow())
         taken: list[list[Visit]] = [[], []]
-        for number in range(passes + 1):
-            for side in (0, 1) if number % 2 else (1, 0):
-                picture = pictures / f"{name.replace(' ', '-')}-{('ours', 'mlflow')[side]}.png" if pictures else None
-                taken[side].append(visit(contexts[side], bases[side], pair[side], picture if number == passes else None))
-                print(name, ("ours", "mlflow")[side], taken[side][-1], file=sys.stderr)
-        for context in contexts:
-            context.close()
+        with contexts() as visited:
+            # The first visits fill the browser's caches, and the last ones count bytes.
+            for number in range(-FILLING, passes + 1):
+                for side in (0, 1) if number % 2 else (1, 0):
+                    picture = pictures / f"{name.replace(' ', '-')}-{('ours', 'mlflow')[side]}.png" if pictures else None
+                    counted = number in (-FILLING, passes)
+                    taken[side].append(
+                        visit(visited[side], bases[side], pair[side], counted, picture if number == passes else None)
+                    )
+                    print(name, ("ours", "mlflow")[side], taken[side][-1], file=sys.stderr)
         cold = [visits[0]._asdict() for visits in taken]
-        warm = [median(visits[1:]) for visits in taken]
+        warm = [median(visits[FILLING:-1]) | {"kilobytes": visits[-1].kilobytes} for visits in taken]
         figures[name] = {
             "cold": {"ours": rounded(cold[0]), "mlflow": rounded(cold[1])},
             "warm": {"ours": rounded(warm[0]), "mlflow": rounded(warm[1])},
             "ratio": {field: round(warm[0][field] / warm[1][field], 2) for field in Visit._fields if warm[1][field]},
         }
     return figures
+
+
+@contextmanager
+def private_windows(playwright: Playwright, options: dict[str, Any]) -> Iterator[Sequence[BrowserContext]]:
+    """Open a window for each server that shares nothing with the other."""
+    with playwright.chromium.launch(**options) as browser:
+        windows = [browser.new_context(viewport=SIZE) for _ in range(2)]
+        windows[1].add_init_script(settings_of_mlflow())
+        yield windows
+
+
+@contextmanager
+def one_profile(playwright: Playwright, options: dict[str, Any]) -> Iterator[Sequence[BrowserContext]]:
+    """Open both servers in a new profile on the disk."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        playwright.chromium.launch_persistent_context(folder, viewport=SIZE, **options) as profile,
+    ):
+        profile.add_init_script(settings_of_mlflow())
+        yield [profile, profile]
 
 
 def median(visits: list[Visit]) -> dict[str, float]:
@@ -361,12 +406,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=500)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument(
-        "--passes", type=int, default=5, help="visits of each page after the first, which fills the browser's cache"
+        "--passes", type=int, default=5, help="timed visits of each page, after those that fill the browser's caches"
     )
     parser.add_argument(
         "--home", type=Path, help="folder to fill and keep, or one that was filled with the same --jobs and --steps"
     )
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the pages as they were when they counted as ready")
+    parser.add_argument("--profile", action="store_true", help="visit both in one ordinary profile instead of private windows")
     arguments = parser.parse_args()
     if arguments.pictures:
         arguments.pictures.mkdir(parents=True, exist_ok=True)
@@ -377,11 +423,12 @@ def main() -> None:
         tracking = ["mlflow", "server", "--backend-store-uri", home.tracking_uri, "--host", "127.0.0.1", "--workers", "1"]
         ours = served(["alignment_dashboard"], "/_stcore/health", {"ALIGNMENT_HOME": str(home.root)})
         theirs = served(tracking, "/health", {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
-        options = ["--disable-gpu", "--disable-background-networking", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        with ours as base, theirs as mlflow, playwright.chromium.launch(executable_path=chromium, args=options) as browser:
+        flags = ["--disable-gpu", "--disable-background-networking", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        options = {"executable_path": os.environ.get("CHROMIUM") or shutil.which("chromium"), "args": flags}
+        contexts = partial(one_profile if arguments.profile else private_windows, playwright, options)
+        with ours as base, theirs as mlflow:
             size = {"runs": 2 * arguments.jobs, "metrics": len(CURVES), "steps": arguments.steps}
-            pages = measure(browser, (base, mlflow), arguments.jobs, arguments.passes, arguments.pictures)
+            pages = measure(contexts, (base, mlflow), arguments.jobs, arguments.passes, arguments.pictures)
             print(json.dumps({"size": size, "pages": pages}, indent=1))
 
 

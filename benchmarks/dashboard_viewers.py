@@ -80,8 +80,8 @@ def write_jobs(folder: Path, count: int) -> None:
 
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """Serve a home until the block ends, and return host and port, and the process."""
-    with served_process("--home", str(home)) as (address, process):
+    """Serve a home until the block ends, as the image of the dashboard does, and return host and port, and the process."""
+    with served_process("--home", str(home), MALLOC_ARENA_MAX="2") as (address, process):
         yield address.removeprefix("http://"), psutil.Process(process.pid)
 
 
