@@ -25,6 +25,15 @@ def test_every_termination_fits_into_the_kubelets_limit(text):
     assert read.message == text or len(written.encode()) > MOST_BYTES - 16
 
 
+@pytest.mark.parametrize(("count", "are_kept"), [(5, True), (40, False)])
+def test_warnings_that_do_not_fit_are_left_to_the_last_heartbeat(count, are_kept):
+    warnings = [f"{number}: {'a sentence' * 12}" for number in range(count)]
+    done = Termination(exit_code=0, reason="Completed", message="done", warnings=warnings, total_steps=40, metrics={"loss": 0.5})
+    written = fitted(done)
+    assert len(written.encode()) <= MOST_BYTES
+    assert Termination.model_validate_json(written) == done.model_copy(update={} if are_kept else {"warnings": None})
+
+
 def test_the_beginning_and_the_end_of_a_message_are_kept():
     message = "The model cannot be loaded" + ", because of this" * 170 + ", because the disk is full"
     read = json.loads(fitted(Termination(exit_code=70, reason="Defect", message=message), 600))["message"]

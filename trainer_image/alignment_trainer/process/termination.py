@@ -28,8 +28,11 @@ def write_termination(text: str) -> None:
 
 
 def fitted(termination: "Termination", most_bytes: int = MOST_BYTES) -> str:
-    """Return a termination as JSON, with its message shortened until the JSON fits."""
+    """Return a termination as JSON, without warnings that do not fit, and with its message shortened until the JSON fits."""
     least, most = 0, len(termination.message)
+    if termination.warnings and len(_as_json(termination, most).encode()) > most_bytes:
+        # The operator then keeps those of the last heartbeat; some of them would look to it like all.
+        termination = termination.model_copy(update={"warnings": None})
     while least < most:
         kept = (least + most + 1) // 2
         if len(_as_json(termination, kept).encode()) <= most_bytes:

@@ -9,7 +9,7 @@ from alignment_api.spec.settings.export import CALIBRATED
 from alignment_trainer.exporting.fresh_process import Ended, run_alone
 from alignment_trainer.exporting.texts import Text
 from alignment_trainer.exporting.writing import rounding
-from alignment_trainer.workspace.activity import advancing
+from alignment_trainer.workspace.activity import working
 
 
 def write(original: Path, target: Path, quantization: str, device: torch.device, calibration: Callable[[], list[Text]]) -> None:
@@ -22,7 +22,7 @@ def write(original: Path, target: Path, quantization: str, device: torch.device,
         device=str(device),
         texts=[text.ids for text in texts],
     )
-    with advancing("rounding the weights", None, "layers"):
+    with working("rounding the weights"):
         ended = run_alone(rounding.__name__, given=asked.model_dump_json())
     if ended.code:
         raise failure(original, ended)
