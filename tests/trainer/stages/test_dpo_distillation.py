@@ -326,4 +326,5 @@ def test_sharded_weights_and_adapters_go_through_rounds(
     first, second = manifest(root)["rounds"]
     assert second["sampledWeights"] == first["madeWeights"] != second["madeWeights"]
     margins = trainer.values(root / "job/kd", metrics.REWARD_MARGIN)
-    assert margins[1] == pytest.approx(0, abs=1e-5) and abs(margins[4]) > 1e-4
+    # The first step shows how much is rounding. What a student samples, and so the margin, depends on the processor.
+    assert margins[1] == pytest.approx(0, abs=1e-5) and abs(margins[4]) > 100 * max(abs(margins[1]), 1e-7)
