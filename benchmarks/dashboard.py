@@ -7,7 +7,7 @@ instead of the standard library's `operator`) fills a home with 500 jobs, each w
 It needs Chromium (CHROMIUM, or Debian's) and a machine that does nothing else. A page is ready two frames after the parts that
 `views` names are drawn. Look at the pictures, which show the pages at that moment, before you believe the figures.
 
-To count bytes makes Chromium slower, so the visits that are timed count none. By default each server has a private window. With
+Counting bytes makes Chromium slower, so the timed visits count none. By default each server has a private window. With
 --profile both are visited in an ordinary profile, in which Chromium keeps compiled scripts of pages that were open for a while.
 """
 

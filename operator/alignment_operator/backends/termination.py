@@ -25,7 +25,7 @@ class CleanTermination(NamedTuple):
     model_revision: str | None = None
     warnings: tuple[str, ...] | None = None
     progress: Progress | None = None
-    """How far it was; None if it has not succeeded, or its trainer is of a version that does not say so."""
+    """How far a success was, which has done all steps; None if the trainer does not say so, as those of earlier versions."""
 
 
 def read_termination(terminated: dict[str, Any] | None, missing_exit_code: int) -> CleanTermination:
@@ -48,7 +48,6 @@ def read_termination(terminated: dict[str, Any] | None, missing_exit_code: int) 
 
 def _progress(written: Termination, end: str | None) -> Progress | None:
     total, ended = written.total_steps, time_from(end)
-    # An attempt that succeeds has done all steps.
     return bounded_progress(total, total, 0, written.metrics or {}, ended) if total is not None and ended else None
 
 

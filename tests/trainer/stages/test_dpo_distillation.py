@@ -310,11 +310,15 @@ def test_killed_in_sampling_in_training_and_between_rounds_it_makes_the_same_mod
     assert [each["winRate"] for each in manifest(root)["rounds"]] == [each["winRate"] for each in interrupted["rounds"]]
 
 
+HIGH_RATE = {"learningRate": 5e-3, "warmup": {"steps": 0}, "maxSteps": 3, "globalBatchSize": 8}
+
+
 @pytest.mark.parametrize(
     ("compute", "changes"),
     [
         pytest.param({"processesPerNode": 2, "sharding": "ZeRO3", "microBatchSize": 1}, {}, id="ZeRO-3"),
-        pytest.param({}, {"adapter": {"quantization": "NF4", "lora": {"rank": 4}}}, id="QLoRA"),
+        # What the student samples, and so the margin, depends on the processor; a small adapter needs a high rate to show one.
+        pytest.param({}, {"adapter": {"quantization": "NF4", "lora": {"rank": 4}}, "optimization": HIGH_RATE}, id="QLoRA"),
         pytest.param({"processesPerNode": 2}, {"adapter": {"lora": {"rank": 4}}, "batching": "Padded"}, id="LoRA, padded"),
     ],
 )
@@ -326,5 +330,4 @@ def test_sharded_weights_and_adapters_go_through_rounds(
     first, second = manifest(root)["rounds"]
     assert second["sampledWeights"] == first["madeWeights"] != second["madeWeights"]
     margins = trainer.values(root / "job/kd", metrics.REWARD_MARGIN)
-    # The first step shows how much is rounding. What a student samples, and so the margin, depends on the processor.
-    assert margins[1] == pytest.approx(0, abs=1e-5) and abs(margins[4]) > 100 * max(abs(margins[1]), 1e-7)
+    assert margins[1] == pytest.approx(0, abs=1e-5) and abs(margins[4]) > 1e-4
