@@ -14,6 +14,7 @@ def settle(page: Page) -> None:
     """Wait until the page's script has run, and check that it ran without a defect."""
     page.locator(_SETTLED).wait_for()
     expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
+    expect(page.locator("#first-view")).to_have_count(0)
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
     expect(page.get_by_text("Traceback")).to_have_count(0)
     expect(page.get_by_text("an error that nobody expected")).to_have_count(0)

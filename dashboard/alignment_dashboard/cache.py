@@ -95,9 +95,9 @@ def headlines() -> Known[Mapping[str, StoredRun]]:
     return Known(known.value.by_job, known.problem if any(map(_begun, listing().jobs)) else None, known.as_of)
 
 
-def overview() -> Known[Overview]:
+def overview(seconds: float | None = None) -> Known[Overview]:
     """Return the rows of all jobs; made once for all visitors, and the same object as long as they say the same."""
-    return _overviews.get(None)
+    return _overviews.get(None, seconds)
 
 
 def curves(job_uid: str, stage: str, metrics: Iterable[str]) -> Known[Histories]:

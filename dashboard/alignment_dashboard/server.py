@@ -2,9 +2,11 @@
 
 import gc
 import json
+import logging
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +18,17 @@ from streamlit import config, runtime
 from streamlit.starlette import App
 
 from alignment_dashboard import cache
+from alignment_dashboard.facts.run_list.first_view import first_view
 from alignment_dashboard.pieces.notice import show_notice
+
+logger = logging.getLogger(__name__)
 
 WIDGETS, TABLE, CHART = ("Button", "TextInput", "DownloadButton"), "DataFrame", "EChartsChart"
 """Parts of Streamlit's script: a browser would ask for each only when it gets the first element that needs it."""
 
+LIST, LIST_SECONDS = "", 0.5
 PAGES: Mapping[str, Sequence[str]] = {
-    "": (TABLE, *WIDGETS),
+    LIST: (TABLE, *WIDGETS),
     "run": (CHART,),
     "compare": (CHART, TABLE),
     "samples": (TABLE,),
@@ -32,7 +38,9 @@ PAGES: Mapping[str, Sequence[str]] = {
 
 TITLE = "Alignment runs"
 _INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
-_SCRIPTS = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.js"))]
+_SCRIPTS, _STYLES = (
+    [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob(pattern))] for pattern in ("*.js", "*.css")
+)
 # Streamlit has no option for these: the page uses the width of the window, begins in the dark where it is dark, and does not fade
 # what it is about to replace, since it replaces something every few seconds.
 _STYLE = """<meta name="color-scheme" content="light dark"><style>
@@ -58,6 +66,7 @@ def _read_first() -> None:
     cache.listing()
     # The first reading of runs imports MLflow, which takes seconds.
     cache.headlines()
+    cache.overview()
     # What is there now stays: Python's collector need not scan it again and again.
     gc.collect()
     gc.freeze()
@@ -75,10 +84,11 @@ def page_routes(base_path: str) -> list[BaseRoute]:
     """Return the routes of the pages; all get the same HTML, which knows from its own address where the server is."""
     html = _INDEX.read_text(encoding="utf-8").replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
     scripts = "".join(f"<script>{script}</script>" for script in _SCRIPTS)
-    html = html.replace("<head>", f"<head>{_server()}{scripts}{_STYLE}", 1)
+    styles = "".join(f"<style>{style}</style>" for style in _STYLES)
+    html = html.replace("<head>", f"<head>{_server()}{scripts}{_STYLE}{styles}", 1)
     prefix = f"/{base_path.strip('/')}".rstrip("/")
     return [
-        Route(f"{prefix}/{page}", partial(_answer_page, html.replace("</head>", f"{_early(parts)}</head>", 1)))
+        Route(f"{prefix}/{page}", partial(_answer_page, html.replace("</head>", f"{_early(parts)}</head>", 1), page))
         for page, parts in PAGES.items()
     ]
 
@@ -105,8 +115,23 @@ def _early(parts: Sequence[str]) -> str:
     return f'<script>addEventListener("load", () => {{ {loads} }});</script>' if loads else ""
 
 
-async def _answer_page(html: str, _: Request) -> HTMLResponse:
-    return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
+# Starlette calls what is not async in a thread of its own, and the list of runs may wait for a newer one.
+def _answer_page(html: str, page: str, request: Request) -> HTMLResponse:
+    if page != LIST:
+        return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
+    html = html.replace("<body>", f"<body>{_list_now(request.query_params)}", 1)
+    # After Back a browser would show the rows of then, without asking.
+    return HTMLResponse(html, headers={"Cache-Control": "no-store"})
+
+
+def _list_now(asked: Mapping[str, str]) -> str:
+    """Return the list of runs as HTML; nothing if it cannot be read within a moment."""
+    try:
+        known = cache.overview(LIST_SECONDS)
+        return "" if known.problem else first_view(cache.listing(), known, asked, datetime.now(UTC))
+    except Exception:  # the page itself comes later, and shows what went wrong
+        logger.exception("the list of runs could not be written as HTML")
+        return ""
 
 
 def explain(_: Exception) -> bool:

@@ -31,6 +31,11 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return f" {last} ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: 1 run, 2 runs."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def first_sentence(message: str) -> tuple[str, str]:
     """Split a message, in one line, into its first sentence and the rest."""
     first, *rest = _SENTENCE.split(" ".join(message.split()), maxsplit=1)

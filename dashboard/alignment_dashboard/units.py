@@ -24,16 +24,17 @@ def is_number(value: object) -> bool:
 
 def write_number(value: float | None) -> str:
     """Write a measured number with four significant digits."""
-    return "–" if value is None else _short_exponent(f"{value:.4g}")
+    return "–" if value is None else short_exponent(f"{value:.4g}")
 
 
 def write_value(value: str | float | bool) -> str:
     """Write a value of a configuration in full, as people write it: 5e-7, 0.1, 1, true."""
     if isinstance(value, bool):
         return str(value).lower()
-    return _short_exponent(repr(float(value)).removesuffix(".0")) if isinstance(value, float) else str(value)
+    return short_exponent(repr(float(value)).removesuffix(".0")) if isinstance(value, float) else str(value)
 
 
-def _short_exponent(number: str) -> str:
+def short_exponent(number: str) -> str:
+    """Write 5e-07 as 5e-7."""
     digits, e, exponent = number.partition("e")
     return f"{digits}e{int(exponent)}" if e else number.replace("nan", "NaN")

@@ -17,11 +17,12 @@ from alignment_dashboard.facts.run_list.grouping import SEEDS, group
 from alignment_dashboard.facts.run_list.order import Arranged, arrange
 from alignment_dashboard.facts.run_list.overview import Overview
 from alignment_dashboard.facts.run_list.row import Row
+from alignment_dashboard.facts.run_list.selection import COLUMNS, GROUP, SEARCH, SHOW, SORT, Selection, select
 from alignment_dashboard.facts.run_list.table import csv, frame, group_csv, group_frame
 from alignment_dashboard.pieces import address
 from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.pieces.run_table import HEADER_PIXELS, ROW_PIXELS, choose, chosen, show_table
-from alignment_dashboard.text import plain
+from alignment_dashboard.text import counted, plain
 
 REFRESH_SECONDS = 2
 # A long list is sent again less often: 1,000 rows at most every 10 seconds.
@@ -32,7 +33,6 @@ LINE_PIXELS, NAME_PIXELS = 30, 160
 # The same without a choice, so that the table stays where it is at the first tick.
 CHOICE_PIXELS = 40
 ORDER, DRAWN, DRAWN_AT, LIST_ADDRESS = "runs-order", "runs-drawn", "runs-drawn-at", "runs-address"
-SHOW, SEARCH, SORT, GROUP, COLUMNS = "show", "search", "sort", "group", "columns"
 
 
 class Moment(NamedTuple):
@@ -106,20 +106,17 @@ def _show_runs(moment: Moment) -> None:
         tools = st.container(horizontal=True, gap="xsmall", width="content")
     lines = attention_lines.lines(rows, needing)
     _show_attention(lines)
-    found = query.search(chips.chosen(rows, st.query_params.get(SHOW), needing), st.query_params.get(SEARCH, ""))
-    for problem in found.problems:
-        st.text(problem)
     # Hundreds of runs have tens of thousands of parameters, so what differs is looked for once.
-    varied = columns.varying(found.rows)
-    sorts = columns.sorts(found.rows, varied)
-    by = address.choice(SORT, sorts)
-    asked = (st.query_params.get(SHOW), st.query_params.get(SEARCH), by)
-    arranged = arrange(columns.sort(found.rows, by), asked, st.session_state.get(ORDER))
+    selection = select(moment.overview, st.query_params)
+    for problem in selection.problems:
+        st.text(problem)
+    asked = (st.query_params.get(SHOW), st.query_params.get(SEARCH), selection.by)
+    arranged = arrange(selection.rows, asked, st.session_state.get(ORDER))
     st.session_state[ORDER] = arranged.order
     if not arranged.rows:
         _show_filtered_out()
         return
-    _show_list(arranged, moment, varied, sorts, tools, ROOM_PIXELS - LINE_PIXELS * len(lines))
+    _show_list(arranged, moment, selection, tools, ROOM_PIXELS - LINE_PIXELS * len(lines))
 
 
 def _show_chips(counts: dict[str, int]) -> None:
@@ -163,7 +160,7 @@ def _show_attention_line(line: Line) -> None:
             # So that the causes begin below each other.
             width=NAME_PIXELS,
         )
-        st.text(f"{line.cause}  →  {line.step}", width="stretch")
+        st.text(line.text, width="stretch")
 
 
 def _show_filtered_out() -> None:
@@ -176,15 +173,13 @@ def _clear() -> None:
         address.write(parameter, "")
 
 
-def _show_list(
-    arranged: Arranged, moment: Moment, varied: list[str], sorts: list[str], tools: DeltaGenerator, height: int
-) -> None:
-    rows = arranged.rows
+def _show_list(arranged: Arranged, moment: Moment, selection: Selection, tools: DeltaGenerator, height: int) -> None:
+    rows, varied = arranged.rows, selection.varied
     groupings = ["", SEEDS, *columns.groupings(varied)]
     by = address.choice(GROUP, groupings)
     with tools:
         usual = columns.of_groups(rows, varied) if by else columns.automatic(rows, varied)
-        names = _show_view(rows, usual, groupings, sorts, grouped=bool(by))
+        names = _show_view(rows, usual, groupings, selection.sorts, grouped=bool(by))
     shown = [columns.column(name, names) for name in names]
     groups = group(rows, by) if by else []
     with tools:
@@ -211,19 +206,15 @@ def _show_choice(arranged: Arranged) -> None:
     picked = [identity for identity in chosen() if cache.listing().find(identity)]
     shown, waiting = len(arranged.rows), arranged.waiting
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", height=CHOICE_PIXELS, border=False):
-        if waiting and st.button(f"↻ {_count(waiting, 'new run')}", type="primary"):
+        if waiting and st.button(f"↻ {counted(waiting, 'new run')}", type="primary"):
             st.session_state.pop(ORDER, None)
             st.rerun()
         if not picked:
-            st.caption(f"{_count(shown, 'run')}; check two or more to compare them", width="content")
+            st.caption(f"{counted(shown, 'run')}; check two or more to compare them", width="content")
             return
         st.caption(f"{len(picked)} chosen", width="content")
         _show_links(picked)
         st.button("Choose none", on_click=choose, args=([],), type="tertiary")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _show_links(picked: list[str]) -> None:

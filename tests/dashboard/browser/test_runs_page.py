@@ -9,8 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from alignment_api.home import Home
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from seeded_home import BEST_OF_SWEEP, SWEEP
+from settled_pages import keep_picture
 from table_of_page import (
     HEADER_PIXELS,
     canvas,
@@ -58,6 +59,32 @@ def copy_job(home: Home, name: str, new: str, **status: Any) -> None:
     folder = home.job_folder("default", new)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "job.json").write_text(json.dumps(document))
+
+
+def test_the_rows_come_with_the_page_and_the_table_takes_their_place(open_page: Callable[..., Page], dashboard: str) -> None:
+    address = "/?search=sweep&sort=-eval.margin"
+    page = open_page(dashboard)
+    open_list(page, address)
+    plain = open_page(dashboard, java_script_enabled=False)
+    plain.goto(address)
+    keep_picture(plain, "runs-first-view")
+    assert [link.text_content() for link in plain.locator("#first-view td a").all()] == names(page)
+    assert plain.locator("#first-view th").all_text_contents() == [title for title in header(page) if title]
+    first, final = plain.locator("#first-view table").bounding_box(), canvas(page).bounding_box()
+    assert first and final
+    assert (first["x"], first["y"]) == pytest.approx((final["x"], final["y"]), abs=5)
+
+
+def test_rows_without_a_connection_say_of_when_they_are(browser: Browser, dashboard: str) -> None:
+    page = browser.new_page(base_url=dashboard)
+    page.clock.install()
+    page.route("**/static/js/**", lambda route: route.abort())
+    page.goto("/")
+    expect(page.locator("#first-view p")).to_have_text(re.compile(r"^\d+ runs; search and choice are loading$"))
+    page.clock.fast_forward(20_000)
+    late = re.compile(r"^\d+ runs as of \d\d:\d\d UTC; the page does not reach the dashboard, reload it$")
+    expect(page.locator("#first-view p")).to_have_text(late)
+    page.close()
 
 
 def test_headers_sort_numbers_as_numbers_and_times_as_times(page: Page) -> None:

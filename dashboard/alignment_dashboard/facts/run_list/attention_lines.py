@@ -24,6 +24,11 @@ class Line(NamedTuple):
     cause: str
     step: str
 
+    @property
+    def text(self) -> str:
+        """Return what follows the name."""
+        return f"{self.cause}  →  {self.step}"
+
 
 def lines(rows: Sequence[Row], found: Mapping[str, Attention]) -> list[Line]:
     """Return the lines of the first few rows that need attention."""

@@ -24,6 +24,7 @@ class Column(NamedTuple):
 
 
 RUN, STATUS, CURVE, NAMESPACE, COUNT, GPU_HOURS = "run", "status", "curve", "namespace", "n", "gpu-hours"
+PLAIN = "%.6g"
 SMALL = 1e-3
 """A column with a number below it is written in scientific notation: 5e-7 beside 0.000001 is hard to compare."""
 
@@ -84,7 +85,7 @@ def number_format(name: str, values: Sequence[float]) -> str:
     if name == GPU_HOURS:
         return "%.1f"
     small = any(0 < abs(value) < SMALL for value in values)
-    return f"%.{_digits(values)}e" if small else "%.6g"
+    return f"%.{_digits(values)}e" if small else PLAIN
 
 
 def _digits(values: Sequence[float]) -> int:

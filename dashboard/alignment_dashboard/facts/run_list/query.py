@@ -48,7 +48,7 @@ class Search(NamedTuple):
 
 def search(rows: Sequence[Row], text: str) -> Search:
     """Return the rows that fulfil every term; a term that means nothing hides no row."""
-    terms = [_parse(word) for word in _WORD.findall(text)]
+    terms = [_parse(word) for word in dict.fromkeys(_WORD.findall(text))]
     problems = {term.text: problem for term in terms if (problem := _problem(term, rows))}
     useful = [term for term in terms if term.text not in problems]
     return Search([row for row in rows if all(_fits(row, term) for term in useful)], list(problems.values()))

@@ -54,7 +54,7 @@ def group_csv(groups: Sequence[Group], columns: Sequence[Column]) -> str:
     )
 
 
-def _are_numbers(values: Sequence[object]) -> bool:
+def are_numbers(values: Sequence[object]) -> bool:
     """Return whether all known values of a column are numbers."""
     known = [value for value in values if value is not None]
     return bool(known) and all(map(is_number, known))
@@ -72,6 +72,6 @@ def _frame(columns: Sequence[Column], values_of: Callable[[str], Sequence[object
 def _typed(column: Column, values: Sequence[object]) -> pandas.Series:
     if column.kind in _DTYPES:
         return pandas.Series(values, dtype=_DTYPES[column.kind])
-    if column.kind == "text" and not _are_numbers(values):
+    if column.kind == "text" and not are_numbers(values):
         return pandas.Series([None if value is None else str(value) for value in values], dtype="string")
-    return pandas.Series(values, dtype="float64" if _are_numbers(values) else "object")
+    return pandas.Series(values, dtype="float64" if are_numbers(values) else "object")
