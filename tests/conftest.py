@@ -1,5 +1,6 @@
 """What all tests share: the inputs of the tiny example, and FAST, which skips each test as it starts a process or loads torch."""
 
+import gc
 import importlib.abc
 import os
 import subprocess
@@ -24,6 +25,12 @@ _LARGE = {"bitsandbytes", "datasets", "deepspeed", "mlflow", "moto", "peft", "st
 _STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn", "subprocess.Popen"}
 
 
+MORE_MODULES = 200
+"""So many new modules are worth another full search for garbage."""
+
+_frozen = {"modules": 0}
+
+
 class _SkippedImports(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         if name in _LARGE:
@@ -46,6 +53,24 @@ def pytest_collection(session: pytest.Session) -> None:
     if os.environ.get("FAST") and not starts_workers:
         sys.meta_path.insert(0, _SkippedImports())
         sys.addaudithook(_skip_processes)
+
+
+def pytest_collection_finish() -> None:
+    """Let Python's search for garbage leave out tests and libraries: otherwise each full search takes a second."""
+    _freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Do the same when a test has loaded more libraries, and its fixtures have ended."""
+    if nextitem and len(sys.modules) > _frozen["modules"] + MORE_MODULES:
+        _freeze()
+
+
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()
+    _frozen["modules"] = len(sys.modules)
 
 
 @pytest.fixture
