@@ -26,7 +26,10 @@ logger = logging.getLogger(__name__)
 WIDGETS, TABLE, CHART = ("Button", "TextInput", "DownloadButton"), "DataFrame", "EChartsChart"
 """Parts of Streamlit's script: a browser would ask for each only when it gets the first element that needs it."""
 
-LIST, LIST_SECONDS = "", 0.5
+LIST = ""
+LIST_SECONDS = 0.5
+"""How long the list of runs waits for its rows before it is answered without them."""
+
 PAGES: Mapping[str, Sequence[str]] = {
     LIST: (TABLE, *WIDGETS),
     "run": (CHART,),
@@ -41,12 +44,8 @@ _INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 _SCRIPTS, _STYLES = (
     [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob(pattern))] for pattern in ("*.js", "*.css")
 )
-# Streamlit has no option for these: the page uses the width of the window, begins in the dark where it is dark, and does not fade
-# what it is about to replace, since it replaces something every few seconds.
-_STYLE = """<meta name="color-scheme" content="light dark"><style>
-@media (min-width: 640px) { .stMain [data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; } }
-[data-stale="true"] { opacity: 1 !important; transition: none !important; }
-</style>"""
+# Streamlit has no option for this: the page begins in the dark where it is dark.
+_COLOUR_SCHEME = '<meta name="color-scheme" content="light dark">'
 
 
 def application() -> App:
@@ -85,7 +84,7 @@ def page_routes(base_path: str) -> list[BaseRoute]:
     html = _INDEX.read_text(encoding="utf-8").replace("<title>Streamlit</title>", f"<title>{TITLE}</title>")
     scripts = "".join(f"<script>{script}</script>" for script in _SCRIPTS)
     styles = "".join(f"<style>{style}</style>" for style in _STYLES)
-    html = html.replace("<head>", f"<head>{_server()}{scripts}{_STYLE}{styles}", 1)
+    html = html.replace("<head>", f"<head>{_server()}{scripts}{_COLOUR_SCHEME}{styles}", 1)
     prefix = f"/{base_path.strip('/')}".rstrip("/")
     return [
         Route(f"{prefix}/{page}", partial(_answer_page, html.replace("</head>", f"{_early(parts)}</head>", 1), page))

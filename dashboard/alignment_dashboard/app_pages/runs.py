@@ -106,7 +106,6 @@ def _show_runs(moment: Moment) -> None:
         tools = st.container(horizontal=True, gap="xsmall", width="content")
     lines = attention_lines.lines(rows, needing)
     _show_attention(lines)
-    # Hundreds of runs have tens of thousands of parameters, so what differs is looked for once.
     selection = select(moment.overview, st.query_params)
     for problem in selection.problems:
         st.text(problem)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import urlencode
 
+SEPARATOR = ","
+
 NAME = r"[?&]name=([^&]*)"
 """Finds the name in the address of a named link."""
 
@@ -38,3 +40,15 @@ def jobs_asked(query: Mapping[str, str]) -> list[str]:
 def jobs_in(text: str | None) -> list[str]:
     """Return the identities that an address names, each once."""
     return list(dict.fromkeys(part for part in (text or "").split(",") if part))
+
+
+def one_of(query: Mapping[str, str], parameter: str, options: Sequence[str], default: str = "") -> str:
+    """Return the value of a parameter if it is an option, else the default."""
+    value = query.get(parameter, default)
+    return value if value in options else default
+
+
+def some_of(query: Mapping[str, str], parameter: str, options: Sequence[str], default: Sequence[str]) -> list[str]:
+    """Return the values of a parameter that are options; the default if the address does not have the parameter."""
+    named = query.get(parameter)
+    return list(default) if named is None else [name for name in named.split(SEPARATOR) if name in options]

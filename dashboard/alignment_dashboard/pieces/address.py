@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-SEPARATOR = ","
+from alignment_dashboard.facts.links import SEPARATOR, one_of, some_of
 
 
 def bind(parameter: str) -> str:
@@ -19,15 +19,12 @@ def bind_choice(parameter: str, options: Sequence[str], default: str = "") -> st
 
 def choice(parameter: str, options: Sequence[str], default: str = "") -> str:
     """Return the value of the address if it is an option, else the default."""
-    value = st.query_params.get(parameter, default)
-    return value if value in options else default
+    return one_of(st.query_params, parameter, options, default)
 
 
 def bind_choices(parameter: str, options: Sequence[str], default: Sequence[str]) -> str:
     """Give a widget with several choices those of the address that are options."""
-    named = st.query_params.get(parameter)
-    chosen = list(default) if named is None else [name for name in named.split(SEPARATOR) if name in options]
-    return _assign(parameter, chosen)
+    return _assign(parameter, some_of(st.query_params, parameter, options, default))
 
 
 def follow(parameter: str, default: str = "") -> None:

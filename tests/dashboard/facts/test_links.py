@@ -1,7 +1,7 @@
 """Addresses and what is read from them."""
 
 import pytest
-from alignment_dashboard.facts.links import compare_link, jobs_asked, jobs_in, run_link
+from alignment_dashboard.facts.links import compare_link, jobs_asked, jobs_in, one_of, run_link, some_of
 
 
 def test_addresses() -> None:
@@ -20,3 +20,18 @@ def test_jobs_of_an_address(text: str | None, found: list[str]) -> None:
 )
 def test_one_job_may_be_asked_for_as_on_its_own_page(query: dict[str, str], found: list[str]) -> None:
     assert jobs_asked(query) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "one", "some"),
+    [
+        ({}, "b", ["b"]),
+        ({"of": ""}, "b", []),
+        ({"of": "a"}, "a", ["a"]),
+        ({"of": "c,nothing,a"}, "b", ["c", "a"]),
+        ({"of": "nothing"}, "b", []),
+    ],
+)
+def test_an_address_chooses_among_options(query: dict[str, str], one: str, some: list[str]) -> None:
+    assert one_of(query, "of", ["a", "b", "c"], "b") == one
+    assert some_of(query, "of", ["a", "b", "c"], ["b"]) == some

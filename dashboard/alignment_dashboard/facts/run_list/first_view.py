@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from alignment_dashboard.data.listing import Listing
-from alignment_dashboard.facts.links import run_link
+from alignment_dashboard.facts.links import run_link, some_of
 from alignment_dashboard.facts.run_list import attention_lines, chips, columns
 from alignment_dashboard.facts.run_list.columns import PLAIN, Column, is_nan, number_format, value_of
 from alignment_dashboard.facts.run_list.overview import Overview
@@ -39,11 +39,12 @@ class Cells(NamedTuple):
 
 def first_view(listing: Listing, known: Known[Overview], asked: Mapping[str, str], now: datetime) -> str:
     """Return the list that an address asks for; nothing if there is more to say than a list of runs."""
-    overview, selection = known.value, select(known.value, asked)
-    says_more = known.problem or listing.failures or listing.problems or selection.problems or asked.get(GROUP)
-    if says_more or not selection.rows or now - known.as_of > OLD:
+    if known.problem or listing.failures or listing.problems or asked.get(GROUP) or now - known.as_of > OLD:
         return ""
-    rows, shown = selection.rows, _columns(selection, asked.get(COLUMNS))
+    overview, selection = known.value, select(known.value, asked)
+    if selection.problems or not selection.rows:
+        return ""
+    rows, shown = selection.rows, _columns(selection, asked)
     number = counted(len(rows), "run")
     return (
         f'<div id="first-view"><header><h1>Runs</h1>{_chips(overview, asked)}</header>'
@@ -54,10 +55,9 @@ def first_view(listing: Listing, known: Known[Overview], asked: Mapping[str, str
     )
 
 
-def _columns(selection: Selection, named: str | None) -> list[Column]:
+def _columns(selection: Selection, asked: Mapping[str, str]) -> list[Column]:
     automatic = columns.automatic(selection.rows, selection.varied)
-    known = {*automatic, *columns.available(selection.rows)}
-    chosen = automatic if named is None else [name for name in named.split(",") if name in known]
+    chosen = some_of(asked, COLUMNS, [*automatic, *columns.available(selection.rows)], automatic)
     names = list(dict.fromkeys([columns.RUN, *chosen]))
     return [columns.column(name, names) for name in names]
 

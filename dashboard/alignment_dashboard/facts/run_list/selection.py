@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from alignment_dashboard.facts.links import one_of
 from alignment_dashboard.facts.run_list import chips, columns, query
 from alignment_dashboard.facts.run_list.overview import Overview
 from alignment_dashboard.facts.run_list.row import Row
@@ -28,8 +29,8 @@ def select(overview: Overview, asked: Mapping[str, str]) -> Selection:
     """Return what an address asks for."""
     shown = chips.chosen(overview.rows, asked.get(SHOW), overview.attention)
     found = query.search(shown, asked.get(SEARCH, ""))
+    # Hundreds of runs have tens of thousands of parameters, so what differs is looked for once.
     varied = columns.varying(found.rows)
     sorts = columns.sorts(found.rows, varied)
-    by = asked.get(SORT, "")
-    by = by if by in sorts else ""
+    by = one_of(asked, SORT, sorts)
     return Selection(columns.sort(found.rows, by), found.problems, varied, sorts, by)
