@@ -12,6 +12,8 @@ TEACHER_PORT = 8199
 TEACHER_LOG = $(HOME_FOLDER)/teacher.log
 # Tests that run side by side: two keep two cores busy, and the third runs while others wait; each takes up to 3 GB
 WORKERS ?= 3
+# Tests start hundreds of processes; where this is set, each of them compiles all modules again
+export PYTHONDONTWRITEBYTECODE :=
 TAG ?= 0.1.0
 # compression adds llm-compressor to the trainer's image (docs/export.md)
 EXTRAS ?=

@@ -49,6 +49,8 @@ def _skip(reason: str) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Begin to skip; not earlier, since the processes that run the tests side by side have to be started before."""
+    # Tests and libraries are all loaded now, and none of that is garbage.
+    gc.disable()
     starts_workers = session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput")
     if os.environ.get("FAST") and not starts_workers:
         sys.meta_path.insert(0, _SkippedImports())
@@ -58,6 +60,7 @@ def pytest_collection(session: pytest.Session) -> None:
 def pytest_collection_finish() -> None:
     """Let Python's search for garbage leave out tests and libraries: otherwise each full search takes a second."""
     _freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -14,15 +14,7 @@ from alignment_trainer.supervisor import CONFIG_VARIABLE
 from ports import free_port
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    [
-        "alignment_trainer.stages.sft",
-        "alignment_trainer.stages.dpo_distillation",
-        "alignment_trainer.stages.evaluate",
-        "deepspeed",
-        "loaded_ranks",
-    ]
-)
+_context.set_forkserver_preload(["loaded_ranks"])
 # Torch, its accelerators and the tokenizers read these while they are imported, before a rank can set them.
 _BEFORE_IMPORT = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 # The process that forks does not get pytest's search path.

@@ -21,6 +21,7 @@ from alignment_api.spec.parts import loads_model  # noqa: E402
 
 from alignment_trainer.failures import BadConfiguration, PeerLost  # noqa: E402
 from alignment_trainer.output.copied_output import print_into_pipes  # noqa: E402
+from alignment_trainer.process.garbage import loading_libraries  # noqa: E402
 from alignment_trainer.process.outcome import OUTCOMES_VARIABLE, RankOutcome, explained, failure_of, record_outcome  # noqa: E402
 from alignment_trainer.workspace import activity  # noqa: E402
 
@@ -75,7 +76,7 @@ def _check_gpus(config: RunConfig) -> None:
 def _run_stage(config: RunConfig) -> None:
     for name, value in _environment(config).items():
         os.environ.setdefault(name, value)
-    with activity.working("loading libraries"):
+    with activity.working("loading libraries"), loading_libraries():
         if loads_model(config.stage):
             _prepare_torch(config)
         # Imported late: of most kinds this loads torch, which reads the variables set above.

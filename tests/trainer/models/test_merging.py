@@ -259,8 +259,6 @@ from alignment_trainer.training import deepspeed
 from alignment_trainer.training import publishing
 from alignment_trainer.settings.training import training_settings
 from alignment_trainer.stages import dpo, sft
-# What is freed here must not depend on what the forking process has frozen (tests/loaded_ranks.py).
-gc.unfreeze()
 config = RunConfig.model_validate_json(Path(ARGUMENTS[0]).read_text())
 publish = publishing.publish
 

@@ -6,12 +6,9 @@ import sys
 from pathlib import Path
 
 from alignment_api.problems import first_line
-from torch.distributed import DistError, run
-from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.elastic.rendezvous import RendezvousError
 
 from alignment_trainer.failures import PeerLost
+from alignment_trainer.process.garbage import loading_libraries
 from alignment_trainer.process.lifeline import LAUNCHER_VARIABLE, die_with
 from alignment_trainer.process.outcome import (
     OUTCOMES_VARIABLE,
@@ -21,6 +18,12 @@ from alignment_trainer.process.outcome import (
     record_failures,
     record_launcher_outcome,
 )
+
+with loading_libraries():
+    from torch.distributed import DistError, run
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousError
 
 SUPERVISOR_VARIABLE = "ALIGNMENT_SUPERVISOR_PID"
 WORKSPACE_VARIABLE = "ALIGNMENT_WORKSPACE"

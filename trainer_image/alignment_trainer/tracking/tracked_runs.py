@@ -16,6 +16,7 @@ from alignment_api.run_config import RunConfig, TrackingTarget
 from alignment_api.runs import Beginning, RunIds, newest_run
 from alignment_api.trees import leaves
 
+from alignment_trainer.process.garbage import loading_libraries
 from alignment_trainer.tracking.endings import job_ending
 from alignment_trainer.tracking.headlines import Measured
 from alignment_trainer.tracking.job_run import VALUE_LIMIT, agrees, job_parameters
@@ -54,7 +55,8 @@ class TrackedRuns:
     def __init__(self, config: RunConfig, is_live: bool, start_time: int | None, known: RunIds | None = None) -> None:
         log_in(config.tracking)
         # Imported late: this takes a second, and training must not wait for it.
-        from mlflow import MlflowClient
+        with loading_libraries():
+            from mlflow import MlflowClient
 
         self._config = config
         self._is_live = is_live

@@ -80,6 +80,8 @@ def release(trainer: Any) -> None:
 
     engine.destroy()
     parameter_offload.FWD_MODULE_STACK.clear()
+    # What is left out of the search for garbage is also left out of this list.
+    gc.unfreeze()
     for cached in gc.get_objects():
         # Not isinstance: on some of these objects, reading __class__ prints a warning.
         if type(cached) is _lru_cache_wrapper and str(cached.__module__).startswith("deepspeed."):
