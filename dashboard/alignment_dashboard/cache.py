@@ -43,8 +43,11 @@ from alignment_dashboard.store.samples import Samples, fault_of, read_samples, r
 from alignment_dashboard.store.store import Store, StoreUnavailable
 from alignment_dashboard.store.stored_run import StoredRun
 
-JOBS_SECONDS, GROWING_SECONDS, ENDED_SECONDS, EVENTS_SECONDS = 1.0, 2.0, 15.0, 5.0
-"""How long a value counts as new; what has ended may begin anew, so it is looked at again, but less often."""
+JOBS_SECONDS, GROWING_SECONDS, ENDED_SECONDS, EVENTS_SECONDS = 1.0, 2.0, 10.0, 5.0
+"""How long a value counts as new; what has ended may begin anew, so it is looked at again, but less often.
+
+Pages of ended runs ask every 15 seconds, and then find it due each time.
+"""
 
 MOST_POINTS = 4_000_000
 """The points of all curves that are kept, with 24 bytes each."""

@@ -15,8 +15,11 @@ Value = TypeVar("Value")
 FIRST_SECONDS = 10.0
 """How long a visitor waits for a value that was never read."""
 
-LATE_SECONDS, LATE_WAIT_SECONDS = 30.0, 1.0
-"""A value that nobody has asked for so long may say something that is long over, so a visitor waits a moment for a newer one."""
+LATE_SECONDS, LATE_WAIT_SECONDS = 10.0, 1.0
+"""A value that was not asked for so long may say something that is long over, so a visitor waits a moment for a newer one.
+
+So does a page that asks only every 15 seconds: without waiting, it would show what it has read 15 seconds later.
+"""
 
 LONGEST_PAUSE_SECONDS = 30.0
 """The longest pause between two tries to read a source that fails; each failure doubles the pause."""

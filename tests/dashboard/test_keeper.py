@@ -2,12 +2,16 @@
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from alignment_dashboard import keeper
+from alignment_dashboard.cache import ENDED_SECONDS
 from alignment_dashboard.keeper import Keeper, Unavailable
 
 FOREVER = 1000.0
+TICK_SECONDS = 15.0
+"""How often the pages of ended runs ask."""
 
 
 class Source:
@@ -103,6 +107,19 @@ def test_a_value_that_nobody_asked_for_is_read_anew_before_it_is_shown(source: S
     monkeypatch.setattr(keeper, "LATE_WAIT_SECONDS", 60)
     kept = Keeper[str, int](source.read, 0, lambda _: 0.0)
     assert [kept.get("a").value for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_page_of_an_ended_run_shows_at_its_next_tick_that_a_source_is_away(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(keeper, "LATE_WAIT_SECONDS", 60)
+    kept = Keeper[str, int](source.read, 0, lambda _: ENDED_SECONDS)
+    assert kept.get("a").problem is None
+    source.failure = Unavailable("MLflow is away.")
+    clock.now += TICK_SECONDS
+    assert kept.get("a")[:2] == (1, "MLflow is away.")
 
 
 def test_what_was_asked_for_last_is_kept_when_all_weighs_too_much(source: Source) -> None:
