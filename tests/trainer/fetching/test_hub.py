@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from alignment_trainer.fetching.hub import HubRepository, newest_commit
@@ -142,9 +143,11 @@ def test_a_revision_becomes_a_commit(
 
 
 PROGRAM = """
+import json
 import os
 import sys
-from pathlib import Path
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from alignment_api.run_config import Paths
 from alignment_api.spec.data import Dataset
 from alignment_trainer.fetching import retries
@@ -156,35 +159,67 @@ if "FREE_BYTES" in os.environ:
 retries.RETRY_POLICY = retries.RetryPolicy(
     tries=3, first_wait_seconds=0.05, longest_wait_seconds=0.1, longest_retry_after_seconds=2
 )
-kind, uri, workspace = sys.argv[1:4]
-paths = Paths(workspace=workspace, stage=workspace)
-try:
+paths = Paths(workspace=sys.argv[1], stage=sys.argv[1])
+
+def fetch(kind, uri, revision=None):
     if kind == "dataset":
-        print(hub.load(Dataset(uri=uri, revision=(sys.argv[4:] or [None])[0]), paths))
-    else:
-        hub.configure_libraries(paths)
-        wanted = hub.HubRepository("model", uri, (sys.argv[4:] or [None])[0], f"spec.model.uri: {uri}")
-        if kind == "tokenizer":
-            print(hub.download_tokenizer(wanted, paths))
-        else:
-            print(hub.download_model(wanted, hub.newest_commit(wanted, None), None))
-except StageFailure as failure:
-    print(type(failure).__name__, failure)
+        return hub.load(Dataset(uri=uri, revision=revision), paths)
+    hub.configure_libraries(paths)
+    wanted = hub.HubRepository("model", uri, revision, f"spec.model.uri: {uri}")
+    if kind == "tokenizer":
+        return hub.download_tokenizer(wanted, paths)
+    return hub.download_model(wanted, hub.newest_commit(wanted, None), None)
+
+for line in sys.stdin:
+    with redirect_stdout(StringIO()) as said, redirect_stderr(StringIO()) as noted:
+        try:
+            print(fetch(*json.loads(line)))
+        except StageFailure as failure:
+            print(type(failure).__name__, failure)
+    print(json.dumps([said.getvalue(), noted.getvalue()]), flush=True)
 """
 
 
-def fetch(url: str, root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Download in a new process, because the libraries read their environment once."""
-    environment_variables = {**os.environ, "HF_ENDPOINT": url, **environment}
-    environment_variables.pop("HF_HOME", None)
-    environment_variables.pop("HF_TOKEN", None)
-    if "HF_HUB_OFFLINE" not in environment:
-        environment_variables.pop("HF_HUB_OFFLINE", None)
-    kind, uri, *rest = arguments
-    command = [sys.executable, "-c", PROGRAM, kind, uri, str(root), *rest]
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment_variables, timeout=120)
-    assert "Traceback" not in ended.stderr, ended.stderr
-    return ended
+class Fetched(NamedTuple):
+    """What a download has printed."""
+
+    stdout: str
+    stderr: str
+
+
+Ask = Callable[..., Fetched]
+
+
+@contextmanager
+def fetching(url: str, root: Path, **environment: str) -> Iterator[Ask]:
+    """Return a function that downloads in a new process, because the libraries read their environment once."""
+    variables = {name: value for name, value in os.environ.items() if name not in ("HF_HOME", "HF_TOKEN", "HF_HUB_OFFLINE")}
+    variables |= {"HF_ENDPOINT": url, **environment}
+    command = [sys.executable, "-c", PROGRAM, str(root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables) as process:
+        assert process.stdin and process.stdout
+
+        def ask(*arguments: str) -> Fetched:
+            print(json.dumps(arguments), file=process.stdin, flush=True)
+            answer = process.stdout.readline()
+            assert answer, "the process has ended; its traceback is above"
+            return Fetched(*json.loads(answer))
+
+        yield ask
+
+
+def fetch(url: str, root: Path, *arguments: str, **environment: str) -> Fetched:
+    """Download once."""
+    with fetching(url, root, **environment) as ask:
+        return ask(*arguments)
+
+
+@pytest.fixture(scope="module")
+def ask(running: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """One process for all downloads that are refused: nothing of them is kept."""
+    root = tmp_path_factory.mktemp("refused")
+    with fetching(running.url, root) as ask:
+        yield ask
 
 
 MODEL = "spec.model.uri: hf://team/rows"
@@ -260,10 +295,10 @@ def test_a_model_without_room_is_not_downloaded(hub: Hub, tmp_path: Path) -> Non
     ids=["503", "429", "refused", "no such name"],
 )
 def test_a_persistent_fault_is_unreachable(
-    hub: Hub, tmp_path: Path, kind: str, url: str | None, faults: list[Any], message: str
+    hub: Hub, ask: Ask, tmp_path: Path, kind: str, url: str | None, faults: list[Any], message: str
 ) -> None:
     hub.repository.faults = list(faults)
-    ended = fetch(url or hub.url, tmp_path, kind, "hf://team/rows")
+    ended = fetch(url, tmp_path, kind, "hf://team/rows") if url else ask(kind, "hf://team/rows")
     shown = MODEL if kind == "model" else "hf://team/rows"
     assert ended.stdout.startswith(f"Unreachable {shown} cannot be downloaded now ({message}"), ended.stdout + ended.stderr
     assert ended.stdout.endswith("; 3 tries); check the network and the endpoint; the stage tries again later\n")
@@ -292,17 +327,17 @@ PRIVATE = "is not on the Hub, or is private; correct the uri, or give a token th
     ids=["401", "404", "gated", "403"],
 )
 @pytest.mark.parametrize("kind", ["model", "dataset"])
-def test_a_refusal_says_what_to_do(hub: Hub, tmp_path: Path, kind: str, fault: Any, message: str, pinned: bool) -> None:
+def test_a_refusal_says_what_to_do(hub: Hub, ask: Ask, kind: str, fault: Any, message: str, pinned: bool) -> None:
     hub.repository.faults = [fault] * 9
-    ended = fetch(hub.url, tmp_path, kind, "hf://team/rows", *([COMMIT] if pinned else []))
+    ended = ask(kind, "hf://team/rows", *([COMMIT] if pinned else []))
     assert ended.stdout == f"BadData {MODEL if kind == 'model' else 'hf://team/rows'} {message}\n", ended.stderr
     assert "next try" not in ended.stderr
     assert len(hub.repository.faults) == 8
 
 
 @pytest.mark.parametrize(("kind", "field"), [("model", "spec.model.revision"), ("dataset", "the dataset's revision")])
-def test_a_missing_revision_is_named(hub: Hub, tmp_path: Path, kind: str, field: str) -> None:
-    ended = fetch(hub.url, tmp_path, kind, "hf://team/rows", "v9")
+def test_a_missing_revision_is_named(hub: Hub, ask: Ask, kind: str, field: str) -> None:
+    ended = ask(kind, "hf://team/rows", "v9")
     assert ended.stdout.endswith(f"hf://team/rows has no revision v9; correct {field}\n")
     assert ended.stdout.startswith("BadData ")
 
