@@ -71,7 +71,7 @@ def test_what_is_learned_shows_in_the_answers(finished):
 @pytest.mark.parametrize("sharding", ["None", "ZeRO2", "ZeRO3"])
 def test_asking_has_no_effect_on_the_weights(finished, tmp_path, trainer, sharding):
     digests = []
-    for every_steps, asked in ((1, {0, 1, 2, 3, 4}), (1000, {0, 4})):
+    for every_steps, asked in ((1, {0, 1, 2}), (1000, {0, 2})):
         root = tmp_path / str(every_steps)
         shutil.copytree(finished / "inputs", root / "inputs")
         # A model that has learned to end its answers: under ZeRO-3 each of their tokens costs many collectives.
@@ -79,7 +79,7 @@ def test_asking_has_no_effect_on_the_weights(finished, tmp_path, trainer, shardi
         changes = {
             "model__uri": "workspace://inputs/learned",
             "compute__sharding": sharding,
-            "sft__optimization__maxSteps": 4,
+            "sft__optimization__maxSteps": 2,
             "sft__evaluation": {"everySteps": every_steps},
             # Dropout draws random numbers; asking must not consume any of them.
             "sft__adapter": {"lora": {"rank": 4, "dropout": 0.2}},
