@@ -62,9 +62,21 @@ def selected(page: Page) -> list[str]:
 
 
 def select(page: Page, name: str) -> None:
-    """Click the checkbox of a run."""
-    number, box = names(page).index(name), _box(page)
-    page.mouse.click(box["x"] + CHECKBOX_PIXELS, box["y"] + HEADER_PIXELS + (number + 0.5) * ROW_PIXELS)
+    """Click the checkbox of a run until it has changed: a table that is just drawn anew does not see a click."""
+    until(page, lambda: name in names(page))
+    before = name in selected(page)
+
+    def changed() -> bool:
+        return name in names(page) and (name in selected(page)) != before
+
+    def clicked() -> bool:
+        known, box = names(page), _box(page)
+        if changed() or name not in known:
+            return changed()
+        page.mouse.click(box["x"] + CHECKBOX_PIXELS, box["y"] + HEADER_PIXELS + (known.index(name) + 0.5) * ROW_PIXELS)
+        return _comes(page, changed)
+
+    until(page, clicked)
 
 
 def click_name(page: Page, name: str, button: Literal["left", "middle"] = "left", modifiers: Sequence[str] = ()) -> None:
