@@ -49,6 +49,9 @@ JOBS_SECONDS, GROWING_SECONDS, ENDED_SECONDS, EVENTS_SECONDS = 1.0, 2.0, 10.0, 5
 Pages of ended runs ask every 15 seconds, and then find it due each time.
 """
 
+STILL_LIST_SECONDS = 15.0
+"""The same for the list while nothing runs: it asks every 2 seconds, so that it misses no turn."""
+
 MOST_POINTS = 4_000_000
 """The points of all curves that are kept, with 24 bytes each."""
 
@@ -274,7 +277,7 @@ _runs = Keeper[str, JobRuns](_read_runs, NO_RUNS, _pause, most=2000)
 _headlines = Keeper[None, Headlines](
     _read_headlines,
     NO_HEADLINES,
-    lambda found: GROWING_SECONDS if found.is_growing else ENDED_SECONDS,
+    lambda found: GROWING_SECONDS if found.is_growing else STILL_LIST_SECONDS,
     first_seconds=HEADLINES_WAIT_SECONDS,
 )
 _overviews = Keeper[None, Overview](_read_overview, Overview((), {}, {}), _pause_of_list, first_seconds=threading.TIMEOUT_MAX)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,6 +19,7 @@ from alignment_trainer.fetching.hub import HubRepository, newest_commit
 from huggingface_hub import constants
 
 COMMIT, OLDER = "c" * 40, "0" * 40
+PATIENCE_SECONDS = 120
 
 
 @dataclass
@@ -200,10 +201,15 @@ def fetching(url: str, root: Path, **environment: str) -> Iterator[Ask]:
         assert process.stdin and process.stdout
 
         def ask(*arguments: str) -> Fetched:
+            watchdog = Timer(PATIENCE_SECONDS, process.kill)
+            watchdog.start()
             print(json.dumps(arguments), file=process.stdin, flush=True)
             answer = process.stdout.readline()
-            assert answer, "the process has ended; its traceback is above"
-            return Fetched(*json.loads(answer))
+            watchdog.cancel()
+            assert answer, f"the process has failed, or was ended after {PATIENCE_SECONDS} seconds"
+            fetched = Fetched(*json.loads(answer))
+            assert "Traceback" not in fetched.stderr, fetched.stderr
+            return fetched
 
         yield ask
 
