@@ -105,13 +105,6 @@ def sort_by(page: Page, name: str, arrow: str) -> list[str]:
     return [text for text in column(page, name) if text]
 
 
-def test_the_best_of_the_sweep_and_what_differs_takes_two_clicks(page: Page) -> None:
-    open_list(page)
-    sort_by(page, "Eval margin", "↓")
-    assert names(page)[0] == BEST_OF_SWEEP.name
-    assert {"learningRate", "beta", "seed"} <= set(header(page))
-
-
 def test_two_runs_are_chosen_with_the_keyboard_and_back_is_the_same_list(page: Page) -> None:
     open_list(page, "/?search=sweep&show=succeeded&sort=-eval.margin")
     before = names(page)
