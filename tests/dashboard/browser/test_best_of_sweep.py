@@ -20,7 +20,9 @@ MARGIN = metrics.best_of_stage("dpo", metrics.EVALUATION_REWARD_MARGIN)
 # A click on a label is two events, while a press of the button is one.
 COUNT_CLICKS = """
 sessionStorage.clicks ??= 0;
-addEventListener("pointerdown", event => { if (event.isTrusted) sessionStorage.clicks = Number(sessionStorage.clicks) + 1; }, true);
+addEventListener("pointerdown", event => {
+    if (event.isTrusted) sessionStorage.clicks = Number(sessionStorage.clicks) + 1;
+}, true);
 """
 # As somebody has it who uses it every day: for training, without the panel that opens at the first visit.
 SETTINGS_OF_MLFLOW = """
