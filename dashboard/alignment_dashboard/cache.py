@@ -18,7 +18,7 @@ from alignment_dashboard.data.listing import Listing
 from alignment_dashboard.data.source import source
 from alignment_dashboard.facts import colours
 from alignment_dashboard.facts.colours import Look
-from alignment_dashboard.facts.run_list.overview import Overview, Seen, see
+from alignment_dashboard.facts.run_list.overview import Overview, Seen, Unread, see
 from alignment_dashboard.facts.run_list.overview import overview as overview_of
 from alignment_dashboard.facts.stages import folder_of
 from alignment_dashboard.facts.status import BEGUN, stages_of
@@ -190,9 +190,10 @@ def _read_headlines(_key: None, known: Headlines) -> Headlines:
 
 
 def _read_overview(_key: None, known: Overview) -> Overview:
-    jobs, runs, now = listing(), headlines().value, datetime.now(UTC)
-    curves = outlines(see(jobs, runs, now, _seen), LOSS)
-    found = overview_of(jobs, now, _seen, curves)
+    jobs, stored, now = listing(), headlines(), datetime.now(UTC)
+    curves = outlines(see(jobs, stored.value, now, _seen), LOSS)
+    unread = Unread(stored.problem, stored.as_of if stored.value else None) if stored.problem else None
+    found = overview_of(jobs, now, _seen, curves, unread)
     return known if known == found else found
 
 

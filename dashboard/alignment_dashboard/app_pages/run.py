@@ -78,7 +78,10 @@ def _show_missing(identity: str, listing: Listing) -> None:
         st.text("This page shows the run as soon as the jobs can be read.")
         return
     st.title("Run not found", anchor=False)
-    st.text(f"No run has the id {identity}: {listing.guidance.missing}")
+    if listing.problems:
+        st.text(f"No run that can be read has the id {identity}; this page shows it as soon as its file can be read:")
+    else:
+        st.text(f"No run has the id {identity}: {listing.guidance.missing}")
     for problem in listing.problems:
         show_notice("Unreadable", "orange", problem)
 

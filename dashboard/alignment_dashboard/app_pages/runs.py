@@ -15,11 +15,12 @@ from alignment_dashboard.facts.run_list import attention_lines, chips, columns, 
 from alignment_dashboard.facts.run_list.attention_lines import Line
 from alignment_dashboard.facts.run_list.grouping import SEEDS, group
 from alignment_dashboard.facts.run_list.order import Arranged, arrange
-from alignment_dashboard.facts.run_list.overview import Overview
+from alignment_dashboard.facts.run_list.overview import Overview, Unread
 from alignment_dashboard.facts.run_list.row import Row
 from alignment_dashboard.facts.run_list.selection import COLUMNS, GROUP, SEARCH, SHOW, SORT, Selection, select
 from alignment_dashboard.facts.run_list.table import csv, frame, group_csv, group_frame
 from alignment_dashboard.pieces import address
+from alignment_dashboard.pieces.clock import write_clock
 from alignment_dashboard.pieces.notice import show_failures, show_notice
 from alignment_dashboard.pieces.run_table import HEADER_PIXELS, ROW_PIXELS, choose, chosen, show_table
 from alignment_dashboard.text import counted, plain
@@ -56,6 +57,8 @@ def show() -> None:
         show_notice("Unreadable", "orange", problem)
     if moment.problem:
         show_notice("Runs", "orange", moment.problem)
+    if moment.overview.unread:
+        _show_unread(moment.overview.unread)
     if moment.overview.rows:
         _show_runs(moment)
     elif not moment.problem:
@@ -80,6 +83,11 @@ def _watch() -> None:
     pause = len(moment.overview.rows) / ROWS_PER_SECOND
     if moment != st.session_state.get(DRAWN) and time.monotonic() - st.session_state[DRAWN_AT] >= pause:
         st.rerun()
+
+
+def _show_unread(unread: Unread) -> None:
+    age = f" What is measured is shown as of {write_clock(unread.as_of)}." if unread.as_of else ""
+    show_notice("MLflow", "orange", unread.problem + age)
 
 
 def _show_nothing(listing: Listing) -> None:

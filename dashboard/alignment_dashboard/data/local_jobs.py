@@ -57,4 +57,4 @@ def _guidance(home: Home) -> Guidance:
 
 
 def _silence(_job: AlignmentJob, _stage: str) -> str:
-    return "If `alignment run` has ended, start it again: it resumes from the newest checkpoint."
+    return "If “alignment run” has ended, start it again: it resumes from the newest checkpoint."

@@ -12,7 +12,7 @@ from alignment_dashboard.data.listing import identify
 # colours with other lines.
 LIGHT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#A58B00")
 DARK = ("#56B4E9", "#E69F00", "#2FC79C", "#E09CC3", "#F0E442", "#D9D9D9", "#F2836B")
-DASHES = ("solid", "dashed", "dotted")
+DASHES = ("solid", "dashed", "dash-dotted")
 MUTED = {False: "#5F6B76", True: "#9AA4AE"}
 """The colour of what says nothing new, in the light and in the dark theme."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from alignment_dashboard.pictures.panels import HOLDOUT, TRAINING, Line, Panel
+from alignment_dashboard.pictures.panels import EXACT, HOLDOUT, TRAINING, Line, Panel
 
 _TRAINING, _EVALUATION = "train/", "eval/"
 
@@ -14,7 +14,9 @@ def panels_for(metrics: Iterable[str], search: str = "") -> tuple[Panel, ...]:
     for metric in sorted(metrics, key=lambda name: (_title(name), not name.startswith(_TRAINING))):
         if all(word in metric.lower() for word in words):
             evaluation = metric.startswith(_EVALUATION)
-            lines.setdefault(_title(metric), []).append(Line(metric, HOLDOUT if evaluation else TRAINING, evaluation))
+            lines.setdefault(_title(metric), []).append(
+                Line(metric, HOLDOUT if evaluation else TRAINING, evaluation, metric in EXACT)
+            )
     return tuple(Panel(title, tuple(found), positive=True) for title, found in lines.items())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from alignment_dashboard.pictures.scale import STEPS, Scale
-from alignment_dashboard.pictures.span import Span
+from alignment_dashboard.pictures.span import Span, round_numbers
 
 COLUMNS, NARROW_COLUMNS, NARROW = 3, 2, 700
 """Panels in a row, and on a screen that is at most so many pixels wide."""
@@ -76,11 +76,13 @@ def cursor(count: int) -> dict[str, Any]:
 
 def y_axis(index: int, span: Span, logarithmic: bool, fixed: bool) -> dict[str, Any]:
     """Return the y axis of a panel."""
+    axis = {"gridIndex": index, "type": "log" if logarithmic else "value", "min": span.low, "max": span.high}
+    if logarithmic:
+        # ECharts itself writes powers of ten only, and many a range holds none.
+        numbers = {"customValues": round_numbers(span)}
+        return {**axis, "axisTick": numbers, "axisLabel": {**numbers, "hideOverlap": True}}
     return {
-        "gridIndex": index,
-        "type": "log" if logarithmic else "value",
-        "min": span.low,
-        "max": span.high,
+        **axis,
         # The ends of a range that follows the points are no round numbers.
         "axisLabel": {"showMinLabel": fixed, "showMaxLabel": fixed, "hideOverlap": True},
         **({"interval": (span.high - span.low) / 4} if fixed else {"splitNumber": 4}),

@@ -150,6 +150,9 @@ PANELS: dict[str, tuple[Panel, ...]] = {
 }
 """The panels of each kind of stage, in the order of the page: three in a row."""
 
+EXACT = {line.metric for panels in PANELS.values() for panel in panels for line in panel.lines if line.exact}
+"""The metrics that are planned or counted."""
+
 
 def panels_of(kind: str) -> tuple[Panel, ...]:
     """Return the panels of a kind; a kind that is not in the table has none."""

@@ -29,6 +29,8 @@ _COLOURS = {
 }
 _NAMELESS = (TRAINING, MEASURED)
 _DOTTED = (1, 3)
+_PATTERNS = {"dash-dotted": (8, 3, 2, 3)}
+"""What ECharts has no word for."""
 ALARM = {False: "#C62828", True: "#FF8A80"}
 """The colour of NaN and infinity, in the light and in the dark theme."""
 FAINT = "#8A8F98"
@@ -52,4 +54,4 @@ def pen_of(line: Line, trace: Trace, alone: bool, dark: bool) -> Pen:
     if alone:
         return Pen(line.label, (*(DARK if dark else LIGHT), MUTED[dark])[_COLOURS[line.role]], "solid")
     name = trace.name if line.label in _NAMELESS else f"{trace.name}, {line.label}"
-    return Pen(name, trace.colour, _DOTTED if line.role in SECOND else trace.dash)
+    return Pen(name, trace.colour, _DOTTED if line.role in SECOND else _PATTERNS.get(trace.dash, trace.dash))

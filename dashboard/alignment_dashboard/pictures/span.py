@@ -14,6 +14,7 @@ LEAST_SHARE = 0.45
 MIDDLE = (2, 98)
 """Which percentiles bound the middle of the points: a spike is rarer than one point in fifty."""
 MARGIN = 0.06
+FEWEST_NUMBERS, MOST_POWERS = 2, 2
 
 
 class Span(NamedTuple):
@@ -37,13 +38,25 @@ def span_of(curves: Sequence[Curve], clip: bool, mark: Mark | None = None) -> Sp
 
 
 def logarithmic(curves: Sequence[Curve], clip: bool) -> Span | None:
-    """Return the range of a logarithmic y axis, which has room for spikes; None if a value is not above 0."""
+    """Return the range of a logarithmic y axis, which has room for spikes.
+
+    None if a value is not above 0, or if all are so close that the axis would have no two round numbers.
+    """
     values = numpy.concatenate([numpy.empty(0), *(curve.finite for curve in curves)])
     if not len(values) or values.min() <= 0:
         return None
     ends = numpy.percentile(numpy.log10(values), MIDDLE if clip else (0, 100))
     span = _with_margin(Span(float(ends[0]), float(ends[1])))
-    return Span(float(f"{10**span.low:.2g}"), float(f"{10**span.high:.2g}"))
+    found = Span(float(f"{10**span.low:.2g}"), float(f"{10**span.high:.2g}"))
+    return found if len(round_numbers(found)) >= FEWEST_NUMBERS else None
+
+
+def round_numbers(span: Span) -> list[float]:
+    """Return the numbers of a logarithmic axis: powers of ten, and where there are few of them also their double and fivefold."""
+    powers = range(math.floor(math.log10(span.low)), math.ceil(math.log10(span.high)) + 1)
+    tens, more = ([float(f"{digit}e{power}") for power in powers for digit in digits] for digits in ((1,), (1, 2, 5)))
+    held = [number for number in tens if span.holds(number)]
+    return held if len(held) > MOST_POWERS else [number for number in more if span.holds(number)]
 
 
 def _unclipped(curves: Sequence[Curve], values: Numbers, core: Span) -> Span:

@@ -30,24 +30,28 @@ def show_configuration(comparison: Comparison, names: Mapping[str, str], looks: 
             f"Differences only ({len(differing)} of {len(rows)})", value=True, key="differences", bind="query-params"
         )
         shown = differing if only else rows
-        text = _frame(shown, comparison, run_names).to_csv()
+        text = _frame([[setting.text for setting in row.settings] for row in shown], shown, run_names).to_csv()
         st.download_button("CSV", text, "configuration.csv", "text/csv", type="tertiary", icon=":material/download:")
     if not shown:
         st.text("The runs have the same configuration.")
         return
     # Not a dataframe, as the results are: two of them on one page have cells with the same id, which screen readers mix up.
     st.table(
-        _styled(_frame(shown, comparison, without_shared_start(run_names)), shown, comparison, looks),
+        _styled(_marked(shown, comparison, without_shared_start(run_names)), shown, comparison, looks),
         height=_MOST_PIXELS if len(shown) > MOST_LINES else "content",
         alt=_describe(differing, comparison, run_names),
     )
 
 
-def _frame(rows: Sequence[Difference], comparison: Comparison, names: Sequence[str]) -> pandas.DataFrame:
+def _frame(texts: Sequence[Sequence[str]], rows: Sequence[Difference], names: Sequence[str]) -> pandas.DataFrame:
+    return pandas.DataFrame(texts, pandas.Index([row.name for row in rows], name="parameter"), names, dtype=str)
+
+
+def _marked(rows: Sequence[Difference], comparison: Comparison, names: Sequence[str]) -> pandas.DataFrame:
+    """Return the table with signs for readers who do not see the tints; in a CSV they would be part of the data."""
     columns = list(names)
     columns[comparison.baseline] = f"{FLAG} {columns[comparison.baseline]}"
-    texts = [[f"{setting.sign} {setting.text}".strip() for setting in row.settings] for row in rows]
-    return pandas.DataFrame(texts, pandas.Index([row.name for row in rows], name="parameter"), columns, dtype=str)
+    return _frame([[f"{setting.sign} {setting.text}".strip() for setting in row.settings] for row in rows], rows, columns)
 
 
 def _styled(frame: pandas.DataFrame, rows: Sequence[Difference], comparison: Comparison, looks: Mapping[str, Look]) -> Styler:

@@ -57,8 +57,13 @@ def _swatch(look: Look | None) -> str:
     """Return a short line as the curves of the run are drawn; it holds no text of the job."""
     if look is None:
         return ""
-    style = f"display: block; width: 22px; border-top: 3px {look.dash} {look.colour(is_dark())}"
-    return f'<span style="{style}" aria-hidden="true"></span>'
+    colour = look.colour(is_dark())
+    line = f"border-top: 3px {look.dash} {colour}"
+    if look.dash == "dash-dotted":
+        # A border has no such style.
+        parts = f"{colour} 0 9px, transparent 9px 12px, {colour} 12px 15px, transparent 15px 18px"
+        line = f"height: 3px; background: repeating-linear-gradient(90deg, {parts})"
+    return f'<span style="display: block; width: 22px; {line}" aria-hidden="true"></span>'
 
 
 def _toggle_hidden(identity: str) -> None:

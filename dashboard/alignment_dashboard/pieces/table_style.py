@@ -5,7 +5,7 @@ from typing import Literal
 from alignment_dashboard.facts.colours import MUTED, Look
 
 ROW_PIXELS = 32
-_LINES = {"solid": "━━━", "dashed": "╍╍╍", "dotted": "┅┅┅"}
+_LINES = {"solid": "━━━", "dashed": "╍╍╍", "dash-dotted": "━ ╸━"}
 _TINTS = {
     "best": ("#DDF3E4; font-weight: 600", "#123F2A; font-weight: 600"),
     "changed": ("#FFF1CC; font-weight: 600", "#4A3B12; font-weight: 600"),

@@ -199,6 +199,14 @@ def test_a_job_from_a_recipe_alone(write_job: JobWriter) -> None:
     assert page("uid-one").title[0].value == "one"
 
 
+def test_a_job_whose_file_is_damaged_is_not_called_deleted(home: Home, write_job: JobWriter) -> None:
+    write_job("one")
+    (home.objects / "default" / "one" / "job.json").write_bytes(b"\xff")
+    said = words(page("uid-one"))
+    assert "No run that can be read has the id uid-one" in said and "not complete JSON" in said
+    assert "deleted" not in said
+
+
 @pytest.mark.parametrize("identity", ["", "uid-gone", "<script>"])
 def test_a_job_that_is_not_here(write_job: JobWriter, identity: str) -> None:
     write_job("one")

@@ -76,6 +76,8 @@ def test_each_view_has_a_csv_file_and_so_have_configuration_and_results(page: Pa
     open_settled(page, f"/compare?jobs={','.join(made.identity for made in compared)}")
     configuration, curves, results = (downloaded(page, number) for number in range(3))
     assert [row["parameter"] for row in configuration] == ["dpo.learningRate", "dpo.beta", "seed"]
+    # No sign of the table is part of the data.
+    assert [float(configuration[0][made.name]) for made in compared] == [made.parameters[0] for made in compared]
     assert {row["run"] for row in curves} == {made.name for made in compared}
     assert [row["run"] for row in results] == [made.name for made in compared]
     assert max(results, key=lambda row: float(row["Accuracy"]))["run"] == BEST_OF_SWEEP.name

@@ -134,7 +134,7 @@ def test_a_database_that_cannot_be_read(
     open_settled(shown, PAGES["run"])
     expect(charts(shown).first).to_be_visible()
     with state(seeded.root / "mlflow.db"):
-        for name, address in (("run", of_run), ("compare", of_comparison), ("samples", of_samples)):
+        for name, address in (("run", of_run), ("compare", of_comparison), ("samples", of_samples), ("runs", of_list)):
             open_settled(page, address(fresh))
             expect(page.get_by_text(sentence).first).to_be_visible()
             keep_picture(page, f"{name}-{state.__name__}")
@@ -142,6 +142,10 @@ def test_a_database_that_cannot_be_read(
         expect(shown.get_by_text(sentence).first).to_be_visible()
         expect(charts(shown).first).to_be_visible()
         keep_picture(shown, f"run-shown-{state.__name__}")
+
+
+def of_list(_made: Made) -> str:
+    return PAGES["runs"]
 
 
 def of_run(made: Made) -> str:

@@ -147,6 +147,7 @@ def test_a_single_point_is_marked() -> None:
 def test_a_logarithmic_axis_only_above_zero(values: list[float], kind: str) -> None:
     option = draw(PREFERENCE, [a_trace({GRADIENT_NORM: a_history(values)})], Display(log=True), dark=False)
     assert option["yAxis"][5]["type"] == kind
+    assert (option["yAxis"][5]["axisLabel"].get("customValues") == [1, 2]) == (kind == "log")
 
 
 def test_references_are_drawn() -> None:

@@ -3,7 +3,8 @@
 import pytest
 from alignment_api import metrics
 from alignment_api.spec.kinds import KINDS
-from alignment_dashboard.pictures.panels import PANELS, metrics_of, panels_of, with_points
+from alignment_dashboard.facts.colours import DASHES
+from alignment_dashboard.pictures.panels import PANELS, REJECTED, TRAINING, Line, metrics_of, panels_of, with_points
 from alignment_dashboard.pictures.pen import pen_of
 from alignment_dashboard.pictures.trace import Trace
 from alignment_dashboard.store.history import NO_POINTS, History, history_of
@@ -33,6 +34,13 @@ def test_no_two_names_of_the_legend_have_one_colour(kind: str, dark: bool) -> No
     lines = [line for panel in panels_of(kind) if len(panel.lines) > 1 for line in panel.lines if not line.evaluation]
     pens = {pen_of(line, trace, True, dark) for line in lines}
     assert len({pen.colour for pen in pens}) == len(pens)
+
+
+def test_a_second_line_is_drawn_like_the_first_of_no_run() -> None:
+    rejected = next(line for panel in panels_of("dpo") for line in panel.lines if line.role == REJECTED)
+    firsts = [pen_of(Line("metric", TRAINING), Trace("uid", "stage", "", dash, {}), False, False).style for dash in DASHES]
+    seconds = {pen_of(rejected, Trace("uid", "stage", "", dash, {}), False, False).style for dash in DASHES}
+    assert len({*firsts, *seconds}) == len(DASHES) + 1 and "dotted" not in firsts
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from alignment_dashboard.pictures.curve import Curve, curve_of
 from alignment_dashboard.pictures.display import Display
 from alignment_dashboard.pictures.panels import Mark
 from alignment_dashboard.pictures.scale import STEPS
-from alignment_dashboard.pictures.span import Span, logarithmic, span_of
+from alignment_dashboard.pictures.span import Span, logarithmic, round_numbers, span_of
 from drawn_histories import a_history, noise
 
 
@@ -86,3 +86,21 @@ def test_a_logarithmic_axis_holds_a_spike_and_refuses_zero() -> None:
     span = logarithmic([a_curve(with_spike(FALLING, 200, 35.0))], clip=False)
     assert span is not None and span.holds(35.0) and span.holds(min(FALLING))
     assert logarithmic([a_curve([1.0, 0.0])], clip=False) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "numbers"),
+    [
+        (0.01, 60, [0.01, 0.1, 1, 10]),
+        (0.9, 12, [1, 2, 5, 10]),
+        (0.12, 0.8, [0.2, 0.5]),
+        (3e-6, 8e-6, [5e-6]),
+    ],
+)
+def test_a_logarithmic_axis_is_written_in_round_numbers(low: float, high: float, numbers: list[float]) -> None:
+    assert round_numbers(Span(low, high)) == numbers
+
+
+def test_values_without_two_round_numbers_have_no_logarithmic_axis() -> None:
+    assert logarithmic([a_curve([0.25, 0.4])], clip=False) is None
+    assert logarithmic([a_curve([0.15, 0.6])], clip=False) is not None

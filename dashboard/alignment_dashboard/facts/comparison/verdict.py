@@ -8,6 +8,7 @@ from alignment_api.spec.job import AlignmentJob
 
 from alignment_dashboard.facts.comparison.finals import Table
 from alignment_dashboard.facts.configuration import parameters, varying
+from alignment_dashboard.facts.status import phase_of
 from alignment_dashboard.text import listed
 from alignment_dashboard.units import write_value
 
@@ -26,8 +27,15 @@ def verdict(table: Table) -> str | None:
                 names = [job.metadata.name for row in winners for job in row.jobs]
                 settings = _settings(winners[0].jobs, table) if len(winners) == 1 else ""
                 has = "have" if len(names) > 1 else "has"
-                return f"{STAR} {listed(names)} {has} the best {column.title.lower()} {spread.write()}{settings}."
+                best = f"{STAR} {listed(names)} {has} the best {column.title.lower()} {spread.write()}{settings}."
+                return best + _unfinished([job for row in winners for job in row.jobs])
     return None
+
+
+def _unfinished(jobs: Sequence[AlignmentJob]) -> str:
+    """Say that the best runs may not stay the best, because they go on."""
+    names = [job.metadata.name for job in jobs if phase_of(job) in ("Running", "Restarting", "Suspended")]
+    return f" {listed(names)} {'have' if len(names) > 1 else 'has'} not ended yet." if names else ""
 
 
 def doubts(jobs: Sequence[AlignmentJob], stage: str) -> list[str]:

@@ -39,7 +39,8 @@ class Cells(NamedTuple):
 
 def first_view(listing: Listing, known: Known[Overview], asked: Mapping[str, str], now: datetime) -> str:
     """Return the list that an address asks for; nothing if there is more to say than a list of runs."""
-    if known.problem or listing.failures or listing.problems or asked.get(GROUP) or now - known.as_of > OLD:
+    says_more = known.problem or known.value.unread or listing.failures or listing.problems
+    if says_more or asked.get(GROUP) or now - known.as_of > OLD:
         return ""
     overview, selection = known.value, select(known.value, asked)
     if selection.problems or not selection.rows:

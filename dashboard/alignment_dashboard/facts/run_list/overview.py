@@ -15,12 +15,20 @@ from alignment_dashboard.store.outlines import Target
 from alignment_dashboard.store.stored_run import StoredRun
 
 
+class Unread(NamedTuple):
+    """Why MLflow cannot be read, and of when what is known of it is; None if nothing is known."""
+
+    problem: str
+    as_of: datetime | None
+
+
 class Overview(NamedTuple):
     """The rows in their usual order, and by identity what needs attention and the course of the loss."""
 
     rows: tuple[Row, ...]
     attention: Mapping[str, Attention]
     curves: Mapping[str, list[float]]
+    unread: Unread | None = None
 
 
 class Seen(NamedTuple):
@@ -35,14 +43,17 @@ class Seen(NamedTuple):
     """Why it needs attention, if it has ended."""
 
 
-def overview(listing: Listing, now: datetime, seen: Mapping[str, Seen], curves: Mapping[str, list[float]]) -> Overview:
+def overview(
+    listing: Listing, now: datetime, seen: Mapping[str, Seen], curves: Mapping[str, list[float]], unread: Unread | None = None
+) -> Overview:
     """Return the overview, from what `see` has noted of the listing."""
     found = {
         identity: why
         for identity, known in seen.items()
         if (why := known.lasting if known.row.phase in ENDED else _attention_now(known, listing, now))
     }
-    return Overview(tuple(sorted((known.row for known in seen.values()), key=newest_first)), found, curves)
+    rows = (_without_a_past_end(known.row, now) for known in seen.values())
+    return Overview(tuple(sorted(rows, key=newest_first)), found, curves, unread)
 
 
 def see(listing: Listing, runs: Mapping[str, StoredRun], now: datetime, seen: dict[str, Seen]) -> list[Target]:
@@ -57,6 +68,11 @@ def see(listing: Listing, runs: Mapping[str, StoredRun], now: datetime, seen: di
     seen.clear()
     seen.update(made)
     return [known.target for known in made.values() if known.target]
+
+
+def _without_a_past_end(row: Row, now: datetime) -> Row:
+    """Return the row without an estimate that is over: beside a run that still runs, it would read as its end."""
+    return row._replace(ends=None) if row.ends and row.ends <= now else row
 
 
 def _attention_now(known: Seen, listing: Listing, now: datetime) -> Attention | None:

@@ -15,7 +15,8 @@ from alignment_dashboard.units import is_number
 EXAMPLE = "lr=5e-7  beta>0.1  model:zephyr  status:failed  ns:team"
 _TERM = re.compile(r"([A-Za-z][\w.-]*)(>=|<=|!=|[=<>:])(.*)", re.DOTALL)
 _WORD = re.compile(r"""(?:"[^"]*"|[^\s"])+""")
-_ALIASES = {"lr": "learningrate", "ns": "namespace", "batch": "globalbatchsize", "gpuhours": "gpu-hours"}
+_ALIASES = {"lr": "learningrate", "ns": "namespace", "batch": "globalbatchsize", "gpuhours": "gpu-hours", "gpu-h": "gpu-hours"}
+_NAMES = "a parameter, a metric, name, namespace, status, model, stages, progress, gpu-h or reason"
 _TWICE = {"acc": "accuracy", "accuracy": "accuracy", "margin": "margin"}
 """Names of what is measured in training and on the holdout: one alone could mean either."""
 
@@ -71,7 +72,7 @@ def _problem(term: Term, rows: Sequence[Row]) -> str | None:
         both = (f"{part}.{_TWICE[term.field]}{term.sign}{term.wanted}" for part in ("eval", "train"))
         return f"“{term.text}” may mean the holdout or training: write {' or '.join(both)}."
     if rows and not any(_values(row, term.field) is not None for row in rows):
-        return f"No run has “{term.field}”. Terms look like {EXAMPLE}; any parameter, metric or column can stand before the sign."
+        return f"No run has “{term.field}”. Terms look like {EXAMPLE}; before the sign stands {_NAMES}."
     if term.sign in _COMPARED and _number(term.wanted) is None:
         return f"“{term.text}” compares with something that is not a number: write, for example, beta>0.1."
     if term.field == "status" and not any(_holds(status, term.sign.strip("!"), term.wanted) for status in _STATUSES):

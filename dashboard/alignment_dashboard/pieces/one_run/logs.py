@@ -40,7 +40,9 @@ def show(identity: str) -> None:
     if found.note:
         st.caption(found.note)
     if found.text:
-        st.code(visible(found.text), language=None, height=HEIGHT)
+        # The newest lines are at the end, and a reader came for them.
+        with st.container(height=HEIGHT, border=False, autoscroll=True):
+            st.code(visible(found.text), language=None)
     elif not known.value:
         st.text("There is no log yet.")
     st.caption("Follow it live")

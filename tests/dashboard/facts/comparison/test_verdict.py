@@ -32,6 +32,15 @@ def test_the_best_run_and_what_makes_it_different(
     assert verdict(table(JOBS, reached, 0, over_seeds)) == sentence
 
 
+def test_a_best_run_that_goes_on_is_not_called_the_best_for_good() -> None:
+    jobs = [job("a", dpo(5e-7)), job("b", dpo(1e-6), status={"phase": "Running"})]
+    for best, sentence in (("a", "★ a has the best accuracy 0.8000: "), ("b", "★ b has the best accuracy 0.8000: ")):
+        values = {f"uid-{name}": Finals({EVALUATION_REWARD_ACCURACY: 0.8 if name == best else 0.7}, {}) for name in "ab"}
+        found = verdict(table(jobs, values, 0, False)) or ""
+        assert found.startswith(sentence)
+        assert found.endswith(". b has not ended yet.") == (best == "b")
+
+
 @pytest.mark.parametrize(
     ("jobs", "starts"),
     [

@@ -83,7 +83,7 @@ def test_a_long_message_is_one_line_and_the_whole_is_kept_once() -> None:
     ((_, line, _, whole),) = causes(
         **FAILED, stages=[{"name": "sft", "state": "Failed", "reason": "OutOfMemory", "message": LONG}]
     )
-    assert len(line) <= LINE_LENGTH and "\n" not in line
+    assert len(line) <= LINE_LENGTH and "\n" not in line and line.endswith("at step 17")
     assert whole == LONG
 
 

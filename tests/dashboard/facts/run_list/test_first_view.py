@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from alignment_dashboard.data.listing import Failure, Guidance, Listing
 from alignment_dashboard.facts.run_list.first_view import OLD, ROWS, first_view
-from alignment_dashboard.facts.run_list.overview import Overview
+from alignment_dashboard.facts.run_list.overview import Overview, Unread
 from alignment_dashboard.facts.status import Attention
 from alignment_dashboard.keeper import Known
 from list_rows import a_row
@@ -71,6 +71,11 @@ def test_the_address_decides_what_is_shown(asked: dict[str, str], names: list[st
 )
 def test_a_list_with_more_to_say_waits_for_the_page(asked: dict[str, str], listing: Listing, problem: str | None) -> None:
     assert first_view(listing, Known(OVERVIEW, problem, NOW), asked, NOW) == ""
+
+
+def test_a_list_without_mlflow_waits_for_the_page() -> None:
+    unread = OVERVIEW._replace(unread=Unread("MLflow does not answer.", None))
+    assert first_view(LISTING, Known(unread, None, NOW), {}, NOW) == ""
 
 
 def test_rows_of_long_ago_wait_for_the_page() -> None:

@@ -51,6 +51,7 @@ ROWS = [
         ("packing=true", ["gamma"]),
         ("reason:baddata", ["gamma"]),
         ("gpu-hours>2", ["delta"]),
+        ("gpu-h>2", ["delta"]),
         ("name:beta", ["beta-two"]),
     ],
 )

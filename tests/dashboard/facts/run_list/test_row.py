@@ -102,6 +102,13 @@ def looked_at(listing: Listing, runs: dict[str, StoredRun], now: datetime, seen:
     return overview(listing, now, seen, {})
 
 
+@pytest.mark.parametrize(("seconds", "shown"), [(-1, True), (0, False), (60, False)])
+def test_an_estimate_that_is_over_is_not_the_end_of_a_run(seconds: int, shown: bool) -> None:
+    job = made({"phase": "Running", "estimatedCompletionTime": STARTED.isoformat(), "stages": [stage("sft", "Running")]})
+    (row,) = looked_at(Listing((job,), (), GUIDANCE), {}, STARTED + timedelta(seconds=seconds), {}).rows
+    assert row.ends == (STARTED if shown else None)
+
+
 def test_what_has_not_changed_is_made_once() -> None:
     seen: dict[str, Seen] = {}
     first, second = made(name="first"), made(name="second")
