@@ -17,6 +17,7 @@ _ROW = Row(
     parameters={},
     metrics={},
     gpu_hours=None,
+    created=datetime(2026, 1, 1, tzinfo=UTC),
     started=datetime(2026, 1, 2, tzinfo=UTC),
     reason="",
     charted="dpo",

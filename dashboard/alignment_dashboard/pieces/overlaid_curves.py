@@ -45,6 +45,9 @@ def show_curves(
         st.download_button(
             "CSV", lambda: csv_of(traces), "curves.csv", "text/csv", key="curves-csv", type="tertiary", icon=":material/download:"
         )
+    if traces and not problems and not any(len(history.steps) for trace in traces for history in trace.histories.values()):
+        st.text(f"No run has a curve of stage {stage} yet.")
+        return
     panels = with_points(panels, [trace.histories for trace in traces])
     drawn = ", ".join(trace.name for trace in traces) or "no run"
     show_panels(panels, traces, display, f"Stage {stage} of {drawn}: one line for each run in each panel.")

@@ -1,7 +1,9 @@
 """The page that compares runs, as a visitor gets it."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +67,17 @@ def test_the_runs_that_a_comparison_lacks_are_picked_by_name(named: tuple[str, .
         app.multiselect[0].select(f"uid-{name}").run()
     assert app.query_params["jobs"] == address
     assert "Compare 2 runs" in words(app)
+
+
+def test_runs_that_have_logged_nothing_have_a_sentence_instead_of_empty_panels(
+    write_job: JobWriter, home: Home, empty_database: Path
+) -> None:
+    for name in ("a", "b"):
+        write_job(name, {"phase": "Queued"}, stages=[dpo(5e-7)])
+    shutil.copy(empty_database, home.root / "mlflow.db")
+    app = compare("a", "b")
+    assert "No run has a curve of stage dpo yet." in words(app)
+    assert not app.get("echarts_chart")
 
 
 @pytest.mark.usefixtures("two")

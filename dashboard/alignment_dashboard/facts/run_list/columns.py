@@ -47,7 +47,7 @@ FIXED = {
         Column("train.margin", "Train margin", "number", "train.margin: latest reward margin in training"),
         Column(CURVE, "Loss curve", "curve", "Training loss of the stage that started last"),
         Column(GPU_HOURS, "GPU-h", "number", "GPU time of all ended attempts"),
-        Column("started", "Started", "moment", "When the first stage started, or the run was created"),
+        Column("started", "Started", "moment", "When the first stage started"),
         Column(MODEL, "Model", "text"),
         Column(NAMESPACE, "Namespace", "text"),
         Column("reason", "Message", "text", "What the operator last said about the run"),

@@ -27,7 +27,6 @@ from alignment_dashboard.facts.status import (
     percent_of,
     phase_of,
     stages_of,
-    started_at,
     status_of,
     write_reason,
     write_stages,
@@ -64,6 +63,7 @@ class Row(NamedTuple):
     metrics: Mapping[str, float]
     """The latest value of each of METRICS that the run has; NaN is always the same object, math.nan."""
     gpu_hours: float | None
+    created: datetime | None
     started: datetime | None
     reason: str
     charted: str | None
@@ -85,7 +85,8 @@ def row_of(job: AlignmentJob, run: StoredRun | None) -> Row:
         parameters=parameters(job),
         metrics=_metrics(job, run),
         gpu_hours=None if status.gpu_seconds is None else status.gpu_seconds / 3600,
-        started=started_at(job),
+        created=job.metadata.creation_timestamp,
+        started=status.start_time,
         reason=write_reason(status.reason, status.message),
         charted=_charted(job),
     )
@@ -93,7 +94,7 @@ def row_of(job: AlignmentJob, run: StoredRun | None) -> Row:
 
 def newest_first(row: Row) -> tuple[bool, float, str]:
     """Return the sort key of a list as it opens: first what still runs, then the newest."""
-    return row.phase in ENDED, -(row.started or _LONG_AGO).timestamp(), row.name
+    return row.phase in ENDED, -(row.started or row.created or _LONG_AGO).timestamp(), row.name
 
 
 def _metrics(job: AlignmentJob, run: StoredRun | None) -> dict[str, float]:

@@ -44,7 +44,7 @@ def test_a_job_without_a_status_is_a_row() -> None:
     row = row_of(made(), None)
     assert (row.identity, row.name, row.phase, row.stages) == ("uid-one", "one", "Pending", "○ sft  →  ○ dpo")
     assert (row.percent, row.ends, row.gpu_hours, row.charted, row.metrics) == (None, None, None, None, {})
-    assert (row.model, row.started) == ("workspace://model", datetime(2026, 1, 1, tzinfo=UTC))
+    assert (row.model, row.created, row.started) == ("workspace://model", datetime(2026, 1, 1, tzinfo=UTC), None)
     assert row.parameters["dpo.beta"] == 0.1
 
 
@@ -91,10 +91,11 @@ def test_a_list_opens_with_what_runs_and_then_the_newest() -> None:
     rows = [
         a_row("old", started=datetime(2026, 1, 1, tzinfo=UTC)),
         a_row("new", started=datetime(2026, 1, 3, tzinfo=UTC)),
-        a_row("unknown", started=None),
+        a_row("waits", phase="Queued", started=None, created=datetime(2026, 1, 2, tzinfo=UTC)),
+        a_row("unknown", started=None, created=None),
         a_row("runs", phase="Running", started=datetime(2026, 1, 1, tzinfo=UTC)),
     ]
-    assert [row.name for row in sorted(rows, key=newest_first)] == ["runs", "new", "old", "unknown"]
+    assert [row.name for row in sorted(rows, key=newest_first)] == ["waits", "runs", "new", "old", "unknown"]
 
 
 def looked_at(listing: Listing, runs: dict[str, StoredRun], now: datetime, seen: dict[str, Seen]) -> Overview:
