@@ -15,6 +15,7 @@ MIDDLE = (2, 98)
 """Which percentiles bound the middle of the points: a spike is rarer than one point in fifty."""
 MARGIN = 0.06
 FEWEST_NUMBERS, MOST_POWERS = 2, 2
+"""A logarithmic axis needs so many round numbers, and has only powers of ten if there are more of them than this."""
 
 
 class Span(NamedTuple):
