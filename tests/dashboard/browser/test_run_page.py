@@ -21,6 +21,12 @@ LENS = (92, 8)
 LOWEST_OPACITY = """() => Math.min(1, ...[...document.querySelectorAll("[data-stale=true]")]
     .map(element => Number(getComputedStyle(element).opacity)))"""
 WATCHED_SECONDS = 6
+IS_AT_ITS_END = """element => {
+    let box = element;
+    while (box.scrollHeight <= box.clientHeight || getComputedStyle(box).overflowY === "visible") box = box.parentElement;
+    return box.scrollTop > 0 && box.scrollHeight - box.clientHeight - box.scrollTop < 2;
+}"""
+"""Whether the part of a page that scrolls and holds the element is at its end."""
 
 
 def drawn(page: Page) -> str:
@@ -69,6 +75,14 @@ def test_new_points_arrive_without_reload_and_keep_the_zoom(page: Page, seeded: 
     )
     expect(page.get_by_role("button", name="Zoom out")).to_be_visible()
     expect(page).to_have_url(re.compile("zoom=20"))
+
+
+def test_a_log_opens_at_its_newest_line(page: Page) -> None:
+    open_settled(page, f"/run?job={RUNNING.identity}&tab=Logs")
+    log = page.locator("[data-testid=stCode]").filter(has_text=f"step {RUNNING.steps[1]} of")
+    expect(log).to_be_visible()
+    # It glides there.
+    page.wait_for_function(IS_AT_ITS_END, arg=log.element_handle())
 
 
 def test_nothing_fades_on_a_running_page(page: Page) -> None:
