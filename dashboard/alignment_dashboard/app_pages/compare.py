@@ -137,7 +137,7 @@ def _choose(label: str, options: Sequence[str], usual: str, key: str, disabled: 
 
 def _show_verdict(comparison: Comparison, stage: str) -> None:
     reached = results.read(comparison.jobs, stage)
-    best = verdict(table(comparison.jobs, reached.runs, comparison.baseline))
+    best = verdict(table(comparison.jobs, reached.runs, comparison.baseline), stage)
     if best:
         st.text(best)
     missing = without_stage(comparison.jobs, stage)
@@ -171,7 +171,7 @@ def _show_results(comparison: Comparison, stage: str) -> None:
     if not found.columns:
         st.text("No run has a result yet.")
         return
-    if over_seeds and (best := verdict(found)):
+    if over_seeds and (best := verdict(found, stage)):
         st.text(best)
     for doubt in doubts(comparison.jobs, stage):
         st.caption(plain(doubt))

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from alignment_api.metrics import EVALUATION_LOSS, EVALUATION_REWARD_ACCURACY
 from alignment_api.resolving.parameters import SEED
 from alignment_api.spec.job import AlignmentJob
+from alignment_api.spec.status import UNDER_WAY
 
 from alignment_dashboard.facts.comparison.finals import Table
 from alignment_dashboard.facts.configuration import parameters, varying
-from alignment_dashboard.facts.status import phase_of
+from alignment_dashboard.facts.status import stage_of
 from alignment_dashboard.text import listed
 from alignment_dashboard.units import write_value
 
@@ -17,7 +18,7 @@ _DECIDE = (EVALUATION_REWARD_ACCURACY, EVALUATION_LOSS)
 """The metrics that make a run the best, in this order: accuracy means the same for every beta and every loss."""
 
 
-def verdict(table: Table) -> str | None:
+def verdict(table: Table, stage: str) -> str | None:
     """Return which run has the best evaluation and what it was trained with; None if fewer than two runs were evaluated."""
     for metric in _DECIDE:
         for index, column in enumerate(table.columns):
@@ -28,13 +29,13 @@ def verdict(table: Table) -> str | None:
                 settings = _settings(winners[0].jobs, table) if len(winners) == 1 else ""
                 has = "have" if len(names) > 1 else "has"
                 best = f"{STAR} {listed(names)} {has} the best {column.title.lower()} {spread.write()}{settings}."
-                return best + _unfinished([job for row in winners for job in row.jobs])
+                return best + _unfinished([job for row in winners for job in row.jobs], stage)
     return None
 
 
-def _unfinished(jobs: Sequence[AlignmentJob]) -> str:
-    """Say that the best runs may not stay the best, because they go on."""
-    names = [job.metadata.name for job in jobs if phase_of(job) in ("Running", "Restarting", "Suspended")]
+def _unfinished(jobs: Sequence[AlignmentJob], stage: str) -> str:
+    """Return which of the best runs may lose their place, because their stage has not ended."""
+    names = [job.metadata.name for job in jobs if (known := stage_of(job, stage)) and known.state in UNDER_WAY]
     return f" {listed(names)} {'have' if len(names) > 1 else 'has'} not ended yet." if names else ""
 
 

@@ -29,16 +29,20 @@ def test_the_best_run_and_what_makes_it_different(
     metric: str, values: tuple[float, ...], over_seeds: bool, sentence: str | None
 ) -> None:
     reached = {f"uid-{name}": Finals({metric: value}, {}) for name, value in zip("abc", values, strict=True)}
-    assert verdict(table(JOBS, reached, 0, over_seeds)) == sentence
+    assert verdict(table(JOBS, reached, 0, over_seeds), "dpo") == sentence
 
 
-def test_a_best_run_that_goes_on_is_not_called_the_best_for_good() -> None:
-    jobs = [job("a", dpo(5e-7)), job("b", dpo(1e-6), status={"phase": "Running"})]
-    for best, sentence in (("a", "★ a has the best accuracy 0.8000: "), ("b", "★ b has the best accuracy 0.8000: ")):
-        values = {f"uid-{name}": Finals({EVALUATION_REWARD_ACCURACY: 0.8 if name == best else 0.7}, {}) for name in "ab"}
-        found = verdict(table(jobs, values, 0, False)) or ""
-        assert found.startswith(sentence)
-        assert found.endswith(". b has not ended yet.") == (best == "b")
+@pytest.mark.parametrize(
+    ("best", "state", "goes_on"),
+    [("a", "Running", False), ("b", "Running", True), ("b", "Queued", True), ("b", "Succeeded", False)],
+)
+def test_a_best_run_that_goes_on_is_not_called_the_best_for_good(best: str, state: str, goes_on: bool) -> None:
+    status = {"phase": "Running", "stages": [{"name": "dpo", "state": state}]}
+    jobs = [job("a", dpo(5e-7)), job("b", dpo(1e-6), status=status)]
+    values = {f"uid-{name}": Finals({EVALUATION_REWARD_ACCURACY: 0.8 if name == best else 0.7}, {}) for name in "ab"}
+    found = verdict(table(jobs, values, 0, False), "dpo") or ""
+    assert found.startswith(f"★ {best} has the best accuracy 0.8000: ")
+    assert found.endswith(". b has not ended yet.") == goes_on
 
 
 @pytest.mark.parametrize(
