@@ -37,9 +37,9 @@ def counted(number: int, noun: str) -> str:
 
 
 def first_sentence(message: str) -> tuple[str, str]:
-    """Split a message, in one line, into its first sentence and the rest."""
+    """Split a message, in one line, into its first sentence, without a semicolon at its end, and the rest."""
     first, *rest = _SENTENCE.split(" ".join(message.split()), maxsplit=1)
-    return first, rest[0] if rest else ""
+    return first.removesuffix(";"), rest[0] if rest else ""
 
 
 def in_one_line(text: str, length: int) -> str:

@@ -24,7 +24,7 @@ addEventListener("pointerdown", event => {
     if (event.isTrusted) sessionStorage.clicks = Number(sessionStorage.clicks) + 1;
 }, true);
 """
-# As somebody has it who uses it every day: for training, without the panel that opens at the first visit.
+# MLflow shows its menu for model training, and keeps its assistant closed, which otherwise opens at the first visit.
 SETTINGS_OF_MLFLOW = """
 localStorage["mlflow.workflowType_v1"] = '"machine_learning"';
 localStorage["mlflow.assistant.fab.autoOpenedOnFirstLoad_v1"] = "true";

@@ -55,4 +55,4 @@ def _cause(reason: str, colour: Colour, message: str, phase: Phase) -> Cause:
 def first_line(message: str) -> str:
     """Return a message that fits on one line, or else its first sentence, cut to one line."""
     text = " ".join(message.split())
-    return text if len(text) <= LINE_LENGTH else shorten(first_sentence(text)[0], LINE_LENGTH).rstrip(" ;:")
+    return text if len(text) <= LINE_LENGTH else shorten(first_sentence(text)[0], LINE_LENGTH)

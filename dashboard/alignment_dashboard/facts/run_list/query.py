@@ -10,17 +10,30 @@ from alignment_api.resolving.parameters import Value
 from alignment_dashboard.facts.run_list.chips import ATTENTION, CHIPS, chip_of
 from alignment_dashboard.facts.run_list.row import METRICS, Row
 from alignment_dashboard.facts.status import BADGES
+from alignment_dashboard.text import listed
 from alignment_dashboard.units import is_number
 
 EXAMPLE = "lr=5e-7  beta>0.1  model:zephyr  status:failed  ns:team"
 _TERM = re.compile(r"([A-Za-z][\w.-]*)(>=|<=|!=|[=<>:])(.*)", re.DOTALL)
 _WORD = re.compile(r"""(?:"[^"]*"|[^\s"])+""")
 _ALIASES = {"lr": "learningrate", "ns": "namespace", "batch": "globalbatchsize", "gpuhours": "gpu-hours", "gpu-h": "gpu-hours"}
-_NAMES = "a parameter, a metric, name, namespace, status, model, stages, progress, gpu-h or reason"
 _TWICE = {"acc": "accuracy", "accuracy": "accuracy", "margin": "margin"}
 """Names of what is measured in training and on the holdout: one alone could mean either."""
 
 _STATUSES = {*map(str.lower, BADGES), *CHIPS} - {ATTENTION}
+_OWN: dict[str, Callable[[Row], tuple[Value | None, ...]]] = {
+    "name": lambda row: (row.name,),
+    "namespace": lambda row: (row.namespace,),
+    "status": lambda row: (row.phase, chip_of(row.phase)),
+    "model": lambda row: (row.model,),
+    "stages": lambda row: (row.stages,),
+    "progress": lambda row: (row.percent,),
+    "gpu-hours": lambda row: (row.gpu_hours,),
+    "reason": lambda row: (row.reason,),
+}
+_NAMES = ["a parameter", "a metric", *_OWN]
+"""What can stand before a sign."""
+
 _COMPARED: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
@@ -72,7 +85,7 @@ def _problem(term: Term, rows: Sequence[Row]) -> str | None:
         both = (f"{part}.{_TWICE[term.field]}{term.sign}{term.wanted}" for part in ("eval", "train"))
         return f"“{term.text}” may mean the holdout or training: write {' or '.join(both)}."
     if rows and not any(_values(row, term.field) is not None for row in rows):
-        return f"No run has “{term.field}”. Terms look like {EXAMPLE}; before the sign stands {_NAMES}."
+        return f"No run has “{term.field}”. Terms look like {EXAMPLE}; before the sign stands {listed(_NAMES, 'or')}."
     if term.sign in _COMPARED and _number(term.wanted) is None:
         return f"“{term.text}” compares with something that is not a number: write, for example, beta>0.1."
     if term.field == "status" and not any(_holds(status, term.sign.strip("!"), term.wanted) for status in _STATUSES):
@@ -117,17 +130,7 @@ def _number(text: str) -> float | None:
 
 def _values(row: Row, field: str) -> list[Value] | None:
     """Return what a run has under a name; None if the name means nothing to it."""
-    own = {
-        "name": (row.name,),
-        "namespace": (row.namespace,),
-        "status": (row.phase, chip_of(row.phase)),
-        "model": (row.model,),
-        "stages": (row.stages,),
-        "progress": (row.percent,),
-        "gpu-hours": (row.gpu_hours,),
-        "reason": (row.reason,),
-        **{name: (row.metrics.get(name),) for name in METRICS},
-    }.get(field)
+    own = _OWN[field](row) if field in _OWN else (row.metrics.get(field),) if field in METRICS else None
     called = [name for name in row.parameters if _is_called(name, field)]
     # A name without a stage means the last one, whose results the list shows.
     stage = called[-1].partition(".")[0] if called else ""
