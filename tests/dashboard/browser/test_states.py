@@ -179,7 +179,7 @@ def cluster_dashboard(browser: object, api: ApiServer, tmp_path_factory: pytest.
         yield address
 
 
-@pytest.mark.parametrize("name", ["run", "compare", "samples"])
+@pytest.mark.parametrize("name", OF_CLUSTER)
 def test_an_mlflow_that_does_not_answer(open_page: Callable[..., Page], cluster_dashboard: str, name: str) -> None:
     page = open_page(cluster_dashboard)
     open_settled(page, OF_CLUSTER[name])
