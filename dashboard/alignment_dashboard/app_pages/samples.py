@@ -11,6 +11,7 @@ from alignment_dashboard import cache
 from alignment_dashboard.data.listing import Listing, identify
 from alignment_dashboard.facts import sample_table, samples
 from alignment_dashboard.facts.links import jobs_asked
+from alignment_dashboard.facts.opened_prompt import Opened
 from alignment_dashboard.facts.outputs import (
     StageRows,
     stage_of_several,
@@ -25,12 +26,11 @@ from alignment_dashboard.pictures.answers import markup
 from alignment_dashboard.pictures.answers.cards import AGAINST, columns
 from alignment_dashboard.pieces.clock import write_clock
 from alignment_dashboard.pieces.notice import show_failures, show_notice
+from alignment_dashboard.pieces.prompt_choice import choose_prompt, name_in_address, show_arrows, show_list
 from alignment_dashboard.pieces.theme import is_dark
 from alignment_dashboard.text import plain
 
 LIVE_SECONDS = 5
-# Streamlit shows ten rows by default; a longer list gets a height in pixels, the rest of a screen.
-ROWS_SHOWN, TALL_PIXELS = 10, 560
 LIST_WIDTH = 340
 
 
@@ -65,9 +65,10 @@ def _show_samples(jobs: Sequence[AlignmentJob], numbers: DeltaGenerator) -> None
     if not shown:
         st.text("No sample matches these filters.")
         return
-    number = samples.position(shown, st.query_params.get("prompt", ""))
-    _show_list(shown, number)
-    _show_sample(outputs, shown, number)
+    opened = choose_prompt(shown, [identify(job) for job in jobs])
+    show_list(shown, opened)
+    _show_sample(outputs, shown, opened)
+    name_in_address(opened)
 
 
 def _show_missing(identities: Sequence[str], listing: Listing) -> None:
@@ -183,59 +184,17 @@ def _choose_wanted(found: Sequence[Sample]) -> Wanted:
     return Wanted(only_changed, low, high, text or "")
 
 
-def _show_list(shown: Sequence[Sample], number: int) -> None:
-    # A click arrives as a row number of the list as it was drawn.
-    st.session_state["drawn_prompts"] = [sample.key for sample in shown]
-    st.session_state["prompts"] = {"selection": {"rows": [], "columns": [], "cells": [(number, "Prompt")]}}
-    column = st.column_config
-    with st.sidebar:
-        st.dataframe(
-            sample_table.listed(shown),
-            key="prompts",
-            on_select=_open_selected,
-            selection_mode="single-cell",
-            hide_index=True,
-            height="auto" if len(shown) <= ROWS_SHOWN else TALL_PIXELS,
-            placeholder="–",
-            column_config={
-                "Prompt": column.TextColumn(width=132),
-                "Changed": column.NumberColumn(
-                    format="%d%%", width=78, help="Words that changed from the first to the last answer"
-                ),
-                "Words": column.NumberColumn(width=70, help="Length of the last answer"),
-            },
-            alt="Prompts, with how much their answers changed and how long they are",
-        )
-
-
-def _open_selected() -> None:
-    cells, drawn = st.session_state["prompts"]["selection"]["cells"], st.session_state.get("drawn_prompts", [])
-    if cells and cells[0][0] < len(drawn):
-        st.query_params["prompt"] = drawn[cells[0][0]]
-
-
-def _show_sample(outputs: Sequence[Output], shown: Sequence[Sample], number: int) -> None:
-    sample, tones = shown[number], markup.DARK if is_dark() else markup.LIGHT
+def _show_sample(outputs: Sequence[Output], shown: Sequence[Sample], opened: Opened) -> None:
+    sample, tones = shown[opened.number], markup.DARK if is_dark() else markup.LIGHT
     whole = bool(st.session_state.get("whole"))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.header(f"Prompt {number + 1} of {len(shown)}", anchor=False, width="content")
-        _show_arrows(len(shown), number)
+        st.header(f"Prompt {opened.number + 1} of {len(shown)}", anchor=False, width="content")
+        show_arrows(opened)
         st.space("stretch")
         _show_downloads(outputs, shown)
     st.html(markup.draw_prompt(sample.prompt, tones, whole))
     drawn = columns(outputs, sample, st.session_state.get("marks", AGAINST[0]), _colours(outputs))
     st.html(markup.draw_answers(drawn, tones, whole))
-
-
-def _show_arrows(count: int, number: int) -> None:
-    """Show arrows to the prompts before and after; the browser counts on from press to press, so that no quick press is lost."""
-    made = st.session_state.setdefault("arrows-made", 0)
-    if st.session_state.get(f"arrows-{made}") != number + 1:
-        # Another prompt was opened by its address or in the list: arrows that have counted are replaced by new ones.
-        made = st.session_state["arrows-made"] = made + 1
-    key = f"arrows-{made}"
-    st.pagination(count, default=number + 1, max_visible_pages=0, key=key, on_change=_open_numbered, args=(key,))
-    st.caption("keys J and K", width="content")
 
 
 def _colours(outputs: Sequence[Output]) -> dict[str, str]:
@@ -256,12 +215,6 @@ def _show_downloads(outputs: Sequence[Output], shown: Sequence[Sample]) -> None:
             icon=":material/download:",
             help=f"Download the {len(shown)} prompts that are shown, with all answers",
         )
-
-
-def _open_numbered(key: str) -> None:
-    drawn, number = st.session_state.get("drawn_prompts", []), st.session_state[key]
-    if number <= len(drawn):
-        st.query_params["prompt"] = drawn[number - 1]
 
 
 show()

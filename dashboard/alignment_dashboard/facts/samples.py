@@ -139,11 +139,6 @@ def _is_wanted(sample: Sample, wanted: Wanted) -> bool:
     )
 
 
-def position(samples: Sequence[Sample], key: str) -> int:
-    """Return where the sample with a key is; 0 if it is not among them."""
-    return next((number for number, sample in enumerate(samples) if sample.key == key), 0)
-
-
 def lengths(outputs: Sequence[Output], samples: Sequence[Sample]) -> list[Length]:
     """Return how long the answers of each output and of the data are, and how many the outputs changed."""
     found = [_length(number, output, samples) for number, output in enumerate(outputs)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from alignment_api.home import Home
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 from seeded_home import SWEEP
 
 READ, HOSTILE = SWEEP[0], SWEEP[1]
@@ -33,6 +33,54 @@ def test_keys_move_between_prompts_but_not_while_one_types(page: Page) -> None:
     page.get_by_role("textbox", name="Search").press("Backspace")
     page.get_by_role("textbox", name="Search").press("Enter")
     expect(page.get_by_text("Prompt 1 of 1")).to_be_visible()
+
+
+class SlowAnswers:
+    """The answers of the server to a page, which reach it only when they are released."""
+
+    def __init__(self, page: Page) -> None:
+        self._page, self._held, self._holding = page, [], False
+        page.route_web_socket("**/_stcore/stream", self._connect)
+
+    def _connect(self, socket: WebSocketRoute) -> None:
+        self._send = socket.send
+        socket.connect_to_server().on_message(lambda answer: self._held.append(answer) if self._holding else self._send(answer))
+
+    def hold(self) -> None:
+        self._holding = True
+
+    def wait_for_another(self, text: str) -> None:
+        before = b"".join(self._held).count(text.encode())
+        for _ in range(1500):
+            self._page.wait_for_timeout(20)
+            if b"".join(self._held).count(text.encode()) > before:
+                return
+        raise AssertionError(f"the server did not answer with {text!r}")
+
+    def release(self) -> None:
+        self._holding = False
+        for answer in self._held:
+            self._send(answer)
+
+
+def test_what_a_visitor_does_before_the_answers_arrive_counts(page: Page) -> None:
+    answers = SlowAnswers(page)
+    page.goto(ADDRESS)
+    expect(page.get_by_role("button", name="Next")).to_be_visible()
+    answers.hold()
+    page.keyboard.press("j")
+    answers.wait_for_another("Prompt 2 of 6")
+    page.keyboard.press("j")
+    answers.wait_for_another("Prompt 3 of 6")
+    page.get_by_text("Whole texts").click()
+    answers.wait_for_another(" of 6")
+    answers.release()
+    expect(page.get_by_text("Prompt 3 of 6")).to_be_visible()
+    expect(page.get_by_role("switch", name="Whole texts")).to_be_checked()
+    page.keyboard.press("j")
+    expect(page.get_by_text("Prompt 4 of 6")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("Prompt 3 of 6")).to_be_visible()
 
 
 def test_a_click_in_the_list_opens_a_prompt(page: Page) -> None:

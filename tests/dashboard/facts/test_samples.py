@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from alignment_dashboard.facts.samples import Length, Output, Sample, Wanted, align, choose, lengths, position, rows_at, steps_of
+from alignment_dashboard.facts.samples import Length, Output, Sample, Wanted, align, choose, lengths, rows_at, steps_of
 
 
 def row(prompt: str, policy: str | None = None, key: str | None = None, step: int = 0, **data: Any) -> dict[str, Any]:
@@ -93,11 +93,6 @@ SAMPLES = [
 )
 def test_filters(wanted: Wanted, keys: str) -> None:
     assert "".join(sample.key for sample in choose(SAMPLES, wanted)) == keys
-
-
-@pytest.mark.parametrize(("key", "number"), [("a", 0), ("c", 2), ("", 0), ("gone", 0)])
-def test_a_prompt_that_is_not_shown_becomes_the_first(key: str, number: int) -> None:
-    assert position(SAMPLES, key) == number
 
 
 def test_lengths() -> None:
