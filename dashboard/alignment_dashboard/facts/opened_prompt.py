@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request of the browser says; `navigated` is true after the browser's Back and Forward."""
+    """What a request of the browser says; `navigated` is true after Back and Forward, and where the page shows other jobs."""
 
     address: str
     navigated: bool = False

@@ -17,19 +17,18 @@ ROWS_SHOWN, TALL_PIXELS = 10, 560
 
 def choose_prompt(shown: Sequence[Sample], jobs: Sequence[str]) -> Opened:
     """Return which of the prompts is open for these jobs."""
-    known_jobs, before = st.session_state.get(OPENED, ((), None))
-    before = before if known_jobs == tuple(jobs) else None
-    opened = open_prompt([sample.key for sample in shown], before, _asked(before))
-    st.session_state[OPENED] = (tuple(jobs), opened)
+    jobs_before, before = st.session_state.get(OPENED, (jobs, None))
+    opened = open_prompt([sample.key for sample in shown], before, _asked(before, jobs != jobs_before))
+    st.session_state[OPENED] = (jobs, opened)
     return opened
 
 
-def _asked(before: Opened | None) -> Asked:
+def _asked(before: Opened | None, other_jobs: bool) -> Asked:
     context = get_script_run_ctx()
     cells = st.session_state.get(LIST, {}).get("selection", {}).get("cells", [])
     return Asked(
         st.query_params.get(PROMPT, ""),
-        context is not None and context.is_history_navigation,
+        other_jobs or (context is not None and context.is_history_navigation),
         st.session_state.get(_arrows(before)) if before else None,
         cells[0][0] if cells else None,
     )

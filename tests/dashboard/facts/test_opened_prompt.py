@@ -51,6 +51,8 @@ def test_arrows_that_count_stay_and_others_are_replaced() -> None:
     pressed = visit(START, PRESSED)
     clicked = open_prompt(KEYS, pressed, Asked("b", False, 2, 3))
     assert (pressed.arrows, clicked.arrows, clicked.number) == (1, 2, 3)
+    back = open_prompt(KEYS, pressed, Asked("c", True, 2, 1))
+    assert (back.arrows, back.number) == (2, 2)
     # The new arrows have no number until they are drawn.
     assert open_prompt(KEYS, clicked, Asked("d", False, None, 3)).arrows == 2
 
