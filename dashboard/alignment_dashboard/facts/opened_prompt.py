@@ -1,6 +1,6 @@
-"""Which prompt is open, where a request may have left the browser before the answer to the one before it arrived there.
+"""Which prompt is open, also where a request left the browser before it had the answer to the request before.
 
-Such a request still names an earlier prompt, in its address and in the marked row of the list; a quick visitor sends many.
+Such a late request still names an earlier prompt: in its address, and in the row that the browser marks in the list.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request of the browser says; `navigated` is true after Back and Forward, and where the page shows other jobs."""
+    """What a request of the browser says: the prompt in the address, the number at the arrows, and the marked row.
+
+    `navigated` is true after Back and Forward, and where the visitor comes to the page or to other jobs.
+    """
 
     address: str
     navigated: bool = False
@@ -19,15 +22,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Opened:
-    """The open prompt as the address names it (empty for the first one), and how the page shows it."""
+    """The open prompt as the address names it (empty for the first one), and its place in the list.
+
+    `drawn` is the list as the page drew it last: a click and a press arrive as numbers of its rows. `replacements` counts how
+    often the page replaced the arrows: it does so where the browser has another number in them than that of the open prompt.
+    `earlier` has the prompts that a late request may still name.
+    """
 
     key: str
     drawn: tuple[str, ...]
     number: int
-    # A browser keeps the number of its arrows; arrows that show another number than the open one are replaced.
-    arrows: int = 1
+    replacements: int = 0
     earlier: frozenset[str] = frozenset()
-    """The prompts that the browser may still name, because it has not confirmed that it has the present one."""
 
 
 def open_prompt(shown: Sequence[str], before: Opened | None, asked: Asked) -> Opened:
@@ -36,28 +42,28 @@ def open_prompt(shown: Sequence[str], before: Opened | None, asked: Asked) -> Op
         return Opened(asked.address, tuple(shown), _position(shown, asked.address))
     key = _wanted(before, asked)
     number = _position(shown, key)
-    return Opened(
-        key, tuple(shown), number, before.arrows + (asked.arrows not in (None, number + 1)), _unconfirmed(before, asked, key)
-    )
+    replacements = before.replacements + (asked.arrows not in (None, number + 1))
+    return Opened(key, tuple(shown), number, replacements, _earlier(before, asked, key))
 
 
 def _wanted(before: Opened, asked: Asked) -> str:
-    """Return what was asked for: a press on the arrows counts first, since both echoes come with such presses."""
-    confirmed = asked.address == before.key
+    """Return what the visitor wants; a press on the arrows decides before the list, because an old mark often comes with it."""
     if asked.navigated:
         return asked.address
     if asked.arrows is not None and asked.arrows != before.number + 1 and asked.arrows <= len(before.drawn):
         return before.drawn[asked.arrows - 1]
+    is_late = asked.address != before.key
     if asked.selected is not None and asked.selected != before.number and asked.selected < len(before.drawn):
         clicked = before.drawn[asked.selected]
-        if confirmed or clicked not in before.earlier:
+        if not is_late or clicked not in before.earlier:
             return clicked
-    return before.key if confirmed or asked.address in before.earlier else asked.address
+    return asked.address if is_late and asked.address not in before.earlier else before.key
 
 
-def _unconfirmed(before: Opened, asked: Asked, key: str) -> frozenset[str]:
-    still = frozenset() if asked.address == before.key else before.earlier
-    return still if key == before.key else still | {before.key, before.drawn[before.number]}
+def _earlier(before: Opened, asked: Asked, key: str) -> frozenset[str]:
+    """Return the prompts that later requests may still name; none once an address has named the open one."""
+    known = frozenset() if asked.address == before.key else before.earlier
+    return known if key == before.key else known | {before.key, before.drawn[before.number]}
 
 
 def _position(shown: Sequence[str], key: str) -> int:

@@ -18,17 +18,19 @@ ROWS_SHOWN, TALL_PIXELS = 10, 560
 def choose_prompt(shown: Sequence[Sample], jobs: Sequence[str]) -> Opened:
     """Return which of the prompts is open for these jobs."""
     jobs_before, before = st.session_state.get(OPENED, (jobs, None))
-    opened = open_prompt([sample.key for sample in shown], before, _asked(before, jobs != jobs_before))
+    # Streamlit forgets the list's state when the visitor leaves the page.
+    has_come = jobs != jobs_before or LIST not in st.session_state
+    opened = open_prompt([sample.key for sample in shown], before, _asked(before, has_come))
     st.session_state[OPENED] = (jobs, opened)
     return opened
 
 
-def _asked(before: Opened | None, other_jobs: bool) -> Asked:
+def _asked(before: Opened | None, has_come: bool) -> Asked:
     context = get_script_run_ctx()
     cells = st.session_state.get(LIST, {}).get("selection", {}).get("cells", [])
     return Asked(
         st.query_params.get(PROMPT, ""),
-        other_jobs or (context is not None and context.is_history_navigation),
+        has_come or (context is not None and context.is_history_navigation),
         st.session_state.get(_arrows(before)) if before else None,
         cells[0][0] if cells else None,
     )
@@ -59,16 +61,16 @@ def show_list(shown: Sequence[Sample], opened: Opened) -> None:
 
 
 def show_arrows(opened: Opened) -> None:
-    """Show arrows to the prompts before and after; the browser counts on from press to press."""
+    """Show arrows to the prompts before and after; the browser adds up the presses, so that no quick one is lost."""
     st.pagination(len(opened.drawn), default=opened.number + 1, max_visible_pages=0, key=_arrows(opened))
     st.caption("keys J and K", width="content")
 
 
 def name_in_address(opened: Opened) -> None:
-    """Name the open prompt in the address, once the page is drawn: an address that names it confirms that the browser has it."""
+    """Name the open prompt in the address after the page is drawn: a request with this address comes from the drawn page."""
     if st.query_params.get(PROMPT, "") != opened.key:
         address.write(PROMPT, opened.key)
 
 
 def _arrows(opened: Opened) -> str:
-    return f"arrows-{opened.arrows}"
+    return f"arrows-{opened.replacements}"

@@ -1,6 +1,7 @@
 """The page of samples in a real browser."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -89,6 +90,17 @@ def test_a_click_in_the_list_opens_a_prompt(page: Page) -> None:
     expect(rows).to_be_visible()
     rows.click(position={"x": 40, "y": 80}, force=True)
     expect(page.get_by_text("Prompt 2 of 6")).to_be_visible()
+
+
+def test_a_link_to_the_samples_opens_the_first_prompt_again(page: Page) -> None:
+    page.goto(ADDRESS)
+    expect(page.get_by_role("button", name="Next")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page).to_have_url(re.compile("prompt="))
+    page.get_by_role("link", name=READ.name).click()
+    page.get_by_role("main").get_by_role("link", name="Samples").click()
+    expect(page.get_by_text("Prompt 1 of 6")).to_be_visible()
+    expect(page).to_have_url(re.compile("samples.jobs=[^&]+$"))
 
 
 def test_step_and_prompt_are_in_the_address(page: Page, open_page: Callable[..., Page], dashboard: str) -> None:

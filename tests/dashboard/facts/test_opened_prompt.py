@@ -50,11 +50,11 @@ def test_a_request_that_is_late_does_not_open_an_earlier_prompt(situation: str, 
 def test_arrows_that_count_stay_and_others_are_replaced() -> None:
     pressed = visit(START, PRESSED)
     clicked = open_prompt(KEYS, pressed, Asked("b", False, 2, 3))
-    assert (pressed.arrows, clicked.arrows, clicked.number) == (1, 2, 3)
+    assert (pressed.replacements, clicked.replacements, clicked.number) == (0, 1, 3)
     back = open_prompt(KEYS, pressed, Asked("c", True, 2, 1))
-    assert (back.arrows, back.number) == (2, 2)
+    assert (back.replacements, back.number) == (1, 2)
     # The new arrows have no number until they are drawn.
-    assert open_prompt(KEYS, clicked, Asked("d", False, None, 3)).arrows == 2
+    assert open_prompt(KEYS, clicked, Asked("d", False, None, 3)).replacements == 1
 
 
 def test_a_filter_keeps_the_prompt_in_mind_while_it_hides_it() -> None:
@@ -64,7 +64,7 @@ def test_a_filter_keeps_the_prompt_in_mind_while_it_hides_it() -> None:
     assert open_prompt(KEYS, hidden, Asked("d", False, None, 0)).number == 3
 
 
-def test_an_address_that_names_the_open_prompt_confirms_it() -> None:
+def test_after_an_address_with_the_open_prompt_no_request_is_late() -> None:
     pressed = visit(START, PRESSED, Asked("", False, 3, 0))
     assert pressed.earlier == {"", "a", "b"}
     assert open_prompt(KEYS, pressed, Asked("c", False, 3, 2)).earlier == frozenset()
