@@ -29,10 +29,10 @@ def _asked(before: Opened | None, has_come: bool) -> Asked:
     context = get_script_run_ctx()
     cells = st.session_state.get(LIST, {}).get("selection", {}).get("cells", [])
     return Asked(
-        st.query_params.get(PROMPT, ""),
-        has_come or (context is not None and context.is_history_navigation),
-        st.session_state.get(_arrows(before)) if before else None,
-        cells[0][0] if cells else None,
+        address=st.query_params.get(PROMPT, ""),
+        navigated=has_come or (context is not None and context.is_history_navigation),
+        arrows=st.session_state.get(_arrows(before)) if before else None,
+        selected=cells[0][0] if cells else None,
     )
 
 

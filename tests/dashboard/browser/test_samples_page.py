@@ -8,6 +8,7 @@ import pytest
 from alignment_api.home import Home
 from playwright.sync_api import Page, WebSocketRoute, expect
 from seeded_home import SWEEP
+from table_of_page import until
 
 READ, HOSTILE = SWEEP[0], SWEEP[1]
 ADDRESS = f"/samples?jobs={READ.identity}"
@@ -50,13 +51,8 @@ class SlowAnswers:
     def hold(self) -> None:
         self._holding = True
 
-    def wait_for_another(self, text: str) -> None:
-        before = b"".join(self._held).count(text.encode())
-        for _ in range(1500):
-            self._page.wait_for_timeout(20)
-            if b"".join(self._held).count(text.encode()) > before:
-                return
-        raise AssertionError(f"the server did not answer with {text!r}")
+    def wait_for(self, text: str, times: int = 1) -> None:
+        until(self._page, lambda: b"".join(self._held).count(text.encode()) >= times)
 
     def release(self) -> None:
         self._holding = False
@@ -70,11 +66,11 @@ def test_what_a_visitor_does_before_the_answers_arrive_counts(page: Page) -> Non
     expect(page.get_by_role("button", name="Next")).to_be_visible()
     answers.hold()
     page.keyboard.press("j")
-    answers.wait_for_another("Prompt 2 of 6")
+    answers.wait_for("Prompt 2 of 6")
     page.keyboard.press("j")
-    answers.wait_for_another("Prompt 3 of 6")
+    answers.wait_for("Prompt 3 of 6")
     page.get_by_text("Whole texts").click()
-    answers.wait_for_another(" of 6")
+    answers.wait_for("Prompt 3 of 6", times=2)
     answers.release()
     expect(page.get_by_text("Prompt 3 of 6")).to_be_visible()
     expect(page.get_by_role("switch", name="Whole texts")).to_be_checked()
