@@ -113,8 +113,8 @@ def _check_the_table(workspace: Workspace, job: Job) -> None:
 
 def _check_the_page(job: Job) -> None:
     dashboard = job.installation.kubectl.forwarded(f"{job.installation.name}-dashboard", 80)
-    with dashboard as address, opened_browser() as browser:
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=address)
+    with dashboard as address, opened_browser(viewport={"width": 1440, "height": 900}, base_url=address) as visitor:
+        page = visitor.new_page()
         page.set_default_timeout(60_000)
         open_settled(page, f"/run?job={job.read()['metadata']['uid']}&tab=Evaluation")
         tables(page).first.wait_for()

@@ -129,8 +129,8 @@ def test_the_pages_of_a_real_job_draw_its_curves(tiny: Job, start: StartJob, das
     other = start(a_document("beside", suspend=True))
     first, second = (job.read()["metadata"]["uid"] for job in (tiny, other))
     errors: list[str] = []
-    with opened_browser() as browser:
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=dashboard)
+    with opened_browser(viewport={"width": 1440, "height": 900}, base_url=dashboard) as visitor:
+        page = visitor.new_page()
         page.set_default_timeout(60_000)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))

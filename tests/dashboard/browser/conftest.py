@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from alignment_api.home import Home
-from chromium import opened_browser
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from chromium import browser_command, opened_browser
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from seeded_home import write_home
 from seeded_reports import write_reports
 from served_dashboard import served
@@ -18,12 +18,26 @@ WIDTH, HEIGHT = 1440, 900
 expect.set_options(timeout=30_000)
 
 
+@pytest.fixture(scope="session")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which one process's browsers keep compiled scripts, most of the work of a first visit."""
+    browser_command()
+    return tmp_path_factory.mktemp("profile")
+
+
 # Not for the whole session: while Playwright runs, no other test of this process can run an event loop.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def visitor(profile: Path, dashboard: str) -> Iterator[BrowserContext]:
     """Open one browser for the tests of a module."""
-    with opened_browser() as browser:
-        yield browser
+    with opened_browser(profile, viewport={"width": WIDTH, "height": HEIGHT}, base_url=dashboard) as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def browser(visitor: BrowserContext) -> Browser:
+    """Return that browser, in which a test may open pages of other visitors."""
+    assert visitor.browser
+    return visitor.browser
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +64,7 @@ def seeded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def dashboard(request: pytest.FixtureRequest, browser: Browser, seeded: Home) -> Iterator[str]:
+def dashboard(request: pytest.FixtureRequest, profile: Path, seeded: Home) -> Iterator[str]:
     """Return the address at which that home is served; without a browser nothing is served."""
     if not getattr(request.module, "OWN_HOME", False):
         yield request.getfixturevalue("shared_dashboard")
@@ -60,27 +74,43 @@ def dashboard(request: pytest.FixtureRequest, browser: Browser, seeded: Home) ->
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open pages with the given settings of a browser context; the test fails if one of them logs an error."""
+def open_page(visitor: BrowserContext, dashboard: str) -> Iterator[Callable[..., Page]]:
+    """Open pages, each as a first visit but for compiled scripts; the test fails if one of them logs an error."""
     errors: list[str] = []
-    contexts = []
+    contexts: list[BrowserContext] = []
+    pages: list[Page] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":
             errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     def open_(base_url: str, **settings: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": WIDTH, "height": HEIGHT}, "base_url": base_url, **settings})
-        contexts.append(context)
-        page = context.new_page()
+        if base_url == dashboard and not settings:
+            page = visitor.new_page()
+        else:
+            assert visitor.browser
+            settings = {"viewport": {"width": WIDTH, "height": HEIGHT}, "base_url": base_url, **settings}
+            contexts.append(visitor.browser.new_context(**settings))
+            page = contexts[-1].new_page()
+        pages.append(page)
         page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))
         return page
 
     yield open_
+    for page in pages:
+        page.close()
     for context in contexts:
         context.close()
+    _forget(visitor, dashboard)
     assert not errors, "\n".join(errors)
+
+
+def _forget(visitor: BrowserContext, address: str) -> None:
+    """Remove all that pages have stored in the browser; what it has downloaded and compiled stays."""
+    visitor.clear_cookies()
+    empty, *_ = visitor.pages
+    visitor.new_cdp_session(empty).send("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "all"})
 
 
 @pytest.fixture

@@ -36,7 +36,8 @@ PAGES = {
 def test_axe_finds_nothing_serious(
     open_page: Callable[..., Page], dashboard: str, theme: Literal["light", "dark"], name: str
 ) -> None:
-    page = open_page(dashboard, color_scheme=theme)
+    page = open_page(dashboard)
+    page.emulate_media(color_scheme=theme)
     open_settled(page, PAGES[name])
     keep_picture(page, f"{name}-{theme}")
     page.evaluate(AXE)
@@ -52,7 +53,8 @@ def test_axe_finds_nothing_serious(
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_telephone_needs_no_sideways_scrolling(open_page: Callable[..., Page], dashboard: str, name: str) -> None:
-    page = open_page(dashboard, viewport={"width": 390, "height": 844})
+    page = open_page(dashboard)
+    page.set_viewport_size({"width": 390, "height": 844})
     open_settled(page, PAGES[name])
     keep_picture(page, f"{name}-390")
     assert page.evaluate(TOO_WIDE) == []

@@ -121,7 +121,8 @@ def test_hostile_texts_add_no_element_and_run_no_script(
     for stage, step, answer in (("sft", 0, "other"), ("sft", 200, ATTACK), ("dpo", 200, ATTACK * 2)):
         file = seeded.artifacts / f"{HOSTILE.name}-{stage}" / "artifacts" / "samples" / f"step-{step}.json"
         file.write_text(json.dumps([row | {"policy": answer}]))
-    page = open_page(dashboard, color_scheme=scheme)
+    page = open_page(dashboard)
+    page.emulate_media(color_scheme=scheme)
     page.goto(f"/samples?jobs={HOSTILE.identity}")
     texts = page.locator("[data-testid=stHtml]")
     expect(page.get_by_role("heading", name="rejected")).to_be_visible()
