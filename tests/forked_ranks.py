@@ -14,7 +14,7 @@ from alignment_trainer.supervisor import CONFIG_VARIABLE
 from ports import free_port
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["loaded_ranks"])
+_context.set_forkserver_preload(["loaded_ranks", "fork_nursery"])
 # Torch, its accelerators and the tokenizers read these while they are imported, before a rank can set them.
 _BEFORE_IMPORT = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 # The process that forks does not get pytest's search path.
@@ -68,7 +68,12 @@ def place(rank: int, world_size: int, port: int, nodes: int = 1) -> dict[str, st
 
 
 def _start(target: Callable[..., None], arguments: tuple[Any, ...], environment: dict[str, str], log: Path) -> BaseProcess:
-    process = _context.Process(target=_surrounded, args=(environment, log, target, arguments))
+    return start_fork(_surrounded, (environment, log, target, arguments))
+
+
+def start_fork(target: Callable[..., None], arguments: tuple[Any, ...]) -> BaseProcess:
+    """Call a function in a fork of the process that has loaded everything."""
+    process = _context.Process(target=target, args=arguments)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _BEFORE_IMPORT.items():
             patch.setenv(name, value)
@@ -86,6 +91,10 @@ def _surrounded(environment: dict[str, str], log: Path, target: Callable[..., No
 
 def _rank(before: str) -> None:
     os.environ["ALIGNMENT_LAUNCHER_PID"] = str(os.getppid())
+    from alignment_trainer.asking import answering
+
+    # Each token of an answer costs a forward pass each time that a policy is asked; real attempts generate all of them.
+    answering.NEW_TOKENS = 16
     exec(before, {"__name__": "before"})
     runpy.run_module("alignment_trainer.rank", run_name="__main__", alter_sys=True)
 

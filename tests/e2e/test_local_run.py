@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from alignment_api.exit_codes import ExitCode
 from alignment_api.home import Home
 from alignment_api.spec.job import AlignmentJob
 from example_teacher import ExampleTeacher
+from forked_programs import forked_programs
 from measured_metrics import DPO_METRICS, SFT_METRICS
 from mlflow import MlflowClient
 
@@ -36,11 +37,13 @@ def home_with_inputs(folder: Path, workspace: Path) -> Home:
 
 
 def run(home: Home, file: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*ALIGNMENT, "run", "--home", home.root, file], capture_output=True, text=True)
+    command = [*ALIGNMENT, "run", "--home", str(home.root), str(file)]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def start(home: Home, file: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([*ALIGNMENT, "run", "--home", home.root, file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [*ALIGNMENT, "run", "--home", str(home.root), str(file)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def job_of(home: Home) -> AlignmentJob:
@@ -79,21 +82,25 @@ def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 @pytest.fixture
-def home(workspace: Path, tmp_path: Path, empty_database: Path) -> Home:
-    """A home in which nothing has run yet, with the tables of MLflow's database, which take seconds to create."""
+def home(workspace: Path, tmp_path: Path, empty_database: Path) -> Iterator[Home]:
+    """A home in which nothing has run yet, with the tables of MLflow's database, which take seconds to create.
+
+    What a test runs in it is forked from a process that has loaded all libraries; the finished example has loaded them itself.
+    """
     home = home_with_inputs(tmp_path / "home", workspace)
     shutil.copy(empty_database, home.root)
-    return home
+    with forked_programs():
+        yield home
 
 
 def short_job(folder: Path, name: str = "short", steps: int = 40, **changes: Any) -> Path:
-    """Write the example with a few steps of SFT only, saved often, in one process."""
+    """Write the example with a few small steps of SFT only, saved often, in one process."""
     document = read_document(TINY)
     document["metadata"]["name"] = name
     document["spec"]["compute"]["nodes"] = 1
     stage = document["spec"]["stages"][0]
     del stage["sft"]["optimization"]["epochs"]
-    stage["sft"]["optimization"]["maxSteps"] = steps
+    stage["sft"]["optimization"] |= {"maxSteps": steps, "globalBatchSize": 4}
     stage["sft"].update({"checkpoint": {"everySteps": 5}, "evaluation": {"everySteps": 20}, **changes})
     document["spec"]["stages"] = [stage]
     path = folder / f"{name}.yaml"
@@ -259,7 +266,7 @@ def branching_job(home: Home, folder: Path) -> Path:
     document = read_document(TINY)
     (sft, _), compute = document["spec"]["stages"], document["spec"]["compute"]
     del sft["sft"]["optimization"]["epochs"]
-    sft["sft"]["optimization"]["maxSteps"] = 12
+    sft["sft"]["optimization"] |= {"maxSteps": 12, "globalBatchSize": 4}
     stages = {name: {"name": name, "model": {"base": True}, "sft": sft["sft"]} for name in ("left", "right", "broken")}
     (home.workspace / "broken.jsonl").write_text("{}\n")
     stages["broken"]["sft"] = {**sft["sft"], "datasets": [{"uri": "workspace://broken.jsonl"}]}

@@ -25,6 +25,8 @@ from alignment_trainer.checks import preflight
 from alignment_trainer.process.outcome import lowered_for_memory, termination_of
 from alignment_trainer.workspace.recorded_settings import with_recorded_settings
 from alignment_trainer.workspace.stage_folder import claim
+from fork_nursery import STARTED_VARIABLE
+from forked_programs import forked_programs
 from forked_ranks import Watch, run_ranks
 from made_once import made_once
 from ports import free_port
@@ -116,10 +118,20 @@ class Result(NamedTuple):
 
 
 class Attempt:
-    """A running supervisor; with `is_first`, as PID 1 of its own namespace where the system allows it, as in a pod."""
+    """A running supervisor.
+
+    Its programs are forks of a process that has loaded their libraries; with `is_loading` they load them, as in a pod, and with
+    `is_first` it also is PID 1 of its own namespace where the system allows it.
+    """
 
     def __init__(
-        self, config: RunConfig, folder: Path, is_first: bool = False, is_heard: bool = False, **environment: str
+        self,
+        config: RunConfig,
+        folder: Path,
+        is_first: bool = False,
+        is_heard: bool = False,
+        is_loading: bool = False,
+        **environment: str,
     ) -> None:
         self.config = config
         self.stage = Path(config.paths.stage)
@@ -129,7 +141,8 @@ class Attempt:
         written.write_text(config.model_dump_json(by_alias=True, exclude_none=True))
         self.heartbeat_port = str(free_port()) if is_heard else ""
         self.port = environment.setdefault("PET_MASTER_PORT", str(free_port()))
-        with self._log.open("wb") as log:
+        self._started = folder / f"{config.stage_name}-{config.attempt}.started"
+        with self._log.open("wb") as log, contextlib.nullcontext() if is_loading or is_first else forked_programs():
             self.process = subprocess.Popen(
                 [*(_as_first() if is_first else []), sys.executable, "-m", "alignment_trainer"],
                 stdout=log,
@@ -144,6 +157,7 @@ class Attempt:
                     "ALIGNMENT_RUN_CONFIG": str(written),
                     "ALIGNMENT_TERMINATION_LOG": str(self._termination),
                     "ALIGNMENT_HEARTBEAT_PORT": self.heartbeat_port,
+                    STARTED_VARIABLE: str(self._started),
                     **environment,
                 },
             )
@@ -189,7 +203,7 @@ class Attempt:
 
     def processes(self) -> dict[str, list[int]]:
         """Find the launcher and the ranks that work for it."""
-        found: dict[str, list[int]] = {"torchrun": [], "rank": []}
+        found = self._forks()
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
@@ -204,6 +218,16 @@ class Attempt:
                 name = module.rpartition(".")[2]
                 if name in found:
                     found[name].append(int(entry.name))
+        return found
+
+    def _forks(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {"torchrun": [], "rank": []}
+        lines = self._started.read_text().splitlines() if self._started.exists() else []
+        for process, name in map(str.split, lines):
+            # Of a process that has ended and of which nobody has asked how, the state is Z.
+            with contextlib.suppress(OSError):
+                if name in found and f"({name}) Z" not in Path(f"/proc/{process}/stat").read_text():
+                    found[name].append(int(process))
         return found
 
 
@@ -266,7 +290,7 @@ def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(root: Path) -> None:
         shutil.copytree(workspace / "inputs", root / "inputs")
         for stage in ("sft", "dpo"):
-            result = Attempt(run_config(root, stage), root).wait()
+            result = Attempt(run_config(root, stage), root, is_loading=True).wait()
             assert result.code == 0, result.output
 
     return made_once(tmp_path_factory, "finished", make)

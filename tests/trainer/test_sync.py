@@ -26,6 +26,7 @@ from alignment_trainer.tracking.uploader import Uploader
 from alignment_trainer.workspace.journal import Journal
 from alignment_trainer.workspace.samples import Sample, Samples
 from alignment_trainer.workspace.stage_folder import claim
+from forked_programs import forked_programs
 from mlflow import MlflowClient
 from ports import free_port
 
@@ -47,7 +48,7 @@ class Server:
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"]
         command += ["--artifacts-destination", str(self.folder / "files"), "--host", "127.0.0.1", "--port", str(self.port)]
         environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (self.folder / "server.log").open("ab") as log:
+        with (self.folder / "server.log").open("ab") as log, forked_programs():
             command += ["--workers", "1"]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         limit = time.monotonic() + PATIENCE_SECONDS
@@ -102,7 +103,8 @@ def ship(config, exit_code):
 
 def sync(*folders, **options):
     command = [sys.executable, "-m", "alignment_trainer.sync", *map(str, folders)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    with forked_programs():
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
 
 
 def synced(*folders):

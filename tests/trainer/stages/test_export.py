@@ -19,6 +19,7 @@ from alignment_trainer.stages import export
 from alignment_trainer.synthesis.student import load_student
 from alignment_trainer.workspace.stage_folder import claim, is_done
 from exports import PROOF, export_config, stage_config
+from forked_programs import forked_programs
 from mlflow import MlflowClient
 from safetensors.torch import load_file, save_file
 
@@ -28,7 +29,8 @@ PATIENCE_SECONDS = 60
 def run(config):
     preflight.check(config)
     claim(config)
-    export.run(config)
+    with forked_programs():
+        export.run(config)
     return json.loads((Path(config.paths.stage) / "report.json").read_text())
 
 
