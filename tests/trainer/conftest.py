@@ -120,8 +120,8 @@ class Result(NamedTuple):
 class Attempt:
     """A running supervisor.
 
-    Its programs are forks of a process that has loaded their libraries; with `is_loading` they load them, as in a pod, and with
-    `is_first` it also is PID 1 of its own namespace where the system allows it.
+    It is forked from a process that has loaded all libraries, and so is what it starts. With `is_loading` they load what they
+    need themselves, as in a pod, and with `is_first` it also is PID 1 of its own namespace where the system allows it.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Attempt:
         self.heartbeat_port = str(free_port()) if is_heard else ""
         self.port = environment.setdefault("PET_MASTER_PORT", str(free_port()))
         self._started = folder / f"{config.stage_name}-{config.attempt}.started"
-        with self._log.open("wb") as log, contextlib.nullcontext() if is_loading or is_first else forked_programs():
+        with self._log.open("wb") as log, contextlib.nullcontext() if is_first or is_loading else forked_programs():
             self.process = subprocess.Popen(
                 [*(_as_first() if is_first else []), sys.executable, "-m", "alignment_trainer"],
                 stdout=log,
@@ -226,7 +226,8 @@ class Attempt:
         for process, name in map(str.split, lines):
             # Of a process that has ended and of which nobody has asked how, the state is Z.
             with contextlib.suppress(OSError):
-                if name in found and f"({name}) Z" not in Path(f"/proc/{process}/stat").read_text():
+                state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2]
+                if name in found and not state.startswith("Z"):
                     found[name].append(int(process))
         return found
 
@@ -285,12 +286,12 @@ def trainer() -> Trainer:
 
 @pytest.fixture(scope="session")
 def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace in which two processes really ran both stages of the short job; tests must not write to it."""
+    """A workspace in which whole attempts of two processes ran both stages of the short job; tests must not write to it."""
 
     def make(root: Path) -> None:
         shutil.copytree(workspace / "inputs", root / "inputs")
         for stage in ("sft", "dpo"):
-            result = Attempt(run_config(root, stage), root, is_loading=True).wait()
+            result = Attempt(run_config(root, stage), root).wait()
             assert result.code == 0, result.output
 
     return made_once(tmp_path_factory, "finished", make)

@@ -175,7 +175,7 @@ def test_a_stopped_attempt_is_continued_without_asking_again(number, own_workspa
     with a_faulty_server() as server:
         server.otherwise = slowly(answering())
         config = distill_config(own_workspace, server.url, questions=60)
-        attempt = trainer.attempt(config, tmp_path)
+        attempt = trainer.attempt(config, tmp_path, is_loading=True)
         attempt.wait_until(lambda: server.arrivals > 20)
         assert not attempt.processes()["torchrun"]
         (rank,) = attempt.processes()["rank"]
