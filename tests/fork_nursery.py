@@ -29,7 +29,7 @@ STARTED_VARIABLE = "TESTS_STARTED_PROGRAMS"
 """Names a file to which each program adds its process ID and the last word of its module."""
 _LOADED = ("alignment_operator.", "alignment_trainer", "mlflow", "uvicorn")
 _READ_ENVIRONMENT = ("mlflow.server", "mlflow.server.fastapi_app")
-"""These decide while they are loaded, by the environment, what they are: a program loads them again."""
+"""Modules that read the environment while they are loaded; each program loads them again."""
 _SET_DEATH_SIGNAL, _SET_NAME, _SET_SUBREAPER = 1, 15, 36
 _STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _MAIN_PROCESS = multiprocessing.current_process()
@@ -128,10 +128,10 @@ def _program(asked: Mapping[str, Any]) -> Program:
 def serve(requests: socket.socket) -> NoReturn:
     """Be the process of which programs are forks, until the one that asks for them closes the connection."""
     _control(_SET_DEATH_SIGNAL, signal.SIGKILL)
-    # A program gets those that arrive before it has begun.
+    # A signal that arrives before the program has begun waits for it.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     own = requests.detach()
-    # Whoever waits for the end of a file must not wait for this process.
+    # A process that reads a pipe to its end must not wait until this one closes it too.
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nothing, standard)
@@ -147,7 +147,7 @@ def serve(requests: socket.socket) -> NoReturn:
 
 
 def _forget_parent() -> None:
-    """Let multiprocessing take this process for one that it has not started itself, and whose files are closed."""
+    """Let multiprocessing take this process for a main process, whose helpers are still to be started."""
     process._current_process = _MAIN_PROCESS
     process._parent_process = None
     resource_tracker._resource_tracker.__init__()

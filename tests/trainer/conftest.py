@@ -224,7 +224,7 @@ class Attempt:
         found: dict[str, list[int]] = {"torchrun": [], "rank": []}
         lines = self._started.read_text().splitlines() if self._started.exists() else []
         for process, name in map(str.split, lines):
-            # Of a process that has ended and of which nobody has asked how, the state is Z.
+            # Z is the state of a process that has ended and whose parent has not yet asked for its exit code.
             with contextlib.suppress(OSError):
                 state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2]
                 if name in found and not state.startswith("Z"):
