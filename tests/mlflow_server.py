@@ -20,21 +20,50 @@ START_SECONDS = 120
 @contextmanager
 def served_mlflow(folder: Path) -> Iterator[str]:
     """Serve the database and the artifacts in a folder, and return the address."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
-    command += ["--artifacts-destination", str(folder), "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "log").open("wb") as log, forked_programs():
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    server = MlflowServer(folder / "mlflow.db", folder)
+    server.start()
     try:
-        uri, limit = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
-        while not _answers(uri):
-            assert time.monotonic() < limit, (folder / "log").read_text()
-            time.sleep(0.2)
-        yield uri
+        yield server.uri
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+        server.stop()
+
+
+class MlflowServer:
+    """A server that can be stopped and started at the same address."""
+
+    def __init__(self, database: Path, files: Path) -> None:
+        self._port = free_port()
+        self.uri = f"http://127.0.0.1:{self._port}"
+        self._database, self._files, self._log = database, files, database.with_suffix(".log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self._database}"]
+        command += [
+            "--artifacts-destination",
+            str(self._files),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self._port),
+            "--workers",
+            "1",
+        ]
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        with self._log.open("ab") as log, forked_programs():
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        limit = time.monotonic() + START_SECONDS
+        while not _answers(self.uri):
+            assert time.monotonic() < limit, self._log.read_text()
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.wait()
+            self._process = None
 
 
 def _answers(uri: str) -> bool:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -28,52 +27,17 @@ from alignment_trainer.workspace.samples import Sample, Samples
 from alignment_trainer.workspace.stage_folder import claim
 from forked_programs import forked_programs
 from mlflow import MlflowClient
-from ports import free_port
+from mlflow_server import MlflowServer
 
 PATIENCE_SECONDS = 240
 STEPS = 600
 """More points than fit into one batch."""
 
 
-class Server:
-    """An MLflow server that can be stopped and started at the same address."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"]
-        command += ["--artifacts-destination", str(self.folder / "files"), "--host", "127.0.0.1", "--port", str(self.port)]
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (self.folder / "server.log").open("ab") as log, forked_programs():
-            command += ["--workers", "1"]
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-        limit = time.monotonic() + PATIENCE_SECONDS
-        while not self._answers():
-            assert time.monotonic() < limit, (self.folder / "server.log").read_text()
-            time.sleep(0.2)
-
-    def stop(self) -> None:
-        if self.process:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.wait()
-            self.process = None
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
-
 @pytest.fixture
 def server(tmp_path, empty_database):
     shutil.copy(empty_database, tmp_path / "server.db")
-    made = Server(tmp_path)
+    made = MlflowServer(tmp_path / "server.db", tmp_path / "files")
     yield made
     made.stop()
 
