@@ -194,8 +194,6 @@ def _begin(program: Program, files: Sequence[int], between: int) -> NoReturn:
     _note(program)
     # Made now: a process that runs has threads, whose locks a fork would take over.
     own, served = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    for end in (own, served):
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _MESSAGE_BYTES)
     if os.fork() == 0:
         serve(served)
     served.close()

@@ -19,10 +19,10 @@ ALIGNMENT = [sys.executable, "-m", "alignment_operator.cli"]
 )
 def test_it_prints_and_returns_the_same_as_a_child_of_this_process(tmp_path: Path, arguments: list[str], code: int) -> None:
     started = tmp_path / "started"
-    anew = subprocess.run([*ALIGNMENT, *arguments], capture_output=True, text=True)
+    command = [*ALIGNMENT, *arguments]
+    anew = subprocess.run(command, capture_output=True, text=True)
     with forked_programs():
         environment = {**os.environ, STARTED_VARIABLE: str(started)}
-        command = [*ALIGNMENT, *arguments]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         printed = process.communicate()
     assert (process.returncode, *printed) == (anew.returncode, anew.stdout, anew.stderr)
@@ -38,7 +38,7 @@ def test_a_signal_ends_it() -> None:
         assert process.wait(60) == -signal.SIGTERM
 
 
-def test_its_own_programs_are_forked_too_and_are_its_children(tmp_path: Path) -> None:
+def test_its_own_programs_are_forked_too(tmp_path: Path) -> None:
     started = tmp_path / "started"
     with forked_programs():
         environment = {**os.environ, STARTED_VARIABLE: str(started)}

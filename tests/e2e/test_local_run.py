@@ -37,13 +37,11 @@ def home_with_inputs(folder: Path, workspace: Path) -> Home:
 
 
 def run(home: Home, file: Path) -> subprocess.CompletedProcess[str]:
-    command = [*ALIGNMENT, "run", "--home", str(home.root), str(file)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run([*ALIGNMENT, "run", "--home", home.root, file], capture_output=True, text=True)
 
 
 def start(home: Home, file: Path) -> subprocess.Popen[bytes]:
-    command = [*ALIGNMENT, "run", "--home", str(home.root), str(file)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen([*ALIGNMENT, "run", "--home", home.root, file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def job_of(home: Home) -> AlignmentJob:

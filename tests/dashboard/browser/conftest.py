@@ -74,7 +74,7 @@ def dashboard(request: pytest.FixtureRequest, profile: Path, seeded: Home) -> It
 
 
 @pytest.fixture
-def open_page(visitor: BrowserContext, dashboard: str) -> Iterator[Callable[..., Page]]:
+def open_page(visitor: BrowserContext, browser: Browser, dashboard: str) -> Iterator[Callable[..., Page]]:
     """Open pages, each as a first visit but for compiled scripts; the test fails if one of them logs an error."""
     errors: list[str] = []
     contexts: list[BrowserContext] = []
@@ -88,9 +88,8 @@ def open_page(visitor: BrowserContext, dashboard: str) -> Iterator[Callable[...,
         if base_url == dashboard and not settings:
             page = visitor.new_page()
         else:
-            assert visitor.browser
             settings = {"viewport": {"width": WIDTH, "height": HEIGHT}, "base_url": base_url, **settings}
-            contexts.append(visitor.browser.new_context(**settings))
+            contexts.append(browser.new_context(**settings))
             page = contexts[-1].new_page()
         pages.append(page)
         page.on("console", note)
