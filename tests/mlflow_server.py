@@ -21,8 +21,8 @@ START_SECONDS = 120
 def served_mlflow(folder: Path) -> Iterator[str]:
     """Serve the database and the artifacts in a folder, and return the address."""
     server = MlflowServer(folder / "mlflow.db", folder)
-    server.start()
     try:
+        server.start()
         yield server.uri
     finally:
         server.stop()
