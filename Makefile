@@ -1,5 +1,7 @@
 # The commands of this project; CI uses the same ones. `make help` lists them.
-PYTHON ?= python3
+# The Python of .venv: Debian's or Ubuntu's 3.11 if it is there. It was compiled with profiles of real programs, and takes a fifth
+# less time than one that pyenv has compiled. ensurepip is missing where python3-venv is not installed.
+PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip' 2>/dev/null && echo /usr/bin/python3.11 || echo python3)
 BIN = .venv/bin
 PACKAGES = crds operator trainer_image dashboard
 PROJECTS = $(PACKAGES:%=%/pyproject.toml)
