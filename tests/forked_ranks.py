@@ -86,15 +86,15 @@ def _surrounded(environment: dict[str, str], log: Path, target: Callable[..., No
     for standard in (1, 2):
         os.dup2(output, standard)
     os.environ.update(environment)
+    from alignment_trainer.asking import answering
+
+    # Each token of an answer costs a forward pass each time that a policy is asked; real attempts generate all of them.
+    answering.NEW_TOKENS = 4
     target(*arguments)
 
 
 def _rank(before: str) -> None:
     os.environ["ALIGNMENT_LAUNCHER_PID"] = str(os.getppid())
-    from alignment_trainer.asking import answering
-
-    # Each token of an answer costs a forward pass each time that a policy is asked; real attempts generate all of them.
-    answering.NEW_TOKENS = 16
     exec(before, {"__name__": "before"})
     runpy.run_module("alignment_trainer.rank", run_name="__main__", alter_sys=True)
 

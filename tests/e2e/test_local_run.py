@@ -74,21 +74,25 @@ def wait_for(holds: Callable[[], bool]) -> None:
 
 @pytest.fixture(scope="module")
 def finished(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, subprocess.CompletedProcess[str]]:
-    """Run the example once to its end."""
+    """Run the example once to its end; what it starts is forked from a process that has loaded all libraries."""
     home = home_with_inputs(tmp_path_factory.mktemp("home"), workspace)
-    return home, run(home, TINY)
+    with forked_programs():
+        return home, run(home, TINY)
 
 
 @pytest.fixture
-def home(workspace: Path, tmp_path: Path, empty_database: Path) -> Iterator[Home]:
-    """A home in which nothing has run yet, with the tables of MLflow's database, which take seconds to create.
-
-    What a test runs in it is forked from a process that has loaded all libraries; the finished example has loaded them itself.
-    """
+def new_home(workspace: Path, tmp_path: Path, empty_database: Path) -> Home:
+    """A home in which nothing has run yet, with the tables of MLflow's database, which take seconds to create."""
     home = home_with_inputs(tmp_path / "home", workspace)
     shutil.copy(empty_database, home.root)
+    return home
+
+
+@pytest.fixture
+def home(new_home: Home) -> Iterator[Home]:
+    """The same; what a test runs in it is forked, too."""
     with forked_programs():
-        yield home
+        yield new_home
 
 
 def short_job(folder: Path, name: str = "short", steps: int = 40, **changes: Any) -> Path:
@@ -297,13 +301,15 @@ def test_stages_run_side_by_side_and_one_that_fails_stops_only_what_builds_on_it
     assert "cannot be used" not in "".join(path.read_text() for path in home.objects.glob("*/*/*/output.log"))
 
 
-def test_the_same_command_runs_the_job_after_its_data_is_corrected(home: Home, tmp_path: Path) -> None:
-    source = home.workspace / "inputs/tiny/sft.jsonl"
+def test_the_same_command_runs_the_job_after_its_data_is_corrected(new_home: Home, tmp_path: Path) -> None:
+    source = new_home.workspace / "inputs/tiny/sft.jsonl"
     hidden = source.rename(source.with_suffix(".hidden"))
     file = short_job(tmp_path, steps=2)
-    assert run(home, file).returncode == ExitCode.BAD_DATA
+    with forked_programs():
+        assert run(new_home, file).returncode == ExitCode.BAD_DATA
     hidden.rename(source)
-    ended = run(home, file)
+    # Command, supervisor, launcher and rank load their libraries themselves here, as users' do.
+    ended = run(new_home, file)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 

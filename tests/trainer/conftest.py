@@ -32,6 +32,8 @@ from made_once import made_once
 from ports import free_port
 
 STEPS = 24
+ROWS = 480
+"""More than a job trains on, and few enough that one process prepares them in a quarter of a second."""
 PATIENCE_SECONDS = 600
 
 
@@ -50,7 +52,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "model": {"uri": "workspace://inputs/tiny/model"},
         "compute": {"gpusPerNode": 0, "processesPerNode": 2, "microBatchSize": 4, "gradientCheckpointing": False},
         "sft": {
-            "datasets": [{"uri": "workspace://inputs/tiny/sft.jsonl"}],
+            "datasets": [{"uri": "workspace://inputs/tiny/sft.jsonl", "maxExamples": ROWS}],
             "holdout": {"examples": 16},
             "optimization": dict(optimization),
             "maxLength": 128,
@@ -59,7 +61,7 @@ def document(**changes: Any) -> dict[str, Any]:
             "evaluation": {"everySteps": 8},
         },
         "dpo": {
-            "datasets": [{"uri": "workspace://inputs/tiny/preferences.jsonl"}],
+            "datasets": [{"uri": "workspace://inputs/tiny/preferences.jsonl", "maxExamples": ROWS}],
             "holdout": {"examples": 16},
             "optimization": {**optimization, "learningRate": 5e-4, "maxSteps": 8},
             "maxLength": 128,

@@ -75,7 +75,7 @@ def test_the_manifest_records_the_run(finished, trainer):
     found = manifest(finished / "job" / "sft")
     assert (found["steps"], found["warnings"]) == (trainer.steps, [])
     rows = found["rows"]["sft"]
-    assert (rows["available"], rows["used"], rows["held_out"]) == (2400, 2400, 16)
+    assert (rows["available"], rows["used"], rows["held_out"]) == (2400, 480, 16)
     assert rows["duplicates"] > 0
     assert rows["train"] + rows["held_out"] + rows["duplicates"] == rows["used"]
     assert found["templateHash"] == manifest(finished / "job" / "dpo")["templateHash"]
@@ -310,7 +310,8 @@ def test_preparation_is_reported_and_a_stop_ends_it_at_once(finished, tmp_path, 
     for folder in ("inputs", "job/sft") if stage == "dpo" else ("inputs",):
         shutil.copytree(finished / folder, tmp_path / folder)
     many(tmp_path / "inputs" / "tiny" / rows, times)
-    attempt = trainer.attempt(trainer.config(tmp_path, stage), tmp_path, is_heard=True)
+    config = trainer.config(tmp_path, stage, **{f"{stage}__datasets": [{"uri": f"workspace://inputs/tiny/{rows}"}]})
+    attempt = trainer.attempt(config, tmp_path, is_heard=True)
     attempt.wait_until(lambda: heard(attempt) is not None)
     first = heard(attempt)
     assert (first.step, first.last_checkpoint) == (None, None)
