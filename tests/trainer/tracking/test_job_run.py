@@ -6,6 +6,7 @@ from alignment_api.spec.stages import Stage
 from alignment_trainer.tracking.job_run import agrees, job_parameters
 
 LORA = {"dpo__adapter": {"lora": {"rank": 8}}}
+ALL_ROWS = {"sft__datasets": [{"uri": "workspace://inputs/tiny/sft.jsonl"}]}
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ LORA = {"dpo__adapter": {"lora": {"rank": 8}}}
     ],
 )
 def test_the_settings_of_all_stages_are_shown_from_the_first_stage_on(tmp_path, trainer, name, value):
-    assert job_parameters(trainer.config(tmp_path, "sft", **LORA)).get(name) == value
+    assert job_parameters(trainer.config(tmp_path, "sft", **LORA, **ALL_ROWS)).get(name) == value
 
 
 @pytest.mark.parametrize(
