@@ -32,8 +32,8 @@ from made_once import made_once
 from ports import free_port
 
 STEPS = 24
-ROWS = 480
-"""More than a job trains on, and few enough that one process prepares them in a quarter of a second."""
+ROWS, PAIRS = 480, 96
+"""More than a stage trains on, and few: each row is tokenized, and each pair also costs a forward pass of the reference."""
 PATIENCE_SECONDS = 600
 
 
@@ -61,7 +61,7 @@ def document(**changes: Any) -> dict[str, Any]:
             "evaluation": {"everySteps": 8},
         },
         "dpo": {
-            "datasets": [{"uri": "workspace://inputs/tiny/preferences.jsonl", "maxExamples": ROWS}],
+            "datasets": [{"uri": "workspace://inputs/tiny/preferences.jsonl", "maxExamples": PAIRS}],
             "holdout": {"examples": 16},
             "optimization": {**optimization, "learningRate": 5e-4, "maxSteps": 8},
             "maxLength": 128,
