@@ -1,7 +1,8 @@
 # The commands of this project; CI uses the same ones. `make help` lists them.
-# The Python of .venv: Debian's or Ubuntu's 3.11 if it is there. It was compiled with profiles of real programs, and takes a fifth
-# less time than one that pyenv has compiled. ensurepip is missing where python3-venv is not installed.
-PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip' 2>/dev/null && echo /usr/bin/python3.11 || echo python3)
+# The Python of .venv: Debian's or Ubuntu's 3.11 if it is there with python3-venv (ensurepip) and python3-dev (Triton compiles with
+# Python.h). It was compiled with profiles of real programs, and loads torch in a fifth less time than pyenv's.
+PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip, sysconfig; open(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null \
+	&& echo /usr/bin/python3.11 || echo python3)
 BIN = .venv/bin
 PACKAGES = crds operator trainer_image dashboard
 PROJECTS = $(PACKAGES:%=%/pyproject.toml)
