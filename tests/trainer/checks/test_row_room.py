@@ -26,7 +26,7 @@ def dataset(**changes):
     [
         # 40,000 bytes are about 10,000 tokens, with an id and a label of 4 bytes each.
         ("dialogues", "sft", {}, 80_000),
-        ("pairs have no labels", "dpo", {}, 40_000),
+        ("pairs have no labels", "dpo", {"dpo__datasets": [dataset(uri="workspace://inputs/tiny/preferences.jsonl")]}, 40_000),
         ("every second row", "sft", {"sft__datasets": [dataset(fraction=0.5)]}, 40_000),
         ("a part of a row is one row", "sft", {"sft__datasets": [dataset(fraction=0.001)]}, 800),
         ("half a row is a row", "sft", {"sft__datasets": [dataset(fraction=0.296)]}, 24_000),
