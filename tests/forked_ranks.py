@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import runpy
+import sys
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -73,6 +74,8 @@ def _start(target: Callable[..., None], arguments: tuple[Any, ...], environment:
 
 def start_fork(target: Callable[..., None], arguments: tuple[Any, ...]) -> BaseProcess:
     """Call a function in a fork of the process that has loaded everything."""
+    # FAST skips a test where it starts a process, and multiprocessing does not report that it does.
+    sys.audit("os.fork")
     process = _context.Process(target=target, args=arguments)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _BEFORE_IMPORT.items():
