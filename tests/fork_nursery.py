@@ -87,7 +87,6 @@ def starting_from(nursery: Nursery) -> Iterator[None]:
         if not _is_loaded(asked) or _in_another_way(asked):
             by_exec(*given)
             return
-        sys.audit("subprocess.Popen", asked["executable"], asked["args"], asked["cwd"], asked["env"])
         pipes = [asked[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         standard = [own if pipe == -1 else pipe for own, pipe in enumerate(pipes)]
         popen.pid = nursery.start(_program(asked), [*standard, *asked["pass_fds"]])

@@ -74,7 +74,7 @@ def _start(target: Callable[..., None], arguments: tuple[Any, ...], environment:
 
 def start_fork(target: Callable[..., None], arguments: tuple[Any, ...]) -> BaseProcess:
     """Call a function in a fork of the process that has loaded everything."""
-    # FAST skips a test where it starts a process, and multiprocessing does not report that it does.
+    # FAST skips a test where an audit event says that it starts a process; the forkserver of multiprocessing causes none.
     sys.audit("os.fork")
     process = _context.Process(target=target, args=arguments)
     with pytest.MonkeyPatch.context() as patch:

@@ -40,16 +40,8 @@ class MlflowServer:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self._database}"]
-        command += [
-            "--artifacts-destination",
-            str(self._files),
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(self._port),
-            "--workers",
-            "1",
-        ]
+        command += ["--artifacts-destination", str(self._files), "--workers", "1"]
+        command += ["--host", "127.0.0.1", "--port", str(self._port)]
         environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with self._log.open("ab") as log, forked_programs():
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
