@@ -42,6 +42,7 @@ _STEPS = {
     "StaleStudent": "load the round's model into the student's server",
     "Unreachable": "check the network and the endpoint",
     "Defect": "read the log",
+    "NodeNotReady": "check the node; delete the node object if it will not come back",
     "ProgressUnknown": "check MLflow and the network policies; training goes on",
     "Suspended": "set suspend: false to resume",
     "Suspending": _WAIT,

@@ -48,7 +48,7 @@ BEGUN: tuple[StageState, ...] = ("Running", "Restarting", "Suspended", "Succeede
 SILENT, UNSEEN = "Silent", "Unseen"
 """Reasons that no status has: the dashboard notices them."""
 
-_NOTEWORTHY = ("InvalidSpec", "ProgressUnknown")
+_NOTEWORTHY = ("InvalidSpec", "NodeNotReady", "ProgressUnknown")
 """Reasons that need attention although the job continues."""
 
 

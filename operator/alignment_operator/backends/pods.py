@@ -90,11 +90,18 @@ def was_lost(pod: Pod, container: str) -> bool:
 
 def stopping_message(pods: list[Pod]) -> str:
     """Describe what an attempt that is being deleted still waits for."""
-    lost = [pod for pod in pods if pod.get("status", {}).get("reason") == "NodeLost" or _node_is_silent(pod)]
-    if lost:
-        names = ", ".join(map(name_of, lost))
-        return f"waiting for {names} on a node that does not answer; delete the node object if it will not come back"
+    if lost := silent_node_message(pods):
+        return lost
     return f"waiting for {len(pods)} pod{'s' if len(pods) != 1 else ''} to save and exit" if pods else "being deleted"
+
+
+def silent_node_message(pods: list[Pod]) -> str | None:
+    """Name the pods whose nodes do not answer; None if all answer."""
+    lost = [pod for pod in pods if pod.get("status", {}).get("reason") == "NodeLost" or _node_is_silent(pod)]
+    if not lost:
+        return None
+    names = ", ".join(map(name_of, lost))
+    return f"waiting for {names} on a node that does not answer; delete the node object if it will not come back"
 
 
 def time_from(text: str | None) -> datetime | None:

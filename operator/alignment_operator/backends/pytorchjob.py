@@ -15,7 +15,7 @@ from alignment_operator.backends.pods import Pod, name_of
 from alignment_operator.backends.run_config_map import run_config_map
 from alignment_operator.backends.termination import as_sentence
 from alignment_operator.backends.workspace_claim import created_claims
-from alignment_operator.deciding.observation import Child, ChildState
+from alignment_operator.deciding.observation import NODE_NOT_READY, Child, ChildState
 from alignment_operator.deciding.stage_run import StageRun
 from alignment_operator.settings import Settings
 
@@ -140,7 +140,7 @@ def _state(job: Manifest, seen: list[Pod]) -> _State:
         return "Failed", "", ""
     if job["spec"].get("runPolicy", {}).get("suspend"):
         return "Queued", "Queued", conditions.get("Suspended", {}).get("message") or "waiting for its queue to admit it"
-    return _pending(job, seen) or ("Running", "", "")
+    return _pending(job, seen) or _running(seen)
 
 
 def _pending(job: Manifest, seen: list[Pod]) -> _State | None:
@@ -160,6 +160,12 @@ def _pending(job: Manifest, seen: list[Pod]) -> _State | None:
         # The status has said "is being started" since the attempt was created; an empty message causes no write.
         return "Pending", "Starting", ""
     return None if running >= wanted else ("Pending", "Starting", f"{running} of {wanted} pods are running")
+
+
+def _running(seen: list[Pod]) -> _State:
+    # Kubernetes removes the pods of a silent node only after minutes; until then they seem to run.
+    silent = pods.silent_node_message(list(filter(pods.is_running, seen)))
+    return ("Running", NODE_NOT_READY, silent) if silent else ("Running", "", "")
 
 
 def _failure(seen: list[Pod]) -> End | None:

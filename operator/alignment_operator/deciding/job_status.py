@@ -11,11 +11,13 @@ from alignment_api.spec.status import (
     AlignmentJobStatus,
     Condition,
     Phase,
+    Progress,
     StageState,
     StageStatus,
     TrackingStatus,
 )
 
+from alignment_operator.deciding.observation import NODE_NOT_READY
 from alignment_operator.deciding.turns import LOST
 
 INVALID_SPEC = "InvalidSpec"
@@ -148,12 +150,18 @@ def _gpus(spec: AlignmentJobSpec, stages: list[StageStatus]) -> int:
 
 
 def _eta(running: list[StageStatus]) -> str | None:
-    left = [stage.progress.seconds_left for stage in running if stage.progress and stage.progress.seconds_left is not None]
+    left = [progress.seconds_left or 0 for progress in _with_an_end(running)]
     return readable_duration(max(left)) if left else None
 
 
+def _with_an_end(running: list[StageStatus]) -> list[Progress]:
+    """Return the progress of the stages whose end can be estimated; a stage on a silent node has none."""
+    known = [stage.progress for stage in running if stage.progress and stage.reason != NODE_NOT_READY]
+    return [progress for progress in known if progress.seconds_left is not None]
+
+
 def _estimated_end(running: list[StageStatus]) -> datetime | None:
-    known = [stage.progress for stage in running if stage.progress and stage.progress.seconds_left is not None]
+    known = _with_an_end(running)
     ends = [progress.updated_time.timestamp() + (progress.seconds_left or 0) for progress in known]
     return datetime.fromtimestamp(round(max(ends)), known[0].updated_time.tzinfo) if ends else None
 

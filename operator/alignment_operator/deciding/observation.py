@@ -11,6 +11,9 @@ ChildState = Literal["Pending", "Queued", "Running", "Stopping", "Succeeded", "F
 LIVE = ("Pending", "Queued", "Running")
 """States of an attempt that continues unless it is deleted."""
 
+NODE_NOT_READY = "NodeNotReady"
+"""Reason of a running attempt whose pods, or some of them, are on a node that does not answer."""
+
 UNENDED = (*LIVE, "Stopping")
 """States of an attempt that still has pods or a process, or waits for them."""
 

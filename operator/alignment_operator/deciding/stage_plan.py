@@ -196,7 +196,9 @@ def _running(situation: Situation, record: StageStatus, child: Child) -> StageDe
         stalled = replace(child, state="Failed", reason="Stalled", message=verdict.message or "", exit_code=1)
         decision = after_failure(situation, record, stalled)
         return StageDecision(decision.status, [], decision.requeue_after_seconds)
-    if verdict.kind == "Unknown":
+    if child.reason:
+        status = changed(record, "Running", child.reason, child.message)
+    elif verdict.kind == "Unknown":
         status = changed(record, "Running", "ProgressUnknown", verdict.message)
     else:
         pulse = situation.pulse

@@ -228,6 +228,22 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str, str]
     ("all pods gone", training_job("Failed"), [], "Failed", "PodsGone", "Failed it is"),
     ("done", training_job("Running", "Succeeded"), [pod(phase="Succeeded")], "Succeeded", "", ""),
     (
+        "one of two pods runs on a node without power",
+        training_job("Running"),
+        [pod(conditions=[{"type": "Ready", "status": "True"}]), pod("worker", conditions=[{"type": "Ready", "status": "False"}])],
+        "Running",
+        "NodeNotReady",
+        "waiting for job-sft-2-worker-0 on a node that does not answer; delete the node object if it will not come back",
+    ),
+    (
+        "a running pod is no longer ready, but its node answers",
+        training_job("Running"),
+        [pod(conditions=[{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}]), pod("worker")],
+        "Running",
+        "",
+        "",
+    ),
+    (
         "deleted on a node without power",
         training_job("Failed", deleting=True),
         [pod(conditions=[{"type": "Ready", "status": "False"}]), pod("worker", conditions=[{"type": "Ready", "status": "True"}])],

@@ -1,9 +1,11 @@
 """When a running attempt is stalled, and when its progress is unknown."""
 
+from dataclasses import replace
+
 import pytest
 from alignment_api.resolving.record import settle
 from alignment_api.spec.status import Progress
-from alignment_operator.deciding.observation import Pulse, Report
+from alignment_operator.deciding.observation import NODE_NOT_READY, Pulse, Report
 from alignment_operator.deciding.plan import plan
 from builders import NOW, PLAN_SETTINGS, a_child, a_job, later
 from plans import names, planned, progress, pulse, stage, then
@@ -60,6 +62,21 @@ def test_when_an_attempt_stalls(
     decided = planned(job, [a_child(job, "sft", "Running")], seconds, known, silence, pulses)
     assert stage(decided, "sft").reason == reason
     assert names(decided) == ([] if reason == "Stalled" else ["job-sft-1"])
+
+
+def test_a_silent_node_is_reported_until_the_attempt_stalls() -> None:
+    job = a_job(restart={"stallTimeoutSeconds": 100})
+    child = replace(a_child(job, "sft", "Running"), reason=NODE_NOT_READY, message="waiting for job-sft-1-master-0")
+    known = {"sft": progress(40, 50)}
+    waiting = planned(job, [child], 60, known, pulses=pulse(50, has_stepped=True))
+    assert (waiting.status.phase, waiting.status.reason) == ("Running", "NodeNotReady")
+    assert waiting.status.message == "sft: waiting for job-sft-1-master-0"
+    assert (names(waiting), waiting.status.eta, waiting.status.estimated_completion_time) == (["job-sft-1"], None, None)
+    # The node answers again.
+    going_on = planned(then(job, waiting), [replace(child, reason="", message="")], 70, known, pulses=pulse(69, has_stepped=True))
+    assert (going_on.status.reason, going_on.status.eta) == ("Training", "1m")
+    stalled = planned(then(job, waiting), [child], 451, known, pulses=pulse(50, has_stepped=True))
+    assert (names(stalled), stalled.status.phase, stalled.status.reason) == ([], "Restarting", "Stalled")
 
 
 def test_silence_before_the_operator_sent_its_first_request_does_not_count() -> None:
