@@ -1,27 +1,47 @@
 """Fixtures that the whole suite shares: one cluster, one installation and one workspace."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import NamedTuple
 
 import pytest
 from cluster import versions
-from cluster.delays import Delays, delays
-from cluster.environment import Environment, Missing, find_environment, forget_earlier_images, make_images
+from cluster.beside import Beside, MakeFilled, run_beside
+from cluster.delays import Delays
+from cluster.environment import HERE, Environment, Missing, find_environment, forget_earlier_images, make_images
 from cluster.installation import Installation, merged
-from cluster.jobs import Job, delete
+from cluster.interruptions import Interruptions
+from cluster.jobs import EXAMPLES, Job, delete
+from cluster.kills import Kills
 from cluster.kubectl import Kubectl, Object
-from cluster.names import BESIDE, JOBS, OTHERS, RELEASES
-from cluster.strangers import Victim, surrounded
-from cluster.workspace import CLAIM, Workspace, claim, make_workspace
+from cluster.names import BESIDE, JOBS, KILLED, OTHERS, RELEASES, TAUGHT
+from cluster.strangers import Victim
+from cluster.upgrades import Upgraded, upgrades
+from cluster.workspace import CLAIM, Workspace, make_workspace, packed, volume_of_mlflow
 
 # The chart's pods must comply with the strictest standard. The init container that the training-operator adds to
 # training pods does not comply with it.
-STANDARDS = {RELEASES: "restricted", JOBS: "baseline", OTHERS: "baseline", BESIDE: "baseline"}
+STANDARDS = {RELEASES: "restricted", **dict.fromkeys((JOBS, OTHERS, BESIDE, KILLED, TAUGHT), "baseline")}
+
+# The order of the modules; others have 0. The example needs two nodes, so it begins before anything has taken room beside
+# it. Modules with 1 wait for what runs beside those with 0. The upgrade has the cluster to itself, since it installs an earlier
+# definition of jobs. Its jobs go on while the next module switches off a node that nothing else uses by then.
+TURNS = {
+    "test_training": -1,
+    **dict.fromkeys(("test_faults", "test_patience", "test_strangers", "test_suspend", "test_teachers"), 1),
+    "test_upgrade": 2,
+    "test_survival": 3,
+    "test_upgraded_jobs": 4,
+}
 
 StartJob = Callable[[Object], Job]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules into the order in which they wait least."""
+    items.sort(key=lambda item: TURNS.get(item.path.stem, 0) if item.path.parent == HERE else 0)
 
 
 @pytest.fixture(scope="session")
@@ -71,63 +91,80 @@ def values(environment: Environment, images: str) -> Object:
 
 
 @pytest.fixture(scope="session")
-def installation(environment: Environment, namespaces: None, values: Object) -> Iterator[Installation]:
-    """Install the chart for the namespace of the jobs only."""
-    kubectl = Kubectl(RELEASES)
-    kubectl.apply(*_volume_of_mlflow(environment, RELEASES))
-    installation = Installation(kubectl, "suite", {**values, "watchNamespaces": [JOBS]})
-    installation.apply()
-    yield installation
-    installation.remove()
+def suite(values: Object) -> Installation:
+    """Describe the installation for the namespace of the jobs only, without installing it."""
+    return Installation(Kubectl(RELEASES), "suite", {**values, "watchNamespaces": [JOBS]})
 
 
 @pytest.fixture(scope="session")
-def workspace(environment: Environment, namespaces: None, images: str) -> Workspace:
-    """Create the volume that the jobs share, with the inputs of examples/tiny.yaml."""
-    return _workspace(environment, images, JOBS, "workspace")
+def installation(environment: Environment, namespaces: None, suite: Installation) -> Iterator[Installation]:
+    """Install that release."""
+    suite.kubectl.apply(*volume_of_mlflow(environment, RELEASES))
+    suite.apply()
+    yield suite
+    suite.remove()
 
 
 @pytest.fixture(scope="session")
-def elsewhere(environment: Environment, namespaces: None, images: str) -> Workspace:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[str]]:
+    """Make the inputs of examples/tiny.yaml beside the images, and pack them."""
+    folder = tmp_path_factory.mktemp("inputs")
+
+    def make() -> str:
+        subprocess.run([sys.executable, EXAMPLES / "make_tiny.py", "--workspace", folder], check=True)
+        return packed(folder)
+
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(make)
+
+
+@pytest.fixture(scope="session")
+def make_filled(environment: Environment, namespaces: None, images: str, inputs: Future[str]) -> MakeFilled:
+    """Return a function that creates a volume with these inputs."""
+
+    def make(namespace: str, volume: str) -> Workspace:
+        image, folder = f"{environment.registry}/alignment-trainer:{images}", environment.folder(volume)
+        workspace = make_workspace(Kubectl(namespace), image, environment.steady, folder, environment.storage_class)
+        workspace.unpack(inputs.result())
+        return workspace
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def workspace(make_filled: MakeFilled) -> Workspace:
+    """Create the volume that the jobs share."""
+    return make_filled(JOBS, "workspace")
+
+
+@pytest.fixture(scope="session")
+def elsewhere(make_filled: MakeFilled) -> Workspace:
     """Create such a volume in a namespace that the installation does not watch."""
-    return _workspace(environment, images, OTHERS, "others")
-
-
-class Beside(NamedTuple):
-    """What runs beside other tests, one after the other, in an installation of its own."""
-
-    delays: Future[Delays] | None
-    """None on a foreign cluster, whose nodes cannot be prepared."""
-    victim: Future[Victim]
+    return make_filled(OTHERS, "others")
 
 
 @pytest.fixture(scope="session")
-def beside(environment: Environment, installation: Installation, images: str, values: Object) -> Iterator[Beside]:
-    """Begin the jobs that take long and wait much; two installations at once would both write the definition of jobs."""
-    release = Installation(
-        Kubectl(BESIDE), "beside", merged(values, {"watchNamespaces": [BESIDE], "dashboard": {"enabled": False}})
-    )
-
-    def install() -> Workspace:
-        release.kubectl.apply(*_volume_of_mlflow(environment, BESIDE))
-        stack.callback(release.remove)
-        release.apply()
-        return _workspace(environment, images, BESIDE, "beside")
-
-    def run_delays() -> Delays:
-        return stack.enter_context(delays(release, installed.result()))
-
-    def run_victim() -> Victim:
-        image = f"{environment.registry}/alignment-trainer:{images}"
-        return stack.enter_context(surrounded(release, installed.result(), environment, image))
-
-    with ExitStack() as stack, ThreadPoolExecutor(1) as thread:
-        installed = thread.submit(install)
-        yield Beside(thread.submit(run_delays) if environment.state else None, thread.submit(run_victim))
+def beside(
+    environment: Environment, suite: Installation, images: str, values: Object, make_filled: MakeFilled
+) -> Iterator[Beside]:
+    """Begin what runs beside other tests, while the suite's own release writes the definition of jobs."""
+    shared, without_dashboard = _mlflow_of(suite), {"dashboard": {"enabled": False}}
+    own: dict[str, Object] = {BESIDE: without_dashboard, TAUGHT: shared, KILLED: {**without_dashboard, **shared}}
+    releases = {
+        namespace: Installation(
+            Kubectl(namespace),
+            namespace.removeprefix(f"{RELEASES}-"),
+            merged(values, {"crds": {"enabled": False}, "watchNamespaces": [namespace], **own[namespace]}),
+        )
+        for namespace in own
+    }
+    image = f"{environment.registry}/alignment-trainer:{images}"
+    with run_beside(environment, releases, image, make_filled) as begun:
+        yield begun
 
 
 @pytest.fixture(scope="session")
-def delayed(beside: Beside) -> Delays:
+def delayed(beside: Beside, installation: Installation) -> Delays:
     """Wait until the jobs among delays have ended."""
     if beside.delays is None:
         pytest.skip("needs the cluster of this folder, whose nodes can be prepared and switched off")
@@ -135,9 +172,21 @@ def delayed(beside: Beside) -> Delays:
 
 
 @pytest.fixture(scope="session")
-def victim(beside: Beside) -> Victim:
+def victim(beside: Beside, installation: Installation) -> Victim:
     """Wait until the job among forged objects has ended."""
     return beside.victim.result()
+
+
+@pytest.fixture(scope="session")
+def interrupted(beside: Beside, installation: Installation) -> Interruptions:
+    """Wait until the jobs whose pods are killed have ended."""
+    return beside.interruptions.result()
+
+
+@pytest.fixture(scope="session")
+def killed(beside: Beside, installation: Installation) -> Kills:
+    """Wait until the jobs whose operator or process is killed have ended."""
+    return beside.kills.result()
 
 
 @pytest.fixture(scope="session")
@@ -158,11 +207,21 @@ def other_versions(other_versions_begun: Future[versions.Versions]) -> versions.
         raise pytest.fail.Exception(str(missing), pytrace=False) from None
 
 
+@pytest.fixture(scope="session")
+def upgraded(
+    environment: Environment, elsewhere: Workspace, operator_alone: Object, other_versions: versions.Versions
+) -> Iterator[Upgraded]:
+    """Upgrade an installation twice while it has jobs."""
+    release = Installation(Kubectl(OTHERS), "upgraded", {**operator_alone, "watchNamespaces": [OTHERS]})
+    with upgrades(release, elsewhere, other_versions, environment.steady) as seen:
+        yield seen
+
+
 @pytest.fixture(scope="session", autouse=True)
 def begun(request: pytest.FixtureRequest) -> None:
     """Begin before the first test what tests of later modules wait for."""
     wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
-    for name in ("beside", "other_versions_begun"):
+    for name in ("inputs", "beside", "other_versions_begun"):
         if name in wanted:
             request.getfixturevalue(name)
 
@@ -170,12 +229,7 @@ def begun(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def operator_alone(installation: Installation, values: Object) -> Object:
     """Return the values of a further release with an operator only: it uses the MLflow server of the first release."""
-    own: Object = {
-        "dashboard": {"enabled": False},
-        "mlflow": {"enabled": False},
-        "tracking": {"uri": f"http://{installation.name}-mlflow.{RELEASES}.svc:5000"},
-    }
-    return merged(values, own)
+    return merged(values, {"dashboard": {"enabled": False}, **_mlflow_of(installation)})
 
 
 @pytest.fixture(scope="module")
@@ -192,26 +246,21 @@ def start(installation: Installation, workspace: Workspace) -> Iterator[StartJob
     delete(*started)
 
 
-def _workspace(environment: Environment, images: str, namespace: str, volume: str) -> Workspace:
-    image, folder = f"{environment.registry}/alignment-trainer:{images}", environment.folder(volume)
-    workspace = make_workspace(Kubectl(namespace), image, environment.steady, folder, environment.storage_class)
-    workspace.fill()
-    return workspace
-
-
-def _volume_of_mlflow(environment: Environment, namespace: str) -> list[Object]:
-    return claim(namespace, "mlflow", "ReadWriteOnce", environment.folder(f"{namespace}-mlflow"), environment.storage_class)
+def _mlflow_of(installation: Installation) -> Object:
+    """Return the values of a further release that uses the MLflow server of the first one."""
+    address = f"http://{installation.name}-mlflow.{installation.kubectl.namespace}.svc:5000"
+    return {"mlflow": {"enabled": False}, "tracking": {"uri": address}}
 
 
 def _clear(kubectl: Kubectl, environment: Environment) -> None:
     Installation(kubectl, "suite", {}).remove()
     for release in ("second", "rival", "upgraded"):
         Installation(Kubectl(OTHERS), release, {}).remove()
-    Installation(Kubectl(BESIDE), "beside", {}).remove()
+    for namespace, release in ((BESIDE, "beside"), (KILLED, "killed"), (TAUGHT, "taught")):
+        Installation(Kubectl(namespace), release, {}).remove()
     kubectl("delete", "namespace", *STANDARDS, "--ignore-not-found")
-    volumes = [*(f"{name}-mlflow" for name in (RELEASES, BESIDE)), *(f"{name}-{CLAIM}" for name in (JOBS, OTHERS, BESIDE))]
+    volumes = [f"{namespace}-{claim}" for namespace in STANDARDS for claim in ("mlflow", CLAIM)]
     kubectl.delete("persistentvolume", *volumes)
-    for volume in (f"{RELEASES}-mlflow", f"{BESIDE}-mlflow", "workspace", "others", "beside"):
-        folder = environment.folder(volume)
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+    folder = environment.folder("")
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)

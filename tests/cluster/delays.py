@@ -9,7 +9,7 @@ from typing import Any
 from alignment_api.names import PLURAL
 from cluster import nodes, tracking
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job, delete, short_job
+from cluster.jobs import TINY, Job, begin_slowly, delete, short_job
 from cluster.kubectl import Object
 from cluster.progress import train_until
 from cluster.watch import Watch, changes
@@ -60,11 +60,11 @@ def delays(installation: Installation, workspace: Workspace) -> Iterator[Delays]
     silent: dict[str, list[Object]] = {}
     with Watch(kubectl, PLURAL, "") as history:
         try:
+            # Long enough that it still trains at the end, on any machine.
+            untracked = begin_slowly(kubectl, lambda: start(_a_job("untracked", 100_000, _LITTLE)))
             deadline = 2 * _LONGER_SECONDS - 10
             patient = start(_a_job("patient", 2, {**_MORE, "nodeSelector": nodes.ARRIVED}, activeDeadlineSeconds=deadline))
             late = start(_a_job("late", 10, {**_MORE, "nodes": 2, "rdma": {"resourceName": nodes.DEVICE, "count": 1}}))
-            # Long enough that it still trains at the end, on any machine.
-            untracked = start(_a_job("untracked", 100_000, _LITTLE))
             train_until(3, untracked, workspace)
             with tracking.down(installation):
                 silent["is down"] = _before_and_after(untracked)

@@ -12,7 +12,7 @@ import yaml
 from alignment_api.document import read_document
 from alignment_api.names import JOB_LABEL, PLURAL, stage_folder
 from cluster.installation import Installation
-from cluster.kubectl import Kubectl, Object, Refused
+from cluster.kubectl import Kubectl, Object, Refused, wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TINY: Object = read_document(EXAMPLES / "tiny.yaml")
@@ -118,6 +118,16 @@ class Job:
             "operator": self.installation.operator_log,
         }
         return "\n".join(f"--- {title}\n{_attempt(part)}" for title, part in parts.items())
+
+
+def begin_slowly(kubectl: Kubectl, begin: Callable[[], Job]) -> Job:
+    """Begin a job with one pod that only has to train on for a while, and limit its CPU, so that others have it."""
+    limits = [{"type": "Container", "default": {"cpu": "400m"}, "defaultRequest": {"cpu": "10m"}}]
+    kubectl.apply({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "slow"}, "spec": {"limits": limits}})
+    job = begin()
+    wait_for("its pod exists", job.pods, job.describe)
+    kubectl.delete("limitrange", "slow")
+    return job
 
 
 def delete(*jobs: Job) -> None:

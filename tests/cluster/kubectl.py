@@ -105,7 +105,7 @@ def wait_for(
     look: Callable[[], Seen | None],
     describe: Callable[[], str] = str,
     patience_seconds: float = _PATIENCE_SECONDS,
-    pause_seconds: float = 0.3,
+    pause_seconds: float = 0.5,
 ) -> Seen:
     """Return the first true result of `look`; only a failing test reaches the generous timeout."""
     end = time.monotonic() + patience_seconds

@@ -31,7 +31,12 @@ def reached(job: Job, workspace: Workspace) -> int:
 def train_until(step: int, job: Job, workspace: Workspace) -> None:
     """Wait until a step is in the journal."""
     folder = job.folder("sft")
-    wait_for(f"{job.name} trains step {step}", lambda: max(_steps(workspace, folder), default=0) >= step, job.describe)
+    wait_for(
+        f"{job.name} trains step {step}",
+        lambda: max(_steps(workspace, folder), default=0) >= step,
+        job.describe,
+        pause_seconds=0.2,
+    )
 
 
 def first_step(job: Job, attempt: int) -> int:

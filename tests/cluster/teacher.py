@@ -1,10 +1,7 @@
 """The example teacher on the cluster: a Deployment and a Service, its key in a Secret, and what it has counted."""
 
-import base64
-import io
 import json
 import secrets
-import tarfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.kubectl import Kubectl, Object, wait_for
-from cluster.workspace import CLAIM, USER, Workspace
+from cluster.workspace import CLAIM, USER, Workspace, packed
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAME, PORT, KEY = "teacher", 8000, "api-key"
@@ -48,8 +45,8 @@ class Teacher:
 def running_teacher(workspace: Workspace, image: str, node_selector: dict[str, str]) -> Iterator[Teacher]:
     """Run the server with examples/models until the end of the block."""
     kubectl = workspace.kubectl
-    workspace.unpack(_packed(EXAMPLES, "*.py"), _FOLDER)
-    workspace.unpack(_packed(EXAMPLES / "models"), _MODELS)
+    workspace.unpack(packed(EXAMPLES, "*.py"), _FOLDER)
+    workspace.unpack(packed(EXAMPLES / "models"), _MODELS)
     workspace.python(f"{_FOLDER}/make_teacher.py")
     teacher = Teacher(kubectl, secrets.token_urlsafe(24))
     kubectl.apply(*_objects(teacher, image, node_selector))
@@ -118,12 +115,3 @@ def _pod(image: str, node_selector: dict[str, str]) -> Object:
 def _is_ready(kubectl: Kubectl) -> bool:
     found = kubectl.get("deployment", NAME)
     return found is not None and found["status"].get("readyReplicas") == 1
-
-
-def _packed(folder: Path, pattern: str = "*") -> str:
-    """Return the files of a folder as a compressed tar in base64."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for path in sorted(folder.glob(pattern)):
-            archive.add(path, path.name)
-    return base64.b64encode(packed.getvalue()).decode()

@@ -156,7 +156,7 @@ def expect_reason(
     sentence: str,
     patience_seconds: int = _REPORTED_WITHIN_SECONDS,
 ) -> None:
-    wait_for("the cluster shows the fault", lambda: shows(job), job.describe)
+    wait_for("the cluster shows the fault", lambda: shows(job), job.describe, pause_seconds=0.3)
     status = job.wait(f"the reason is {reason}", lambda status: status.get("reason") == reason, patience_seconds)
     assert status["phase"] == phase
     assert sentence in status["message"]
@@ -189,19 +189,13 @@ def test_the_corrected_job_completes(row: Situation, broken: dict[str, Job], gen
     job.wait_for_end()
 
 
-@pytest.fixture(scope="module")
-def wrong_image(installation: Installation) -> Iterator[None]:
-    """Set an image tag that does not exist: a setting of the chart, not of the job."""
+def test_a_wrong_image_is_named_and_the_job_completes_once_it_is_corrected(start: StartJob, installation: Installation) -> None:
+    # An image is a setting of the chart, not of the job.
     installation.apply({"trainer": {"image": {"tag": "nowhere"}}})
-    yield
-    installation.apply()
-
-
-def test_a_wrong_image_is_named_and_the_job_completes_once_it_is_corrected(
-    wrong_image: None, start: StartJob, installation: Installation
-) -> None:
-    job = start(a_job("no-such-image"))
-    expect_reason(job, a_pod(is_waiting_for_image), "Pending", "ImagePullBackOff", "alignment-trainer:nowhere")
-    installation.apply()
+    try:
+        job = start(a_job("no-such-image"))
+        expect_reason(job, a_pod(is_waiting_for_image), "Pending", "ImagePullBackOff", "alignment-trainer:nowhere")
+    finally:
+        installation.apply()
     job.wait_for_end()
     assert job.stage("sft")["applicationFailures"] == 0

@@ -1,18 +1,21 @@
-"""The workspace volume: creates it, fills it with the inputs of examples/tiny.yaml, and reads its files."""
+"""The workspace volume: creates it, writes files to it, and reads them."""
 
+import base64
+import io
 import json
 import os
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.environment import Environment
 from cluster.kubectl import Kubectl, Object, Refused, wait_for
 
 CLAIM = "alignment-workspace"
 _PATH = "/workspace"
 _KEEPER = "workspace"
 USER = 10001
-_MAKE_INPUTS = Path(__file__).parents[2] / "examples/make_tiny.py"
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,8 @@ class Workspace:
     folder: Path | None
     """The volume as this machine sees it; None on a foreign cluster."""
 
-    def fill(self) -> None:
-        """Write the tiny model and its data."""
-        self._run("python", "-", "--workspace", _PATH, given=_MAKE_INPUTS.read_text())
-
-    def unpack(self, archive: str, path: str) -> None:
-        """Unpack a compressed tar, given in base64, into a folder."""
+    def unpack(self, archive: str, path: str = ".") -> None:
+        """Write what was packed into a folder."""
         self._run(
             "sh", "-c", f"mkdir -p {_PATH}/{path} && base64 -d | tar --extract --gzip --directory {_PATH}/{path}", given=archive
         )
@@ -72,6 +71,15 @@ class Workspace:
         return self.kubectl("exec", "--stdin", _KEEPER, "--", *command, given=given)
 
 
+def packed(folder: Path, pattern: str = "*") -> str:
+    """Return files and folders of a folder as a compressed tar in base64."""
+    archived = io.BytesIO()
+    with tarfile.open(fileobj=archived, mode="w:gz") as archive:
+        for path in sorted(folder.glob(pattern)):
+            archive.add(path, path.name)
+    return base64.b64encode(archived.getvalue()).decode()
+
+
 def make_workspace(
     kubectl: Kubectl, image: str, node_selector: dict[str, str], folder: Path | None, storage_class: str | None
 ) -> Workspace:
@@ -102,6 +110,11 @@ def claim(namespace: str, name: str, mode: str, folder: Path | None, storage_cla
         },
     }
     return [volume, {**claimed, "spec": {**wanted, "storageClassName": "", "volumeName": f"{namespace}-{name}"}}]
+
+
+def volume_of_mlflow(environment: Environment, namespace: str) -> list[Object]:
+    """Return the claim, and perhaps the volume, of an installation's MLflow server."""
+    return claim(namespace, "mlflow", "ReadWriteOnce", environment.folder(f"{namespace}-mlflow"), environment.storage_class)
 
 
 def _keeper(image: str, node_selector: dict[str, str]) -> Object:

@@ -1,0 +1,74 @@
+"""Jobs that take long and wait much: they run beside other tests, in installations of their own."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from alignment_api.names import PLURAL
+from cluster.delays import Delays, delays
+from cluster.environment import Environment
+from cluster.installation import Installation
+from cluster.interruptions import Interruptions, interruptions
+from cluster.kills import Kills, kills
+from cluster.kubectl import wait_for
+from cluster.names import BESIDE, KILLED, TAUGHT
+from cluster.strangers import Victim, surrounded
+from cluster.workspace import Workspace, volume_of_mlflow
+
+DEFINITION = f"{PLURAL}.alignment-operator.dev"
+"""The definition of jobs; the suite's own release installs it at the same time."""
+
+MakeFilled = Callable[[str, str], Workspace]
+"""Creates a volume with the inputs of examples/tiny.yaml in a namespace."""
+
+
+class Beside(NamedTuple):
+    """Delays and victim follow each other in one installation; the others have one each."""
+
+    delays: Future[Delays] | None
+    """None on a foreign cluster, whose nodes cannot be prepared."""
+    victim: Future[Victim]
+    interruptions: Future[Interruptions]
+    kills: Future[Kills]
+
+
+@contextmanager
+def run_beside(
+    environment: Environment, releases: dict[str, Installation], image: str, make_filled: MakeFilled
+) -> Iterator[Beside]:
+    """Install the releases, named by their namespaces, and run the jobs; all is kept until the end of the block."""
+
+    def install(release: Installation) -> Workspace:
+        stack.callback(release.remove)
+        release.apply()
+        workspace = make_filled(release.kubectl.namespace, release.release)
+        wait_for("jobs are defined", lambda: workspace.kubectl.get("crd", DEFINITION))
+        return workspace
+
+    def install_first() -> Workspace:
+        releases[BESIDE].kubectl.apply(*volume_of_mlflow(environment, BESIDE))
+        return install(releases[BESIDE])
+
+    def run_delays() -> Delays:
+        return stack.enter_context(delays(releases[BESIDE], installed.result()))
+
+    def run_victim() -> Victim:
+        return stack.enter_context(surrounded(releases[BESIDE], installed.result(), environment, image))
+
+    def run_interruptions() -> Interruptions:
+        release = releases[TAUGHT]
+        return stack.enter_context(interruptions(release, install(release), image, environment.steady))
+
+    def run_kills() -> Kills:
+        release = releases[KILLED]
+        return stack.enter_context(kills(release, install(release)))
+
+    with ExitStack() as stack, ThreadPoolExecutor(1) as first, ThreadPoolExecutor(2) as others:
+        installed = first.submit(install_first)
+        yield Beside(
+            first.submit(run_delays) if environment.state else None,
+            first.submit(run_victim),
+            others.submit(run_interruptions),
+            others.submit(run_kills),
+        )
