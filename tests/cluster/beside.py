@@ -5,19 +5,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from alignment_api.names import PLURAL
 from cluster.delays import Delays, delays
 from cluster.environment import Environment
 from cluster.installation import Installation
 from cluster.interruptions import Interruptions, interruptions
 from cluster.kills import Kills, kills
-from cluster.kubectl import wait_for
+from cluster.kubectl import DEFINITION, wait_for
 from cluster.names import BESIDE, KILLED, TAUGHT
 from cluster.strangers import Victim, surrounded
 from cluster.workspace import Workspace, volume_of_mlflow
-
-DEFINITION = f"{PLURAL}.alignment-operator.dev"
-"""The definition of jobs; the suite's own release installs it at the same time."""
 
 MakeFilled = Callable[[str, str], Workspace]
 """Creates a volume with the inputs of examples/tiny.yaml in a namespace."""
@@ -43,6 +39,7 @@ def run_beside(
         stack.callback(release.remove)
         release.apply()
         workspace = make_filled(release.kubectl.namespace, release.release)
+        # The suite's own release is installed at the same time.
         wait_for("jobs are defined", lambda: workspace.kubectl.get("crd", DEFINITION))
         return workspace
 

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -13,7 +13,7 @@ from cluster.delays import Delays
 from cluster.environment import HERE, Environment, Missing, find_environment, forget_earlier_images, make_images
 from cluster.installation import Installation, merged
 from cluster.interruptions import Interruptions
-from cluster.jobs import EXAMPLES, Job, delete
+from cluster.jobs import EXAMPLES, StartJob, starting
 from cluster.kills import Kills
 from cluster.kubectl import Kubectl, Object
 from cluster.names import BESIDE, JOBS, KILLED, OTHERS, RELEASES, TAUGHT
@@ -35,8 +35,6 @@ TURNS = {
     "test_survival": 3,
     "test_upgraded_jobs": 4,
 }
-
-StartJob = Callable[[Object], Job]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -151,12 +149,8 @@ def beside(
     shared, without_dashboard = _mlflow_of(suite), {"dashboard": {"enabled": False}}
     own: dict[str, Object] = {BESIDE: without_dashboard, TAUGHT: shared, KILLED: {**without_dashboard, **shared}}
     releases = {
-        namespace: Installation(
-            Kubectl(namespace),
-            namespace.removeprefix(f"{RELEASES}-"),
-            merged(values, {"crds": {"enabled": False}, "watchNamespaces": [namespace], **own[namespace]}),
-        )
-        for namespace in own
+        namespace: _beside(namespace, merged(values, {"crds": {"enabled": False}, "watchNamespaces": [namespace], **others}))
+        for namespace, others in own.items()
     }
     image = f"{environment.registry}/alignment-trainer:{images}"
     with run_beside(environment, releases, image, make_filled) as begun:
@@ -235,15 +229,13 @@ def operator_alone(installation: Installation, values: Object) -> Object:
 @pytest.fixture(scope="module")
 def start(installation: Installation, workspace: Workspace) -> Iterator[StartJob]:
     """Return a function that applies a job; the jobs are deleted at the end of the module."""
-    started = []
+    with starting(workspace.kubectl, installation) as start:
+        yield start
 
-    def run(document: Object) -> Job:
-        workspace.kubectl.apply(document)
-        started.append(Job(workspace.kubectl, installation, document["metadata"]["name"]))
-        return started[-1]
 
-    yield run
-    delete(*started)
+def _beside(namespace: str, values: Object) -> Installation:
+    """Describe the release of a namespace for what runs beside other tests."""
+    return Installation(Kubectl(namespace), namespace.removeprefix(f"{RELEASES}-"), values)
 
 
 def _mlflow_of(installation: Installation) -> Object:
@@ -256,8 +248,8 @@ def _clear(kubectl: Kubectl, environment: Environment) -> None:
     Installation(kubectl, "suite", {}).remove()
     for release in ("second", "rival", "upgraded"):
         Installation(Kubectl(OTHERS), release, {}).remove()
-    for namespace, release in ((BESIDE, "beside"), (KILLED, "killed"), (TAUGHT, "taught")):
-        Installation(Kubectl(namespace), release, {}).remove()
+    for namespace in (BESIDE, KILLED, TAUGHT):
+        _beside(namespace, {}).remove()
     kubectl("delete", "namespace", *STANDARDS, "--ignore-not-found")
     volumes = [f"{namespace}-{claim}" for namespace in STANDARDS for claim in ("mlflow", CLAIM)]
     kubectl.delete("persistentvolume", *volumes)

@@ -9,7 +9,7 @@ from typing import Any
 from alignment_api.names import PLURAL
 from cluster import nodes, tracking
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job, begin_slowly, delete, short_job
+from cluster.jobs import TINY, Job, short_job, start_slowly, starting
 from cluster.kubectl import Object
 from cluster.progress import train_until
 from cluster.watch import Watch, changes
@@ -48,49 +48,37 @@ class Delays:
 @contextmanager
 def delays(installation: Installation, workspace: Workspace) -> Iterator[Delays]:
     """Run all jobs at the same time, because waiting jobs need no CPU."""
-    jobs: list[Job] = []
     kubectl = workspace.kubectl
-
-    def start(document: Object) -> Job:
-        kubectl.apply(document)
-        jobs.append(Job(kubectl, installation, document["metadata"]["name"]))
-        return jobs[-1]
-
     nodes.prepare(kubectl, _LATE_NODE)
     silent: dict[str, list[Object]] = {}
-    with Watch(kubectl, PLURAL, "") as history:
-        try:
-            # Long enough that it still trains at the end, on any machine.
-            untracked = begin_slowly(kubectl, lambda: start(_a_job("untracked", 100_000, _LITTLE)))
-            deadline = 2 * _LONGER_SECONDS - 10
-            patient = start(_a_job("patient", 2, {**_MORE, "nodeSelector": nodes.ARRIVED}, activeDeadlineSeconds=deadline))
-            late = start(_a_job("late", 10, {**_MORE, "nodes": 2, "rdma": {"resourceName": nodes.DEVICE, "count": 1}}))
-            train_until(3, untracked, workspace)
-            with tracking.down(installation):
-                silent["is down"] = _before_and_after(untracked)
-            waiting = {"late": late.status}
-            nodes.give_device(kubectl, _LATE_NODE)
-            # Now this job runs as well, also without metrics in MLflow.
-            with tracking.refusing_writes(installation):
-                silent["refuses writes"] = _before_and_after(untracked)
-            waiting["patient"] = patient.status
-            nodes.label(kubectl, _LATE_NODE)
-            # It would use the CPU that other tests need.
-            untracked.change(suspend=True)
-            untracked.wait("the job is suspended", lambda status: status["phase"] == "Suspended")
-            # From here on nothing of this uses the late node, which another test switches off.
-            for job in (patient, late):
-                job.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600)
-            yield Delays(installation, workspace, patient, late, untracked, waiting, silent, history)
-        finally:
-            delete(*jobs)
+    with Watch(kubectl, PLURAL, "") as history, starting(kubectl, installation) as start:
+        # Long enough that it still trains at the end, on any machine.
+        untracked = start_slowly(kubectl, start, _a_job("untracked", 100_000, _LITTLE))
+        deadline = 2 * _LONGER_SECONDS - 10
+        patient = start(_a_job("patient", 2, {**_MORE, "nodeSelector": nodes.ARRIVED}, activeDeadlineSeconds=deadline))
+        late = start(_a_job("late", 10, {**_MORE, "nodes": 2, "rdma": {"resourceName": nodes.DEVICE, "count": 1}}))
+        train_until(3, untracked, workspace)
+        with tracking.down(installation):
+            silent["is down"] = _before_and_after(untracked)
+        waiting = {"late": late.status}
+        nodes.give_device(kubectl, _LATE_NODE)
+        # Now this job runs as well, also without metrics in MLflow.
+        with tracking.refusing_writes(installation):
+            silent["refuses writes"] = _before_and_after(untracked)
+        waiting["patient"] = patient.status
+        nodes.label(kubectl, _LATE_NODE)
+        # It would use the CPU that other tests need.
+        untracked.change(suspend=True)
+        untracked.wait("the job is suspended", lambda status: status["phase"] == "Suspended")
+        # From here on nothing of this uses the late node, which another test switches off.
+        for job in (patient, late):
+            job.wait("the job ends", lambda status: status.get("phase") in ("Succeeded", "Failed"), 600)
+        yield Delays(installation, workspace, patient, late, untracked, waiting, silent, history)
 
 
 def _a_job(name: str, steps: int, compute: Object, **spec: Any) -> Object:
     """Return a job with this many steps and a short stall timeout."""
-    document = short_job(name, restart={"stallTimeoutSeconds": _STALL_SECONDS}, compute=compute, **spec)
-    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = steps
-    return document
+    return short_job(name, steps, restart={"stallTimeoutSeconds": _STALL_SECONDS}, compute=compute, **spec)
 
 
 def _before_and_after(job: Job) -> list[Object]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from alignment_api.document import read_document
 from alignment_api.names import STAGE_LABEL
 from cluster.installation import Installation
-from cluster.jobs import EXAMPLES, Job, delete
+from cluster.jobs import EXAMPLES, Job, starting
 from cluster.kubectl import Object, wait_for
 from cluster.teacher import KEY, NAME, Teacher, running_teacher
 from cluster.workspace import Workspace
@@ -56,21 +56,11 @@ def interruptions(
     installation: Installation, workspace: Workspace, image: str, node_selector: dict[str, str]
 ) -> Iterator[Interruptions]:
     """Run both jobs with a teacher that counts; all is kept until the end of the block."""
-    jobs: list[Job] = []
-
-    def start(document: Object) -> Job:
-        workspace.kubectl.apply(document)
-        jobs.append(Job(workspace.kubectl, installation, document["metadata"]["name"]))
-        return jobs[-1]
-
-    with running_teacher(workspace, image, node_selector) as teacher:
-        try:
-            zephyr = _interrupt_stages(start(_a_short_zephyr(teacher)), workspace, teacher)
-            before = teacher.answered()
-            rounds, verdicts = _interrupt_a_round(start(_a_short_dpo_kd(teacher)), workspace, teacher, before)
-            yield Interruptions(zephyr, rounds, verdicts)
-        finally:
-            delete(*jobs)
+    with running_teacher(workspace, image, node_selector) as teacher, starting(workspace.kubectl, installation) as start:
+        zephyr = _interrupt_stages(start(_a_short_zephyr(teacher)), workspace, teacher)
+        before = teacher.answered()
+        rounds, verdicts = _interrupt_a_round(start(_a_short_dpo_kd(teacher)), workspace, teacher, before)
+        yield Interruptions(zephyr, rounds, verdicts)
 
 
 def _a_short_zephyr(teacher: Teacher) -> Object:

@@ -3,7 +3,8 @@
 import copy
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,12 @@ CHECKPOINT_EVERY_STEPS = 5
 _PAUSE_SECONDS = 0.3
 
 
-def short_job(name: str, **spec: Any) -> Object:
+def short_job(name: str, steps: int = 40, **spec: Any) -> Object:
     """Return the example with SFT only: a few long steps with frequent checkpoints."""
     job = copy.deepcopy(TINY)
     job["metadata"]["name"] = name
     stage = job["spec"]["stages"][0]
-    stage["sft"]["optimization"] = {"learningRate": 1e-3, "maxSteps": 40, "globalBatchSize": 32}
+    stage["sft"]["optimization"] = {"learningRate": 1e-3, "maxSteps": steps, "globalBatchSize": 32}
     stage["sft"].update(holdout=None, checkpoint={"everySteps": CHECKPOINT_EVERY_STEPS}, evaluation=None)
     stage["sft"] = {key: value for key, value in stage["sft"].items() if value is not None}
     job["spec"] = {**job["spec"], "stages": [stage], **copy.deepcopy(spec)}
@@ -120,11 +121,30 @@ class Job:
         return "\n".join(f"--- {title}\n{_attempt(part)}" for title, part in parts.items())
 
 
-def begin_slowly(kubectl: Kubectl, begin: Callable[[], Job]) -> Job:
-    """Begin a job with one pod that only has to train on for a while, and limit its CPU, so that others have it."""
+StartJob = Callable[[Object], Job]
+
+
+@contextmanager
+def starting(kubectl: Kubectl, installation: Installation) -> Iterator[StartJob]:
+    """Yield a function that applies a job; at the end of the block, delete all jobs that it applied."""
+    started: list[Job] = []
+
+    def start(document: Object) -> Job:
+        kubectl.apply(document)
+        started.append(Job(kubectl, installation, document["metadata"]["name"]))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        delete(*started)
+
+
+def start_slowly(kubectl: Kubectl, start: StartJob, document: Object) -> Job:
+    """Start a job with one pod that only has to train on for a while, and limit its CPU, so that others have it."""
     limits = [{"type": "Container", "default": {"cpu": "400m"}, "defaultRequest": {"cpu": "10m"}}]
     kubectl.apply({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "slow"}, "spec": {"limits": limits}})
-    job = begin()
+    job = start(document)
     wait_for("its pod exists", job.pods, job.describe)
     kubectl.delete("limitrange", "slow")
     return job

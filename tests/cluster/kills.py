@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from alignment_api.names import JOB_LABEL
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job, delete, short_job, two_steps_of_dpo
+from cluster.jobs import TINY, Job, short_job, starting, two_steps_of_dpo
 from cluster.kubectl import Object
 from cluster.progress import kill_rank, train_until
 from cluster.watch import Watch
@@ -34,37 +34,26 @@ class Kills:
 @contextmanager
 def kills(installation: Installation, workspace: Workspace) -> Iterator[Kills]:
     """Run both jobs at the same time."""
-    first, second = _long_job(), _job_with_checkpoints()
-    jobs = [Job(workspace.kubectl, installation, document["metadata"]["name"]) for document in (first, second)]
-    try:
-        with (
-            Watch(workspace.kubectl, "pytorchjobs", f"{JOB_LABEL}={jobs[0].name}") as watch,
-            ThreadPoolExecutor(1) as beside,
-        ):
-            workspace.kubectl.apply(first, second)
-            killed = beside.submit(_kill_process, jobs[1], workspace)
+    kubectl, name = workspace.kubectl, "killed"
+    with starting(kubectl, installation) as start:
+        with Watch(kubectl, "pytorchjobs", f"{JOB_LABEL}={name}") as watch, ThreadPoolExecutor(1) as beside:
+            job = start(_long_job(name))
+            other = start(short_job("memory", 20, compute={**_COMPUTE, "cpu": "200m"}))
+            killed = beside.submit(_kill_process, other, workspace)
             for step in sorted(random.Random(7).sample(range(_KILLED_STEPS), _KILLS)):
-                train_until(step, jobs[0], workspace)
+                train_until(step, job, workspace)
                 installation.kill_operator()
-            jobs[0].wait_for_end()
+            job.wait_for_end()
             killed.result()
             children = watch.uids()
-        yield Kills(jobs[0], children, jobs[1], workspace)
-    finally:
-        delete(*jobs)
+        yield Kills(job, children, other, workspace)
 
 
-def _long_job() -> Object:
-    document = short_job("killed", compute={**_COMPUTE, "cpu": "300m"})
+def _long_job(name: str) -> Object:
+    document = short_job(name, _KILLED_STEPS, compute={**_COMPUTE, "cpu": "300m"})
     document["spec"]["stages"].append(two_steps_of_dpo())
     # Many short steps: the more of them, the more different moments are hit.
-    document["spec"]["stages"][0]["sft"]["optimization"].update(maxSteps=_KILLED_STEPS, globalBatchSize=16)
-    return document
-
-
-def _job_with_checkpoints() -> Object:
-    document = short_job("memory", compute={**_COMPUTE, "cpu": "200m"})
-    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = 20
+    document["spec"]["stages"][0]["sft"]["optimization"]["globalBatchSize"] = 16
     return document
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from alignment_api.names import API_VERSION, PLURAL
+from alignment_api.names import API_VERSION, GROUP, PLURAL
 
 Object = dict[str, Any]
 Seen = TypeVar("Seen")
 
+DEFINITION = f"{PLURAL}.{GROUP}"
+"""The name of the definition of jobs."""
 _PATIENCE_SECONDS = 300
 
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 from builders import a_document
-from cluster.conftest import StartJob
 from cluster.installation import Installation
-from cluster.jobs import EXAMPLES
+from cluster.jobs import EXAMPLES, StartJob
 from cluster.kubectl import Kubectl, Refused
 from cluster.names import JOBS
 from refused_specs import REFUSED, SIXTEEN, TAKEN, Refusal, batch, documented

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from alignment_api.names import JOB_LABEL, PLURAL
+from alignment_api.names import JOB_LABEL
 from builders import a_document
-from cluster.conftest import StartJob
 from cluster.installation import CHART, Installation, helm, merged
-from cluster.jobs import TINY, Job, short_job
-from cluster.kubectl import Kubectl, Object, wait_for
+from cluster.jobs import TINY, Job, StartJob, short_job
+from cluster.kubectl import DEFINITION, Kubectl, Object, wait_for
 from cluster.names import JOBS, OTHERS, RELEASES
 from cluster.schemas import write_schemas
 from cluster.watch import Watch
@@ -105,7 +104,7 @@ def test_uninstalling_keeps_jobs_and_data_and_reinstalling_continues_them(runnin
     job, children, pods = running.read(), uids(running.children()), uids(running.pods())
     second.remove()
     assert second.kubectl.list("deployments") == []
-    assert second.kubectl.get("crd", f"{PLURAL}.alignment-operator.dev") is not None
+    assert second.kubectl.get("crd", DEFINITION) is not None
     assert second.kubectl.get("persistentvolumeclaim", CLAIM) is not None
     assert running.read()["metadata"]["uid"] == job["metadata"]["uid"]
     second.apply()

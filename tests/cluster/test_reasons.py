@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from cluster import nodes
-from cluster.conftest import StartJob
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job, short_job
+from cluster.jobs import TINY, Job, StartJob, short_job
 from cluster.kubectl import Object, wait_for
 from cluster.workspace import Workspace
 

@@ -1,9 +1,9 @@
 """A job survives a deleted pod, and then a node without power: it continues from its newest checkpoint."""
 
 from alignment_api.names import JOB_LABEL
-from cluster.conftest import Beside, StartJob
+from cluster.beside import Beside
 from cluster.environment import Environment
-from cluster.jobs import CHECKPOINT_EVERY_STEPS, TINY, Job, short_job
+from cluster.jobs import CHECKPOINT_EVERY_STEPS, TINY, Job, StartJob, short_job
 from cluster.kubectl import Object
 from cluster.progress import expect_whole, first_step, reached, train_until
 from cluster.watch import Watch
@@ -45,9 +45,7 @@ def expect_resumed(job: Job, attempt: int, before: int) -> None:
 def _with_one_pod(node: int) -> Object:
     """Return a job on this node only; it trains on, with what CPU others leave, until the node loses its power."""
     compute = {**TINY["spec"]["compute"], "nodes": 1, "cpu": "10m", "nodeSelector": {"kubernetes.io/hostname": f"node-{node}"}}
-    document = short_job("alone", compute=compute)
-    document["spec"]["stages"][0]["sft"]["optimization"]["maxSteps"] = 10_000
-    return document
+    return short_job("alone", 10_000, compute=compute)
 
 
 def _lose_power(job: Job, alone: Job, workspace: Workspace, environment: Environment) -> int:

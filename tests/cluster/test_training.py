@@ -9,9 +9,8 @@ from alignment_api import metrics
 from alignment_api.names import JOB_LABEL, PLURAL, STAGE_LABEL
 from builders import a_document
 from chromium import opened_browser
-from cluster.conftest import StartJob
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job
+from cluster.jobs import TINY, Job, StartJob
 from cluster.kubectl import Kubectl, Refused, wait_for
 from cluster.names import JOBS, OTHERS
 from cluster.watch import Watch

@@ -8,7 +8,7 @@ from typing import Any
 from alignment_api.names import JOB_LABEL
 from builders import a_document
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job, begin_slowly, delete, short_job, two_steps_of_dpo
+from cluster.jobs import TINY, Job, StartJob, short_job, start_slowly, starting, two_steps_of_dpo
 from cluster.kubectl import Object
 from cluster.progress import reached, train_until
 from cluster.versions import Versions
@@ -41,63 +41,53 @@ def upgrades(
     release: Installation, workspace: Workspace, versions: Versions, node_selector: dict[str, str]
 ) -> Iterator[Upgraded]:
     """Install the previous version, start the jobs, upgrade twice, and let the suspended job resume."""
-    jobs: list[Job] = []
     tags = {name: {"image": {"tag": versions.before}} for name in ("operator", "trainer")}
     try:
-        with Watch(workspace.kubectl, "pytorchjobs", JOB_LABEL) as children:
+        with (
+            starting(workspace.kubectl, release) as start,
+            Watch(workspace.kubectl, "pytorchjobs", JOB_LABEL) as children,
+        ):
             replace(release, chart=versions.chart_before).apply(tags)
-            stopped_at = _bring_into_state(jobs, workspace, release, node_selector)
+            jobs, stopped_at = _bring_into_state(start, workspace, node_selector)
             seen = [_all_of(jobs)]
             release.apply()
-            jobs.append(_meet(release, "first"))
-            seen.append(_all_of(jobs[:3]))
+            _meet(start, "first")
+            seen.append(_all_of(jobs))
             release.apply({"operator": {"image": {"tag": versions.other_defaults}}})
-            jobs.append(_meet(release, "second"))
-            seen.append(_all_of(jobs[:3]))
-            jobs[2].change(suspend=False)
-            yield Upgraded(*jobs[:3], workspace, stopped_at, seen, children)
+            _meet(start, "second")
+            seen.append(_all_of(jobs))
+            running, finished, suspended = jobs
+            suspended.change(suspend=False)
+            yield Upgraded(running, finished, suspended, workspace, stopped_at, seen, children)
     finally:
-        delete(*jobs)
         release.remove()
 
 
 def _a_job(name: str, steps: int, node_selector: dict[str, str], *others: Object) -> Object:
     """Return a job with one pod, so small that all jobs fit on a node with two CPUs."""
     compute = {**TINY["spec"]["compute"], "nodes": 1, "cpu": "100m", "nodeSelector": node_selector}
-    document = short_job(name, compute=compute)
-    stages = document["spec"]["stages"]
-    stages[0]["sft"]["optimization"]["maxSteps"] = steps
-    stages += others
+    document = short_job(name, steps, compute=compute)
+    document["spec"]["stages"] += others
     return document
 
 
-def _begin(document: Object, workspace: Workspace, release: Installation, jobs: list[Job]) -> Job:
-    workspace.kubectl.apply(document)
-    jobs.append(Job(workspace.kubectl, release, document["metadata"]["name"]))
-    return jobs[-1]
-
-
-def _bring_into_state(jobs: list[Job], workspace: Workspace, release: Installation, node_selector: dict[str, str]) -> int:
+def _bring_into_state(start: StartJob, workspace: Workspace, node_selector: dict[str, str]) -> tuple[list[Job], int]:
     """Start all three jobs, wait until each has the state in its name, and return the step at which the suspended one stopped."""
     # Long enough to run during both upgrades, on any machine.
-    document = _a_job("running", 80, node_selector)
-    running = begin_slowly(workspace.kubectl, lambda: _begin(document, workspace, release, jobs))
-    finished = _begin(_a_job("finished", 2, node_selector, two_steps_of_dpo()), workspace, release, jobs)
-    suspended = _begin(_a_job("suspended", 40, node_selector), workspace, release, jobs)
+    running = start_slowly(workspace.kubectl, start, _a_job("running", 80, node_selector))
+    finished = start(_a_job("finished", 2, node_selector, two_steps_of_dpo()))
+    suspended = start(_a_job("suspended", 40, node_selector))
     train_until(7, suspended, workspace)
     suspended.change(suspend=True)
     suspended.wait("the job is suspended", lambda status: status["phase"] == "Suspended")
     finished.wait_for_end()
     train_until(3, running, workspace)
-    return reached(suspended, workspace)
+    return [running, finished, suspended], reached(suspended, workspace)
 
 
-def _meet(release: Installation, name: str) -> Job:
+def _meet(start: StartJob, name: str) -> None:
     """Create a new job and wait until the operator has seen it; by then it has also seen all earlier jobs."""
-    release.kubectl.apply(a_document(name, suspend=True))
-    job = Job(release.kubectl, release, name)
-    job.wait("the operator has seen it", lambda status: status.get("phase") == "Suspended")
-    return job
+    start(a_document(name, suspend=True)).wait("the operator has seen it", lambda status: status.get("phase") == "Suspended")
 
 
 def _all_of(jobs: list[Job]) -> dict[str, Any]:
