@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from cluster.delays import Delays, delays
@@ -33,10 +33,9 @@ class Beside(NamedTuple):
 def run_beside(
     environment: Environment, releases: dict[str, Installation], image: str, make_filled: MakeFilled
 ) -> Iterator[Beside]:
-    """Install the releases, named by their namespaces, and run the jobs; all is kept until the end of the block."""
+    """Install the releases, named by their namespaces, and run the jobs."""
 
     def install(release: Installation) -> Workspace:
-        stack.callback(release.remove)
         release.apply()
         workspace = make_filled(release.kubectl.namespace, release.release)
         # The suite's own release is installed at the same time.
@@ -47,25 +46,19 @@ def run_beside(
         releases[BESIDE].kubectl.apply(*volume_of_mlflow(environment, BESIDE))
         return install(releases[BESIDE])
 
-    def run_delays() -> Delays:
-        return stack.enter_context(delays(releases[BESIDE], installed.result()))
-
-    def run_victim() -> Victim:
-        return stack.enter_context(surrounded(releases[BESIDE], installed.result(), environment, image))
-
     def run_interruptions() -> Interruptions:
         release = releases[TAUGHT]
-        return stack.enter_context(interruptions(release, install(release), image, environment.steady))
+        return interruptions(release, install(release), image, environment.steady)
 
     def run_kills() -> Kills:
         release = releases[KILLED]
-        return stack.enter_context(kills(release, install(release)))
+        return kills(release, install(release))
 
-    with ExitStack() as stack, ThreadPoolExecutor(1) as first, ThreadPoolExecutor(2) as others:
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(2) as others:
         installed = first.submit(install_first)
         yield Beside(
-            first.submit(run_delays) if environment.state else None,
-            first.submit(run_victim),
+            first.submit(lambda: delays(releases[BESIDE], installed.result())) if environment.state else None,
+            first.submit(lambda: surrounded(releases[BESIDE], installed.result(), environment, image)),
             others.submit(run_interruptions),
             others.submit(run_kills),
         )

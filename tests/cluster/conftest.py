@@ -13,11 +13,12 @@ from cluster.delays import Delays
 from cluster.environment import HERE, Environment, Missing, find_environment, forget_earlier_images, make_images
 from cluster.installation import Installation, merged
 from cluster.interruptions import Interruptions
-from cluster.jobs import EXAMPLES, StartJob, starting
+from cluster.jobs import EXAMPLES, Job, StartJob, delete, start_job
 from cluster.kills import Kills
 from cluster.kubectl import Kubectl, Object
 from cluster.names import BESIDE, JOBS, KILLED, OTHERS, RELEASES, TAUGHT
 from cluster.strangers import Victim
+from cluster.survival import Survived, survival
 from cluster.upgrades import Upgraded, upgrades
 from cluster.workspace import CLAIM, Workspace, make_workspace, packed, volume_of_mlflow
 
@@ -25,21 +26,25 @@ from cluster.workspace import CLAIM, Workspace, make_workspace, packed, volume_o
 # training pods does not comply with it.
 STANDARDS = {RELEASES: "restricted", **dict.fromkeys((JOBS, OTHERS, BESIDE, KILLED, TAUGHT), "baseline")}
 
-# The order of the modules; others have 0. The example needs two nodes, so it begins before anything has taken room beside
-# it. Modules with 1 wait for what runs beside those with 0. The upgrade has the cluster to itself, since it installs an earlier
-# definition of jobs. Its jobs go on while the next module switches off a node that nothing else uses by then.
+_WRONG_IMAGE = "test_a_wrong_image_is_named_and_the_job_completes_once_it_is_corrected"
+
+# The order of modules and of one test; others have 0. The example needs two nodes, so it begins before anything has taken room
+# beside it. Modules with 1 wait for what runs beside those with 0. The upgrade has the cluster to itself while an earlier
+# definition of jobs is installed. It goes on while a node that nothing else uses by then is switched off; the wrong image, which
+# waits much, needs only the other node.
 TURNS = {
     "test_training": -1,
     **dict.fromkeys(("test_faults", "test_patience", "test_strangers", "test_suspend", "test_teachers"), 1),
     "test_upgrade": 2,
-    "test_survival": 3,
-    "test_upgraded_jobs": 4,
+    _WRONG_IMAGE: 3,
+    "test_survival": 4,
+    "test_upgraded_jobs": 5,
 }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the modules into the order in which they wait least."""
-    items.sort(key=lambda item: TURNS.get(item.path.stem, 0) if item.path.parent == HERE else 0)
+    """Put modules, and one test of another module, into the order in which they wait least."""
+    items.sort(key=lambda item: TURNS.get(item.name, TURNS.get(item.path.stem, 0)) if item.path.parent == HERE else 0)
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +65,12 @@ def images(environment: Environment) -> Iterator[str]:
         pytest.exit(str(missing), returncode=2)
     yield tag
     forget_earlier_images(environment, tag)
+
+
+@pytest.fixture(scope="session")
+def trainer_image(environment: Environment, images: str) -> str:
+    """Return the full name of the trainer's image."""
+    return f"{environment.registry}/alignment-trainer:{images}"
 
 
 @pytest.fixture(scope="session")
@@ -95,12 +106,11 @@ def suite(values: Object) -> Installation:
 
 
 @pytest.fixture(scope="session")
-def installation(environment: Environment, namespaces: None, suite: Installation) -> Iterator[Installation]:
+def installation(environment: Environment, namespaces: None, suite: Installation) -> Installation:
     """Install that release."""
     suite.kubectl.apply(*volume_of_mlflow(environment, RELEASES))
     suite.apply()
-    yield suite
-    suite.remove()
+    return suite
 
 
 @pytest.fixture(scope="session")
@@ -117,12 +127,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[str]]:
 
 
 @pytest.fixture(scope="session")
-def make_filled(environment: Environment, namespaces: None, images: str, inputs: Future[str]) -> MakeFilled:
+def make_filled(environment: Environment, namespaces: None, trainer_image: str, inputs: Future[str]) -> MakeFilled:
     """Return a function that creates a volume with these inputs."""
 
     def make(namespace: str, volume: str) -> Workspace:
-        image, folder = f"{environment.registry}/alignment-trainer:{images}", environment.folder(volume)
-        workspace = make_workspace(Kubectl(namespace), image, environment.steady, folder, environment.storage_class)
+        folder = environment.folder(volume)
+        workspace = make_workspace(Kubectl(namespace), trainer_image, environment.steady, folder, environment.storage_class)
         workspace.unpack(inputs.result())
         return workspace
 
@@ -143,17 +153,18 @@ def elsewhere(make_filled: MakeFilled) -> Workspace:
 
 @pytest.fixture(scope="session")
 def beside(
-    environment: Environment, suite: Installation, images: str, values: Object, make_filled: MakeFilled
+    environment: Environment, suite: Installation, trainer_image: str, values: Object, make_filled: MakeFilled
 ) -> Iterator[Beside]:
     """Begin what runs beside other tests, while the suite's own release writes the definition of jobs."""
-    shared, without_dashboard = _mlflow_of(suite), {"dashboard": {"enabled": False}}
+    # Few requests to the server that most jobs use.
+    shared = merged(_mlflow_of(suite), {"tracking": {"progressIntervalSeconds": 5}})
+    without_dashboard: Object = {"dashboard": {"enabled": False}}
     own: dict[str, Object] = {BESIDE: without_dashboard, TAUGHT: shared, KILLED: {**without_dashboard, **shared}}
     releases = {
         namespace: _beside(namespace, merged(values, {"crds": {"enabled": False}, "watchNamespaces": [namespace], **others}))
         for namespace, others in own.items()
     }
-    image = f"{environment.registry}/alignment-trainer:{images}"
-    with run_beside(environment, releases, image, make_filled) as begun:
+    with run_beside(environment, releases, trainer_image, make_filled) as begun:
         yield begun
 
 
@@ -184,6 +195,30 @@ def killed(beside: Beside, installation: Installation) -> Kills:
 
 
 @pytest.fixture(scope="session")
+def surviving(beside: Beside, installation: Installation, environment: Environment) -> Iterator[Future[Survived]]:
+    """Begin the job that loses a pod and a node, where the jobs that were killed have ended."""
+    # These jobs, too, use the node that is switched off.
+    for future in (beside.victim, beside.interruptions):
+        future.result()
+    ended = beside.kills.result()
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(survival, ended.operator_killed.installation, ended.workspace, environment)
+
+
+@pytest.fixture(scope="session")
+def survived(surviving: Future[Survived]) -> Survived:
+    """Wait until this job has ended."""
+    return surviving.result()
+
+
+@pytest.fixture
+def beside_survival(request: pytest.FixtureRequest, wanted: set[str]) -> None:
+    """Begin this job beside a test, if it is wanted at all."""
+    if "surviving" in wanted:
+        request.getfixturevalue("surviving")
+
+
+@pytest.fixture(scope="session")
 def other_versions_begun(
     environment: Environment, images: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Future[versions.Versions]]:
@@ -205,16 +240,21 @@ def other_versions(other_versions_begun: Future[versions.Versions]) -> versions.
 def upgraded(
     environment: Environment, elsewhere: Workspace, operator_alone: Object, other_versions: versions.Versions
 ) -> Iterator[Upgraded]:
-    """Upgrade an installation twice while it has jobs."""
+    """Upgrade an installation while it has jobs, and once more beside the next tests."""
     release = Installation(Kubectl(OTHERS), "upgraded", {**operator_alone, "watchNamespaces": [OTHERS]})
     with upgrades(release, elsewhere, other_versions, environment.steady) as seen:
         yield seen
 
 
+@pytest.fixture(scope="session")
+def wanted(request: pytest.FixtureRequest) -> set[str]:
+    """Return the names of all fixtures that the selected tests use."""
+    return {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+
+
 @pytest.fixture(scope="session", autouse=True)
-def begun(request: pytest.FixtureRequest) -> None:
+def begun(request: pytest.FixtureRequest, wanted: set[str]) -> None:
     """Begin before the first test what tests of later modules wait for."""
-    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     for name in ("inputs", "beside", "other_versions_begun"):
         if name in wanted:
             request.getfixturevalue(name)
@@ -229,8 +269,14 @@ def operator_alone(installation: Installation, values: Object) -> Object:
 @pytest.fixture(scope="module")
 def start(installation: Installation, workspace: Workspace) -> Iterator[StartJob]:
     """Return a function that applies a job; the jobs are deleted at the end of the module."""
-    with starting(workspace.kubectl, installation) as start:
-        yield start
+    started: list[Job] = []
+
+    def start(document: Object) -> Job:
+        started.append(start_job(workspace.kubectl, installation, document))
+        return started[-1]
+
+    yield start
+    delete(*started)
 
 
 def _beside(namespace: str, values: Object) -> Installation:
@@ -245,11 +291,14 @@ def _mlflow_of(installation: Installation) -> Object:
 
 
 def _clear(kubectl: Kubectl, environment: Environment) -> None:
-    Installation(kubectl, "suite", {}).remove()
-    for release in ("second", "rival", "upgraded"):
-        Installation(Kubectl(OTHERS), release, {}).remove()
-    for namespace in (BESIDE, KILLED, TAUGHT):
-        _beside(namespace, {}).remove()
+    releases = [
+        Installation(kubectl, "suite", {}),
+        *(Installation(Kubectl(OTHERS), release, {}) for release in ("second", "rival", "upgraded")),
+        *(_beside(namespace, {}) for namespace in (BESIDE, KILLED, TAUGHT)),
+    ]
+    # Only a namespace that is deleted waits until all its objects are gone.
+    with ThreadPoolExecutor(len(releases)) as beside:
+        list(beside.map(lambda release: release.remove(wait=False), releases))
     kubectl("delete", "namespace", *STANDARDS, "--ignore-not-found")
     volumes = [f"{namespace}-{claim}" for namespace in STANDARDS for claim in ("mlflow", CLAIM)]
     kubectl.delete("persistentvolume", *volumes)

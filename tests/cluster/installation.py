@@ -40,9 +40,12 @@ class Installation:
         """Run `helm test`, which checks that every part answers, and return its output."""
         return helm("test", self.release, "--namespace", self.kubectl.namespace, "--logs")
 
-    def remove(self) -> None:
-        """Uninstall the chart."""
-        helm("uninstall", self.release, "--namespace", self.kubectl.namespace, "--ignore-not-found", "--wait")
+    def remove(self, wait: bool = True) -> None:
+        """Uninstall the chart, and by default wait until its objects are gone."""
+        helm(
+            *("uninstall", self.release, "--namespace", self.kubectl.namespace, "--ignore-not-found"),
+            *(["--wait"] if wait else []),
+        )
 
     def operator_pods(self) -> list[Object]:
         """Return the operator's pods."""

@@ -1,16 +1,14 @@
 """Jobs that ask teachers and judges, and whose pods are killed while they ask."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from alignment_api.document import read_document
 from alignment_api.names import STAGE_LABEL
 from cluster.installation import Installation
-from cluster.jobs import EXAMPLES, Job, starting
+from cluster.jobs import EXAMPLES, Job, start_job
 from cluster.kubectl import Object, wait_for
-from cluster.teacher import KEY, NAME, Teacher, running_teacher
+from cluster.teacher import KEY, NAME, Teacher, start_teacher
 from cluster.workspace import Workspace
 
 AT_ONCE = 2
@@ -19,6 +17,8 @@ _PER_MINUTE = 360
 """Requests to a model per minute, so few that a stage takes half a minute on any machine, and is killed in its middle."""
 _VERDICTS_PER_MINUTE = 240
 """So few that the judge of a round takes some seconds, and is killed in their middle."""
+_LOOK_EVERY_SECONDS = 1.5
+"""Each look at what the teacher has counted opens a connection of its own."""
 _CPU = "400m"
 """For each pod: these jobs take longest, and leave room for others beside them."""
 
@@ -51,16 +51,14 @@ class Interruptions:
     """The verdicts that the second round had when its pod was killed."""
 
 
-@contextmanager
-def interruptions(
-    installation: Installation, workspace: Workspace, image: str, node_selector: dict[str, str]
-) -> Iterator[Interruptions]:
-    """Run both jobs with a teacher that counts; all is kept until the end of the block."""
-    with running_teacher(workspace, image, node_selector) as teacher, starting(workspace.kubectl, installation) as start:
-        zephyr = _interrupt_stages(start(_a_short_zephyr(teacher)), workspace, teacher)
-        before = teacher.answered()
-        rounds, verdicts = _interrupt_a_round(start(_a_short_dpo_kd(teacher)), workspace, teacher, before)
-        yield Interruptions(zephyr, rounds, verdicts)
+def interruptions(installation: Installation, workspace: Workspace, image: str, node_selector: dict[str, str]) -> Interruptions:
+    """Run both jobs with a teacher that counts."""
+    teacher = start_teacher(workspace, image, node_selector)
+    job = start_job(workspace.kubectl, installation, _a_short_zephyr(teacher))
+    zephyr = _interrupt_stages(job, workspace, teacher)
+    before = teacher.answered()
+    job = start_job(workspace.kubectl, installation, _a_short_dpo_kd(teacher))
+    return Interruptions(zephyr, *_interrupt_a_round(job, workspace, teacher, before))
 
 
 def _a_short_zephyr(teacher: Teacher) -> Object:
@@ -74,7 +72,7 @@ def _a_short_zephyr(teacher: Teacher) -> Object:
     distill["distill"]["prompts"][0]["maxExamples"] = 200
     feedback["feedback"]["prompts"][0]["maxExamples"] = 40
     table["evaluate"]["tasks"][0]["limit"] = 12
-    for settings, steps in ((sft["sft"], 60), (dpo["dpo"], 5)):
+    for settings, steps in ((sft["sft"], 30), (dpo["dpo"], 5)):
         del settings["optimization"]["epochs"]
         settings["optimization"]["maxSteps"] = steps
         for unused in ("holdout", "evaluation"):
@@ -108,7 +106,12 @@ def _interrupt_stages(job: Job, workspace: Workspace, teacher: Teacher) -> Inter
     for stage, answers in (("distill", 40), ("feedback", 60)):
         job.wait(f"{stage} runs", lambda status, stage=stage: _state(status, stage) == "Running", 600)
         before = sum(teacher.answered().values())
-        wait_for("it has some answers", lambda before=before, answers=answers: _has(teacher, before + answers), job.describe)
+        wait_for(
+            "it has some answers",
+            lambda before=before, answers=answers: _has(teacher, before + answers),
+            job.describe,
+            pause_seconds=_LOOK_EVERY_SECONDS,
+        )
         _kill_the_pod(job, stage)
     return Interrupted(job, workspace, teacher, job.wait_for_end(), teacher.answered(), teacher.restarts())
 

@@ -3,8 +3,7 @@
 import copy
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,13 @@ import yaml
 from alignment_api.document import read_document
 from alignment_api.names import JOB_LABEL, PLURAL, stage_folder
 from cluster.installation import Installation
-from cluster.kubectl import Kubectl, Object, Refused, wait_for
+from cluster.kubectl import Kubectl, Object, Refused
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TINY: Object = read_document(EXAMPLES / "tiny.yaml")
 CHECKPOINT_EVERY_STEPS = 5
+SLOW, FAST = "120m", "2"
+"""Limits of the CPU for pods that run already; SLOW is more than they request, since equal values would change their class."""
 _PAUSE_SECONDS = 0.3
 
 
@@ -105,6 +106,12 @@ class Job:
         assert status["phase"] == phase, self.describe()
         return status
 
+    def limit_cpu(self, cpu: str) -> None:
+        """Limit the CPU of its pods while they run, so that a job that only has to go on leaves CPU to others."""
+        limited = {"spec": {"containers": [{"name": "pytorch", "resources": {"limits": {"cpu": cpu}}}]}}
+        for pod in self.pods():
+            self.kubectl("patch", "pod", pod["metadata"]["name"], "--subresource", "resize", "--patch", json.dumps(limited))
+
     def delete(self) -> None:
         """Delete it with all its children."""
         delete(self)
@@ -124,30 +131,10 @@ class Job:
 StartJob = Callable[[Object], Job]
 
 
-@contextmanager
-def starting(kubectl: Kubectl, installation: Installation) -> Iterator[StartJob]:
-    """Yield a function that applies a job; at the end of the block, delete all jobs that it applied."""
-    started: list[Job] = []
-
-    def start(document: Object) -> Job:
-        kubectl.apply(document)
-        started.append(Job(kubectl, installation, document["metadata"]["name"]))
-        return started[-1]
-
-    try:
-        yield start
-    finally:
-        delete(*started)
-
-
-def start_slowly(kubectl: Kubectl, start: StartJob, document: Object) -> Job:
-    """Start a job with one pod that only has to train on for a while, and limit its CPU, so that others have it."""
-    limits = [{"type": "Container", "default": {"cpu": "400m"}, "defaultRequest": {"cpu": "10m"}}]
-    kubectl.apply({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "slow"}, "spec": {"limits": limits}})
-    job = start(document)
-    wait_for("its pod exists", job.pods, job.describe)
-    kubectl.delete("limitrange", "slow")
-    return job
+def start_job(kubectl: Kubectl, installation: Installation, document: Object) -> Job:
+    """Apply a job."""
+    kubectl.apply(document)
+    return Job(kubectl, installation, document["metadata"]["name"])
 
 
 def delete(*jobs: Job) -> None:

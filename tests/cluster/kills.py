@@ -1,14 +1,12 @@
 """A job whose operator is killed again and again, and a job whose training process is killed beside it."""
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from alignment_api.names import JOB_LABEL
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job, short_job, starting, two_steps_of_dpo
+from cluster.jobs import TINY, Job, short_job, start_job, two_steps_of_dpo
 from cluster.kubectl import Object
 from cluster.progress import kill_rank, train_until
 from cluster.watch import Watch
@@ -31,22 +29,19 @@ class Kills:
     workspace: Workspace
 
 
-@contextmanager
-def kills(installation: Installation, workspace: Workspace) -> Iterator[Kills]:
+def kills(installation: Installation, workspace: Workspace) -> Kills:
     """Run both jobs at the same time."""
     kubectl, name = workspace.kubectl, "killed"
-    with starting(kubectl, installation) as start:
-        with Watch(kubectl, "pytorchjobs", f"{JOB_LABEL}={name}") as watch, ThreadPoolExecutor(1) as beside:
-            job = start(_long_job(name))
-            other = start(short_job("memory", 20, compute={**_COMPUTE, "cpu": "200m"}))
-            killed = beside.submit(_kill_process, other, workspace)
-            for step in sorted(random.Random(7).sample(range(_KILLED_STEPS), _KILLS)):
-                train_until(step, job, workspace)
-                installation.kill_operator()
-            job.wait_for_end()
-            killed.result()
-            children = watch.uids()
-        yield Kills(job, children, other, workspace)
+    with Watch(kubectl, "pytorchjobs", f"{JOB_LABEL}={name}") as watch, ThreadPoolExecutor(1) as beside:
+        job = start_job(kubectl, installation, _long_job(name))
+        other = start_job(kubectl, installation, short_job("memory", 20, compute={**_COMPUTE, "cpu": "200m"}))
+        killed = beside.submit(_kill_process, other, workspace)
+        for step in sorted(random.Random(7).sample(range(_KILLED_STEPS), _KILLS)):
+            train_until(step, job, workspace)
+            installation.kill_operator()
+        job.wait_for_end()
+        killed.result()
+        return Kills(job, watch.uids(), other, workspace)
 
 
 def _long_job(name: str) -> Object:

@@ -5,7 +5,6 @@ import re
 from alignment_api import metrics
 from cluster.jobs import Job
 from cluster.kubectl import wait_for
-from cluster.watch import Watch
 from cluster.workspace import Workspace
 
 # The command line of the launcher contains the module of the ranks too; do not kill the launcher.
@@ -55,17 +54,6 @@ def expect_every_step_once(job: Job, workspace: Workspace) -> None:
     """Check that the journal contains every step once and in order."""
     done = steps(job, workspace)
     assert done == list(range(1, job.stage("sft")["progress"]["totalSteps"] + 1))
-
-
-def expect_whole(job: Job, workspace: Workspace, children: Watch, attempts: int) -> None:
-    """Check that the job succeeds, that no child was created twice, and that the journal has every step once and in order."""
-    job.wait_for_end()
-    stage = job.stage("sft")
-    assert (stage["attempts"], stage["applicationFailures"]) == (attempts, 0), job.describe()
-    made = children.uids()
-    assert sorted(made) == [f"{job.name}-sft-{attempt + 1}" for attempt in range(attempts)]
-    assert [name for name, uids in made.items() if len(uids) > 1] == []
-    expect_every_step_once(job, workspace)
 
 
 def _steps(workspace: Workspace, folder: str) -> list[int]:

@@ -20,7 +20,7 @@ from alignment_api.names import (
 from cluster import tracking
 from cluster.environment import Environment
 from cluster.installation import Installation
-from cluster.jobs import TINY, Job, short_job
+from cluster.jobs import TINY, Job, short_job, start_job
 from cluster.kubectl import Kubectl, Object, wait_for
 from cluster.names import OTHERS
 from cluster.progress import reached, train_until
@@ -140,13 +140,11 @@ class Victim:
     live_run: str
 
 
-@contextlib.contextmanager
-def surrounded(installation: Installation, workspace: Workspace, environment: Environment, image: str) -> Iterator[Victim]:
+def surrounded(installation: Installation, workspace: Workspace, environment: Environment, image: str) -> Victim:
     """Train a job with two pods to its end, and suspend it on the way."""
     kubectl = workspace.kubectl
     with Watch(kubectl, PLURAL, "") as history, tracking.client(installation) as mlflow:
-        kubectl.apply(short_job("victim", compute={**TINY["spec"]["compute"], "cpu": "300m"}))
-        job = Job(kubectl, installation, "victim")
+        job = start_job(kubectl, installation, short_job("victim", compute={**TINY["spec"]["compute"], "cpu": "300m"}))
         with forged_runs(job, mlflow):
             child = wait_for("the first attempt exists", job.children, job.describe)[0]
             strangers = surround(job, Forger(environment, image, child))
@@ -163,10 +161,7 @@ def surrounded(installation: Installation, workspace: Workspace, environment: En
         named = [found for found in history.objects() if found["metadata"]["name"] == job.name]
         statuses = [found["status"] for found in named if "status" in found]
         run = tracking.stage_runs(job, mlflow)[0].info.run_id
-        yield Victim(job, workspace, strangers, seconds, suspended, children, stopped_at, checkpoints, statuses, run)
-    for stranger, kind, name in strangers:
-        stranger.delete(kind, name)
-    job.delete()
+        return Victim(job, workspace, strangers, seconds, suspended, children, stopped_at, checkpoints, statuses, run)
 
 
 def _own(found: list[Object]) -> list[Object]:

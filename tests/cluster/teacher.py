@@ -3,8 +3,6 @@
 import json
 import secrets
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,23 +39,16 @@ class Teacher:
         return sum(known["restartCount"] for pod in pods for known in pod["status"].get("containerStatuses", []))
 
 
-@contextmanager
-def running_teacher(workspace: Workspace, image: str, node_selector: dict[str, str]) -> Iterator[Teacher]:
-    """Run the server with examples/models until the end of the block."""
+def start_teacher(workspace: Workspace, image: str, node_selector: dict[str, str]) -> Teacher:
+    """Start the server with examples/models, and wait until it answers."""
     kubectl = workspace.kubectl
     workspace.unpack(packed(EXAMPLES, "*.py"), _FOLDER)
     workspace.unpack(packed(EXAMPLES / "models"), _MODELS)
     workspace.python(f"{_FOLDER}/make_teacher.py")
     teacher = Teacher(kubectl, secrets.token_urlsafe(24))
     kubectl.apply(*_objects(teacher, image, node_selector))
-    try:
-        wait_for(
-            "the teacher answers", lambda: _is_ready(kubectl), lambda: kubectl("describe", "pods", "--selector", f"app={NAME}")
-        )
-        yield teacher
-    finally:
-        for kind in ("deployment", "service", "configmap", "secret"):
-            kubectl.delete(kind, NAME)
+    wait_for("the teacher answers", lambda: _is_ready(kubectl), lambda: kubectl("describe", "pods", "--selector", f"app={NAME}"))
+    return teacher
 
 
 def _objects(teacher: Teacher, image: str, node_selector: dict[str, str]) -> list[Object]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from cluster import nodes
+from cluster.environment import Environment
 from cluster.installation import Installation
 from cluster.jobs import TINY, Job, StartJob, short_job
 from cluster.kubectl import Object, wait_for
@@ -188,11 +189,15 @@ def test_the_corrected_job_completes(row: Situation, broken: dict[str, Job], gen
     job.wait_for_end()
 
 
-def test_a_wrong_image_is_named_and_the_job_completes_once_it_is_corrected(start: StartJob, installation: Installation) -> None:
+def test_a_wrong_image_is_named_and_the_job_completes_once_it_is_corrected(
+    start: StartJob, installation: Installation, environment: Environment, beside_survival: None
+) -> None:
     # An image is a setting of the chart, not of the job.
     installation.apply({"trainer": {"image": {"tag": "nowhere"}}})
     try:
-        job = start(a_job("no-such-image"))
+        # On the node that stays.
+        compute = {**_COMPUTE, "cpu": "200m", "nodeSelector": environment.steady}
+        job = start(a_job("no-such-image", compute=compute))
         expect_reason(job, a_pod(is_waiting_for_image), "Pending", "ImagePullBackOff", "alignment-trainer:nowhere")
     finally:
         installation.apply()
