@@ -1,7 +1,8 @@
 """Measures the operator on a cluster whose training-operator is stopped: latency, load, idle cost, restart, next stage.
 
-Run it on the test cluster: `python -P benchmarks/operator.py > figures.json` (-P prevents Python from importing this file
-instead of the standard library's `operator`). It starts the operator as a separate process, stops the training-operator
+Run it on the test cluster, after `kubectl apply --server-side --filename crds/alignmentjobs.yaml`:
+`python -P benchmarks/operator.py > figures.json` (-P prevents Python from importing this file instead of the standard
+library's `operator`). It starts the operator as a separate process, stops the training-operator
 before the measurements, and starts it again afterwards. With Kubeflow Trainer in the cluster (kubeflow-trainer.sh up;
 --trainer-runtime benchmark), its time from TrainJob to JobSet is measured alternately with ours.
 """

@@ -296,7 +296,7 @@ def _clear(kubectl: Kubectl, environment: Environment) -> None:
         *(Installation(Kubectl(OTHERS), release, {}) for release in ("second", "rival", "upgraded")),
         *(_beside(namespace, {}) for namespace in (BESIDE, KILLED, TAUGHT)),
     ]
-    # Only a namespace that is deleted waits until all its objects are gone.
+    # Deleting the namespaces waits until all their objects are gone.
     with ThreadPoolExecutor(len(releases)) as beside:
         list(beside.map(lambda release: release.remove(wait=False), releases))
     kubectl("delete", "namespace", *STANDARDS, "--ignore-not-found")
